@@ -1,0 +1,40 @@
+"""A Ray-distributed hyperparameter search for a tabular beta-VAE.
+
+Importing this package loads neither torch nor ray; the public names below are loaded when first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tabvae_ray.config import TabularVAEConfig as TabularVAEConfig
+    from tabvae_ray.synthesizer import TabularVAESynthesizer as TabularVAESynthesizer
+    from tabvae_ray.synthesizer import load_synthesizer as load_synthesizer
+    from tabvae_ray.table.io import read_table as read_table
+    from tabvae_ray.table.io import write_table as write_table
+    from tabvae_ray.table.spec import TableSpec as TableSpec
+    from tabvae_ray.tabular_vae import TabularVAE as TabularVAE
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "TableSpec": "tabvae_ray.table.spec",
+    "TabularVAE": "tabvae_ray.tabular_vae",
+    "TabularVAEConfig": "tabvae_ray.config",
+    "TabularVAESynthesizer": "tabvae_ray.synthesizer",
+    "load_synthesizer": "tabvae_ray.synthesizer",
+    "read_table": "tabvae_ray.table.io",
+    "write_table": "tabvae_ray.table.io",
+}
+
+__all__ = sorted([*_HOMES, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'tabvae_ray' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

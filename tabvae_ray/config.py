@@ -1,0 +1,266 @@
+"""Every hyperparameter once: its name, default, bounds, unit and meaning.
+
+The sections and names follow the demo that this project grew from, so that its ``config.json`` loads
+unchanged; its type-prefixed spellings (``ls_encoder_layer_sizes``) are accepted as aliases.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+
+from tabvae_ray.errors import ConfigError
+
+__all__ = [
+    "ArchitectureConfig",
+    "DataConfig",
+    "GenerationConfig",
+    "TabularVAEConfig",
+    "TrackingConfig",
+    "TrainingConfig",
+    "TransformersConfig",
+    "ValidationConfig",
+    "validation_messages",
+]
+
+Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")]
+LayerSizes = Annotated[tuple[Annotated[int, Field(ge=1, le=65_536)], ...], Field(max_length=32)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False
+    )
+
+
+class DataConfig(_Section):
+    """Which table, and what its columns are."""
+
+    training_dataset_path: str | None = Field(None, description="Path or URI of the table.")
+    continuous: tuple[str, ...] = Field(
+        (),
+        validation_alias=AliasChoices("continuous", "ls_cts_features"),
+        description="Names of the continuous columns; inferred where empty.",
+    )
+    categorical: tuple[str, ...] = Field(
+        (),
+        validation_alias=AliasChoices("categorical", "ls_cat_features"),
+        description="Names of the categorical columns; inferred where empty.",
+    )
+
+
+class TransformersConfig(_Section):
+    """How continuous columns become codes."""
+
+    strategy: Literal["uniform", "quantile", "atoms"] = Field(
+        "atoms",
+        description="uniform: equal-width bins, uniform draw inside (the demo's); quantile: bins of "
+        "equal mass; atoms: frequent exact values get codes of their own, the rest quantile bins.",
+    )
+    n_bins_cts: int = Field(10, ge=2, le=65_536, description="Bins per continuous column.")
+    atom_share: float = Field(
+        0.01,
+        gt=0,
+        le=1,
+        description="With strategy atoms: the least share of the rows that makes a value an atom.",
+    )
+    max_categories: int = Field(
+        1000,
+        ge=2,
+        le=1_000_000,
+        description="Most codes that one categorical column may take; rarer values share codes.",
+    )
+
+
+class ArchitectureConfig(_Section):
+    """The network and its loss."""
+
+    n_embd: int = Field(8, ge=1, le=4096, description="Embedding size per column.")
+    encoder_layer_sizes: LayerSizes = Field(
+        (512, 256),
+        validation_alias=AliasChoices("encoder_layer_sizes", "ls_encoder_layer_sizes"),
+        description="Widths of the encoder's hidden layers, input side first.",
+    )
+    decoder_layer_sizes: LayerSizes | None = Field(
+        None,
+        validation_alias=AliasChoices("decoder_layer_sizes", "ls_decoder_layer_sizes"),
+        description="Widths of the decoder's hidden layers; the encoder's mirrored if not given.",
+    )
+    latent_dim: int = Field(128, ge=1, le=65_536, description="Dimensions of the latent space.")
+    loss_beta: float = Field(0.1, ge=0, le=1e6, description="Weight of the KL term in the loss.")
+    leaky_relu_slope: float = Field(0.1, ge=0, lt=1, description="Slope below zero.")
+    bn_momentum: float = Field(0.1, gt=0, le=1, description="Batch norm: weight of the new batch.")
+    bn_epsilon: float = Field(1e-5, gt=0, le=1, description="Batch norm: added to the variance.")
+    dropout_rate: float = Field(0.0, ge=0, lt=1, description="Share of hidden units dropped.")
+    decoder: Literal["independent", "autoregressive"] = Field(
+        "independent",
+        description="independent: columns independent given z; autoregressive: each column also "
+        "sees the columns before it.",
+    )
+    column_order: Literal["given", "mutual_information"] = Field(
+        "given", description="Order of the columns of an autoregressive decoder."
+    )
+    prior: Literal["standard_normal", "gmm"] = Field(
+        "standard_normal",
+        description="What z is drawn from: N(0, I), or a Gaussian mixture fitted to the encoded "
+        "training rows after training.",
+    )
+    prior_components: int = Field(16, ge=1, le=1024, description="Components of a gmm prior.")
+
+
+class TrainingConfig(_Section):
+    """The loop."""
+
+    device: Device = Field("auto", description="auto takes a GPU where there is one.")
+    max_n_epochs: int = Field(100, ge=1, le=1_000_000, description="The budget, in epochs.")
+    learning_rate: float = Field(1e-3, gt=0, le=10, description="Step size at the start.")
+    batch_size: int = Field(512, ge=1, description="Rows per step; at most the whole table.")
+    drop_last: bool = Field(False, description="Drop the last, smaller batch of an epoch.")
+    shuffle: bool = Field(True, description="A new order of the rows every epoch.")
+    checkpoint_period: int = Field(5, ge=1, description="Epochs between two checkpoints.")
+    optimizer: Literal["adam", "adamw"] = Field("adam", description="adamw decouples the decay.")
+    weight_decay: float = Field(0.0, ge=0, le=10, description="Weight decay of the optimiser.")
+    scheduler: Literal["constant", "exponential", "cosine", "plateau"] = Field(
+        "constant", description="How the learning rate moves over the epochs."
+    )
+    scheduler_gamma: float = Field(
+        0.95,
+        gt=0,
+        le=1,
+        description="exponential: factor per epoch; plateau: factor when the loss stands still.",
+    )
+    scheduler_patience: int = Field(
+        5, ge=1, description="plateau: epochs without a lower loss before the rate falls."
+    )
+    warmup_epochs: float = Field(
+        0.0, ge=0, description="Epochs over which the learning rate rises from zero, linearly."
+    )
+    kl_warmup_epochs: float = Field(
+        0.0, ge=0, description="Epochs over which the KL weight rises from zero to loss_beta."
+    )
+    gradient_clip_norm: float | None = Field(
+        None, gt=0, description="Largest norm of the gradient; not clipped if not given."
+    )
+    early_stopping: Literal["none", "train", "holdout"] = Field(
+        "none", description="Which loss stops the training when it no longer falls."
+    )
+    patience: int = Field(
+        20, ge=1, description="early_stopping: epochs without a lower loss before the end."
+    )
+    autocast: bool = Field(False, description="bfloat16 in the forward pass.")
+
+
+class ValidationConfig(_Section):
+    """What is measured during training, and how often; all periods are in epochs or batches."""
+
+    batch_routine_period: int = Field(1, ge=1, description="Batches between two batch losses.")
+    train_loader_routine_period: int = Field(
+        5, ge=1, description="Epochs between two passes over the training rows."
+    )
+    artifact_routine_period: int = Field(
+        5, ge=1, description="Epochs between two comparisons with generated rows."
+    )
+    generation_n_records: int | None = Field(
+        None,
+        ge=2,
+        description="Rows generated for a comparison; as many as real ones if not given.",
+    )
+    generation_temperature: float = Field(
+        1.0, gt=0, le=100, description="Temperature of the rows generated for a comparison."
+    )
+    holdout_fraction: float = Field(
+        0.1, ge=0, le=0.5, description="Share of the rows kept from training, to measure on."
+    )
+
+
+class GenerationConfig(_Section):
+    """Defaults of ``generate``."""
+
+    temperature: float = Field(1.0, gt=0, le=100, description="Above 1 flattens, below 1 sharpens.")
+    use_mean: bool = Field(False, description="Decode z = 0 in place of draws from the prior.")
+    sample: bool = Field(
+        True, description="Draw codes from the heads; otherwise take the likeliest."
+    )
+
+
+class TrackingConfig(_Section):
+    """Where the results of a training run are kept."""
+
+    experiment_id: str = Field("tabular_vae", min_length=1, description="Name of the experiment.")
+
+
+class TabularVAEConfig(_Section):
+    """A complete configuration of one training run.
+
+    Build one from keyword arguments, from :meth:`from_mapping`, :meth:`from_json` or by replacing
+    dotted leaves of another one with :meth:`replace`.
+    """
+
+    data: DataConfig = DataConfig()
+    transformers: TransformersConfig = TransformersConfig()
+    architecture: ArchitectureConfig = ArchitectureConfig()
+    training: TrainingConfig = TrainingConfig()
+    validation: ValidationConfig = ValidationConfig()
+    generation: GenerationConfig = GenerationConfig()
+    tracking: TrackingConfig = TrackingConfig()
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any], source: str = "configuration") -> Self:
+        """Validate a nested mapping.
+
+        Raises:
+            ConfigError: Naming every key that breaks a rule, the rule, and the value.
+        """
+        try:
+            return cls.model_validate(mapping)
+        except ValidationError as error:
+            lines = [f"{source}: {line}" for line in validation_messages(error)]
+            raise ConfigError("\n".join(lines)) from None
+
+    @classmethod
+    def from_json(cls, text: str | bytes, source: str = "configuration") -> Self:
+        """Validate JSON text, such as the demo's ``config.json``.
+
+        Raises:
+            ConfigError: If the text is not a JSON object or a key in it breaks a rule.
+        """
+        try:
+            mapping = json.loads(text)
+        except ValueError as error:
+            raise ConfigError(f"{source}: not JSON: {error}") from None
+        if not isinstance(mapping, dict):
+            raise ConfigError(f"{source}: must be a JSON object, but got {type(mapping).__name__}")
+        return cls.from_mapping(mapping, source)
+
+    @classmethod
+    def demo(cls) -> Self:
+        """The demo's own defaults: ten uniform bins, and a network of its size."""
+        return cls(transformers=TransformersConfig(strategy="uniform", n_bins_cts=10))
+
+    def replace(self, leaves: Mapping[str, Any], source: str = "configuration") -> Self:
+        """A copy with dotted leaves replaced, such as ``{"architecture.latent_dim": 16}``.
+
+        Raises:
+            ConfigError: If a name is unknown or a value breaks its rule.
+        """
+        nested = self.model_dump(mode="json")
+        for name, value in leaves.items():
+            section, _, leaf = name.partition(".")
+            if section not in nested or not leaf:
+                raise ConfigError(f"{source}: {name}: no such parameter")
+            nested[section][leaf] = value
+        return self.from_mapping(nested, source)
+
+
+def validation_messages(error: ValidationError) -> list[str]:
+    """One line per broken rule: dotted name, rule, value."""
+    lines = []
+    for item in error.errors():
+        name = ".".join(str(part) for part in item["loc"]) or "(top level)"
+        if item["type"] == "extra_forbidden":
+            lines.append(f"{name}: no such key")
+        else:
+            rule = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+            lines.append(f"{name}: must be {rule}, but got {item['input']!r}")
+    return lines

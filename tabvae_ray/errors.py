@@ -1,0 +1,38 @@
+"""What the user gets told.
+
+Every error here carries one message that names the file, column or key, the rule and the value.
+The command line prints that message without a traceback and exits with code 2.
+"""
+
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "DivergenceError",
+    "ExportError",
+    "StorageError",
+    "TabVAEError",
+]
+
+
+class TabVAEError(Exception):
+    """Something that the user can mend; its message says how."""
+
+
+class ConfigError(TabVAEError, ValueError):
+    """A configuration, a search space or a command-line option breaks a rule."""
+
+
+class DataError(TabVAEError, ValueError):
+    """A table, or the spec that describes it, breaks a rule."""
+
+
+class StorageError(TabVAEError, OSError):
+    """A path or URI cannot be read or written."""
+
+
+class ExportError(TabVAEError, ValueError):
+    """A directory is not an export that this version can load."""
+
+
+class DivergenceError(TabVAEError, ArithmeticError):
+    """Training met a loss that is NaN or infinite."""

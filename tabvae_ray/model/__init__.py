@@ -1,0 +1,1 @@
+"""The network: layers, loss and the VAE itself."""

@@ -1,0 +1,1 @@
+"""The hyperparameter search: Ray Tune runs it, Optuna proposes, records keep it."""

@@ -1,0 +1,1 @@
+"""Training: the loop, what is measured during it, when it stops, where results go."""
