@@ -1,6 +1,7 @@
 """A Ray-distributed hyperparameter search for a tabular beta-VAE.
 
-Importing this package loads neither torch nor ray; the public names below are loaded when first used.
+Importing this package loads neither torch nor ray; the public names below are loaded when first
+used.
 """
 
 from importlib import import_module

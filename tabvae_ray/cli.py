@@ -52,9 +52,9 @@ def main() -> int:
         return code
     wants_help = arguments[:1] in (["-h"], ["--help"])
     out = sys.stdout if wants_help else sys.stderr
-    print("usage: tabvae COMMAND [options]\n\ncommands:", file=out)  # noqa: T201
+    print("usage: tabvae COMMAND [options]\n\ncommands:", file=out)
     for name, (_, summary) in _COMMANDS.items():
-        print(f"  {name:<10}{summary}", file=out)  # noqa: T201
+        print(f"  {name:<10}{summary}", file=out)
     if arguments and not wants_help:
-        print(f"\nerror: no such command: {arguments[0]}", file=out)  # noqa: T201
+        print(f"\nerror: no such command: {arguments[0]}", file=out)
     return 0 if wants_help else 2

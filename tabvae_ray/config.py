@@ -1,7 +1,7 @@
 """Every hyperparameter once: its name, default, bounds, unit and meaning.
 
-The sections and names follow the demo that this project grew from, so that its ``config.json`` loads
-unchanged; its type-prefixed spellings (``ls_encoder_layer_sizes``) are accepted as aliases.
+The sections and names follow the demo that this project grew from, so that its ``config.json``
+loads unchanged; its type-prefixed spellings (``ls_encoder_layer_sizes``) are accepted as aliases.
 """
 
 import json
@@ -55,8 +55,8 @@ class TransformersConfig(_Section):
 
     strategy: Literal["uniform", "quantile", "atoms"] = Field(
         "atoms",
-        description="uniform: equal-width bins, uniform draw inside (the demo's); quantile: bins of "
-        "equal mass; atoms: frequent exact values get codes of their own, the rest quantile bins.",
+        description="uniform: equal-width bins, uniform draw inside (the demo's); quantile: bins "
+        "of equal mass; atoms: frequent exact values get codes of their own, the rest quantile bins.",
     )
     n_bins_cts: int = Field(10, ge=2, le=65_536, description="Bins per continuous column.")
     atom_share: float = Field(
