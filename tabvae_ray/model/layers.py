@@ -1,0 +1,216 @@
+"""The layers of the VAE.
+
+Shapes: ``B`` batch, ``C`` columns, ``K_c`` categories (codes) of column ``c``, ``E`` embedding size per
+column, ``W`` width of the decoder's last layer, ``Z`` latent dimensions. Columns of about as many
+categories form a group ``g`` of ``C_g`` columns, padded to ``K_g`` categories each, so that one tensor
+operation serves all of them; ``P`` is the sum of ``C_g * K_g``.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = [
+    "MLP",
+    "DiagonalGaussianLatent",
+    "LinBnDrop",
+    "MultiFeatureEmbedder",
+    "MultiFeaturePredictor",
+    "dropout",
+]
+
+
+def dropout(x: Tensor, rate: float, generator: torch.Generator | None) -> Tensor:
+    """Inverted dropout whose mask comes from ``generator``; ``nn.Dropout`` knows only global state."""
+    mask = torch.empty_like(x).bernoulli_(1 - rate, generator=generator)
+    return x * mask.div_(1 - rate)
+
+
+class LinBnDrop(nn.Module):
+    """Linear, batch norm, leaky ReLU, dropout: ``(B, in) -> (B, out)``."""
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        *,
+        leaky_relu_slope: float,
+        bn_momentum: float,
+        bn_epsilon: float,
+        dropout_rate: float,
+    ) -> None:
+        super().__init__()
+        # Batch norm subtracts the mean, and with it any bias.
+        self.linear = nn.Linear(n_in, n_out, bias=False)
+        self.norm = nn.BatchNorm1d(n_out, momentum=bn_momentum, eps=bn_epsilon)
+        self.slope = leaky_relu_slope
+        self.dropout_rate = dropout_rate
+
+    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """``(B, in) -> (B, out)``; the generator draws the dropout mask in training."""
+        x = functional.leaky_relu(self.norm(self.linear(x)), self.slope)
+        if self.training and self.dropout_rate > 0:
+            x = dropout(x, self.dropout_rate, generator)
+        return x
+
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Weight ``(out, in)`` and bias ``(out,)`` of linear and batch norm as one affine map.
+
+        Holds in evaluation only, where batch norm is affine with its running mean and variance.
+        """
+        norm = self.norm
+        assert norm.running_mean is not None and norm.running_var is not None
+        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        return self.linear.weight * scale[:, None], norm.bias - norm.running_mean * scale
+
+
+class MLP(nn.Module):
+    """A chain of :class:`LinBnDrop`: ``(B, sizes[0]) -> (B, sizes[-1])``."""
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        *,
+        leaky_relu_slope: float,
+        bn_momentum: float,
+        bn_epsilon: float,
+        dropout_rate: float,
+    ) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            LinBnDrop(
+                n_in,
+                n_out,
+                leaky_relu_slope=leaky_relu_slope,
+                bn_momentum=bn_momentum,
+                bn_epsilon=bn_epsilon,
+                dropout_rate=dropout_rate,
+            )
+            for n_in, n_out in zip(sizes, sizes[1:], strict=False)
+        )
+        self.out_features = sizes[-1]
+        self.slope = leaky_relu_slope
+
+    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """``(B, sizes[0]) -> (B, sizes[-1])``."""
+        for layer in self.layers:
+            x = layer(x, generator)
+        return x
+
+    def folded(self) -> "list[tuple[Tensor, Tensor]]":
+        """The affine map of every layer, see :meth:`LinBnDrop.folded`."""
+        return [layer.folded() for layer in self.layers if isinstance(layer, LinBnDrop)]
+
+
+class MultiFeatureEmbedder(nn.Module):
+    """One embedding table for all columns, with an offset per column: ``(B, C) -> (B, C, size)``."""
+
+    offsets: Tensor
+
+    def __init__(self, cardinalities: Sequence[int], size: int) -> None:
+        super().__init__()
+        self.table = nn.Embedding(sum(cardinalities), size)
+        offsets = torch.tensor([0, *cardinalities[:-1]]).cumsum(0)
+        self.register_buffer("offsets", offsets, persistent=False)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """``(B, C)`` integer codes, each below ``K_c`` -> ``(B, C, size)``."""
+        embedded: Tensor = self.table(codes + self.offsets)
+        return embedded
+
+
+class DiagonalGaussianLatent(nn.Module):
+    """Mean and log-variance of q(z | x), a Gaussian with diagonal covariance."""
+
+    def __init__(self, n_in: int, latent_dim: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(n_in, 2 * latent_dim)
+
+    def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """``(B, in) -> mean (B, Z), log-variance (B, Z)``."""
+        mean, log_variance = self.linear(hidden).chunk(2, dim=-1)
+        # exp(30) is 1e13: no posterior is that wide, and float32 ends soon after.
+        return mean, log_variance.clamp(-30.0, 30.0)
+
+    @staticmethod
+    def draw(mean: Tensor, log_variance: Tensor, generator: torch.Generator | None) -> Tensor:
+        """z ~ q(z | x) by reparameterisation (Kingma & Welling 2014, eq. 10): ``(B, Z)``."""
+        noise = torch.empty_like(mean).normal_(generator=generator)
+        return mean + torch.exp(0.5 * log_variance) * noise
+
+
+class MultiFeaturePredictor(nn.Module):
+    """One categorical head per column, all in one weight matrix.
+
+    Columns are grouped by their number of categories. A column with fewer categories than its
+    group is wide has logits of minus infinity for the rest.
+
+    Args:
+        width: Features that every head sees (``W``).
+        cardinalities: Categories per column (``K_c``).
+    """
+
+    padding: Tensor
+
+    def __init__(self, width: int, cardinalities: Sequence[int]) -> None:
+        super().__init__()
+        self.groups = _groups(cardinalities)
+        sizes = [len(columns) * k for columns, k in self.groups]
+        self.sizes = sizes
+        self.linear = nn.Linear(width, sum(sizes))
+        padding = torch.cat(
+            [
+                torch.where(torch.arange(k) < cardinalities[column], 0.0, -torch.inf)
+                for columns, k in self.groups
+                for column in columns
+            ]
+        )
+        self.register_buffer("padding", padding, persistent=False)
+        # Where the head of column c lies in the rows of the weight: (start, K_c).
+        self.slices: list[tuple[int, int]] = [(0, 0)] * len(cardinalities)
+        start = 0
+        for columns, k in self.groups:
+            for column in columns:
+                self.slices[column] = (start, cardinalities[column])
+                start += k
+        self.order = [column for columns, _ in self.groups for column in columns]
+
+    def forward(self, features: Tensor) -> list[Tensor]:
+        """Logits per group, ``(B, C_g, K_g)`` each.
+
+        Args:
+            features: ``(B, W)`` if all columns see the same, or ``(C, B, W)`` with the columns in
+                ``self.order``.
+        """
+        bias = self.linear.bias + self.padding
+        if features.dim() == 2:
+            logits = functional.linear(features, self.linear.weight, bias)  # (B, P)
+            return [
+                part.view(-1, len(columns), k)
+                for part, (columns, k) in zip(logits.split(self.sizes, 1), self.groups, strict=True)
+            ]
+        result, first = [], 0
+        parts = zip(self.linear.weight.split(self.sizes), bias.split(self.sizes), strict=True)
+        for (columns, k), (weight, offset) in zip(self.groups, parts, strict=True):
+            n = len(columns)
+            heads = weight.view(n, k, -1).transpose(1, 2)  # (C_g, W, K_g)
+            logits = torch.baddbmm(offset.view(n, 1, k), features[first : first + n], heads)
+            result.append(logits.transpose(0, 1))  # (C_g, B, K_g) -> (B, C_g, K_g)
+            first += n
+        return result
+
+
+def _groups(cardinalities: Sequence[int]) -> list[tuple[list[int], int]]:
+    """Columns of about as many categories together, widest first: ``[(columns, K_g), ...]``.
+
+    A group's narrowest column has more than 3/4 of its width, which bounds the padding.
+    """
+    groups: list[tuple[list[int], int]] = []
+    for column in sorted(range(len(cardinalities)), key=lambda c: (-cardinalities[c], c)):
+        if groups and cardinalities[column] * 4 > groups[-1][1] * 3:
+            groups[-1][0].append(column)
+        else:
+            groups.append(([column], cardinalities[column]))
+    return groups

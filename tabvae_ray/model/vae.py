@@ -1,0 +1,145 @@
+"""The tabular beta-VAE.
+
+Shapes: ``B`` batch, ``C`` columns, ``K_c`` categories of column ``c``, ``E`` embedding size per column,
+``W`` width of the decoder's last layer, ``Z`` latent dimensions.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tabvae_ray.model.layers import (
+    MLP,
+    DiagonalGaussianLatent,
+    MultiFeatureEmbedder,
+    MultiFeaturePredictor,
+    dropout,
+)
+from tabvae_ray.model.loss import cross_entropy, kl_divergence
+
+__all__ = ["VAE", "LossTerms"]
+
+
+class LossTerms(NamedTuple):
+    """The two terms of the loss, in nats."""
+
+    cells: Tensor  # (B, C) cross-entropy per cell, columns in the predictor's order
+    kl: Tensor  # (B,) KL divergence per row
+
+
+class VAE(nn.Module):
+    """A VAE over rows of integer codes.
+
+    Every column is embedded, an MLP encodes the row to a diagonal Gaussian, another decodes z to
+    features, and one categorical head per column reads those. With ``order``, the decoder is
+    autoregressive: the head of a column also sees the columns before it in that order. Their
+    embeddings, as wide as the decoder, are summed onto the decoded z before the activation (NADE,
+    Larochelle & Murray 2011, with z as context), so that a column costs one addition and one
+    product with its own head, in training and in generation.
+
+    Args:
+        cardinalities: Codes per column (``K_c``), each at least 1.
+        n_embd: Embedding size per column (``E``).
+        encoder_layer_sizes: Hidden widths of the encoder, input side first.
+        decoder_layer_sizes: Hidden widths of the decoder; the encoder's mirrored if None.
+        latent_dim: Latent dimensions (``Z``).
+        leaky_relu_slope: Slope of the activation below zero.
+        bn_momentum: Weight of a new batch in batch norm's running statistics.
+        bn_epsilon: Added to the variance in batch norm.
+        dropout_rate: Share of hidden units dropped in training.
+        order: Order of the columns for an autoregressive decoder, a permutation of ``range(C)``;
+            None makes the columns independent given z.
+    """
+
+    def __init__(
+        self,
+        cardinalities: Sequence[int],
+        *,
+        n_embd: int = 8,
+        encoder_layer_sizes: Sequence[int] = (512, 256),
+        decoder_layer_sizes: Sequence[int] | None = None,
+        latent_dim: int = 128,
+        leaky_relu_slope: float = 0.1,
+        bn_momentum: float = 0.1,
+        bn_epsilon: float = 1e-5,
+        dropout_rate: float = 0.0,
+        order: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__()
+        if not cardinalities or min(cardinalities) < 1:
+            raise ValueError(f"cardinalities must be >= 1 each, but got {list(cardinalities)}")
+        if order is not None and sorted(order) != list(range(len(cardinalities))):
+            raise ValueError(f"order must be a permutation of the columns, but got {list(order)}")
+        self.cardinalities = tuple(cardinalities)
+        self.latent_dim = latent_dim
+        self.slope = leaky_relu_slope
+        self.dropout_rate = dropout_rate
+        if decoder_layer_sizes is None:
+            decoder_layer_sizes = tuple(reversed(encoder_layer_sizes))
+
+        def mlp(sizes: Sequence[int]) -> MLP:
+            return MLP(
+                sizes,
+                leaky_relu_slope=leaky_relu_slope,
+                bn_momentum=bn_momentum,
+                bn_epsilon=bn_epsilon,
+                dropout_rate=dropout_rate,
+            )
+
+        self.embedder = MultiFeatureEmbedder(cardinalities, n_embd)
+        self.encoder = mlp([len(cardinalities) * n_embd, *encoder_layer_sizes])
+        self.latent = DiagonalGaussianLatent(self.encoder.out_features, latent_dim)
+        self.decoder = mlp([latent_dim, *decoder_layer_sizes])
+        width = self.decoder.out_features
+        self.predictor = MultiFeaturePredictor(width, cardinalities)
+        self.order = None if order is None else tuple(order)
+        if self.order is not None:
+            self.context = MultiFeatureEmbedder(cardinalities, width)
+            # What the first column adds, and every later one on top of its own embedding.
+            nn.init.normal_(self.context.table.weight, std=0.1)
+            self.column_bias = nn.Parameter(torch.zeros(len(cardinalities), width))
+
+    def forward(self, codes: Tensor, generator: torch.Generator | None = None) -> LossTerms:
+        """The loss terms of a batch, ``(B, C)`` integer codes."""
+        mean, log_variance = self.encode(codes, generator)
+        z = self.latent.draw(mean, log_variance, generator)
+        logits = self.logits(z, codes, generator)
+        cells = cross_entropy(logits, codes, self.predictor.groups)
+        return LossTerms(cells, kl_divergence(mean, log_variance))
+
+    def encode(
+        self, codes: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of q(z | row): ``(B, C) -> (B, Z), (B, Z)``."""
+        embedded = self.embedder(codes).flatten(1)  # (B, C, E) -> (B, C * E)
+        mean, log_variance = self.latent(self.encoder(embedded, generator))
+        return mean, log_variance
+
+    def logits(
+        self, z: Tensor, codes: Tensor, generator: torch.Generator | None = None
+    ) -> list[Tensor]:
+        """Logits per group of columns, given z and (autoregressive only) the row itself."""
+        features = self.decoder(z, generator)  # (B, W)
+        if self.order is not None:
+            features = self._with_columns_before(features, codes, generator)  # (C, B, W)
+        return self.predictor(features)
+
+    def _with_columns_before(
+        self, features: Tensor, codes: Tensor, generator: torch.Generator | None
+    ) -> Tensor:
+        assert self.order is not None
+        order = list(self.order)
+        rows = codes + self.context.offsets
+        added = self.context.table(rows.t()[order[:-1]])  # (C - 1, B, W)
+        first = features.new_zeros(1, *features.shape)
+        before = torch.cat([first, added]).cumsum(0)  # (C, B, W): columns before each
+        position = {column: i for i, column in enumerate(order)}
+        where = [position[column] for column in self.predictor.order]
+        hidden = before[where] + features + self.column_bias[self.predictor.order][:, None]
+        hidden = functional.leaky_relu(hidden, self.slope)
+        if self.training and self.dropout_rate > 0:
+            hidden = dropout(hidden, self.dropout_rate, generator)
+        return hidden
