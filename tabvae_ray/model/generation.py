@@ -39,8 +39,7 @@ class RowDecoder:
             if model.order is not None:
                 self.context = model.context.table.weight.detach().clone()
                 self.offsets = model.context.offsets.tolist()
-                self.column_bias = model.column_bias.detach().clone()
-        self.groups, self.sizes, self.slices = predictor.groups, predictor.sizes, predictor.slices
+        self.groups, self.sizes = predictor.groups, predictor.sizes
         self.slope = model.slope
         self.cardinalities = model.cardinalities
         self.latent_dim = model.latent_dim
@@ -87,7 +86,6 @@ class RowDecoder:
         self.weight, self.bias = self.weight.to(device), self.bias.to(device)
         if self.order is not None:
             self.context = self.context.to(device)
-            self.column_bias = self.column_bias.to(device)
         return self
 
     def _decode_at_once(self, features: Tensor, bias: Tensor, draw: "_Draw", out: Tensor) -> None:
@@ -96,26 +94,29 @@ class RowDecoder:
             out[:, columns] = draw(part.reshape(-1, k)).view(-1, len(columns))  # (B, C_g, K_g)
 
     def _decode_in_order(self, context: Tensor, bias: Tensor, draw: "_Draw", out: Tensor) -> None:
-        assert self.order is not None
         context = context.clone()
         hidden = torch.empty_like(context)
-        for i, column in enumerate(self.order):
-            torch.add(context, self.column_bias[column], out=hidden)
-            functional.leaky_relu_(hidden, self.slope)
-            start, k = self.slices[column]
+        start = 0
+        for i, ([column], k) in enumerate(self.groups):
+            torch.ops.aten.leaky_relu.out(context, self.slope, out=hidden)
             head = slice(start, start + k)
             codes = draw(functional.linear(hidden, self.weight[head], bias[head]))
             out[:, column] = codes
-            if i + 1 < len(self.order):
+            start += k
+            if i + 1 < len(self.groups):
                 context += self.context[codes + self.offsets[column]]
 
     def _restricted_bias(self, allowed: Mapping[int, Tensor]) -> Tensor:
         if not allowed:
             return self.bias
         bias = self.bias.clone()
-        for column, mask in allowed.items():
-            start, k = self.slices[column]
-            bias[start : start + k].masked_fill_(~mask.to(bias.device), -torch.inf)
+        start = 0
+        for columns, k in self.groups:
+            for column in columns:
+                if column in allowed:
+                    forbidden = ~allowed[column].to(bias.device)
+                    bias[start : start + len(forbidden)].masked_fill_(forbidden, -torch.inf)
+                start += k
         return bias
 
 

@@ -6,7 +6,7 @@ categories form a group ``g`` of ``C_g`` columns, padded to ``K_g`` categories e
 operation serves all of them; ``P`` is the sum of ``C_g * K_g``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -18,14 +18,17 @@ __all__ = [
     "LinBnDrop",
     "MultiFeatureEmbedder",
     "MultiFeaturePredictor",
-    "dropout",
+    "dropout_mask",
+    "group_columns",
 ]
 
 
-def dropout(x: Tensor, rate: float, generator: torch.Generator | None) -> Tensor:
-    """Inverted dropout whose mask comes from ``generator``; ``nn.Dropout`` knows only global state."""
-    mask = torch.empty_like(x).bernoulli_(1 - rate, generator=generator)
-    return x * mask.div_(1 - rate)
+def dropout_mask(x: Tensor, rate: float, generator: torch.Generator | None) -> Tensor:
+    """Factors of inverted dropout, shaped like ``x``: 0, or 1 / (1 - rate).
+
+    ``nn.Dropout`` draws from global state; here the generator is passed in.
+    """
+    return torch.empty_like(x).bernoulli_(1 - rate, generator=generator).div_(1 - rate)
 
 
 class LinBnDrop(nn.Module):
@@ -52,7 +55,7 @@ class LinBnDrop(nn.Module):
         """``(B, in) -> (B, out)``; the generator draws the dropout mask in training."""
         x = functional.leaky_relu(self.norm(self.linear(x)), self.slope)
         if self.training and self.dropout_rate > 0:
-            x = dropout(x, self.dropout_rate, generator)
+            x = x * dropout_mask(x, self.dropout_rate, generator)
         return x
 
     def folded(self) -> tuple[Tensor, Tensor]:
@@ -144,65 +147,54 @@ class DiagonalGaussianLatent(nn.Module):
 class MultiFeaturePredictor(nn.Module):
     """One categorical head per column, all in one weight matrix.
 
-    Columns are grouped by their number of categories. A column with fewer categories than its
-    group is wide has logits of minus infinity for the rest.
-
     Args:
-        width: Features that every head sees (``W``).
+        width: Features that a head sees (``W``).
+        groups: Which columns share a tensor operation, see :func:`group_columns`. A column with
+            fewer categories than its group is wide has logits of minus infinity for the rest.
         cardinalities: Categories per column (``K_c``).
     """
 
     padding: Tensor
 
-    def __init__(self, width: int, cardinalities: Sequence[int]) -> None:
+    def __init__(
+        self,
+        width: int,
+        cardinalities: Sequence[int],
+        groups: Sequence[tuple[Sequence[int], int]],
+    ) -> None:
         super().__init__()
-        self.groups = _groups(cardinalities)
-        sizes = [len(columns) * k for columns, k in self.groups]
-        self.sizes = sizes
-        self.linear = nn.Linear(width, sum(sizes))
-        padding = torch.cat(
-            [
-                torch.where(torch.arange(k) < cardinalities[column], 0.0, -torch.inf)
-                for columns, k in self.groups
-                for column in columns
-            ]
-        )
-        self.register_buffer("padding", padding, persistent=False)
-        # Where the head of column c lies in the rows of the weight: (start, K_c).
-        self.slices: list[tuple[int, int]] = [(0, 0)] * len(cardinalities)
-        start = 0
-        for columns, k in self.groups:
-            for column in columns:
-                self.slices[column] = (start, cardinalities[column])
-                start += k
-        self.order = [column for columns, _ in self.groups for column in columns]
+        self.groups = [(list(columns), k) for columns, k in groups]
+        self.sizes = [len(columns) * k for columns, k in self.groups]
+        self.linear = nn.Linear(width, sum(self.sizes))
+        padding = [
+            torch.where(torch.arange(k) < cardinalities[column], 0.0, -torch.inf)
+            for columns, k in self.groups
+            for column in columns
+        ]
+        self.register_buffer("padding", torch.cat(padding), persistent=False)
 
-    def forward(self, features: Tensor) -> list[Tensor]:
+    def forward(self, features: Tensor | Iterable[Tensor]) -> list[Tensor]:
         """Logits per group, ``(B, C_g, K_g)`` each.
 
         Args:
-            features: ``(B, W)`` if all columns see the same, or ``(C, B, W)`` with the columns in
-                ``self.order``.
+            features: ``(B, W)`` where every group sees the same, or one such tensor per group.
         """
         bias = self.linear.bias + self.padding
-        if features.dim() == 2:
-            logits = functional.linear(features, self.linear.weight, bias)  # (B, P)
-            return [
-                part.view(-1, len(columns), k)
-                for part, (columns, k) in zip(logits.split(self.sizes, 1), self.groups, strict=True)
-            ]
-        result, first = [], 0
-        parts = zip(self.linear.weight.split(self.sizes), bias.split(self.sizes), strict=True)
-        for (columns, k), (weight, offset) in zip(self.groups, parts, strict=True):
-            n = len(columns)
-            heads = weight.view(n, k, -1).transpose(1, 2)  # (C_g, W, K_g)
-            logits = torch.baddbmm(offset.view(n, 1, k), features[first : first + n], heads)
-            result.append(logits.transpose(0, 1))  # (C_g, B, K_g) -> (B, C_g, K_g)
-            first += n
-        return result
+        if isinstance(features, Tensor):
+            parts = functional.linear(features, self.linear.weight, bias).split(self.sizes, 1)
+        else:
+            heads = zip(self.linear.weight.split(self.sizes), bias.split(self.sizes), strict=True)
+            parts = tuple(
+                functional.linear(x, weight, offset)
+                for x, (weight, offset) in zip(features, heads, strict=True)
+            )
+        return [
+            part.view(-1, len(columns), k)
+            for part, (columns, k) in zip(parts, self.groups, strict=True)
+        ]
 
 
-def _groups(cardinalities: Sequence[int]) -> list[tuple[list[int], int]]:
+def group_columns(cardinalities: Sequence[int]) -> list[tuple[list[int], int]]:
     """Columns of about as many categories together, widest first: ``[(columns, K_g), ...]``.
 
     A group's narrowest column has more than 3/4 of its width, which bounds the padding.

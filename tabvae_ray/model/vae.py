@@ -4,7 +4,7 @@ Shapes: ``B`` batch, ``C`` columns, ``K_c`` categories of column ``c``, ``E`` em
 ``W`` width of the decoder's last layer, ``Z`` latent dimensions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -16,7 +16,8 @@ from tabvae_ray.model.layers import (
     DiagonalGaussianLatent,
     MultiFeatureEmbedder,
     MultiFeaturePredictor,
-    dropout,
+    dropout_mask,
+    group_columns,
 )
 from tabvae_ray.model.loss import cross_entropy, kl_divergence
 
@@ -94,13 +95,15 @@ class VAE(nn.Module):
         self.latent = DiagonalGaussianLatent(self.encoder.out_features, latent_dim)
         self.decoder = mlp([latent_dim, *decoder_layer_sizes])
         width = self.decoder.out_features
-        self.predictor = MultiFeaturePredictor(width, cardinalities)
         self.order = None if order is None else tuple(order)
-        if self.order is not None:
+        if self.order is None:
+            groups = group_columns(cardinalities)
+        else:
+            groups = [([column], cardinalities[column]) for column in self.order]
             self.context = MultiFeatureEmbedder(cardinalities, width)
-            # What the first column adds, and every later one on top of its own embedding.
+            # Sums of many embeddings start about as large as the decoded z that they join.
             nn.init.normal_(self.context.table.weight, std=0.1)
-            self.column_bias = nn.Parameter(torch.zeros(len(cardinalities), width))
+        self.predictor = MultiFeaturePredictor(width, cardinalities, groups)
 
     def forward(self, codes: Tensor, generator: torch.Generator | None = None) -> LossTerms:
         """The loss terms of a batch, ``(B, C)`` integer codes."""
@@ -123,23 +126,26 @@ class VAE(nn.Module):
     ) -> list[Tensor]:
         """Logits per group of columns, given z and (autoregressive only) the row itself."""
         features = self.decoder(z, generator)  # (B, W)
-        if self.order is not None:
-            features = self._with_columns_before(features, codes, generator)  # (C, B, W)
-        return self.predictor(features)
+        if self.order is None:
+            return self.predictor(features)
+        return self.predictor(self._contexts(features, codes, generator))
 
-    def _with_columns_before(
-        self, features: Tensor, codes: Tensor, generator: torch.Generator | None
-    ) -> Tensor:
+    def _contexts(
+        self, context: Tensor, codes: Tensor, generator: torch.Generator | None
+    ) -> Iterator[Tensor]:
+        """What the head of each column sees, in their order: ``(B, W)`` each.
+
+        A loop over columns on purpose: all columns in one ``(C, B, W)`` tensor leave the
+        processor's cache, and take four times as long there.
+        """
         assert self.order is not None
-        order = list(self.order)
-        rows = codes + self.context.offsets
-        added = self.context.table(rows.t()[order[:-1]])  # (C - 1, B, W)
-        first = features.new_zeros(1, *features.shape)
-        before = torch.cat([first, added]).cumsum(0)  # (C, B, W): columns before each
-        position = {column: i for i, column in enumerate(order)}
-        where = [position[column] for column in self.predictor.order]
-        hidden = before[where] + features + self.column_bias[self.predictor.order][:, None]
-        hidden = functional.leaky_relu(hidden, self.slope)
+        tables = self.context.table.weight.split(self.cardinalities)
+        # One mask for all columns of a row: drawing one for each would cost more than the heads.
+        mask = None
         if self.training and self.dropout_rate > 0:
-            hidden = dropout(hidden, self.dropout_rate, generator)
-        return hidden
+            mask = dropout_mask(context, self.dropout_rate, generator)
+        for i, column in enumerate(self.order):
+            hidden = functional.leaky_relu(context, self.slope)
+            yield hidden if mask is None else hidden * mask
+            if i + 1 < len(self.order):
+                context = context + functional.embedding(codes[:, column], tables[column])

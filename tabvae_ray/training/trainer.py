@@ -1,0 +1,280 @@
+"""The training loop of the tabular VAE, and its whole state as one dict."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from tabvae_ray.config import TrainingConfig
+from tabvae_ray.errors import DataError, DivergenceError
+from tabvae_ray.model.vae import VAE
+from tabvae_ray.training.stopping import EpochBound, Plateau, StoppingRule, stale_epochs
+
+__all__ = ["BatchResult", "TabularVAETrainer", "resolve_device"]
+
+# Rows per forward pass where no gradients are kept.
+_EVALUATION_ROWS = 4096
+# More rows than this tell no more about the loss on the training rows.
+_EVALUATION_MAX_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What one step of the optimiser did.
+
+    Args:
+        epoch: Epoch of the step, from 1.
+        batch: Number of the step within its epoch, from 1.
+        loss: Beta-weighted loss, nats per row; a scalar tensor on the device.
+    """
+
+    epoch: int
+    batch: int
+    loss: Tensor
+
+
+BatchHook = Callable[["TabularVAETrainer", BatchResult], None]
+EpochHook = Callable[["TabularVAETrainer"], None]
+
+
+class TabularVAETrainer:
+    """Trains a VAE on a table of codes.
+
+    The codes lie on the device as one tensor, and a batch is a slice of it. All randomness
+    (initialisation aside) comes from one generator, whose state is part of :meth:`state_dict`, so
+    that a run that was interrupted between epochs ends bit for bit where it would have ended.
+
+    Args:
+        model: The network; moved to the device.
+        codes: Training rows, ``(N, C)`` integers, N >= 2.
+        config: Optimiser, schedule, budget and the rest of the loop.
+        loss_beta: Weight of the KL term.
+        holdout: Rows kept from training, ``(M, C)``; needed by early stopping on them.
+        seed: Seed of batch order, latent noise and dropout.
+        device: Where to train; ``config.device`` if None.
+        batch_hooks: Called after every step.
+        epoch_hooks: Called after every epoch, once its entry stands in the history.
+
+    Attributes:
+        epoch: Epochs done.
+        history: One entry per epoch: ``epoch``, ``loss``, ``reconstruction``, ``kl`` (means over the
+            training rows while they were trained on, nats per row), ``learning_rate``, and with
+            early stopping on it ``holdout_nats``.
+        stopped: Why the run ended, or None while it may go on.
+
+    Raises:
+        DataError: If there are fewer than two training rows.
+    """
+
+    def __init__(
+        self,
+        model: VAE,
+        codes: np.ndarray[Any, np.dtype[Any]],
+        config: TrainingConfig,
+        *,
+        loss_beta: float,
+        holdout: np.ndarray[Any, np.dtype[Any]] | None = None,
+        seed: int = 0,
+        device: torch.device | str | None = None,
+        batch_hooks: Sequence[BatchHook] = (),
+        epoch_hooks: Sequence[EpochHook] = (),
+    ) -> None:
+        if len(codes) < 2:
+            raise DataError(f"training needs at least 2 rows, but got {len(codes)}")
+        self.device = resolve_device(config.device if device is None else device)
+        self.model = model.to(self.device)
+        self.codes = torch.as_tensor(codes).to(self.device, torch.int64)
+        self.holdout: Tensor | None = None
+        if holdout is not None and len(holdout):
+            self.holdout = torch.as_tensor(holdout).to(self.device, torch.int64)
+        self.config = config
+        self.loss_beta = loss_beta
+        self.batch_hooks = list(batch_hooks)
+        self.epoch_hooks = list(epoch_hooks)
+        self.epoch = 0
+        self.history: list[dict[str, float]] = []
+        self.generator = torch.Generator(self.device).manual_seed(seed)
+        self.optimizer = _optimizer(model, config)
+        self._plateau_factor = 1.0
+        self._rules: list[StoppingRule] = [EpochBound(config.max_n_epochs)]
+        if config.early_stopping == "train":
+            self._rules.append(Plateau("loss", config.patience))
+        elif config.early_stopping == "holdout":
+            if self.holdout is None:
+                raise DataError(
+                    "early_stopping='holdout' needs held-out rows, but there are none: "
+                    "set validation.holdout_fraction above 0"
+                )
+            self._rules.append(Plateau("holdout_nats", config.patience))
+
+    @property
+    def stopped(self) -> str | None:
+        """Why the run has ended, or None while it may go on."""
+        reasons = (rule.reason(self.history) for rule in self._rules)
+        return next((reason for reason in reasons if reason), None)
+
+    def train(self, until_epoch: int | None = None) -> list[dict[str, float]]:
+        """Train until an epoch is reached, or a stopping rule ends the run.
+
+        Args:
+            until_epoch: Last epoch to train; the whole budget if None.
+
+        Returns:
+            The whole history, see the class.
+
+        Raises:
+            DivergenceError: If the loss becomes NaN or infinite.
+        """
+        last = self.config.max_n_epochs if until_epoch is None else until_epoch
+        while self.epoch < last and self.stopped is None:
+            self.history.append(self._train_epoch())
+            self.epoch += 1
+            if self.config.early_stopping == "holdout":
+                assert self.holdout is not None
+                self.history[-1]["holdout_nats"] = self._nats(self.holdout)
+            if self.config.scheduler == "plateau":
+                stale = stale_epochs(self.history, "loss")
+                if stale and stale % self.config.scheduler_patience == 0:
+                    self._plateau_factor *= self.config.scheduler_gamma
+            for hook in self.epoch_hooks:
+                hook(self)
+        return self.history
+
+    def evaluate(self) -> dict[str, float | None]:
+        """Nats per row at beta = 1, on training rows and on held-out rows.
+
+        The negative ELBO with one draw of z, the same noise every time. Comparable between models
+        of the same codes only: more bins per column mean more nats.
+
+        Returns:
+            ``train_nats`` and ``holdout_nats``, the latter None without held-out rows.
+        """
+        return {
+            "train_nats": self._nats(self.codes[:_EVALUATION_MAX_ROWS]),
+            "holdout_nats": None if self.holdout is None else self._nats(self.holdout),
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """The whole state: tensors, numbers, strings, and lists and dicts of them."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+            "epoch": self.epoch,
+            "history": [dict(entry) for entry in self.history],
+            "plateau_factor": self._plateau_factor,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state that :meth:`state_dict` gave, on any device."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.generator.set_state(state["generator"].cpu())
+        self.epoch = state["epoch"]
+        self.history = [dict(entry) for entry in state["history"]]
+        self._plateau_factor = state["plateau_factor"]
+
+    def _train_epoch(self) -> dict[str, float]:
+        self.model.train()
+        codes, bounds = self._shuffled(), self._batches()
+        totals = torch.zeros(3, device=self.device)
+        rate = 0.0
+        for batch, (start, end) in enumerate(bounds, start=1):
+            progress = self.epoch + (batch - 1) / len(bounds)
+            rate = self._learning_rate(progress, 1 / len(bounds))
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            losses = self._step(codes[start:end], self._kl_weight(progress))
+            totals += losses * (end - start)
+            for hook in self.batch_hooks:
+                hook(self, BatchResult(self.epoch + 1, batch, losses[0]))
+        loss, reconstruction, kl = (totals / bounds[-1][1]).tolist()
+        if not math.isfinite(loss):
+            raise DivergenceError(
+                f"the loss is {loss} in epoch {self.epoch + 1}: "
+                f"a lower learning_rate than {self.config.learning_rate} may help"
+            )
+        return {
+            "epoch": self.epoch + 1,
+            "loss": loss,
+            "reconstruction": reconstruction,
+            "kl": kl,
+            "learning_rate": rate,
+        }
+
+    def _step(self, codes: Tensor, kl_weight: float) -> Tensor:
+        self.optimizer.zero_grad()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.autocast):
+            cells, kl_rows = self.model(codes, self.generator)
+        reconstruction, kl = cells.sum(dim=1).mean(), kl_rows.mean()
+        loss = reconstruction + kl_weight * kl
+        loss.backward()
+        if self.config.gradient_clip_norm is not None:
+            clip_grad_norm_(self.model.parameters(), self.config.gradient_clip_norm)
+        self.optimizer.step()
+        return torch.stack([loss, reconstruction, kl]).detach()
+
+    def _shuffled(self) -> Tensor:
+        if not self.config.shuffle:
+            return self.codes
+        n = len(self.codes)
+        return self.codes[torch.randperm(n, generator=self.generator, device=self.device)]
+
+    def _batches(self) -> list[tuple[int, int]]:
+        """First and last row (exclusive) of every batch."""
+        n, size = len(self.codes), max(2, min(self.config.batch_size, len(self.codes)))
+        starts = list(range(0, n, size))
+        remainder = n - starts[-1]
+        # Batch norm cannot train on a single row: it goes to the batch before.
+        if len(starts) > 1 and (remainder == 1 or (self.config.drop_last and remainder < size)):
+            starts.pop()
+            n -= remainder if self.config.drop_last else 0
+        return list(zip(starts, [*starts[1:], n], strict=True))
+
+    def _learning_rate(self, progress: float, step: float) -> float:
+        """Learning rate after ``progress`` epochs; ``step`` is one batch, in epochs."""
+        config = self.config
+        rate = config.learning_rate
+        if config.warmup_epochs > 0:
+            rate *= min(1.0, (progress + step) / config.warmup_epochs)
+        if config.scheduler == "cosine":
+            rate *= 0.5 * (1 + math.cos(math.pi * progress / config.max_n_epochs))
+        elif config.scheduler == "exponential":
+            rate *= config.scheduler_gamma**self.epoch
+        elif config.scheduler == "plateau":
+            rate *= self._plateau_factor
+        return rate
+
+    def _kl_weight(self, progress: float) -> float:
+        if self.config.kl_warmup_epochs > 0:
+            return self.loss_beta * min(1.0, progress / self.config.kl_warmup_epochs)
+        return self.loss_beta
+
+    def _nats(self, codes: Tensor) -> float:
+        self.model.eval()
+        generator = torch.Generator(self.device).manual_seed(0)
+        total = 0.0
+        with torch.inference_mode():
+            for block in codes.split(_EVALUATION_ROWS):
+                cells, kl = self.model(block, generator)
+                total += float(cells.double().sum() + kl.double().sum())
+        return total / len(codes)
+
+
+def resolve_device(name: torch.device | str) -> torch.device:
+    """``auto`` is a GPU where there is one; any other name is taken as it is."""
+    if isinstance(name, torch.device) or name != "auto":
+        return torch.device(name)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _optimizer(model: VAE, config: TrainingConfig) -> torch.optim.Optimizer:
+    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
+    return kind(
+        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+    )
