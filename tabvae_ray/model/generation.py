@@ -1,15 +1,19 @@
 """Drawing rows of codes from a trained VAE.
 
-Shapes: ``B`` rows, ``C`` columns, ``K_c`` categories of column ``c``, ``C_g`` and ``K_g`` columns and
-categories of group ``g``, ``W`` width of the decoder, ``Z`` latent dimensions.
+Shapes: ``B`` rows, ``C`` columns, ``K_c`` categories of column ``c``, ``C_g`` and ``K_g`` columns
+and categories of group ``g``, ``W`` width of the decoder, ``Z`` latent dimensions.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from tabvae_ray.errors import ExportError
+from tabvae_ray.model.layers import padding
 from tabvae_ray.model.vae import VAE
 
 __all__ = ["RowDecoder"]
@@ -26,24 +30,125 @@ class RowDecoder:
     an autoregressive one column by column, and a step costs one head and one addition.
 
     Args:
-        model: The trained VAE; its weights are copied.
+        cardinalities: Codes per column (``K_c``).
+        layers: Weight ``(out, in)`` and bias ``(out,)`` of every hidden layer.
+        head: Weight ``(P, W)`` and bias ``(P,)`` of the heads, in the order of the groups.
+        groups: Columns and width of every group.
+        slope: Slope of the activation below zero.
+        context: Embeddings ``(sum of K_c, W)`` that a drawn column adds for the ones after it; None
+            for an independent decoder. With it, every group is one column.
     """
 
-    def __init__(self, model: VAE) -> None:
-        with torch.no_grad():
-            self.layers = [(w.clone(), b.clone()) for w, b in model.decoder.folded()]
-            predictor = model.predictor
-            self.weight = predictor.linear.weight.detach().clone()
-            self.bias = (predictor.linear.bias + predictor.padding).detach()
-            self.order = model.order
-            if model.order is not None:
-                self.context = model.context.table.weight.detach().clone()
-                self.offsets = model.context.offsets.tolist()
-        self.groups, self.sizes = predictor.groups, predictor.sizes
-        self.slope = model.slope
-        self.cardinalities = model.cardinalities
-        self.latent_dim = model.latent_dim
+    def __init__(
+        self,
+        cardinalities: Sequence[int],
+        layers: Sequence[tuple[Tensor, Tensor]],
+        head: tuple[Tensor, Tensor],
+        groups: Sequence[tuple[Sequence[int], int]],
+        slope: float,
+        context: Tensor | None = None,
+    ) -> None:
+        self.cardinalities = tuple(cardinalities)
+        self.layers = list(layers)
+        self.head_weight, self.head_bias = head
+        self.groups = [(list(columns), k) for columns, k in groups]
+        self.sizes = [len(columns) * k for columns, k in self.groups]
+        self.slope = slope
+        self.context = context
+        self.padding = padding(self.cardinalities, self.groups).to(self.head_bias.device)
+        self._offsets = [0, *accumulate(self.cardinalities)]
 
+    @classmethod
+    def from_model(cls, model: VAE) -> "RowDecoder":
+        """Freeze the decoder of a trained model; its weights are copied."""
+        linear = model.predictor.linear
+        with torch.no_grad():
+            return cls(
+                model.cardinalities,
+                [(weight.clone(), bias.clone()) for weight, bias in model.decoder.folded()],
+                (linear.weight.detach().clone(), linear.bias.detach().clone()),
+                model.predictor.groups,
+                model.slope,
+                None if model.order is None else model.context.table.weight.detach().clone(),
+            )
+
+    @classmethod
+    def from_parts(
+        cls,
+        structure: Mapping[str, Any],
+        cardinalities: Sequence[int],
+        tensors: Mapping[str, Tensor],
+    ) -> "RowDecoder":
+        """Put together what :meth:`structure` and :meth:`tensors` took apart.
+
+        Raises:
+            ExportError: If the parts do not fit each other.
+        """
+        groups = [([int(c) for c in columns], int(k)) for columns, k in structure["groups"]]
+        members = [column for columns, _ in groups for column in columns]
+        if sorted(members) != list(range(len(cardinalities))):
+            raise ExportError(f"decoder: the groups must hold each column once, but got {members}")
+        for columns, k in groups:
+            if k != max(cardinalities[column] for column in columns):
+                raise ExportError(f"decoder: the group of columns {columns} cannot be {k} wide")
+        slope = float(structure["slope"])
+        if not 0 <= slope < 1:
+            raise ExportError(f"decoder: slope must be >= 0 and < 1, but got {slope}")
+        autoregressive = structure["autoregressive"] is True
+        if autoregressive and any(len(columns) != 1 for columns, _ in groups):
+            raise ExportError("decoder: an autoregressive decoder has one column per group")
+
+        def tensor(name: str, *shape: int | None) -> Tensor:
+            found = tensors.get(name)
+            if found is None:
+                raise ExportError(f"decoder: model.safetensors has no {name}")
+            fits = found.dim() == len(shape) and all(
+                want in (None, have) for want, have in zip(shape, found.shape, strict=True)
+            )
+            if not fits:
+                raise ExportError(f"decoder: {name} has the wrong shape {tuple(found.shape)}")
+            return found
+
+        layers = []
+        width: int | None = None
+        for i in range(int(structure["n_layers"])):
+            weight = tensor(f"decoder.{i}.weight", None, width)
+            width = weight.shape[0]
+            layers.append((weight, tensor(f"decoder.{i}.bias", width)))
+        rows = sum(len(columns) * k for columns, k in groups)
+        weight = tensor("head.weight", rows, width)
+        context = tensor("context", sum(cardinalities), width) if autoregressive else None
+        head = (weight, tensor("head.bias", rows))
+        return cls(cardinalities, layers, head, groups, slope, context)
+
+    def structure(self) -> dict[str, Any]:
+        """All but the weights, for JSON."""
+        return {
+            "groups": [[columns, k] for columns, k in self.groups],
+            "n_layers": len(self.layers),
+            "slope": self.slope,
+            "autoregressive": self.context is not None,
+        }
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The weights by name."""
+        named = {"head.weight": self.head_weight, "head.bias": self.head_bias}
+        for i, (weight, bias) in enumerate(self.layers):
+            named |= {f"decoder.{i}.weight": weight, f"decoder.{i}.bias": bias}
+        return named if self.context is None else {**named, "context": self.context}
+
+    @property
+    def latent_dim(self) -> int:
+        """Latent dimensions (``Z``)."""
+        first = self.layers[0][0] if self.layers else self.head_weight
+        return first.shape[1]
+
+    @property
+    def order(self) -> list[int] | None:
+        """The order in which an autoregressive decoder draws its columns."""
+        return None if self.context is None else [columns[0] for columns, _ in self.groups]
+
+    @torch.inference_mode()
     def decode(
         self,
         z: Tensor,
@@ -66,50 +171,50 @@ class RowDecoder:
         rows = _CPU_ROWS if z.device.type == "cpu" else _GPU_ROWS
         codes = torch.empty(len(z), len(self.cardinalities), dtype=torch.int64, device=z.device)
         bias = self._restricted_bias(allowed or {})
-        with torch.inference_mode():
-            for start in range(0, len(z), rows):
-                features = z[start : start + rows]
-                for weight, offset in self.layers:
-                    features = functional.linear(features, weight, offset)
-                    features = functional.leaky_relu_(features, self.slope)
-                block = codes[start : start + rows]
-                draw = _Draw(temperature, sample, generator)
-                if self.order is None:
-                    self._decode_at_once(features, bias, draw, block)
-                else:
-                    self._decode_in_order(features, bias, draw, block)
+        draw = _Draw(temperature, sample, generator)
+        for start in range(0, len(z), rows):
+            features = z[start : start + rows]
+            for weight, offset in self.layers:
+                features = functional.linear(features, weight, offset)
+                features = functional.leaky_relu_(features, self.slope)
+            block = codes[start : start + rows]
+            if self.context is None:
+                self._decode_at_once(features, bias, draw, block)
+            else:
+                self._decode_in_order(features, self.context, bias, draw, block)
         return codes
 
     def to(self, device: torch.device) -> "RowDecoder":
         """Move the weights; returns self."""
-        self.layers = [(w.to(device), b.to(device)) for w, b in self.layers]
-        self.weight, self.bias = self.weight.to(device), self.bias.to(device)
-        if self.order is not None:
-            self.context = self.context.to(device)
+        self.layers = [(weight.to(device), bias.to(device)) for weight, bias in self.layers]
+        self.head_weight, self.head_bias = self.head_weight.to(device), self.head_bias.to(device)
+        self.padding = self.padding.to(device)
+        self.context = None if self.context is None else self.context.to(device)
         return self
 
     def _decode_at_once(self, features: Tensor, bias: Tensor, draw: "_Draw", out: Tensor) -> None:
-        logits = functional.linear(features, self.weight, bias)  # (B, P)
-        for part, (columns, k) in zip(logits.split(self.sizes, 1), self.groups, strict=True):
+        logits = functional.linear(features, self.head_weight, bias)  # (B, P)
+        for part, (columns, k) in zip(torch.split(logits, self.sizes, 1), self.groups, strict=True):
             out[:, columns] = draw(part.reshape(-1, k)).view(-1, len(columns))  # (B, C_g, K_g)
 
-    def _decode_in_order(self, context: Tensor, bias: Tensor, draw: "_Draw", out: Tensor) -> None:
-        context = context.clone()
+    def _decode_in_order(
+        self, features: Tensor, embeddings: Tensor, bias: Tensor, draw: "_Draw", out: Tensor
+    ) -> None:
+        # Columns are added onto the decoded z in place; z itself stays as it was.
+        context = features if self.layers else features.clone()
         hidden = torch.empty_like(context)
         start = 0
-        for i, ([column], k) in enumerate(self.groups):
+        for i, ((column,), k) in enumerate(self.groups):
             torch.ops.aten.leaky_relu.out(context, self.slope, out=hidden)
             head = slice(start, start + k)
-            codes = draw(functional.linear(hidden, self.weight[head], bias[head]))
+            codes = draw(functional.linear(hidden, self.head_weight[head], bias[head]))
             out[:, column] = codes
             start += k
             if i + 1 < len(self.groups):
-                context += self.context[codes + self.offsets[column]]
+                context += embeddings[codes + self._offsets[column]]
 
     def _restricted_bias(self, allowed: Mapping[int, Tensor]) -> Tensor:
-        if not allowed:
-            return self.bias
-        bias = self.bias.clone()
+        bias = self.head_bias + self.padding
         start = 0
         for columns, k in self.groups:
             for column in columns:
@@ -123,9 +228,7 @@ class RowDecoder:
 class _Draw:
     """Codes from logits: ``(R, K) -> (R,)``."""
 
-    def __init__(
-        self, temperature: float, sample: bool, generator: torch.Generator | None
-    ) -> None:
+    def __init__(self, temperature: float, sample: bool, generator: torch.Generator | None) -> None:
         self.temperature, self.sample, self.generator = temperature, sample, generator
 
     def __call__(self, logits: Tensor) -> Tensor:
@@ -139,4 +242,6 @@ class _Draw:
         # The total is 1 up to rounding. Scaled by it, the level never passes the last code that has
         # any mass, so neither padding nor a code that is not allowed can be drawn.
         level = level * mass[:, -1:]
-        return torch.searchsorted(mass, level, right=True).squeeze(1).clamp_(max=logits.shape[1] - 1)
+        return (
+            torch.searchsorted(mass, level, right=True).squeeze(1).clamp_(max=logits.shape[1] - 1)
+        )

@@ -1,12 +1,13 @@
 """The layers of the VAE.
 
-Shapes: ``B`` batch, ``C`` columns, ``K_c`` categories (codes) of column ``c``, ``E`` embedding size per
-column, ``W`` width of the decoder's last layer, ``Z`` latent dimensions. Columns of about as many
-categories form a group ``g`` of ``C_g`` columns, padded to ``K_g`` categories each, so that one tensor
-operation serves all of them; ``P`` is the sum of ``C_g * K_g``.
+Shapes: ``B`` batch, ``C`` columns, ``K_c`` categories (codes) of column ``c``, ``E`` embedding size
+per column, ``W`` width of the decoder's last layer, ``Z`` latent dimensions. Columns of about as
+many categories form a group ``g`` of ``C_g`` columns, padded to ``K_g`` categories each, so that
+one tensor operation serves all of them; ``P`` is the sum of ``C_g * K_g``.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ __all__ = [
     "MultiFeaturePredictor",
     "dropout_mask",
     "group_columns",
+    "padding",
 ]
 
 
@@ -91,7 +93,7 @@ class MLP(nn.Module):
                 bn_epsilon=bn_epsilon,
                 dropout_rate=dropout_rate,
             )
-            for n_in, n_out in zip(sizes, sizes[1:], strict=False)
+            for n_in, n_out in pairwise(sizes)
         )
         self.out_features = sizes[-1]
         self.slope = leaky_relu_slope
@@ -108,7 +110,7 @@ class MLP(nn.Module):
 
 
 class MultiFeatureEmbedder(nn.Module):
-    """One embedding table for all columns, with an offset per column: ``(B, C) -> (B, C, size)``."""
+    """One embedding table for all columns, with an offset each: ``(B, C) -> (B, C, size)``."""
 
     offsets: Tensor
 
@@ -139,7 +141,7 @@ class DiagonalGaussianLatent(nn.Module):
 
     @staticmethod
     def draw(mean: Tensor, log_variance: Tensor, generator: torch.Generator | None) -> Tensor:
-        """z ~ q(z | x) by reparameterisation (Kingma & Welling 2014, eq. 10): ``(B, Z)``."""
+        """Draw z ~ q(z | x) by reparameterisation (Kingma & Welling 2014, eq. 10): ``(B, Z)``."""
         noise = torch.empty_like(mean).normal_(generator=generator)
         return mean + torch.exp(0.5 * log_variance) * noise
 
@@ -166,12 +168,7 @@ class MultiFeaturePredictor(nn.Module):
         self.groups = [(list(columns), k) for columns, k in groups]
         self.sizes = [len(columns) * k for columns, k in self.groups]
         self.linear = nn.Linear(width, sum(self.sizes))
-        padding = [
-            torch.where(torch.arange(k) < cardinalities[column], 0.0, -torch.inf)
-            for columns, k in self.groups
-            for column in columns
-        ]
-        self.register_buffer("padding", torch.cat(padding), persistent=False)
+        self.register_buffer("padding", padding(cardinalities, self.groups), persistent=False)
 
     def forward(self, features: Tensor | Iterable[Tensor]) -> list[Tensor]:
         """Logits per group, ``(B, C_g, K_g)`` each.
@@ -181,9 +178,15 @@ class MultiFeaturePredictor(nn.Module):
         """
         bias = self.linear.bias + self.padding
         if isinstance(features, Tensor):
-            parts = functional.linear(features, self.linear.weight, bias).split(self.sizes, 1)
+            parts = torch.split(
+                functional.linear(features, self.linear.weight, bias), self.sizes, 1
+            )
         else:
-            heads = zip(self.linear.weight.split(self.sizes), bias.split(self.sizes), strict=True)
+            heads = zip(
+                torch.split(self.linear.weight, self.sizes),
+                torch.split(bias, self.sizes),
+                strict=True,
+            )
             parts = tuple(
                 functional.linear(x, weight, offset)
                 for x, (weight, offset) in zip(features, heads, strict=True)
@@ -192,6 +195,16 @@ class MultiFeaturePredictor(nn.Module):
             part.view(-1, len(columns), k)
             for part, (columns, k) in zip(parts, self.groups, strict=True)
         ]
+
+
+def padding(cardinalities: Sequence[int], groups: Sequence[tuple[Sequence[int], int]]) -> Tensor:
+    """What is added to the logits of all groups: 0, or minus infinity past a column's codes."""
+    parts = [
+        torch.where(torch.arange(k) < cardinalities[column], 0.0, -torch.inf)
+        for columns, k in groups
+        for column in columns
+    ]
+    return torch.cat(parts)
 
 
 def group_columns(cardinalities: Sequence[int]) -> list[tuple[list[int], int]]:

@@ -1,7 +1,7 @@
 """The tabular beta-VAE.
 
-Shapes: ``B`` batch, ``C`` columns, ``K_c`` categories of column ``c``, ``E`` embedding size per column,
-``W`` width of the decoder's last layer, ``Z`` latent dimensions.
+Shapes: ``B`` batch, ``C`` columns, ``K_c`` categories of column ``c``, ``E`` embedding size per
+column, ``W`` width of the decoder's last layer, ``Z`` latent dimensions.
 """
 
 from collections.abc import Iterator, Sequence
@@ -127,8 +127,8 @@ class VAE(nn.Module):
         """Logits per group of columns, given z and (autoregressive only) the row itself."""
         features = self.decoder(z, generator)  # (B, W)
         if self.order is None:
-            return self.predictor(features)
-        return self.predictor(self._contexts(features, codes, generator))
+            return self.predictor.forward(features)
+        return self.predictor.forward(self._contexts(features, codes, generator))
 
     def _contexts(
         self, context: Tensor, codes: Tensor, generator: torch.Generator | None
@@ -139,7 +139,7 @@ class VAE(nn.Module):
         processor's cache, and take four times as long there.
         """
         assert self.order is not None
-        tables = self.context.table.weight.split(self.cardinalities)
+        tables = torch.split(self.context.table.weight, list(self.cardinalities))
         # One mask for all columns of a row: drawing one for each would cost more than the heads.
         mask = None
         if self.training and self.dropout_rate > 0:

@@ -62,9 +62,9 @@ class TabularVAETrainer:
 
     Attributes:
         epoch: Epochs done.
-        history: One entry per epoch: ``epoch``, ``loss``, ``reconstruction``, ``kl`` (means over the
-            training rows while they were trained on, nats per row), ``learning_rate``, and with
-            early stopping on it ``holdout_nats``.
+        history: One entry per epoch: ``epoch``, ``loss``, ``reconstruction``, ``kl`` (means over
+            the training rows while they were trained on, nats per row), ``learning_rate``, and
+            with early stopping on it ``holdout_nats``.
         stopped: Why the run ended, or None while it may go on.
 
     Raises:
@@ -260,7 +260,7 @@ class TabularVAETrainer:
         generator = torch.Generator(self.device).manual_seed(0)
         total = 0.0
         with torch.inference_mode():
-            for block in codes.split(_EVALUATION_ROWS):
+            for block in torch.split(codes, _EVALUATION_ROWS):
                 cells, kl = self.model(block, generator)
                 total += float(cells.double().sum() + kl.double().sum())
         return total / len(codes)

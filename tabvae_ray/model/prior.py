@@ -1,0 +1,97 @@
+"""What z is drawn from when rows are generated.
+
+Shapes: ``B`` rows, ``Z`` latent dimensions, ``G`` components of the mixture.
+"""
+
+import torch
+from torch import Tensor
+
+__all__ = ["GaussianMixturePrior", "StandardNormalPrior"]
+
+# Below this many rows per dimension and component, a full covariance is more noise than signal.
+_ROWS_PER_DIMENSION = 10
+
+
+class StandardNormalPrior:
+    """N(0, I)."""
+
+    def __init__(self, latent_dim: int) -> None:
+        self.latent_dim = latent_dim
+
+    def mean(self, n: int, device: torch.device) -> Tensor:
+        """``(n, Z)`` copies of the mean."""
+        return torch.zeros(n, self.latent_dim, device=device)
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """``(n, Z)`` draws, on the generator's device."""
+        return torch.empty(n, self.latent_dim, device=generator.device).normal_(generator=generator)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What an export has to keep."""
+        return {}
+
+
+class GaussianMixturePrior:
+    """A Gaussian mixture with full covariances, fitted to encoded training rows.
+
+    For a small beta the encoded rows fill only a part of N(0, I), and a decoder is asked about
+    places that it has never seen; a mixture fitted to them afterwards (Ghosh et al. 2020, From
+    variational to deterministic autoencoders, section 4) asks it about places that it knows.
+
+    Args:
+        weights: ``(G,)``, a distribution.
+        means: ``(G, Z)``.
+        factors: ``(G, Z, Z)`` lower Cholesky factors of the covariances.
+    """
+
+    def __init__(self, weights: Tensor, means: Tensor, factors: Tensor) -> None:
+        self.weights, self.means, self.factors = weights, means, factors
+        self.latent_dim = means.shape[1]
+
+    @classmethod
+    def fit(cls, z: Tensor, n_components: int, seed: int) -> "GaussianMixturePrior":
+        """Fit to draws of z, one per training row.
+
+        Args:
+            z: ``(N, Z)`` draws from q(z | row), N >= 2.
+            n_components: Most components; fewer where there are too few rows for as many.
+            seed: Seed of the initialisation.
+        """
+        from sklearn.mixture import GaussianMixture
+
+        draws = z.double().cpu().numpy()
+        n_components = max(1, min(n_components, len(draws) // (_ROWS_PER_DIMENSION * z.shape[1])))
+        mixture = GaussianMixture(n_components, reg_covar=1e-4, random_state=seed, max_iter=50)
+        # A mixture that has not converged is still a better prior than none.
+        mixture.tol = 1e-2
+        mixture.fit(draws)
+        return cls(
+            torch.tensor(mixture.weights_, dtype=torch.float32),
+            torch.tensor(mixture.means_, dtype=torch.float32),
+            torch.linalg.cholesky(torch.tensor(mixture.covariances_)).float(),
+        )
+
+    def mean(self, n: int, device: torch.device) -> Tensor:
+        """``(n, Z)`` copies of the mixture's mean."""
+        return (self.weights @ self.means).to(device).expand(n, -1)
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """``(n, Z)`` draws, on the generator's device."""
+        device = generator.device
+        component = torch.multinomial(
+            self.weights.to(device), n, replacement=True, generator=generator
+        )
+        noise = torch.empty(n, self.latent_dim, device=device).normal_(generator=generator)
+        z = self.means.to(device)[component]
+        for g, factor in enumerate(self.factors.to(device)):
+            rows = component == g
+            z[rows] += noise[rows] @ factor.T
+        return z
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What an export has to keep."""
+        return {
+            "prior.weights": self.weights,
+            "prior.means": self.means,
+            "prior.factors": self.factors,
+        }

@@ -1,0 +1,346 @@
+"""The synthesizer: a fitted spec, encoder and decoder that make rows, and its export.
+
+An export is a directory of plain weights and JSON; loading one runs no code from it.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from tabvae_ray import __version__
+from tabvae_ray.config import TabularVAEConfig
+from tabvae_ray.errors import ConfigError, DataError, ExportError
+from tabvae_ray.model.generation import RowDecoder
+from tabvae_ray.model.prior import GaussianMixturePrior, StandardNormalPrior
+from tabvae_ray.storage import Location
+from tabvae_ray.table.encoding import TableEncoder
+from tabvae_ray.table.spec import TableSpec
+from tabvae_ray.training.trainer import resolve_device
+
+__all__ = ["BLOCK_ROWS", "FORMAT_VERSION", "TabularVAESynthesizer", "load_synthesizer"]
+
+FORMAT_VERSION = 1
+BLOCK_ROWS = 65_536
+
+# Far above any real model; what is larger was not made by this package.
+_MAX_JSON_BYTES = 256 * 2**20
+_MAX_WEIGHT_BYTES = 16 * 2**30
+
+
+class TabularVAESynthesizer:
+    """Makes rows like those of the table that it was fitted to.
+
+    Rows come in blocks of ``BLOCK_ROWS``. Block ``i`` depends on the seed and on ``i`` alone, so
+    that blocks may be made in any order and on any number of machines. CPU and GPU draw different
+    rows from the same seed.
+
+    Args:
+        encoder: Turns codes into values; fitted.
+        decoder: Turns latent vectors into codes.
+        prior: What latent vectors are drawn from.
+        config: The configuration that the model was trained with; its ``generation`` section gives
+            the defaults of :meth:`generate`.
+        device: Where to generate.
+    """
+
+    def __init__(
+        self,
+        encoder: TableEncoder,
+        decoder: RowDecoder,
+        prior: StandardNormalPrior | GaussianMixturePrior,
+        config: TabularVAEConfig,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.encoder, self.prior, self.config = encoder, prior, config
+        self.device = resolve_device(device)
+        self.decoder = decoder.to(self.device)
+
+    @property
+    def spec(self) -> TableSpec:
+        """What the columns are."""
+        return self.encoder.spec
+
+    def generate(
+        self,
+        n_records: int,
+        *,
+        seed: int = 0,
+        temperature: float | None = None,
+        use_mean: bool | None = None,
+        sample: bool | None = None,
+        compact: bool = False,
+    ) -> pd.DataFrame:
+        """Make rows.
+
+        Args:
+            n_records: How many.
+            seed: The same seed gives the same rows, on the same kind of device.
+            temperature: Above 1 flattens the columns' distributions, below 1 sharpens them.
+            use_mean: Decode the prior's mean in place of draws from it.
+            sample: Draw codes from the heads; otherwise take the likeliest ones.
+            compact: Leave categorical columns as pandas categoricals, which is cheaper than the
+                table's own dtypes.
+
+        Raises:
+            DataError: If ``n_records`` is negative.
+        """
+        blocks = list(
+            self.generate_blocks(
+                n_records,
+                seed=seed,
+                temperature=temperature,
+                use_mean=use_mean,
+                sample=sample,
+                compact=compact,
+            )
+        )
+        return blocks[0] if len(blocks) == 1 else pd.concat(blocks, ignore_index=True)
+
+    def generate_blocks(
+        self,
+        n_records: int,
+        *,
+        seed: int = 0,
+        first_block: int = 0,
+        temperature: float | None = None,
+        use_mean: bool | None = None,
+        sample: bool | None = None,
+        compact: bool = False,
+    ) -> Iterator[pd.DataFrame]:
+        """Make rows block by block, in bounded memory; at least one block, empty for 0 rows.
+
+        Args:
+            n_records: How many rows, from the start of the first block on.
+            seed: See :meth:`generate`.
+            first_block: Number of the first block, for a worker that makes a part of the rows.
+            temperature: See :meth:`generate`.
+            use_mean: See :meth:`generate`.
+            sample: See :meth:`generate`.
+            compact: See :meth:`generate`.
+
+        Raises:
+            DataError: If ``n_records`` is negative.
+        """
+        if n_records < 0:
+            raise DataError(f"the number of rows must be >= 0, but got {n_records}")
+        defaults = self.config.generation
+        for start in range(0, max(n_records, 1), BLOCK_ROWS):
+            rows = min(BLOCK_ROWS, n_records - start)
+            block = first_block + start // BLOCK_ROWS
+            generator, rng = self._generators(seed, block)
+            codes = self._codes(
+                rows,
+                generator,
+                temperature=defaults.temperature if temperature is None else temperature,
+                use_mean=defaults.use_mean if use_mean is None else use_mean,
+                sample=defaults.sample if sample is None else sample,
+            )
+            yield self.encoder.decode(codes.cpu().numpy(), rng, compact=compact)
+
+    def save(
+        self,
+        location: Location | str | PurePath,
+        *,
+        scores: Mapping[str, Any] | None = None,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write an export: weights, JSON, scores and a model card.
+
+        Args:
+            location: The directory to write, a path or URI. ``synthesizer.json`` is written last: a
+                directory without it is no export.
+            scores: What ``scores.json`` holds.
+            provenance: Where the model comes from: search, trial, table, versions.
+        """
+        from safetensors.torch import save
+
+        target = Location(location)
+        tensors = {**self.decoder.tensors(), **self.prior.tensors()}
+        tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+        document = {
+            "format": "tabvae_ray synthesizer",
+            "format_version": FORMAT_VERSION,
+            "tabvae_ray": __version__,
+            "spec": self.spec.to_mapping(),
+            "encoder": self.encoder.to_mapping(),
+            "decoder": self.decoder.structure(),
+            "prior": "gmm" if isinstance(self.prior, GaussianMixturePrior) else "standard_normal",
+            "config": self.config.model_dump(mode="json"),
+            "provenance": dict(provenance or {}),
+        }
+        (target / "model.safetensors").write_bytes(save(tensors))
+        (target / "scores.json").write_text(json.dumps(dict(scores or {}), indent=2) + "\n")
+        (target / "README.md").write_text(_model_card(self, scores or {}, provenance or {}))
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+        (target / "synthesizer.json").write_text(text + "\n")
+
+    def _codes(
+        self,
+        n: int,
+        generator: torch.Generator,
+        *,
+        temperature: float,
+        use_mean: bool,
+        sample: bool,
+    ) -> Tensor:
+        if not (math.isfinite(temperature) and temperature > 0):
+            raise ConfigError(f"the temperature must be a number > 0, but got {temperature}")
+        prior = self.prior
+        z = prior.mean(n, self.device) if use_mean else prior.sample(n, generator)
+        return self.decoder.decode(z, temperature=temperature, sample=sample, generator=generator)
+
+    def _generators(self, seed: int, block: int) -> tuple[torch.Generator, np.random.Generator]:
+        if seed < 0:
+            raise ConfigError(f"the seed must be >= 0, but got {seed}")
+        torch_seed, numpy_seed = np.random.SeedSequence([seed, block]).generate_state(2, np.uint64)
+        # torch takes signed 64-bit seeds.
+        generator = torch.Generator(self.device).manual_seed(int(torch_seed >> np.uint64(1)))
+        return generator, np.random.default_rng(int(numpy_seed))
+
+
+def load_synthesizer(
+    location: Location | str | PurePath, device: torch.device | str = "cpu"
+) -> TabularVAESynthesizer:
+    """Load an export.
+
+    Args:
+        location: The directory, a path or URI.
+        device: Where to generate: ``cpu``, ``cuda``, or ``auto``.
+
+    Raises:
+        ExportError: If it is not an export, was written by a newer format version, or does not
+            hold together.
+        StorageError: If it cannot be read.
+    """
+    source = Location(location)
+    if not (source / "synthesizer.json").exists():
+        raise ExportError(f"{source}: not an export: it has no synthesizer.json")
+    document = _read_document(source / "synthesizer.json")
+    version = document.get("format_version")
+    if document.get("format") != "tabvae_ray synthesizer" or not isinstance(version, int):
+        raise ExportError(f"{source}: synthesizer.json is not that of a tabvae_ray export")
+    if version > FORMAT_VERSION:
+        raise ExportError(
+            f"{source}: format_version is {version}, but this tabvae_ray {__version__} reads up to "
+            f"{FORMAT_VERSION}: install a newer tabvae_ray"
+        )
+    missing = {"spec", "encoder", "decoder", "prior", "config"} - document.keys()
+    if missing:
+        raise ExportError(f"{source}: synthesizer.json has no {', '.join(sorted(missing))}")
+    tensors = _read_tensors(source / "model.safetensors")
+    try:
+        spec = TableSpec.from_mapping(document["spec"], source=f"{source}: spec")
+        encoder = TableEncoder.from_mapping(document["encoder"], spec)
+        config = TabularVAEConfig.from_mapping(document["config"], source=f"{source}: config")
+        decoder = RowDecoder.from_parts(document["decoder"], encoder.cardinalities, tensors)
+        prior = _prior(document["prior"], decoder.latent_dim, tensors)
+    except (ConfigError, DataError, ExportError) as error:
+        raise ExportError(str(error)) from None
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ExportError(f"{source}: does not hold together: {error!r}") from None
+    return TabularVAESynthesizer(encoder, decoder, prior, config, device)
+
+
+def _read_document(source: Location) -> dict[str, Any]:
+    data = source.read_bytes()
+    if len(data) > _MAX_JSON_BYTES:
+        raise ExportError(f"{source}: too large: {len(data)} bytes")
+
+    def refuse(constant: str) -> float:
+        raise ExportError(f"{source}: numbers must be finite, but got {constant}")
+
+    try:
+        document = json.loads(data, parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise ExportError(f"{source}: not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise ExportError(f"{source}: must be a JSON object, but got {type(document).__name__}")
+    return document
+
+
+def _read_tensors(source: Location) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    data = source.read_bytes()
+    if len(data) > _MAX_WEIGHT_BYTES:
+        raise ExportError(f"{source}: too large: {len(data)} bytes")
+    try:
+        tensors: dict[str, Tensor] = load(data)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise ExportError(f"{source}: not safetensors: {error}") from None
+    for name, tensor in tensors.items():
+        if tensor.dtype != torch.float32:
+            raise ExportError(f"{source}: {name} must be float32, but is {tensor.dtype}")
+        if not bool(torch.isfinite(tensor).all()):
+            raise ExportError(f"{source}: {name} has values that are NaN or infinite")
+    return tensors
+
+
+def _prior(
+    kind: object, latent_dim: int, tensors: Mapping[str, Tensor]
+) -> StandardNormalPrior | GaussianMixturePrior:
+    if kind == "standard_normal":
+        return StandardNormalPrior(latent_dim)
+    if kind != "gmm":
+        raise ExportError(f"prior must be standard_normal or gmm, but got {kind!r}")
+    weights, means, factors = (tensors[f"prior.{name}"] for name in ("weights", "means", "factors"))
+    n = len(weights)
+    shapes = [tuple(t.shape) for t in (weights, means, factors)]
+    if shapes != [(n,), (n, latent_dim), (n, latent_dim, latent_dim)] or n == 0:
+        raise ExportError(f"prior: the shapes {shapes} do not fit {latent_dim} latent dimensions")
+    if bool((weights < 0).any()) or float(weights.sum()) <= 0:
+        raise ExportError("prior: weights must be >= 0 and not all 0")
+    return GaussianMixturePrior(weights, means, factors)
+
+
+def _model_card(
+    synthesizer: TabularVAESynthesizer, scores: Mapping[str, Any], provenance: Mapping[str, Any]
+) -> str:
+    """README.md of an export: what it is, how good, how to use it, what it keeps of the table."""
+    spec = synthesizer.spec
+    lines = [
+        "# Synthesizer",
+        "",
+        f"A tabular beta-VAE that makes rows of {len(spec.names)} columns "
+        f"({len(spec.continuous)} continuous, {len(spec.categorical)} categorical), "
+        f"made by tabvae_ray {__version__}.",
+        "",
+        "```python",
+        "from tabvae_ray import load_synthesizer",
+        "",
+        'rows = load_synthesizer("PATH OF THIS DIRECTORY").generate(1000, seed=0)',
+        "```",
+        "",
+        "or `python -m tabvae_ray.generate --model PATH --rows 1000 --out synthetic.csv`.",
+        "",
+        "## Scores",
+        "",
+    ]
+    lines += [f"- {name}: {_plain(value)}" for name, value in scores.items()] or ["- none kept"]
+    lines += ["", "## Where it comes from", ""]
+    lines += [f"- {name}: {_plain(value)}" for name, value in provenance.items()] or ["- not said"]
+    lines += [
+        "",
+        "## What it keeps of the table",
+        "",
+        "Weights, the names and categories of the columns, the range of every continuous column, "
+        "and the quantiles and frequent values that its bins are made of. No row is kept. Rare "
+        "categories and extreme values are values of real rows: look at `synthesizer.json` before "
+        "you hand it on.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _plain(value: object) -> str:
+    """One line of Markdown, whatever the value holds."""
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return " ".join(text.split()).replace("<", "&lt;")

@@ -1,0 +1,214 @@
+"""The tabular VAE for people without a cluster: build, fit, generate."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import torch
+
+from tabvae_ray.config import ArchitectureConfig, TabularVAEConfig
+from tabvae_ray.errors import DataError
+from tabvae_ray.model.generation import RowDecoder
+from tabvae_ray.model.order import mutual_information_order
+from tabvae_ray.model.prior import GaussianMixturePrior, StandardNormalPrior
+from tabvae_ray.model.vae import VAE
+from tabvae_ray.synthesizer import TabularVAESynthesizer
+from tabvae_ray.table.encoding import TableEncoder
+from tabvae_ray.table.spec import TableSpec, check_table
+from tabvae_ray.training.trainer import BatchHook, EpochHook, TabularVAETrainer, resolve_device
+
+__all__ = ["TabularVAE"]
+
+# Draws of z that a mixture prior is fitted to.
+_PRIOR_MAX_ROWS = 10_000
+
+
+class TabularVAE:
+    """A tabular beta-VAE from table to rows.
+
+    Example:
+        >>> spec = TableSpec.infer(table)
+        >>> vae = TabularVAE.build(spec, TabularVAEConfig())
+        >>> scores = vae.fit(table)
+        >>> rows = vae.generate(1000)
+
+    Args:
+        spec: What the table's columns are.
+        config: Every hyperparameter.
+        seed: Seed of everything that is drawn while the model is built and trained.
+        split_seed: Seed of the choice of held-out rows; trials that are compared share it.
+        device: Where to train; ``config.training.device`` if None.
+        batch_hooks: Called after every step, see :class:`TabularVAETrainer`.
+        epoch_hooks: Called after every epoch.
+    """
+
+    def __init__(
+        self,
+        spec: TableSpec,
+        config: TabularVAEConfig,
+        *,
+        seed: int = 0,
+        split_seed: int = 0,
+        device: torch.device | str | None = None,
+        batch_hooks: Sequence[BatchHook] = (),
+        epoch_hooks: Sequence[EpochHook] = (),
+    ) -> None:
+        self.spec, self.config = spec, config
+        self.seed, self.split_seed = seed, split_seed
+        self.device = resolve_device(config.training.device if device is None else device)
+        self._batch_hooks, self._epoch_hooks = batch_hooks, epoch_hooks
+        self._prepared: tuple[TableEncoder, TabularVAETrainer] | None = None
+        self._synthesizer: tuple[int, TabularVAESynthesizer] | None = None
+
+    @classmethod
+    def build(
+        cls,
+        spec: TableSpec,
+        config: TabularVAEConfig | None = None,
+        *,
+        seed: int = 0,
+        split_seed: int = 0,
+        device: torch.device | str | None = None,
+        batch_hooks: Sequence[BatchHook] = (),
+        epoch_hooks: Sequence[EpochHook] = (),
+    ) -> Self:
+        """See the class; without ``config``, the defaults."""
+        return cls(
+            spec,
+            TabularVAEConfig() if config is None else config,
+            seed=seed,
+            split_seed=split_seed,
+            device=device,
+            batch_hooks=batch_hooks,
+            epoch_hooks=epoch_hooks,
+        )
+
+    def fit(self, table: pd.DataFrame) -> list[dict[str, float]]:
+        """Train to the end of the budget.
+
+        Args:
+            table: The real rows.
+
+        Returns:
+            The scores of every epoch, see :class:`TabularVAETrainer`.
+
+        Raises:
+            DataError: If the table does not fit the spec.
+            DivergenceError: If the loss becomes NaN or infinite.
+        """
+        self.prepare(table)
+        return self.trainer.train()
+
+    def prepare(self, table: pd.DataFrame) -> None:
+        """Do all that comes before the first epoch: split, encode, build the network.
+
+        Held-out rows are drawn before anything is fitted, and the bins are fitted without them.
+
+        Raises:
+            DataError: If the table does not fit the spec, or has fewer than two training rows.
+        """
+        check_table(table, self.spec)
+        training, holdout = self._split(len(table))
+        encoder = TableEncoder.fit(
+            table.iloc[training].reset_index(drop=True), self.spec, self.config.transformers
+        )
+        codes = encoder.encode(table)
+        init_seed, train_seed = np.random.SeedSequence(self.seed).generate_state(2)
+        model = self._network(encoder, codes[training], int(init_seed))
+        trainer = TabularVAETrainer(
+            model,
+            codes[training],
+            self.config.training,
+            loss_beta=self.config.architecture.loss_beta,
+            holdout=codes[holdout],
+            seed=int(train_seed),
+            device=self.device,
+            batch_hooks=self._batch_hooks,
+            epoch_hooks=self._epoch_hooks,
+        )
+        self._prepared, self._synthesizer = (encoder, trainer), None
+
+    def generate(self, n_records: int, *, seed: int = 0) -> pd.DataFrame:
+        """Make rows, see :meth:`TabularVAESynthesizer.generate`."""
+        return self.synthesizer().generate(n_records, seed=seed)
+
+    def synthesizer(self) -> TabularVAESynthesizer:
+        """The synthesizer as trained so far; later training does not change it."""
+        encoder, trainer = self._parts()
+        if self._synthesizer is None or self._synthesizer[0] != trainer.epoch:
+            trainer.model.eval()
+            decoder = RowDecoder.from_model(trainer.model)
+            made = TabularVAESynthesizer(
+                encoder, decoder, self._prior(trainer), self.config, self.device
+            )
+            self._synthesizer = (trainer.epoch, made)
+        return self._synthesizer[1]
+
+    def evaluate(self) -> dict[str, float | None]:
+        """Nats per row on training and held-out rows, see :meth:`TabularVAETrainer.evaluate`."""
+        return self.trainer.evaluate()
+
+    @property
+    def trainer(self) -> TabularVAETrainer:
+        """The training loop; there once a table was given."""
+        return self._parts()[1]
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of the training, see :meth:`TabularVAETrainer.state_dict`."""
+        return self.trainer.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state; :meth:`prepare` with the same table, config and seeds comes first."""
+        self.trainer.load_state_dict(state)
+        self._synthesizer = None
+
+    def _parts(self) -> tuple[TableEncoder, TabularVAETrainer]:
+        if self._prepared is None:
+            raise DataError("the model has not seen a table yet: call fit first")
+        return self._prepared
+
+    def _split(self, n: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Positions of the training and of the held-out rows, each in the table's order."""
+        n_holdout = int(n * self.config.validation.holdout_fraction)
+        order = np.random.default_rng([self.split_seed, n]).permutation(n)
+        return np.sort(order[n_holdout:]), np.sort(order[:n_holdout])
+
+    def _network(self, encoder: TableEncoder, codes: np.ndarray[Any, Any], seed: int) -> VAE:
+        architecture = self.config.architecture
+        # Layers draw their first weights from global state, which is put back afterwards.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return VAE(
+                encoder.cardinalities,
+                n_embd=architecture.n_embd,
+                encoder_layer_sizes=architecture.encoder_layer_sizes,
+                decoder_layer_sizes=architecture.decoder_layer_sizes,
+                latent_dim=architecture.latent_dim,
+                leaky_relu_slope=architecture.leaky_relu_slope,
+                bn_momentum=architecture.bn_momentum,
+                bn_epsilon=architecture.bn_epsilon,
+                dropout_rate=architecture.dropout_rate,
+                order=_column_order(architecture, codes, encoder.cardinalities),
+            )
+
+    def _prior(self, trainer: TabularVAETrainer) -> StandardNormalPrior | GaussianMixturePrior:
+        architecture = self.config.architecture
+        if architecture.prior == "standard_normal":
+            return StandardNormalPrior(architecture.latent_dim)
+        model = trainer.model
+        generator = torch.Generator(self.device).manual_seed(self.seed)
+        with torch.inference_mode():
+            mean, log_variance = model.encode(trainer.codes[:_PRIOR_MAX_ROWS])
+            z = model.latent.draw(mean, log_variance, generator)
+        return GaussianMixturePrior.fit(z, architecture.prior_components, seed=self.seed)
+
+
+def _column_order(
+    architecture: ArchitectureConfig, codes: np.ndarray[Any, Any], cardinalities: Sequence[int]
+) -> Sequence[int] | None:
+    if architecture.decoder == "independent":
+        return None
+    if architecture.column_order == "given":
+        return range(len(cardinalities))
+    return mutual_information_order(codes, cardinalities)
