@@ -56,7 +56,7 @@ class TransformersConfig(_Section):
     strategy: Literal["uniform", "quantile", "atoms"] = Field(
         "atoms",
         description="uniform: equal-width bins, uniform draw inside (the demo's); quantile: bins "
-        "of equal mass; atoms: frequent exact values get codes of their own, the rest quantile bins.",
+        "of equal mass; atoms: frequent exact values get own codes, the rest quantile bins.",
     )
     n_bins_cts: int = Field(10, ge=2, le=65_536, description="Bins per continuous column.")
     atom_share: float = Field(
