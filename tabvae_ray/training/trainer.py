@@ -159,6 +159,28 @@ class TabularVAETrainer:
             "holdout_nats": None if self.holdout is None else self._nats(self.holdout),
         }
 
+    def measure(self, codes: Tensor) -> tuple[list[float], float]:
+        """The terms of the loss on any rows, without learning from them.
+
+        Args:
+            codes: ``(N, C)`` integer codes on the trainer's device.
+
+        Returns:
+            Mean cross-entropy of each column, in the order of the codes, and mean KL divergence;
+            nats per row.
+        """
+        self.model.eval()
+        generator = torch.Generator(self.device).manual_seed(0)
+        order = [column for columns, _ in self.model.predictor.groups for column in columns]
+        totals = torch.zeros(len(order), dtype=torch.float64, device=self.device)
+        kl_total = 0.0
+        with torch.inference_mode():
+            for block in torch.split(codes, _EVALUATION_ROWS):
+                cells, kl = self.model(block, generator)
+                totals[order] += cells.double().sum(dim=0)
+                kl_total += float(kl.double().sum())
+        return (totals / len(codes)).tolist(), kl_total / len(codes)
+
     def state_dict(self) -> dict[str, Any]:
         """The whole state: tensors, numbers, strings, and lists and dicts of them."""
         return {
@@ -256,14 +278,8 @@ class TabularVAETrainer:
         return self.loss_beta
 
     def _nats(self, codes: Tensor) -> float:
-        self.model.eval()
-        generator = torch.Generator(self.device).manual_seed(0)
-        total = 0.0
-        with torch.inference_mode():
-            for block in torch.split(codes, _EVALUATION_ROWS):
-                cells, kl = self.model(block, generator)
-                total += float(cells.double().sum() + kl.double().sum())
-        return total / len(codes)
+        cells, kl = self.measure(codes)
+        return sum(cells) + kl
 
 
 def resolve_device(name: torch.device | str) -> torch.device:

@@ -1,0 +1,95 @@
+"""Where the results of a training run go.
+
+A backend is one class with the methods of :class:`Tracker`.
+"""
+
+import io
+import json
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import pandas as pd
+import torch
+
+from tabvae_ray.storage import Location
+
+__all__ = ["DirectoryTracker", "MemoryTracker", "Tracker"]
+
+
+class Tracker(Protocol):
+    """Takes what the routines measure; ``step`` is the epoch."""
+
+    def scores(self, scores: Mapping[str, float], step: int) -> None:
+        """Keep scores by name."""
+
+    def artifact(self, name: str, content: bytes, step: int) -> None:
+        """Keep a file, such as ``plots/pca.png``."""
+
+    def table(self, name: str, table: pd.DataFrame, step: int) -> None:
+        """Keep rows."""
+
+    def checkpoint(self, state: Mapping[str, Any], step: int) -> None:
+        """Keep resumable state."""
+
+
+class MemoryTracker:
+    """Keeps everything in memory: each a dict by step, then by name."""
+
+    def __init__(self) -> None:
+        self.all_scores: dict[int, dict[str, float]] = {}
+        self.artifacts: dict[int, dict[str, bytes]] = {}
+        self.tables: dict[int, dict[str, pd.DataFrame]] = {}
+        self.checkpoints: dict[int, Mapping[str, Any]] = {}
+
+    def scores(self, scores: Mapping[str, float], step: int) -> None:
+        """Keep scores by name."""
+        self.all_scores.setdefault(step, {}).update(scores)
+
+    def artifact(self, name: str, content: bytes, step: int) -> None:
+        """Keep a file."""
+        self.artifacts.setdefault(step, {})[name] = content
+
+    def table(self, name: str, table: pd.DataFrame, step: int) -> None:
+        """Keep rows."""
+        self.tables.setdefault(step, {})[name] = table
+
+    def checkpoint(self, state: Mapping[str, Any], step: int) -> None:
+        """Keep resumable state."""
+        self.checkpoints[step] = state
+
+
+class DirectoryTracker:
+    """Writes to a directory, at once and whole: nothing is queued that an exit could lose.
+
+    ``artifacts/<epoch>/scores.json`` and other files beside it,
+    ``tabular_data/<epoch>/<name>.csv``, ``torch_checkpoints/<epoch>.pt``. Epochs have six digits.
+
+    Args:
+        directory: A path or URI.
+    """
+
+    def __init__(self, directory: Location | str) -> None:
+        self.directory = Location(directory)
+        self._scores: tuple[int, dict[str, float]] = (0, {})
+
+    def scores(self, scores: Mapping[str, float], step: int) -> None:
+        """Keep scores by name; those of one step end in one file."""
+        known = self._scores[1] if self._scores[0] == step else {}
+        self._scores = (step, {**known, **scores})
+        text = json.dumps(self._scores[1], indent=2) + "\n"
+        self.artifact("scores.json", text.encode(), step)
+
+    def artifact(self, name: str, content: bytes, step: int) -> None:
+        """Keep a file."""
+        (self.directory / "artifacts" / f"{step:06d}" / name).write_bytes(content)
+
+    def table(self, name: str, table: pd.DataFrame, step: int) -> None:
+        """Keep rows."""
+        target = self.directory / "tabular_data" / f"{step:06d}" / f"{name}.csv"
+        target.write_bytes(table.to_csv(index=False).encode())
+
+    def checkpoint(self, state: Mapping[str, Any], step: int) -> None:
+        """Keep resumable state; ``torch.load(..., weights_only=True)`` reads it."""
+        buffer = io.BytesIO()
+        torch.save(dict(state), buffer)
+        (self.directory / "torch_checkpoints" / f"{step:06d}.pt").write_bytes(buffer.getvalue())
