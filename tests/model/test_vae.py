@@ -1,0 +1,168 @@
+import math
+
+import pytest
+import torch
+from torch.distributions import Independent, Normal, kl_divergence
+
+from tabvae_ray.model import loss
+from tabvae_ray.model.generation import RowDecoder
+from tabvae_ray.model.layers import LinBnDrop, MultiFeaturePredictor, group_columns
+from tabvae_ray.model.vae import VAE
+
+CARDINALITIES = (7, 2, 40, 3, 2, 1)
+DECODERS = [pytest.param(None, id="independent"), pytest.param((3, 0, 5, 1, 4, 2), id="ordered")]
+
+
+def small_vae(order: tuple[int, ...] | None, seed: int = 0) -> VAE:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return VAE(
+            CARDINALITIES, encoder_layer_sizes=(32, 16), latent_dim=5, dropout_rate=0.1, order=order
+        )
+
+
+def some_codes(rows: int, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    columns = [torch.randint(k, (rows,), generator=generator) for k in CARDINALITIES]
+    return torch.stack(columns, dim=1)
+
+
+def test_the_kl_term_agrees_with_torch_distributions() -> None:
+    mean, log_variance = torch.randn(50, 6), torch.randn(50, 6)
+    posterior = Independent(Normal(mean, torch.exp(0.5 * log_variance)), 1)
+    prior = Independent(Normal(torch.zeros(6), torch.ones(6)), 1)
+    expected = kl_divergence(posterior, prior)
+    torch.testing.assert_close(loss.kl_divergence(mean, log_variance), expected)
+
+
+def test_the_reconstruction_of_uniform_heads_is_the_log_of_their_sizes() -> None:
+    model = small_vae(None)
+    torch.nn.init.zeros_(model.predictor.linear.weight)
+    torch.nn.init.zeros_(model.predictor.linear.bias)
+    cells, _ = model.eval()(some_codes(10))
+    order = [column for columns, _ in model.predictor.groups for column in columns]
+    expected = torch.tensor([math.log(CARDINALITIES[column]) for column in order])
+    torch.testing.assert_close(cells, expected.expand(10, -1))
+
+
+@pytest.mark.parametrize("order", DECODERS)
+def test_every_parameter_gets_a_gradient(order: tuple[int, ...] | None) -> None:
+    model = small_vae(order)
+    cells, kl = model(some_codes(16), torch.Generator().manual_seed(1))
+    (cells.sum(1) + kl).mean().backward()
+    without = [name for name, p in model.named_parameters() if p.grad is None]
+    assert without == []
+    assert all(bool(torch.isfinite(p.grad).all()) for p in model.parameters())
+
+
+def test_a_head_sees_only_the_columns_before_it_in_the_order() -> None:
+    order = (3, 0, 5, 1, 4, 2)
+    model = small_vae(order).eval()
+    z, codes = torch.randn(4, 5), some_codes(4)
+    before = model.logits(z, codes)
+    for position, column in enumerate(order):
+        changed = codes.clone()
+        changed[:, column] = (changed[:, column] + 1) % CARDINALITIES[column]
+        after = model.logits(z, changed)
+        same = [torch.equal(a, b) for a, b in zip(before, after, strict=True)]
+        assert all(same[: position + 1])
+        if CARDINALITIES[column] > 1:
+            assert not any(same[position + 1 :])
+
+
+def test_columns_are_independent_given_z_without_an_order() -> None:
+    model = small_vae(None).eval()
+    z = torch.randn(4, 5)
+    first, second = model.logits(z, some_codes(4, seed=1)), model.logits(z, some_codes(4, seed=2))
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_groups_hold_every_column_once_and_waste_little() -> None:
+    groups = group_columns(CARDINALITIES)
+    assert sorted(column for columns, _ in groups for column in columns) == list(range(6))
+    for columns, k in groups:
+        assert k == max(CARDINALITIES[c] for c in columns)
+        assert min(CARDINALITIES[c] for c in columns) * 4 > k * 3
+
+
+def test_grouped_heads_equal_one_linear_layer_per_column() -> None:
+    cardinalities = (5, 4, 5)
+    predictor = MultiFeaturePredictor(8, cardinalities, group_columns(cardinalities))
+    features = torch.randn(6, 8)
+    (logits,) = predictor(features)
+    start = 0
+    for i, column in enumerate(predictor.groups[0][0]):
+        k = cardinalities[column]
+        weight = predictor.linear.weight[start : start + k]
+        expected = features @ weight.T + predictor.linear.bias[start : start + k]
+        torch.testing.assert_close(logits[:, i, :k], expected)
+        assert bool((logits[:, i, k:] == -torch.inf).all())
+        start += 5
+
+
+def test_folding_batch_norm_changes_nothing_in_evaluation() -> None:
+    layer = LinBnDrop(
+        6, 4, leaky_relu_slope=0.1, bn_momentum=0.1, bn_epsilon=1e-5, dropout_rate=0.5
+    )
+    for _ in range(5):
+        layer(torch.randn(32, 6) * 3 + 1)
+    layer.eval()
+    x = torch.randn(10, 6)
+    weight, bias = layer.folded()
+    folded = torch.nn.functional.leaky_relu(x @ weight.T + bias, 0.1)
+    torch.testing.assert_close(layer(x), folded)
+
+
+@pytest.mark.parametrize("order", DECODERS)
+def test_the_frozen_decoder_draws_from_the_distribution_of_the_model(
+    order: tuple[int, ...] | None,
+) -> None:
+    model = small_vae(order)
+    for _ in range(3):
+        model(some_codes(64))
+    model.eval()
+    z = torch.randn(1, 5).expand(40_000, 5)
+    codes = RowDecoder.from_model(model).decode(z, generator=torch.Generator().manual_seed(0))
+    assert all(int(codes[:, c].max()) < k for c, k in enumerate(CARDINALITIES))
+    # The model's probability of each drawn row is what its frequency should be: compare the
+    # marginal of each column, with the columns before it integrated out over the same draws.
+    with torch.no_grad():
+        logits = model.logits(z, codes)
+    for part, (columns, _) in zip(logits, model.predictor.groups, strict=True):
+        expected = torch.softmax(part, dim=-1).mean(dim=0)
+        for i, column in enumerate(columns):
+            share = torch.bincount(codes[:, column], minlength=part.shape[-1]) / len(codes)
+            assert float((share - expected[i]).abs().max()) < 0.012
+
+
+@pytest.mark.parametrize("order", DECODERS)
+def test_a_low_temperature_comes_to_the_likeliest_codes(order: tuple[int, ...] | None) -> None:
+    decoder = RowDecoder.from_model(small_vae(order).eval())
+    z = torch.randn(50, 5)
+    cold = decoder.decode(z, temperature=1e-4, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(cold, decoder.decode(z, sample=False))
+
+
+@pytest.mark.parametrize("order", DECODERS)
+def test_codes_that_are_not_allowed_are_never_drawn(order: tuple[int, ...] | None) -> None:
+    decoder = RowDecoder.from_model(small_vae(order).eval())
+    allowed = {0: torch.tensor([False, True, False, False, False, False, True])}
+    codes = decoder.decode(
+        torch.randn(3000, 5), generator=torch.Generator().manual_seed(0), allowed=allowed
+    )
+    assert set(codes[:, 0].tolist()) == {1, 6}
+
+
+@pytest.mark.parametrize("order", DECODERS)
+def test_a_decoder_survives_being_taken_apart(order: tuple[int, ...] | None) -> None:
+    decoder = RowDecoder.from_model(small_vae(order).eval())
+    again = RowDecoder.from_parts(decoder.structure(), CARDINALITIES, decoder.tensors())
+    z = torch.randn(100, 5)
+    draws = [d.decode(z, generator=torch.Generator().manual_seed(3)) for d in (decoder, again)]
+    assert torch.equal(*draws)
+    assert again.order == (None if order is None else list(order))
+
+
+def test_an_order_that_is_no_permutation_is_refused() -> None:
+    with pytest.raises(ValueError, match="order must be a permutation"):
+        VAE((2, 3), order=(0, 0))
