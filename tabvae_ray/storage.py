@@ -58,6 +58,11 @@ class Location:
         StorageError: If it is empty, or a URI that pyarrow has no filesystem for.
     """
 
+    _scheme: str
+    _authority: str
+    _path: str
+    _query: str
+
     def __init__(self, value: "str | PurePath | Location") -> None:
         if isinstance(value, Location):
             self._scheme, self._authority = value._scheme, value._authority
@@ -139,7 +144,7 @@ class Location:
 
     def exists(self) -> bool:
         """Whether there is a file or directory."""
-        return self._info().type != fs.FileType.NotFound
+        return bool(self._info().type != fs.FileType.NotFound)
 
     def is_dir(self) -> bool:
         """Whether there is a directory."""
@@ -147,9 +152,9 @@ class Location:
 
     def size(self) -> int:
         """Bytes of the file; 0 if there is none."""
-        return self._info().size or 0
+        return int(self._info().size or 0)
 
-    def list(self) -> "list[Location]":
+    def children(self) -> "list[Location]":
         """What lies in the directory, by name; nothing if there is no directory."""
         selector = fs.FileSelector(self.path, allow_not_found=True)
         found = self._attempt("listed", lambda: self.filesystem.get_file_info(selector))
