@@ -65,6 +65,12 @@ class TransformersConfig(_Section):
         le=1,
         description="With strategy atoms: the least share of the rows that makes a value an atom.",
     )
+    max_atoms: int = Field(
+        100,
+        ge=0,
+        le=65_536,
+        description="With strategy atoms: a column of no more distinct values is all atoms.",
+    )
     max_categories: int = Field(
         1000,
         ge=2,
