@@ -7,6 +7,7 @@ category. A column with a single value is associated with nothing, itself includ
 """
 
 import math
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -179,21 +180,20 @@ class _PairCounts:
 
 def _correlations(numbers: Floats, unit: Floats, kind: ContinuousAssociation) -> Floats:
     """Correlations (C, C) between rows of numbers (C, N); 0 for a constant row."""
-    varying = unit.any(axis=1)
+    varying = np.flatnonzero(np.abs(unit).max(axis=1, initial=0.0))
     if kind == "KENDALL":
         from scipy.stats import kendalltau
 
         matrix = np.zeros((len(numbers), len(numbers)))
-        for i, j in zip(*np.triu_indices(len(numbers), 1), strict=True):
-            if varying[i] and varying[j]:
-                matrix[i, j] = matrix[j, i] = kendalltau(numbers[i], numbers[j]).statistic
+        for i, j in combinations(varying, 2):
+            matrix[i, j] = matrix[j, i] = kendalltau(numbers[i], numbers[j]).statistic
     else:
         if kind == "SPEARMAN" and numbers.size:
             from scipy.stats import rankdata
 
             unit = _unit_rows(rankdata(numbers, axis=1))
         matrix = np.clip(unit @ unit.T, -1.0, 1.0)
-    np.fill_diagonal(matrix, varying.astype(np.float64))
+    matrix[varying, varying] = 1.0
     return matrix
 
 
@@ -207,7 +207,7 @@ def _unit_rows(numbers: Floats) -> Floats:
     centred = numbers / np.where(varying, scale, 1.0)[:, None]
     centred -= centred.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(centred, axis=1)
-    centred[~varying] = 0.0
+    centred[np.flatnonzero(~varying)] = 0.0
     norms[norms == 0] = 1.0
     unit: Floats = centred / norms[:, None]
     return unit
