@@ -1,0 +1,130 @@
+"""Dominance, fronts, hypervolume, and choosing one point from a front.
+
+Everything here minimises: turn a maximised objective's sign first, see :func:`as_losses`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "as_losses",
+    "choose",
+    "epsilon_net_order",
+    "front",
+    "hypervolume",
+    "non_dominated_ranks",
+    "rank_order",
+]
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def as_losses(values: Sequence[Sequence[float]], directions: Sequence[str]) -> Floats:
+    """Objectives as losses: ``(N, M)``, those to maximise with their sign turned."""
+    signs = np.array([-1.0 if direction == "maximize" else 1.0 for direction in directions])
+    return np.asarray(values, dtype=np.float64).reshape(-1, len(directions)) * signs
+
+
+def non_dominated_ranks(losses: Floats) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Number of the front of each point, from 0: ``(N, M) -> (N,)``.
+
+    Front 0 is dominated by nothing, front 1 by front 0 alone, and so on (Deb et al. 2002,
+    section III A). A point dominates another if it is no worse in all objectives and better in one.
+    """
+    at_most = (losses[:, None] <= losses[None]).all(axis=2)
+    dominates = at_most & ~at_most.T
+    ranks = np.full(len(losses), -1)
+    left = np.ones(len(losses), dtype=bool)
+    rank = 0
+    while left.any():
+        now = left & ~dominates[left].any(axis=0)
+        ranks[now] = rank
+        left &= ~now
+        rank += 1
+    return ranks
+
+
+def front(losses: Floats) -> list[int]:
+    """Positions of the points that nothing dominates, in their order."""
+    return np.flatnonzero(non_dominated_ranks(losses) == 0).tolist()
+
+
+def epsilon_net_order(losses: Floats) -> list[int]:
+    """Points such that every prefix covers them all well: positions, best first.
+
+    Each point is the one farthest from those before it (the greedy epsilon net of Salinas et al.,
+    arXiv 2106.12639, algorithm 2), on objectives scaled to [0, 1]; the first is the one of least
+    sum, so that with one point to keep it is a balanced one.
+    """
+    scaled = _scaled(losses)
+    order = [int(scaled.sum(axis=1).argmin())]
+    distance = np.full(len(losses), np.inf)
+    while len(order) < len(losses):
+        distance = np.minimum(distance, np.linalg.norm(scaled - scaled[order[-1]], axis=1))
+        distance[order] = -1.0
+        order.append(int(distance.argmax()))
+    return order
+
+
+def rank_order(losses: Floats) -> list[int]:
+    """All points, best first: by front, and within a front by :func:`epsilon_net_order`."""
+    ranks = non_dominated_ranks(losses)
+    order: list[int] = []
+    for rank in range(int(ranks.max()) + 1 if len(ranks) else 0):
+        members = np.flatnonzero(ranks == rank)
+        order += members[epsilon_net_order(losses[members])].tolist()
+    return order
+
+
+def hypervolume(losses: Floats, reference: Sequence[float]) -> float:
+    """Volume that the points dominate below a reference point: ``(N, M), (M,)``.
+
+    By slices along the last objective (Fonseca et al. 2006): the volume of each slab is its height
+    times the hypervolume, in one objective less, of the points below it.
+    """
+    limit = np.asarray(reference, dtype=np.float64)
+    inside = losses[(losses < limit).all(axis=1)]
+    if len(inside) == 0:
+        return 0.0
+    if inside.shape[1] == 1:
+        return float(limit[0] - inside.min())
+    inside = inside[np.argsort(inside[:, -1], kind="stable")]
+    heights = np.diff(np.append(inside[:, -1], limit[-1]))
+    if inside.shape[1] == 2:
+        widths = limit[0] - np.minimum.accumulate(inside[:, 0])
+        return float((heights * widths).sum())
+    return sum(
+        float(height) * hypervolume(inside[: i + 1, :-1], limit[:-1].tolist())
+        for i, height in enumerate(heights)
+        if height > 0
+    )
+
+
+def choose(losses: Floats, rule: str | int) -> int:
+    """Position of one point of a front.
+
+    Args:
+        losses: ``(N, M)`` points of one front, N >= 1.
+        rule: ``ideal``, the point nearest to the best of every objective after each is scaled to
+            [0, 1] over the front; ``knee``, the point farthest below the plane through the ends of
+            the front; or the number of an objective, whose least point is taken.
+    """
+    if isinstance(rule, int):
+        others = _scaled(losses).sum(axis=1)
+        return int(np.lexsort((others, losses[:, rule]))[0])
+    scaled = _scaled(losses)
+    if rule == "ideal":
+        return int(np.linalg.norm(scaled, axis=1).argmin())
+    if rule == "knee":
+        # The ends lie on the plane where the scaled objectives add to 1.
+        return int(scaled.sum(axis=1).argmin())
+    raise ValueError(f"rule must be ideal, knee or the number of an objective, but got {rule!r}")
+
+
+def _scaled(losses: Floats) -> Floats:
+    """Each objective scaled to [0, 1]; one that is the same everywhere becomes 0."""
+    low = losses.min(axis=0)
+    span = losses.max(axis=0) - low
+    return (losses - low) / np.where(span > 0, span, 1.0)

@@ -1,0 +1,112 @@
+"""Multi-objective asynchronous successive halving for Ray Tune."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+
+from tabvae_ray.search.pareto import as_losses, rank_order
+
+__all__ = ["MultiObjectiveASHA", "rung_levels"]
+
+
+class MultiObjectiveASHA(FIFOScheduler):
+    """Stops weak trials at rungs, judged by all objectives together.
+
+    MO-ASHA (Schmucker et al., arXiv 2106.12639), in its stopping form: rungs lie at
+    ``grace_period * eta**k``. A trial that reaches a rung is ranked among all that have reached it,
+    by non-dominated sorting and within a front by the greedy epsilon net, and goes on if it is in
+    the best ``1 / eta`` of them. So a trial that dominates all others of its rung always goes on.
+    A result that is NaN or infinite stops its trial. With one objective this is plain ASHA.
+
+    It works with any Ray trainable that reports the objectives and ``time_attr``:
+
+    Example:
+        >>> scheduler = MultiObjectiveASHA(
+        ...     {"error": "minimize", "accuracy": "maximize"}, max_t=81, grace_period=3
+        ... )
+        >>> tune.Tuner(trainable, tune_config=tune.TuneConfig(scheduler=scheduler, num_samples=50))
+
+    Args:
+        objectives: Direction by name of the reported value.
+        max_t: The budget; a trial that reaches it is stopped.
+        grace_period: The first rung.
+        eta: Rungs lie this factor apart, and one trial in ``eta`` goes on.
+        time_attr: Name of the reported value that counts the budget.
+
+    Raises:
+        ValueError: If ``grace_period`` is not within 1 and ``max_t``, or ``eta`` is below 2.
+    """
+
+    def __init__(
+        self,
+        objectives: Mapping[str, Literal["minimize", "maximize"]],
+        *,
+        max_t: int,
+        grace_period: int = 1,
+        eta: float = 3,
+        time_attr: str = "training_iteration",
+    ) -> None:
+        super().__init__()
+        if not 1 <= grace_period <= max_t:
+            raise ValueError(
+                f"grace_period must be >= 1 and <= max_t={max_t}, but got {grace_period}"
+            )
+        if eta < 2:
+            raise ValueError(f"eta must be >= 2, but got {eta}")
+        self.objectives = dict(objectives)
+        self.max_t = max_t
+        self.eta = eta
+        self.time_attr = time_attr
+        self.rungs = rung_levels(grace_period, max_t, eta)[:-1]
+        # Losses by trial, in the order in which trials reached the rung.
+        self._seen: dict[int, dict[str, list[float]]] = {level: {} for level in self.rungs}
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """Whether Ray should go on with the trial."""
+        if self.time_attr not in result or any(name not in result for name in self.objectives):
+            return str(TrialScheduler.CONTINUE)
+        values = [float(result[name]) for name in self.objectives]
+        goes_on = self.report(trial.trial_id, int(result[self.time_attr]), values)
+        return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
+
+    def report(self, trial_id: str, time: int, values: Sequence[float]) -> bool:
+        """Take a result; whether its trial should go on.
+
+        Args:
+            trial_id: Identifies the trial.
+            time: Budget spent so far.
+            values: The objectives, in the order given.
+        """
+        if not all(math.isfinite(value) for value in values):
+            return False
+        if time >= self.max_t:
+            return False
+        losses = as_losses([values], list(self.objectives.values()))[0].tolist()
+        goes_on = True
+        for level in self.rungs:
+            seen = self._seen[level]
+            # A rung that was passed between two results is judged by the later one.
+            if time >= level and trial_id not in seen:
+                seen[trial_id] = losses
+                position = rank_order(np.array(list(seen.values()))).index(len(seen) - 1)
+                goes_on &= position < max(1, math.ceil(len(seen) / self.eta))
+        return goes_on
+
+    def debug_string(self) -> str:
+        """One line on how full the rungs are."""
+        counts = ", ".join(f"{level}: {len(seen)}" for level, seen in self._seen.items())
+        return f"MultiObjectiveASHA: trials by rung {{{counts}}}"
+
+
+def rung_levels(grace_period: int, max_t: int, eta: float) -> list[int]:
+    """Rungs below the budget, and the budget: ``grace_period * eta**k`` rounded down."""
+    levels: list[int] = []
+    k = 0
+    while (level := int(grace_period * eta**k)) < max_t:
+        levels.append(level)
+        k += 1
+    return [*levels, max_t]
