@@ -1,26 +1,23 @@
-"""The columns of two tables as arrays that can be compared: numbers, and codes of shared labels.
+"""The columns of a table as arrays that can be compared: numbers, and codes of shared labels.
 
 A room of its own because every measure here starts from it: a table is read once, and counts,
 sorted values and the like are kept for whatever asks next.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tabvae_ray.errors import DataError
-from tabvae_ray.table.spec import Column, TableSpec
-
-__all__ = ["ColumnReader", "Floats", "Integers", "TableColumns", "label_of"]
+__all__ = ["Floats", "Integers", "TableColumns"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.intp]
 
-_TRUTH = {"True": "1", "False": "0", "1": "True", "0": "False"}
+T = TypeVar("T")
 
 
 @dataclass
@@ -30,10 +27,12 @@ class TableColumns:
     Attributes:
         n_rows: Rows of the table.
         numbers: Per continuous or datetime column, its values (n_rows,); NaN where missing.
+            Datetimes are days since ``epochs``.
         codes: Per categorical column, the index of each value's label (n_rows,); -1 where missing.
         labels: Per categorical column, what the codes stand for. The first ``n_known`` are those
             of the real table, the same in both tables; the others occur in this table alone.
         n_known: Per categorical column, how many labels the real table has.
+        epochs: Per datetime column, the moment that days are counted from.
         warnings: What was odd about the table, one sentence each.
     """
 
@@ -42,207 +41,73 @@ class TableColumns:
     codes: dict[str, Integers]
     labels: dict[str, tuple[str, ...]]
     n_known: dict[str, int]
+    epochs: dict[str, pd.Timestamp] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-    _kept: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
+    _kept: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The columns: continuous and datetime ones first, then categorical ones."""
         return (*self.numbers, *self.codes)
 
+    def keep(self, key: tuple[str, ...], compute: Callable[[], T]) -> T:
+        """What ``compute`` returns, computed once per table and key."""
+        if key not in self._kept:
+            self._kept[key] = compute()
+        kept: T = self._kept[key]
+        return kept
+
+    def take(self, rows: Integers | Mapping[str, Integers]) -> "TableColumns":
+        """Some of the rows, in the order given.
+
+        Args:
+            rows: Row numbers; as a mapping, row numbers of each column's own.
+        """
+        if not isinstance(rows, Mapping):
+            rows = dict.fromkeys(self.names, rows)
+        return TableColumns(
+            n_rows=len(next(iter(rows.values()))),
+            numbers={name: values[rows[name]] for name, values in self.numbers.items()},
+            codes={name: codes[rows[name]] for name, codes in self.codes.items()},
+            labels=self.labels,
+            n_known=self.n_known,
+            epochs=self.epochs,
+        )
+
     def sorted_numbers(self, name: str) -> Floats:
         """The values of a continuous column that are not missing, ascending."""
-        if ("sorted", name) not in self._kept:
+
+        def compute() -> Floats:
             values = np.sort(self.numbers[name])
-            self._kept["sorted", name] = values[: np.searchsorted(values, np.nan)]
-        return cast(Floats, self._kept["sorted", name])
+            return values[: np.searchsorted(values, np.nan)]
+
+        return self.keep(("sorted", name), compute)
 
     def complete_numbers(self, name: str) -> Floats:
         """The values of a continuous column, zero where missing (as the reference has it)."""
+        values = self.numbers[name]
         if len(self.sorted_numbers(name)) == self.n_rows:
-            return self.numbers[name]
-        if ("complete", name) not in self._kept:
-            self._kept["complete", name] = np.nan_to_num(self.numbers[name], nan=0.0)
-        return cast(Floats, self._kept["complete", name])
+            return values
+        return self.keep(("complete", name), lambda: np.where(np.isnan(values), 0.0, values))
 
     def counts(self, name: str) -> Integers:
         """Rows per label of a categorical column (n_labels + 1,); the last entry: missing."""
-        if ("counts", name) not in self._kept:
+
+        def compute() -> Integers:
             counts = np.bincount(self.codes[name] + 1, minlength=len(self.labels[name]) + 1)
-            self._kept["counts", name] = np.roll(counts, -1)
-        return cast(Integers, self._kept["counts", name])
+            return np.concatenate((counts[1:], counts[:1]))
+
+        return self.keep(("counts", name), compute)
 
     def complete_codes(self, name: str) -> Integers:
         """The codes of a categorical column, ``n_labels`` where missing: a label of its own."""
+        codes, n_labels = self.codes[name], len(self.labels[name])
         if self.counts(name)[-1] == 0:
-            return self.codes[name]
-        if ("complete", name) not in self._kept:
-            codes = self.codes[name]
-            self._kept["complete", name] = np.where(codes < 0, len(self.labels[name]), codes)
-        return cast(Integers, self._kept["complete", name])
+            return codes
+        return self.keep(("complete", name), lambda: np.where(codes < 0, n_labels, codes))
 
     def n_missing(self, name: str) -> int:
         """Rows whose value is missing."""
         if name in self.codes:
             return int(self.counts(name)[-1])
         return self.n_rows - len(self.sorted_numbers(name))
-
-
-class ColumnReader:
-    """Reads tables into :class:`TableColumns` with the labels of one real table.
-
-    Identifier columns are left out: their values say nothing about the rows.
-
-    Args:
-        spec: The real table's spec.
-        real: The real table.
-
-    Attributes:
-        real: The real table, read.
-
-    Raises:
-        DataError: If the real table lacks a column of the spec, or holds an infinite value.
-    """
-
-    def __init__(self, spec: TableSpec, real: pd.DataFrame) -> None:
-        self.columns: tuple[Column, ...] = tuple(
-            column for column in spec.columns if column.kind != "identifier"
-        )
-        self._labels: dict[str, tuple[str, ...]] = {}
-        self._index: dict[str, dict[str, int]] = {}
-        self._epochs: dict[str, pd.Timestamp] = {}
-        for column in self.columns:
-            if column.kind == "categorical":
-                self._keep_labels(column.name, tuple(map(label_of, column.categories)))
-        real_columns = self.read(real, "the real table")
-        for name, labels in real_columns.labels.items():
-            # A spec may have been read from other rows of the same table.
-            self._keep_labels(name, labels)
-            real_columns.n_known[name] = len(labels)
-        real_columns.warnings = ()
-        self.real = real_columns
-
-    def read(self, frame: pd.DataFrame, source: str = "the synthetic table") -> TableColumns:
-        """Read a table.
-
-        Raises:
-            DataError: If the table is empty, lacks a column, or holds an infinite value.
-        """
-        if not len(frame):
-            raise DataError(f"{source} has no rows")
-        if not frame.columns.is_unique:
-            twice = frame.columns[frame.columns.duplicated()].unique().tolist()
-            raise DataError(f"{source} has columns of the same name: {twice}")
-        missing = [column.name for column in self.columns if column.name not in frame.columns]
-        if missing:
-            raise DataError(f"{source} lacks the columns {missing}")
-        table = TableColumns(len(frame), {}, {}, {}, {})
-        warnings: list[str] = []
-        for column in self.columns:
-            name, values = column.name, frame[column.name]
-            if column.kind == "categorical":
-                codes, labels = self._codes(name, values, numeric=_is_numeric(column))
-                table.codes[name], table.labels[name] = codes, labels
-                table.n_known[name] = len(self._labels[name])
-                warnings += _unseen_warning(table, name, source)
-            else:
-                table.numbers[name], odd = self._numbers(column, values)
-                warnings += _number_warnings(table, column, odd, source)
-        table.warnings = tuple(warnings)
-        return table
-
-    def _keep_labels(self, name: str, labels: tuple[str, ...]) -> None:
-        self._labels[name] = tuple(dict.fromkeys(labels))
-        self._index[name] = {label: code for code, label in enumerate(self._labels[name])}
-
-    def _codes(
-        self, name: str, values: "pd.Series[Any]", *, numeric: bool
-    ) -> tuple[Integers, tuple[str, ...]]:
-        if isinstance(values.dtype, pd.CategoricalDtype):
-            raw, categories = values.array.codes, values.dtype.categories
-        else:
-            raw, categories = pd.factorize(values)
-        index, extra = self._index[name], dict[str, int]()
-        lookup = np.full(len(categories) + 1, -1, dtype=np.intp)  # raw code -1 finds the last
-        for position, category in enumerate(categories):
-            label = label_of(category)
-            code = index.get(label)
-            if code is None and numeric:
-                code = index.get(_as_number(label))
-            if code is None:
-                code = extra.setdefault(label, len(index) + len(extra))
-            lookup[position] = code
-        return lookup[raw], (*self._labels[name], *extra)
-
-    def _numbers(self, column: Column, values: "pd.Series[Any]") -> tuple[Floats, int]:
-        """The values as floats, and how many were neither missing nor numbers."""
-        if column.kind == "datetime":
-            return self._days(column.name, values)
-        if isinstance(values.dtype, np.dtype) and values.dtype.kind in "iufb":
-            return values.to_numpy(dtype=np.float64), 0
-        if isinstance(values.dtype, pd.CategoricalDtype):
-            values = values.astype(object)
-        numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-        return numbers, int(np.isnan(numbers).sum() - values.isna().sum())
-
-    def _days(self, name: str, values: "pd.Series[Any]") -> tuple[Floats, int]:
-        """Moments as days since the real table's earliest one."""
-        moments = pd.to_datetime(values, errors="coerce", utc=True, format="ISO8601")
-        epoch = self._epochs.setdefault(name, moments.min())
-        days: Floats = np.asarray((moments - epoch) / pd.Timedelta(days=1), dtype=np.float64)
-        return days, int(np.isnan(days).sum() - values.isna().sum())
-
-
-def label_of(value: Hashable) -> str:
-    """The text under which a category is compared: ``1`` and ``1.0`` are both ``"1"``."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool | np.bool_):
-        return str(bool(value))
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def _as_number(label: str) -> str:
-    """The label that a number or truth value has when written another way; else as it is."""
-    if label in _TRUTH:
-        return _TRUTH[label]
-    try:
-        number = float(label)
-    except ValueError:
-        return label
-    return label_of(number) if np.isfinite(number) else label
-
-
-def _is_numeric(column: Column) -> bool:
-    return all(isinstance(value, bool | int | float) for value in column.categories)
-
-
-def _unseen_warning(table: TableColumns, name: str, source: str) -> list[str]:
-    n_known = table.n_known[name]
-    unseen = table.counts(name)[n_known:-1]
-    if not unseen.any():
-        return []
-    first = table.labels[name][n_known:][:3]
-    more = ", ..." if len(unseen) > len(first) else ""
-    return [
-        f"{name}: {_share(unseen.sum(), table.n_rows)} of {source} has values that the real "
-        f"table never has ({', '.join(map(repr, first))}{more})"
-    ]
-
-
-def _number_warnings(table: TableColumns, column: Column, odd: int, source: str) -> list[str]:
-    values = table.sorted_numbers(column.name)
-    if len(values) and not (np.isfinite(values[0]) and np.isfinite(values[-1])):
-        raise DataError(f"{source}, column {column.name!r}: holds infinite values")
-    if not odd:
-        return []
-    what = "moment in time" if column.kind == "datetime" else "number"
-    return [
-        f"{column.name}: {_share(odd, table.n_rows)} of {source} is not a {what}; taken as missing"
-    ]
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.3g}%"

@@ -15,8 +15,9 @@ from tabvae_ray.comparison.association import (
     associations,
     correlation_distance,
 )
-from tabvae_ray.comparison.columns import ColumnReader, Floats, TableColumns
+from tabvae_ray.comparison.columns import Floats, TableColumns
 from tabvae_ray.comparison.js import js_distances, mean_js_distance
+from tabvae_ray.comparison.reader import ColumnReader
 from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["Comparison", "ComparisonOptions", "ComparisonPlan", "PreparedComparison"]
