@@ -31,7 +31,7 @@ ContinuousAssociation = Literal["PEARSON", "SPEARMAN", "KENDALL"]
 DistanceMetric = Literal["RMSE", "MAE", "L2", "COSINE_SIMILARITY"]
 
 # Above so many cells a contingency table is kept as its occupied cells alone.
-_MOST_CELLS = 2**20
+MOST_CELLS = 2**20
 
 
 def associations(
@@ -126,7 +126,7 @@ class _PairCounts:
     ) -> None:
         n_second = len(second_counts)
         cells = first * n_second + second
-        if len(first_counts) * n_second <= _MOST_CELLS:
+        if len(first_counts) * n_second <= MOST_CELLS:
             counts = np.bincount(cells, minlength=len(first_counts) * n_second)
             occupied = np.flatnonzero(counts)
             counts = counts[occupied]

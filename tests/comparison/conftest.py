@@ -19,6 +19,7 @@ FIXTURES = Path(__file__).parents[2] / ".." / "shared" / "fixtures" / "scores"
 class ReferenceCase:
     """Two tables and what the reference says about them."""
 
+    name: str
     real: pd.DataFrame
     synthetic: pd.DataFrame
     spec: TableSpec
@@ -36,6 +37,7 @@ def case(request: pytest.FixtureRequest) -> ReferenceCase:
         continuous=tuple(expected["continuous"]), categorical=tuple(expected["categorical"])
     )
     return ReferenceCase(
+        request.param,
         real,
         pd.read_csv(folder / "synthetic.csv"),
         TableSpec.infer(real, declared=declared),
