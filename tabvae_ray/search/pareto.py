@@ -24,7 +24,8 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 def as_losses(values: Sequence[Sequence[float]], directions: Sequence[str]) -> Floats:
     """Objectives as losses: ``(N, M)``, those to maximise with their sign turned."""
     signs = np.array([-1.0 if direction == "maximize" else 1.0 for direction in directions])
-    return np.asarray(values, dtype=np.float64).reshape(-1, len(directions)) * signs
+    losses: Floats = np.asarray(values, dtype=np.float64).reshape(-1, len(directions)) * signs
+    return losses
 
 
 def non_dominated_ranks(losses: Floats) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -33,8 +34,8 @@ def non_dominated_ranks(losses: Floats) -> np.ndarray[Any, np.dtype[np.int64]]:
     Front 0 is dominated by nothing, front 1 by front 0 alone, and so on (Deb et al. 2002,
     section III A). A point dominates another if it is no worse in all objectives and better in one.
     """
-    at_most = (losses[:, None] <= losses[None]).all(axis=2)
-    dominates = at_most & ~at_most.T
+    at_most = np.all(losses[:, None] <= losses[None], axis=2)
+    dominates = np.logical_and(at_most, ~at_most.T)
     ranks = np.full(len(losses), -1)
     left = np.ones(len(losses), dtype=bool)
     rank = 0
@@ -127,4 +128,5 @@ def _scaled(losses: Floats) -> Floats:
     """Each objective scaled to [0, 1]; one that is the same everywhere becomes 0."""
     low = losses.min(axis=0)
     span = losses.max(axis=0) - low
-    return (losses - low) / np.where(span > 0, span, 1.0)
+    scaled: Floats = (losses - low) / np.where(span > 0, span, 1.0)
+    return scaled

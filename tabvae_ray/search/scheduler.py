@@ -50,7 +50,7 @@ class MultiObjectiveASHA(FIFOScheduler):
         eta: float = 3,
         time_attr: str = "training_iteration",
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         if not 1 <= grace_period <= max_t:
             raise ValueError(
                 f"grace_period must be >= 1 and <= max_t={max_t}, but got {grace_period}"

@@ -92,7 +92,7 @@ class SearchSpace:
     spec: str | None = None
 
     @property
-    def directions(self) -> list[str]:
+    def directions(self) -> list[Literal["minimize", "maximize"]]:
         """Directions of the objectives."""
         return list(self.objectives.values())
 

@@ -1,0 +1,191 @@
+"""What happens in a search while it runs: records, study and front kept up to date."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ray.tune import Callback, Stopper
+from ray.tune.experiment import Trial
+
+from tabvae_ray.search.pareto import as_losses, front
+from tabvae_ray.search.records import Records, Rung, TrialRecord, plain
+from tabvae_ray.search.searcher import Proposals
+from tabvae_ray.search.space import SearchSpace
+from tabvae_ray.storage import Location
+
+__all__ = ["Ledger", "LedgerStopper"]
+
+
+class Ledger(Callback):
+    """Listens to Ray Tune and writes down what becomes of every trial.
+
+    Args:
+        space: The search space.
+        records: Where records are kept.
+        finished: Trials that had finished before.
+        on_change: Called with the ledger whenever a trial starts, reports or ends.
+
+    Attributes:
+        finished: All finished trials, in the order in which they finished.
+        active: Trials that run, by Ray's name of them.
+        stop: Why the search should end at once, or None.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        records: Records,
+        finished: Sequence[TrialRecord],
+        on_change: Callable[["Ledger", str, TrialRecord], None],
+    ) -> None:
+        self.space, self.records = space, records
+        self.finished = list(finished)
+        self.active: dict[str, TrialRecord] = {}
+        self.stop: str | None = None
+        self.started = time.monotonic()
+        self.proposals: Proposals | None = None
+        self._on_change = on_change
+        self._failures_in_a_row = 0
+        self._last: dict[str, dict[str, Any]] = {}
+
+    def may_start(self) -> bool:
+        """Whether a new trial may start."""
+        budget = self.space.settings.time_budget
+        if self.stop is None and budget is not None:
+            if time.monotonic() - self.started >= budget:
+                self.stop = f"the time budget of {budget:g} s is spent"
+        return self.stop is None
+
+    def start(self, ray_id: str, record: TrialRecord) -> None:
+        """A trial was proposed."""
+        self.active[ray_id] = record
+        self.records.keep_running(record)
+        self._on_change(self, "started", record)
+
+    @property
+    def complete(self) -> list[TrialRecord]:
+        """Trials that reached the full budget."""
+        return [record for record in self.finished if record.state == "COMPLETE"]
+
+    def front(self) -> list[TrialRecord]:
+        """Complete trials that no other dominates, by number."""
+        complete = sorted(self.complete, key=lambda record: record.number)
+        if not complete:
+            return []
+        names = list(self.space.objectives)
+        losses = as_losses([record.values(names) for record in complete], self.space.directions)
+        return [complete[i] for i in front(losses)]
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
+    ) -> None:
+        """A trial reached a rung."""
+        record = self.active.get(trial.trial_id)
+        if record is None:
+            return
+        record.seconds += float(result.get("seconds", 0.0))
+        self._last[trial.trial_id] = result
+        if "epoch" in result and all(rung.epoch < result["epoch"] for rung in record.rungs):
+            record.rungs.append(
+                Rung(int(result["epoch"]), plain(result["scores"]), plain(result["losses"]))
+            )
+        if result.get("batch_size"):
+            record.reason = f"out of memory: went on with batch_size={result['batch_size']}"
+        self._on_change(self, "reported", record)
+
+    def on_checkpoint(
+        self, iteration: int, trials: list[Trial], trial: Trial, checkpoint: Any, **info: Any
+    ) -> None:
+        """A trial's state was written."""
+        record = self.active.get(trial.trial_id)
+        if record is not None:
+            record.checkpoint = self._relative(checkpoint.path)
+            self.records.keep_running(record)
+
+    def on_trial_complete(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """A trial ended by itself, or was stopped by the scheduler."""
+        record = self.active.pop(trial.trial_id, None)
+        if record is None:
+            return
+        result = self._last.pop(trial.trial_id, {})
+        names = list(self.space.objectives)
+        values = [float(result.get(name, math.nan)) for name in names]
+        finite = all(math.isfinite(value) for value in values)
+        if "failure" in result:
+            self._fail(record, result["failure"])
+            return
+        if result.get("diverged") or not finite:
+            record.state, record.reason = (
+                "PRUNED",
+                result.get("diverged") or "a score is not finite",
+            )
+        elif result.get("finished"):
+            record.state = "COMPLETE"
+            record.objectives = dict(zip(names, values, strict=True))
+            record.reason = record.reason or str(result["stopped"])
+        else:
+            record.state, record.reason = "PRUNED", f"stopped at the rung of {record.epochs} epochs"
+        self._failures_in_a_row = 0
+        self._finish(record)
+
+    def on_trial_error(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """A trial's process was lost for good."""
+        record = self.active.pop(trial.trial_id, None)
+        if record is not None:
+            self._last.pop(trial.trial_id, None)
+            error = trial.get_error()
+            self._fail(record, str(error) if error else "the trial's process was lost")
+
+    def _fail(self, record: TrialRecord, error: str) -> None:
+        record.state, record.error = "FAIL", error
+        record.reason = error.strip().splitlines()[-1][:300]
+        self._failures_in_a_row += 1
+        self._finish(record)
+        if self._failures_in_a_row >= self.space.settings.max_failures:
+            self.stop = f"{self._failures_in_a_row} trials in a row failed"
+
+    def _finish(self, record: TrialRecord) -> None:
+        before = {other.number for other in self.front()}
+        self.finished.append(record)
+        self.records.finish(record)
+        if self.proposals is not None:
+            self.proposals.tell(record)
+        now = {other.number for other in self.front()}
+        for other in self.finished:
+            left_front = other.number in before and other.number not in now
+            never_there = other is record and record.number not in now
+            if (left_front or never_there) and other.checkpoint:
+                # Only models that may be chosen, or that still train, are worth their bytes.
+                self._location(other.checkpoint).parent.remove_tree()
+        self._on_change(self, record.state, record)
+
+    def _relative(self, path: str) -> str:
+        """The checkpoint's path below the search's directory."""
+        return path.removeprefix(self.records.directory.path).lstrip("/")
+
+    def _location(self, checkpoint: str) -> Location:
+        return self.records.directory / checkpoint
+
+
+class LedgerStopper(Stopper):
+    """Ends Ray Tune's loop when the ledger says so."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """No trial on its own."""
+        return False
+
+    def stop_all(self) -> bool:
+        """All of them at once."""
+        return not self.ledger.may_start() and self.ledger.stop is not None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Ray pickles the stopper for its own way to resume, which is not used.
+        return {}
