@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,14 +16,27 @@ from tabvae_ray.comparison.association import (
     correlation_distance,
 )
 from tabvae_ray.comparison.columns import Floats, TableColumns
+from tabvae_ray.comparison.detection import Detector, detection
 from tabvae_ray.comparison.js import js_distances, mean_js_distance
 from tabvae_ray.comparison.reader import ColumnReader
+from tabvae_ray.comparison.shapes import column_shapes, mean_score, pair_trends
 from tabvae_ray.table.spec import TableSpec
 
-__all__ = ["Comparison", "ComparisonOptions", "ComparisonPlan", "PreparedComparison"]
+__all__ = [
+    "HIGHER_IS_BETTER",
+    "SCORES",
+    "Comparison",
+    "ComparisonOptions",
+    "ComparisonPlan",
+    "PreparedComparison",
+]
 
-ScoreName = Literal["mean_js_distance", "correlation_distance"]
-ScoreCollectionName = Literal["js_distance"]
+ScoreName = Literal[
+    "mean_js_distance", "correlation_distance", "column_shapes", "pair_trends", "detection"
+]
+SCORES: tuple[ScoreName, ...] = get_args(ScoreName)
+HIGHER_IS_BETTER: frozenset[ScoreName] = frozenset({"column_shapes", "pair_trends", "detection"})
+ScoreCollectionName = Literal["js_distance", "column_shapes"]
 
 
 class ComparisonOptions(BaseModel):
@@ -36,6 +49,7 @@ class ComparisonOptions(BaseModel):
     categorical_association: CategoricalAssociation = "CRAMERS_V"
     continuous_association: ContinuousAssociation = "PEARSON"
     distance_metric: DistanceMetric = "RMSE"
+    detector: Detector = "boosted_trees"
 
 
 class ComparisonPlan(BaseModel):
@@ -160,6 +174,10 @@ class _Sides:
     def synthetic_associations(self) -> Floats:
         return self.prepared._associations(self.synthetic)
 
+    @cached_property
+    def column_shapes(self) -> dict[str, float]:
+        return column_shapes(self.real, self.synthetic)
+
     @property
     def correlation_distance(self) -> float:
         return correlation_distance(
@@ -172,7 +190,13 @@ class _Sides:
 _SCORES: dict[str, Callable[[_Sides], float]] = {
     "mean_js_distance": lambda sides: mean_js_distance(sides.js_distances),
     "correlation_distance": lambda sides: sides.correlation_distance,
+    "column_shapes": lambda sides: mean_score(sides.column_shapes),
+    "pair_trends": lambda sides: mean_score(pair_trends(sides.real, sides.synthetic)),
+    "detection": lambda sides: detection(
+        sides.real, sides.synthetic, detector=sides.options.detector
+    ),
 }
 _SCORE_COLLECTIONS: dict[str, Callable[[_Sides], dict[str, float]]] = {
     "js_distance": lambda sides: sides.js_distances,
+    "column_shapes": lambda sides: sides.column_shapes,
 }
