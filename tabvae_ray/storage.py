@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 # Seconds before each further attempt; object stores that restart are back within half a minute.
 _RETRY_AFTER = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+# Seconds after which no further attempt begins: an attempt may take seconds of its own to fail.
+_RETRY_FOR = 30.0
 _TRANSIENT = (
     "network_connection",
     "connection refused",
@@ -39,9 +41,15 @@ _TRANSIENT = (
     "internal error",
     "service_unavailable",
     "service unavailable",
-    "503",
+    "http status 503",
+    "http response code: 503",
     "stale file handle",
 )
+# Errors of these types do not pass by waiting, whatever the name of the file makes their text say.
+_LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+# Shorter parts of an authority are no secrets, and would blot out letters of every message.
+_SECRET_MIN_LENGTH = 4
+_ONE_PUT = "allow_delayed_open=true"
 # Parts of a URI's query that are no secret.
 _SAFE_QUERY = {"endpoint_override", "scheme", "region", "allow_bucket_creation"}
 
@@ -85,6 +93,8 @@ class Location:
         self._path = "/" + unquote(parts.path).strip("/")
         if not self._authority:
             raise StorageError(f"{text}: a URI must name a bucket or host, as in s3://bucket/path")
+        if parts.fragment:
+            raise StorageError(f"{self}: a URI must not have a fragment; write %23 for the sign #")
 
     def __str__(self) -> str:
         if not self._scheme:
@@ -141,6 +151,10 @@ class Location:
     def path(self) -> str:
         """The path on :attr:`filesystem`."""
         return self._resolved[1]
+
+    def on_this_machine(self) -> Path | None:
+        """The path for a library that can write to this machine only; None in an object store."""
+        return Path(self._path) if self._is_local else None
 
     def exists(self) -> bool:
         """Whether there is a file or directory."""
@@ -227,6 +241,8 @@ class Location:
         with tempfile.TemporaryFile() as spool:
             try:
                 yield spool
+            except StorageError:
+                raise
             except OSError as error:
                 raise self._failure("written", error) from error
             self._attempt("written", lambda: self._upload(spool))
@@ -269,11 +285,17 @@ class Location:
     def _resolved(self) -> tuple[fs.FileSystem, str]:
         if self._is_local:
             return fs.LocalFileSystem(), self._path
-        quoted = self._assemble(self._authority, self._query)
         try:
-            filesystem, path = fs.FileSystem.from_uri(quoted)
+            # Otherwise even one byte is a multipart upload, of three requests.
+            if self._scheme == "s3" and "allow_delayed_open" not in self._query:
+                with suppress(ArrowException):
+                    return self._open("&".join(filter(None, (self._query, _ONE_PUT))))
+            return self._open(self._query)
         except (ArrowException, OSError, ValueError) as error:
             raise self._failure("opened", error) from error
+
+    def _open(self, query: str) -> tuple[fs.FileSystem, str]:
+        filesystem, path = fs.FileSystem.from_uri(self._assemble(self._authority, query))
         return filesystem, path
 
     def _at(self, path: str) -> "Location":
@@ -321,6 +343,8 @@ class Location:
                 # Otherwise a crash of the machine can leave a complete name on an empty file.
                 os.fsync(file.fileno())
             os.replace(temporary, target)
+        except StorageError:
+            raise
         except OSError as error:
             raise self._failure("written", error) from error
         finally:
@@ -329,14 +353,17 @@ class Location:
 
     def _attempt(self, verb: str, action: Callable[[], T]) -> T:
         """Do it, again after a while if the error is one that passes."""
+        end = time.monotonic() + _RETRY_FOR
         for pause in (*_RETRY_AFTER, None):
             try:
                 return action()
             except StorageError:
                 raise
             except (ArrowException, OSError) as error:
-                if pause is None or not _is_transient(error):
+                late = pause is None or time.monotonic() + pause > end
+                if late or not self._is_transient(error):
                     raise self._failure(verb, error) from error
+            assert pause is not None
             time.sleep(pause)
         raise AssertionError("the last attempt returns or raises")
 
@@ -365,9 +392,15 @@ class Location:
         user, _, _ = self._authority.rpartition("@")
         hidden = [v for k, v in parse_qsl(self._query) if k not in _SAFE_QUERY]
         parts = [*user.split(":"), *hidden]
-        return [form for part in parts if part for form in (part, unquote(part))]
+        return [
+            form
+            for part in parts
+            for form in (part, unquote(part))
+            if len(form) >= _SECRET_MIN_LENGTH
+        ]
 
-
-def _is_transient(error: BaseException) -> bool:
-    text = str(error).lower()
-    return any(mark in text for mark in _TRANSIENT)
+    def _is_transient(self, error: BaseException) -> bool:
+        if isinstance(error, _LASTING):
+            return False
+        text = str(error).replace(self._path.strip("/"), "").lower()
+        return any(mark in text for mark in _TRANSIENT)

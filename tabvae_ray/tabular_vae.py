@@ -150,6 +150,11 @@ class TabularVAE:
         return self.trainer.evaluate()
 
     @property
+    def encoder(self) -> TableEncoder:
+        """What turns the table into codes; there once a table was given."""
+        return self._parts()[0]
+
+    @property
     def trainer(self) -> TabularVAETrainer:
         """The training loop; there once a table was given."""
         return self._parts()[1]

@@ -24,28 +24,34 @@ class Ledger(Callback):
         space: The search space.
         records: Where records are kept.
         finished: Trials that had finished before.
+        n_reports: Reports that the search has had before.
         on_change: Called with the ledger whenever a trial starts, reports or ends.
 
     Attributes:
         finished: All finished trials, in the order in which they finished.
         active: Trials that run, by Ray's name of them.
         stop: Why the search should end at once, or None.
+        interrupted: Whether that is because the user asked for it.
     """
 
     def __init__(
         self,
         space: SearchSpace,
         records: Records,
-        finished: Sequence[TrialRecord],
-        on_change: Callable[["Ledger", str, TrialRecord], None],
+        finished: Sequence[TrialRecord] = (),
+        *,
+        n_reports: int = 0,
+        on_change: Callable[["Ledger", TrialRecord], None],
     ) -> None:
         self.space, self.records = space, records
         self.finished = list(finished)
         self.active: dict[str, TrialRecord] = {}
         self.stop: str | None = None
+        self.interrupted = False
         self.started = time.monotonic()
         self.proposals: Proposals | None = None
         self._on_change = on_change
+        self._n_reports = n_reports
         self._failures_in_a_row = 0
         self._last: dict[str, dict[str, Any]] = {}
 
@@ -61,7 +67,7 @@ class Ledger(Callback):
         """A trial was proposed."""
         self.active[ray_id] = record
         self.records.keep_running(record)
-        self._on_change(self, "started", record)
+        self._on_change(self, record)
 
     @property
     def complete(self) -> list[TrialRecord]:
@@ -87,21 +93,31 @@ class Ledger(Callback):
         record.seconds += float(result.get("seconds", 0.0))
         self._last[trial.trial_id] = result
         if "epoch" in result and all(rung.epoch < result["epoch"] for rung in record.rungs):
+            self._n_reports += 1
             record.rungs.append(
-                Rung(int(result["epoch"]), plain(result["scores"]), plain(result["losses"]))
+                Rung(
+                    int(result["epoch"]),
+                    plain(result["scores"]),
+                    plain(result["losses"]),
+                    order=self._n_reports,
+                )
             )
         if result.get("batch_size"):
             record.reason = f"out of memory: went on with batch_size={result['batch_size']}"
-        self._on_change(self, "reported", record)
+        self._on_change(self, record)
 
     def on_checkpoint(
         self, iteration: int, trials: list[Trial], trial: Trial, checkpoint: Any, **info: Any
     ) -> None:
         """A trial's state was written."""
         record = self.active.get(trial.trial_id)
-        if record is not None:
-            record.checkpoint = self._relative(checkpoint.path)
-            self.records.keep_running(record)
+        if record is None:
+            return
+        before, record.checkpoint = record.checkpoint, self._relative(checkpoint.path)
+        self.records.keep_running(record)
+        if before is not None and _run_of(before) != _run_of(record.checkpoint):
+            # Ray removes what the trial wrote in this run, not what it was resumed from.
+            self._location(before).remove_tree()
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
@@ -114,15 +130,10 @@ class Ledger(Callback):
         names = list(self.space.objectives)
         values = [float(result.get(name, math.nan)) for name in names]
         finite = all(math.isfinite(value) for value in values)
-        if "failure" in result:
-            self._fail(record, result["failure"])
-            return
         if result.get("diverged") or not finite:
-            record.state, record.reason = (
-                "PRUNED",
-                result.get("diverged") or "a score is not finite",
-            )
-        elif result.get("finished"):
+            record.state = "PRUNED"
+            record.reason = result.get("diverged") or "a score is not finite"
+        elif result.get("stopped"):
             record.state = "COMPLETE"
             record.objectives = dict(zip(names, values, strict=True))
             record.reason = record.reason or str(result["stopped"])
@@ -134,20 +145,22 @@ class Ledger(Callback):
     def on_trial_error(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        """A trial's process was lost for good."""
+        """A trial's process was lost for good, or its code failed again and again."""
         record = self.active.pop(trial.trial_id, None)
-        if record is not None:
-            self._last.pop(trial.trial_id, None)
-            error = trial.get_error()
-            self._fail(record, str(error) if error else "the trial's process was lost")
-
-    def _fail(self, record: TrialRecord, error: str) -> None:
+        if record is None:
+            return
+        self._last.pop(trial.trial_id, None)
+        error = str(trial.get_error() or "the trial's process was lost")
         record.state, record.error = "FAIL", error
         record.reason = error.strip().splitlines()[-1][:300]
         self._failures_in_a_row += 1
         self._finish(record)
         if self._failures_in_a_row >= self.space.settings.max_failures:
-            self.stop = f"{self._failures_in_a_row} trials in a row failed"
+            self.stop = f"{self._failures_in_a_row} trials in a row failed: {record.reason}"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Ray pickles its callbacks for its own way to resume, which is not used.
+        return {}
 
     def _finish(self, record: TrialRecord) -> None:
         before = {other.number for other in self.front()}
@@ -162,7 +175,7 @@ class Ledger(Callback):
             if (left_front or never_there) and other.checkpoint:
                 # Only models that may be chosen, or that still train, are worth their bytes.
                 self._location(other.checkpoint).parent.remove_tree()
-        self._on_change(self, record.state, record)
+        self._on_change(self, record)
 
     def _relative(self, path: str) -> str:
         """The checkpoint's path below the search's directory."""
@@ -170,6 +183,11 @@ class Ledger(Callback):
 
     def _location(self, checkpoint: str) -> Location:
         return self.records.directory / checkpoint
+
+
+def _run_of(checkpoint: str) -> str:
+    """The directory of the run that a checkpoint was written in."""
+    return checkpoint.split("/")[1]
 
 
 class LedgerStopper(Stopper):

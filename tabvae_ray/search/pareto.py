@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tabvae_ray.errors import ConfigError
+
 __all__ = [
     "as_losses",
     "choose",
@@ -15,6 +17,7 @@ __all__ = [
     "front",
     "hypervolume",
     "non_dominated_ranks",
+    "parse_select",
     "rank_order",
 ]
 
@@ -103,25 +106,53 @@ def hypervolume(losses: Floats, reference: Sequence[float]) -> float:
     )
 
 
-def choose(losses: Floats, rule: str | int) -> int:
+def choose(losses: Floats, rule: str | int | Sequence[float]) -> int:
     """Position of one point of a front.
 
     Args:
         losses: ``(N, M)`` points of one front, N >= 1.
         rule: ``ideal``, the point nearest to the best of every objective after each is scaled to
             [0, 1] over the front; ``knee``, the point farthest below the plane through the ends of
-            the front; or the number of an objective, whose least point is taken.
+            the front; the number of an objective, whose least point is taken; or a weight for each
+            objective, for the least weighted sum of the scaled ones.
     """
-    if isinstance(rule, int):
-        others = _scaled(losses).sum(axis=1)
-        return int(np.lexsort((others, losses[:, rule]))[0])
     scaled = _scaled(losses)
+    if isinstance(rule, int):
+        return int(np.lexsort((scaled.sum(axis=1), losses[:, rule]))[0])
+    if not isinstance(rule, str):
+        return int((scaled @ np.asarray(rule, dtype=np.float64)).argmin())
     if rule == "ideal":
         return int(np.linalg.norm(scaled, axis=1).argmin())
     if rule == "knee":
         # The ends lie on the plane where the scaled objectives add to 1.
         return int(scaled.sum(axis=1).argmin())
-    raise ValueError(f"rule must be ideal, knee or the number of an objective, but got {rule!r}")
+    raise ValueError(f"rule must be ideal, knee, a number or weights, but got {rule!r}")
+
+
+def parse_select(text: str, names: Sequence[str]) -> str | int | list[float]:
+    """``ideal``, ``knee``, the number of an objective, or one weight per objective.
+
+    Raises:
+        ConfigError: If it is none of them.
+    """
+    if text in ("ideal", "knee"):
+        return text
+    if text in names:
+        return list(names).index(text)
+    kind, _, rest = text.strip().partition(" ")
+    if kind == "weights":
+        try:
+            weights = [float(part) for part in rest.split(",")]
+        except ValueError:
+            weights = []
+        if len(weights) == len(names) and all(w >= 0 for w in weights) and sum(weights) > 0:
+            return weights
+        raise ConfigError(
+            f"select: weights must be {len(names)} numbers >= 0, one for each of "
+            f"{', '.join(names)}, as in 'weights {','.join('1' for _ in names)}', but got {text!r}"
+        )
+    known = ", ".join(["ideal", "knee", *names, "weights A,B"])
+    raise ConfigError(f"select: must be one of {known}, but got {text!r}")
 
 
 def _scaled(losses: Floats) -> Floats:

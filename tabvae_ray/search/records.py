@@ -28,11 +28,14 @@ class Rung:
         epoch: Epochs trained.
         objectives: Scores by name; NaN or infinite ones are kept as None.
         losses: ``loss``, ``reconstruction``, ``kl`` of the last epoch and nats per row, by name.
+        order: Position of the report among all of the search, which is what the scheduler's
+            decisions depend on.
     """
 
     epoch: int
     objectives: dict[str, float | None]
     losses: dict[str, float | None] = field(default_factory=dict)
+    order: int = 0
 
 
 @dataclass
@@ -49,7 +52,7 @@ class TrialRecord:
         seconds: Time spent training and scoring, over all attempts.
         reason: Why the trial ended.
         error: Traceback of a failure.
-        checkpoint: Path or URI of the last checkpoint, without credentials.
+        checkpoint: Directory of the last checkpoint, relative to the search's.
     """
 
     number: int

@@ -36,6 +36,8 @@ class MultiObjectiveASHA(FIFOScheduler):
         grace_period: The first rung.
         eta: Rungs lie this factor apart, and one trial in ``eta`` goes on.
         time_attr: Name of the reported value that counts the budget.
+        trial_attr: Name of the reported value that identifies a trial, for trials that go on under
+            another of Ray's names when they are resumed; Ray's name if None.
 
     Raises:
         ValueError: If ``grace_period`` is not within 1 and ``max_t``, or ``eta`` is below 2.
@@ -49,6 +51,7 @@ class MultiObjectiveASHA(FIFOScheduler):
         grace_period: int = 1,
         eta: float = 3,
         time_attr: str = "training_iteration",
+        trial_attr: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         if not 1 <= grace_period <= max_t:
@@ -60,7 +63,7 @@ class MultiObjectiveASHA(FIFOScheduler):
         self.objectives = dict(objectives)
         self.max_t = max_t
         self.eta = eta
-        self.time_attr = time_attr
+        self.time_attr, self.trial_attr = time_attr, trial_attr
         self.rungs = rung_levels(grace_period, max_t, eta)[:-1]
         # Losses by trial, in the order in which trials reached the rung.
         self._seen: dict[int, dict[str, list[float]]] = {level: {} for level in self.rungs}
@@ -70,7 +73,8 @@ class MultiObjectiveASHA(FIFOScheduler):
         if self.time_attr not in result or any(name not in result for name in self.objectives):
             return str(TrialScheduler.CONTINUE)
         values = [float(result[name]) for name in self.objectives]
-        goes_on = self.report(trial.trial_id, int(result[self.time_attr]), values)
+        trial_id = trial.trial_id if self.trial_attr is None else str(result[self.trial_attr])
+        goes_on = self.report(trial_id, int(result[self.time_attr]), values)
         return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
 
     def report(self, trial_id: str, time: int, values: Sequence[float]) -> bool:

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
@@ -36,8 +37,10 @@ class Proposals(Searcher):
         space: The search space.
         study: The Optuna study.
         n_trials: Trials that the search should have in the end.
+        concurrency: Trials at once.
         resumed: Trials to go on with, by number.
-        may_start: Whether a new trial may start now.
+        may_start: Whether a new trial may start at all.
+        n_active: How many trials have started and not ended.
         on_start: Called with every trial that starts.
     """
 
@@ -47,23 +50,29 @@ class Proposals(Searcher):
         study: optuna.Study,
         n_trials: int,
         *,
+        concurrency: int,
         resumed: Sequence[TrialRecord] = (),
-        may_start: Callable[[], bool] = lambda: True,
-        on_start: Callable[[str, TrialRecord], None] = lambda ray_id, record: None,
+        may_start: Callable[[], bool],
+        n_active: Callable[[], int],
+        on_start: Callable[[str, TrialRecord], None],
     ) -> None:
         super().__init__()
         self.space, self.study, self.n_trials = space, study, n_trials
         self._resumed = list(resumed)
         self._may_start, self._on_start = may_start, on_start
+        self._concurrency, self._n_active = concurrency, n_active
         self._n_asked = len(study.get_trials(deepcopy=False))
         self._first = _first_points(space)
         self._warned = False
         self.suggestion_seconds: list[float] = []
 
     def suggest(self, trial_id: str) -> Any:
-        """The next trial's config, or FINISHED if there is none."""
+        """The next trial's config, FINISHED if there is none, or None if there is no room yet."""
         if not self._may_start():
             return str(Searcher.FINISHED)
+        if self._n_active() >= self._concurrency:
+            # Ray would keep one more waiting, proposed before it is known what others have found.
+            return None
         if self._resumed:
             record = self._resumed.pop(0)
         elif self._n_asked < self.n_trials:
@@ -113,6 +122,8 @@ class Proposals(Searcher):
         if self._n_asked < len(self._first):
             point = self.space.to_optuna(self._first[self._n_asked])
             self.study.enqueue_trial(point)
+        # From the seed and the number: a search that is resumed proposes what it would have.
+        self.study.sampler = choose_sampler(self.space, self._n_asked)[0]
         trial = self.study.ask()
         record = TrialRecord(trial.number, "RUNNING", self.space.suggest(trial))
         self._n_asked += 1
@@ -148,11 +159,8 @@ def create_study(
     Raises:
         ConfigError: If the storage has a study of this name.
     """
-    sampler, _ = choose_sampler(space)
     try:
-        study = optuna.create_study(
-            study_name=name, storage=storage, sampler=sampler, directions=space.directions
-        )
+        study = optuna.create_study(study_name=name, storage=storage, directions=space.directions)
     except optuna.exceptions.DuplicatedStudyError:
         raise ConfigError(
             f"--study-storage: it has a study named {name!r} already: choose another --name"
@@ -174,12 +182,12 @@ def create_study(
     return study
 
 
-def choose_sampler(space: SearchSpace) -> tuple[optuna.samplers.BaseSampler, str]:
-    """The sampler that the space asks for, and why it is that one."""
+def choose_sampler(space: SearchSpace, number: int = 0) -> tuple[optuna.samplers.BaseSampler, str]:
+    """The sampler that the space asks for, seeded for one trial, and why it is that one."""
     settings = space.settings
     kind, why = _automatic(space) if settings.sampler == "auto" else (settings.sampler, "asked for")
     constraints = _constraint_values if space.constraints else None
-    seed = int(settings.seed % 2**32)
+    seed = int(np.random.SeedSequence([settings.seed, number]).generate_state(1)[0])
     with warnings.catch_warnings():
         # Options that Optuna calls experimental, and have been for years.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -200,11 +208,8 @@ def choose_sampler(space: SearchSpace) -> tuple[optuna.samplers.BaseSampler, str
             )
         elif kind == "nsga2":
             sampler = optuna.samplers.NSGAIISampler(seed=seed, constraints_func=constraints)
-        elif kind == "qmc":
-            sampler = optuna.samplers.QMCSampler(
-                seed=seed, scramble=True, warn_independent_sampling=False
-            )
         else:
+            # qmc, too, draws its points itself, see _first_points.
             sampler = optuna.samplers.RandomSampler(seed=seed)
     return sampler, f"{kind}: {why}"
 
@@ -240,9 +245,10 @@ def _first_points(space: SearchSpace) -> list[Mapping[str, Value]]:
     """What runs before the sampler begins: the space's own points, then quasi-random ones."""
     settings = space.settings
     initial = list(space.initial)
-    if settings.sampler in ("random", "qmc"):
+    if settings.sampler == "random":
         return initial
-    n_random = max(0, min(settings.n_startup_trials, settings.n_trials) - len(initial))
+    n_random = settings.n_trials if settings.sampler == "qmc" else settings.n_startup_trials
+    n_random = max(0, min(n_random, settings.n_trials) - len(initial))
     return [*initial, *(space.quasi_random(n_random) if n_random else [])]
 
 

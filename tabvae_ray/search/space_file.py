@@ -11,6 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from tabvae_ray.config import TabularVAEConfig, validation_messages
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.search.parameters import CategoricalParameter, Parameter, Strict, same
+from tabvae_ray.search.pareto import parse_select
 from tabvae_ray.search.space import Constraint, SearchSettings, SearchSpace
 from tabvae_ray.storage import Location
 
@@ -68,10 +69,10 @@ def parse_space(document: object, source: str = "search space") -> SearchSpace:
         errors += [_as_number_hint(line, item) for line, item in _lines(error)]
         raise ConfigError("\n".join(f"{source}: {line}" for line in errors)) from None
     errors += _check_initial(file.initial, parameters)
-    select = file.search.select
-    if select not in ("ideal", "knee", *file.objectives):
-        names = ", ".join(["ideal", "knee", *file.objectives])
-        errors.append(f"search.select: must be one of {names}, but got {select!r}")
+    try:
+        parse_select(file.search.select, list(file.objectives))
+    except ConfigError as error:
+        errors.append(f"search.{error}")
     budget = base.training.max_n_epochs
     if (file.search.grace_period or 1) > budget:
         errors.append(

@@ -5,7 +5,6 @@ import gc
 import io
 import math
 import time
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +18,24 @@ from ray.tune import Trainable
 from tabvae_ray.comparison.plan import PreparedComparison
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.errors import DivergenceError
+from tabvae_ray.search.records import TrialRecord
 from tabvae_ray.search.space import SearchSpace
 from tabvae_ray.storage import Location
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE
+from tabvae_ray.training.routines import ArtifactRoutine, BatchRoutine, LoaderRoutine
+from tabvae_ray.training.tracking import MemoryTracker
+from tabvae_ray.training.trainer import BatchResult, TabularVAETrainer
 
-__all__ = ["LOSSES", "SearchTask", "VAETrial", "build_trial", "n_scored_rows", "score"]
+__all__ = [
+    "LOSSES",
+    "SearchTask",
+    "VAETrial",
+    "build_trial",
+    "draw_rows",
+    "n_scored_rows",
+    "trial_seed",
+]
 
 _CHECKPOINT = "state.pt"
 # More generated rows than this make a score no more exact than the real rows allow.
@@ -43,8 +54,9 @@ class SearchTask:
         spec: What their columns are.
         comparison: The scores to compute, prepared with the real rows.
         rungs: Epochs after which a trial reports, ascending; the last is the budget.
-        seed: The search's seed.
+        directory: The search's directory, which checkpoints to go on from are relative to.
         threads: Threads of a trial.
+        device: Where trials train.
     """
 
     space: SearchSpace
@@ -52,8 +64,14 @@ class SearchTask:
     spec: TableSpec
     comparison: PreparedComparison
     rungs: tuple[int, ...]
-    seed: int
-    threads: int
+    directory: Location
+    threads: int = 1
+    device: str = "cpu"
+
+    @property
+    def seed(self) -> int:
+        """The search's seed."""
+        return self.space.settings.seed
 
 
 class VAETrial(Trainable):
@@ -76,14 +94,15 @@ class VAETrial(Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train to the next rung and report; what goes wrong is reported too, not raised."""
+        """Train to the next rung and report. An error other than divergence is raised.
+
+        Ray then starts the trial again from its last checkpoint, in a new process.
+        """
         started = time.perf_counter()
         try:
             report = self._advance()
         except DivergenceError as error:
             report = {"done": True, "diverged": str(error)}
-        except Exception:
-            report = {"done": True, "failure": traceback.format_exc()}
         return {**report, "number": self.number, "seconds": time.perf_counter() - started}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
@@ -108,7 +127,8 @@ class VAETrial(Trainable):
         self.batch_size: int | None = None
         self._pending: bytes | None = None
         if config.get("checkpoint"):
-            self._pending = (Location(config["checkpoint"]) / _CHECKPOINT).read_bytes()
+            directory = self.task.directory / config["checkpoint"]
+            self._pending = (directory / _CHECKPOINT).read_bytes()
 
     def _advance(self) -> dict[str, Any]:
         try:
@@ -139,62 +159,76 @@ class VAETrial(Trainable):
         # A copy: the tensors of a state are those that training goes on to change.
         self._last_state = copy.deepcopy(self.vae.state_dict()) if trainer.epoch else None
         rung = next((rung for rung in self.task.rungs if rung > trainer.epoch), None)
+        self.tracker = MemoryTracker()
+        self._attach_routines(self.vae)
         trainer.train(until_epoch=rung)
-        scores = score(self.vae, self.task, seed=trial_seed(self.task.seed, self.number))
-        losses = {name: trainer.history[-1][name] for name in ("loss", "reconstruction", "kl")}
-        losses |= {
-            name: math.nan if value is None else value
-            for name, value in self.vae.evaluate().items()
-        }
-        finished = trainer.stopped is not None
+        if trainer.epoch not in self.tracker.all_scores:
+            # The trial had ended, but its driver died before it could write that down.
+            for hook in trainer.epoch_hooks:
+                hook(trainer)
+        measured = self.tracker.all_scores[trainer.epoch]
+        last = trainer.history[-1]
+        losses = {name: last[name] for name in ("loss", "reconstruction", "kl")}
+        losses |= {name: measured.get(name, math.nan) for name in ("train_nats", "holdout_nats")}
+        scores = {name: measured[name] for name in self.task.comparison.plan.scores}
         return {
-            "done": finished,
-            "finished": finished,
+            "done": trainer.stopped is not None,
             "epoch": trainer.epoch,
             "stopped": trainer.stopped,
             "scores": scores,
             "losses": losses,
             "batch_size": self.batch_size,
-            **{name: {**losses, **scores}[name] for name in self.task.space.objectives},
+            **{name: (losses | scores)[name] for name in self.task.space.objectives},
         }
 
+    def _attach_routines(self, vae: TabularVAE) -> None:
+        """The batch routine at its period, the others at the rungs and when the run ends."""
+        validation, rungs = vae.config.validation, frozenset(self.task.rungs)
+        trainer = vae.trainer
+        trainer.batch_hooks[:] = [
+            BatchRoutine(validation.batch_routine_period, [_stop_if_diverged])
+        ]
+        trainer.epoch_hooks[:] = [
+            LoaderRoutine(rungs, vae.encoder.columns, self.tracker),
+            ArtifactRoutine(
+                rungs,
+                lambda n: draw_rows(vae, n, seed=trial_seed(self.task.seed, self.number)),
+                self.task.comparison,
+                self.tracker,
+                n_scored_rows(self.task, vae.config),
+            ),
+        ]
+
     def _config(self) -> TabularVAEConfig:
-        config = self.task.space.config(self.parameters)
-        if self.batch_size is not None:
-            config = config.replace({"training.batch_size": self.batch_size})
-        return config
+        return _config(self.task, self.parameters, self.batch_size)
 
     def _build(self) -> TabularVAE:
         return build_trial(self.task, self._config(), self.number)
 
     def _restore(self, content: bytes) -> None:
-        state = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
-        self.batch_size = state["batch_size"]
-        self.vae = self._build()
-        if state["trainer"] is not None:
-            self.vae.load_state_dict(state["trainer"])
+        self.vae, self.batch_size = _restored(self.task, self.parameters, self.number, content)
 
 
-def build_trial(
-    task: SearchTask, config: TabularVAEConfig, number: int, device: str | None = None
-) -> TabularVAE:
+def build_trial(task: SearchTask, config: TabularVAEConfig, number: int) -> TabularVAE:
     """The model of a trial before its first epoch."""
     seed = trial_seed(task.seed, number)
-    vae = TabularVAE.build(task.spec, config, seed=seed, split_seed=task.seed, device=device)
+    vae = TabularVAE.build(task.spec, config, seed=seed, split_seed=task.seed, device=task.device)
     vae.prepare(task.table)
     return vae
 
 
-def score(vae: TabularVAE, task: SearchTask, *, seed: int) -> dict[str, float]:
-    """Generate rows and compare them with the real ones."""
-    validation = vae.config.validation
-    rows = vae.synthesizer().generate(
-        n_scored_rows(task, vae.config),
-        seed=seed,
-        temperature=validation.generation_temperature,
-        compact=True,
+def restore_trial(task: SearchTask, record: TrialRecord) -> TabularVAE:
+    """The model of a trial as its last checkpoint has it."""
+    assert record.checkpoint is not None
+    content = (task.directory / record.checkpoint / _CHECKPOINT).read_bytes()
+    return _restored(task, record.parameters, record.number, content)[0]
+
+
+def draw_rows(vae: TabularVAE, n: int, *, seed: int) -> pd.DataFrame:
+    """Generate rows to be scored; categories stay categoricals, which is cheaper."""
+    return vae.synthesizer().generate(
+        n, seed=seed, temperature=vae.config.validation.generation_temperature, compact=True
     )
-    return task.comparison.compute(rows).scores
 
 
 def n_scored_rows(task: SearchTask, config: TabularVAEConfig) -> int:
@@ -206,6 +240,33 @@ def n_scored_rows(task: SearchTask, config: TabularVAEConfig) -> int:
 def trial_seed(search_seed: int, number: int) -> int:
     """The seed of a trial, from the search's seed and the trial's number alone."""
     return int(np.random.SeedSequence([search_seed, number]).generate_state(1)[0])
+
+
+def _config(
+    task: SearchTask, parameters: Mapping[str, Any], batch_size: int | None
+) -> TabularVAEConfig:
+    """The trial's configuration, with the batch size that memory has forced on it, if any."""
+    config = task.space.config(parameters)
+    return config if batch_size is None else config.replace({"training.batch_size": batch_size})
+
+
+def _restored(
+    task: SearchTask, parameters: Mapping[str, Any], number: int, content: bytes
+) -> tuple[TabularVAE, int | None]:
+    state = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
+    batch_size: int | None = state["batch_size"]
+    vae = build_trial(task, _config(task, parameters, batch_size), number)
+    if state["trainer"] is not None:
+        vae.load_state_dict(state["trainer"])
+    return vae, batch_size
+
+
+def _stop_if_diverged(trainer: TabularVAETrainer, result: BatchResult) -> None:
+    """Not at the end of the epoch only, which may be far."""
+    if not math.isfinite(float(result.loss)):
+        raise DivergenceError(
+            f"the loss is {float(result.loss)} in epoch {result.epoch}, batch {result.batch}"
+        )
 
 
 def _out_of_memory(error: BaseException) -> bool:

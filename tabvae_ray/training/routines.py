@@ -1,16 +1,23 @@
 """What is measured during training, and how often.
 
 Each routine is a hook of :class:`~tabvae_ray.training.trainer.TabularVAETrainer`: a
-:class:`BatchRoutine` goes into ``batch_hooks``, the others into ``epoch_hooks``.
+:class:`BatchRoutine` goes into ``batch_hooks``, the others into ``epoch_hooks``. The period of the
+latter is a number of epochs, or the epochs themselves (the rungs of a search); they also act when
+the run ends, so that its last state is always measured.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import pandas as pd
 
 from tabvae_ray.comparison.plan import PreparedComparison
 from tabvae_ray.training.tracking import Tracker
-from tabvae_ray.training.trainer import BatchHook, BatchResult, TabularVAETrainer
+from tabvae_ray.training.trainer import (
+    EVALUATION_MAX_ROWS,
+    BatchHook,
+    BatchResult,
+    TabularVAETrainer,
+)
 
 __all__ = ["ArtifactRoutine", "BatchRoutine", "CheckpointRoutine", "LoaderRoutine"]
 
@@ -43,25 +50,32 @@ class BatchRoutine:
 
 
 class LoaderRoutine:
-    """A pass over the training rows after an epoch: the loss, and how well columns come back.
+    """A pass over the rows after an epoch: the loss, and how well columns come back.
 
-    Tracks ``train_nats`` and, per column, ``reconstruction/<column>``: cross-entropy in nats.
+    Tracks ``train_nats``, with held-out rows ``holdout_nats``, and ``kl`` and per column
+    ``reconstruction/<column>`` (cross-entropy) of the training rows; all in nats per row at
+    beta = 1. Of a large table, the first rows stand for all.
 
     Args:
-        period: Epochs between two passes.
+        period: Epochs between two passes, or the epochs themselves.
         columns: Names of the columns, in the order of the codes.
         tracker: Where the scores go.
     """
 
-    def __init__(self, period: int, columns: Sequence[str], tracker: Tracker) -> None:
+    def __init__(
+        self, period: int | Collection[int], columns: Sequence[str], tracker: Tracker
+    ) -> None:
         self.period, self.columns, self.tracker = period, list(columns), tracker
 
     def __call__(self, trainer: TabularVAETrainer) -> None:
         """Act, if this epoch is one of the period's."""
-        if trainer.epoch % self.period:
+        if not _is_due(trainer, self.period):
             return
-        cells, kl = trainer.measure(trainer.codes)
+        cells, kl = trainer.measure(trainer.codes[:EVALUATION_MAX_ROWS])
         scores = {"train_nats": sum(cells) + kl, "kl": kl}
+        if trainer.holdout is not None:
+            held_out_cells, held_out_kl = trainer.measure(trainer.holdout[:EVALUATION_MAX_ROWS])
+            scores["holdout_nats"] = sum(held_out_cells) + held_out_kl
         scores |= {
             f"reconstruction/{name}": value for name, value in zip(self.columns, cells, strict=True)
         }
@@ -72,7 +86,7 @@ class ArtifactRoutine:
     """Generates rows after an epoch, compares them with the real ones by a plan, tracks both.
 
     Args:
-        period: Epochs between two comparisons.
+        period: Epochs between two comparisons, or the epochs themselves.
         generate: Makes so many rows with the model as it is now.
         comparison: A plan, prepared with the real rows.
         tracker: Where scores, artifacts and rows go.
@@ -81,7 +95,7 @@ class ArtifactRoutine:
 
     def __init__(
         self,
-        period: int,
+        period: int | Collection[int],
         generate: Callable[[int], pd.DataFrame],
         comparison: PreparedComparison,
         tracker: Tracker,
@@ -92,7 +106,7 @@ class ArtifactRoutine:
 
     def __call__(self, trainer: TabularVAETrainer) -> None:
         """Act, if this epoch is one of the period's."""
-        if trainer.epoch % self.period:
+        if not _is_due(trainer, self.period):
             return
         rows = self.generate(self.n_records)
         result = self.comparison.compute(rows)
@@ -106,14 +120,22 @@ class CheckpointRoutine:
     """Keeps the trainer's whole state every so many epochs.
 
     Args:
-        period: Epochs between two checkpoints.
+        period: Epochs between two checkpoints, or the epochs themselves.
         tracker: Where they go.
     """
 
-    def __init__(self, period: int, tracker: Tracker) -> None:
+    def __init__(self, period: int | Collection[int], tracker: Tracker) -> None:
         self.period, self.tracker = period, tracker
 
     def __call__(self, trainer: TabularVAETrainer) -> None:
         """Act, if this epoch is one of the period's."""
-        if trainer.epoch % self.period == 0:
+        if _is_due(trainer, self.period):
             self.tracker.checkpoint(trainer.state_dict(), trainer.epoch)
+
+
+def _is_due(trainer: TabularVAETrainer, period: int | Collection[int]) -> bool:
+    if trainer.stopped is not None:
+        return True
+    if isinstance(period, int):
+        return trainer.epoch % period == 0
+    return trainer.epoch in period

@@ -15,12 +15,12 @@ from tabvae_ray.errors import DataError, DivergenceError
 from tabvae_ray.model.vae import VAE
 from tabvae_ray.training.stopping import EpochBound, Plateau, StoppingRule, stale_epochs
 
-__all__ = ["BatchResult", "TabularVAETrainer", "resolve_device"]
+__all__ = ["EVALUATION_MAX_ROWS", "BatchResult", "TabularVAETrainer", "resolve_device"]
 
 # Rows per forward pass where no gradients are kept.
 _EVALUATION_ROWS = 4096
 # More rows than this tell no more about the loss on the training rows.
-_EVALUATION_MAX_ROWS = 20_000
+EVALUATION_MAX_ROWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ class TabularVAETrainer:
             ``train_nats`` and ``holdout_nats``, the latter None without held-out rows.
         """
         return {
-            "train_nats": self._nats(self.codes[:_EVALUATION_MAX_ROWS]),
+            "train_nats": self._nats(self.codes[:EVALUATION_MAX_ROWS]),
             "holdout_nats": None if self.holdout is None else self._nats(self.holdout),
         }
 

@@ -1,0 +1,152 @@
+"""``python -m tabvae_ray.search``: arguments and exit codes."""
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Sequence
+
+from tabvae_ray.cli import run_command
+from tabvae_ray.errors import ConfigError
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command.
+
+    Returns:
+        0 if done, 2 if the input is wrong, 3 if the search has no usable trial, 130 if it was
+        interrupted and can be resumed.
+    """
+    options = _parser().parse_args(arguments)
+    return run_command(lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    _check_numbers(options)
+    # What is imported here takes seconds; --help and errors in options need none of it.
+    from tabvae_ray.search.cluster import Resources
+    from tabvae_ray.search.outcome import as_json, show
+    from tabvae_ray.search.progress import SearchProgress
+    from tabvae_ray.search.run import run_search
+    from tabvae_ray.search.setup import prepare
+
+    setup = prepare(
+        space=options.space,
+        out=options.out,
+        name=options.name,
+        data=options.data,
+        spec=options.spec,
+        resume=options.resume,
+        settings={
+            "n_trials": options.trials,
+            "time_budget": options.time_budget,
+            "seed": options.seed,
+            "select": options.select,
+        },
+    )
+    progress = SearchProgress(setup.space, quiet=options.quiet)
+    outcome = run_search(
+        setup,
+        resume=options.resume,
+        address=options.address,
+        resources=Resources(options.cpus_per_trial, options.gpus_per_trial),
+        concurrency=options.concurrency,
+        study_storage=options.study_storage,
+        progress=progress,
+    )
+    show(outcome, setup, progress.console)
+    if options.json:
+        print(json.dumps(as_json(outcome)))  # noqa: T201
+    return {"finished": 0, "interrupted": 130}.get(outcome.state, 3)
+
+
+def _check_numbers(options: argparse.Namespace) -> None:
+    rules = (
+        ("trials", 1),
+        ("concurrency", 1),
+        ("seed", 0),
+        ("cpus_per_trial", 0),
+        ("gpus_per_trial", 0),
+        ("time_budget", 0),
+    )
+    errors = []
+    for name, least in rules:
+        value = getattr(options, name)
+        flag = "--" + name.replace("_", "-")
+        above = name in ("cpus_per_trial", "time_budget")
+        if value is None or (math.isfinite(value) and (value > least if above else value >= least)):
+            continue
+        errors.append(f"{flag} must be {'>' if above else '>='} {least}, but got {value:g}")
+    if errors:
+        raise ConfigError("\n".join(errors))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tabvae_ray.search",
+        description="Look for the best tabular VAE of a table.",
+        epilog="The first Ctrl-C writes down what is there, to go on with by --resume.",
+    )
+    what = parser.add_argument_group("what")
+    what.add_argument("--space", metavar="FILE", help="the search space, a YAML file")
+    what.add_argument(
+        "--data",
+        metavar="FILE|URI",
+        help="the table, CSV or Parquet (the space file's; the heart table that ships)",
+    )
+    what.add_argument("--spec", metavar="FILE", help="what its columns are (inferred)")
+    what.add_argument(
+        "--seed", type=int, metavar="N", help="seed of everything that is drawn (the space file's)"
+    )
+    where = parser.add_argument_group("where")
+    where.add_argument("--out", default="runs", metavar="DIR|URI", help="where searches lie (runs)")
+    where.add_argument("--name", help="name of this one (that of the space file)")
+    where.add_argument(
+        "--resume", action="store_true", help="go on with the search that lies there"
+    )
+    where.add_argument(
+        "--address",
+        metavar="ADDR",
+        help="Ray cluster: auto, host:port or ray://host:port (RAY_ADDRESS; else this machine)",
+    )
+    where.add_argument(
+        "--study-storage", metavar="URL", help="an Optuna storage to keep the study in (study.log)"
+    )
+    much = parser.add_argument_group("how much")
+    much.add_argument("--trials", type=int, metavar="N", help="trials in all (the space file's)")
+    much.add_argument(
+        "--time-budget",
+        type=float,
+        metavar="SECONDS",
+        help="stop then and choose among what is complete; the rest can be resumed",
+    )
+    much.add_argument(
+        "--concurrency", type=int, metavar="N", help="trials at once (as many as there is room for)"
+    )
+    much.add_argument(
+        "--cpus-per-trial", type=float, default=1.0, metavar="X", help="and threads (1)"
+    )
+    much.add_argument(
+        "--gpus-per-trial",
+        type=float,
+        default=0.0,
+        metavar="X",
+        help="a fraction lets several trials share a GPU (0)",
+    )
+    said = parser.add_argument_group("what is said")
+    said.add_argument(
+        "--select",
+        metavar="RULE",
+        help="which model of the front is exported: ideal, knee, an objective, or 'weights A,B'",
+    )
+    said.add_argument(
+        "--json", action="store_true", help="print one JSON object as the last line of stdout"
+    )
+    said.add_argument("--quiet", action="store_true", help="no progress, no table at the end")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,224 @@
+"""Connecting to Ray, and checking before the first trial that a search can run there.
+
+A room of its own because it is about machines, and nothing else in a search is.
+"""
+
+import logging
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+
+from tabvae_ray import __version__
+from tabvae_ray.errors import ConfigError, StorageError
+from tabvae_ray.storage import Location
+
+__all__ = ["Resources", "connected", "free_slots", "preflight"]
+
+_LOG = logging.getLogger(__name__)
+# Seconds that every node has to answer the preflight's questions.
+_PREFLIGHT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a trial gets.
+
+    Args:
+        cpus: CPUs, and threads.
+        gpus: GPUs; a fraction lets several trials share one.
+    """
+
+    cpus: float = 1.0
+    gpus: float = 0.0
+
+    @property
+    def threads(self) -> int:
+        """Threads of a trial."""
+        return max(1, int(self.cpus))
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[None]:
+    """Ray, started on this machine or joined at an address; left or stopped at the end.
+
+    Args:
+        address: ``auto``, ``host:port`` or ``ray://host:port``; if None, what ``RAY_ADDRESS`` says,
+            or a Ray of our own on this machine.
+
+    Raises:
+        ConfigError: If there is no cluster at the address, or it does not let us in.
+    """
+    target = address or os.environ.get("RAY_ADDRESS") or "local"
+    _quiet()
+    if ray.is_initialized():
+        # The caller's own; it stays as it is.
+        yield
+        return
+    try:
+        ray.init(
+            address=target,
+            include_dashboard=False if target == "local" else None,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    except Exception as error:
+        raise ConfigError(_why_not_connected(target, error)) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def free_slots(resources: Resources) -> int:
+    """How many trials the cluster's free resources can take at once; at least 1."""
+    free = ray.available_resources()  # type: ignore[no-untyped-call]
+    slots = free.get("CPU", 0.0) / resources.cpus if resources.cpus else float("inf")
+    if resources.gpus:
+        slots = min(slots, free.get("GPU", 0.0) / resources.gpus)
+    return max(1, int(slots + 1e-6))
+
+
+def preflight(directory: Location, resources: Resources) -> None:
+    """Check that the search can run on the cluster's nodes.
+
+    Raises:
+        ConfigError: If no node can ever take a trial, or a node has other versions.
+        StorageError: If a node does not see the search's directory.
+    """
+    nodes = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    fitting = [node for node in nodes if _fits(node["Resources"], resources)]
+    if not fitting:
+        largest = {
+            kind: max((node["Resources"].get(kind, 0.0) for node in nodes), default=0.0)
+            for kind in ("CPU", "GPU")
+        }
+        message = (
+            f"a trial asks for {resources.cpus:g} CPUs and {resources.gpus:g} GPUs, but no node "
+            f"has that: the largest have {largest['CPU']:g} CPUs and {largest['GPU']:g} GPUs"
+        )
+        if len(nodes) == 1 or not _autoscales():
+            raise ConfigError(f"{message}; change --cpus-per-trial or --gpus-per-trial")
+        _LOG.warning("%s; waiting for the autoscaler to add one", message)
+        return
+    probe = directory / f".preflight-{os.getpid()}"
+    probe.write_text(__version__)
+    here = _facts()
+    asked = {
+        _ask.options(
+            num_cpus=0,
+            scheduling_strategy=ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+                node["NodeID"], soft=False
+            ),
+        ).remote(probe): node["NodeManagerAddress"]
+        for node in fitting
+    }
+    try:
+        done, silent = ray.wait(
+            list(asked), num_returns=len(asked), timeout=_PREFLIGHT_SECONDS, fetch_local=True
+        )
+        if silent:
+            where = ", ".join(asked[reference] for reference in silent)
+            raise ConfigError(
+                f"the nodes {where} did not answer within {_PREFLIGHT_SECONDS:g} s: check that "
+                "they are up and can reach each other (ray status)"
+            )
+        for reference in done:
+            _check_answer(reference, asked[reference], here, directory)
+    finally:
+        probe.remove()
+
+
+@ray.remote
+def _ask(probe: Location) -> tuple[dict[str, str], str | None]:
+    try:
+        seen = probe.read_text()
+        answer = probe.parent / f"{probe.name}-{ray.get_runtime_context().get_node_id()}"
+        answer.write_text(seen)
+        answer.remove()
+        return _facts(), None
+    except StorageError as error:
+        return _facts(), str(error)
+
+
+def _check_answer(reference: Any, node: str, here: dict[str, str], directory: Location) -> None:
+    try:
+        there, storage_error = ray.get(reference)
+    except Exception as error:
+        missing = "tabvae_ray" if "No module named 'tabvae_ray'" in str(error) else None
+        reason = f"{missing} is not installed there" if missing else _last_line(error)
+        raise ConfigError(
+            f"node {node}: cannot run trials: {reason}; install the same tabvae_ray on every node"
+        ) from error
+    differing = [
+        f"{name} {there.get(name)} (here {value})"
+        for name, value in here.items()
+        if there.get(name) != value
+    ]
+    if differing:
+        raise ConfigError(
+            f"node {node} has {', '.join(differing)}: install the same versions everywhere"
+        )
+    if storage_error:
+        raise StorageError(
+            f"node {node} does not see {directory}: {storage_error}; give --out a directory that "
+            "all nodes share, such as s3://bucket/runs or an NFS mount"
+        )
+
+
+def _facts() -> dict[str, str]:
+    import torch
+
+    return {
+        "python": ".".join(platform.python_version_tuple()[:2]),
+        "ray": ray.__version__,
+        # CPU and CUDA builds of one version may work together.
+        "torch": torch.__version__.partition("+")[0],
+        "tabvae_ray": __version__,
+    }
+
+
+def _fits(available: dict[str, float], resources: Resources) -> bool:
+    return (
+        available.get("CPU", 0.0) >= resources.cpus and available.get("GPU", 0.0) >= resources.gpus
+    )
+
+
+def _autoscales() -> bool:
+    """Whether an autoscaler that can add nodes reports to the cluster's head."""
+    from ray.experimental.internal_kv import _internal_kv_get
+
+    return bool(_internal_kv_get(b"__autoscaling_status"))
+
+
+def _why_not_connected(target: str, error: Exception) -> str:
+    text = _last_line(error)
+    lowered = str(error).lower()
+    if "token" in lowered or "unauthenticated" in lowered or "authentication" in lowered:
+        return (
+            f"the Ray cluster at {target} asks for a token that is missing or wrong here: copy the "
+            "head node's ~/.ray/auth_token to this machine, or set RAY_AUTH_TOKEN, and set "
+            f"RAY_AUTH_MODE=token ({text})"
+        )
+    hint = "is it up, and does RAY_ADDRESS or --address name its head?"
+    if target == "auto":
+        hint = "start one with ray start --head, or leave --address out to run on this machine"
+    if target == "local":
+        hint = "is there memory and disk space left?"
+    return f"cannot connect to Ray at {target}: {text}; {hint}"
+
+
+def _last_line(error: BaseException) -> str:
+    lines = [line for line in str(error).strip().splitlines() if line.strip()]
+    return lines[-1].strip()[:300] if lines else type(error).__name__
+
+
+def _quiet() -> None:
+    """Keep Ray's chatter from drowning what the user wants to see; errors still come through."""
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    for name in ("ray", "ray.tune", "ray.train", "ray.air"):
+        logging.getLogger(name).setLevel(logging.ERROR)

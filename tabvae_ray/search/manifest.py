@@ -1,0 +1,182 @@
+"""``search.json``: what a search is, and how far it has come."""
+
+import json
+import os
+import socket
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from tabvae_ray import __version__
+from tabvae_ray.errors import ConfigError, StorageError
+from tabvae_ray.search.records import plain
+from tabvae_ray.search.space import SearchSpace
+from tabvae_ray.search.space_file import parse_space
+from tabvae_ray.storage import Location
+
+__all__ = ["Manifest", "check_unchanged", "versions"]
+
+# Settings that may change when a search is resumed: they say how much is done, not what.
+_BUDGETS = (
+    "max_failures",
+    "n_candidates",
+    "n_rescores",
+    "n_trials",
+    "select",
+    "suggestion_seconds",
+    "time_budget",
+)
+
+
+@dataclass
+class Manifest:
+    """The content of ``search.json``.
+
+    Args:
+        name: Name of the search.
+        space: The resolved space, see :meth:`SearchSpace.to_mapping`.
+        space_file: Where the space was read from.
+        data: Where the table was read from, credentials masked.
+        spec: The table's spec.
+        table: Fingerprint, rows and columns of the table.
+        rungs: Epochs after which trials report.
+        sampler: The sampler, and why it is that one.
+        resources: CPUs and GPUs per trial, and trials at once.
+        levels: Reference levels of the scores.
+        id: Distinguishes searches of the same name.
+        state: ``running``, ``interrupted``, ``finished`` or ``failed``.
+        runs: How often it was started or resumed.
+        seconds: Time spent, over all runs.
+        trials: Count of trials by state.
+        front: Numbers of the trials on the Pareto front.
+        chosen: The trial that was exported, why, and the scores of all candidates.
+        versions: Of the packages that determine the numbers.
+        driver: Host and process that run the search.
+        updated: When this was written, seconds since 1970.
+    """
+
+    name: str
+    space: dict[str, Any]
+    space_file: str
+    data: str
+    spec: dict[str, Any]
+    table: dict[str, Any]
+    rungs: list[int]
+    sampler: str
+    resources: dict[str, float]
+    levels: dict[str, Any] = field(default_factory=dict)
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    state: str = "running"
+    runs: int = 0
+    seconds: float = 0.0
+    trials: dict[str, int] = field(default_factory=dict)
+    front: list[int] = field(default_factory=list)
+    chosen: dict[str, Any] | None = None
+    versions: dict[str, str] = field(default_factory=lambda: versions())
+    driver: dict[str, Any] = field(default_factory=dict)
+    updated: float = 0.0
+
+    @classmethod
+    def read(cls, directory: Location) -> Self:
+        """Read ``search.json``.
+
+        Raises:
+            StorageError: If it is not there, or is not that of a search.
+        """
+        file = directory / "search.json"
+        try:
+            document = json.loads(file.read_bytes())
+            return cls(**{key: document[key] for key in cls.__dataclass_fields__})
+        except (ValueError, TypeError, KeyError) as error:
+            raise StorageError(f"{file}: is not that of a search: {error!r}") from None
+
+    def write(self, directory: Location) -> None:
+        """Write ``search.json``."""
+        self.updated = time.time()
+        self.driver = {"host": socket.gethostname(), "pid": os.getpid()}
+        text = json.dumps(plain(asdict(self)), indent=1, allow_nan=False, ensure_ascii=False)
+        (directory / "search.json").write_text(text + "\n")
+
+    def search_space(self) -> SearchSpace:
+        """The space, as it was resolved when the search began."""
+        return parse_space(self.space, self.space_file)
+
+    def is_running_here(self) -> bool:
+        """Whether another process of this machine is at work on it."""
+        if self.state != "running" or self.driver.get("host") != socket.gethostname():
+            return False
+        pid = int(self.driver["pid"])
+        if pid == os.getpid():
+            return False
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            pass
+        return True
+
+
+def check_unchanged(before: Manifest, now: Manifest) -> None:
+    """Refuse to go on with a search whose trials would not be comparable.
+
+    Raises:
+        ConfigError: Naming everything that differs.
+    """
+    old, new = _identity(before), _identity(now)
+    differences = [
+        f"{key}: was {json.dumps(old.get(key))}, is {json.dumps(new.get(key))}"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
+    if differences:
+        raise ConfigError(
+            f"--resume: {before.name} cannot go on, because this has changed since it began:\n  "
+            + "\n  ".join(differences)
+            + "\nGive what it began with, or start another search with another --name"
+        )
+
+
+def versions() -> dict[str, str]:
+    """Versions of what determines the numbers."""
+    import platform
+    from importlib.metadata import version
+
+    packages = ("torch", "ray", "optuna", "pandas", "numpy", "pyarrow")
+    return {
+        "tabvae_ray": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in packages},
+    }
+
+
+def _identity(manifest: Manifest) -> dict[str, Any]:
+    """All that must stay as it was, by dotted name."""
+    settings = {k: v for k, v in manifest.space["search"].items() if k not in _BUDGETS}
+    document = plain(
+        {
+            **manifest.space,
+            "search": settings,
+            "table": manifest.table,
+            "spec": manifest.spec,
+            "rungs": manifest.rungs,
+        }
+    )
+    return _flat(document)
+
+
+def _flat(document: Any, prefix: str = "") -> dict[str, Any]:
+    if isinstance(document, Mapping) and document:
+        flat: dict[str, Any] = {}
+        for key, value in document.items():
+            flat |= _flat(value, f"{prefix}.{key}" if prefix else str(key))
+        return flat
+    if isinstance(document, list) and any(isinstance(item, Mapping) for item in document):
+        flat = {}
+        for i, value in enumerate(document):
+            name = value.get("name", i) if isinstance(value, Mapping) else i
+            flat |= _flat(value, f"{prefix}.{name}")
+        return flat
+    return {prefix: document}

@@ -1,0 +1,64 @@
+"""How a search ended, for people and for scripts."""
+
+import shlex
+from typing import Any
+
+from rich.console import Console
+
+from tabvae_ray.search.progress import clock, front_table
+from tabvae_ray.search.run import SearchOutcome
+from tabvae_ray.search.setup import Setup
+
+__all__ = ["as_json", "show"]
+
+
+def as_json(outcome: SearchOutcome) -> dict[str, Any]:
+    """What ``--json`` prints."""
+    document: dict[str, Any] = {
+        "best": None if outcome.best is None else str(outcome.best),
+        "front": outcome.front,
+        "trials": outcome.trials,
+        "seconds": round(outcome.seconds, 3),
+        "state": outcome.state,
+    }
+    if outcome.chosen is not None:
+        candidate, reason = outcome.chosen
+        document |= {"chosen": candidate.record.number, "reason": reason, **candidate.means}
+    return document
+
+
+def show(outcome: SearchOutcome, setup: Setup, console: Console) -> None:
+    """The front, the chosen trial, where things lie, and the next command to type."""
+
+    def say(text: str = "") -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    counts = ", ".join(f"{n} {state.lower()}" for state, n in sorted(outcome.trials.items()))
+    say(f"\n{counts or 'no trial finished'} in {clock(outcome.seconds)}")
+    if outcome.reason:
+        say(f"ended early: {outcome.reason}")
+    resume = f"python -m tabvae_ray.search {_again(setup)} --resume"
+    if outcome.state == "interrupted":
+        say(f"go on with: {resume}")
+        return
+    if outcome.chosen is None or outcome.best is None:
+        say("no trial reached the full budget with finite scores: there is nothing to export")
+        say(f"trials and their errors: {outcome.directory / 'trials'}")
+        say(f"more trials: {resume} --trials {setup.space.settings.n_trials * 2}")
+        return
+    chosen, reason = outcome.chosen
+    rows = [(c.record, c.means, c.spreads) for c in outcome.candidates]
+    say()
+    console.print(front_table(rows, chosen.record.number, setup.space))
+    say(f"chosen: trial {chosen.record.number}, {reason}")
+    say(f"model:  {outcome.best}")
+    say(f"trials: {outcome.directory / 'trials.csv'}")
+    model = shlex.quote(str(outcome.best))
+    say("\nnext:")
+    say(f"  python -m tabvae_ray.generate --model {model} --rows 1000 --out synthetic.csv")
+    say(f"  python -m tabvae_ray.report --search {shlex.quote(str(outcome.directory))}")
+
+
+def _again(setup: Setup) -> str:
+    """The options that name a search."""
+    return f"--out {shlex.quote(str(setup.directory.parent))} --name {shlex.quote(setup.name)}"

@@ -1,0 +1,415 @@
+"""One search from start or resume to export."""
+
+import logging
+import os
+import signal
+import threading
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import optuna
+from optuna.storages.journal import JournalFileBackend
+from ray import tune
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+
+from tabvae_ray.errors import ConfigError
+from tabvae_ray.search.cluster import Resources, connected, free_slots, preflight
+from tabvae_ray.search.ledger import Ledger, LedgerStopper
+from tabvae_ray.search.manifest import Manifest, check_unchanged
+from tabvae_ray.search.progress import SearchProgress
+from tabvae_ray.search.records import Records, TrialRecord
+from tabvae_ray.search.scheduler import MultiObjectiveASHA
+from tabvae_ray.search.searcher import Proposals, create_study
+from tabvae_ray.search.selection import Candidate, as_scores, candidates, select
+from tabvae_ray.search.setup import Setup
+from tabvae_ray.search.space import SearchSpace
+from tabvae_ray.search.trial import SearchTask, VAETrial, restore_trial
+from tabvae_ray.storage import Location
+
+__all__ = ["SearchOutcome", "run_search"]
+
+_LOG = logging.getLogger(__name__)
+# Starts of a trial after its process was lost or its code failed, beside the first.
+_RETRIES = 2
+
+
+@dataclass(frozen=True)
+class SearchOutcome:
+    """How a search ended.
+
+    Args:
+        directory: The search's directory.
+        state: ``finished``, ``interrupted``, or ``failed`` if it has no usable trial.
+        reason: Why it ended before all trials were done, or None.
+        best: The export, if there is one.
+        front: Numbers of the trials on the Pareto front.
+        trials: Count of trials by state.
+        seconds: Time spent, over all runs.
+        candidates: The front's models, scored again.
+        chosen: The one that was exported, and why it was.
+    """
+
+    directory: Location
+    state: str
+    reason: str | None
+    best: Location | None
+    front: list[int]
+    trials: dict[str, int]
+    seconds: float
+    candidates: Sequence[Candidate] = ()
+    chosen: tuple[Candidate, str] | None = None
+
+
+def run_search(
+    setup: Setup,
+    *,
+    resume: bool = False,
+    address: str | None = None,
+    resources: Resources | None = None,
+    concurrency: int | None = None,
+    study_storage: str | None = None,
+    progress: SearchProgress | None = None,
+) -> SearchOutcome:
+    """Run a search, or go on with one.
+
+    Args:
+        setup: Space, table and directory, checked.
+        resume: Go on with the search that lies in the directory.
+        address: The Ray cluster, see :func:`connected`.
+        resources: What a trial gets; one CPU if not given.
+        concurrency: Trials at once; as many as the cluster has room for if not given.
+        study_storage: URL of an Optuna storage that the study is kept in besides.
+        progress: Told of every trial.
+
+    Raises:
+        ConfigError: If an option breaks a rule, or what is resumed was another search.
+        StorageError: If the directory cannot be written from here or from a node.
+    """
+    resources = resources or Resources()
+    progress = progress or SearchProgress(setup.space, quiet=True)
+    started = time.monotonic()
+    device = _device(setup.space, resources)
+    before = _earlier(setup, resume)
+    setup.directory.check_writable()
+    manifest = setup.manifest(resources=vars(resources))
+    if before is not None:
+        check_unchanged(before, manifest)
+        manifest = replace(
+            manifest, id=before.id, runs=before.runs, seconds=before.seconds, levels=before.levels
+        )
+    manifest.runs += 1
+    task = SearchTask(
+        space=setup.space,
+        table=setup.table,
+        spec=setup.spec,
+        comparison=setup.comparison,
+        rungs=setup.rungs,
+        directory=setup.directory,
+        threads=resources.threads,
+        device=device,
+    )
+    records = Records(setup.directory)
+    with connected(address):
+        preflight(setup.directory, resources)
+        manifest.write(setup.directory)
+        scheduler = _scheduler(setup)
+        finished, unfinished = _take_stock(records, scheduler, setup.space)
+        study = _study(setup, manifest, study_storage, [*finished, *unfinished])
+        ledger = Ledger(
+            setup.space,
+            records,
+            finished,
+            n_reports=_n_reports([*finished, *unfinished]),
+            on_change=progress,
+        )
+        proposals = Proposals(
+            setup.space,
+            study,
+            setup.space.settings.n_trials,
+            concurrency=concurrency or free_slots(resources),
+            resumed=unfinished,
+            may_start=ledger.may_start,
+            n_active=lambda: len(ledger.active),
+            on_start=ledger.start,
+        )
+        ledger.proposals = proposals
+        failed_early = True
+        try:
+            with _interruptible(ledger, progress), progress:
+                _tune(task, ledger, scheduler, resources, manifest.runs)
+            failed_early = False
+        finally:
+            # However it ends, the study has no trial RUNNING and the records are a table.
+            proposals.close()
+            records.write_table(_by_number(ledger.finished), list(setup.space.objectives))
+            manifest.seconds += time.monotonic() - started
+            manifest.trials = dict(Counter(record.state for record in ledger.finished))
+            manifest.front = [record.number for record in ledger.front()]
+            manifest.state = "failed" if failed_early else "interrupted"
+            manifest.write(setup.directory)
+        outcome = SearchOutcome(
+            directory=setup.directory,
+            state=manifest.state,
+            reason=ledger.stop,
+            best=None,
+            front=manifest.front,
+            trials=manifest.trials,
+            seconds=manifest.seconds,
+        )
+        if ledger.interrupted:
+            return outcome
+        if manifest.front:
+            found = candidates(task, ledger.front(), resources)
+            chosen, reason = select(found, setup.space)
+            best = setup.directory / "best"
+            _export(task, manifest, chosen, reason, found, best)
+            outcome = replace(
+                outcome, best=best, candidates=found, chosen=(chosen, reason), state="finished"
+            )
+        else:
+            outcome = replace(outcome, state="failed")
+        manifest.state = outcome.state
+        manifest.seconds = before.seconds if before else 0.0
+        manifest.seconds += time.monotonic() - started
+        manifest.write(setup.directory)
+    return replace(outcome, seconds=manifest.seconds)
+
+
+def _tune(
+    task: SearchTask,
+    ledger: Ledger,
+    scheduler: TrialScheduler,
+    resources: Resources,
+    run: int,
+) -> None:
+    """Ray Tune's loop, with all that it prints and snapshots for itself switched off."""
+    os.environ |= {
+        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+        "TUNE_DISABLE_SIGINT_HANDLER": "1",
+        # Ray's own state is not what a search is resumed from.
+        "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
+        "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+        "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+        "RAY_AIR_NEW_OUTPUT": "0",
+    }
+    home = task.directory / "tune"
+    trainable = tune.with_resources(
+        tune.with_parameters(VAETrial, task=task), {"cpu": resources.cpus, "gpu": resources.gpus}
+    )
+    tuner = tune.Tuner(
+        trainable,
+        tune_config=tune.TuneConfig(
+            search_alg=ledger.proposals,
+            scheduler=scheduler,
+            num_samples=-1,
+            reuse_actors=True,
+            trial_name_creator=_name_of,
+            trial_dirname_creator=_name_of,
+        ),
+        run_config=tune.RunConfig(
+            # A run of its own: numbers of checkpoints begin anew.
+            name=f"run_{run:03d}",
+            storage_path=home.path,
+            storage_filesystem=home.filesystem,
+            callbacks=[ledger],
+            stop=LedgerStopper(ledger),
+            failure_config=tune.FailureConfig(max_failures=_RETRIES),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=1),
+            verbose=0,
+        ),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tuner.fit()
+
+
+def _name_of(trial: Any) -> str:
+    return f"{trial.config['number']:06d}"
+
+
+def _device(space: SearchSpace, resources: Resources) -> str:
+    """Where trials train: on a GPU if they are given one."""
+    wanted = space.base.training.device
+    if resources.gpus > 0:
+        return "cuda"
+    if wanted.startswith("cuda"):
+        raise ConfigError(
+            f"{space.source}: base.training.device is {wanted}, but trials get no GPU: "
+            "give --gpus-per-trial"
+        )
+    return "cpu" if wanted == "auto" else wanted
+
+
+def _earlier(setup: Setup, resume: bool) -> Manifest | None:
+    """The manifest of the search that is resumed."""
+    there = (setup.directory / "search.json").exists()
+    if resume and not there:
+        raise ConfigError(f"--resume: there is no search in {setup.directory}")
+    if not there:
+        if setup.directory.children():
+            raise ConfigError(
+                f"{setup.directory} is not empty, and holds no search: give another --name or --out"
+            )
+        return None
+    if not resume:
+        raise ConfigError(
+            f"{setup.directory} holds a search already: go on with it by --resume, or give "
+            "another --name"
+        )
+    before = Manifest.read(setup.directory)
+    if before.is_running_here():
+        raise ConfigError(
+            f"--resume: {setup.directory} is at work in process {before.driver['pid']}: stop that "
+            "one first"
+        )
+    return before
+
+
+def _scheduler(setup: Setup) -> TrialScheduler:
+    settings = setup.space.settings
+    if settings.scheduler == "none":
+        return FIFOScheduler()  # type: ignore[no-untyped-call]
+    return MultiObjectiveASHA(
+        setup.space.objectives,
+        max_t=setup.rungs[-1],
+        grace_period=setup.rungs[0],
+        eta=settings.eta,
+        time_attr="epoch",
+        trial_attr="number",
+    )
+
+
+def _take_stock(
+    records: Records, scheduler: TrialScheduler, space: SearchSpace
+) -> tuple[list[TrialRecord], list[TrialRecord]]:
+    """Finished and unfinished trials, with the scheduler brought to where it was."""
+    finished, unfinished = records.finished(), records.running()
+    reports = [(rung, record) for record in [*finished, *unfinished] for rung in record.rungs]
+    stopped = set()
+    if isinstance(scheduler, MultiObjectiveASHA):
+        for rung, record in sorted(reports, key=lambda report: report[0].order):
+            known = {**rung.losses, **rung.objectives}
+            values = [known.get(name) for name in space.objectives]
+            goes_on = scheduler.report(
+                str(record.number),
+                rung.epoch,
+                [float("nan") if value is None else value for value in values],
+            )
+            if not goes_on and rung.epoch < space.budget:
+                stopped.add(record.number)
+    still_running = []
+    for record in unfinished:
+        if record.number in stopped:
+            # Its driver died between the scheduler's decision and the record of it.
+            record.state, record.reason = "PRUNED", f"stopped at the rung of {record.epochs} epochs"
+            records.finish(record)
+            finished.append(record)
+        else:
+            still_running.append(record)
+    return finished, still_running
+
+
+def _n_reports(known: Sequence[TrialRecord]) -> int:
+    return max((rung.order for record in known for rung in record.rungs), default=0)
+
+
+def _study(
+    setup: Setup, manifest: Manifest, url: str | None, known: Sequence[TrialRecord]
+) -> optuna.Study:
+    """The study, rebuilt from the records in a journal beside them, or where the user wants it."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    storage: optuna.storages.BaseStorage | str | None = url
+    if url is None:
+        journal = (setup.directory / "study.log").on_this_machine()
+        if journal is not None:
+            journal.unlink(missing_ok=True)
+            backend = JournalFileBackend(str(journal))
+            storage = optuna.storages.JournalStorage(backend)
+    else:
+        try:
+            _drop_own_study(url, manifest)
+        except Exception as error:
+            if isinstance(error, ConfigError):
+                raise
+            raise ConfigError(f"--study-storage: cannot be opened: {error}") from error
+    study = create_study(setup.space, manifest.name, storage, known)
+    study.set_user_attr("search", manifest.id)
+    return study
+
+
+def _drop_own_study(url: str, manifest: Manifest) -> None:
+    """Make way for the study that is rebuilt, if the one there is this search's."""
+    for summary in optuna.get_all_study_summaries(url):
+        if summary.study_name == manifest.name and summary.user_attrs.get("search") == manifest.id:
+            optuna.delete_study(study_name=manifest.name, storage=url)
+
+
+@contextmanager
+def _interruptible(ledger: Ledger, progress: SearchProgress) -> Iterator[None]:
+    """The first SIGINT or SIGTERM ends the search in order, the second one at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        if ledger.interrupted:
+            raise KeyboardInterrupt
+        ledger.interrupted = True
+        ledger.stop = "interrupted"
+        progress.say("interrupted: writing down what is there; once more to stop at once")
+
+    handlers: Mapping[int, Any] = {
+        number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _export(
+    task: SearchTask,
+    manifest: Manifest,
+    chosen: Candidate,
+    reason: str,
+    found: Sequence[Candidate],
+    best: Location,
+) -> None:
+    """Write ``best/``, and into the manifest why it is that trial."""
+    record = chosen.record
+    vae = restore_trial(replace(task, device="cpu"), record)
+    scores = as_scores(chosen)
+    vae.synthesizer().save(
+        best,
+        scores=scores,
+        provenance={
+            "search": manifest.name,
+            "search_id": manifest.id,
+            "trial": record.number,
+            "chosen": reason,
+            "parameters": record.parameters,
+            "epochs": record.epochs,
+            "seed": task.seed,
+            "data": manifest.data,
+            "table": manifest.table,
+            "versions": manifest.versions,
+        },
+    )
+    manifest.chosen = {
+        "trial": record.number,
+        "reason": reason,
+        "candidates": [
+            {"trial": candidate.record.number, **as_scores(candidate)} for candidate in found
+        ],
+    }
+
+
+def _by_number(records: Sequence[TrialRecord]) -> list[TrialRecord]:
+    key: Callable[[TrialRecord], int] = lambda record: record.number  # noqa: E731
+    return sorted(records, key=key)

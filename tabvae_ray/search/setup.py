@@ -1,0 +1,184 @@
+"""What a search is made of, read and checked before anything starts: space, table, directory."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tabvae_ray.comparison.plan import SCORES, ComparisonPlan, PreparedComparison
+from tabvae_ray.errors import ConfigError
+from tabvae_ray.search.manifest import Manifest
+from tabvae_ray.search.pareto import parse_select
+from tabvae_ray.search.scheduler import rung_levels
+from tabvae_ray.search.searcher import choose_sampler
+from tabvae_ray.search.space import SearchSpace
+from tabvae_ray.search.space_file import load_space
+from tabvae_ray.search.trial import LOSSES
+from tabvae_ray.storage import Location
+from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.io import fingerprint, read_table
+from tabvae_ray.table.spec import TableSpec
+from tabvae_ray.tabular_vae import TabularVAE
+
+__all__ = ["Setup", "prepare"]
+
+# The table that ships with a checkout.
+_HEART = Path(__file__).parents[2] / "assets" / "heart.csv"
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A search that can start.
+
+    Args:
+        space: The search space, with the budgets that the user has given.
+        directory: Where the search is kept.
+        name: Its name.
+        data: Where the table was read from.
+        table: The real rows.
+        spec: What their columns are.
+        comparison: The scores, prepared with the real rows.
+    """
+
+    space: SearchSpace
+    directory: Location
+    name: str
+    data: Location
+    table: pd.DataFrame
+    spec: TableSpec
+    comparison: PreparedComparison
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """Epochs after which trials report; the last is the budget."""
+        settings, budget = self.space.settings, self.space.budget
+        first = settings.grace_period or max(1, round(budget / settings.eta**2))
+        return tuple(rung_levels(first, budget, settings.eta))
+
+    def manifest(self, *, resources: dict[str, float]) -> Manifest:
+        """What ``search.json`` says of it before the first trial."""
+        return Manifest(
+            name=self.name,
+            space=self.space.to_mapping(),
+            space_file=self.space.source,
+            data=str(self.data),
+            spec=self.spec.to_mapping(),
+            table={
+                "fingerprint": fingerprint(self.table),
+                "rows": len(self.table),
+                "columns": len(self.table.columns),
+            },
+            rungs=list(self.rungs),
+            sampler=choose_sampler(self.space)[1],
+            resources=resources,
+        )
+
+
+def prepare(
+    *,
+    space: str | None,
+    out: str = "runs",
+    name: str | None = None,
+    data: str | None = None,
+    spec: str | None = None,
+    resume: bool = False,
+    settings: dict[str, Any] | None = None,
+) -> Setup:
+    """Read and check what a search is made of.
+
+    Args:
+        space: Path or URI of the space file; with ``resume`` it may be left out.
+        out: Directory of searches, a path or URI.
+        name: Name of the search; the space file's if not given.
+        data: Path or URI of the table; the space file's if not given, or the table that ships.
+        spec: Path or URI of the table's spec; the space file's if not given.
+        resume: Read what is not given from the search that lies there.
+        settings: Settings that go before those of the space file, such as ``n_trials``.
+
+    Raises:
+        ConfigError: If the space or an option breaks a rule.
+        DataError: If the table cannot be modelled.
+        StorageError: If something cannot be read.
+    """
+    if space is None and not (resume and name):
+        raise ConfigError("--space: must be given, or --resume and --name of a search in --out")
+    known = load_space(space) if space is not None else None
+    name = name or Location(space or "").name.partition(".")[0]
+    if not name or "/" in name or name in (".", ".."):
+        raise ConfigError(f"--name: must be the name of a directory, but got {name!r}")
+    directory = Location(out) / name
+    before = None
+    if known is None:
+        before = Manifest.read(directory)
+        known = before.search_space()
+    known = _with_settings(known, settings or {})
+    _check_scores(known)
+    where = _data(data, known, before)
+    table = read_table(where)
+    table_spec = TableSpec.infer(
+        table, declared=_declaration(spec, known, before), source=str(where)
+    )
+    wanted = [name for name in SCORES if name in _score_names(known)]
+    comparison = ComparisonPlan(scores=tuple(wanted)).prepare(table, table_spec)
+    # Whatever a trial would say of the table is better said now.
+    TabularVAE.build(table_spec, known.base, device="cpu").prepare(table)
+    return Setup(known, directory, name, where, table, table_spec, comparison)
+
+
+def _with_settings(space: SearchSpace, settings: dict[str, Any]) -> SearchSpace:
+    given = {key: value for key, value in settings.items() if value is not None}
+    updated = space.settings.model_validate({**space.settings.model_dump(), **given})
+    parse_select(updated.select, list(space.objectives))
+    return replace(space, settings=updated)
+
+
+def _score_names(space: SearchSpace) -> set[str]:
+    standard = {"mean_js_distance", "correlation_distance"}
+    return standard | set(space.objectives) | set(space.constraints)
+
+
+def _check_scores(space: SearchSpace) -> None:
+    known = {*SCORES, *LOSSES}
+    errors = [
+        f"{space.source}: {key}.{name}: no such score; known are {', '.join([*SCORES, *LOSSES])}"
+        for key, names in (("objectives", space.objectives), ("constraints", space.constraints))
+        for name in names
+        if name not in known
+    ]
+    if errors:
+        raise ConfigError("\n".join(errors))
+
+
+def _data(data: str | None, space: SearchSpace, before: Manifest | None) -> Location:
+    given = data or space.data or space.base.data.training_dataset_path
+    if given is None and before is not None:
+        if "***" in before.data:
+            raise ConfigError(f"--data: must be given again, with credentials: {before.data}")
+        given = before.data
+    if given is not None:
+        return Location(given)
+    if not _HEART.exists():
+        raise ConfigError("--data: must be given: this installation has no assets/heart.csv")
+    return Location(_HEART)
+
+
+def _declaration(
+    spec: str | None, space: SearchSpace, before: Manifest | None
+) -> SpecDeclaration | None:
+    given = spec or space.spec
+    if given is not None:
+        return SpecDeclaration.load(given)
+    if before is not None:
+        spec_before = TableSpec.from_mapping(before.spec)
+        return SpecDeclaration(
+            continuous=spec_before.continuous,
+            categorical=spec_before.categorical,
+            datetime=spec_before.datetime,
+            identifier=spec_before.identifier,
+            target=spec_before.target,
+        )
+    columns = space.base.data
+    if columns.continuous or columns.categorical:
+        return SpecDeclaration(continuous=columns.continuous, categorical=columns.categorical)
+    return None
