@@ -1,25 +1,35 @@
 """Which comparisons of two tables to make, and making them without doing any work twice."""
 
-from collections.abc import Callable
+import json
+import math
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Literal, Self, get_args
+from typing import Any, Self
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tabvae_ray.comparison.association import (
-    CategoricalAssociation,
-    ContinuousAssociation,
-    DistanceMetric,
-    associations,
-    correlation_distance,
+from tabvae_ray.comparison.artifacts import (
+    HIGHER_IS_BETTER,
+    SCORES,
+    ComparisonOptions,
+    PlotCollectionName,
+    PlotName,
+    ScoreCollectionName,
+    ScoreName,
+    Sides,
+    table_associations,
 )
-from tabvae_ray.comparison.columns import Floats, TableColumns
-from tabvae_ray.comparison.detection import Detector, detection
-from tabvae_ray.comparison.js import js_distances, mean_js_distance
+from tabvae_ray.comparison.columns import TableColumns
+from tabvae_ray.comparison.privacy import Privacy
 from tabvae_ray.comparison.reader import ColumnReader
-from tabvae_ray.comparison.shapes import column_shapes, mean_score, pair_trends
+from tabvae_ray.comparison.statistics import STATISTICS, Statistic
+from tabvae_ray.comparison.usefulness import Usefulness, check_target, split_for_test
+from tabvae_ray.config import validation_messages
+from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.table.spec import TableSpec
 
 __all__ = [
@@ -31,25 +41,14 @@ __all__ = [
     "PreparedComparison",
 ]
 
-ScoreName = Literal[
-    "mean_js_distance", "correlation_distance", "column_shapes", "pair_trends", "detection"
-]
-SCORES: tuple[ScoreName, ...] = get_args(ScoreName)
-HIGHER_IS_BETTER: frozenset[ScoreName] = frozenset({"column_shapes", "pair_trends", "detection"})
-ScoreCollectionName = Literal["js_distance", "column_shapes"]
-
-
-class ComparisonOptions(BaseModel):
-    """How the artifacts of a plan are computed; the defaults are the reference's."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    n_bins: int = Field(100, ge=2, le=100_000, description="Histogram bins of a JS distance.")
-    categorical_only: bool = Field(False, description="JS distances of categorical columns only.")
-    categorical_association: CategoricalAssociation = "CRAMERS_V"
-    continuous_association: ContinuousAssociation = "PEARSON"
-    distance_metric: DistanceMetric = "RMSE"
-    detector: Detector = "boosted_trees"
+# Plots that cost no more than a tenth of a second or two.
+PICTURES: tuple[PlotName, ...] = (
+    "pdf",
+    "cdf",
+    "descriptive_statistics",
+    "pca",
+    "correlation_heatmaps",
+)
 
 
 class ComparisonPlan(BaseModel):
@@ -57,21 +56,83 @@ class ComparisonPlan(BaseModel):
 
     ``plan.prepare(real, spec).compute(synthetic)`` makes them; the prepared half can be kept,
     pickled, and used for any number of synthetic tables.
+
+    Example:
+        >>> plan = ComparisonPlan(scores=("mean_js_distance", "detection"), plots=("pdf", "pca"))
+        >>> comparison = plan.prepare(real, spec).compute(synthetic)
+        >>> comparison.scores["detection"]
+
+    Args:
+        scores: Numbers for the table.
+        score_collections: A number per column.
+        array_collections: A statistic per continuous column, real beside synthetic.
+        plots: Pictures of the table.
+        plot_collections: A picture per column, or per table.
+        options: How they are computed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     scores: tuple[ScoreName, ...] = ("mean_js_distance", "correlation_distance")
     score_collections: tuple[ScoreCollectionName, ...] = ()
+    array_collections: tuple[Statistic, ...] = ()
+    plots: tuple[PlotName, ...] = ()
+    plot_collections: tuple[PlotCollectionName, ...] = ()
     options: ComparisonOptions = ComparisonOptions()
 
-    def prepare(self, real: pd.DataFrame, spec: TableSpec) -> "PreparedComparison":
-        """Read the real table and compute its side of everything in the plan.
+    @classmethod
+    def complete(cls) -> Self:
+        """Everything that needs neither held-out rows nor a target, but for t-SNE."""
+        return cls(
+            scores=(
+                "mean_js_distance",
+                "correlation_distance",
+                "column_shapes",
+                "pair_trends",
+                "detection",
+            ),
+            score_collections=("js_distance", "column_shapes"),
+            array_collections=STATISTICS,
+            plots=(*PICTURES, "truncated_svd"),
+            plot_collections=("pdf", "cdf", "correlation_heatmaps"),
+        )
+
+    @classmethod
+    def from_mapping(cls, mapping: object, source: str = "plan") -> Self:
+        """Validate a mapping, as a YAML file gives it.
 
         Raises:
+            ConfigError: Naming every key that breaks a rule, the rule, and the value.
+        """
+        try:
+            return cls.model_validate(mapping)
+        except ValidationError as error:
+            lines = [f"{source}: {line}" for line in validation_messages(error)]
+            raise ConfigError("\n".join(lines)) from None
+
+    def prepare(
+        self,
+        real: pd.DataFrame,
+        spec: TableSpec,
+        *,
+        held_out: pd.DataFrame | npt.ArrayLike | None = None,
+    ) -> "PreparedComparison":
+        """Read the real table and compute its side of everything in the plan.
+
+        Args:
+            real: The real rows.
+            spec: What their columns are.
+            held_out: The rows that no model is trained on: their positions in ``real``, or other
+                real rows. ``dcr_share`` needs them; ``tstr`` without them tests on a quarter of
+                the real rows.
+
+        Raises:
+            ConfigError: If a score of the plan needs held-out rows or a target.
             DataError: If the table does not have the spec's columns, or holds infinite values.
         """
-        return PreparedComparison(self, spec, ColumnReader(spec, real)).warm()
+        prepared = PreparedComparison(self, spec, ColumnReader(spec, real))
+        prepared.hold_out(held_out)
+        return prepared.warm()
 
 
 @dataclass
@@ -81,11 +142,21 @@ class Comparison:
     Attributes:
         scores: A number per score.
         score_collections: A number per column, per collection.
+        array_collections: Two numbers per column, real and synthetic, per statistic.
+        plots: PNG files by name.
+        plot_collections: PNG files by column (or table), per collection.
+        privacy: What ``dcr_share`` is taken from, if it is in the plan.
+        usefulness: What ``tstr`` is taken from, if it is in the plan.
         warnings: What the scores cannot show, one sentence each.
     """
 
     scores: dict[str, float] = field(default_factory=dict)
     score_collections: dict[str, dict[str, float]] = field(default_factory=dict)
+    array_collections: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
+    plots: dict[str, bytes] = field(default_factory=dict)
+    plot_collections: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    privacy: Privacy | None = None
+    usefulness: Usefulness | None = None
     warnings: tuple[str, ...] = ()
 
     def flat_scores(self) -> dict[str, float]:
@@ -96,8 +167,30 @@ class Comparison:
         return flat
 
     def files(self) -> dict[str, bytes]:
-        """Everything that is not a score, as files: ``plots/pdf.png``."""
-        return {}
+        """Everything that is not a score, as files by their relative path.
+
+        ``arrays/means.json`` with ``{column: {"real": ..., "synthetic": ...}}``, ``plots/pdf.png``,
+        ``plots/pdf/Age.png``.
+        """
+        files = {
+            f"arrays/{name}.json": _json_file(
+                {
+                    column: {"real": ours, "synthetic": theirs}
+                    for column, (ours, theirs) in members.items()
+                }
+            )
+            for name, members in self.array_collections.items()
+        }
+        if self.privacy is not None:
+            files["privacy.json"] = _json_file(self.privacy.to_mapping())
+        if self.usefulness is not None:
+            files["usefulness.json"] = _json_file(self.usefulness.to_mapping())
+        files |= {f"plots/{name}.png": content for name, content in self.plots.items()}
+        for name, members in self.plot_collections.items():
+            file_names = _file_names(list(members))
+            for member, content in members.items():
+                files[f"plots/{name}/{file_names[member]}.png"] = content
+        return files
 
 
 @dataclass
@@ -107,12 +200,45 @@ class PreparedComparison:
     plan: ComparisonPlan
     spec: TableSpec
     reader: ColumnReader
-    _real_associations: Floats | None = None
+    training: TableColumns | None = None
+    held_out: TableColumns | None = None
+    _asides: tuple[str, ...] = ()
 
     @property
     def real(self) -> TableColumns:
         """The real table, read."""
         return self.reader.real
+
+    @property
+    def target(self) -> str | None:
+        """The column that usefulness is measured on."""
+        return self.plan.options.target or self.spec.target
+
+    def hold_out(self, held_out: pd.DataFrame | npt.ArrayLike | None) -> None:
+        """Say which real rows no model is trained on, see :meth:`ComparisonPlan.prepare`.
+
+        Raises:
+            ConfigError: If a score of the plan needs held-out rows or a target.
+            DataError: If they do not fit, or the target does not vary among them.
+        """
+        if isinstance(held_out, pd.DataFrame):
+            self.training = self.real
+            self.held_out = self.reader.read(held_out, "the held-out table")
+        elif held_out is not None:
+            self.training, self.held_out = _split(self.real, np.asarray(held_out))
+        if "dcr_share" in self.plan.scores and self.held_out is None:
+            raise ConfigError("dcr_share: must have held-out rows to compare with, but got none")
+        if "tstr" not in self.plan.scores:
+            return
+        if self.target is None:
+            raise ConfigError("tstr: must have a target; name one in the spec, as in `target: Age`")
+        if self.training is None or self.held_out is None:
+            self.training, self.held_out = split_for_test(self.real, self.target)
+            self._asides = (
+                f"tstr: tested on {self.held_out.n_rows} of the real rows, which the synthetic "
+                "table may have been made from; give held-out rows for a fair number",
+            )
+        check_target(self.held_out, self.target)
 
     def warm(self) -> Self:
         """Compute what every comparison will need of the real table."""
@@ -121,82 +247,84 @@ class PreparedComparison:
         for name in self.real.codes:
             self.real.counts(name)
         if "correlation_distance" in self.plan.scores:
-            self.real_associations()
+            table_associations(self.real, self.plan.options)
         return self
 
-    def real_associations(self) -> Floats:
-        """The real table's association matrix (C, C)."""
-        if self._real_associations is None:
-            self._real_associations = self._associations(self.real)
-        return self._real_associations
-
-    def compute(self, synthetic: pd.DataFrame) -> Comparison:
+    def compute(
+        self, synthetic: pd.DataFrame, *, notes: Mapping[str, str] | None = None
+    ) -> Comparison:
         """Compare a synthetic table with the real one.
+
+        Args:
+            synthetic: The synthetic rows.
+            notes: A line per column for its plots; its JS distance if not given.
 
         Raises:
             DataError: If the table is empty, lacks a column, or holds infinite values.
         """
-        sides = _Sides(self, self.reader.read(synthetic))
+        return self.compute_columns(self.reader.read(synthetic), notes=notes)
+
+    def compute_columns(
+        self, synthetic: TableColumns, *, notes: Mapping[str, str] | None = None
+    ) -> Comparison:
+        """The same of a table that :attr:`reader` has read."""
+        plan = self.plan
+        sides = Sides(self.real, synthetic, plan.options, self.training, self.held_out, self.target)
+        if plan.plots or plan.plot_collections:
+            distances = {name: f"JS {value:.3f}" for name, value in sides.js_distances.items()}
+            sides.notes = distances if notes is None else notes
         return Comparison(
-            scores={name: _SCORES[name](sides) for name in self.plan.scores},
+            scores={name: sides.score(name) for name in plan.scores},
             score_collections={
-                name: _SCORE_COLLECTIONS[name](sides) for name in self.plan.score_collections
+                name: sides.score_collection(name) for name in plan.score_collections
             },
-            warnings=sides.synthetic.warnings,
-        )
-
-    def _associations(self, table: TableColumns) -> Floats:
-        options = self.plan.options
-        return associations(
-            table,
-            categorical=options.categorical_association,
-            continuous=options.continuous_association,
-        )
-
-
-class _Sides:
-    """Both tables, and what several artifacts share."""
-
-    def __init__(self, prepared: PreparedComparison, synthetic: TableColumns) -> None:
-        self.prepared, self.real, self.synthetic = prepared, prepared.real, synthetic
-        self.options = prepared.plan.options
-
-    @cached_property
-    def js_distances(self) -> dict[str, float]:
-        return js_distances(
-            self.real,
-            self.synthetic,
-            n_bins=self.options.n_bins,
-            categorical_only=self.options.categorical_only,
-        )
-
-    @cached_property
-    def synthetic_associations(self) -> Floats:
-        return self.prepared._associations(self.synthetic)
-
-    @cached_property
-    def column_shapes(self) -> dict[str, float]:
-        return column_shapes(self.real, self.synthetic)
-
-    @property
-    def correlation_distance(self) -> float:
-        return correlation_distance(
-            self.prepared.real_associations(),
-            self.synthetic_associations,
-            self.options.distance_metric,
+            array_collections={
+                name: sides.array_collection(name) for name in plan.array_collections
+            },
+            plots={name: sides.plot(name) for name in plan.plots},
+            plot_collections={name: sides.plot_collection(name) for name in plan.plot_collections},
+            privacy=sides.privacy if "dcr_share" in plan.scores else None,
+            usefulness=sides.usefulness if "tstr" in plan.scores else None,
+            warnings=(*synthetic.warnings, *self._asides),
         )
 
 
-_SCORES: dict[str, Callable[[_Sides], float]] = {
-    "mean_js_distance": lambda sides: mean_js_distance(sides.js_distances),
-    "correlation_distance": lambda sides: sides.correlation_distance,
-    "column_shapes": lambda sides: mean_score(sides.column_shapes),
-    "pair_trends": lambda sides: mean_score(pair_trends(sides.real, sides.synthetic)),
-    "detection": lambda sides: detection(
-        sides.real, sides.synthetic, detector=sides.options.detector
-    ),
-}
-_SCORE_COLLECTIONS: dict[str, Callable[[_Sides], dict[str, float]]] = {
-    "js_distance": lambda sides: sides.js_distances,
-    "column_shapes": lambda sides: sides.column_shapes,
-}
+def _split(real: TableColumns, positions: npt.NDArray[Any]) -> tuple[TableColumns, TableColumns]:
+    is_held = np.zeros(real.n_rows, dtype=bool)
+    if positions.size and not (
+        np.issubdtype(positions.dtype, np.integer)
+        and 0 <= positions.min()
+        and positions.max() < real.n_rows
+    ):
+        raise DataError(f"held_out: must be positions of rows, 0 to {real.n_rows - 1}")
+    is_held[positions.astype(np.intp)] = True
+    if not 0 < is_held.sum() < real.n_rows:
+        raise DataError(
+            f"held_out: must be some but not all of {real.n_rows} rows, but got {is_held.sum()}"
+        )
+    return real.take(np.flatnonzero(~is_held)), real.take(np.flatnonzero(is_held))
+
+
+def _json_file(content: Mapping[str, Any]) -> bytes:
+    return (json.dumps(_plain(content), indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _plain(value: Any) -> Any:
+    """Without NaN and infinities, which JSON does not know."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _file_names(names: list[str]) -> dict[str, str]:
+    """A file name per column that every file system takes, no two alike in lower case."""
+    taken: set[str] = set()
+    files = {}
+    for name in names:
+        stem = re.sub(r"[^\w .()+-]", "_", name).strip(" .")[:80] or "_"
+        file, n = stem, 2
+        while file.lower() in taken:
+            file, n = f"{stem}-{n}", n + 1
+        taken.add(file.lower())
+        files[name] = file
+    return files

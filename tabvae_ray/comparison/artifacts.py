@@ -1,0 +1,271 @@
+"""What a comparison consists of: every artifact by its name, and what several of them share."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from tabvae_ray.comparison.association import (
+    CategoricalAssociation,
+    ContinuousAssociation,
+    DistanceMetric,
+    associations,
+    correlation_distance,
+)
+from tabvae_ray.comparison.columns import Floats, TableColumns
+from tabvae_ray.comparison.detection import Detector, detection
+from tabvae_ray.comparison.js import js_distances, mean_js_distance
+from tabvae_ray.comparison.privacy import Privacy, privacy
+from tabvae_ray.comparison.shapes import column_shapes, mean_score, pair_trends
+from tabvae_ray.comparison.statistics import Statistic, statistics
+from tabvae_ray.comparison.usefulness import Usefulness, usefulness
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from tabvae_ray.comparison.plots import Theme
+
+__all__ = [
+    "HIGHER_IS_BETTER",
+    "PLOTS",
+    "PLOT_COLLECTIONS",
+    "SCORES",
+    "SCORE_COLLECTIONS",
+    "ComparisonOptions",
+    "Sides",
+]
+
+ScoreName = Literal[
+    "mean_js_distance",
+    "correlation_distance",
+    "column_shapes",
+    "pair_trends",
+    "detection",
+    "dcr_share",
+    "tstr",
+]
+ScoreCollectionName = Literal["js_distance", "column_shapes"]
+PlotName = Literal[
+    "pdf", "cdf", "descriptive_statistics", "pca", "correlation_heatmaps", "truncated_svd", "tsne"
+]
+PlotCollectionName = Literal["pdf", "cdf", "correlation_heatmaps"]
+
+SCORES: tuple[ScoreName, ...] = get_args(ScoreName)
+# Of the others, lower is better.
+HIGHER_IS_BETTER: frozenset[ScoreName] = frozenset(
+    {"column_shapes", "pair_trends", "detection", "tstr"}
+)
+SCORE_COLLECTIONS: tuple[ScoreCollectionName, ...] = get_args(ScoreCollectionName)
+PLOTS: tuple[PlotName, ...] = get_args(PlotName)
+PLOT_COLLECTIONS: tuple[PlotCollectionName, ...] = get_args(PlotCollectionName)
+
+
+class ComparisonOptions(BaseModel):
+    """How the artifacts of a plan are computed; the defaults are the reference's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    n_bins: int = Field(100, ge=2, le=100_000, description="Histogram bins of a JS distance.")
+    categorical_only: bool = Field(False, description="JS distances of categorical columns only.")
+    categorical_association: CategoricalAssociation = "CRAMERS_V"
+    continuous_association: ContinuousAssociation = "PEARSON"
+    distance_metric: DistanceMetric = "RMSE"
+    detector: Detector = "boosted_trees"
+    target: str | None = Field(
+        None, description="Column that tstr predicts; the spec's target if not given."
+    )
+    privacy_max_rows: int = Field(
+        10_000, ge=1, description="Synthetic rows whose closest real rows are looked for."
+    )
+    usefulness_max_rows: int = Field(
+        20_000, ge=2, description="Rows that tstr trains a model on, of either table."
+    )
+    theme: Literal["light", "dark"] = Field("light", description="Colours of the plots.")
+    dpi: int = Field(100, ge=20, le=600, description="Dots per inch of the plots.")
+
+
+@dataclass
+class Sides:
+    """Both tables, and what several artifacts share; nothing is computed twice.
+
+    Attributes:
+        real: The real table.
+        synthetic: The synthetic one.
+        options: How to compute.
+        training: The real rows that a model was trained on, where that is known.
+        held_out: The real rows that none was trained on.
+        target: The column that tstr predicts.
+        notes: A line per column for its plots.
+    """
+
+    real: TableColumns
+    synthetic: TableColumns
+    options: ComparisonOptions
+    training: TableColumns | None = None
+    held_out: TableColumns | None = None
+    target: str | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    def score(self, name: ScoreName) -> float:
+        """A score by its name."""
+        return _SCORE[name](self)
+
+    def score_collection(self, name: ScoreCollectionName) -> dict[str, float]:
+        """A score per column."""
+        return dict(self.js_distances if name == "js_distance" else self.column_shapes)
+
+    def array_collection(self, name: Statistic) -> dict[str, tuple[float, float]]:
+        """A statistic per continuous column, real beside synthetic."""
+        ours, theirs = statistics(self.real, name), statistics(self.synthetic, name)
+        return {column: (ours[column], theirs[column]) for column in ours}
+
+    def plot(self, name: PlotName) -> bytes:
+        """A picture as PNG."""
+        return self._png(_PLOT[name](self))
+
+    def plot_collection(self, name: PlotCollectionName) -> dict[str, bytes]:
+        """A picture per column, or per table and their difference; all PNG."""
+        from tabvae_ray.comparison import plots
+
+        if name == "correlation_heatmaps":
+            return {
+                title: self._png(plots.heatmaps({title: matrix}, self.real.names, theme=self.theme))
+                for title, matrix in self.association_matrices.items()
+            }
+        draw = plots.pdf if name == "pdf" else plots.cdf
+        return {
+            column: self._png(
+                draw(self.real, self.synthetic, [column], notes=self.notes, theme=self.theme)
+            )
+            for column in self.real.names
+        }
+
+    @property
+    def theme(self) -> "Theme":
+        """The colours of plots."""
+        from tabvae_ray.comparison.plots import THEMES
+
+        return THEMES[self.options.theme]
+
+    @cached_property
+    def js_distances(self) -> dict[str, float]:
+        """The JS distance of every column."""
+        return js_distances(
+            self.real,
+            self.synthetic,
+            n_bins=self.options.n_bins,
+            categorical_only=self.options.categorical_only,
+        )
+
+    @cached_property
+    def column_shapes(self) -> dict[str, float]:
+        """The shape of every column."""
+        return column_shapes(self.real, self.synthetic)
+
+    @property
+    def association_matrices(self) -> dict[str, Floats]:
+        """``real``, ``synthetic`` and their ``difference``, each (C, C)."""
+        matrices = {
+            "real": table_associations(self.real, self.options),
+            "synthetic": table_associations(self.synthetic, self.options),
+        }
+        return {**matrices, "difference": np.subtract(matrices["synthetic"], matrices["real"])}
+
+    @cached_property
+    def privacy(self) -> Privacy:
+        """How near synthetic rows come to real ones."""
+        return privacy(
+            self.synthetic,
+            self.real if self.training is None else self.training,
+            self.held_out,
+            most_rows=self.options.privacy_max_rows,
+        )
+
+    @cached_property
+    def usefulness(self) -> Usefulness:
+        """How good a model is that learnt from synthetic rows."""
+        assert self.target is not None
+        assert self.training is not None and self.held_out is not None
+        return usefulness(
+            self.training,
+            self.held_out,
+            self.synthetic,
+            self.target,
+            most_rows=self.options.usefulness_max_rows,
+        )
+
+    def _png(self, figure: "Figure") -> bytes:
+        from tabvae_ray.comparison.plots import png
+
+        return png(figure, self.options.dpi)
+
+
+def table_associations(table: TableColumns, options: ComparisonOptions) -> Floats:
+    """A table's association matrix (C, C), kept with the table."""
+    kinds = options.categorical_association, options.continuous_association
+    return table.keep(
+        ("associations", *kinds),
+        lambda: associations(table, categorical=kinds[0], continuous=kinds[1]),
+    )
+
+
+def _correlation_distance(sides: Sides) -> float:
+    return correlation_distance(
+        table_associations(sides.real, sides.options),
+        table_associations(sides.synthetic, sides.options),
+        sides.options.distance_metric,
+    )
+
+
+def _draw_columns(sides: Sides, kind: Literal["pdf", "cdf"]) -> "Figure":
+    from tabvae_ray.comparison import plots
+
+    draw = plots.pdf if kind == "pdf" else plots.cdf
+    names = sides.real.names
+    return draw(sides.real, sides.synthetic, names, notes=sides.notes, theme=sides.theme)
+
+
+def _draw_statistics(sides: Sides) -> "Figure":
+    from tabvae_ray.comparison.plots import descriptive_statistics
+
+    return descriptive_statistics(sides.real, sides.synthetic, theme=sides.theme)
+
+
+def _draw_projection(sides: Sides, kind: Literal["pca", "truncated_svd", "tsne"]) -> "Figure":
+    from tabvae_ray.comparison.plots import scatter
+    from tabvae_ray.comparison.projections import project
+
+    word = {"pca": "principal component", "truncated_svd": "component", "tsne": "t-SNE"}[kind]
+    points = project(sides.real, sides.synthetic, kind)
+    return scatter(points, (f"{word} 1", f"{word} 2"), theme=sides.theme)
+
+
+def _draw_heatmaps(sides: Sides) -> "Figure":
+    from tabvae_ray.comparison.plots import heatmaps
+
+    return heatmaps(sides.association_matrices, sides.real.names, theme=sides.theme)
+
+
+_SCORE: dict[ScoreName, Callable[[Sides], float]] = {
+    "mean_js_distance": lambda sides: mean_js_distance(sides.js_distances),
+    "correlation_distance": _correlation_distance,
+    "column_shapes": lambda sides: mean_score(sides.column_shapes),
+    "pair_trends": lambda sides: mean_score(pair_trends(sides.real, sides.synthetic)),
+    "detection": lambda sides: detection(
+        sides.real, sides.synthetic, detector=sides.options.detector
+    ),
+    "dcr_share": lambda sides: sides.privacy.share_or_fail,
+    "tstr": lambda sides: sides.usefulness.tstr,
+}
+_PLOT: dict[PlotName, Callable[[Sides], "Figure"]] = {
+    "pdf": lambda sides: _draw_columns(sides, "pdf"),
+    "cdf": lambda sides: _draw_columns(sides, "cdf"),
+    "descriptive_statistics": _draw_statistics,
+    "pca": lambda sides: _draw_projection(sides, "pca"),
+    "correlation_heatmaps": _draw_heatmaps,
+    "truncated_svd": lambda sides: _draw_projection(sides, "truncated_svd"),
+    "tsne": lambda sides: _draw_projection(sides, "tsne"),
+}
