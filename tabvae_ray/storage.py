@@ -26,7 +26,7 @@ T = TypeVar("T")
 # Seconds before each further attempt; object stores that restart are back within half a minute.
 _RETRY_AFTER = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 # Seconds after which no further attempt begins: an attempt may take seconds of its own to fail.
-_RETRY_FOR = 30.0
+_RETRY_FOR = 35.0
 _TRANSIENT = (
     "network_connection",
     "connection refused",
@@ -319,12 +319,13 @@ class Location:
             with self._staged() as file:
                 file.write(content)
             return
-        with self.filesystem.open_output_stream(self.path) as stream:
+        # Without compression=None, pyarrow would compress what goes to a name ending in .gz.
+        with self.filesystem.open_output_stream(self.path, compression=None) as stream:
             stream.write(content)
 
     def _upload(self, spool: IO[bytes]) -> None:
         spool.seek(0)
-        with self.filesystem.open_output_stream(self.path) as stream:
+        with self.filesystem.open_output_stream(self.path, compression=None) as stream:
             while chunk := spool.read(8 * 2**20):
                 stream.write(chunk)
 
