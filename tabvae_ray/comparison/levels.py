@@ -90,7 +90,7 @@ class ReferenceLevels:
                 if sign * value < sign * level.mean - 3 * level.spread:
                     found.append(
                         f"{name} {value:.3f} is better than {level.mean:.3f}, which resampled real "
-                        "rows score: look for copies of real rows"
+                        "rows score: it fits this very sample, as copies do"
                     )
         return found
 
