@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from tabvae_ray.cli import run_command
 from tabvae_ray.errors import ConfigError
@@ -79,25 +79,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    _check_device(options.device)
-    started = time.perf_counter()
-    rows = generate_to_file(
-        options.model,
-        options.rows,
-        options.out,
-        GenerateOptions(
-            seed=options.seed,
-            temperature=options.temperature,
-            use_mean=options.use_mean,
-            sample=None if options.likeliest is None else not options.likeliest,
-            device=options.device,
-        ),
+    drawn = GenerateOptions(
+        seed=options.seed,
+        temperature=options.temperature,
+        use_mean=options.use_mean,
+        sample=None if options.likeliest is None else not options.likeliest,
+        device=options.device,
     )
+    started = time.perf_counter()
+    if options.address is None:
+        _check_device(options.device)
+    if options.address is None and options.shard_rows is None and options.workers is None:
+        rows = generate_to_file(options.model, options.rows, options.out, drawn)
+        shards = ""
+    else:
+        rows = options.rows
+        shards = f" in {_generate_shards(options, drawn):,} shards"
     seconds = time.perf_counter() - started
     print(  # noqa: T201
-        f"{rows:,} rows written to {Location(options.out)} in {seconds:.1f} s", file=sys.stderr
+        f"{rows:,} rows written to {Location(options.out)}{shards} in {seconds:.1f} s",
+        file=sys.stderr,
     )
     return 0
+
+
+def _generate_shards(options: argparse.Namespace, drawn: GenerateOptions) -> int:
+    from tabvae_ray.shard_run import SHARD_ROWS, generate_shards
+
+    out = Location(options.out)
+    if out.suffix in (".csv", ".csv.gz", ".parquet"):
+        raise ConfigError(
+            f"--out {out}: shards are written to a directory, but this names a file; without "
+            "--shard-rows and --address, one file is written"
+        )
+    manifest = generate_shards(
+        options.model,
+        options.rows,
+        out,
+        **asdict(drawn),
+        shard_rows=SHARD_ROWS if options.shard_rows is None else options.shard_rows,
+        address=options.address,
+        workers=options.workers,
+    )
+    return len(manifest.shards)
 
 
 def _check_device(name: str) -> None:
@@ -117,7 +141,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--rows", required=True, type=int, metavar="N", help="how many rows")
     parser.add_argument(
-        "--out", required=True, metavar="FILE|URI", help="where to write; .csv, .csv.gz or .parquet"
+        "--out",
+        required=True,
+        metavar="FILE|DIR|URI",
+        help="where to write: a file, .csv, .csv.gz or .parquet; for shards a directory",
     )
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="the same seed gives the same rows (0)"
@@ -142,6 +169,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to generate (auto)"
+    )
+    shards = parser.add_argument_group(
+        "many rows", "written as Parquet shards with a manifest; what is there is not made again"
+    )
+    shards.add_argument(
+        "--shard-rows", type=int, metavar="N", help="rows of each shard (1048576 with --address)"
+    )
+    shards.add_argument(
+        "--address",
+        metavar="ADDR",
+        help="make them on a Ray cluster: auto, host:port, ray://host:port, or local for one that "
+        "is started here",
+    )
+    shards.add_argument(
+        "--workers", type=int, metavar="N", help="workers on the cluster (as many as its CPUs)"
     )
     return parser
 

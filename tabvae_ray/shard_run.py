@@ -1,0 +1,230 @@
+"""Has the shards of ``shards.py`` made: by this process, or by workers on a Ray cluster.
+
+A room of its own because it is about time, machines and what the user sees, and a shard is not.
+"""
+
+import hashlib
+import sys
+import time
+from collections.abc import Generator, Mapping
+from contextlib import closing, suppress
+from types import TracebackType
+from typing import Self
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from tabvae_ray import __version__
+from tabvae_ray.errors import ConfigError, StorageError
+from tabvae_ray.shards import ShardMaker, ShardManifest, ShardPlan, ShardRecord
+from tabvae_ray.storage import Location
+from tabvae_ray.synthesizer import BLOCK_ROWS, load_synthesizer
+
+__all__ = ["SHARD_ROWS", "Made", "generate_shards", "versions"]
+
+SHARD_ROWS = 16 * BLOCK_ROWS
+
+# Shards as they are finished: number, record, whether it was made now.
+Made = Generator[tuple[int, ShardRecord, bool], None, None]
+
+_EXPORT_FILES = ("synthesizer.json", "model.safetensors")
+# Seconds between two writes of the manifest, and between two lines of progress.
+_INTERVAL = 5.0
+
+
+def generate_shards(
+    model: Location | str,
+    rows: int,
+    out: Location | str,
+    *,
+    seed: int = 0,
+    temperature: float | None = None,
+    use_mean: bool | None = None,
+    sample: bool | None = None,
+    device: str = "auto",
+    shard_rows: int = SHARD_ROWS,
+    address: str | None = None,
+    workers: int | None = None,
+    console: Console | None = None,
+) -> ShardManifest:
+    """Make rows and write them to a directory of Parquet shards, with a manifest.
+
+    The shards' rows, one after the other, are those that ``generate`` makes with the same seed, on
+    whatever number of workers and whatever ``shard_rows``. CPUs of different kinds round
+    differently, so a few values in a billion may differ between them. What an earlier run has
+    finished in the same directory is checked and kept.
+
+    Args:
+        model: The export, a path or URI.
+        rows: How many, >= 0.
+        out: The directory, a path or URI; on a cluster, one that all nodes share.
+        seed: See :meth:`TabularVAESynthesizer.generate`.
+        temperature: Likewise.
+        use_mean: Likewise.
+        sample: Likewise.
+        device: ``cpu``, ``cuda``, or ``auto``, which on a cluster is ``cpu``: CPUs and GPUs make
+            different rows, and which of them a node has is not known beforehand.
+        shard_rows: Rows of each shard but the last, >= 1.
+        address: The Ray cluster that makes them: ``auto``, ``host:port``, ``ray://host:port``, or
+            ``local`` for one that is started here; this process makes them if None.
+        workers: Processes on the cluster, each with one CPU, and one GPU for ``cuda``; as many as
+            it has now if None.
+        console: Where to show progress; stderr if None.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        ConfigError: If an option breaks its rule, ``out`` was begun with another model, seed,
+            number of rows or option, or the cluster cannot be reached.
+        ExportError: If ``model`` is not an export.
+        StorageError: If a shard cannot be written.
+    """
+    plan, target = ShardPlan(rows, shard_rows), Location(out)
+    if seed < 0:
+        raise ConfigError(f"--seed must be >= 0, but got {seed}")
+    if workers is not None and (address is None or workers < 1):
+        raise ConfigError(f"--workers must be >= 1 and needs --address, but got {workers}")
+    on_driver = device if address is None else "cpu"
+    synthesizer = load_synthesizer(model, on_driver)
+    files = {name: (Location(model) / name).read_bytes() for name in _EXPORT_FILES}
+    defaults = synthesizer.config.generation
+    manifest = ShardManifest(
+        rows=rows,
+        shard_rows=shard_rows,
+        seed=seed,
+        options={
+            "temperature": defaults.temperature if temperature is None else temperature,
+            "use_mean": defaults.use_mean if use_mean is None else use_mean,
+            "sample": defaults.sample if sample is None else sample,
+            "device": "cuda" if "cuda" in (device, synthesizer.device.type) else "cpu",
+        },
+        model=str(Location(model)),
+        fingerprint=_fingerprint(files),
+        versions=versions(),
+    )
+    known = _known(manifest, plan, target)
+    show = _Progress(console or Console(file=sys.stderr), plan)
+    if address is None:
+        maker = ShardMaker(synthesizer, plan, target, seed=seed, options=manifest.options)
+        made = ((index, *maker.make(index, known.get(index))) for index in range(len(plan)))
+    else:
+        from tabvae_ray.shard_workers import Job, make_on_ray
+
+        job = Job(plan, target, seed, manifest.options, manifest.versions)
+        made = make_on_ray(job, files, known, address, workers, show.say)
+    return _run(manifest.with_shards(known), known, made, target, show)
+
+
+def _run(
+    manifest: ShardManifest,
+    known: Mapping[int, ShardRecord],
+    made: Made,
+    out: Location,
+    show: "_Progress",
+) -> ShardManifest:
+    """Take the shards as they come, and keep the manifest and the user up to date."""
+    records, n_done, written = dict(known), 0, time.monotonic()
+    # Workers look for the manifest, to see that they see the directory.
+    manifest.write(out)
+    with show, closing(made):
+        try:
+            for index, record, is_new in made:
+                records[index] = record
+                n_done += 1
+                show.finished(record, is_new)
+                if time.monotonic() - written >= _INTERVAL:
+                    manifest.with_shards(records).write(out)
+                    written = time.monotonic()
+        except BaseException:
+            with suppress(StorageError):
+                manifest.with_shards(records).write(out)
+            show.say(
+                f"{n_done} of {len(show.plan)} shards are done in {out}; "
+                "the same command goes on from there"
+            )
+            raise
+    complete = manifest.with_shards(records, complete=True)
+    complete.write(out)
+    for child in out.children():
+        # What processes that were killed have left; nobody writes shards here any more.
+        if child.name.startswith(".part-") and child.name.endswith(".tmp"):
+            child.remove()
+    return complete
+
+
+def _known(manifest: ShardManifest, plan: ShardPlan, out: Location) -> dict[int, ShardRecord]:
+    """The shards that an earlier run says it has finished, by number."""
+    before = ShardManifest.read(out)
+    if before is None:
+        return {}
+    manifest.check_resumes(before, out)
+    numbers = {plan.name(index): index for index in range(len(plan))}
+    return {numbers[record.name]: record for record in before.shards if record.name in numbers}
+
+
+def _fingerprint(files: Mapping[str, bytes]) -> str:
+    digests = (hashlib.sha256(files[name]).digest() for name in _EXPORT_FILES)
+    return hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that determine the rows; CPU and CUDA builds of torch are one version."""
+    return {"tabvae_ray": __version__, "torch": torch.__version__.partition("+")[0]}
+
+
+class _Progress:
+    """Shows how it goes: a bar on a terminal, lines elsewhere."""
+
+    def __init__(self, console: Console, plan: ShardPlan) -> None:
+        self.console, self.plan = console, plan
+        self._bar: Progress | None = None
+        self._started = self._said = time.monotonic()
+        self._n_shards = self._n_made = self._rows = self._rows_made = 0
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self._bar = Progress(
+                TextColumn("shards"),
+                BarColumn(bar_width=40),
+                TextColumn("{task.fields[state]}"),
+                TimeRemainingColumn(),
+                console=self.console,
+            )
+            self._task = self._bar.add_task("rows", total=max(1, self.plan.rows), state="")
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def say(self, message: str) -> None:
+        """A line that stays."""
+        self.console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+    def finished(self, record: ShardRecord, is_new: bool) -> None:
+        """A shard is there."""
+        self._n_shards += 1
+        self._rows += record.rows
+        self._n_made += is_new
+        self._rows_made += record.rows * is_new
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self._rows, state=self._state())
+        elif time.monotonic() - self._said >= _INTERVAL or self._n_shards == len(self.plan):
+            self._said = time.monotonic()
+            self.say(self._state())
+
+    def _state(self) -> str:
+        seconds = max(time.monotonic() - self._started, 1e-3)
+        parts = [f"{self._n_shards}/{len(self.plan)} shards, {self._rows:,} rows"]
+        if self._n_made < self._n_shards:
+            parts.append(f"{self._n_shards - self._n_made} were there")
+        parts.append(f"{self._rows_made / seconds:,.0f} rows/s")
+        return ", ".join(parts)
