@@ -142,7 +142,9 @@ class TabularVAESynthesizer:
                 use_mean=defaults.use_mean if use_mean is None else use_mean,
                 sample=defaults.sample if sample is None else sample,
             )
-            yield self.encoder.decode(codes.cpu().numpy(), rng, compact=compact)
+            yield self.encoder.decode(
+                codes.cpu().numpy(), rng, compact=compact, first_row=block * BLOCK_ROWS
+            )
 
     def save(
         self,
@@ -154,14 +156,15 @@ class TabularVAESynthesizer:
         """Write an export: weights, JSON, scores and a model card.
 
         Args:
-            location: The directory to write, a path or URI. ``synthesizer.json`` is written last: a
-                directory without it is no export.
+            location: The directory to write, a path or URI. ``synthesizer.json`` is written last,
+                and an older one removed first: a directory without it is no export.
             scores: What ``scores.json`` holds.
             provenance: Where the model comes from: search, trial, table, versions.
         """
         from safetensors.torch import save
 
         target = Location(location)
+        (target / "synthesizer.json").remove()
         tensors = {**self.decoder.tensors(), **self.prior.tensors()}
         tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
         document = {
@@ -226,6 +229,8 @@ def load_synthesizer(
     version = document.get("format_version")
     if document.get("format") != "tabvae_ray synthesizer" or not isinstance(version, int):
         raise ExportError(f"{source}: synthesizer.json is not that of a tabvae_ray export")
+    if version < 1:
+        raise ExportError(f"{source}: format_version must be >= 1, but got {version}")
     if version > FORMAT_VERSION:
         raise ExportError(
             f"{source}: format_version is {version}, but this tabvae_ray {__version__} reads up to "
@@ -243,7 +248,14 @@ def load_synthesizer(
         prior = _prior(document["prior"], decoder.latent_dim, tensors)
     except (ConfigError, DataError, ExportError) as error:
         raise ExportError(str(error)) from None
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise ExportError(f"{source}: does not hold together: {error!r}") from None
     return TabularVAESynthesizer(encoder, decoder, prior, config, device)
 

@@ -10,7 +10,15 @@ import pandas as pd
 from tabvae_ray.config import TransformersConfig
 from tabvae_ray.errors import DataError, ExportError
 from tabvae_ray.table.discretizer import Codes, Discretizer, Floats
-from tabvae_ray.table.spec import Column, TableSpec, as_datetimes, as_numbers, datetime_ticks
+from tabvae_ray.table.spec import (
+    Column,
+    TableSpec,
+    as_datetimes,
+    as_numbers,
+    datetime_ticks,
+    dtype_from_name,
+    moment_dtype,
+)
 
 __all__ = ["Encoder", "TableEncoder"]
 
@@ -184,7 +192,12 @@ class TableEncoder:
         return codes
 
     def decode(
-        self, codes: np.ndarray[Any, Any], rng: np.random.Generator, *, compact: bool = False
+        self,
+        codes: np.ndarray[Any, Any],
+        rng: np.random.Generator,
+        *,
+        compact: bool = False,
+        first_row: int = 0,
     ) -> pd.DataFrame:
         """Codes ``(N, C)`` -> rows, with the dtypes of the table.
 
@@ -193,6 +206,7 @@ class TableEncoder:
             rng: Source of the draws inside bins and shared codes.
             compact: Leave categorical columns as pandas categoricals, which is cheaper than the
                 table's own dtypes; for scoring.
+            first_row: What identifiers that are filled with numbers begin with.
         """
         decoded: dict[str, Any] = {}
         for i, (column, coder) in enumerate(self._pairs()):
@@ -213,7 +227,7 @@ class TableEncoder:
                 decoded[column.name] = _restore(numbers, column)
         for name in self.spec.identifier:
             if self.spec[name].fill == "number":
-                decoded[name] = np.arange(len(codes))
+                decoded[name] = np.arange(first_row, first_row + len(codes))
         names = [name for name in self.spec.names if name in decoded]
         return pd.DataFrame({name: decoded[name] for name in names}, copy=False)
 
@@ -255,7 +269,10 @@ def _range(column: Column) -> tuple[int | None, float, float]:
         return 0, 0.0, float((int(column.maximum) - int(column.minimum)) // (column.step or 1))
     if _is_integer(column):
         return 0, 0.0, float(int(column.maximum) - int(column.minimum))
-    return column.decimals, float(column.minimum), float(column.maximum)
+    low, high = float(column.minimum), float(column.maximum)
+    if column.decimals is not None:
+        low, high = round(low, column.decimals), round(high, column.decimals)
+    return column.decimals, low, high
 
 
 def _numbers(values: pd.Series, column: Column) -> Floats:
@@ -264,53 +281,94 @@ def _numbers(values: pd.Series, column: Column) -> Floats:
     Integers count from the column's minimum, datetimes in its steps from there: float64 holds those
     exactly where it would not hold the values themselves.
     """
+    assert column.minimum is not None and column.maximum is not None
     if column.kind == "datetime":
         moments = as_datetimes(values, "table")
-        unit = pd.api.types.pandas_dtype(column.dtype)
-        ticks = datetime_ticks(moments.astype(unit))
-        assert column.minimum is not None
+        try:
+            ticks = datetime_ticks(moments.astype(moment_dtype(column.dtype)))
+        except (TypeError, ValueError):
+            raise DataError(
+                f"column {column.name!r}: must be datetimes like {column.dtype}, but is of dtype "
+                f"{moments.dtype}"
+            ) from None
         steps = (ticks - int(column.minimum)) / (column.step or 1)
         return np.where(moments.isna(), np.nan, steps)
     if _is_integer(column) and pd.api.types.is_integer_dtype(values.dtype):
-        assert column.minimum is not None
         absent = values.isna().to_numpy()
-        whole = values.fillna(column.minimum) if absent.any() else values
-        offsets = whole.to_numpy(np.int64) - np.int64(column.minimum)
+        whole = values.fillna(int(column.minimum)) if absent.any() else values
+        bits = np.uint64 if pd.api.types.is_unsigned_integer_dtype(values.dtype) else np.int64
+        exact = np.clip(whole.to_numpy(bits), *_limits(column, bits))
+        # Modulo 2**64, the distance from the minimum is right for all integers of 64 bits.
+        offsets = exact.astype(np.uint64) - np.uint64(int(column.minimum) % 2**64)
         return np.where(absent, np.nan, offsets.astype(np.float64))
     numbers = as_numbers(values, "table")
-    return numbers - float(column.minimum or 0) if _is_integer(column) else numbers
+    if _is_integer(column):
+        return numbers - float(column.minimum)
+    if column.decimals is not None and column.dtype != "float64":
+        # 0.1 of 32 bits is another number in 64: what is drawn and rounded has to be equal to it.
+        numbers = np.round(numbers, column.decimals)
+    return numbers
+
+
+def _limits(column: Column, bits: type[np.int64] | type[np.uint64]) -> tuple[Any, Any]:
+    """Smallest and largest value of an integer column, as far as the integers of a type go."""
+    assert column.minimum is not None and column.maximum is not None
+    info = np.iinfo(bits)
+    low, high = int(column.minimum), int(column.maximum)
+    return bits(min(max(low, info.min), info.max)), bits(min(max(high, info.min), info.max))
 
 
 def _restore(numbers: Floats, column: Column) -> Any:
     """Numbers as :func:`_numbers` gives them, in the column's dtype."""
-    dtype = pd.api.types.pandas_dtype(column.dtype)
+    dtype = dtype_from_name(column.dtype)
     absent = np.isnan(numbers) if column.missing else None
+    if absent is not None and not absent.any():
+        absent = None
     if column.kind == "datetime":
-        assert column.minimum is not None
-        ticks = _whole(numbers) * (column.step or 1) + int(column.minimum)
-        if isinstance(dtype, pd.DatetimeTZDtype):
-            moments = pd.Series(ticks.view(f"M8[{dtype.unit}]")).dt.tz_localize("UTC")
-            moments = moments.dt.tz_convert(dtype.tz)
-        else:
-            moments = pd.Series(ticks.view(np.dtype(column.dtype)))
-        return moments if absent is None else moments.mask(absent)
+        return _moments(numbers, absent, column)
     if _is_integer(column):
-        whole = _whole(numbers) + int(column.minimum or 0)
-        if absent is None or not absent.any():
-            return (
-                whole.astype(dtype) if isinstance(dtype, np.dtype) else pd.array(whole, dtype=dtype)
-            )
-        masked = pd.arrays.IntegerArray(whole, absent)
-        return masked if str(dtype) == "Int64" else masked.astype(dtype)
+        whole = _integers(numbers, column)
+        if isinstance(dtype, np.dtype):
+            return whole.astype(dtype)
+        mask = np.zeros(len(whole), dtype=bool) if absent is None else absent
+        masked = pd.arrays.IntegerArray(whole, mask)
+        return masked.astype(dtype)
     if isinstance(dtype, np.dtype):
         return numbers.astype(dtype)
-    if absent is None or not absent.any():
+    if absent is None:
         return pd.array(numbers, dtype=dtype)
     return pd.Series(numbers).astype(object).mask(absent, pd.NA).astype(dtype).array
 
 
-def _whole(numbers: Floats) -> np.ndarray[Any, np.dtype[np.int64]]:
-    return np.rint(np.nan_to_num(numbers)).astype(np.int64)
+def _moments(
+    numbers: Floats, absent: np.ndarray[Any, np.dtype[np.bool_]] | None, column: Column
+) -> pd.Series:
+    assert column.minimum is not None
+    dtype = moment_dtype(column.dtype)
+    whole = np.rint(np.nan_to_num(numbers)).astype(np.int64)
+    ticks = whole * (column.step or 1) + int(column.minimum)
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        moments = pd.Series(ticks.view(f"M8[{dtype.unit}]")).dt.tz_localize("UTC")
+        moments = moments.dt.tz_convert(dtype.tz)
+    else:
+        moments = pd.Series(ticks.view(dtype))
+    if absent is not None:
+        moments = moments.mask(absent)
+    own = dtype_from_name(column.dtype)
+    return moments.astype(own) if isinstance(own, pd.ArrowDtype) else moments
+
+
+def _integers(numbers: Floats, column: Column) -> np.ndarray[Any, Any]:
+    """Offsets from the column's minimum -> int64, or uint64 where the dtype is unsigned."""
+    assert column.minimum is not None and column.maximum is not None
+    span = int(column.maximum) - int(column.minimum)
+    # Of a span beyond 2**53, the largest float may lie above the largest offset.
+    offsets = np.rint(np.nan_to_num(numbers))
+    exact = np.where(offsets >= float(span), 0, offsets).astype(np.uint64)
+    exact = np.where(offsets >= float(span), np.uint64(span), exact)
+    whole = exact + np.uint64(int(column.minimum) % 2**64)
+    unsigned = pd.api.types.is_unsigned_integer_dtype(dtype_from_name(column.dtype))
+    return whole if unsigned else whole.view(np.int64)
 
 
 def _positions(values: pd.Series, column: Column) -> Codes:
@@ -340,15 +398,28 @@ def _positions(values: pd.Series, column: Column) -> Codes:
 def _categories(positions: Codes, column: Column, compact: bool) -> Any:
     """Values of the column's dtype at the given positions, missing at -1."""
     values = list(column.categories)
-    if compact or column.dtype == "category":
-        kind = pd.CategoricalDtype(values, ordered=column.ordered)
-        return pd.Categorical.from_codes(positions, dtype=kind)
-    if not column.missing:
-        return pd.Series(values, dtype=column.dtype).array.take(positions)
-    base = pd.Series([*values, None], dtype=column.dtype)
-    return base.array.take(np.where(positions < 0, len(values), positions))
+    if compact:
+        return pd.Categorical.from_codes(
+            positions, dtype=pd.CategoricalDtype(values, ordered=column.ordered)
+        )
+    if column.dtype == "category":
+        levels = list(column.levels) or values
+        index = pd.Index(levels, dtype=dtype_from_name(column.levels_dtype or "object"))
+        place = {value: i for i, value in enumerate(levels)}
+        moved = np.append([place[value] for value in values], -1)[positions]
+        dtype = pd.CategoricalDtype(index, ordered=column.ordered)
+        return pd.Categorical.from_codes(moved, dtype=dtype)
+    dtype = dtype_from_name(column.dtype)
+    if column.missing:
+        base = pd.Series([*values, None], dtype=dtype).array
+        taken = base.take(np.where(positions < 0, len(values), positions))
+    else:
+        taken = pd.Series(values, dtype=dtype).array.take(positions)
+    # As a bare array, a DataFrame would take texts of dtype object for those of dtype str.
+    return pd.Series(taken, dtype=dtype, copy=False)
 
 
 def _is_integer(column: Column) -> bool:
-    dtype = pd.api.types.pandas_dtype(column.dtype)
-    return column.kind == "continuous" and pd.api.types.is_integer_dtype(dtype)
+    if column.kind != "continuous":
+        return False
+    return bool(pd.api.types.is_integer_dtype(dtype_from_name(column.dtype)))

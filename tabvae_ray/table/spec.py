@@ -10,13 +10,14 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tabvae_ray.config import validation_messages
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.declaration import SpecDeclaration
 
-__all__ = ["Column", "Kind", "TableSpec", "check_table"]
+__all__ = ["Column", "Kind", "Scalar", "TableSpec", "check_table"]
 
 Kind = Literal["continuous", "categorical", "datetime", "identifier"]
 Scalar = bool | int | float | str
@@ -30,11 +31,14 @@ class Column(BaseModel):
     Args:
         name: Its name.
         kind: What its values are.
-        dtype: Its pandas dtype, as text.
+        dtype: Its pandas dtype, as text; see :func:`dtype_name`.
         missing: Whether values are missing.
         categories: Categorical only: the values, in the order of their text, or in their own order
             where the dtype has one.
         ordered: Whether a category dtype is ordered.
+        levels: All categories of a category dtype in its order, if no row has some of them: those
+            are never generated.
+        levels_dtype: The dtype of a category dtype's categories, as text.
         minimum: Continuous and datetime only: the smallest value; ticks of the dtype for a
             datetime.
         maximum: Likewise the largest.
@@ -52,6 +56,8 @@ class Column(BaseModel):
     missing: bool = False
     categories: tuple[Scalar, ...] = ()
     ordered: bool = False
+    levels: tuple[Scalar, ...] = ()
+    levels_dtype: str | None = Field(None, max_length=200)
     minimum: int | float | None = None
     maximum: int | float | None = None
     decimals: int | None = Field(None, ge=0, le=MAX_DECIMALS)
@@ -191,6 +197,8 @@ def as_numbers(values: pd.Series, source: str) -> np.ndarray[Any, np.dtype[np.fl
         DataError: If a value is no number, or infinite.
     """
     where = f"{source}: column {values.name!r}"
+    if pd.api.types.is_complex_dtype(values.dtype):
+        raise DataError(f"{where}: values of dtype {values.dtype} are not supported; convert them")
     if not pd.api.types.is_numeric_dtype(values.dtype):
         converted = pd.to_numeric(values.astype(object), errors="coerce")
         bad = values[converted.isna() & values.notna()]
@@ -210,6 +218,9 @@ def as_datetimes(values: pd.Series, source: str) -> pd.Series:
     Raises:
         DataError: If a value is no point in time.
     """
+    where = f"{source}: column {values.name!r}"
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        raise DataError(f"{where}: must be datetimes, but is of dtype {values.dtype}")
     if isinstance(values.dtype, pd.ArrowDtype):
         values = pd.to_datetime(values.astype(object))
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
@@ -217,7 +228,8 @@ def as_datetimes(values: pd.Series, source: str) -> pd.Series:
     try:
         return pd.to_datetime(values, format="ISO8601")
     except (ValueError, TypeError) as error:
-        raise DataError(f"{source}: column {values.name!r}: must be datetimes: {error}") from None
+        reason = str(error).partition("\n")[0]
+        raise DataError(f"{where}: must be datetimes: {reason}") from None
 
 
 def check_shape(table: pd.DataFrame, source: str) -> None:
@@ -241,22 +253,73 @@ def datetime_ticks(moments: pd.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
     return ticks
 
 
-_DTYPE = re.compile(r"[A-Za-z0-9_\[\], /+:\-]*")
+def dtype_name(dtype: Any) -> str:
+    """A dtype as text that :func:`dtype_from_name` reads.
+
+    pandas' own text is ambiguous: Arrow's ``string`` has the same as the string dtype that is
+    backed by Arrow, and the storage of a string dtype is left out.
+    """
+    if isinstance(dtype, pd.ArrowDtype) and dtype.pyarrow_dtype == pa.string():
+        return _ARROW_STRING
+    if isinstance(dtype, pd.StringDtype) and dtype.na_value is pd.NA:
+        return f"string[{dtype.storage}]"
+    return str(dtype)
+
+
+def dtype_from_name(name: str) -> Any:
+    """The dtype that :func:`dtype_name` named.
+
+    Raises:
+        TypeError: If there is none of that name.
+    """
+    if name == _ARROW_STRING:
+        return pd.ArrowDtype(pa.string())
+    return pd.api.types.pandas_dtype(name)
+
+
+def moment_dtype(name: str) -> Any:
+    """The dtype of a datetime column by its name, or the one of pandas' own in place of Arrow's."""
+    dtype = dtype_from_name(name)
+    if not isinstance(dtype, pd.ArrowDtype):
+        return dtype
+    arrow = dtype.pyarrow_dtype
+    if not pa.types.is_timestamp(arrow):
+        return np.dtype("M8[s]")
+    return (
+        np.dtype(f"M8[{arrow.unit}]")
+        if arrow.tz is None
+        else pd.DatetimeTZDtype(arrow.unit, arrow.tz)
+    )
+
+
+_ARROW_STRING = "arrow[string]"
+_DTYPE = re.compile(r"[A-Za-z0-9_\[\], /+:=\-]*")
+
+
+def is_dtype_name(name: str) -> bool:
+    """Whether :func:`dtype_from_name` reads it; what looks like anything else is not tried."""
+    if not _DTYPE.fullmatch(name):
+        return False
+    try:
+        dtype_from_name(name)
+    except (TypeError, ValueError, NotImplementedError):
+        return False
+    return True
 
 
 def _check_column(column: Column, source: str) -> None:
     """Rules that a spec read from a file has to keep, and an inferred one keeps by construction."""
     where = f"{source}: column {column.name!r}"
-    if not _DTYPE.fullmatch(column.dtype):
-        raise DataError(f"{where}: {column.dtype!r} is no dtype")
-    try:
-        pd.api.types.pandas_dtype(column.dtype)
-    except (TypeError, ValueError):
-        raise DataError(f"{where}: {column.dtype!r} is no dtype") from None
+    for name in filter(None, (column.dtype, column.levels_dtype)):
+        if not is_dtype_name(name):
+            raise DataError(f"{where}: {name!r} is no dtype")
     if column.kind == "categorical":
         kinds = {type(value) for value in column.categories}
         if len(kinds) != 1 or len(set(column.categories)) != len(column.categories):
             raise DataError(f"{where}: categories must be different values of one type, at least 1")
+        levels = set(column.levels)
+        if levels and not (len(levels) == len(column.levels) and levels >= {*column.categories}):
+            raise DataError(f"{where}: levels must be different values, the categories among them")
     if column.kind in ("continuous", "datetime"):
         low, high = column.minimum, column.maximum
         if low is None or high is None or low > high:
