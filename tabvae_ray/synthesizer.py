@@ -336,9 +336,9 @@ def _model_card(
         "## Scores",
         "",
     ]
-    lines += [f"- {name}: {_plain(value)}" for name, value in scores.items()] or ["- none kept"]
+    lines += _bullets(scores) or ["- none kept"]
     lines += ["", "## Where it comes from", ""]
-    lines += [f"- {name}: {_plain(value)}" for name, value in provenance.items()] or ["- not said"]
+    lines += _bullets(provenance) or ["- not said"]
     lines += [
         "",
         "## What it keeps of the table",
@@ -350,6 +350,17 @@ def _model_card(
         "",
     ]
     return "\n".join(lines)
+
+
+def _bullets(mapping: Mapping[str, Any], indent: str = "") -> list[str]:
+    """A Markdown list; what is a mapping itself becomes a list below its name."""
+    lines: list[str] = []
+    for name, value in mapping.items():
+        if isinstance(value, Mapping):
+            lines += [f"{indent}- {name}", *_bullets(value, indent + "  ")]
+        else:
+            lines.append(f"{indent}- {name}: {_plain(value)}")
+    return lines
 
 
 def _plain(value: object) -> str:

@@ -18,7 +18,7 @@ from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.spec import TableSpec, check_table
 from tabvae_ray.training.trainer import BatchHook, EpochHook, TabularVAETrainer, resolve_device
 
-__all__ = ["TabularVAE"]
+__all__ = ["TabularVAE", "split_rows"]
 
 # Draws of z that a mixture prior is fitted to.
 _PRIOR_MAX_ROWS = 10_000
@@ -109,7 +109,8 @@ class TabularVAE:
             DataError: If the table does not fit the spec, or has fewer than two training rows.
         """
         check_table(table, self.spec)
-        training, holdout = self._split(len(table))
+        fraction = self.config.validation.holdout_fraction
+        training, holdout = split_rows(len(table), fraction, self.split_seed)
         encoder = TableEncoder.fit(
             table.iloc[training].reset_index(drop=True), self.spec, self.config.transformers
         )
@@ -173,12 +174,6 @@ class TabularVAE:
             raise DataError("the model has not seen a table yet: call fit first")
         return self._prepared
 
-    def _split(self, n: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-        """Positions of the training and of the held-out rows, each in the table's order."""
-        n_holdout = int(n * self.config.validation.holdout_fraction)
-        order = np.random.default_rng([self.split_seed, n]).permutation(n)
-        return np.sort(order[n_holdout:]), np.sort(order[:n_holdout])
-
     def _network(self, encoder: TableEncoder, codes: np.ndarray[Any, Any], seed: int) -> VAE:
         architecture = self.config.architecture
         # Layers draw their first weights from global state, which is put back afterwards.
@@ -207,6 +202,15 @@ class TabularVAE:
             mean, log_variance = model.encode(trainer.codes[:_PRIOR_MAX_ROWS])
             z = model.latent.draw(mean, log_variance, generator)
         return GaussianMixturePrior.fit(z, architecture.prior_components, seed=self.seed)
+
+
+def split_rows(
+    n: int, holdout_fraction: float, seed: int
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Positions of the training and of the held-out rows of a table of ``n``, each ascending."""
+    n_holdout = int(n * holdout_fraction)
+    order = np.random.default_rng([seed, n]).permutation(n)
+    return np.sort(order[n_holdout:]), np.sort(order[:n_holdout])
 
 
 def _column_order(

@@ -6,6 +6,7 @@ A room of its own because it is about machines, and nothing else in a search is.
 import logging
 import os
 import platform
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ __all__ = ["Resources", "connected", "free_slots", "preflight"]
 _LOG = logging.getLogger(__name__)
 # Seconds that every node has to answer the preflight's questions.
 _PREFLIGHT_SECONDS = 60.0
+# Seconds that an address has to take a connection.
+_CONNECT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ def connected(address: str | None) -> Iterator[None]:
         # The caller's own; it stays as it is.
         yield
         return
+    _check_reachable(target)
     try:
         ray.init(
             address=target,
@@ -193,6 +197,22 @@ def _autoscales() -> bool:
     from ray.experimental.internal_kv import _internal_kv_get
 
     return bool(_internal_kv_get(b"__autoscaling_status"))
+
+
+def _check_reachable(target: str) -> None:
+    """Ray itself tries an address where nobody listens for ten minutes."""
+    host, separator, port = target.removeprefix("ray://").rpartition(":")
+    if not separator:
+        return
+    try:
+        number = int(port)
+        socket.create_connection((host.strip("[]"), number), timeout=_CONNECT_SECONDS).close()
+    except ValueError:
+        raise ConfigError(
+            f"--address: must be auto, host:port or ray://host:port, but got {target!r}"
+        ) from None
+    except OSError as error:
+        raise ConfigError(_why_not_connected(target, error)) from error
 
 
 def _why_not_connected(target: str, error: Exception) -> str:

@@ -49,7 +49,9 @@ def show(outcome: SearchOutcome, setup: Setup, console: Console) -> None:
     chosen, reason = outcome.chosen
     rows = [(c.record, c.means, c.spreads) for c in outcome.candidates]
     say()
-    console.print(front_table(rows, chosen.record.number, setup.space))
+    console.print(front_table(rows, chosen.record.number, setup.space, outcome.levels))
+    for verdict in outcome.levels.verdicts(chosen.means):
+        say(f"warning: {verdict}")
     say(f"chosen: trial {chosen.record.number}, {reason}")
     say(f"model:  {outcome.best}")
     say(f"trials: {outcome.directory / 'trials.csv'}")

@@ -122,7 +122,11 @@ def choose(losses: Floats, rule: str | int | Sequence[float]) -> int:
     if not isinstance(rule, str):
         return int((scaled @ np.asarray(rule, dtype=np.float64)).argmin())
     if rule == "ideal":
-        return int(np.linalg.norm(scaled, axis=1).argmin())
+        distance = np.linalg.norm(scaled, axis=1)
+        # Two ends are equally far from the ideal point: the smaller sacrifice is the better one.
+        least = np.abs(losses.min(axis=0))
+        excess = (losses - losses.min(axis=0)) / np.where(least > 0, least, 1.0)
+        return int(np.lexsort((excess.sum(axis=1), distance.round(9)))[0])
     if rule == "knee":
         # The ends lie on the plane where the scaled objectives add to 1.
         return int(scaled.sum(axis=1).argmin())

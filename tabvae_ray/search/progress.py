@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
+from tabvae_ray.comparison.levels import ReferenceLevels
 from tabvae_ray.search.ledger import Ledger
 from tabvae_ray.search.records import TrialRecord
 from tabvae_ray.search.space import SearchSpace
@@ -122,6 +123,7 @@ def front_table(
     rows: list[tuple[TrialRecord, dict[str, float], dict[str, float]]],
     chosen: int,
     space: SearchSpace,
+    levels: ReferenceLevels,
 ) -> Table:
     """The candidates of the front as a table: scores with their spread, and parameters.
 
@@ -129,6 +131,7 @@ def front_table(
         rows: Record, mean scores and spreads of every candidate.
         chosen: Number of the trial that was chosen.
         space: The search space.
+        levels: What real rows score against themselves; rows of their own below the trials.
     """
     table = Table(title="Pareto front, scored again on fresh samples", title_justify="left")
     table.add_column("trial", justify="right")
@@ -143,6 +146,20 @@ def front_table(
             for name, value in sorted(record.parameters.items())
         )
         table.add_row(f"{mark} {record.number}", *cells, parameters)
+    table.add_section()
+    explained = {
+        "resample": "real rows against a bootstrap of themselves: the noise floor",
+        "fresh": "what another sample of the same population would score",
+        "independent": "columns shuffled one by one: nothing learnt about associations",
+    }
+    for kind, meaning in explained.items():
+        known = getattr(levels, kind)
+        if any(name in known for name in space.objectives):
+            cells = [
+                f"{known[name].mean:.4f} ± {known[name].spread:.4f}" if name in known else "-"
+                for name in space.objectives
+            ]
+            table.add_row(kind, *cells, meaning)
     return table
 
 

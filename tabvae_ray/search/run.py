@@ -9,7 +9,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import optuna
@@ -17,7 +17,8 @@ from optuna.storages.journal import JournalFileBackend
 from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.comparison.levels import ReferenceLevels
+from tabvae_ray.errors import ConfigError, TabVAEError
 from tabvae_ray.search.cluster import Resources, connected, free_slots, preflight
 from tabvae_ray.search.ledger import Ledger, LedgerStopper
 from tabvae_ray.search.manifest import Manifest, check_unchanged
@@ -52,6 +53,7 @@ class SearchOutcome:
         seconds: Time spent, over all runs.
         candidates: The front's models, scored again.
         chosen: The one that was exported, and why it was.
+        levels: What real rows score against themselves.
     """
 
     directory: Location
@@ -63,6 +65,7 @@ class SearchOutcome:
     seconds: float
     candidates: Sequence[Candidate] = ()
     chosen: tuple[Candidate, str] | None = None
+    levels: ReferenceLevels = field(default_factory=ReferenceLevels)
 
 
 def run_search(
@@ -92,10 +95,8 @@ def run_search(
     """
     resources = resources or Resources()
     progress = progress or SearchProgress(setup.space, quiet=True)
-    started = time.monotonic()
     device = _device(setup.space, resources)
     before = _earlier(setup, resume)
-    setup.directory.check_writable()
     manifest = setup.manifest(resources=vars(resources))
     if before is not None:
         check_unchanged(before, manifest)
@@ -113,71 +114,110 @@ def run_search(
         threads=resources.threads,
         device=device,
     )
-    records = Records(setup.directory)
+    search = _Search(setup, manifest, task, resources, progress)
     with connected(address):
-        preflight(setup.directory, resources)
-        manifest.write(setup.directory)
-        scheduler = _scheduler(setup)
-        finished, unfinished = _take_stock(records, scheduler, setup.space)
-        study = _study(setup, manifest, study_storage, [*finished, *unfinished])
+        try:
+            setup.directory.check_writable()
+            preflight(setup.directory, resources)
+            ledger, proposals, scheduler = search.begin(concurrency, study_storage)
+        except TabVAEError:
+            if before is None:
+                # Nothing has begun: the name stays free.
+                setup.directory.remove_tree()
+            raise
+        search.train(ledger, proposals, scheduler)
+        return search.conclude(ledger)
+
+
+class _Search:
+    """One run of a search, on a Ray that is there."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        manifest: Manifest,
+        task: SearchTask,
+        resources: Resources,
+        progress: SearchProgress,
+    ) -> None:
+        self.setup, self.manifest, self.task = setup, manifest, task
+        self.resources, self.progress = resources, progress
+        self.records = Records(setup.directory)
+        self._started = time.monotonic()
+        self._seconds_before = manifest.seconds
+
+    def begin(
+        self, concurrency: int | None, study_storage: str | None
+    ) -> tuple[Ledger, Proposals, TrialScheduler]:
+        """All that Ray Tune's loop asks, brought to where the records are."""
+        space = self.setup.space
+        scheduler = _scheduler(self.setup)
+        finished, unfinished = _take_stock(self.records, scheduler, space)
+        known = [*finished, *unfinished]
+        study = _study(self.setup, self.manifest, study_storage, known)
         ledger = Ledger(
-            setup.space,
-            records,
-            finished,
-            n_reports=_n_reports([*finished, *unfinished]),
-            on_change=progress,
+            space, self.records, finished, n_reports=_n_reports(known), on_change=self.progress
         )
         proposals = Proposals(
-            setup.space,
+            space,
             study,
-            setup.space.settings.n_trials,
-            concurrency=concurrency or free_slots(resources),
+            space.settings.n_trials,
+            concurrency=concurrency or free_slots(self.resources),
             resumed=unfinished,
             may_start=ledger.may_start,
             n_active=lambda: len(ledger.active),
             on_start=ledger.start,
         )
         ledger.proposals = proposals
-        failed_early = True
+        if not self.manifest.levels:
+            self.manifest.levels = self.setup.reference_levels().to_mapping()
+        self._write("running")
+        return ledger, proposals, scheduler
+
+    def train(self, ledger: Ledger, proposals: Proposals, scheduler: TrialScheduler) -> None:
+        """Train trials until there are enough, or something ends the search."""
         try:
-            with _interruptible(ledger, progress), progress:
-                _tune(task, ledger, scheduler, resources, manifest.runs)
-            failed_early = False
+            with _interruptible(ledger, self.progress), self.progress:
+                _tune(self.task, ledger, scheduler, self.resources, self.manifest.runs)
         finally:
             # However it ends, the study has no trial RUNNING and the records are a table.
             proposals.close()
-            records.write_table(_by_number(ledger.finished), list(setup.space.objectives))
-            manifest.seconds += time.monotonic() - started
-            manifest.trials = dict(Counter(record.state for record in ledger.finished))
-            manifest.front = [record.number for record in ledger.front()]
-            manifest.state = "failed" if failed_early else "interrupted"
-            manifest.write(setup.directory)
+            self.records.write_table(_by_number(ledger.finished), list(self.setup.space.objectives))
+            self.manifest.trials = dict(Counter(record.state for record in ledger.finished))
+            self.manifest.front = [record.number for record in ledger.front()]
+            self._write("interrupted")
+
+    def conclude(self, ledger: Ledger) -> SearchOutcome:
+        """Choose among the front and export, if there is one."""
         outcome = SearchOutcome(
-            directory=setup.directory,
-            state=manifest.state,
+            directory=self.setup.directory,
+            state="interrupted",
             reason=ledger.stop,
             best=None,
-            front=manifest.front,
-            trials=manifest.trials,
-            seconds=manifest.seconds,
+            front=self.manifest.front,
+            trials=self.manifest.trials,
+            seconds=self.manifest.seconds,
+            levels=ReferenceLevels.from_mapping(self.manifest.levels),
         )
         if ledger.interrupted:
             return outcome
-        if manifest.front:
-            found = candidates(task, ledger.front(), resources)
-            chosen, reason = select(found, setup.space)
-            best = setup.directory / "best"
-            _export(task, manifest, chosen, reason, found, best)
+        if self.manifest.front:
+            found = candidates(self.task, ledger.front(), self.resources)
+            chosen, reason = select(found, self.setup.space)
+            best = self.setup.directory / "best"
+            _export(self.task, self.manifest, chosen, reason, found, best)
             outcome = replace(
-                outcome, best=best, candidates=found, chosen=(chosen, reason), state="finished"
+                outcome, state="finished", best=best, candidates=found, chosen=(chosen, reason)
             )
         else:
             outcome = replace(outcome, state="failed")
-        manifest.state = outcome.state
-        manifest.seconds = before.seconds if before else 0.0
-        manifest.seconds += time.monotonic() - started
-        manifest.write(setup.directory)
-    return replace(outcome, seconds=manifest.seconds)
+        self._write(outcome.state)
+        return replace(outcome, seconds=self.manifest.seconds)
+
+    def _write(self, state: str) -> None:
+        self.manifest.state = state
+        self.manifest.seconds = self._seconds_before + time.monotonic() - self._started
+        self.manifest.write(self.setup.directory)
 
 
 def _tune(
@@ -384,7 +424,11 @@ def _export(
     """Write ``best/``, and into the manifest why it is that trial."""
     record = chosen.record
     vae = restore_trial(replace(task, device="cpu"), record)
-    scores = as_scores(chosen)
+    levels = {
+        kind: {name: level for name, level in manifest.levels[kind].items() if name in chosen.means}
+        for kind in ("resample", "fresh", "independent")
+    }
+    scores = {**as_scores(chosen), "reference_levels": levels}
     vae.synthesizer().save(
         best,
         scores=scores,

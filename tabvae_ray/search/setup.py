@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from tabvae_ray.comparison.levels import ReferenceLevels, reference_levels
 from tabvae_ray.comparison.plan import SCORES, ComparisonPlan, PreparedComparison
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.search.manifest import Manifest
@@ -19,7 +20,7 @@ from tabvae_ray.storage import Location
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.io import fingerprint, read_table
 from tabvae_ray.table.spec import TableSpec
-from tabvae_ray.tabular_vae import TabularVAE
+from tabvae_ray.tabular_vae import TabularVAE, split_rows
 
 __all__ = ["Setup", "prepare"]
 
@@ -48,6 +49,11 @@ class Setup:
     table: pd.DataFrame
     spec: TableSpec
     comparison: PreparedComparison
+
+    def reference_levels(self) -> ReferenceLevels:
+        """What real rows score against themselves."""
+        rows = self.space.base.validation.generation_n_records
+        return reference_levels(self.comparison, n_synthetic=rows, seed=self.space.settings.seed)
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -119,8 +125,12 @@ def prepare(
     table_spec = TableSpec.infer(
         table, declared=_declaration(spec, known, before), source=str(where)
     )
-    wanted = [name for name in SCORES if name in _score_names(known)]
-    comparison = ComparisonPlan(scores=tuple(wanted)).prepare(table, table_spec)
+    wanted = tuple(name for name in SCORES if name in _score_names(known))
+    _, held_out = split_rows(
+        len(table), known.base.validation.holdout_fraction, known.settings.seed
+    )
+    plan = ComparisonPlan(scores=wanted, options=known.comparison)
+    comparison = plan.prepare(table, table_spec, held_out=held_out if len(held_out) else None)
     # Whatever a trial would say of the table is better said now.
     TabularVAE.build(table_spec, known.base, device="cpu").prepare(table)
     return Setup(known, directory, name, where, table, table_spec, comparison)

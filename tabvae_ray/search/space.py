@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import optuna
 from pydantic import Field
 
+from tabvae_ray.comparison.plan import ComparisonOptions
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.search.parameters import (
     Parameter,
@@ -46,7 +47,7 @@ class SearchSettings(Strict):
         n_candidates: Most trials of the front that are scored again before one is chosen.
         n_rescores: Fresh samples that each of them is scored on.
         select: Which one is chosen: ``ideal`` (nearest to the best of every objective), ``knee``,
-            or the name of an objective.
+            the name of an objective, or ``weights A,B``.
         suggestion_seconds: A proposal that takes longer is worth a warning.
     """
 
@@ -77,6 +78,7 @@ class SearchSpace:
         constraints: Bounds by score.
         initial: Parameter values of the trials that always run, first.
         settings: The search itself.
+        comparison: How scores are computed.
         data: The table, if the file names one.
         spec: The table's spec, likewise.
     """
@@ -88,6 +90,7 @@ class SearchSpace:
     constraints: Mapping[str, Constraint]
     initial: Sequence[Mapping[str, Value]]
     settings: SearchSettings
+    comparison: ComparisonOptions = field(default_factory=ComparisonOptions)
     data: str | None = None
     spec: str | None = None
 
@@ -146,6 +149,7 @@ class SearchSpace:
             "constraints": {n: c.model_dump(mode="json") for n, c in self.constraints.items()},
             "initial": [dict(point) for point in self.initial],
             "search": self.settings.model_dump(mode="json"),
+            "comparison": self.comparison.model_dump(mode="json"),
         }
 
     @staticmethod

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
+from tabvae_ray.comparison.plan import ComparisonOptions
 from tabvae_ray.config import TabularVAEConfig, validation_messages
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.search.parameters import CategoricalParameter, Parameter, Strict, same
@@ -16,6 +17,14 @@ from tabvae_ray.search.space import Constraint, SearchSettings, SearchSpace
 from tabvae_ray.storage import Location
 
 __all__ = ["load_space", "parse_space"]
+
+
+# What trials must have in common, or their scores could not be compared.
+_SHARED = {
+    "training.max_n_epochs": "is the budget of every trial",
+    "training.device": "is where every trial trains",
+    "validation.holdout_fraction": "is what every trial is measured on",
+}
 
 
 class _SpaceFile(Strict):
@@ -29,6 +38,7 @@ class _SpaceFile(Strict):
     constraints: dict[str, Constraint] = Field(default={})
     initial: list[dict[str, Any]] = Field(default=[])
     search: SearchSettings = SearchSettings()
+    comparison: ComparisonOptions = ComparisonOptions()
 
 
 def load_space(location: Location | str) -> SearchSpace:
@@ -89,6 +99,7 @@ def parse_space(document: object, source: str = "search space") -> SearchSpace:
         constraints=file.constraints,
         initial=file.initial,
         settings=file.search,
+        comparison=file.comparison,
         data=file.data,
         spec=file.spec,
     )
@@ -148,8 +159,8 @@ def _parameters(mapping: object, base: TabularVAEConfig, errors: list[str]) -> d
             close = _closest(str(name), known)
             errors.append(f"parameters.{name}: no such parameter{close}")
             continue
-        if name == "training.max_n_epochs":
-            errors.append(f"parameters.{name}: is the budget of every trial; set it in base")
+        if name in _SHARED:
+            errors.append(f"parameters.{name}: {_SHARED[name]}; set it in base")
             continue
         try:
             parameter = adapter.validate_python(value)
