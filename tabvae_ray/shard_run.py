@@ -6,8 +6,8 @@ A room of its own because it is about time, machines and what the user sees, and
 import hashlib
 import sys
 import time
-from collections.abc import Generator, Mapping
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Self
 
@@ -26,7 +26,7 @@ __all__ = ["SHARD_ROWS", "Made", "generate_shards", "versions"]
 SHARD_ROWS = 16 * BLOCK_ROWS
 
 # Shards as they are finished: number, record, whether it was made now.
-Made = Generator[tuple[int, ShardRecord, bool], None, None]
+Made = Iterator[tuple[int, ShardRecord, bool]]
 
 _EXPORT_FILES = ("synthesizer.json", "model.safetensors")
 # Seconds between two writes of the manifest, and between two lines of progress.
@@ -106,15 +106,18 @@ def generate_shards(
     )
     known = _known(manifest, plan, target)
     show = _Progress(console or Console(file=sys.stderr), plan)
-    if address is None:
-        maker = ShardMaker(synthesizer, plan, target, seed=seed, options=manifest.options)
-        made = ((index, *maker.make(index, known.get(index))) for index in range(len(plan)))
-    else:
-        from tabvae_ray.shard_workers import Job, make_on_ray
+    with ExitStack() as stack:
+        if address is None:
+            maker = ShardMaker(synthesizer, plan, target, seed=seed, options=manifest.options)
+            made: Made = (
+                (index, *maker.make(index, known.get(index))) for index in range(len(plan))
+            )
+        else:
+            from tabvae_ray.shard_workers import Job, on_ray
 
-        job = Job(plan, target, seed, manifest.options, manifest.versions)
-        made = make_on_ray(job, files, known, address, workers, show.say)
-    return _run(manifest.with_shards(known), known, made, target, show)
+            job = Job(plan, target, seed, manifest.options, manifest.versions)
+            made = stack.enter_context(on_ray(job, files, known, address, workers, show.say))
+        return _run(manifest, known, made, target, show)
 
 
 def _run(
@@ -127,8 +130,8 @@ def _run(
     """Take the shards as they come, and keep the manifest and the user up to date."""
     records, n_done, written = dict(known), 0, time.monotonic()
     # Workers look for the manifest, to see that they see the directory.
-    manifest.write(out)
-    with show, closing(made):
+    manifest.with_shards(records).write(out)
+    with show:
         try:
             for index, record, is_new in made:
                 records[index] = record

@@ -9,7 +9,8 @@ import os
 import socket
 import tempfile
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,11 @@ from tabvae_ray.shards import MANIFEST, ShardMaker, ShardPlan, ShardRecord
 from tabvae_ray.storage import Location
 from tabvae_ray.synthesizer import load_synthesizer
 
-__all__ = ["Job", "make_on_ray"]
+__all__ = ["Job", "on_ray"]
 
 # A shard that takes this many workers with it is not tried again.
 _MAX_DEATHS = 5
 _PATIENCE = 30.0
-_KNOCK_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,16 @@ class Job:
     versions: Mapping[str, str]
 
 
-def make_on_ray(
+@contextmanager
+def on_ray(
     job: Job,
     files: Mapping[str, bytes],
     known: Mapping[int, ShardRecord],
     address: str,
     workers: int | None,
     say: Callable[[str], None],
-) -> Made:
-    """Make the shards of a job on a cluster, and give them as they are finished.
+) -> Iterator[Made]:
+    """Connect to a cluster and give the job's shards as its workers finish them.
 
     A worker that dies is replaced, and its shard goes to the next one.
 
@@ -76,14 +77,15 @@ def make_on_ray(
         ConfigError: If the cluster cannot be reached, or a node has other versions.
         StorageError: If a node cannot write there.
     """
-    _knock(address)
-    with connected(address):
+    # Ray takes RAY_ADDRESS for auto as well, but tries for minutes where nobody listens.
+    target = os.environ.get("RAY_ADDRESS") or address if address == "auto" else address
+    with connected(target):
         pool = _Pool(job, ray.put(dict(files)), say)
+        kind = "GPU" if job.options["device"] == "cuda" else "CPU"
+        there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        wanted = workers or max(1, int(there.get(kind, 0)))
         try:
-            kind = "GPU" if job.options["device"] == "cuda" else "CPU"
-            there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-            wanted = workers or max(1, int(there.get(kind, 0)))
-            yield from pool.run(known, min(wanted, len(job.plan)))
+            yield pool.run(known, min(wanted, len(job.plan)))
         finally:
             pool.dismiss()
 
@@ -193,25 +195,6 @@ class _Worker:
     def make(self, index: int, known: ShardRecord | None) -> tuple[ShardRecord, bool]:
         """See :meth:`ShardMaker.make`."""
         return self._maker.make(index, known)
-
-
-def _knock(address: str) -> None:
-    """Refuse an address where nobody listens; Ray itself would try for minutes.
-
-    Raises:
-        ConfigError: If nobody listens there.
-    """
-    target = os.environ.get("RAY_ADDRESS", address) if address == "auto" else address
-    host, colon, port = target.removeprefix("ray://").rpartition(":")
-    if not colon or not port.isdecimal():
-        return
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        raise ConfigError(
-            f"cannot connect to Ray at {target}: {error}; is it up, and does RAY_ADDRESS or "
-            "--address name its head?"
-        ) from None
 
 
 def _why_they_die(index: int | None, error: RayError) -> Exception:
