@@ -1,6 +1,6 @@
 """What a comparison consists of: every artifact by its name, and what several of them share."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, get_args
@@ -126,7 +126,9 @@ class Sides:
         """A picture as PNG."""
         return self._png(_PLOT[name](self))
 
-    def plot_collection(self, name: PlotCollectionName) -> dict[str, bytes]:
+    def plot_collection(
+        self, name: PlotCollectionName, columns: Sequence[str] | None = None
+    ) -> dict[str, bytes]:
         """A picture per column, or per table and their difference; all PNG."""
         from tabvae_ray.comparison import plots
 
@@ -140,7 +142,7 @@ class Sides:
             column: self._png(
                 draw(self.real, self.synthetic, [column], notes=self.notes, theme=self.theme)
             )
-            for column in self.real.names
+            for column in (self.real.names if columns is None else columns)
         }
 
     @property

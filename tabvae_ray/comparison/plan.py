@@ -3,9 +3,9 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -287,6 +287,17 @@ class PreparedComparison:
             usefulness=sides.usefulness if "tstr" in plan.scores else None,
             warnings=(*synthetic.warnings, *self._asides),
         )
+
+    def draw_columns(
+        self,
+        synthetic: TableColumns,
+        kind: Literal["pdf", "cdf"],
+        columns: Sequence[str],
+        notes: Mapping[str, str],
+    ) -> dict[str, bytes]:
+        """A picture for each of some columns, as the plot collections have for all."""
+        sides = Sides(self.real, synthetic, self.plan.options, notes=notes)
+        return sides.plot_collection(kind, columns)
 
 
 def _split(real: TableColumns, positions: npt.NDArray[Any]) -> tuple[TableColumns, TableColumns]:
