@@ -66,7 +66,7 @@ def generate_to_file(
         use_mean=options.use_mean,
         sample=options.sample,
     )
-    with TableWriter(target) as writer:
+    with TableWriter(target, synthesizer.encoder.example()) as writer:
         for block in blocks:
             writer.write(block)
     return rows

@@ -231,6 +231,11 @@ class TableEncoder:
         names = [name for name in self.spec.names if name in decoded]
         return pd.DataFrame({name: decoded[name] for name in names}, copy=False)
 
+    def example(self) -> pd.DataFrame:
+        """One row with a value in every column: the types of all rows."""
+        codes = np.zeros((1, len(self._modelled)), dtype=np.int32)
+        return self.decode(codes, np.random.default_rng(0))
+
     def to_mapping(self) -> dict[str, Any]:
         """What was fitted, as plain values for JSON, by column."""
         return {column.name: coder.to_mapping() for column, coder in self._pairs()}

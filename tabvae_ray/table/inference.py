@@ -71,7 +71,9 @@ def _as_numeric(values: pd.Series) -> pd.Series:
         return pd.Series(values.to_numpy(np.float64, na_value=np.nan), name=values.name)
     numbers = ("integer", "floating", "mixed-integer-float", "decimal")
     if _sort(values) in numbers:
-        return pd.to_numeric(values)
+        converted = pd.to_numeric(values)
+        # Python's integers of more than 64 bits stay objects.
+        return converted.astype(np.float64) if _sort(converted) else converted
     return values
 
 

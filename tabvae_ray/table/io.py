@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import re
+from collections.abc import Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import IO, Any, Self, cast
@@ -23,7 +24,9 @@ _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
 
 
 def read_table(location: Location | str) -> pd.DataFrame:
-    """Read a CSV or Parquet file, as pandas infers its types; ISO 8601 text becomes datetimes.
+    """Read a CSV or Parquet file, as pandas infers its types.
+
+    In CSV, ISO 8601 text becomes datetimes, and integers stay integers where some are missing.
 
     Raises:
         DataError: If it is neither, is empty, or a column's name occurs twice.
@@ -36,11 +39,16 @@ def read_table(location: Location | str) -> pd.DataFrame:
         raise DataError(f"{source}: is empty")
     if suffix == ".parquet":
         try:
+            _check_names(pq.read_schema(io.BytesIO(content)).names, source)
             table = pd.read_parquet(io.BytesIO(content))
+        except DataError:
+            raise
         except (pa.ArrowException, OSError, ValueError) as error:
             raise DataError(f"{source}: not Parquet: {_one_line(error)}") from None
     else:
         table = _read_csv(content, suffix, source)
+    if len(table.columns) == 0:
+        raise DataError(f"{source}: has no columns")
     if len(table) == 0:
         raise DataError(f"{source}: has a header, but no rows")
     return table
@@ -67,14 +75,17 @@ class TableWriter:
 
     Args:
         location: The file, CSV or Parquet by its suffix.
+        example: Rows with a value in every column, whose types those of a Parquet file are; of the
+            first part if None, which may hold columns without any value.
 
     Raises:
         DataError: If the suffix is another one.
         StorageError: If it cannot be written.
     """
 
-    def __init__(self, location: Location | str) -> None:
+    def __init__(self, location: Location | str, example: pd.DataFrame | None = None) -> None:
         self.location = Location(location)
+        self._example = example
         self._suffix = _suffix(self.location)
         self._stack = ExitStack()
         self._file: IO[bytes] | None = None
@@ -97,11 +108,14 @@ class TableWriter:
             text = part.to_csv(index=False, header=self._written == 0)
             self._file.write(text.encode())
         else:
-            schema = None if self._parquet is None else self._parquet.schema
-            rows = pa.Table.from_pandas(part, schema=schema, preserve_index=False)
             if self._parquet is None:
-                self._parquet = pq.ParquetWriter(self._file, rows.schema)
-            self._parquet.write_table(rows)
+                first = part if self._example is None else self._example
+                schema = pa.Schema.from_pandas(first, preserve_index=False)
+                self._parquet = pq.ParquetWriter(self._file, schema)
+            schema = self._parquet.schema
+            self._parquet.write_table(
+                pa.Table.from_pandas(part, schema=schema, preserve_index=False)
+            )
         self._written += 1
 
     def __exit__(
@@ -110,8 +124,9 @@ class TableWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        # On the stack, so that the file below is dropped where closing this one fails.
         if self._parquet is not None:
-            self._parquet.close()
+            self._stack.callback(self._parquet.close)
         self._stack.__exit__(kind, error, traceback)
 
 
@@ -129,20 +144,43 @@ def _read_csv(content: bytes, suffix: str, source: Location) -> pd.DataFrame:
     try:
         text = gzip.decompress(content) if suffix == ".csv.gz" else content
         if b"\0" in text[:4096]:
-            raise DataError(f"{source}: not CSV: it holds binary data")
-        header = pd.read_csv(io.BytesIO(text), header=None, nrows=1, dtype=str).iloc[0]
+            raise ValueError("it holds binary data")
+        # With a row below it, as pandas would take a column without a name for an index.
+        header = pd.read_csv(
+            io.BytesIO(text), header=None, nrows=2, dtype=str, keep_default_na=False
+        )
         table: pd.DataFrame = pd.read_csv(io.BytesIO(text), low_memory=False)
     except pd.errors.EmptyDataError:
         raise DataError(f"{source}: is empty") from None
     except (ValueError, OSError, EOFError, gzip.zlib.error) as error:  # type: ignore[attr-defined]
         raise DataError(f"{source}: not CSV: {_one_line(error)}") from None
-    twice = header[header.duplicated() & header.notna()]
-    if len(twice):
-        raise DataError(f"{source}: column {twice.iloc[0]!r}: occurs more than once")
+    _check_names([name for name in header.iloc[0] if name], source)
     for name in table.columns:
         if pd.api.types.is_string_dtype(table[name].dtype):
             table[name] = _parse_dates(table[name])
+    gaps = [name for name in table.columns if _may_be_integers(table[name])]
+    if gaps:
+        nullable = pd.read_csv(io.BytesIO(text), usecols=gaps, dtype_backend="numpy_nullable")
+        for name in gaps:
+            if pd.api.types.is_integer_dtype(nullable[name].dtype):
+                table[name] = nullable[name]
     return table
+
+
+def _check_names(names: Sequence[str], source: Location) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise DataError(f"{source}: column {name!r}: occurs more than once")
+        seen.add(name)
+
+
+def _may_be_integers(values: pd.Series) -> bool:
+    """Whether they may have been integers before the missing ones made them floats."""
+    if values.dtype != np.float64 or not values.isna().any():
+        return False
+    present = values.to_numpy(np.float64)
+    return bool((np.rint(present) == present)[~np.isnan(present)].all())
 
 
 def _parse_dates(values: pd.Series) -> pd.Series:
