@@ -78,9 +78,9 @@ class ReferenceLevels:
         found = []
         for name, value in scores.items():
             sign = -1.0 if name in HIGHER_IS_BETTER else 1.0
-            if name in ("correlation_distance", "pair_trends") and name in self.independent:
+            if name == "correlation_distance" and name in self.independent:
                 level = self.independent[name]
-                if sign * value >= sign * level.mean - 2 * level.spread:
+                if value >= level.mean - 2 * level.spread:
                     found.append(
                         f"{name} {value:.3f} is no better than {level.mean:.3f}, which columns "
                         "shuffled one by one score: nothing was learnt about associations"

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from tabvae_ray.comparison.columns import Floats, TableColumns
@@ -38,13 +39,16 @@ class Theme:
     faint: str
     real: str
     synthetic: str
-    strength: str
-    difference: str
+
+    def colours(self, *, diverging: bool) -> LinearSegmentedColormap:
+        """From nothing to strong, or from negative over nothing to positive."""
+        ends = [self.synthetic, self.paper, self.real] if diverging else [self.paper, self.real]
+        return LinearSegmentedColormap.from_list("strength", ends)
 
 
 THEMES: Mapping[Literal["light", "dark"], Theme] = {
-    "light": Theme("#ffffff", "#1c2430", "#c9d0d9", "#0072b2", "#d55e00", "Blues", "PuOr"),
-    "dark": Theme("#14181f", "#e4e8ee", "#3b4452", "#56b4e9", "#f0a030", "magma", "managua"),
+    "light": Theme("#ffffff", "#1c2430", "#c9d0d9", "#0072b2", "#d55e00"),
+    "dark": Theme("#14181f", "#e4e8ee", "#3b4452", "#56b4e9", "#f0a030"),
 }
 
 
@@ -183,7 +187,7 @@ def heatmaps(
         diverging = signed or title == "difference"
         image = axes.imshow(
             matrix,
-            cmap=theme.difference if diverging else theme.strength,
+            cmap=theme.colours(diverging=diverging),
             vmin=-1 if diverging else 0,
             vmax=1,
             interpolation="nearest",

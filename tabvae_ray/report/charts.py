@@ -49,12 +49,15 @@ class Axis:
         if self.names:
             return [(float(i), _short(name, 12)) for i, name in enumerate(self.names)]
         if self.log:
-            first, last = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
-            steps = range(first, last + 1, max((last - first) // 4, 1))
-            if len(steps) >= 2:
-                return [(10.0**step, f"{10.0**step:g}") for step in steps]
-            return [(value, f"{value:.2g}") for value in (self.low, self.high)]
-        step = _nice((self.high - self.low) / 4)
+            first, last = math.floor(math.log10(self.low)), math.floor(math.log10(self.high))
+            factors = (1, 2, 5) if last - first < 3 else (1,)
+            steps = range(first, last + 1, max((last - first) // 5, 1))
+            values = [factor * 10.0**step for step in steps for factor in factors]
+            inside = [value for value in values if self.low <= value <= self.high]
+            if len(inside) < 2:
+                inside = [self.low, self.high]
+            return [(value, f"{value:.3g}") for value in inside]
+        step = _nice((self.high - self.low) / 6)
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         return [(i * step, f"{i * step:.6g}") for i in range(first, last + 1)]
 
@@ -153,7 +156,10 @@ def _line(line: Line, x: Axis, y: Axis) -> str:
         if not _inside(x, line.x):
             return ""
         at = _x(x, line.x)
-        name = _text(at + 3, _TOP + 9, line.name, "start", "name")
+        after = x.place(line.x) < 0.85
+        name = _text(
+            at + (3 if after else -3), _TOP + 9, line.name, "start" if after else "end", "name"
+        )
         return f'<path class="{line.kind}" d="M{at:.1f} {_TOP}V{_HEIGHT - _BOTTOM}"/>{name}'
     if line.y is not None:
         if not _inside(y, line.y):

@@ -144,9 +144,9 @@ def _fronts(evidence: Evidence) -> str:
         return _figure(_single(evidence, names[0]), "Every trial that reached the full budget.")
     charts = [_front(evidence, names[0], other) for other in names[1:]]
     legend = (
-        '<p class="legend"><span class="complete"></span>full budget '
-        '<span class="front"></span>on the front <span class="chosen"></span>chosen '
-        '<span class="pruned"></span>stopped, at its last rung</p>'
+        '<p class="legend"><span><i class="complete"></i>full budget</span>'
+        '<span><i class="front"></i>on the front</span><span><i class="chosen"></i>chosen</span>'
+        '<span><i class="pruned"></i>stopped, at its last rung</span></p>'
     )
     return legend + "".join(charts)
 
@@ -446,7 +446,7 @@ def _image(light: bytes, dark: bytes, alt: str) -> str:
     sources = [base64.b64encode(content).decode() for content in (light, dark)]
     width, height = (int.from_bytes(light[at : at + 4], "big") for at in (16, 20))
     return (
-        '<picture><source media="(prefers-color-scheme: dark) and (not print)" '
+        '<picture><source media="screen and (prefers-color-scheme: dark)" '
         f'srcset="data:image/png;base64,{sources[1]}">'
         f'<img src="data:image/png;base64,{sources[0]}" alt="{escape(alt)}" '
         f'width="{width}" height="{height}"></picture>'

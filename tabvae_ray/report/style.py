@@ -53,9 +53,9 @@ rect.bar { fill: var(--complete); } rect.pruned { fill: var(--pruned); }
 rect.fail { fill: var(--fail); }
 [data-tip] { cursor: default; outline: none; } [data-tip]:hover, [data-tip]:focus {
   stroke: var(--ink); stroke-width: 2; }
-.legend { display: flex; flex-wrap: wrap; align-items: center; gap: 0.3rem 0.45rem;
-  font-size: 0.9rem; } .legend span { width: 0.75rem; height: 0.75rem; border-radius: 50%;
-  margin-left: 0.8rem; } .legend span:first-child { margin-left: 0; }
+.legend { display: flex; flex-wrap: wrap; gap: 0.2rem 1.1rem; font-size: 0.9rem; }
+.legend i { display: inline-block; width: 0.75rem; height: 0.75rem; border-radius: 50%;
+  margin-right: 0.4rem; }
 .legend .complete { border: 2px solid var(--complete); }
 .legend .front { background: var(--front); }
 .legend .chosen { background: var(--chosen); clip-path: polygon(50% 0, 63% 38%, 100% 38%, 69% 59%,
