@@ -1,0 +1,87 @@
+"""Stop the weak trials of any Ray trainable early, judged by several objectives together.
+
+Nothing here is about tables: a ridge regression of more and more steps, whose error and whose size
+are both to be small. Run it with ``python examples/any_trainable.py``.
+"""
+
+import tempfile
+
+import numpy as np
+import ray
+from ray import tune
+
+from tabvae_ray.search.pareto import as_losses, rank_order
+from tabvae_ray.search.scheduler import MultiObjectiveASHA
+
+OBJECTIVES = {"error": "minimize", "weights": "minimize"}
+MAX_STEPS = 27
+
+
+class Ridge(tune.Trainable):
+    """Gradient descent on a ridge regression; one step of Tune is ten of descent."""
+
+    def setup(self, config: dict[str, float]) -> None:
+        """Draw the data and begin at zero."""
+        rng = np.random.default_rng(0)
+        self.x = rng.normal(size=(200, 30))
+        truth = np.where(np.arange(30) < 5, 3.0, 0.0)
+        self.y = self.x @ truth + rng.normal(size=200)
+        self.w = np.zeros(30)
+
+    def step(self) -> dict[str, float]:
+        """Descend, and report both objectives."""
+        for _ in range(10):
+            residual = self.x @ self.w - self.y
+            gradient = self.x.T @ residual / len(self.y) + self.config["penalty"] * self.w
+            self.w -= self.config["learning_rate"] * gradient
+        error = float(np.mean((self.x @ self.w - self.y) ** 2))
+        return {"error": error, "weights": float(np.abs(self.w).sum())}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Keep the weights."""
+        np.save(f"{checkpoint_dir}/w.npy", self.w)
+
+    def load_checkpoint(self, checkpoint_dir: str) -> None:
+        """Go on from them."""
+        self.w = np.load(f"{checkpoint_dir}/w.npy")
+
+
+def main() -> None:
+    """Search, and print the trials that reached the full budget, the best first."""
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        with tempfile.TemporaryDirectory() as directory:
+            tuner = tune.Tuner(
+                Ridge,
+                param_space={
+                    "penalty": tune.loguniform(1e-3, 10),
+                    "learning_rate": tune.loguniform(1e-3, 0.5),
+                },
+                tune_config=tune.TuneConfig(
+                    num_samples=20,
+                    max_concurrent_trials=2,
+                    reuse_actors=False,
+                    scheduler=MultiObjectiveASHA(
+                        OBJECTIVES, max_t=MAX_STEPS, grace_period=1, eta=3
+                    ),
+                ),
+                run_config=tune.RunConfig(storage_path=directory, verbose=0),
+            )
+            results = [result.metrics for result in tuner.fit()]
+    finally:
+        ray.shutdown()
+    steps = sum(metrics["training_iteration"] for metrics in results)
+    print(f"{steps} steps in place of {len(results) * MAX_STEPS}")
+    full = [metrics for metrics in results if metrics["training_iteration"] >= MAX_STEPS]
+    values = [[metrics[name] for name in OBJECTIVES] for metrics in full]
+    for position in rank_order(as_losses(values, list(OBJECTIVES.values()))):
+        metrics = full[position]
+        print(
+            f"error {metrics['error']:6.3f}, weights {metrics['weights']:6.3f}: "
+            f"penalty {metrics['config']['penalty']:.4f}, "
+            f"learning_rate {metrics['config']['learning_rate']:.4f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

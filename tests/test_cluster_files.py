@@ -1,0 +1,263 @@
+"""The cluster launcher's file, the Kubernetes manifest and the examples."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import ray
+import yaml
+from ray.autoscaler._private.util import prepare_config, validate_config
+
+from tabvae_ray.search.__main__ import _parser
+
+ROOT = Path(__file__).parent.parent
+CLUSTER = ROOT / "cluster.yaml"
+RAYJOB = ROOT / "examples" / "rayjob.yaml"
+
+
+@pytest.fixture
+def cluster() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(CLUSTER.read_text(encoding="utf-8"))
+    return loaded
+
+
+@pytest.fixture
+def rayjob() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(RAYJOB.read_text(encoding="utf-8"))
+    return loaded
+
+
+def variant(provider: str) -> dict[str, Any]:
+    """What the comments at the end of the file say to put in place for another provider."""
+    text = CLUSTER.read_text(encoding="utf-8")
+    block = re.search(
+        rf"^# provider:\n#   type: {provider}\n(?:#.*\n)*?# end\n", text, re.MULTILINE
+    )
+    assert block is not None
+    lines = [line.removeprefix("#").removeprefix(" ") for line in block.group().splitlines()[:-1]]
+    loaded: dict[str, Any] = yaml.safe_load("\n".join(lines))
+    return loaded
+
+
+def test_ray_takes_the_cluster_file(cluster: dict[str, Any]) -> None:
+    prepared = prepare_config(cluster)
+    validate_config(prepared)
+    assert prepared["head_node_type"] == "head"
+
+
+def test_the_head_runs_no_trials_and_workers_come_and_go(cluster: dict[str, Any]) -> None:
+    kinds = prepare_config(cluster)["available_node_types"]
+    assert kinds["head"]["resources"]["CPU"] == 0
+    assert kinds["head"]["max_workers"] == 0
+    assert any("--num-cpus=0" in command for command in cluster["head_start_ray_commands"])
+    for name in ("cpu_worker", "gpu_worker"):
+        assert kinds[name]["min_workers"] == 0 < kinds[name]["max_workers"]
+        assert kinds[name]["node_config"]["InstanceMarketOptions"] == {"MarketType": "spot"}
+    assert "GPU" not in kinds["cpu_worker"]["resources"]
+    assert kinds["gpu_worker"]["resources"]["GPU"] == 1
+    workers = sum(kinds[name]["max_workers"] for name in ("cpu_worker", "gpu_worker"))
+    assert workers <= cluster["max_workers"]
+
+
+def test_the_cluster_asks_for_a_token_that_its_nodes_have(cluster: dict[str, Any]) -> None:
+    assert "--env RAY_AUTH_MODE=token" in cluster["docker"]["run_options"]
+    assert cluster["file_mounts"]["/home/ray/.ray/auth_token"] == "~/.ray/auth_token"
+
+
+def test_what_is_copied_to_the_nodes_is_enough_to_install_the_package(
+    cluster: dict[str, Any],
+) -> None:
+    copied = {Path(source) for source in cluster["file_mounts"].values() if source[0] != "~"}
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    named = re.findall(r'"(LICENSE|README\.md)"', project)
+    assert {Path("tabvae_ray"), Path("pyproject.toml"), *map(Path, named)} <= copied
+    # The README is written last of all files.
+    assert {str(path) for path in copied if not (ROOT / path).exists()} <= {"README.md"}
+
+
+@pytest.mark.parametrize("provider", ["gcp", "local"])
+def test_ray_takes_what_the_comments_say_of_other_providers(
+    cluster: dict[str, Any], provider: str
+) -> None:
+    changed = {**cluster, **variant(provider)}
+    if provider == "local":
+        del changed["available_node_types"], changed["head_node_type"]
+    prepared = prepare_config(changed)
+    validate_config(prepared)
+    assert prepared["provider"]["type"] == provider
+    if provider == "local":
+        assert prepared["max_workers"] == 2
+
+
+@pytest.mark.parametrize("path", [CLUSTER, RAYJOB])
+def test_the_files_name_the_installed_version_of_ray(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    named = re.findall(r"(?:rayproject/ray:|ray\[default\]==|rayVersion: \")(\d+\.\d+\.\d+)", text)
+    assert len(named) >= 2
+    assert set(named) == {ray.__version__}
+
+
+STRING = {"type": "string"}
+COUNT = {"type": "integer", "minimum": 0}
+STRINGS = {"type": "object", "additionalProperties": STRING}
+QUANTITIES = {
+    "type": "object",
+    "additionalProperties": {
+        "anyOf": [{"type": "integer"}, {"type": "string", "pattern": r"^[0-9.]+([KMGTPE]i?|m)?$"}]
+    },
+}
+
+
+def closed(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def listed(item: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": item}
+
+
+# The structure of the fields that the manifest uses, and no others, as KubeRay 1.5.1 to 1.7 publish
+# them in helm-chart/kuberay-operator/crds/ray.io_rayjobs.yaml of ray-project/kuberay (the whole of
+# it is over a megabyte): an API server drops or refuses any other name.
+CONTAINER = closed(
+    {
+        "name": STRING,
+        "image": STRING,
+        "resources": closed({"requests": QUANTITIES, "limits": QUANTITIES}),
+        "ports": listed(closed({"containerPort": COUNT, "name": STRING}, "containerPort")),
+    },
+    "name",
+)
+TEMPLATE = closed(
+    {
+        "spec": closed(
+            {
+                "serviceAccountName": STRING,
+                "tolerations": listed(
+                    closed({"key": STRING, "operator": STRING, "effect": STRING})
+                ),
+                "containers": listed(CONTAINER),
+            },
+            "containers",
+        )
+    }
+)
+CLUSTER_SPEC = closed(
+    {
+        "rayVersion": STRING,
+        "authOptions": closed({"mode": {"enum": ["disabled", "token"]}}),
+        "enableInTreeAutoscaling": {"type": "boolean"},
+        "autoscalerOptions": closed(
+            {
+                "idleTimeoutSeconds": COUNT,
+                "upscalingMode": {"enum": ["Default", "Aggressive", "Conservative"]},
+            }
+        ),
+        "headGroupSpec": closed({"rayStartParams": STRINGS, "template": TEMPLATE}, "template"),
+        "workerGroupSpecs": listed(
+            closed(
+                {
+                    "groupName": STRING,
+                    "replicas": COUNT,
+                    "minReplicas": COUNT,
+                    "maxReplicas": COUNT,
+                    "rayStartParams": STRINGS,
+                    "template": TEMPLATE,
+                },
+                "groupName",
+                "minReplicas",
+                "maxReplicas",
+                "template",
+            )
+        ),
+    },
+    "headGroupSpec",
+)
+RAYJOB_SCHEMA = closed(
+    {
+        "apiVersion": {"const": "ray.io/v1"},
+        "kind": {"const": "RayJob"},
+        "metadata": closed({"name": {"type": "string", "pattern": "^[a-z0-9-]{1,47}$"}}, "name"),
+        "spec": closed(
+            {
+                "entrypoint": STRING,
+                "backoffLimit": COUNT,
+                "activeDeadlineSeconds": {"type": "integer", "minimum": 1},
+                "shutdownAfterJobFinishes": {"type": "boolean"},
+                "ttlSecondsAfterFinished": COUNT,
+                "submissionMode": {"enum": ["K8sJobMode", "HTTPMode", "InteractiveMode"]},
+                "rayClusterSpec": CLUSTER_SPEC,
+            }
+        ),
+    },
+    "apiVersion",
+    "kind",
+    "metadata",
+    "spec",
+)
+
+
+def test_the_job_manifest_has_the_published_structure(rayjob: dict[str, Any]) -> None:
+    jsonschema.validate(rayjob, RAYJOB_SCHEMA)
+
+
+def test_the_structure_refuses_a_misspelt_field(rayjob: dict[str, Any]) -> None:
+    rayjob["spec"]["rayClusterSpec"]["workerGroupSpec"] = []
+    with pytest.raises(jsonschema.ValidationError, match="workerGroupSpec"):
+        jsonschema.validate(rayjob, RAYJOB_SCHEMA)
+
+
+def test_the_job_asks_for_a_token_and_runs_no_trials_on_its_head(rayjob: dict[str, Any]) -> None:
+    spec = rayjob["spec"]["rayClusterSpec"]
+    assert spec["authOptions"] == {"mode": "token"}
+    assert spec["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
+    for group in [spec["headGroupSpec"], *spec["workerGroupSpecs"]]:
+        (container,) = group["template"]["spec"]["containers"]
+        assert container["resources"]["requests"] == container["resources"]["limits"]
+
+
+def test_the_job_runs_a_search_and_goes_on_with_it_when_retried(
+    rayjob: dict[str, Any], tmp_path: Path
+) -> None:
+    # In place of the search: one that finds that it was begun already, unless it resumes.
+    shim = tmp_path / "python"
+    shim.write_text(
+        '#!/bin/sh\necho "$@" >> "$LOG"\ncase "$*" in *--resume) exit 0;; esac\nexit 2\n'
+    )
+    shim.chmod(0o755)
+    log = tmp_path / "log"
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    command = shlex.split(rayjob["spec"]["entrypoint"])
+    subprocess.run(command, check=True, env={"PATH": path, "LOG": str(log)})
+    first, second = log.read_text().splitlines()
+    module, *arguments = shlex.split(first.removeprefix("-m "))
+    assert module == "tabvae_ray.search"
+    assert second == f"{first} --resume"
+    options = _parser().parse_args(arguments)
+    assert (ROOT / options.space).exists()
+    assert options.address == "auto"
+
+
+@pytest.mark.slow
+def test_the_scheduler_works_with_any_trainable() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples" / "any_trainable.py"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    steps, full = re.search(r"(\d+) steps in place of (\d+)", done.stdout).groups()  # type: ignore[union-attr]
+    assert int(steps) < int(full) / 2
+    assert "penalty" in done.stdout
