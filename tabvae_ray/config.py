@@ -268,5 +268,7 @@ def validation_messages(error: ValidationError) -> list[str]:
             lines.append(f"{name}: no such key")
         else:
             rule = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+            if item["type"] in ("model_type", "model_attributes_type", "dict_type"):
+                rule = "a mapping"
             lines.append(f"{name}: must be {rule}, but got {item['input']!r}")
     return lines

@@ -109,7 +109,10 @@ class TableSpec(BaseModel):
         )
         if all(column.kind == "identifier" for column in columns):
             raise DataError(f"{source}: has no columns to model, only identifiers")
-        return cls(columns=columns, target=declared.target)
+        spec = cls(columns=columns, target=declared.target)
+        if spec.target in spec.identifier:
+            raise DataError(f"{source}: target: {spec.target!r} is an identifier")
+        return spec
 
     @classmethod
     def from_mapping(cls, mapping: object, source: str = "spec") -> Self:
@@ -125,6 +128,8 @@ class TableSpec(BaseModel):
             raise DataError("\n".join(lines)) from None
         if len(set(spec.names)) != len(spec.names):
             raise DataError(f"{source}: columns: must have different names")
+        if spec.target is not None and spec.target not in spec.names:
+            raise DataError(f"{source}: target: there is no column {spec.target!r}")
         for column in spec.columns:
             _check_column(column, source)
         return spec
@@ -313,6 +318,9 @@ def _check_column(column: Column, source: str) -> None:
     for name in filter(None, (column.dtype, column.levels_dtype)):
         if not is_dtype_name(name):
             raise DataError(f"{where}: {name!r} is no dtype")
+    dtype = dtype_from_name(column.dtype)
+    if not _suits(dtype, column.kind):
+        raise DataError(f"{where}: {column.dtype!r} is no dtype of a {column.kind} column")
     if column.kind == "categorical":
         kinds = {type(value) for value in column.categories}
         if len(kinds) != 1 or len(set(column.categories)) != len(column.categories):
@@ -320,9 +328,26 @@ def _check_column(column: Column, source: str) -> None:
         levels = set(column.levels)
         if levels and not (len(levels) == len(column.levels) and levels >= {*column.categories}):
             raise DataError(f"{where}: levels must be different values, the categories among them")
+        try:
+            _ = pd.Series(column.categories, dtype=dtype)
+            _ = pd.Index(column.levels, dtype=dtype_from_name(column.levels_dtype or "object"))
+        except (ArithmeticError, TypeError, ValueError, pa.ArrowException):
+            raise DataError(f"{where}: its categories are not of dtype {column.dtype}") from None
     if column.kind in ("continuous", "datetime"):
         low, high = column.minimum, column.maximum
         if low is None or high is None or low > high:
             raise DataError(f"{where}: must have minimum <= maximum, but got {low} and {high}")
     if column.kind == "datetime" and column.step is None:
         raise DataError(f"{where}: a datetime must have a step")
+
+
+def _suits(dtype: Any, kind: Kind) -> bool:
+    types = pd.api.types
+    if kind == "continuous":
+        return types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype)
+    if kind == "datetime":
+        if isinstance(dtype, pd.ArrowDtype):
+            arrow = dtype.pyarrow_dtype
+            return bool(pa.types.is_timestamp(arrow) or pa.types.is_date(arrow))
+        return types.is_datetime64_any_dtype(dtype)
+    return True
