@@ -5,7 +5,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tabvae_ray.comparison.columns import Floats, TableColumns
-from tabvae_ray.comparison.features import tree_features, vector_features
+from tabvae_ray.comparison.features import filled, tree_features, vector_features
 
 __all__ = ["Detector", "detection"]
 
@@ -51,9 +51,13 @@ def detection(
     areas = []
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
     for train, test in folds.split(rows, is_real):
-        model = _model(detector, features.categorical, seed)
-        model.fit(rows[train], is_real[train])
-        chance: Floats = model.predict_proba(rows[test])[:, 1]
+        there = filled(rows[train])
+        if not there.any():
+            areas.append(0.5)
+            continue
+        model = _model(detector, features.categorical[there], seed)
+        model.fit(rows[train][:, there], is_real[train])
+        chance: Floats = model.predict_proba(rows[test][:, there])[:, 1]
         areas.append(roc_auc_score(is_real[test], chance))
     return 1.0 - (2.0 * max(0.5, float(np.mean(areas))) - 1.0)
 

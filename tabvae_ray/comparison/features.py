@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from tabvae_ray.comparison.columns import Floats, TableColumns
 
-__all__ = ["Features", "tree_features", "vector_features"]
+__all__ = ["Features", "filled", "tree_features", "vector_features"]
 
 # HistGradientBoosting takes categories 0 to 254.
 _MOST_CATEGORIES = 255
@@ -72,10 +72,15 @@ def vector_features(
     categorical: list[bool] = []
     for name in first.numbers:
         values = first.sorted_numbers(name)
-        mean = float(values.mean()) if len(values) else 0.0
-        deviation = float(values.std()) if len(values) else 0.0
+        # Scaled first, so that no square overflows; what is far outside stays a number.
+        scale = float(np.abs(values[[0, -1]]).max()) if len(values) else 0.0
+        scale = scale or 1.0
+        mean = float((values / scale).mean()) if len(values) else 0.0
+        deviation = float((values / scale).std()) if len(values) else 0.0
         scaled = [
-            np.nan_to_num((table.numbers[name] - mean) / (deviation or 1.0), nan=0.0)
+            np.nan_to_num(
+                np.clip(table.numbers[name] / scale - mean, -1e9, 1e9) / (deviation or 1.0), nan=0.0
+            )
             for table in (first, second)
         ]
         columns.append((scaled[0], scaled[1]))
@@ -91,6 +96,12 @@ def vector_features(
         _columns([pair[1] for pair in columns], second.n_rows),
         np.array(categorical, dtype=np.bool_),
     )
+
+
+def filled(rows: Floats) -> npt.NDArray[np.bool_]:
+    """Which columns of a matrix (N, F) hold a value; scikit-learn's trees cannot bin the others."""
+    there: npt.NDArray[np.bool_] = np.any(~np.isnan(rows), axis=0)
+    return there
 
 
 def _with_nan(table: TableColumns, name: str) -> Floats:

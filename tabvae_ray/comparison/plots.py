@@ -122,7 +122,7 @@ def descriptive_statistics(
         for name in ours:
             low, width = _range(real, name)
             if title in ("stds", "variances"):
-                low, width = 0.0, width if title == "stds" else width**2
+                low, width = 0.0, width if title == "stds" else width * width
             with np.errstate(over="ignore", invalid="ignore"):
                 point = (ours[name] - low) / width, (theirs[name] - low) / width
             if np.isfinite(point).all():
@@ -289,6 +289,10 @@ def _draw_density(
     sides = real.sorted_numbers(name), synthetic.sorted_numbers(name)
     if not any(map(len, sides)):
         axes.text(0.5, 0.5, "no values", ha="center", color=theme.ink, transform=axes.transAxes)
+        return
+    ends = [values[[0, -1]] for values in sides if len(values)]
+    if float(np.max(ends)) / 2 - float(np.min(ends)) / 2 > 1e300:
+        axes.text(0.5, 0.5, "too large", ha="center", color=theme.ink, transform=axes.transAxes)
         return
     edges = joint_edges(*sides, _BINS)
     for values, colour in zip(sides, (theme.real, theme.synthetic), strict=True):

@@ -59,12 +59,18 @@ def mean_score(scores: dict[str, float] | dict[tuple[str, str], float]) -> float
 def _ks_complement(real: Floats, synthetic: Floats) -> float:
     if not len(real) or not len(synthetic):
         return 1.0 if len(real) == len(synthetic) else 0.0
-    real, synthetic = np.round(real, 14), np.round(synthetic, 14)
+    real, synthetic = _rounded(real), _rounded(synthetic)
     steps = np.concatenate((real, synthetic))
     shares = (
         np.searchsorted(values, steps, side="right") / len(values) for values in (real, synthetic)
     )
     return 1.0 - float(np.max(np.abs(np.subtract(*shares))))
+
+
+def _rounded(values: Floats) -> Floats:
+    """To 14 decimals, as SDMetrics does; the largest numbers, which have none, as they are."""
+    small = np.abs(values) < 1e290
+    return np.where(small, np.round(np.where(small, values, 0.0), 14), values)
 
 
 def _tv_complement(real: Integers, synthetic: Integers) -> float:
@@ -127,8 +133,13 @@ def _bins(table: TableColumns, name: str) -> Integers:
     """Bins 1 to 11, the last one for the maximum and for missing values."""
 
     def compute() -> Integers:
-        edges = np.histogram_bin_edges(table.sorted_numbers(name), bins=_BINS)
-        bins: Integers = np.digitize(table.numbers[name], edges)
+        values, ascending = table.numbers[name], table.sorted_numbers(name)
+        low, high = (ascending[0], ascending[-1]) if len(ascending) else (0.0, 1.0)
+        if high / 2 - low / 2 > 1e307:
+            values, low, high = values / 4, low / 4, high / 4  # the range would overflow
+        # As numpy.histogram places them, which refuses ranges of a few floating-point steps.
+        margin = 0.5 if low == high else 0.0
+        bins: Integers = np.digitize(values, np.linspace(low - margin, high + margin, _BINS + 1))
         return bins
 
     return table.keep(("bins", name), compute)

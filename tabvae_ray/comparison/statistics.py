@@ -26,17 +26,19 @@ def statistics(table: TableColumns, statistic: Statistic) -> dict[str, float]:
     """One statistic of every continuous column, missing values left out; datetimes are not in it.
 
     Standard deviations and variances are the sample's (n - 1) and NaN for a single value;
-    quartiles are interpolated linearly. A column without values has NaN.
+    quartiles are interpolated linearly. A column without values has NaN; what is too large for a
+    float is infinite.
     """
     compute = _COMPUTE[statistic]
     values = {
         name: table.sorted_numbers(name) for name in table.numbers if name not in table.epochs
     }
     least = 2 if statistic in ("stds", "variances") else 1
-    return {
-        name: compute(column) if len(column) >= least else float("nan")
-        for name, column in values.items()
-    }
+    with np.errstate(over="ignore", invalid="ignore"):
+        return {
+            name: compute(column) if len(column) >= least else float("nan")
+            for name, column in values.items()
+        }
 
 
 _COMPUTE: dict[Statistic, Callable[[Floats], float]] = {

@@ -1,13 +1,12 @@
 """Whether a model that learns from synthetic rows predicts real ones."""
 
-import warnings
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from tabvae_ray.comparison.columns import Floats, Integers, TableColumns
-from tabvae_ray.comparison.features import tree_features
+from tabvae_ray.comparison.features import filled, tree_features
 from tabvae_ray.errors import DataError
 
 __all__ = ["Metric", "Usefulness", "check_target", "split_for_test", "usefulness"]
@@ -140,9 +139,10 @@ class _Task:
         test = _labelled(self.held_out, self.target)
         names = [name for name in test.names if name != self.target]
         features = tree_features(train, test, names)
-        if self.metric == "R2":
-            return self._r2(train, test, features.first, features.second, features.categorical)
-        return self._classes(train, test, features.first, features.second, features.categorical)
+        there = filled(features.first) if train.n_rows else np.zeros(len(names), dtype=bool)
+        x, x_test = features.first[:, there], features.second[:, there]
+        compute = self._r2 if self.metric == "R2" else self._classes
+        return compute(train, test, x, x_test, features.categorical[there])
 
     def _r2(
         self, train: TableColumns, test: TableColumns, x: Floats, x_test: Floats, categorical: Any
@@ -159,7 +159,7 @@ class _Task:
             model = HistGradientBoostingRegressor(
                 categorical_features=categorical, early_stopping=False, random_state=self.seed
             )
-            predicted = _fit(model, x, y).predict(x_test)
+            predicted = model.fit(x, y).predict(x_test)
         left = float(np.sum((truth - predicted) ** 2))
         return 1.0 - left / float(np.sum((truth - truth.mean()) ** 2))
 
@@ -176,23 +176,12 @@ class _Task:
                 return 0.5
             predicted = np.full(len(truth), _commonest(y))
             return float(f1_score(truth, predicted, average="macro", zero_division=0.0))
-        model = _fit(
-            HistGradientBoostingClassifier(
-                categorical_features=categorical, early_stopping=False, random_state=self.seed
-            ),
-            x,
-            y,
-        )
+        model = HistGradientBoostingClassifier(
+            categorical_features=categorical, early_stopping=False, random_state=self.seed
+        ).fit(x, y)
         if self.metric == "AUC":
             return float(roc_auc_score(truth == classes[1], model.predict_proba(x_test)[:, 1]))
         return float(f1_score(truth, model.predict(x_test), average="macro", zero_division=0.0))
-
-
-def _fit(model: Any, x: Floats, y: Floats | Integers) -> Any:
-    with warnings.catch_warnings():
-        # A column without any value has no bins; the model does without it.
-        warnings.filterwarnings("ignore", message="All-NaN slice encountered")
-        return model.fit(x, y)
 
 
 def _labelled(table: TableColumns, target: str) -> TableColumns:
