@@ -1,10 +1,12 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from tabvae_ray.compare import main
+from tabvae_ray.comparison.plan import SCORES
 
 
 @pytest.fixture
@@ -71,3 +73,97 @@ def test_a_table_that_is_not_there_is_one_message(
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "nowhere.csv" in error
+
+
+def _predictable(n: int, seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=n)
+    return pd.DataFrame({"x": x, "noise": rng.normal(size=n), "y": np.where(x > 0, "a", "b")})
+
+
+@pytest.fixture
+def sampled(tmp_path: Path) -> tuple[Path, Path, Path]:
+    paths = tuple(tmp_path / f"{name}.csv" for name in ("real", "synthetic", "held_out"))
+    for seed, path in enumerate(paths):
+        _predictable(200, seed).to_csv(path, index=False)
+    return paths  # type: ignore[return-value]
+
+
+def test_held_out_rows_and_a_target_add_their_scores(
+    sampled: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ["--held-out", str(sampled[2]), "--target", "y", "--json"]
+    assert main(_arguments(sampled[:2], *more)) == 0
+    document = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert {*SCORES, "js_distance"} < document.keys()
+    assert document["tstr"] > 0.95
+    assert document["usefulness"]["metric"] == "AUC"
+    assert document["privacy"]["n_held_out"] == 200
+    assert 0.2 < document["dcr_share"] < 0.8
+    levels = document["levels"]["resample"]["mean_js_distance"]
+    assert 0 < levels["spread"] < levels["mean"]
+
+
+def test_levels_and_verdicts_stand_beside_the_scores(
+    sampled: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(_arguments(sampled[:2])) == 0
+    out = capsys.readouterr().out
+    assert "resample 0." in out
+    assert "No synthetic row is an exact copy." in out
+
+
+def test_out_takes_scores_arrays_and_pictures(
+    sampled: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "new" / "folder"
+    assert main(_arguments(sampled[:2], "--out", str(out))) == 0
+    capsys.readouterr()
+    assert {"pdf.png", "cdf.png", "pca.png"} < {file.name for file in (out / "plots").iterdir()}
+    scores = json.loads((out / "scores.json").read_text(encoding="utf-8"))
+    assert scores["mean_js_distance"] > 0
+    means = json.loads((out / "arrays" / "means.json").read_text(encoding="utf-8"))
+    assert means["x"].keys() == {"real", "synthetic"}
+
+
+def test_only_the_plots_that_are_asked_for_are_drawn(
+    sampled: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    more = ["--out", str(tmp_path / "out"), "--plots", "pca, pdf", "--no-levels"]
+    assert main(_arguments(sampled[:2], *more)) == 0
+    drawn = {file.name for file in (tmp_path / "out" / "plots").iterdir()}
+    assert drawn == {"pca.png", "pdf.png"}
+
+
+def test_a_plan_decides_what_is_computed(
+    sampled: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("scores: [pair_trends]\nscore_collections: [column_shapes]\n", encoding="utf-8")
+    assert main(_arguments(sampled[:2], "--plan", str(plan), "--json")) == 0
+    document = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert set(document["column_shapes"]) == {"x", "noise", "y"}
+    assert "mean_js_distance" not in document
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--plots", "pdf"], "--plots: must come with --out"),
+        (["--out", "{}/o", "--plots", "pfd"], "but got 'pfd'"),
+        (["--target", "nowhere"], "target: must be one of 'x', 'noise', 'y', but got 'nowhere'"),
+        (["--plan", "{}/absent.yaml"], "absent.yaml"),
+    ],
+)
+def test_a_wrong_option_is_one_message(
+    more: list[str],
+    message: str,
+    sampled: tuple[Path, Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(_arguments(sampled[:2], *(m.format(tmp_path) for m in more))) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.out == ""
+    assert not (tmp_path / "o").exists()
