@@ -4,7 +4,6 @@ The study is told the truth: COMPLETE at the full budget with finite objectives,
 that was stopped or diverged, FAIL for one that broke. None is left RUNNING.
 """
 
-import json
 import logging
 import time
 import warnings
@@ -90,8 +89,7 @@ class Proposals(Searcher):
         """Tell the study how a trial ended."""
         names = list(self.space.objectives)
         trial_id = self.study.get_trials(deepcopy=False)[record.number]._trial_id
-        for key, value in _attributes(record, self.space).items():
-            self.study._storage.set_trial_user_attr(trial_id, key, value)
+        _annotate(optuna.Trial(self.study, trial_id), record, self.space)
         values = record.values(names) if record.state == "COMPLETE" else None
         self.study.tell(record.number, values, state=_STATES[record.state])
 
@@ -170,15 +168,15 @@ def create_study(
         # A number without a record was proposed by a driver that died before it could write.
         record = by_number.get(number) or TrialRecord(number, "FAIL", {})
         finished = record.state != "RUNNING"
-        study.add_trial(
-            optuna.trial.create_trial(
-                state=_STATES[record.state] if finished else TrialState.RUNNING,
-                params=space.to_optuna(record.parameters),
-                distributions=space.distributions(record.parameters),
-                values=record.values(space.objectives) if record.state == "COMPLETE" else None,
-                user_attrs=_attributes(record, space) if finished else {},
-            )
+        trial = optuna.trial.create_trial(
+            state=_STATES[record.state] if finished else TrialState.RUNNING,
+            params=space.to_optuna(record.parameters),
+            distributions=space.distributions(record.parameters),
+            values=record.values(space.objectives) if record.state == "COMPLETE" else None,
         )
+        if finished:
+            _annotate(trial, record, space)
+        study.add_trial(trial)
     return study
 
 
@@ -186,7 +184,6 @@ def choose_sampler(space: SearchSpace, number: int = 0) -> tuple[optuna.samplers
     """The sampler that the space asks for, seeded for one trial, and why it is that one."""
     settings = space.settings
     kind, why = _automatic(space) if settings.sampler == "auto" else (settings.sampler, "asked for")
-    constraints = _constraint_values if space.constraints else None
     seed = int(np.random.SeedSequence([settings.seed, number]).generate_state(1)[0])
     with warnings.catch_warnings():
         # Options that Optuna calls experimental, and have been for years.
@@ -198,34 +195,32 @@ def choose_sampler(space: SearchSpace, number: int = 0) -> tuple[optuna.samplers
                 group=True,
                 constant_liar=True,
                 n_startup_trials=settings.n_startup_trials,
-                constraints_func=constraints,
             )
         elif kind == "gp":
             sampler = optuna.samplers.GPSampler(
                 seed=seed,
                 n_startup_trials=settings.n_startup_trials,
-                constraints_func=constraints,
             )
         elif kind == "nsga2":
-            sampler = optuna.samplers.NSGAIISampler(seed=seed, constraints_func=constraints)
+            sampler = optuna.samplers.NSGAIISampler(seed=seed)
         else:
             # qmc, too, draws its points itself, see _first_points.
             sampler = optuna.samplers.RandomSampler(seed=seed)
     return sampler, f"{kind}: {why}"
 
 
-def violations(scores: Mapping[str, float | None], space: SearchSpace) -> list[float]:
+def violations(scores: Mapping[str, float | None], space: SearchSpace) -> dict[str, float]:
     """By how much each bound of the constraints is broken; feasible if none is above 0."""
-    broken: list[float] = []
+    broken: dict[str, float] = {}
     for name, constraint in space.constraints.items():
         value = scores.get(name)
         if value is None:
-            broken.append(1e9)
+            broken[name] = 1e9
             continue
         if constraint.min is not None:
-            broken.append(constraint.min - value)
+            broken[f"{name} >= {constraint.min:g}"] = constraint.min - value
         if constraint.max is not None:
-            broken.append(value - constraint.max)
+            broken[f"{name} <= {constraint.max:g}"] = value - constraint.max
     return broken
 
 
@@ -252,18 +247,17 @@ def _first_points(space: SearchSpace) -> list[Mapping[str, Value]]:
     return [*initial, *(space.quasi_random(n_random) if n_random else [])]
 
 
-def _attributes(record: TrialRecord, space: SearchSpace) -> dict[str, Any]:
-    """What the study keeps of a trial beside its values."""
-    attributes: dict[str, Any] = {"epochs": record.epochs, "seconds": record.seconds}
+def _annotate(
+    trial: optuna.Trial | optuna.trial.FrozenTrial, record: TrialRecord, space: SearchSpace
+) -> None:
+    """What the study keeps of a finished trial beside its values; constraints, if it has scores."""
+    trial.set_user_attr("epochs", record.epochs)
+    trial.set_user_attr("seconds", record.seconds)
     if record.reason:
-        attributes["reason"] = record.reason
-    if record.rungs:
-        attributes["objectives"] = record.rungs[-1].objectives
-        known = {**record.rungs[-1].losses, **record.rungs[-1].objectives}
-        if space.constraints:
-            attributes["violations"] = violations(known, space)
-    return json.loads(json.dumps(attributes))  # type: ignore[no-any-return]
-
-
-def _constraint_values(trial: optuna.trial.FrozenTrial) -> Sequence[float]:
-    return trial.user_attrs.get("violations", [1e9])  # type: ignore[no-any-return]
+        trial.set_user_attr("reason", record.reason)
+    if not record.rungs:
+        return
+    last = record.rungs[-1]
+    trial.set_user_attr("objectives", last.objectives)
+    for name, value in violations({**last.losses, **last.objectives}, space).items():
+        trial.set_constraint(name, value)

@@ -73,13 +73,15 @@ def select(found: Sequence[Candidate], space: SearchSpace) -> tuple[Candidate, s
     Candidates that break a constraint count only where all do.
     """
     names = list(space.objectives)
-    kept = [c for c in found if all(v <= 0 for v in violations(c.means, space))]
+    kept = [c for c in found if all(v <= 0 for v in violations(c.means, space).values())]
     remark = ""
     if space.constraints:
         remark = f", among {len(kept)} of {len(found)} that keep the constraints"
     if not kept:
         # The least broken one: a user would rather see it than nothing.
-        least = min(found, key=lambda c: sum(max(0.0, v) for v in violations(c.means, space)))
+        least = min(
+            found, key=lambda c: sum(max(0.0, v) for v in violations(c.means, space).values())
+        )
         return least, "breaks the constraints least; no candidate keeps them"
     values = as_losses([[c.means[name] for name in names] for c in kept], space.directions)
     rule = parse_select(space.settings.select, names)

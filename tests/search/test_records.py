@@ -1,0 +1,110 @@
+import csv
+import dataclasses
+import io
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from tabvae_ray.errors import ConfigError, StorageError
+from tabvae_ray.search.manifest import Manifest, check_unchanged
+from tabvae_ray.search.records import Records, Rung, TrialRecord, plain
+from tabvae_ray.search.space_file import parse_space
+from tabvae_ray.storage import Location
+
+
+def record(number: int, **changes: object) -> TrialRecord:
+    made = TrialRecord(
+        number,
+        "COMPLETE",
+        {"architecture.encoder_layer_sizes": [64, 32], "architecture.latent_dim": 4},
+        objectives={"mean_js_distance": 0.1},
+        rungs=[Rung(3, {"mean_js_distance": 0.2}, {"loss": 1.0}, order=5)],
+        seconds=1.25,
+    )
+    return dataclasses.replace(made, **changes)
+
+
+def test_records_come_back_as_they_were(tmp_path: Path) -> None:
+    records = Records(Location(tmp_path))
+    records.keep_running(record(1, state="RUNNING"))
+    records.finish(record(0))
+    assert records.finished() == [record(0)]
+    assert records.running() == [record(1, state="RUNNING")]
+    records.finish(record(1))
+    assert records.finished() == [record(0), record(1)]
+    assert records.running() == []
+    assert sorted(p.name for p in (tmp_path / "trials").iterdir()) == ["000000.json", "000001.json"]
+
+
+def test_a_trial_that_finished_before_its_running_record_went_is_finished(tmp_path: Path) -> None:
+    records = Records(Location(tmp_path))
+    records.finish(record(0))
+    records.keep_running(record(0, state="RUNNING"))
+    assert records.running() == []
+
+
+def test_what_is_not_finite_is_null_in_json() -> None:
+    assert plain({"a": math.nan, "b": [math.inf, 1.0]}) == {"a": None, "b": [None, 1.0]}
+
+
+def test_a_broken_record_is_named(tmp_path: Path) -> None:
+    (tmp_path / "trials").mkdir()
+    (tmp_path / "trials" / "000000.json").write_text("{")
+    with pytest.raises(StorageError, match=r"000000\.json: not a trial's record"):
+        Records(Location(tmp_path)).finished()
+
+
+def test_the_table_of_trials_has_a_row_each(tmp_path: Path) -> None:
+    records = Records(Location(tmp_path))
+    records.write_table([record(0), record(1, state="PRUNED", objectives={})], ["mean_js_distance"])
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "trials.csv").read_text())))
+    assert [row["mean_js_distance"] for row in rows] == ["0.1", ""]
+    assert json.loads(rows[0]["architecture.encoder_layer_sizes"]) == [64, 32]
+
+
+def manifest(tiny: dict, **changes: object) -> Manifest:
+    made = Manifest(
+        name="x",
+        space=parse_space(tiny).to_mapping(),
+        space_file="x.yaml",
+        data="t.csv",
+        spec={"columns": [{"name": "a", "kind": "continuous"}]},
+        table={"fingerprint": "f", "rows": 3, "columns": 1},
+        rungs=[1, 3],
+        sampler="tpe",
+        resources={"cpus": 1.0, "gpus": 0.0},
+    )
+    return dataclasses.replace(made, **changes)
+
+
+def test_a_manifest_comes_back_as_it_was(tiny: dict, tmp_path: Path) -> None:
+    made = manifest(tiny)
+    made.write(Location(tmp_path))
+    assert Manifest.read(Location(tmp_path)) == made
+    assert made.search_space().to_mapping() == parse_space(tiny).to_mapping()
+    assert not made.is_running_here()
+
+
+def test_resuming_another_search_names_all_that_differs(tiny: dict) -> None:
+    before = manifest(tiny)
+    tiny["search"]["seed"] = 8
+    tiny["parameters"]["architecture.latent_dim"]["high"] = 9
+    now = manifest(tiny, table={"fingerprint": "g", "rows": 4, "columns": 1})
+    now.spec["columns"][0]["kind"] = "categorical"
+    with pytest.raises(ConfigError) as caught:
+        check_unchanged(before, now)
+    for expected in (
+        "search.seed: was 7, is 8",
+        "parameters.architecture.latent_dim.high: was 8, is 9",
+        'table.fingerprint: was "f", is "g"',
+        "table.rows: was 3, is 4",
+    ):
+        assert expected in str(caught.value)
+
+
+def test_budgets_may_change(tiny: dict) -> None:
+    before = manifest(tiny)
+    tiny["search"] |= {"n_trials": 99, "time_budget": 5.0, "select": "knee"}
+    check_unchanged(before, manifest(tiny))

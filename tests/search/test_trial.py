@@ -1,0 +1,125 @@
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+from tabvae_ray.search import trial as module
+from tabvae_ray.search.setup import prepare
+from tabvae_ray.search.trial import SearchTask, VAETrial
+
+ONE = {
+    "number": 0,
+    "parameters": {"architecture.loss_beta": 0.1, "architecture.latent_dim": 4},
+    "checkpoint": None,
+}
+TWO = {
+    "number": 1,
+    "parameters": {"architecture.loss_beta": 0.5, "architecture.latent_dim": 6},
+    "checkpoint": None,
+}
+
+
+@pytest.fixture
+def task(space_file: Path, tmp_path: Path) -> SearchTask:
+    setup = prepare(space=str(space_file), out=str(tmp_path / "runs"))
+    return SearchTask(
+        setup.space, setup.table, setup.spec, setup.comparison, setup.rungs, setup.directory
+    )
+
+
+def start(task: SearchTask, config: dict[str, Any]) -> VAETrial:
+    trial = VAETrial.__new__(VAETrial)
+    trial.setup(config, task=task)
+    return trial
+
+
+def run(trial: VAETrial) -> list[dict[str, Any]]:
+    reports = [trial.step()]
+    while not reports[-1]["done"]:
+        reports.append(trial.step())
+    return [{k: v for k, v in report.items() if k != "seconds"} for report in reports]
+
+
+def test_a_trial_reports_at_every_rung_and_is_done_at_the_budget(task: SearchTask) -> None:
+    reports = run(start(task, ONE))
+    assert [report["epoch"] for report in reports] == [1, 3, 9]
+    assert [report["done"] for report in reports] == [False, False, True]
+    last = reports[-1]
+    assert set(last["scores"]) == {"mean_js_distance", "correlation_distance"}
+    assert set(last["losses"]) == {"loss", "reconstruction", "kl", "train_nats", "holdout_nats"}
+
+
+def test_a_reused_process_gives_what_a_fresh_one_gives(task: SearchTask) -> None:
+    reused = start(task, TWO)
+    run(reused)
+    torch.manual_seed(123)
+    assert reused.reset_config(ONE)
+    assert run(reused) == run(start(task, ONE))
+
+
+def test_a_trial_that_goes_on_from_a_checkpoint_ends_where_it_would_have(
+    task: SearchTask, tmp_path: Path
+) -> None:
+    undisturbed = run(start(task, ONE))
+    first = start(task, ONE)
+    first.step()
+    checkpoint = tmp_path / "runs" / "tiny" / "checkpoint"
+    checkpoint.mkdir(parents=True)
+    first.save_checkpoint(str(checkpoint))
+    resumed = start(task, {**ONE, "checkpoint": "checkpoint"})
+    assert run(resumed) == undisturbed[1:]
+    reloaded = start(task, TWO)
+    reloaded.reset_config(ONE)
+    reloaded.load_checkpoint(str(checkpoint))
+    assert run(reloaded) == undisturbed[1:]
+
+
+def test_a_trial_whose_driver_died_after_its_last_epoch_reports_again(
+    task: SearchTask, tmp_path: Path
+) -> None:
+    first = start(task, ONE)
+    reports = run(first)
+    checkpoint = tmp_path / "runs" / "tiny" / "checkpoint"
+    checkpoint.mkdir(parents=True)
+    first.save_checkpoint(str(checkpoint))
+    assert run(start(task, {**ONE, "checkpoint": "checkpoint"})) == reports[-1:]
+
+
+def test_divergence_is_reported_and_not_raised(task: SearchTask) -> None:
+    trial = start(task, ONE)
+    assert not trial.step()["done"]
+    assert trial.vae is not None
+    with torch.no_grad():
+        next(trial.vae.trainer.model.parameters()).fill_(float("nan"))
+    report = trial.step()
+    assert report["done"]
+    assert report["diverged"] == "the loss is nan in epoch 2, batch 1"
+
+
+def test_what_memory_does_not_allow_is_tried_again_with_half_the_batch(
+    task: SearchTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = start(task, ONE)
+    first = trial.step()
+    routine = module.BatchRoutine
+
+    class Starved(routine):
+        def __call__(self, trainer: Any, result: Any) -> None:
+            if trainer.config.batch_size > 128:
+                raise torch.OutOfMemoryError("out of memory")
+            super().__call__(trainer, result)
+
+    monkeypatch.setattr(module, "BatchRoutine", Starved)
+    second = trial.step()
+    assert (first["batch_size"], second["batch_size"]) == (None, 128)
+    assert second["epoch"] == 3
+
+
+def test_a_score_does_not_depend_on_global_randomness(task: SearchTask) -> None:
+    torch.manual_seed(1)
+    one = run(start(task, ONE))
+    torch.manual_seed(2)
+    pd.Series([1, 2, 3]).sample(1)
+    assert run(start(task, ONE)) == one
