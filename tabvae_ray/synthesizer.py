@@ -245,6 +245,11 @@ def load_synthesizer(
         encoder = TableEncoder.from_mapping(document["encoder"], spec)
         config = TabularVAEConfig.from_mapping(document["config"], source=f"{source}: config")
         decoder = RowDecoder.from_parts(document["decoder"], encoder.cardinalities, tensors)
+        if decoder.latent_dim != config.architecture.latent_dim:
+            raise ExportError(
+                f"{source}: the decoder has {decoder.latent_dim} latent dimensions, but the "
+                f"configuration {config.architecture.latent_dim}"
+            )
         prior = _prior(document["prior"], decoder.latent_dim, tensors)
     except (ConfigError, DataError, ExportError) as error:
         raise ExportError(str(error)) from None

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.storage import Location
@@ -14,6 +15,9 @@ from tabvae_ray.tabular_vae import TabularVAE
 from tests.s3_server import S3Server, weed
 
 ROWS = 400
+
+# Two threads on two busy cores cost many times the work of one.
+torch.set_num_threads(1)
 
 
 def make_mixed(rows: int = ROWS, seed: int = 7) -> pd.DataFrame:

@@ -5,7 +5,6 @@ Kinds: ``continuous`` numbers, ``categorical`` values, ``datetime`` points in ti
 """
 
 import re
-from functools import cached_property
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -164,11 +163,11 @@ class TableSpec(BaseModel):
         return self._of_kind("identifier")
 
     def __getitem__(self, name: str) -> Column:
-        return self._by_name[name]
-
-    @cached_property
-    def _by_name(self) -> dict[str, Column]:
-        return {column.name: column for column in self.columns}
+        # Not from a cached dict: pydantic's copies would keep the one of the original.
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
 
     def _of_kind(self, kind: Kind) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns if column.kind == kind)
