@@ -130,7 +130,9 @@ class _Pool:
                     deaths[index] = deaths.get(index, 0) + 1
                     if deaths[index] >= _MAX_DEATHS:
                         raise _why_they_die(index, error) from error
-                    if index is not None:
+                    if index is None:
+                        self.say("a worker died while it started; another one takes its place")
+                    else:
                         self.say(f"a worker died; shard {index} goes to another one")
                         left.appendleft(index)
                     self._hire()

@@ -136,7 +136,7 @@ class ShardManifest(BaseModel):
         try:
             return cls.model_validate_json(source.read_bytes())
         except ValidationError as error:
-            what = "; ".join(validation_messages(error))
+            what = "; ".join(validation_messages(error)[:3])
             raise ConfigError(f"{source}: not a manifest of shards: {what}") from None
 
     def write(self, out: Location) -> None:
