@@ -3,6 +3,7 @@
 A backend is one class with the methods of :class:`Tracker`.
 """
 
+import copy
 import io
 import json
 from collections.abc import Mapping
@@ -54,8 +55,8 @@ class MemoryTracker:
         self.tables.setdefault(step, {})[name] = table
 
     def checkpoint(self, state: Mapping[str, Any], step: int) -> None:
-        """Keep resumable state."""
-        self.checkpoints[step] = state
+        """Keep resumable state as it is now: its tensors are those that training goes on with."""
+        self.checkpoints[step] = copy.deepcopy(dict(state))
 
 
 class DirectoryTracker:

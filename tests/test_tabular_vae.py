@@ -1,0 +1,192 @@
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from tabvae_ray.config import TabularVAEConfig
+from tabvae_ray.errors import DataError, DivergenceError
+from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.spec import TableSpec
+from tabvae_ray.tabular_vae import TabularVAE
+from tests.conftest import make_mixed, small_config
+from tests.test_config import DEMO
+
+
+def build(spec: TableSpec, seed: int = 0, split_seed: int = 0, **leaves: object) -> TabularVAE:
+    return TabularVAE.build(spec, small_config(**leaves), seed=seed, split_seed=split_seed)
+
+
+def test_build_fit_generate(mixed: pd.DataFrame, mixed_spec: TableSpec) -> None:
+    vae = build(mixed_spec)
+    scores = vae.fit(mixed)
+    assert [entry["epoch"] for entry in scores] == [1, 2, 3]
+    assert scores[-1]["loss"] < scores[0]["loss"]
+    rows = vae.generate(100, seed=1)
+    assert list(rows.columns) == list(mixed.columns) and len(rows) == 100
+    pd.testing.assert_frame_equal(rows, vae.synthesizer().generate(100, seed=1))
+
+
+def test_the_demos_configuration_trains_and_generates(mixed: pd.DataFrame) -> None:
+    leaves = {"training.max_n_epochs": 1, "architecture.encoder_layer_sizes": [16]}
+    config = TabularVAEConfig.from_mapping(DEMO).replace(leaves)
+    vae = TabularVAE.build(TableSpec.infer(mixed), config)
+    vae.fit(mixed)
+    assert vae.generate(10)["age"].dtype == mixed["age"].dtype
+
+
+def test_the_same_seeds_give_the_same_scores_and_rows(
+    mixed: pd.DataFrame, mixed_spec: TableSpec
+) -> None:
+    one, two, other = build(mixed_spec), build(mixed_spec), build(mixed_spec, seed=1)
+    first = one.fit(mixed)
+    torch.manual_seed(77)
+    np.random.default_rng(77)
+    assert two.fit(mixed) == first
+    pd.testing.assert_frame_equal(one.generate(50), two.generate(50))
+    assert other.fit(mixed) != first
+
+
+def test_building_and_training_leave_global_randomness_alone(
+    mixed: pd.DataFrame, mixed_spec: TableSpec
+) -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    vae = build(mixed_spec)
+    vae.fit(mixed)
+    vae.generate(20)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_three_epochs_a_checkpoint_and_three_more_equal_six(
+    mixed: pd.DataFrame, mixed_spec: TableSpec
+) -> None:
+    whole = build(mixed_spec, **{"training.max_n_epochs": 6})
+    whole.fit(mixed)
+    first = build(mixed_spec, **{"training.max_n_epochs": 6})
+    first.prepare(mixed)
+    first.trainer.train(until_epoch=3)
+    buffer = io.BytesIO()
+    torch.save(first.state_dict(), buffer)
+    second = build(mixed_spec, **{"training.max_n_epochs": 6})
+    second.prepare(mixed)
+    second.load_state_dict(torch.load(io.BytesIO(buffer.getvalue()), weights_only=True))
+    assert second.trainer.train() == whole.trainer.history
+    pd.testing.assert_frame_equal(second.generate(50), whole.generate(50))
+
+
+def test_a_synthesizer_is_frozen_at_its_epoch(mixed: pd.DataFrame, mixed_spec: TableSpec) -> None:
+    vae = build(mixed_spec, **{"architecture.prior": "gmm"})
+    vae.prepare(mixed)
+    vae.trainer.train(until_epoch=1)
+    early = vae.synthesizer()
+    rows = early.generate(50)
+    vae.trainer.train()
+    assert vae.synthesizer() is not early and vae.synthesizer() is vae.synthesizer()
+    pd.testing.assert_frame_equal(early.generate(50), rows)
+    assert not vae.generate(50).equals(rows)
+
+
+def test_held_out_rows_are_a_seeded_share_that_is_never_trained_on(
+    mixed: pd.DataFrame, mixed_spec: TableSpec
+) -> None:
+    def parts(**options: int) -> tuple[torch.Tensor, torch.Tensor]:
+        vae = build(mixed_spec, **options, **{"validation.holdout_fraction": 0.25})
+        vae.prepare(mixed)
+        assert vae.trainer.holdout is not None
+        return vae.trainer.codes, vae.trainer.holdout
+
+    training, holdout = parts()
+    assert (len(training), len(holdout)) == (300, 100)
+    assert torch.equal(parts(seed=9)[1], holdout)
+    assert not torch.equal(parts(split_seed=9)[1], holdout)
+    nothing = build(mixed_spec, **{"validation.holdout_fraction": 0.0})
+    nothing.prepare(mixed)
+    assert nothing.trainer.holdout is None and len(nothing.trainer.codes) == 400
+    assert nothing.evaluate()["holdout_nats"] is None
+
+
+def test_bins_are_fitted_without_the_held_out_rows(mixed_spec: TableSpec) -> None:
+    table = make_mixed()
+    vae = build(mixed_spec, **{"validation.holdout_fraction": 0.5})
+    vae.prepare(table)
+    fitted = vae.encoder.to_mapping()["measure"]
+    order = np.random.default_rng([0, len(table)]).permutation(len(table))
+    table.loc[order[:200], "measure"] = 0.0
+    vae.prepare(table)
+    assert vae.encoder.to_mapping()["measure"] == fitted
+
+
+def test_two_rows_are_enough_and_one_is_not() -> None:
+    table = pd.DataFrame({"x": [1.5, 2.5], "y": ["a", "b"]})
+    vae = build(TableSpec.infer(table))
+    vae.fit(table)
+    assert set(vae.generate(20)["y"]) <= {"a", "b"}
+    with pytest.raises(DataError, match="at least 2 rows, but got 1"):
+        build(TableSpec.infer(table.head(1))).fit(table.head(1))
+
+
+@pytest.mark.parametrize("decoder", ["independent", "autoregressive"])
+def test_a_single_column_and_a_constant_one_are_enough(decoder: str) -> None:
+    for table in (pd.DataFrame({"x": range(50)}), pd.DataFrame({"x": ["same"] * 50})):
+        vae = build(TableSpec.infer(table), **{"architecture.decoder": decoder})
+        vae.fit(table)
+        assert set(vae.generate(30)["x"]) <= set(table["x"])
+
+
+def test_what_columns_share_is_learnt() -> None:
+    random = np.random.default_rng(0)
+    left = random.choice(["a", "b", "c"], 2000)
+    table = pd.DataFrame({"left": left, "right": np.char.upper(left)})
+    vae = build(
+        TableSpec.infer(table),
+        **{"training.max_n_epochs": 15, "training.learning_rate": 0.01},
+    )
+    vae.fit(table)
+    rows = vae.generate(2000)
+    assert (rows["left"].str.upper() == rows["right"]).mean() > 0.8
+    assert rows["left"].value_counts(normalize=True).min() > 0.25
+
+
+def test_nothing_is_generated_before_a_table_was_seen(mixed_spec: TableSpec) -> None:
+    with pytest.raises(DataError, match="has not seen a table yet: call fit first"):
+        build(mixed_spec).generate(5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.drop(columns="age"), "column 'age': in the spec, but not in the table"),
+        (lambda t: t.head(0), "has no rows"),
+        (lambda t: t.assign(age=np.inf), "column 'age': must be finite"),
+        (lambda t: t.assign(grade="Z"), "column 'grade': 'Z' is none of its 2 categories"),
+    ],
+)
+def test_a_table_that_does_not_fit_the_spec_is_refused(
+    mixed: pd.DataFrame, mixed_spec: TableSpec, change, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        build(mixed_spec).fit(change(mixed))
+
+
+def test_a_loss_that_is_not_finite_is_a_typed_error(
+    mixed: pd.DataFrame, mixed_spec: TableSpec
+) -> None:
+    vae = build(mixed_spec)
+    vae.prepare(mixed)
+    with torch.no_grad():
+        next(vae.trainer.model.parameters()).fill_(torch.nan)
+    with pytest.raises(DivergenceError, match="the loss is nan in epoch 1"):
+        vae.trainer.train()
+
+
+def test_a_wide_table_of_every_kind_trains() -> None:
+    random = np.random.default_rng(0)
+    columns = {f"n{i}": random.normal(0, 1, 200) for i in range(60)}
+    columns |= {f"c{i}": random.integers(0, 5, 200).astype(str) for i in range(60)}
+    table = pd.DataFrame(columns)
+    declared = SpecDeclaration(target="c0")
+    vae = build(TableSpec.infer(table, declared=declared), **{"training.max_n_epochs": 1})
+    vae.fit(table)
+    assert vae.generate(5).shape == (5, 120)
