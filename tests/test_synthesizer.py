@@ -77,15 +77,13 @@ def test_the_same_seed_gives_the_same_rows_and_another_one_others(
 
 
 def test_blocks_may_be_made_in_any_order(synthesizer: TabularVAESynthesizer) -> None:
-    n = 2 * BLOCK_ROWS + 10
+    n = BLOCK_ROWS + 10
     whole = synthesizer.generate(n, seed=5, compact=True)
     assert len(whole) == n
-    (last,) = synthesizer.generate_blocks(10, seed=5, first_block=2, compact=True)
+    (last,) = synthesizer.generate_blocks(10, seed=5, first_block=1, compact=True)
     pd.testing.assert_frame_equal(whole.tail(10).reset_index(drop=True), last)
-    middle = next(synthesizer.generate_blocks(BLOCK_ROWS, seed=5, first_block=1, compact=True))
-    pd.testing.assert_frame_equal(
-        whole.iloc[BLOCK_ROWS : 2 * BLOCK_ROWS].reset_index(drop=True), middle
-    )
+    first = next(synthesizer.generate_blocks(n, seed=5, compact=True))
+    pd.testing.assert_frame_equal(whole.head(BLOCK_ROWS), first)
 
 
 def test_no_rows_are_a_table_without_rows(
@@ -353,7 +351,7 @@ def test_whatever_stands_in_a_description_it_is_loaded_or_refused(
     shutil.copytree(_export, broken)
     chance = random.Random(0)
     refused = 0
-    for _ in range(400):
+    for _ in range(200):
         document = json.loads(text)
         del document["provenance"]
         # Otherwise nearly all changes would be to the points of a grid.
@@ -371,4 +369,4 @@ def test_whatever_stands_in_a_description_it_is_loaded_or_refused(
             refused += 1
         else:
             assert len(rows) == 3
-    assert refused > 200
+    assert refused > 100

@@ -100,9 +100,11 @@ def test_atoms_come_no_more_often_than_in_the_rows() -> None:
     assert (drawn == 500).sum() == (values == 500).sum()
 
 
-@pytest.mark.parametrize("n_bins", [10, 256])
-def test_ten_million_distinct_values_take_no_more_codes_than_bins(n_bins: int) -> None:
-    values = np.random.default_rng(1).permutation(10_000_000).astype(np.float64)
+@pytest.mark.parametrize(
+    ("n", "n_bins"), [(300_000, 256), pytest.param(10_000_000, 64, marks=pytest.mark.slow)]
+)
+def test_ten_million_distinct_values_take_no_more_codes_than_bins(n: int, n_bins: int) -> None:
+    values = np.random.default_rng(1).permutation(n).astype(np.float64)
     fitted = fit(values, decimals=0, n_bins_cts=n_bins)
     assert fitted.n_codes == n_bins
     codes = fitted.encode(values[:100_000])
