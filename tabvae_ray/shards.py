@@ -23,7 +23,7 @@ from tabvae_ray.synthesizer import BLOCK_ROWS, TabularVAESynthesizer
 
 __all__ = ["MANIFEST", "ShardMaker", "ShardManifest", "ShardPlan", "ShardRecord"]
 
-MANIFEST = "manifest.json"
+MANIFEST = "_manifest.json"
 _CHUNK_BYTES = 8 * 2**20
 _DIGEST = r"^[0-9a-f]{64}$"
 
@@ -87,7 +87,7 @@ class ShardRecord(BaseModel):
 
 
 class ShardManifest(BaseModel):
-    """``manifest.json``: what the rows are, and which shards are finished.
+    """``_manifest.json``: what the rows are, and which shards are finished.
 
     Args:
         format: Names the kind of file.

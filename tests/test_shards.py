@@ -57,10 +57,10 @@ def sums(directory: Path) -> dict[str, str]:
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(directory.glob("part-*"))
     }
-    manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
+    manifest = json.loads((directory / "_manifest.json").read_text(encoding="utf-8"))
     assert {shard["name"]: shard["sha256"] for shard in manifest["shards"]} == found
     assert manifest["state"] == "complete"
-    assert sorted(path.name for path in directory.iterdir()) == ["manifest.json", *found]
+    assert sorted(path.name for path in directory.iterdir()) == ["_manifest.json", *found]
     return found
 
 
@@ -182,7 +182,7 @@ def test_what_was_begun_with_something_else_is_not_mixed(
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"format": "another"}', "[" * 10_000])
 def test_what_is_no_manifest_is_refused(model: str, tmp_path: Path, content: str) -> None:
-    (tmp_path / "manifest.json").write_text(content, encoding="utf-8")
+    (tmp_path / "_manifest.json").write_text(content, encoding="utf-8")
     with pytest.raises(ConfigError, match="not a manifest of shards"):
         generate_shards(model, 10, tmp_path, console=silent())
 
@@ -235,13 +235,13 @@ def test_shards_in_an_object_store_are_the_same(model: str, tmp_path: Path, s3: 
     for out in (Location(tmp_path), s3):
         generate_shards(model, 250, out, shard_rows=BLOCK, console=silent())
     here = sums(tmp_path)
-    assert {child.name for child in s3.children()} == {*here, "manifest.json"}
+    assert {child.name for child in s3.children()} == {*here, "_manifest.json"}
     (s3 / "part-00001.parquet").remove()
     again = generate_shards(model, 250, s3, shard_rows=BLOCK, console=silent())
     assert {shard.name: shard.sha256 for shard in again.shards} == here
     content = (s3 / "part-00001.parquet").read_bytes()
     assert hashlib.sha256(content).hexdigest() == here["part-00001.parquet"]
-    assert "tabvae-secret" not in (s3 / "manifest.json").read_text()
+    assert "tabvae-secret" not in (s3 / "_manifest.json").read_text()
 
 
 def test_a_directory_that_cannot_be_written_is_named(model: str, tmp_path: Path) -> None:
@@ -396,7 +396,7 @@ def test_an_output_that_the_nodes_do_not_see_is_named(
 ) -> None:
     # All nodes are this machine, so the directory is taken away while the workers start.
     command = start_command(model, tmp_path / "out", "--address", cluster.address)
-    wait_for(lambda: (tmp_path / "out" / "manifest.json").exists())
+    wait_for(lambda: (tmp_path / "out" / "_manifest.json").exists())
     (tmp_path / "out").rename(tmp_path / "elsewhere")
     _, said = command.communicate(timeout=60)
     assert command.returncode == 2

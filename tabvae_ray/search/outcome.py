@@ -44,7 +44,8 @@ def show(outcome: SearchOutcome, setup: Setup, console: Console) -> None:
     if outcome.chosen is None or outcome.best is None:
         say("no trial reached the full budget with finite scores: there is nothing to export")
         say(f"trials and their errors: {outcome.directory / 'trials'}")
-        say(f"more trials: {resume} --trials {setup.space.settings.n_trials * 2}")
+        more = "" if outcome.reason else f" --trials {2 * setup.space.settings.n_trials}"
+        say(f"go on with: {resume}{more}")
         return
     chosen, reason = outcome.chosen
     rows = [(c.record, c.means, c.spreads) for c in outcome.candidates]

@@ -1,0 +1,290 @@
+"""Whole searches, on a real Ray of their own, as a user starts them."""
+
+import contextlib
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import optuna
+import pandas as pd
+import pytest
+import yaml
+from optuna.storages.journal import JournalFileBackend
+
+from tabvae_ray import load_synthesizer
+
+pytestmark = pytest.mark.slow
+SECONDS = 240
+
+
+def command(*options: object) -> list[str]:
+    return [sys.executable, "-m", "tabvae_ray.search", *map(str, options)]
+
+
+def search(*options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*options), capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+
+
+def trials_of(directory: Path) -> list[dict[str, str]]:
+    rows = list(csv.DictReader((directory / "trials.csv").read_text().splitlines()))
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+def study_of(directory: Path) -> optuna.Study:
+    backend = JournalFileBackend(str(directory / "study.log"))
+    storage = optuna.storages.JournalStorage(backend)
+    return optuna.load_study(study_name=directory.name, storage=storage)
+
+
+def workers_of(driver: int) -> list[int]:
+    """Processes of trials below a driver's."""
+    parents, names = {}, {}
+    for process in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+            parents[int(process.name)] = int(fields[1])
+            names[int(process.name)] = (process / "cmdline").read_text()
+
+    def is_below(pid: int) -> bool:
+        while pid in parents and pid != driver:
+            pid = parents[pid]
+        return pid == driver
+
+    return [
+        pid for pid, name in names.items() if name.startswith("ray::VAETrial") and is_below(pid)
+    ]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished search of one slot."""
+    from tests.search.conftest import TINY
+
+    home = tmp_path_factory.mktemp("undisturbed")
+    (home / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+    done = search("--space", home / "tiny.yaml", "--out", home, "--concurrency", 1, "--json")
+    assert done.returncode == 0, done.stderr
+    (home / "stdout").write_text(done.stdout)
+    (home / "stderr").write_text(done.stderr)
+    return home
+
+
+def test_a_search_says_what_scripts_rely_on(undisturbed: Path) -> None:
+    answer = json.loads((undisturbed / "stdout").read_text().splitlines()[-1])
+    directory = undisturbed / "tiny"
+    assert answer["best"] == str(directory / "best")
+    assert sum(answer["trials"].values()) == 6
+    assert answer["chosen"] in answer["front"]
+    scores = json.loads((directory / "best" / "scores.json").read_text())
+    assert scores["mean_js_distance"] == answer["mean_js_distance"]
+    assert scores["reference_levels"]["resample"]["mean_js_distance"]["mean"] < 0.06
+    manifest = json.loads((directory / "search.json").read_text())
+    assert manifest["state"] == "finished"
+    assert manifest["table"]["rows"] == 918
+
+
+def test_a_line_per_trial_and_the_next_command_go_to_stderr_and_nothing_else(
+    undisturbed: Path,
+) -> None:
+    lines = (undisturbed / "stderr").read_text().splitlines()
+    assert [line[:6] for line in lines[:6]] == [f"[{n}/6] " for n in range(1, 7)]
+    assert any("python -m tabvae_ray.generate --model" in line for line in lines)
+    chatter = ("WARNING", "ERROR", "INFO", "Traceback", "ray.tune", "deprecat")
+    assert not [line for line in lines if any(word in line for word in chatter)]
+
+
+def test_records_study_and_table_agree_and_none_is_running(undisturbed: Path) -> None:
+    directory = undisturbed / "tiny"
+    rows = trials_of(directory)
+    records = [json.loads(file.read_text()) for file in sorted((directory / "trials").iterdir())]
+    trials = study_of(directory).trials
+    assert [row["state"] for row in rows] == [record["state"] for record in records]
+    assert [trial.state.name for trial in trials] == [record["state"] for record in records]
+    assert list((directory / "running").iterdir()) == []
+    for record, trial in zip(records, trials, strict=True):
+        assert [rung["epoch"] for rung in record["rungs"]] == [1, 3, 9][: len(record["rungs"])]
+        if record["state"] == "COMPLETE":
+            assert list(record["objectives"].values()) == trial.values
+
+
+def test_only_models_that_may_be_chosen_are_kept(undisturbed: Path) -> None:
+    directory = undisturbed / "tiny"
+    front = json.loads((directory / "search.json").read_text())["front"]
+    kept = {int(file.parents[1].name) for file in (directory / "tune").glob("**/state.pt")}
+    assert kept == set(front)
+
+
+def test_the_export_generates(undisturbed: Path, tmp_path: Path) -> None:
+    rows = load_synthesizer(undisturbed / "tiny" / "best").generate(100, seed=1)
+    out = tmp_path / "rows.csv"
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "tabvae_ray.generate", "--rows", "100", "--seed", "1"),
+            *("--model", str(undisturbed / "tiny" / "best"), "--out", str(out)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    pd.testing.assert_frame_equal(pd.read_csv(out), rows, check_dtype=False)
+
+
+def test_killed_again_and_again_a_search_ends_where_it_would_have(
+    undisturbed: Path, tmp_path: Path
+) -> None:
+    options = ["--space", undisturbed / "tiny.yaml", "--out", tmp_path, "--concurrency", 1]
+    directory = tmp_path / "tiny"
+    resume: list[str] = []
+    for n_finished in (1, 4):
+        process = subprocess.Popen(
+            command(*options, *resume), stderr=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        deadline = time.monotonic() + SECONDS
+        while len(list((directory / "trials").glob("*.json"))) < n_finished:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        resume = ["--resume"]
+    done = search(*options, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert trials_of(directory) == trials_of(undisturbed / "tiny")
+    assert Counter(trial.state.name for trial in study_of(directory).trials)["RUNNING"] == 0
+
+
+def test_a_finished_search_is_extended_from_its_directory_alone(
+    undisturbed: Path, tmp_path: Path
+) -> None:
+    before = trials_of(undisturbed / "tiny")
+    subprocess.run(["cp", "-r", str(undisturbed / "tiny"), str(tmp_path)], check=True)
+    done = search("--resume", "--out", tmp_path, "--name", "tiny", "--trials", 8, "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    after = trials_of(tmp_path / "tiny")
+    assert len(after) == 8
+    assert after[:6] == before
+
+
+def test_an_interrupted_search_says_how_to_go_on(space_file: Path, tmp_path: Path) -> None:
+    options = ["--space", space_file, "--out", tmp_path, "--trials", 500]
+    process = subprocess.Popen(command(*options), stderr=subprocess.PIPE, text=True)
+    while not list((tmp_path / "tiny" / "trials").glob("*.json")):
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert f"--out {tmp_path} --name tiny --resume" in said
+    states = {trial.state.name for trial in study_of(tmp_path / "tiny").trials}
+    assert "RUNNING" not in states
+    assert json.loads((tmp_path / "tiny" / "search.json").read_text())["state"] == "interrupted"
+
+
+def test_a_time_budget_ends_a_search_that_can_be_resumed(space_file: Path, tmp_path: Path) -> None:
+    options = ["--space", space_file, "--out", tmp_path, "--trials", 5000, "--time-budget", 25]
+    done = search(*options, "--json")
+    assert done.returncode == 0, done.stderr
+    assert "ended early: the time budget of 25 s is spent" in done.stderr
+    assert json.loads(done.stdout)["trials"]["COMPLETE"] >= 1
+
+
+def test_a_search_without_a_usable_trial_ends_with_3(tiny: dict, tmp_path: Path) -> None:
+    # Without held-out rows there are no held-out nats.
+    tiny["base"]["validation"] = {"holdout_fraction": 0.0}
+    tiny["objectives"] = {"holdout_nats": "minimize"}
+    tiny["search"] |= {"n_trials": 2, "scheduler": "none"}
+    file = tmp_path / "never.yaml"
+    file.write_text(yaml.safe_dump(tiny))
+    done = search("--space", file, "--out", tmp_path, "--json")
+    assert done.returncode == 3, done.stderr
+    assert json.loads(done.stdout)["best"] is None
+    assert json.loads(done.stdout)["trials"] == {"PRUNED": 2}
+    assert not (tmp_path / "never" / "best").exists()
+
+
+def test_a_trial_whose_process_dies_goes_on_from_its_checkpoint(
+    undisturbed: Path, tmp_path: Path
+) -> None:
+    options = ["--space", undisturbed / "tiny.yaml", "--out", tmp_path, "--concurrency", 1]
+    process = subprocess.Popen(command(*options), stderr=subprocess.PIPE, text=True)
+    n_killed = 0
+    while process.poll() is None:
+        n_finished = len(list((tmp_path / "tiny" / "trials").glob("*.json")))
+        if n_killed < 2 and n_finished > 2 * n_killed:
+            for worker in workers_of(process.pid):
+                os.kill(worker, signal.SIGKILL)
+                n_killed += 1
+        time.sleep(0.02)
+    _, said = process.communicate()
+    assert process.returncode == 0, said
+    assert n_killed == 2
+    assert trials_of(tmp_path / "tiny") == trials_of(undisturbed / "tiny")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["--seed", "8"], "search.seed: was 7, is 8"),
+        (["--data", "other.csv"], "table.rows: was 918, is 917"),
+    ],
+)
+def test_resuming_with_something_else_is_refused(
+    undisturbed: Path, tmp_path: Path, changes: list[str], message: str
+) -> None:
+    heart = Path(__file__).parents[2] / "assets" / "heart.csv"
+    pd.read_csv(heart).iloc[1:].to_csv(tmp_path / "other.csv", index=False)
+    changes = [str(tmp_path / c) if c.endswith(".csv") else c for c in changes]
+    before = (undisturbed / "tiny" / "search.json").read_bytes()
+    done = search("--space", undisturbed / "tiny.yaml", "--out", undisturbed, "--resume", *changes)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert (undisturbed / "tiny" / "search.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--cpus-per-trial", "512"], "no node has that: the largest have"),
+        (["--gpus-per-trial", "512"], "no node has that: the largest have"),
+        (["--address", "127.0.0.1:1"], "cannot connect to Ray at 127.0.0.1:1"),
+        (["--trials", "0"], "--trials must be >= 1, but got 0"),
+        (["--out", "/proc/nowhere"], "cannot be written"),
+        (["--select", "best"], "select: must be one of ideal, knee"),
+        (["--data", "nope.csv"], "nope.csv: cannot be read: there is no such file"),
+        (["--study-storage", "nonsense://x"], "--study-storage: cannot be opened"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_and_leave_nothing(
+    space_file: Path, tmp_path: Path, options: list[str], message: str
+) -> None:
+    done = search("--space", space_file, "--out", tmp_path / "runs", *options)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "runs" / "tiny").exists()
+
+
+def test_a_directory_that_holds_a_search_is_not_taken(undisturbed: Path) -> None:
+    done = search("--space", undisturbed / "tiny.yaml", "--out", undisturbed)
+    assert done.returncode == 2
+    assert "holds a search already: go on with it by --resume" in done.stderr
+
+
+def test_a_study_can_be_kept_in_a_database(space_file: Path, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/studies.db"
+    options = ["--space", space_file, "--out", tmp_path, "--trials", 2, "--study-storage", url]
+    assert search(*options).returncode == 0
+    assert len(optuna.load_study(study_name="tiny", storage=url).trials) == 2
+    other = search(*options, "--out", tmp_path / "other")
+    assert other.returncode == 2
+    assert "has a study named 'tiny' already" in other.stderr
+    assert search(*options, "--trials", 3, "--resume").returncode == 0
+    assert len(optuna.load_study(study_name="tiny", storage=url).trials) == 3
