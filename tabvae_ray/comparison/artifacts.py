@@ -26,7 +26,7 @@ from tabvae_ray.comparison.usefulness import Usefulness, usefulness
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from tabvae_ray.comparison.plots import Theme
+    from tabvae_ray.comparison.plots import Pixels, Theme
 
 __all__ = [
     "HIGHER_IS_BETTER",
@@ -108,6 +108,7 @@ class Sides:
     held_out: TableColumns | None = None
     target: str | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
+    _panels: "dict[tuple[str, str], Pixels]" = field(default_factory=dict, repr=False)
 
     def score(self, name: ScoreName) -> float:
         """A score by its name."""
@@ -124,6 +125,11 @@ class Sides:
 
     def plot(self, name: PlotName) -> bytes:
         """A picture as PNG."""
+        from tabvae_ray.comparison import plots
+
+        if name in ("pdf", "cdf"):
+            panels = [self._panel(name, column) for column in self.real.names]
+            return plots.png(plots.tiled(panels, self.options.dpi))
         return self._png(_PLOT[name](self))
 
     def plot_collection(
@@ -137,13 +143,8 @@ class Sides:
                 title: self._png(plots.heatmaps({title: matrix}, self.real.names, theme=self.theme))
                 for title, matrix in self.association_matrices.items()
             }
-        draw = plots.pdf if name == "pdf" else plots.cdf
-        return {
-            column: self._png(
-                draw(self.real, self.synthetic, [column], notes=self.notes, theme=self.theme)
-            )
-            for column in (self.real.names if columns is None else columns)
-        }
+        columns = self.real.names if columns is None else columns
+        return {column: plots.png(self._panel(name, column)) for column in columns}
 
     @property
     def theme(self) -> "Theme":
@@ -199,10 +200,21 @@ class Sides:
             most_rows=self.options.usefulness_max_rows,
         )
 
-    def _png(self, figure: "Figure") -> bytes:
-        from tabvae_ray.comparison.plots import png
+    def _panel(self, kind: Literal["pdf", "cdf"], column: str) -> "Pixels":
+        """The picture of a column, drawn once for the table's plot and for the collection."""
+        from tabvae_ray.comparison import plots
 
-        return png(figure, self.options.dpi)
+        if (kind, column) not in self._panels:
+            draw = plots.pdf if kind == "pdf" else plots.cdf
+            note = self.notes.get(column, "")
+            figure = draw(self.real, self.synthetic, column, note=note, theme=self.theme)
+            self._panels[kind, column] = plots.pixels(figure, self.options.dpi)
+        return self._panels[kind, column]
+
+    def _png(self, figure: "Figure") -> bytes:
+        from tabvae_ray.comparison.plots import pixels, png
+
+        return png(pixels(figure, self.options.dpi))
 
 
 def table_associations(table: TableColumns, options: ComparisonOptions) -> Floats:
@@ -220,14 +232,6 @@ def _correlation_distance(sides: Sides) -> float:
         table_associations(sides.synthetic, sides.options),
         sides.options.distance_metric,
     )
-
-
-def _draw_columns(sides: Sides, kind: Literal["pdf", "cdf"]) -> "Figure":
-    from tabvae_ray.comparison import plots
-
-    draw = plots.pdf if kind == "pdf" else plots.cdf
-    names = sides.real.names
-    return draw(sides.real, sides.synthetic, names, notes=sides.notes, theme=sides.theme)
 
 
 def _draw_statistics(sides: Sides) -> "Figure":
@@ -263,8 +267,6 @@ _SCORE: dict[ScoreName, Callable[[Sides], float]] = {
     "tstr": lambda sides: sides.usefulness.tstr,
 }
 _PLOT: dict[PlotName, Callable[[Sides], "Figure"]] = {
-    "pdf": lambda sides: _draw_columns(sides, "pdf"),
-    "cdf": lambda sides: _draw_columns(sides, "cdf"),
     "descriptive_statistics": _draw_statistics,
     "pca": lambda sides: _draw_projection(sides, "pca"),
     "correlation_heatmaps": _draw_heatmaps,

@@ -11,23 +11,41 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from PIL import Image
 
 from tabvae_ray.comparison.columns import Floats, TableColumns
 from tabvae_ray.comparison.js import joint_edges
 from tabvae_ray.comparison.projections import Projection
 from tabvae_ray.comparison.statistics import STATISTICS, statistics
 
-__all__ = ["THEMES", "Theme", "cdf", "descriptive_statistics", "heatmaps", "pdf", "png", "scatter"]
+__all__ = [
+    "THEMES",
+    "Pixels",
+    "Theme",
+    "cdf",
+    "descriptive_statistics",
+    "heatmaps",
+    "pdf",
+    "pixels",
+    "png",
+    "scatter",
+    "tiled",
+]
+
+Pixels = npt.NDArray[np.uint8]
 
 _BINS = 40
 _MOST_PANELS = 100
 _MOST_CATEGORIES = 12
 _STEPS = 400
+# Inches above a column's panel.
+_LEGEND = 0.34
 
 
 @dataclass(frozen=True)
@@ -55,55 +73,76 @@ THEMES: Mapping[Literal["light", "dark"], Theme] = {
 def pdf(
     real: TableColumns,
     synthetic: TableColumns,
-    names: Sequence[str],
+    name: str,
     *,
-    notes: Mapping[str, str] | None = None,
+    note: str = "",
     theme: Theme = THEMES["light"],
 ) -> Figure:
-    """How often values occur, a panel per column.
+    """How often the values of a column occur.
 
     Args:
         real: The real table.
         synthetic: The synthetic one.
-        names: Columns to show, at most the first 100.
-        notes: A line per column for its title, such as its distance.
+        name: The column.
+        note: A second line of the title, such as the column's distance.
         theme: Colours.
     """
-    figure, panels = _grid(names, notes or {}, theme)
-    for name, axes in panels.items():
-        if name in real.numbers:
-            _draw_density(axes, real, synthetic, name, theme)
-        else:
-            _draw_shares(axes, real, synthetic, name, theme)
+    figure, axes = _panel(name, note, theme)
+    if name in real.numbers:
+        _draw_density(axes, real, synthetic, name, theme)
+    else:
+        _draw_shares(axes, real, synthetic, name, theme)
     return figure
 
 
 def cdf(
     real: TableColumns,
     synthetic: TableColumns,
-    names: Sequence[str],
+    name: str,
     *,
-    notes: Mapping[str, str] | None = None,
+    note: str = "",
     theme: Theme = THEMES["light"],
 ) -> Figure:
-    """The share of rows up to each value, a panel per column; see :func:`pdf`.
+    """The share of rows up to each value of a column, see :func:`pdf`.
 
     Categories come in the order of the spec.
     """
-    figure, panels = _grid(names, notes or {}, theme)
-    for name, axes in panels.items():
-        for table, colour in ((real, theme.real), (synthetic, theme.synthetic)):
-            steps, shares = _cumulative(table, name, len(synthetic.labels.get(name, ())))
-            axes.plot(steps, shares, color=colour, drawstyle="steps-post", linewidth=1.4)
-        axes.set_ylim(0, 1.02)
-        axes.set_yticks([0, 0.5, 1.0])
-        if name in real.codes:
-            labels = synthetic.labels[name]
-            _name_categories(axes, labels[:_MOST_CATEGORIES], 0.0)
-            axes.set_xlim(-0.5, len(labels) - 0.5)
-        else:
-            _name_values(axes, real, name)
+    figure, axes = _panel(name, note, theme)
+    for table, colour in ((real, theme.real), (synthetic, theme.synthetic)):
+        steps, shares = _cumulative(table, name, len(synthetic.labels.get(name, ())))
+        axes.plot(steps, shares, color=colour, drawstyle="steps-post", linewidth=1.4)
+    axes.set_ylim(0, 1.02)
+    axes.set_yticks([0, 0.5, 1.0])
+    if name in real.codes:
+        labels = synthetic.labels[name]
+        _name_categories(axes, labels[:_MOST_CATEGORIES], 0.0)
+        axes.set_xlim(-0.5, len(labels) - 0.5)
+    else:
+        _name_values(axes, real, name)
     return figure
+
+
+def tiled(panels: Sequence[Pixels], dpi: int, *, per_row: int = 4) -> Pixels:
+    """Pictures of columns as one, at most the first 100, with the first one's legend for all.
+
+    Args:
+        panels: Pictures of :func:`pdf` or :func:`cdf`, all of the same size (H, W, 3).
+        dpi: Dots per inch that they were drawn at.
+        per_row: Pictures side by side.
+    """
+    shown = panels[:_MOST_PANELS]
+    legend = round(_LEGEND * dpi)
+    height, width = shown[0].shape[0] - legend, shown[0].shape[1]
+    n_columns = min(per_row, len(shown))
+    n_rows = -(-len(shown) // n_columns)
+    whole = np.empty((legend + n_rows * height, n_columns * width, 3), dtype=np.uint8)
+    whole[:] = shown[0][0, 0]
+    whole[:legend, :width] = shown[0][:legend]
+    for i, panel in enumerate(shown):
+        row, column = divmod(i, n_columns)
+        top, left = legend + row * height, column * width
+        whole[top : top + height, left : left + width] = panel[legend:]
+    return whole
 
 
 def descriptive_statistics(
@@ -115,7 +154,7 @@ def descriptive_statistics(
     that are farthest off are named.
     """
     titles = [name.replace("_", " ") for name in STATISTICS]
-    figure, panels = _grid(titles, {}, theme, legend=False)
+    figure, panels = _grid(titles, theme)
     for axes, title, statistic in zip(panels.values(), titles, STATISTICS, strict=True):
         ours, theirs = statistics(real, statistic), statistics(synthetic, statistic)
         points: dict[str, tuple[float, float]] = {}
@@ -136,7 +175,7 @@ def scatter(
 ) -> Figure:
     """The rows of both tables in the plane, real ones beside synthetic ones and both together."""
     titles = ("real", "synthetic", "both")
-    figure, panels = _grid(titles, {}, theme, cell=(3.6, 3.3), per_row=3, legend=False)
+    figure, panels = _grid(titles, theme, cell=(3.6, 3.3), per_row=3)
     both = np.concatenate((projection.real, projection.synthetic))
     low, high = both.min(axis=0), both.max(axis=0)
     margin = 0.05 * np.where(high > low, high - low, 1.0)
@@ -178,7 +217,6 @@ def heatmaps(
     signed = min(float(matrix.min(initial=0.0)) for matrix in matrices.values()) < 0
     width = label + len(matrices) * (side + 0.75)
     figure = Figure(figsize=(width, side + 0.35 + label), facecolor=theme.paper)
-    FigureCanvasAgg(figure)
     height = figure.get_figheight()
     for i, (title, matrix) in enumerate(matrices.items()):
         left = (label + i * (side + 0.75)) / width
@@ -209,50 +247,58 @@ def heatmaps(
     return figure
 
 
-def png(figure: Figure, dpi: int = 100) -> bytes:
-    """The figure as a PNG file; the same bytes for the same figure."""
-    buffer = io.BytesIO()
+def pixels(figure: Figure, dpi: int = 100) -> Pixels:
+    """The figure as an image (H, W, 3)."""
+    figure.set_dpi(dpi)
+    canvas = FigureCanvasAgg(figure)
     with warnings.catch_warnings():
         # A name in a script that the font lacks is drawn as boxes; nothing to stop for.
         warnings.filterwarnings("ignore", message=".*Glyph.*missing from font")
-        figure.savefig(
-            buffer,
-            format="png",
-            dpi=dpi,
-            facecolor=figure.get_facecolor(),
-            metadata={"Software": None},
-            pil_kwargs={"compress_level": 4},
-        )
+        canvas.draw()  # type: ignore[no-untyped-call]
+    image: Pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    return image[:, :, :3].copy()
+
+
+def png(image: Pixels) -> bytes:
+    """The image as a PNG file; the same bytes for the same image."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="png", compress_level=4)
     return buffer.getvalue()
+
+
+def _panel(name: str, note: str, theme: Theme) -> tuple[Figure, Axes]:
+    """A figure of one panel with a legend above it."""
+    figure, panels = _grid([name], theme, top=_LEGEND, note=note)
+    y = 1 - 0.5 * _LEGEND / figure.get_figheight()
+    for x, word, colour in ((0.12, "real", theme.real), (0.72, "synthetic", theme.synthetic)):
+        text = f"\N{BLACK SQUARE} {word}"
+        figure.text(x / figure.get_figwidth(), y, text, color=colour, fontsize=10, va="center")
+    return figure, panels[name]
 
 
 def _grid(
     names: Sequence[str],
-    notes: Mapping[str, str],
     theme: Theme,
     *,
     cell: tuple[float, float] = (2.75, 2.3),
     per_row: int = 4,
-    legend: bool = True,
+    top: float = 0.05,
+    note: str = "",
 ) -> tuple[Figure, dict[str, Axes]]:
     """A figure with a panel per name, placed by hand: matplotlib's layout engines cost as much."""
-    shown = list(names)[:_MOST_PANELS]
-    n_columns = min(per_row, max(len(shown), 1))
-    n_rows = max(-(-len(shown) // n_columns), 1)
-    top = 0.34 if legend else 0.05
+    n_columns = min(per_row, len(names))
+    n_rows = -(-len(names) // n_columns)
     size = n_columns * cell[0] + 0.1, n_rows * cell[1] + top
     figure = Figure(figsize=size, facecolor=theme.paper)
-    FigureCanvasAgg(figure)
+    inner = cell[0] - 0.55, cell[1] - 0.9
     panels = {}
-    for i, name in enumerate(shown):
+    for i, name in enumerate(names):
         row, column = divmod(i, n_columns)
         left, bottom = column * cell[0] + 0.5, size[1] - top - (row + 1) * cell[1] + 0.5
-        inner = cell[0] - 0.55, cell[1] - 0.9
         axes = figure.add_axes(
             (left / size[0], bottom / size[1], inner[0] / size[0], inner[1] / size[1])
         )
         _dress(axes, theme)
-        note = notes.get(name)
         axes.set_title(
             _short(name, 30) + (f"\n{note}" if note else ""),
             fontsize=8.5,
@@ -263,14 +309,6 @@ def _grid(
             parse_math=False,
         )
         panels[name] = axes
-    if legend:
-        y = 1 - 0.5 * top / size[1]
-        for x, word, colour in (
-            (0.12, "real", theme.real),
-            (0.72, "synthetic", theme.synthetic),
-        ):
-            text = f"\N{BLACK SQUARE} {word}"
-            figure.text(x / size[0], y, text, color=colour, fontsize=10, va="center")
     return figure, panels
 
 
