@@ -5,9 +5,16 @@ import json
 import math
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
 
 from tabvae_ray.cli import run_command
 from tabvae_ray.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tabvae_ray.search.progress import SearchProgress
+    from tabvae_ray.storage import Location
 
 __all__ = ["main"]
 
@@ -16,8 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command.
 
     Returns:
-        0 if done, 2 if the input is wrong, 3 if the search has no usable trial, 130 if it was
-        interrupted and can be resumed.
+        0 if done, 2 if the input is wrong, 3 if the search has no usable trial (or a replayed one
+        scores otherwise), 130 if it was interrupted and can be resumed.
     """
     options = _parser().parse_args(arguments)
     return run_command(lambda: _run(options))
@@ -25,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     _check_numbers(options)
+    if options.replay is not None:
+        return _replay(options)
     # What is imported here takes seconds; --help and errors in options need none of it.
     from tabvae_ray.search.cluster import Resources
     from tabvae_ray.search.outcome import as_json, show
@@ -57,9 +66,37 @@ def _run(options: argparse.Namespace) -> int:
         progress=progress,
     )
     show(outcome, setup, progress.console)
+    if outcome.state == "finished":
+        _write_report(outcome.directory, progress)
     if options.json:
         print(json.dumps(as_json(outcome)))  # noqa: T201
     return {"finished": 0, "interrupted": 130}.get(outcome.state, 3)
+
+
+def _write_report(directory: "Location", progress: "SearchProgress") -> None:
+    from tabvae_ray.report import write_report
+
+    try:
+        page = write_report(directory)
+    except Exception as error:
+        # A search of hours is not lost to a drawing.
+        progress.say(f"warning: no report could be made: {error!r}")
+    else:
+        progress.say(f"report: {page}")
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from tabvae_ray.search.outcome import replay_table
+    from tabvae_ray.search.replay import replay
+
+    done = replay(options.replay, data=options.data, spec=options.spec)
+    if not options.quiet:
+        Console(file=sys.stderr).print(replay_table(done))
+    if options.json:
+        rungs = [{"epoch": rung.epoch, **rung.objectives} for rung in done.rungs]
+        answer = {"trial": done.record.number, "same": done.same, "rungs": rungs}
+        print(json.dumps(answer))  # noqa: T201
+    return 0 if done.same else 3
 
 
 def _check_numbers(options: argparse.Namespace) -> None:
@@ -99,6 +136,12 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--spec", metavar="FILE", help="what its columns are (inferred)")
     what.add_argument(
         "--seed", type=int, metavar="N", help="seed of everything that is drawn (the space file's)"
+    )
+    what.add_argument(
+        "--replay",
+        metavar="RECORD",
+        help="train the trial of a record (runs/NAME/trials/000007.json) again, alone, without "
+        "Ray, and say whether its scores come back",
     )
     where = parser.add_argument_group("where")
     where.add_argument("--out", default="runs", metavar="DIR|URI", help="where searches lie (runs)")

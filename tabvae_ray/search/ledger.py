@@ -1,8 +1,11 @@
 """What happens in a search while it runs: records, study and front kept up to date."""
 
+import logging
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from ray.tune import Callback, Stopper
@@ -15,6 +18,21 @@ from tabvae_ray.search.space import SearchSpace
 from tabvae_ray.storage import Location
 
 __all__ = ["Ledger", "LedgerStopper"]
+
+
+_LOG = logging.getLogger(__name__)
+# A trial starts again so often after its process or node was lost, and after its code failed.
+_RETRIES_LOST = 10
+_RETRIES_FAILED = 1
+_LOST = (
+    "ActorDiedError",
+    "ActorUnavailableError",
+    "RayActorError",
+    "NodeDiedError",
+    "ObjectLostError",
+    "OwnerDiedError",
+    "WorkerCrashedError",
+)
 
 
 class Ledger(Callback):
@@ -53,6 +71,7 @@ class Ledger(Callback):
         self._on_change = on_change
         self._n_reports = n_reports
         self._failures_in_a_row = 0
+        self._attempts: Counter[int] = Counter()
         self._last: dict[str, dict[str, Any]] = {}
 
     def may_start(self) -> bool:
@@ -115,8 +134,8 @@ class Ledger(Callback):
             return
         before, record.checkpoint = record.checkpoint, self._relative(checkpoint.path)
         self.records.keep_running(record)
-        if before is not None and _run_of(before) != _run_of(record.checkpoint):
-            # Ray removes what the trial wrote in this run, not what it was resumed from.
+        if before is not None and _home_of(before) != _home_of(record.checkpoint):
+            # Ray removes what the trial wrote since it was resumed, not what it was resumed from.
             self._location(before).remove_tree()
 
     def on_trial_complete(
@@ -145,14 +164,23 @@ class Ledger(Callback):
     def on_trial_error(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        """A trial's process was lost for good, or its code failed again and again."""
+        """A trial's process was lost, or its code failed: again from its last checkpoint, or FAIL.
+
+        Not left to Ray, which gives up on a trial whose process dies before its first step.
+        """
         record = self.active.pop(trial.trial_id, None)
         if record is None:
             return
         self._last.pop(trial.trial_id, None)
-        error = str(trial.get_error() or "the trial's process was lost")
-        record.state, record.error = "FAIL", error
-        record.reason = error.strip().splitlines()[-1][:300]
+        error = _error_of(trial)
+        lost = any(mark in error for mark in _LOST)
+        self._attempts[record.number] += 1
+        if self._attempts[record.number] <= (_RETRIES_LOST if lost else _RETRIES_FAILED):
+            _LOG.info("trial %d goes on after: %s", record.number, _last_line(error))
+            assert self.proposals is not None
+            self.proposals.again(record)
+            return
+        record.state, record.error, record.reason = "FAIL", error, _last_line(error)
         self._failures_in_a_row += 1
         self._finish(record)
         if self._failures_in_a_row >= self.space.settings.max_failures:
@@ -185,9 +213,22 @@ class Ledger(Callback):
         return self.records.directory / checkpoint
 
 
-def _run_of(checkpoint: str) -> str:
-    """The directory of the run that a checkpoint was written in."""
-    return checkpoint.split("/")[1]
+def _home_of(checkpoint: str) -> str:
+    """The directory of the attempt that a checkpoint was written by."""
+    return checkpoint.rpartition("/")[0]
+
+
+def _error_of(trial: Trial) -> str:
+    """What Ray has written down; from this machine, as it may not be in the storage yet."""
+    try:
+        return Path(trial.error_file).read_text(errors="replace")
+    except (OSError, TypeError):
+        return str(trial.get_error() or "the trial's process was lost (ActorDiedError)")
+
+
+def _last_line(error: str) -> str:
+    lines = [line for line in error.strip().splitlines() if line.strip()]
+    return lines[-1].strip()[:300] if lines else "no reason was given"
 
 
 class LedgerStopper(Stopper):

@@ -4,12 +4,14 @@ import shlex
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 
 from tabvae_ray.search.progress import clock, front_table
+from tabvae_ray.search.replay import Replay
 from tabvae_ray.search.run import SearchOutcome
 from tabvae_ray.search.setup import Setup
 
-__all__ = ["as_json", "show"]
+__all__ = ["as_json", "replay_table", "show"]
 
 
 def as_json(outcome: SearchOutcome) -> dict[str, Any]:
@@ -59,7 +61,21 @@ def show(outcome: SearchOutcome, setup: Setup, console: Console) -> None:
     model = shlex.quote(str(outcome.best))
     say("\nnext:")
     say(f"  python -m tabvae_ray.generate --model {model} --rows 1000 --out synthetic.csv")
-    say(f"  python -m tabvae_ray.report --search {shlex.quote(str(outcome.directory))}")
+
+
+def replay_table(done: Replay) -> Table:
+    """The scores of a trial as they were, and as they are when it is trained again."""
+    verdict = "the same, bit for bit" if done.same else "NOT the same"
+    table = Table(
+        title=f"trial {done.record.number} trained again: {verdict}", title_justify="left"
+    )
+    for name in ("epoch", "score", "then", "now"):
+        table.add_column(name, justify="left" if name == "score" else "right")
+    for now, then in zip(done.rungs, done.record.rungs, strict=False):
+        for name, value in {**now.objectives, **now.losses}.items():
+            before = {**then.objectives, **then.losses}.get(name)
+            table.add_row(str(now.epoch), name, repr(before), repr(value))
+    return table
 
 
 def _again(setup: Setup) -> str:

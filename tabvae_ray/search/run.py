@@ -23,6 +23,7 @@ from tabvae_ray.search.cluster import Resources, connected, free_slots, prefligh
 from tabvae_ray.search.ledger import Ledger, LedgerStopper
 from tabvae_ray.search.manifest import Manifest, check_unchanged
 from tabvae_ray.search.progress import SearchProgress
+from tabvae_ray.search.progress_log import ProgressLog
 from tabvae_ray.search.records import Records, TrialRecord
 from tabvae_ray.search.scheduler import MultiObjectiveASHA
 from tabvae_ray.search.searcher import Proposals, create_study
@@ -35,8 +36,6 @@ from tabvae_ray.storage import Location
 __all__ = ["SearchOutcome", "run_search"]
 
 _LOG = logging.getLogger(__name__)
-# Starts of a trial after its process was lost or its code failed, beside the first.
-_RETRIES = 2
 
 
 @dataclass(frozen=True)
@@ -155,14 +154,19 @@ class _Search:
         finished, unfinished = _take_stock(self.records, scheduler, space)
         known = [*finished, *unfinished]
         study = _study(self.setup, self.manifest, study_storage, known)
-        ledger = Ledger(
-            space, self.records, finished, n_reports=_n_reports(known), on_change=self.progress
-        )
+        slots = concurrency or free_slots(self.resources)
+        self.log = ProgressLog(self.setup.directory, space, slots)
+
+        def tell(ledger: Ledger, record: TrialRecord) -> None:
+            self.progress(ledger, record)
+            self.log(ledger, record)
+
+        ledger = Ledger(space, self.records, finished, n_reports=_n_reports(known), on_change=tell)
         proposals = Proposals(
             space,
             study,
             space.settings.n_trials,
-            concurrency=concurrency or free_slots(self.resources),
+            concurrency=slots,
             resumed=unfinished,
             may_start=ledger.may_start,
             n_active=lambda: len(ledger.active),
@@ -182,6 +186,7 @@ class _Search:
         finally:
             # However it ends, the study has no trial RUNNING and the records are a table.
             proposals.close()
+            self.log.write()
             self.records.write_table(_by_number(ledger.finished), list(self.setup.space.objectives))
             self.manifest.trials = dict(Counter(record.state for record in ledger.finished))
             self.manifest.front = [record.number for record in ledger.front()]
@@ -258,7 +263,8 @@ def _tune(
             storage_filesystem=home.filesystem,
             callbacks=[ledger],
             stop=LedgerStopper(ledger),
-            failure_config=tune.FailureConfig(max_failures=_RETRIES),
+            # The ledger sees to those that fail.
+            failure_config=tune.FailureConfig(max_failures=0),
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=1),
             verbose=0,
         ),
@@ -269,7 +275,8 @@ def _tune(
 
 
 def _name_of(trial: Any) -> str:
-    return f"{trial.config['number']:06d}"
+    number, attempt = trial.config["number"], trial.config["attempt"]
+    return f"{number:06d}" if attempt == 1 else f"{number:06d}-{attempt}"
 
 
 def _device(space: SearchSpace, resources: Resources) -> str:

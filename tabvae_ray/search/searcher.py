@@ -7,6 +7,7 @@ that was stopped or diverged, FAIL for one that broke. None is left RUNNING.
 import logging
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -58,6 +59,7 @@ class Proposals(Searcher):
         super().__init__()
         self.space, self.study, self.n_trials = space, study, n_trials
         self._resumed = list(resumed)
+        self._n_handed_out: Counter[int] = Counter()
         self._may_start, self._on_start = may_start, on_start
         self._concurrency, self._n_active = concurrency, n_active
         self._n_asked = len(study.get_trials(deepcopy=False))
@@ -76,14 +78,23 @@ class Proposals(Searcher):
             record = self._resumed.pop(0)
         elif self._n_asked < self.n_trials:
             record = self._ask()
+        elif self._n_active():
+            # Those that still run may have to start again.
+            return None
         else:
             return str(Searcher.FINISHED)
+        self._n_handed_out[record.number] += 1
         self._on_start(trial_id, record)
         return {
             "number": record.number,
             "parameters": record.parameters,
             "checkpoint": record.checkpoint,
+            "attempt": self._n_handed_out[record.number],
         }
+
+    def again(self, record: TrialRecord) -> None:
+        """Hand a trial out again, next."""
+        self._resumed.insert(0, record)
 
     def tell(self, record: TrialRecord) -> None:
         """Tell the study how a trial ended."""

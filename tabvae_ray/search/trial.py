@@ -30,6 +30,7 @@ from tabvae_ray.training.trainer import BatchResult, TabularVAETrainer
 __all__ = [
     "LOSSES",
     "SearchTask",
+    "TrialRun",
     "VAETrial",
     "build_trial",
     "draw_rows",
@@ -75,48 +76,49 @@ class SearchTask:
 
 
 class VAETrial(Trainable):
-    """One trial; Ray reuses its process for the next one.
-
-    A step trains to the next rung, generates rows, and scores them. Nothing of it depends on which
-    process ran it, or after which other trial.
-    """
+    """A :class:`TrialRun` for Ray Tune, which reuses its process for the next trial."""
 
     def setup(self, config: dict[str, Any], task: SearchTask | None = None) -> None:
         """Take what all trials share, and begin the first."""
         assert task is not None
-        torch.set_num_threads(task.threads)
-        self.task = task
-        self._begin(config)
+        self.run = TrialRun(task)
+        self.run.begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Begin another trial in the same process."""
-        self._begin(new_config)
+        self.run.begin(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train to the next rung and report. An error other than divergence is raised.
-
-        Ray then starts the trial again from its last checkpoint, in a new process.
-        """
-        started = time.perf_counter()
-        try:
-            report = self._advance()
-        except DivergenceError as error:
-            report = {"done": True, "diverged": str(error)}
-        return {**report, "number": self.number, "seconds": time.perf_counter() - started}
+        """Train to the next rung and report."""
+        return self.run.step()
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Write the trainer's state, if there is one."""
-        state: dict[str, Any] = {"batch_size": self.batch_size, "trainer": None}
-        if self.vae is not None:
-            state["trainer"] = self.vae.state_dict()
-        torch.save(state, Path(checkpoint_dir) / _CHECKPOINT)
+        """Write the state to the directory that Ray names."""
+        (Path(checkpoint_dir) / _CHECKPOINT).write_bytes(self.run.state())
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Go on from a state, in the directory that Ray names."""
-        self._restore((Path(checkpoint) / _CHECKPOINT).read_bytes())
+        self.run.restore((Path(checkpoint) / _CHECKPOINT).read_bytes())
 
-    def _begin(self, config: Mapping[str, Any]) -> None:
+
+class TrialRun:
+    """One trial: a step trains to the next rung, generates rows, and scores them.
+
+    Nothing of it depends on which process runs it, or after which other trial.
+    """
+
+    def __init__(self, task: SearchTask) -> None:
+        torch.set_num_threads(task.threads)
+        self.task = task
+
+    def begin(self, config: Mapping[str, Any]) -> None:
+        """Begin a trial.
+
+        Args:
+            config: ``number``, ``parameters`` by dotted name, and ``checkpoint``, the directory of
+                a state to go on from, or None.
+        """
         # The last trial's tensors go before the next one's come.
         self.vae: TabularVAE | None = None
         gc.collect()
@@ -129,6 +131,31 @@ class VAETrial(Trainable):
         if config.get("checkpoint"):
             directory = self.task.directory / config["checkpoint"]
             self._pending = (directory / _CHECKPOINT).read_bytes()
+
+    def step(self) -> dict[str, Any]:
+        """Train to the next rung and report. An error other than divergence is raised.
+
+        The trial then starts again from its last checkpoint, in a new process.
+        """
+        started = time.perf_counter()
+        try:
+            report = self._advance()
+        except DivergenceError as error:
+            report = {"done": True, "diverged": str(error)}
+        return {**report, "number": self.number, "seconds": time.perf_counter() - started}
+
+    def state(self) -> bytes:
+        """All that is needed to go on later, elsewhere."""
+        state: dict[str, Any] = {"batch_size": self.batch_size, "trainer": None}
+        if self.vae is not None:
+            state["trainer"] = self.vae.state_dict()
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        return buffer.getvalue()
+
+    def restore(self, content: bytes) -> None:
+        """Go on from what :meth:`state` gave."""
+        self.vae, self.batch_size = _restored(self.task, self.parameters, self.number, content)
 
     def _advance(self) -> dict[str, Any]:
         try:
@@ -153,7 +180,7 @@ class VAETrial(Trainable):
         if self.vae is None:
             self.vae = self._build()
             if self._pending is not None:
-                self._restore(self._pending)
+                self.restore(self._pending)
                 self._pending = None
         trainer = self.vae.trainer
         # A copy: the tensors of a state are those that training goes on to change.
@@ -204,9 +231,6 @@ class VAETrial(Trainable):
 
     def _build(self) -> TabularVAE:
         return build_trial(self.task, self._config(), self.number)
-
-    def _restore(self, content: bytes) -> None:
-        self.vae, self.batch_size = _restored(self.task, self.parameters, self.number, content)
 
 
 def build_trial(task: SearchTask, config: TabularVAEConfig, number: int) -> TabularVAE:

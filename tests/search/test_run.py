@@ -136,6 +136,30 @@ def test_the_export_generates(undisturbed: Path, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(pd.read_csv(out), rows, check_dtype=False)
 
 
+def test_a_trial_trained_again_alone_scores_the_same_bit_for_bit(undisturbed: Path) -> None:
+    for number in (0, 5):
+        record = undisturbed / "tiny" / "trials" / f"{number:06d}.json"
+        done = search("--replay", record, "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["same"]
+
+
+def test_every_finished_trial_is_a_line_of_progress(undisturbed: Path) -> None:
+    lines = (undisturbed / "tiny" / "progress.jsonl").read_text().splitlines()
+    entries = [json.loads(line) for line in lines]
+    assert sorted(entry["trial"] for entry in entries) == list(range(6))
+    volumes = [entry["hypervolume"] for entry in entries]
+    assert volumes == sorted(volumes)
+    epochs = [row["epochs"] for row in trials_of(undisturbed / "tiny")]
+    assert entries[-1]["epochs"]["trained"] == sum(map(int, epochs))
+    assert entries[-1]["epochs"]["saved"] == 6 * 9 - sum(map(int, epochs))
+
+
+def test_a_page_is_made_at_the_end(undisturbed: Path) -> None:
+    page = (undisturbed / "tiny" / "report.html").read_text()
+    assert "<html" in page and "tiny" in page
+
+
 def test_killed_again_and_again_a_search_ends_where_it_would_have(
     undisturbed: Path, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ import torch
 
 from tabvae_ray.search import trial as module
 from tabvae_ray.search.setup import prepare
-from tabvae_ray.search.trial import SearchTask, VAETrial
+from tabvae_ray.search.trial import SearchTask, TrialRun
 
 ONE = {
     "number": 0,
@@ -29,13 +29,13 @@ def task(space_file: Path, tmp_path: Path) -> SearchTask:
     )
 
 
-def start(task: SearchTask, config: dict[str, Any]) -> VAETrial:
-    trial = VAETrial.__new__(VAETrial)
-    trial.setup(config, task=task)
+def start(task: SearchTask, config: dict[str, Any]) -> TrialRun:
+    trial = TrialRun(task)
+    trial.begin(config)
     return trial
 
 
-def run(trial: VAETrial) -> list[dict[str, Any]]:
+def run(trial: TrialRun) -> list[dict[str, Any]]:
     reports = [trial.step()]
     while not reports[-1]["done"]:
         reports.append(trial.step())
@@ -55,7 +55,7 @@ def test_a_reused_process_gives_what_a_fresh_one_gives(task: SearchTask) -> None
     reused = start(task, TWO)
     run(reused)
     torch.manual_seed(123)
-    assert reused.reset_config(ONE)
+    reused.begin(ONE)
     assert run(reused) == run(start(task, ONE))
 
 
@@ -67,12 +67,12 @@ def test_a_trial_that_goes_on_from_a_checkpoint_ends_where_it_would_have(
     first.step()
     checkpoint = tmp_path / "runs" / "tiny" / "checkpoint"
     checkpoint.mkdir(parents=True)
-    first.save_checkpoint(str(checkpoint))
+    (checkpoint / "state.pt").write_bytes(first.state())
     resumed = start(task, {**ONE, "checkpoint": "checkpoint"})
     assert run(resumed) == undisturbed[1:]
     reloaded = start(task, TWO)
-    reloaded.reset_config(ONE)
-    reloaded.load_checkpoint(str(checkpoint))
+    reloaded.begin(ONE)
+    reloaded.restore(first.state())
     assert run(reloaded) == undisturbed[1:]
 
 
@@ -83,7 +83,7 @@ def test_a_trial_whose_driver_died_after_its_last_epoch_reports_again(
     reports = run(first)
     checkpoint = tmp_path / "runs" / "tiny" / "checkpoint"
     checkpoint.mkdir(parents=True)
-    first.save_checkpoint(str(checkpoint))
+    (checkpoint / "state.pt").write_bytes(first.state())
     assert run(start(task, {**ONE, "checkpoint": "checkpoint"})) == reports[-1:]
 
 

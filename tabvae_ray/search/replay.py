@@ -1,0 +1,95 @@
+"""One trial of a search, trained again alone: do its scores come back?"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from tabvae_ray.errors import ConfigError
+from tabvae_ray.search.manifest import Manifest, check_unchanged
+from tabvae_ray.search.records import Records, Rung, TrialRecord, plain
+from tabvae_ray.search.setup import prepare
+from tabvae_ray.search.trial import SearchTask, TrialRun
+from tabvae_ray.storage import Location
+
+__all__ = ["Replay", "replay"]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A trial, and what it reported when trained again.
+
+    Args:
+        record: The trial as it was.
+        rungs: What it reported now.
+    """
+
+    record: TrialRecord
+    rungs: list[Rung]
+
+    @property
+    def same(self) -> bool:
+        """Whether everything came back, bit for bit."""
+        return [(r.epoch, r.objectives, r.losses) for r in self.rungs] == [
+            (r.epoch, r.objectives, r.losses) for r in self.record.rungs
+        ]
+
+
+def replay(
+    file: str,
+    *,
+    data: str | None = None,
+    spec: str | None = None,
+    on_rung: Callable[[Rung], None] = lambda rung: None,
+) -> Replay:
+    """Train a trial again, without Ray, as far as it came.
+
+    Args:
+        file: The trial's record, such as ``runs/beta/trials/000007.json``.
+        data: The table; where the search read it if not given.
+        spec: The table's spec, likewise.
+        on_rung: Called with every report.
+
+    Raises:
+        ConfigError: If the record is not in a search, or the table is another one.
+    """
+    source = Location(file)
+    directory = source.parent.parent
+    number = PurePosixPath(source.name).stem
+    found = [r for r in Records(directory).finished() if f"{r.number:06d}" == number]
+    if not found or source.parent.name != "trials":
+        raise ConfigError(f"--replay: {source} is no record of a finished trial of a search")
+    record = found[0]
+    if not record.rungs:
+        raise ConfigError(f"--replay: {source} reported nothing: {record.reason}")
+    before = Manifest.read(directory)
+    setup = prepare(
+        space=None,
+        out=directory.parent.uri,
+        name=directory.name,
+        data=data,
+        spec=spec,
+        resume=True,
+    )
+    check_unchanged(before, setup.manifest(resources=before.resources))
+    task = SearchTask(
+        space=setup.space,
+        table=setup.table,
+        spec=setup.spec,
+        comparison=setup.comparison,
+        rungs=setup.rungs,
+        directory=setup.directory,
+        threads=max(1, int(before.resources["cpus"])),
+        device="cuda" if before.resources["gpus"] else "cpu",
+    )
+    run = TrialRun(task)
+    run.begin({"number": record.number, "parameters": record.parameters, "checkpoint": None})
+    rungs: list[Rung] = []
+    while not rungs or rungs[-1].epoch < record.epochs:
+        report = run.step()
+        if "epoch" not in report:
+            break
+        rungs.append(Rung(int(report["epoch"]), plain(report["scores"]), plain(report["losses"])))
+        on_rung(rungs[-1])
+        if report["done"]:
+            break
+    return Replay(record, rungs)
