@@ -1,0 +1,359 @@
+"""How good generated rows are, beside real rows and other models, on the same table.
+
+    python -m benchmarks.quality --table adult --search-seconds 900 \
+        --reference-python .venv-reference/bin/python
+
+Rows of the result: real rows resampled, one half of them against the other, columns drawn one by
+one, the demo's defaults, ctgan's TVAE, and the model that a search of a stated budget chose. Each
+is kept in `--out` as soon as it is there, and not made again.
+
+`--reference-python` is a Python with the packages of `benchmarks/reference-requirements.txt`;
+without it there is no TVAE, and shapes and trends come from this project's own implementation.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from benchmarks.common import DATA, HEART, ROOT, show
+from tabvae_ray import TableSpec, TabularVAE, TabularVAEConfig, load_synthesizer
+from tabvae_ray.comparison.columns import Integers, TableColumns
+from tabvae_ray.comparison.detection import detection
+from tabvae_ray.comparison.plan import ComparisonOptions, ComparisonPlan, PreparedComparison
+from tabvae_ray.comparison.shapes import mean_score, pair_trends
+from tabvae_ray.table.declaration import SpecDeclaration
+
+TABLES = ("heart", "adult", "magic", "shoppers", "beijing", "covertype_10k")
+# The rows that come with the table as its training part; of the others, nine in ten.
+TRAINING_ROWS = {"adult": 32_561}
+N_BINS = 10
+COLUMNS = {
+    "mean_js_distance": ("mean JS", "{:.4f}"),
+    "correlation_distance": ("corr. distance", "{:.4f}"),
+    "shape_error": ("shape error %", "{:.2f}"),
+    "trend_error": ("trend error %", "{:.2f}"),
+    "shared_trend_error": ("trend error %, shared bins", "{:.2f}"),
+    "detection": ("detection", "{:.3f}"),
+    "tstr": ("train synthetic, test real", "{:.3f}"),
+    "dcr_share": ("nearer to training", "{:.3f}"),
+    "holdout_nats": ("held-out nats/row", "{:.2f}"),
+    "seconds": ("seconds", "{:,.0f}"),
+    "rows_per_second": ("rows/s", "{:,.0f}"),
+}
+
+
+@dataclass(frozen=True)
+class Made:
+    """Rows to be judged.
+
+    Args:
+        rows: The rows.
+        training: The real rows that they are compared with; the training part if None.
+        seconds: Spent on making the model.
+        rows_per_second: With which it made the rows.
+        holdout_nats: Nats per row on rows that it was not trained on.
+        remark: What else is to be said.
+    """
+
+    rows: pd.DataFrame
+    training: pd.DataFrame | None = None
+    seconds: float | None = None
+    rows_per_second: float | None = None
+    holdout_nats: float | None = None
+    remark: str = ""
+
+
+class Skipped(Exception):
+    """A row that cannot be had here, and why."""
+
+
+@dataclass
+class Bench:
+    """One table, and where its results lie."""
+
+    options: argparse.Namespace
+    train: pd.DataFrame
+    test: pd.DataFrame
+    declared: SpecDeclaration
+
+    @property
+    def home(self) -> Path:
+        """The directory of the results."""
+        return Path(self.options.out) / self.options.table
+
+    @cached_property
+    def spec(self) -> TableSpec:
+        """What the columns are, as the training part has them."""
+        return TableSpec.infer(self.train, declared=self.declared)
+
+    def sources(self) -> dict[str, Callable[[], Made]]:
+        """What makes each row of the result."""
+        return {
+            "real, resampled": self.resampled,
+            "real, half against half": self.halves,
+            "independent columns": self.independent,
+            "demo's defaults": self.demo,
+            "ctgan's TVAE": self.tvae,
+            "ours": self.ours,
+        }
+
+    def resampled(self) -> Made:
+        """The noise floor."""
+        return Made(self.train.sample(len(self.train), replace=True, random_state=0))
+
+    def halves(self) -> Made:
+        """What other rows of the same population score, with half as many on either side."""
+        order = np.random.default_rng(0).permutation(len(self.train))
+        half = len(order) // 2
+        return Made(self.train.iloc[order[:half]], self.train.iloc[order[half:]])
+
+    def independent(self) -> Made:
+        """Every column by its own distribution, nothing of how they go together."""
+        rng, n = np.random.default_rng(0), len(self.train)
+        rows = {name: self.train[name].array.take(rng.integers(n, size=n)) for name in self.train}
+        return Made(pd.DataFrame(rows))
+
+    def demo(self) -> Made:
+        """The configuration of the demo, trained as it trains."""
+        vae = TabularVAE.build(self.spec, TabularVAEConfig.demo(), device="cpu")
+        started = time.perf_counter()
+        vae.fit(self.train)
+        seconds = time.perf_counter() - started
+        nats = vae.evaluate()["holdout_nats"]
+        return replace(self._drawn(vae.synthesizer().generate), seconds=seconds, holdout_nats=nats)
+
+    def tvae(self) -> Made:
+        """The published TVAE, with its own defaults."""
+        if self.options.reference_python is None:
+            raise Skipped("needs --reference-python")
+        out = self.home / "tvae.csv"
+        answer = self.refer("tvae", self.csv("train", self.train), out, len(self.train), 300)
+        text = dict.fromkeys(self.spec.categorical, str)
+        return Made(pd.read_csv(out, dtype=text), **answer)
+
+    def ours(self) -> Made:
+        """The model that the search chose."""
+        train, spec = self.home / "train.parquet", self.home / "spec.json"
+        self.train.to_parquet(train, index=False)
+        spec.write_text(self.declared.model_dump_json(exclude_defaults=True))
+        name = "search"
+        command = [sys.executable, "-m", "tabvae_ray.search", "--space", self.options.space]
+        command += ["--data", str(train), "--spec", str(spec), "--out", str(self.home)]
+        command += ["--name", name, "--concurrency", str(self.options.concurrency)]
+        command += ["--time-budget", str(self.options.search_seconds), "--trials", "1000", "--json"]
+        command += ["--resume"] if (self.home / name).exists() else []
+        started = time.perf_counter()
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        seconds = time.perf_counter() - started
+        if done.returncode:
+            raise Skipped(f"the search ended with exit code {done.returncode}")
+        answer = json.loads(done.stdout.splitlines()[-1])
+        record = json.loads(
+            (self.home / name / "trials" / f"{answer['chosen']:06d}.json").read_text()
+        )
+        states = ", ".join(f"{n} {state.lower()}" for state, n in sorted(answer["trials"].items()))
+        remark = (
+            f"`{Path(self.options.space).name}`, at most {self.options.search_seconds:g} s of "
+            f"search, {self.options.concurrency} at a time: {states}; chosen: trial "
+            f"{answer['chosen']}, itself trained and scored in {record['seconds']:.0f} s; "
+            f"{answer['reason']}; "
+            + ", ".join(f"{k.partition('.')[2]} {v}" for k, v in record["parameters"].items())
+        )
+        return replace(
+            self._drawn(load_synthesizer(answer["best"]).generate),
+            seconds=seconds,
+            holdout_nats=record["rungs"][-1]["losses"]["holdout_nats"],
+            remark=remark,
+        )
+
+    def _drawn(self, generate: Callable[..., pd.DataFrame]) -> Made:
+        generate(1000)
+        started = time.perf_counter()
+        rows = generate(len(self.train), seed=12345)
+        return Made(rows, rows_per_second=len(rows) / (time.perf_counter() - started))
+
+    def judge(self, made: Made) -> dict[str, float | str | None]:
+        """Every number of a row of the result."""
+        training = self.train if made.training is None else made.training
+        options = ComparisonOptions(usefulness_max_rows=10**9)
+        names = ("mean_js_distance", "correlation_distance", "column_shapes", "pair_trends")
+        plan = ComparisonPlan(scores=(*names, "tstr", "dcr_share"), options=options)
+        # Of the other columns, only their values are looked at; the labels are the training part's.
+        spec = TableSpec.infer(training, declared=self.declared)
+        prepared = plan.prepare(training, spec, held_out=self.test)
+        synthetic = prepared.reader.read(made.rows)
+        found = prepared.compute_columns(synthetic)
+        scores = found.scores
+        shapes = {name: scores[name] for name in ("column_shapes", "pair_trends")}
+        source = "ours"
+        if self.options.reference_python is not None:
+            real, rows = self.csv("real", training), self.csv("synthetic", made.rows)
+            shapes, source = self.refer("scores", real, rows), "sdmetrics"
+        assert found.usefulness is not None
+        return {
+            "mean_js_distance": scores["mean_js_distance"],
+            "correlation_distance": scores["correlation_distance"],
+            "shape_error": 100 * (1 - shapes["column_shapes"]),
+            "trend_error": 100 * (1 - shapes["pair_trends"]),
+            "shared_trend_error": 100 * (1 - shared_trends(prepared, synthetic)),
+            "detection": self._detection(prepared, synthetic),
+            "tstr": found.usefulness.tstr,
+            "dcr_share": scores["dcr_share"],
+            "holdout_nats": made.holdout_nats,
+            "seconds": made.seconds,
+            "rows_per_second": made.rows_per_second,
+            "remark": made.remark,
+            "metric": found.usefulness.metric,
+            "trtr": found.usefulness.trtr,
+            "shapes_by": source,
+        }
+
+    def _detection(self, prepared: PreparedComparison, synthetic: TableColumns) -> float:
+        """Against held-out rows: values drawn from training rows would confuse the classifier."""
+        assert prepared.held_out is not None
+        n = min(prepared.held_out.n_rows, synthetic.n_rows)
+        rows = np.random.default_rng(0).choice(synthetic.n_rows, n, replace=False)
+        return detection(prepared.held_out, synthetic.take(rows), most_rows=n)
+
+    def csv(self, name: str, table: pd.DataFrame) -> Path:
+        """The table as a file for the reference."""
+        path = self.home / f"{name}.csv"
+        table[list(self.spec.names)].to_csv(path, index=False)
+        return path
+
+    def refer(self, *arguments: object) -> dict[str, Any]:
+        """Ask the reference."""
+        done = subprocess.run(
+            [self.options.reference_python, "benchmarks/reference.py", *map(str, arguments)],
+            input=json.dumps(self.spec.categorical),
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "LOKY_MAX_CPU_COUNT": "1"},
+            check=False,
+        )
+        if done.returncode:
+            raise Skipped(f"the reference failed: {done.stderr.strip().splitlines()[-1]}")
+        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return answer
+
+
+def shared_trends(prepared: PreparedComparison, synthetic: TableColumns) -> float:
+    """Pair trends with both sides cut at the same edges: those of the real side's range."""
+    real = prepared.real
+    trends = pair_trends(real, synthetic)
+
+    def cells(table: TableColumns, name: str) -> Integers:
+        if name in table.codes:
+            return table.codes[name] + 1
+        ends = real.sorted_numbers(name)[[0, -1]]
+        inner = np.linspace(*ends, N_BINS + 1)[1:-1]
+        values = table.numbers[name]
+        return np.where(np.isnan(values), 0, np.digitize(values, inner) + 1)
+
+    codes = {name: (cells(real, name), cells(synthetic, name)) for name in real.names}
+    for pair in trends:
+        if all(name in real.numbers for name in pair):
+            continue
+        first, second = (codes[name] for name in pair)
+        width = 1 + max(int(part.max()) for part in second)
+        shares = [
+            np.bincount(one * width + other, minlength=0) / len(one)
+            for one, other in zip(first, second, strict=True)
+        ]
+        longest = max(map(len, shares))
+        padded = [np.pad(share, (0, longest - len(share))) for share in shares]
+        trends[pair] = 1 - float(np.abs(padded[0] - padded[1]).sum()) / 2
+    return mean_score(trends)
+
+
+def load(table: str) -> tuple[pd.DataFrame, pd.DataFrame, SpecDeclaration]:
+    """Training part, test part, and what the columns are."""
+    folder = DATA / table
+    if not folder.exists():
+        if table != "heart":
+            raise SystemExit(f"skipped: {table} is not here; it is looked for in {folder}")
+        columns: dict[str, Any] = {"target": "HeartDisease"}
+        rows = pd.read_csv(HEART)
+    else:
+        meta = json.loads((folder / "meta.json").read_text())
+        columns = {key: meta[key] for key in ("continuous", "categorical", "target")}
+        rows = pd.read_csv(folder / meta["file"])
+    if table in TRAINING_ROWS:
+        order, n = np.arange(len(rows)), TRAINING_ROWS[table]
+    else:
+        order, n = np.random.default_rng(0).permutation(len(rows)), round(0.9 * len(rows))
+    parts = [rows.iloc[part].reset_index(drop=True) for part in (order[:n], order[n:])]
+    return parts[0], parts[1], SpecDeclaration.from_mapping(columns)
+
+
+def result(bench: Bench, name: str, make: Callable[[], Made]) -> dict[str, Any]:
+    """A row of the result, made now or before."""
+    kept = bench.home / f"{re.sub('[^a-z]+', '-', name)}.json"
+    if kept.exists():
+        found: dict[str, Any] = json.loads(kept.read_text())
+        return found
+    print(f"{name} ...", file=sys.stderr, flush=True)
+    try:
+        scores: dict[str, Any] = bench.judge(make())
+    except Skipped as error:
+        return {"remark": f"skipped: {error}"}
+    kept.write_text(json.dumps(scores, indent=1))
+    return scores
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Make what is asked for, and print the table of all that is there."""
+    torch.set_num_threads(1)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--table", choices=TABLES, required=True)
+    parser.add_argument("--rows", metavar="NAME", action="append", help="only these; several times")
+    parser.add_argument("--space", default=str(ROOT / "search_spaces" / "full.yaml"))
+    parser.add_argument("--search-seconds", type=float, default=900)
+    parser.add_argument("--concurrency", type=int, default=1)
+    parser.add_argument("--reference-python", metavar="FILE")
+    parser.add_argument("--out", default="runs/quality")
+    options = parser.parse_args(arguments)
+    bench = Bench(options, *load(options.table))
+    bench.home.mkdir(parents=True, exist_ok=True)
+    wanted = options.rows or list(bench.sources())
+    found = {
+        name: result(bench, name, make) for name, make in bench.sources().items() if name in wanted
+    }
+    known = next((scores for scores in found.values() if "metric" in scores), None)
+    if known is None:
+        raise SystemExit("nothing was made: " + "; ".join(s["remark"] for s in found.values()))
+    title = (
+        f"{options.table}: {len(bench.train):,} rows to train on, {len(bench.test):,} held out, "
+        f"{len(bench.spec.names)} columns; target {bench.spec.target} ({known['metric']}, "
+        f"{known['trtr']:.3f} when trained on real rows)"
+    )
+    lines = []
+    for name, scores in found.items():
+        cells = [
+            "-" if scores.get(key) is None else form.format(scores[key])
+            for key, (_, form) in COLUMNS.items()
+        ]
+        lines.append((name, *cells))
+    show(title, lines, ("rows", *(heading for heading, _ in COLUMNS.values())))
+    print(f"\nShapes and trends by {known['shapes_by']}.")
+    for name, scores in found.items():
+        if scores["remark"]:
+            print(f"\n{name}: {scores['remark']}.")
+
+
+if __name__ == "__main__":
+    main()
