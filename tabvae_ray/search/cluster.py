@@ -56,13 +56,13 @@ def connected(address: str | None) -> Iterator[None]:
     Raises:
         ConfigError: If there is no cluster at the address, or it does not let us in.
     """
-    target = address or os.environ.get("RAY_ADDRESS") or "local"
+    target, origin = _target(address)
     _quiet()
     if ray.is_initialized():
         # The caller's own; it stays as it is.
         yield
         return
-    _check_reachable(target)
+    _check_reachable(target, origin)
     try:
         ray.init(
             address=target,
@@ -199,33 +199,83 @@ def _autoscales() -> bool:
     return bool(_internal_kv_get(b"__autoscaling_status"))
 
 
-def _check_reachable(target: str) -> None:
-    """Ray itself tries an address where nobody listens for ten minutes."""
-    host, separator, port = target.removeprefix("ray://").rpartition(":")
-    if not separator:
+def _target(address: str | None) -> tuple[str, str]:
+    """What to connect to, and what has named it; Ray takes RAY_ADDRESS for ``auto``, too."""
+    if address and address != "auto":
+        return address, "--address"
+    return os.environ.get("RAY_ADDRESS") or address or "local", "RAY_ADDRESS"
+
+
+def _check_reachable(target: str, origin: str) -> None:
+    """Ray itself tries an address where nobody listens for ten minutes, a wrong token for 20 s."""
+    if target in ("auto", "local"):
         return
-    try:
-        number = int(port)
-        socket.create_connection((host.strip("[]"), number), timeout=_CONNECT_SECONDS).close()
-    except ValueError:
+    host, _, port = target.removeprefix("ray://").rpartition(":")
+    if not host or "/" in host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise ConfigError(
-            f"--address: must be auto, host:port or ray://host:port, but got {target!r}"
-        ) from None
+            f"{origin}: must be auto, host:port or ray://host:port, but got {target!r}"
+        )
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
     except OSError as error:
         raise ConfigError(_why_not_connected(target, error)) from error
+    _check_token(target)
+
+
+def _check_token(target: str) -> None:
+    """Ask something harmless, with the token that Ray would use.
+
+    The answer is of no interest, unless it is that the token is missing or wrong.
+    """
+    try:
+        import grpc
+        from ray._private.grpc_utils import init_grpc_channel
+    except ImportError:
+        # A Ray without gRPC for Python, or before tokens: what Ray says then has to do.
+        return
+    is_client = target.startswith("ray://")
+    channel = init_grpc_channel(target.removeprefix("ray://"))
+    method = "RayletDriver/ClusterInfo" if is_client else "NodeInfoGcsService/CheckAlive"
+    try:
+        channel.unary_unary(f"/ray.rpc.{method}")(b"", timeout=_CONNECT_SECONDS)
+    except grpc.RpcError as error:
+        if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+            raise ConfigError(_token_refused(target, error.details())) from error
+    except Exception as error:
+        # Ray's own complaint that the mode is token and there is none.
+        raise ConfigError(_why_not_connected(target, error)) from error
+    finally:
+        channel.close()
+
+
+def _token_refused(target: str, text: str) -> str:
+    missing = (
+        "copy the head node's ~/.ray/auth_token to this machine, or set RAY_AUTH_TOKEN or "
+        "RAY_AUTH_TOKEN_PATH"
+    )
+    if os.environ.get("RAY_AUTH_MODE", "").lower() != "token":
+        # Ray sends a token by itself only to a cluster of this machine that it has found by auto.
+        missing = (
+            f"set RAY_AUTH_MODE=token, without which none is sent to a given address; {missing}"
+        )
+    return (
+        f"the Ray cluster at {target} asks for a token that is missing or wrong here: {missing} "
+        f"({text})"
+    )
 
 
 def _why_not_connected(target: str, error: Exception) -> str:
     text = _last_line(error)
     lowered = str(error).lower()
     if "token" in lowered or "unauthenticated" in lowered or "authentication" in lowered:
-        return (
-            f"the Ray cluster at {target} asks for a token that is missing or wrong here: copy the "
-            "head node's ~/.ray/auth_token to this machine, or set RAY_AUTH_TOKEN, and set "
-            f"RAY_AUTH_MODE=token ({text})"
-        )
+        return _token_refused(target, text)
     hint = "is it up, and does RAY_ADDRESS or --address name its head?"
-    if target == "auto":
+    if isinstance(error, ConnectionError) and not error.errno and target != "local":
+        # Ray's own error, after the address has taken a connection: it does not say of tokens.
+        hint = (
+            "something listens there: is it a Ray head of this version, and is the token its own?"
+        )
+    elif target == "auto":
         hint = "start one with ray start --head, or leave --address out to run on this machine"
     if target == "local":
         hint = "is there memory and disk space left?"

@@ -24,7 +24,8 @@ class ProgressLog:
     ``state``, ``trials`` (counts by state, and how many run), ``best`` by objective,
     ``hypervolume`` (see :func:`hypervolume_of`), ``busy`` (share of the slots' time spent in
     trials), ``overhead`` (elapsed time above what the trials' own seconds need on all slots, as a
-    share of that), ``epochs`` (trained, and saved by stopping), ``suggestion_seconds`` (mean), ``left`` (seconds).
+    share of that), ``epochs`` (trained, and saved by stopping), ``suggestion_seconds`` (mean),
+    ``left`` (seconds).
 
     Args:
         directory: The search's directory.

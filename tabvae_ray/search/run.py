@@ -33,7 +33,7 @@ from tabvae_ray.search.space import SearchSpace
 from tabvae_ray.search.trial import SearchTask, VAETrial, restore_trial
 from tabvae_ray.storage import Location
 
-__all__ = ["SearchOutcome", "run_search"]
+__all__ = ["SearchOutcome", "SearchRun", "run_search"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ def run_search(
         threads=resources.threads,
         device=device,
     )
-    search = _Search(setup, manifest, task, resources, progress)
+    search = SearchRun(setup, manifest, task, resources, progress)
     with connected(address):
         try:
             setup.directory.check_writable()
@@ -128,7 +128,7 @@ def run_search(
         return search.conclude(ledger)
 
 
-class _Search:
+class SearchRun:
     """One run of a search, on a Ray that is there."""
 
     def __init__(

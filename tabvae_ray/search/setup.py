@@ -8,7 +8,7 @@ import pandas as pd
 
 from tabvae_ray.comparison.levels import ReferenceLevels, reference_levels
 from tabvae_ray.comparison.plan import SCORES, ComparisonPlan, PreparedComparison
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.search.manifest import Manifest
 from tabvae_ray.search.pareto import parse_select
 from tabvae_ray.search.scheduler import rung_levels
@@ -126,9 +126,14 @@ def prepare(
         table, declared=_declaration(spec, known, before), source=str(where)
     )
     wanted = tuple(name for name in SCORES if name in _score_names(known))
-    _, held_out = split_rows(
+    training, held_out = split_rows(
         len(table), known.base.validation.holdout_fraction, known.settings.seed
     )
+    if len(training) < 2:
+        raise DataError(
+            f"{where}: training needs at least 2 rows, but it has {len(table)}, "
+            f"of which {len(held_out)} are held out"
+        )
     plan = ComparisonPlan(scores=wanted, options=known.comparison)
     comparison = plan.prepare(table, table_spec, held_out=held_out if len(held_out) else None)
     # Whatever a trial would say of the table is better said now.
