@@ -1,0 +1,1 @@
+"""What claims to be fast or good is measured here; see README.md."""
