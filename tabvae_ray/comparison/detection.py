@@ -5,7 +5,12 @@ from typing import Any, Literal
 import numpy as np
 
 from tabvae_ray.comparison.columns import Floats, TableColumns
-from tabvae_ray.comparison.features import filled, tree_features, vector_features
+from tabvae_ray.comparison.features import (
+    filled,
+    one_thread,
+    tree_features,
+    vector_features,
+)
 
 __all__ = ["Detector", "detection"]
 
@@ -56,8 +61,9 @@ def detection(
             areas.append(0.5)
             continue
         model = _model(detector, features.categorical[there], seed)
-        model.fit(rows[train][:, there], is_real[train])
-        chance: Floats = model.predict_proba(rows[test][:, there])[:, 1]
+        with one_thread():
+            model.fit(rows[train][:, there], is_real[train])
+            chance: Floats = model.predict_proba(rows[test][:, there])[:, 1]
         areas.append(roc_auc_score(is_real[test], chance))
     return 1.0 - (2.0 * max(0.5, float(np.mean(areas))) - 1.0)
 

@@ -3,7 +3,8 @@
 A room of its own because detection and usefulness both train on them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +12,22 @@ import numpy.typing as npt
 
 from tabvae_ray.comparison.columns import Floats, TableColumns
 
-__all__ = ["Features", "filled", "tree_features", "vector_features"]
+__all__ = ["Features", "filled", "one_thread", "tree_features", "vector_features"]
 
 # HistGradientBoosting takes categories 0 to 254.
 _MOST_CATEGORIES = 255
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep scikit-learn to one thread: on busy cores, threads that wait cost many times the work.
+
+    Scores then do not depend on the number of cores either.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        yield
 
 
 @dataclass(frozen=True)

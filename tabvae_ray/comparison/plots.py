@@ -231,7 +231,7 @@ def heatmaps(
             interpolation="nearest",
             aspect="auto",
         )
-        axes.set_title(title, fontsize=9, color=theme.ink, loc="left", pad=3)
+        axes.set_title(title, fontsize=9, color=theme.ink, loc="left", y=1.0, pad=3)
         shown = names if n <= 40 else ()
         texts = [_short(name, 14) for name in shown]
         axes.set_xticks(range(len(shown)))
@@ -304,6 +304,8 @@ def _grid(
             fontsize=8.5,
             color=theme.ink,
             loc="left",
+            # Said, it need not be looked for, which takes a sixth of the drawing.
+            y=1.0,
             pad=4,
             linespacing=1.15,
             parse_math=False,

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tabvae_ray.comparison.columns import Floats, Integers, TableColumns
-from tabvae_ray.comparison.features import filled, tree_features
+from tabvae_ray.comparison.features import filled, one_thread, tree_features
 from tabvae_ray.errors import DataError
 
 __all__ = ["Metric", "Usefulness", "check_target", "split_for_test", "usefulness"]
@@ -142,7 +142,8 @@ class _Task:
         there = filled(features.first) if train.n_rows else np.zeros(len(names), dtype=bool)
         x, x_test = features.first[:, there], features.second[:, there]
         compute = self._r2 if self.metric == "R2" else self._classes
-        return compute(train, test, x, x_test, features.categorical[there])
+        with one_thread():
+            return compute(train, test, x, x_test, features.categorical[there])
 
     def _r2(
         self, train: TableColumns, test: TableColumns, x: Floats, x_test: Floats, categorical: Any
