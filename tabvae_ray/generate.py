@@ -3,7 +3,8 @@
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from tabvae_ray.cli import run_command
@@ -24,6 +25,8 @@ class GenerateOptions:
         use_mean: Decode the prior's mean in place of draws from it.
         sample: Draw codes from the heads; otherwise take the likeliest ones.
         device: ``auto``, ``cpu`` or ``cuda``.
+        where: Conditions that every row keeps, as :func:`parse_where` reads them.
+        max_draws: With conditions, most draws for each block of rows; the synthesizer's if None.
     """
 
     seed: int = 0
@@ -31,6 +34,8 @@ class GenerateOptions:
     use_mean: bool | None = None
     sample: bool | None = None
     device: str = "auto"
+    where: tuple[str, ...] = ()
+    max_draws: int | None = None
 
 
 def generate_to_file(
@@ -49,26 +54,36 @@ def generate_to_file(
 
     Raises:
         ConfigError: If ``rows`` or an option breaks its rule.
+        DataError: If the conditions are too rare.
         ExportError: If ``model`` is not an export.
         StorageError: If the file cannot be written.
     """
+    from tabvae_ray.rejection import MAX_DRAWS
     from tabvae_ray.synthesizer import load_synthesizer
+    from tabvae_ray.table.conditions import parse_where
 
     options = options or GenerateOptions()
     if rows < 0:
         raise ConfigError(f"--rows must be >= 0, but got {rows}")
     target = Location(out)
     synthesizer = load_synthesizer(model, options.device)
-    blocks = synthesizer.generate_blocks(
-        rows,
-        seed=options.seed,
-        temperature=options.temperature,
-        use_mean=options.use_mean,
-        sample=options.sample,
-    )
-    with TableWriter(target, synthesizer.encoder.example()) as writer:
-        for block in blocks:
-            writer.write(block)
+    where = parse_where(options.where, synthesizer.spec) if options.where else None
+    with _draws_shown(rows if where else 0) as on_draws:
+        blocks = synthesizer.generate_blocks(
+            rows,
+            seed=options.seed,
+            temperature=options.temperature,
+            use_mean=options.use_mean,
+            sample=options.sample,
+            where=where,
+            max_draws=MAX_DRAWS if options.max_draws is None else options.max_draws,
+            on_draws=on_draws,
+        )
+        with TableWriter(target, synthesizer.encoder.example()) as writer:
+            for block in blocks:
+                # What is said of a block would be kept in a Parquet file.
+                block.attrs.clear()
+                writer.write(block)
     return rows
 
 
@@ -85,6 +100,8 @@ def _run(options: argparse.Namespace) -> int:
         use_mean=options.use_mean,
         sample=None if options.likeliest is None else not options.likeliest,
         device=options.device,
+        where=tuple(options.where),
+        max_draws=options.max_draws,
     )
     started = time.perf_counter()
     if options.address is None:
@@ -106,6 +123,10 @@ def _run(options: argparse.Namespace) -> int:
 def _generate_shards(options: argparse.Namespace, drawn: GenerateOptions) -> int:
     from tabvae_ray.shard_run import SHARD_ROWS, generate_shards
 
+    if drawn.where:
+        raise ConfigError("--where: rows with conditions are written to one file, not to shards")
+    known = asdict(drawn)
+    del known["where"], known["max_draws"]
     out = Location(options.out)
     if out.suffix in (".csv", ".csv.gz", ".parquet"):
         raise ConfigError(
@@ -116,12 +137,42 @@ def _generate_shards(options: argparse.Namespace, drawn: GenerateOptions) -> int
         options.model,
         options.rows,
         out,
-        **asdict(drawn),
+        **known,
         shard_rows=SHARD_ROWS if options.shard_rows is None else options.shard_rows,
         address=options.address,
         workers=options.workers,
     )
     return len(manifest.shards)
+
+
+@contextmanager
+def _draws_shown(rows: int) -> Iterator[Callable[[int, int], None]]:
+    """Show on stderr how many draws rows with conditions take; nothing for 0 rows."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    counted = [0, 0]
+    bar = Progress(
+        TextColumn("rows"),
+        BarColumn(bar_width=40),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[draws]:,} draws"),
+        console=console,
+        transient=True,
+        disable=not rows or not console.is_terminal,
+    )
+    task = bar.add_task("rows", total=rows, draws=0)
+
+    def show(kept: int, draws: int) -> None:
+        counted[:] = kept, draws
+        bar.update(task, completed=kept, draws=draws)
+
+    with bar:
+        yield show
+    if rows:
+        kept, draws = counted
+        console.print(f"{kept:,} rows that keep the conditions, of {draws:,} draws")
 
 
 def _check_device(name: str) -> None:
@@ -166,6 +217,20 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         default=None,
         help="take the likeliest code of each column in place of a draw",
+    )
+    parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="CONDITION",
+        help="make only such rows: Sex=F, Age=60:70, Age=60:, Day=2024-01-01..2024-06-30, City= "
+        "for missing values; several conditions are all kept, of a categorical column any of them",
+    )
+    parser.add_argument(
+        "--max-draws",
+        type=int,
+        metavar="N",
+        help="with --where, most draws for each 65536 rows (10000000)",
     )
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to generate (auto)"

@@ -171,7 +171,7 @@ class Location:
     def children(self) -> "list[Location]":
         """What lies in the directory, by name; nothing if there is no directory."""
         selector = fs.FileSelector(self.path, allow_not_found=True)
-        found = self._attempt("listed", lambda: self.filesystem.get_file_info(selector))
+        found = self.attempt("listed", lambda: self.filesystem.get_file_info(selector))
         return sorted((self / info.base_name for info in found), key=lambda child: child.name)
 
     def read_bytes(self) -> bytes:
@@ -186,7 +186,7 @@ class Location:
                 content: bytes = file.read()
                 return content
 
-        return self._attempt("read", read)
+        return self.attempt("read", read)
 
     def read_text(self) -> str:
         """The whole file as UTF-8.
@@ -205,7 +205,7 @@ class Location:
         Raises:
             StorageError: If it cannot be written.
         """
-        self._attempt("written", lambda: self._put(content))
+        self.attempt("written", lambda: self._put(content))
 
     def write_text(self, content: str) -> None:
         """Write the file as UTF-8, whole or not at all; directories are made.
@@ -222,7 +222,7 @@ class Location:
         Raises:
             StorageError: If it cannot be opened.
         """
-        with self._attempt("read", lambda: self.filesystem.open_input_file(self.path)) as file:
+        with self.attempt("read", lambda: self.filesystem.open_input_file(self.path)) as file:
             yield file
 
     @contextmanager
@@ -245,17 +245,17 @@ class Location:
                 raise
             except OSError as error:
                 raise self._failure("written", error) from error
-            self._attempt("written", lambda: self._upload(spool))
+            self.attempt("written", lambda: self._upload(spool))
 
     def remove(self) -> None:
         """Remove the file; nothing happens if there is none."""
         if self._info().type == fs.FileType.File:
-            self._attempt("removed", lambda: self.filesystem.delete_file(self.path))
+            self.attempt("removed", lambda: self.filesystem.delete_file(self.path))
 
     def remove_tree(self) -> None:
         """Remove the directory and all in it; nothing happens if there is none."""
         if self.is_dir():
-            self._attempt("removed", lambda: self.filesystem.delete_dir(self.path))
+            self.attempt("removed", lambda: self.filesystem.delete_dir(self.path))
 
     def make_dir(self) -> None:
         """Make the directory and those above it.
@@ -263,7 +263,7 @@ class Location:
         Raises:
             StorageError: If it cannot be made.
         """
-        self._attempt("made", lambda: self.filesystem.create_dir(self.path, recursive=True))
+        self.attempt("made", lambda: self.filesystem.create_dir(self.path, recursive=True))
 
     def check_writable(self) -> None:
         """Write, read back and remove a small file in this directory, which is made.
@@ -276,6 +276,30 @@ class Location:
         if probe.read_bytes() != b"tabvae_ray":
             raise StorageError(f"{self}: what is written there does not come back")
         probe.remove()
+
+    def attempt(self, verb: str, action: Callable[[], T]) -> T:
+        """Do something with the storage, again after a while if the error is one that passes.
+
+        Args:
+            verb: What would be said not to be possible, such as ``written``.
+            action: What to do; it may be done several times.
+
+        Raises:
+            StorageError: If the error does not pass.
+        """
+        end = time.monotonic() + _RETRY_FOR
+        for pause in (*_RETRY_AFTER, None):
+            try:
+                return action()
+            except StorageError:
+                raise
+            except (ArrowException, OSError) as error:
+                late = pause is None or time.monotonic() + pause > end
+                if late or not self._is_transient(error):
+                    raise self._failure(verb, error) from error
+            assert pause is not None
+            time.sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
 
     @property
     def _is_local(self) -> bool:
@@ -312,7 +336,7 @@ class Location:
         return f"{self._scheme}://{authority}{path}" + (f"?{query}" if query else "")
 
     def _info(self) -> fs.FileInfo:
-        return self._attempt("read", lambda: self.filesystem.get_file_info(self.path))
+        return self.attempt("read", lambda: self.filesystem.get_file_info(self.path))
 
     def _put(self, content: bytes) -> None:
         if self._is_local:
@@ -351,22 +375,6 @@ class Location:
         finally:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
-
-    def _attempt(self, verb: str, action: Callable[[], T]) -> T:
-        """Do it, again after a while if the error is one that passes."""
-        end = time.monotonic() + _RETRY_FOR
-        for pause in (*_RETRY_AFTER, None):
-            try:
-                return action()
-            except StorageError:
-                raise
-            except (ArrowException, OSError) as error:
-                late = pause is None or time.monotonic() + pause > end
-                if late or not self._is_transient(error):
-                    raise self._failure(verb, error) from error
-            assert pause is not None
-            time.sleep(pause)
-        raise AssertionError("the last attempt returns or raises")
 
     def _failure(self, verb: str, error: BaseException) -> StorageError:
         return StorageError(f"{self}: cannot be {verb}: {self._reason(error)}")

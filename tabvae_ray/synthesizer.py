@@ -5,9 +5,9 @@ An export is a directory of plain weights and JSON; loading one runs no code fro
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,9 @@ from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.errors import ConfigError, DataError, ExportError
 from tabvae_ray.model.generation import RowDecoder
 from tabvae_ray.model.prior import GaussianMixturePrior, StandardNormalPrior
+from tabvae_ray.rejection import MAX_DRAWS, Rejection
 from tabvae_ray.storage import Location
+from tabvae_ray.table.conditions import RowConditions
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.training.trainer import resolve_device
@@ -32,6 +34,17 @@ BLOCK_ROWS = 65_536
 # Far above any real model; what is larger was not made by this package.
 _MAX_JSON_BYTES = 256 * 2**20
 _MAX_WEIGHT_BYTES = 16 * 2**30
+
+# Beyond all blocks of rows: the draws that conditions learn their bound from.
+_PILOT_BLOCK = 2**62
+
+
+class _Drawing(TypedDict):
+    """How codes are drawn, once the defaults are filled in."""
+
+    temperature: float
+    use_mean: bool
+    sample: bool
 
 
 class TabularVAESynthesizer:
@@ -76,8 +89,19 @@ class TabularVAESynthesizer:
         use_mean: bool | None = None,
         sample: bool | None = None,
         compact: bool = False,
+        where: Mapping[str, Any] | None = None,
+        max_draws: int = MAX_DRAWS,
     ) -> pd.DataFrame:
         """Make rows.
+
+        With ``where``, rows as the model makes them given what some columns are: a value for a
+        column, a tuple of two ends (included; None for an open one) for a range of numbers or
+        moments, a list of categories of which any will do, None for a missing value. They are
+        drawn by rejection, so a rare condition takes many draws; ``attrs["draws"]`` of the result
+        says how many it took.
+
+        Example:
+            >>> synthesizer.generate(100, where={"Sex": "F", "Age": (60, None)})
 
         Args:
             n_records: How many.
@@ -87,9 +111,12 @@ class TabularVAESynthesizer:
             sample: Draw codes from the heads; otherwise take the likeliest ones.
             compact: Leave categorical columns as pandas categoricals, which is cheaper than the
                 table's own dtypes.
+            where: Conditions that every row keeps, by column.
+            max_draws: With ``where``, most draws for each block of ``BLOCK_ROWS`` rows.
 
         Raises:
-            DataError: If ``n_records`` is negative.
+            ConfigError: If a condition names no column or value, or no row could ever keep it.
+            DataError: If ``n_records`` is negative, or a condition too rare.
         """
         blocks = list(
             self.generate_blocks(
@@ -99,9 +126,16 @@ class TabularVAESynthesizer:
                 use_mean=use_mean,
                 sample=sample,
                 compact=compact,
+                where=where,
+                max_draws=max_draws,
             )
         )
-        return blocks[0] if len(blocks) == 1 else pd.concat(blocks, ignore_index=True)
+        if len(blocks) == 1:
+            return blocks[0]
+        rows = pd.concat(blocks, ignore_index=True)
+        if where is not None:
+            rows.attrs["draws"] = sum(block.attrs["draws"] for block in blocks)
+        return rows
 
     def generate_blocks(
         self,
@@ -113,6 +147,9 @@ class TabularVAESynthesizer:
         use_mean: bool | None = None,
         sample: bool | None = None,
         compact: bool = False,
+        where: Mapping[str, Any] | None = None,
+        max_draws: int = MAX_DRAWS,
+        on_draws: Callable[[int, int], None] | None = None,
     ) -> Iterator[pd.DataFrame]:
         """Make rows block by block, in bounded memory; at least one block, empty for 0 rows.
 
@@ -124,27 +161,36 @@ class TabularVAESynthesizer:
             use_mean: See :meth:`generate`.
             sample: See :meth:`generate`.
             compact: See :meth:`generate`.
+            where: See :meth:`generate`.
+            max_draws: See :meth:`generate`.
+            on_draws: With ``where``, called with the rows kept and the draws made so far.
 
         Raises:
-            DataError: If ``n_records`` is negative.
+            ConfigError: As :meth:`generate` does.
+            DataError: Likewise.
         """
         if n_records < 0:
             raise DataError(f"the number of rows must be >= 0, but got {n_records}")
         defaults = self.config.generation
+        options = _Drawing(
+            temperature=defaults.temperature if temperature is None else temperature,
+            use_mean=defaults.use_mean if use_mean is None else use_mean,
+            sample=defaults.sample if sample is None else sample,
+        )
+        rejection = None
+        if where is not None:
+            conditions = RowConditions.of(where, self.encoder)
+            rejection = self._rejection(conditions, seed, max_draws, on_draws, **options)
         for start in range(0, max(n_records, 1), BLOCK_ROWS):
             rows = min(BLOCK_ROWS, n_records - start)
             block = first_block + start // BLOCK_ROWS
             generator, rng = self._generators(seed, block)
-            codes = self._codes(
-                rows,
-                generator,
-                temperature=defaults.temperature if temperature is None else temperature,
-                use_mean=defaults.use_mean if use_mean is None else use_mean,
-                sample=defaults.sample if sample is None else sample,
-            )
-            yield self.encoder.decode(
-                codes.cpu().numpy(), rng, compact=compact, first_row=block * BLOCK_ROWS
-            )
+            first_row = block * BLOCK_ROWS
+            if rejection is None:
+                codes = self._codes(rows, generator, **options).cpu().numpy()
+                yield self.encoder.decode(codes, rng, compact=compact, first_row=first_row)
+            else:
+                yield rejection.block(rows, generator, rng, compact=compact, first_row=first_row)
 
     def save(
         self,
@@ -193,11 +239,39 @@ class TabularVAESynthesizer:
         use_mean: bool,
         sample: bool,
     ) -> Tensor:
-        if not (math.isfinite(temperature) and temperature > 0):
-            raise ConfigError(f"the temperature must be a number > 0, but got {temperature}")
-        prior = self.prior
-        z = prior.mean(n, self.device) if use_mean else prior.sample(n, generator)
+        _check_temperature(temperature)
+        z = self._latent(n, generator, use_mean)
         return self.decoder.decode(z, temperature=temperature, sample=sample, generator=generator)
+
+    def _rejection(
+        self,
+        conditions: RowConditions,
+        seed: int,
+        max_draws: int,
+        on_draws: Callable[[int, int], None] | None,
+        *,
+        temperature: float,
+        use_mean: bool,
+        sample: bool,
+    ) -> Rejection:
+        _check_temperature(temperature)
+        if max_draws < 1:
+            raise ConfigError(f"max_draws must be >= 1, but got {max_draws}")
+        rejection = Rejection(
+            conditions,
+            self.decoder,
+            lambda n, generator: self._latent(n, generator, use_mean),
+            temperature,
+            sample,
+            max_draws,
+            on_draws,
+        )
+        rejection.learn_bound(self._generators(seed, _PILOT_BLOCK)[0])
+        return rejection
+
+    def _latent(self, n: int, generator: torch.Generator, use_mean: bool) -> Tensor:
+        prior = self.prior
+        return prior.mean(n, self.device) if use_mean else prior.sample(n, generator)
 
     def _generators(self, seed: int, block: int) -> tuple[torch.Generator, np.random.Generator]:
         if seed < 0:
@@ -263,6 +337,11 @@ def load_synthesizer(
     ) as error:
         raise ExportError(f"{source}: does not hold together: {error!r}") from None
     return TabularVAESynthesizer(encoder, decoder, prior, config, device)
+
+
+def _check_temperature(temperature: float) -> None:
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise ConfigError(f"the temperature must be a number > 0, but got {temperature}")
 
 
 def _read_document(source: Location) -> dict[str, Any]:

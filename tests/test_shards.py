@@ -189,7 +189,7 @@ def test_what_is_no_manifest_is_refused(model: str, tmp_path: Path, content: str
 
 def test_shards_of_unknown_origin_are_not_overwritten(model: str, tmp_path: Path) -> None:
     (tmp_path / "part-00000.parquet").write_bytes(b"precious")
-    with pytest.raises(ConfigError, match=r"no manifest\.json"):
+    with pytest.raises(ConfigError, match=r"no _manifest\.json"):
         generate_shards(model, 10, tmp_path, console=silent())
     assert (tmp_path / "part-00000.parquet").read_bytes() == b"precious"
 

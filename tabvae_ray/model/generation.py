@@ -16,7 +16,7 @@ from tabvae_ray.errors import ExportError
 from tabvae_ray.model.layers import padding
 from tabvae_ray.model.vae import VAE
 
-__all__ = ["RowDecoder"]
+__all__ = ["Draw", "RowDecoder"]
 
 # Rows whose activations stay in the processor's cache; the speed is flat around it.
 _CPU_ROWS = 1024
@@ -171,18 +171,23 @@ class RowDecoder:
         rows = _CPU_ROWS if z.device.type == "cpu" else _GPU_ROWS
         codes = torch.empty(len(z), len(self.cardinalities), dtype=torch.int64, device=z.device)
         bias = self._restricted_bias(allowed or {})
-        draw = _Draw(temperature, sample, generator)
+        draw = Draw(temperature, sample, generator)
         for start in range(0, len(z), rows):
-            features = z[start : start + rows]
-            for weight, offset in self.layers:
-                features = functional.linear(features, weight, offset)
-                features = functional.leaky_relu_(features, self.slope)
+            features = self.features(z[start : start + rows])
             block = codes[start : start + rows]
             if self.context is None:
                 self._decode_at_once(features, bias, draw, block)
             else:
                 self._decode_in_order(features, self.context, bias, draw, block)
         return codes
+
+    def features(self, z: Tensor) -> Tensor:
+        """What the heads read, or an autoregressive decoder begins with: ``(B, Z) -> (B, W)``."""
+        features = z
+        for weight, offset in self.layers:
+            features = functional.linear(features, weight, offset)
+            features = functional.leaky_relu_(features, self.slope)
+        return features
 
     def to(self, device: torch.device) -> "RowDecoder":
         """Move the weights; returns self."""
@@ -192,13 +197,13 @@ class RowDecoder:
         self.context = None if self.context is None else self.context.to(device)
         return self
 
-    def _decode_at_once(self, features: Tensor, bias: Tensor, draw: "_Draw", out: Tensor) -> None:
+    def _decode_at_once(self, features: Tensor, bias: Tensor, draw: "Draw", out: Tensor) -> None:
         logits = functional.linear(features, self.head_weight, bias)  # (B, P)
         for part, (columns, k) in zip(torch.split(logits, self.sizes, 1), self.groups, strict=True):
             out[:, columns] = draw(part.reshape(-1, k)).view(-1, len(columns))  # (B, C_g, K_g)
 
     def _decode_in_order(
-        self, features: Tensor, embeddings: Tensor, bias: Tensor, draw: "_Draw", out: Tensor
+        self, features: Tensor, embeddings: Tensor, bias: Tensor, draw: "Draw", out: Tensor
     ) -> None:
         # Columns are added onto the decoded z in place; z itself stays as it was.
         context = features if self.layers else features.clone()
@@ -225,13 +230,20 @@ class RowDecoder:
         return bias
 
 
-class _Draw:
-    """Codes from logits: ``(R, K) -> (R,)``."""
+class Draw:
+    """Codes from logits.
+
+    Args:
+        temperature: Divides the logits.
+        sample: Draw; otherwise take the likeliest code.
+        generator: Source of the draws, on the logits' device.
+    """
 
     def __init__(self, temperature: float, sample: bool, generator: torch.Generator | None) -> None:
         self.temperature, self.sample, self.generator = temperature, sample, generator
 
     def __call__(self, logits: Tensor) -> Tensor:
+        """``(R, K) -> (R,)``."""
         if not self.sample:
             return logits.argmax(dim=1)
         if self.temperature != 1.0:

@@ -67,6 +67,7 @@ class MultiObjectiveASHA(FIFOScheduler):
         self.rungs = rung_levels(grace_period, max_t, eta)[:-1]
         # Losses by trial, in the order in which trials reached the rung.
         self._seen: dict[int, dict[str, list[float]]] = {level: {} for level in self.rungs}
+        self._stopped: set[str] = set()
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Whether Ray should go on with the trial."""
@@ -89,6 +90,9 @@ class MultiObjectiveASHA(FIFOScheduler):
             return False
         if time >= self.max_t:
             return False
+        if trial_id in self._stopped:
+            # It reports again, because it was lost before it could be stopped.
+            return False
         losses = as_losses([values], list(self.objectives.values()))[0].tolist()
         goes_on = True
         for level in self.rungs:
@@ -98,6 +102,8 @@ class MultiObjectiveASHA(FIFOScheduler):
                 seen[trial_id] = losses
                 position = rank_order(np.array(list(seen.values()))).index(len(seen) - 1)
                 goes_on &= position < max(1, math.ceil(len(seen) / self.eta))
+        if not goes_on:
+            self._stopped.add(trial_id)
         return goes_on
 
     def debug_string(self) -> str:

@@ -97,6 +97,11 @@ class VAETrial(Trainable):
         """Write the state to the directory that Ray names."""
         (Path(checkpoint_dir) / _CHECKPOINT).write_bytes(self.run.state())
 
+    def save(self, checkpoint_dir: str | None = None) -> Any:
+        """As Ray does it, but patient with a storage that is away for a while."""
+        ray_save = super().save
+        return self.run.task.directory.attempt("written", lambda: ray_save(checkpoint_dir))
+
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Go on from a state, in the directory that Ray names."""
         self.run.restore((Path(checkpoint) / _CHECKPOINT).read_bytes())

@@ -20,7 +20,7 @@ from tabvae_ray.table.spec import (
     moment_dtype,
 )
 
-__all__ = ["Encoder", "TableEncoder"]
+__all__ = ["Encoder", "TableEncoder", "column_numbers", "column_positions"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,11 +139,11 @@ class TableEncoder:
             if column.kind == "identifier":
                 continue
             if column.kind == "categorical":
-                positions = _positions(table[column.name], column)
+                positions = column_positions(table[column.name], column)
                 present = positions[positions >= 0]
                 coders.append(Encoder.fit(present, len(column.categories), config.max_categories))
             else:
-                numbers = _numbers(table[column.name], column)
+                numbers = column_numbers(table[column.name], column)
                 decimals, low, high = _range(column)
                 coders.append(
                     Discretizer.fit(
@@ -166,6 +166,10 @@ class TableEncoder:
         """Codes per column, the one for missing values included."""
         return tuple(coder.n_codes + column.missing for column, coder in self._pairs())
 
+    def coder(self, name: str) -> Discretizer | Encoder:
+        """What turns the values of a modelled column into codes."""
+        return self._coders[self.columns.index(name)]
+
     def encode(self, table: pd.DataFrame) -> Codes:
         """Rows ``(N)`` -> codes ``(N, C)``.
 
@@ -177,11 +181,11 @@ class TableEncoder:
             if column.name not in table.columns:
                 raise DataError(f"column {column.name!r}: in the spec, but not in the table")
             if isinstance(coder, Encoder):
-                positions = _positions(table[column.name], column)
+                positions = column_positions(table[column.name], column)
                 missing = positions < 0
                 part = coder.codes[positions]
             else:
-                numbers = _numbers(table[column.name], column)
+                numbers = column_numbers(table[column.name], column)
                 missing = np.isnan(numbers)
                 part = coder.encode(numbers)
             if missing.any() and not column.missing:
@@ -268,7 +272,7 @@ class TableEncoder:
 
 
 def _range(column: Column) -> tuple[int | None, float, float]:
-    """Decimals, minimum and maximum of a column as :func:`_numbers` gives it."""
+    """Decimals, minimum and maximum of a column as :func:`column_numbers` gives it."""
     assert column.minimum is not None and column.maximum is not None
     if column.kind == "datetime":
         return 0, 0.0, float((int(column.maximum) - int(column.minimum)) // (column.step or 1))
@@ -280,7 +284,7 @@ def _range(column: Column) -> tuple[int | None, float, float]:
     return column.decimals, low, high
 
 
-def _numbers(values: pd.Series, column: Column) -> Floats:
+def column_numbers(values: pd.Series, column: Column) -> Floats:
     """The column as float64, NaN where missing.
 
     Integers count from the column's minimum, datetimes in its steps from there: float64 holds those
@@ -324,7 +328,7 @@ def _limits(column: Column, bits: type[np.int64] | type[np.uint64]) -> tuple[Any
 
 
 def _restore(numbers: Floats, column: Column) -> Any:
-    """Numbers as :func:`_numbers` gives them, in the column's dtype."""
+    """Numbers as :func:`column_numbers` gives them, in the column's dtype."""
     dtype = dtype_from_name(column.dtype)
     absent = np.isnan(numbers) if column.missing else None
     if absent is not None and not absent.any():
@@ -376,7 +380,7 @@ def _integers(numbers: Floats, column: Column) -> np.ndarray[Any, Any]:
     return whole if unsigned else whole.view(np.int64)
 
 
-def _positions(values: pd.Series, column: Column) -> Codes:
+def column_positions(values: pd.Series, column: Column) -> Codes:
     """Position of each value among the column's categories, -1 where missing.
 
     Raises:

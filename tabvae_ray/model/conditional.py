@@ -1,0 +1,158 @@
+"""Drawing rows of codes that a trained VAE would draw, given which codes some columns may take.
+
+A row of the model has the probability ``p(z) prod_c p(x_c | z, x_<c)``. Rows are proposed with the
+heads of the conditioned columns restricted to what is allowed. What such a head would have given to
+those codes, ``W_c``, says how often the model itself would have come there, so a proposal is kept
+with probability ``prod_c W_c / bound``. That is exact for every column and any decoder if the bound
+is that of all proposals. It is learnt from them (empirical supremum rejection sampling, Caffo,
+Booth & Davis 2002), because with a bound of 1 rare conditions would cost as much as drawing rows
+and dropping those that do not fit.
+
+Only columns up to the last conditioned one are drawn before a proposal is kept or dropped; an
+independent decoder draws none.
+
+Shapes: ``B`` rows, ``C`` columns, ``K_c`` codes of column ``c``, ``W`` width of the decoder, ``Z``
+latent dimensions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from tabvae_ray.model.generation import Draw, RowDecoder
+
+__all__ = ["ConditionalDecoder", "Proposals"]
+
+_ROWS = 1024
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """Rows as far as they are drawn.
+
+    Args:
+        log_weight: ``(B,)`` log of the product of all ``W_c``; minus infinity where the likeliest
+            codes are asked for and are not allowed.
+        z: ``(B, Z)``.
+        codes: ``(B, C)``, of which an autoregressive decoder has drawn some columns.
+        context: ``(B, W)`` what the next column's head sees before its activation; None for an
+            independent decoder.
+    """
+
+    log_weight: Tensor
+    z: Tensor
+    codes: Tensor
+    context: Tensor | None
+
+
+class ConditionalDecoder:
+    """A decoder under conditions.
+
+    Args:
+        decoder: The decoder.
+        allowed: Boolean mask ``(K_c,)`` per conditioned column.
+        draw: How codes are drawn from logits.
+    """
+
+    def __init__(self, decoder: RowDecoder, allowed: Mapping[int, Tensor], draw: Draw) -> None:
+        self.decoder, self.draw = decoder, draw
+        self.allowed = {
+            column: mask.to(decoder.head_bias.device) for column, mask in allowed.items()
+        }
+        order = decoder.order or []
+        # Position of the last conditioned column, plus one.
+        self._n_proposed = max((i + 1 for i, c in enumerate(order) if c in self.allowed), default=0)
+        sizes = [len(columns) * k for columns, k in decoder.groups]
+        self._starts = {
+            column: start + i * k
+            for start, (columns, k) in zip(
+                accumulate(sizes, initial=0), decoder.groups, strict=False
+            )
+            for i, column in enumerate(columns)
+        }
+        self._offsets = [0, *accumulate(decoder.cardinalities)]
+
+    @torch.inference_mode()
+    def propose(self, z: Tensor) -> Proposals:
+        """Draw rows up to the last conditioned column: ``(B, Z)`` latent vectors."""
+        parts = [self._propose(part) for part in torch.split(z, _ROWS)]
+        context = [part.context for part in parts if part.context is not None]
+        return Proposals(
+            torch.cat([part.log_weight for part in parts]),
+            z,
+            torch.cat([part.codes for part in parts]),
+            torch.cat(context) if context else None,
+        )
+
+    @torch.inference_mode()
+    def complete(self, proposals: Proposals, kept: Tensor) -> Tensor:
+        """Draw the other columns of the proposals that are kept, ``(B,)``: ``(kept, C)`` codes."""
+        if proposals.context is None:
+            return self.decoder.decode(
+                proposals.z[kept],
+                temperature=self.draw.temperature,
+                sample=self.draw.sample,
+                generator=self.draw.generator,
+                allowed=self.allowed,
+            )
+        codes = proposals.codes[kept]
+        for context, part in zip(
+            torch.split(proposals.context[kept], _ROWS), torch.split(codes, _ROWS), strict=True
+        ):
+            self._draw_columns(context, part, self._n_proposed, len(self.decoder.cardinalities))
+        return codes
+
+    def _propose(self, z: Tensor) -> Proposals:
+        features = self.decoder.features(z)
+        codes = torch.zeros(
+            len(z), len(self.decoder.cardinalities), dtype=torch.int64, device=z.device
+        )
+        if self.decoder.context is not None:
+            log_weight = self._draw_columns(features, codes, 0, self._n_proposed)
+            return Proposals(log_weight, z, codes, features)
+        log_weight = torch.zeros(len(z), device=z.device)
+        for column in self.allowed:
+            log_weight += self._log_allowed(self._logits(features, column), column)
+        return Proposals(log_weight, z, codes, None)
+
+    def _draw_columns(self, context: Tensor, codes: Tensor, first: int, last: int) -> Tensor:
+        """Draw columns of the order onto ``codes``, and add them to ``context``, both in place.
+
+        Returns:
+            ``(B,)`` log of what the heads give to the allowed codes.
+        """
+        order, embeddings = self.decoder.order, self.decoder.context
+        assert order is not None and embeddings is not None
+        log_weight = torch.zeros(len(codes), device=codes.device)
+        for i in range(first, last):
+            column = order[i]
+            hidden = functional.leaky_relu(context, self.decoder.slope)
+            logits = self._logits(hidden, column)
+            if column in self.allowed:
+                log_weight += self._log_allowed(logits, column)
+                logits = logits.masked_fill(~self.allowed[column], -torch.inf)
+            codes[:, column] = self.draw(logits)
+            if i + 1 < len(order):
+                context += embeddings[codes[:, column] + self._offsets[column]]
+        return log_weight
+
+    def _logits(self, hidden: Tensor, column: int) -> Tensor:
+        """``(B, W) -> (B, K_c)``."""
+        start = self._starts[column]
+        head = slice(start, start + self.decoder.cardinalities[column])
+        return functional.linear(
+            hidden, self.decoder.head_weight[head], self.decoder.head_bias[head]
+        )
+
+    def _log_allowed(self, logits: Tensor, column: int) -> Tensor:
+        """Log of the allowed codes' share: ``(B, K_c) -> (B,)``."""
+        allowed = self.allowed[column]
+        if not self.draw.sample:
+            return torch.where(allowed[logits.argmax(dim=1)], 0.0, -torch.inf)
+        logits = logits / self.draw.temperature
+        inside = logits.masked_fill(~allowed, -torch.inf)
+        return torch.logsumexp(inside, 1) - torch.logsumexp(logits, 1)
