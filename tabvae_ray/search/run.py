@@ -166,7 +166,9 @@ class SearchRun:
             space,
             study,
             space.settings.n_trials,
-            concurrency=slots,
+            # One more than there is room for waits for the next free process: Ray keeps the
+            # processes of trials that end only for trials that wait.
+            concurrency=slots + 1 if slots >= free_slots(self.resources) else slots,
             resumed=unfinished,
             may_start=ledger.may_start,
             n_active=lambda: len(ledger.active),
