@@ -3,6 +3,7 @@
 A room of its own because it is about machines, and nothing else in a search is.
 """
 
+import json
 import logging
 import os
 import platform
@@ -18,7 +19,7 @@ from tabvae_ray import __version__
 from tabvae_ray.errors import ConfigError, StorageError
 from tabvae_ray.storage import Location
 
-__all__ = ["Resources", "connected", "free_slots", "preflight"]
+__all__ = ["Resources", "autoscales", "connected", "free_slots", "preflight"]
 
 _LOG = logging.getLogger(__name__)
 # Seconds that every node has to answer the preflight's questions.
@@ -87,6 +88,17 @@ def free_slots(resources: Resources) -> int:
     return max(1, int(slots + 1e-6))
 
 
+def autoscales() -> bool:
+    """Whether the cluster has an autoscaler that can add nodes."""
+    from ray.experimental.internal_kv import _internal_kv_get
+
+    # Every head that ray start has made reports; where there is nothing to add nodes with, each
+    # node is a type of its own.
+    status = json.loads(_internal_kv_get(b"__autoscaling_status") or b"{}")
+    known = (status.get("autoscaler_report") or {}).get("active_nodes") or {}
+    return any(not kind.startswith("node_") for kind in known)
+
+
 def preflight(directory: Location, resources: Resources) -> None:
     """Check that the search can run on the cluster's nodes.
 
@@ -105,7 +117,7 @@ def preflight(directory: Location, resources: Resources) -> None:
             f"a trial asks for {resources.cpus:g} CPUs and {resources.gpus:g} GPUs, but no node "
             f"has that: the largest have {largest['CPU']:g} CPUs and {largest['GPU']:g} GPUs"
         )
-        if len(nodes) == 1 or not _autoscales():
+        if not autoscales():
             raise ConfigError(f"{message}; change --cpus-per-trial or --gpus-per-trial")
         _LOG.warning("%s; waiting for the autoscaler to add one", message)
         return
@@ -158,6 +170,15 @@ def _check_answer(reference: Any, node: str, here: dict[str, str], directory: Lo
         raise ConfigError(
             f"node {node}: cannot run trials: {reason}; install the same tabvae_ray on every node"
         ) from error
+    _check_versions(node, there, here)
+    if storage_error:
+        raise StorageError(
+            f"node {node} does not see {directory}: {storage_error}; give --out a directory that "
+            "all nodes share, such as s3://bucket/runs or an NFS mount"
+        )
+
+
+def _check_versions(node: str, there: dict[str, str], here: dict[str, str]) -> None:
     differing = [
         f"{name} {there.get(name)} (here {value})"
         for name, value in here.items()
@@ -166,11 +187,6 @@ def _check_answer(reference: Any, node: str, here: dict[str, str], directory: Lo
     if differing:
         raise ConfigError(
             f"node {node} has {', '.join(differing)}: install the same versions everywhere"
-        )
-    if storage_error:
-        raise StorageError(
-            f"node {node} does not see {directory}: {storage_error}; give --out a directory that "
-            "all nodes share, such as s3://bucket/runs or an NFS mount"
         )
 
 
@@ -190,13 +206,6 @@ def _fits(available: dict[str, float], resources: Resources) -> bool:
     return (
         available.get("CPU", 0.0) >= resources.cpus and available.get("GPU", 0.0) >= resources.gpus
     )
-
-
-def _autoscales() -> bool:
-    """Whether an autoscaler that can add nodes reports to the cluster's head."""
-    from ray.experimental.internal_kv import _internal_kv_get
-
-    return bool(_internal_kv_get(b"__autoscaling_status"))
 
 
 def _target(address: str | None) -> tuple[str, str]:
@@ -292,3 +301,5 @@ def _quiet() -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     for name in ("ray", "ray.tune", "ray.train", "ray.air"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    # Says with a traceback that Tune's own state was not written, which no search is resumed from.
+    logging.getLogger("ray.tune.execution.experiment_state").setLevel(logging.CRITICAL)

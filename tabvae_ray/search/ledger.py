@@ -4,13 +4,15 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ray.tune import Callback, Stopper
 from ray.tune.experiment import Trial
 
+from tabvae_ray.errors import StorageError
 from tabvae_ray.search.pareto import as_losses, front
 from tabvae_ray.search.records import Records, Rung, TrialRecord, plain
 from tabvae_ray.search.searcher import Proposals
@@ -24,6 +26,8 @@ _LOG = logging.getLogger(__name__)
 # A trial starts again so often after its process or node was lost, and after its code failed.
 _RETRIES_LOST = 10
 _RETRIES_FAILED = 1
+# Of the text of an error that storage has caused, once a trial has been patient with it.
+_STORAGE = "StorageError:"
 _LOST = (
     "ActorDiedError",
     "ActorUnavailableError",
@@ -50,6 +54,8 @@ class Ledger(Callback):
         active: Trials that run, by Ray's name of them.
         stop: Why the search should end at once, or None.
         interrupted: Whether that is because the user asked for it.
+        storage_error: What the storage refused for longer than anybody waits, or None: the search
+            has then ended, to be resumed, and no trial has paid for it.
     """
 
     def __init__(
@@ -66,6 +72,7 @@ class Ledger(Callback):
         self.active: dict[str, TrialRecord] = {}
         self.stop: str | None = None
         self.interrupted = False
+        self.storage_error: StorageError | None = None
         self.started = time.monotonic()
         self.proposals: Proposals | None = None
         self._on_change = on_change
@@ -85,8 +92,9 @@ class Ledger(Callback):
     def start(self, ray_id: str, record: TrialRecord) -> None:
         """A trial was proposed."""
         self.active[ray_id] = record
-        self.records.keep_running(record)
-        self._on_change(self, record)
+        with self._ends_if_storage_fails():
+            self.records.keep_running(record)
+            self._on_change(self, record)
 
     @property
     def complete(self) -> list[TrialRecord]:
@@ -133,17 +141,19 @@ class Ledger(Callback):
         if record is None:
             return
         before, record.checkpoint = record.checkpoint, self._relative(checkpoint.path)
-        self.records.keep_running(record)
-        if before is not None and _home_of(before) != _home_of(record.checkpoint):
-            # Ray removes what the trial wrote since it was resumed, not what it was resumed from.
-            self._location(before).remove_tree()
+        with self._ends_if_storage_fails():
+            self.records.keep_running(record)
+            if before is not None and _home_of(before) != _home_of(record.checkpoint):
+                # Ray removes what the trial wrote since it was resumed, not what it was resumed
+                # from.
+                self._discard(self._location(before))
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
         """A trial ended by itself, or was stopped by the scheduler."""
         record = self.active.pop(trial.trial_id, None)
-        if record is None:
+        if record is None or self.storage_error is not None:
             return
         result = self._last.pop(trial.trial_id, {})
         names = list(self.space.objectives)
@@ -169,10 +179,14 @@ class Ledger(Callback):
         Not left to Ray, which gives up on a trial whose process dies before its first step.
         """
         record = self.active.pop(trial.trial_id, None)
-        if record is None:
+        if record is None or self.storage_error is not None:
             return
         self._last.pop(trial.trial_id, None)
         error = _error_of(trial)
+        if _STORAGE in error:
+            # The trial has waited for it already, and can go on from its record.
+            self._give_up(StorageError(_last_line(error).partition(_STORAGE)[2].strip()))
+            return
         lost = any(mark in error for mark in _LOST)
         self._attempts[record.number] += 1
         if self._attempts[record.number] <= (_RETRIES_LOST if lost else _RETRIES_FAILED):
@@ -190,10 +204,32 @@ class Ledger(Callback):
         # Ray pickles its callbacks for its own way to resume, which is not used.
         return {}
 
+    @contextmanager
+    def _ends_if_storage_fails(self) -> Iterator[None]:
+        """Ray would log the error, or take it for the trial's, and go on."""
+        try:
+            yield
+        except StorageError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: StorageError) -> None:
+        if self.storage_error is None:
+            self.storage_error = error
+            self.stop = self.stop or str(error)
+
+    def _discard(self, location: Location) -> None:
+        """What cannot be removed costs room, and no more."""
+        with suppress(StorageError):
+            location.remove_tree()
+
     def _finish(self, record: TrialRecord) -> None:
         before = {other.number for other in self.front()}
+        with self._ends_if_storage_fails():
+            self.records.finish(record)
+        if self.storage_error is not None:
+            # The record of it as running is there still, or that of it as finished already.
+            return
         self.finished.append(record)
-        self.records.finish(record)
         if self.proposals is not None:
             self.proposals.tell(record)
         now = {other.number for other in self.front()}
@@ -202,8 +238,9 @@ class Ledger(Callback):
             never_there = other is record and record.number not in now
             if (left_front or never_there) and other.checkpoint:
                 # Only models that may be chosen, or that still train, are worth their bytes.
-                self._location(other.checkpoint).parent.remove_tree()
-        self._on_change(self, record)
+                self._discard(self._location(other.checkpoint).parent)
+        with self._ends_if_storage_fails():
+            self._on_change(self, record)
 
     def _relative(self, path: str) -> str:
         """The checkpoint's path below the search's directory."""

@@ -1,6 +1,7 @@
 """One search from start or resume to export."""
 
 import logging
+import math
 import os
 import signal
 import threading
@@ -14,12 +15,13 @@ from typing import Any
 
 import optuna
 from optuna.storages.journal import JournalFileBackend
+from pyarrow import ArrowException
 from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from tabvae_ray.comparison.levels import ReferenceLevels
-from tabvae_ray.errors import ConfigError, TabVAEError
-from tabvae_ray.search.cluster import Resources, connected, free_slots, preflight
+from tabvae_ray.errors import ConfigError, StorageError, TabVAEError
+from tabvae_ray.search.cluster import Resources, autoscales, connected, free_slots, preflight
 from tabvae_ray.search.ledger import Ledger, LedgerStopper
 from tabvae_ray.search.manifest import Manifest, check_unchanged
 from tabvae_ray.search.progress import SearchProgress
@@ -154,7 +156,13 @@ class SearchRun:
         finished, unfinished = _take_stock(self.records, scheduler, space)
         known = [*finished, *unfinished]
         study = _study(self.setup, self.manifest, study_storage, known)
-        slots = concurrency or free_slots(self.resources)
+        free, grows = free_slots(self.resources), autoscales()
+        # Where nodes come on demand, a sampler should still learn from most trials.
+        wished = max(free, math.ceil(space.settings.n_trials / 4)) if grows else free
+        slots = concurrency or wished
+        if grows:
+            # Ray asks for room for one trial at a time otherwise, and nodes come one by one.
+            os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
         self.log = ProgressLog(self.setup.directory, space, slots)
 
         def tell(ledger: Ledger, record: TrialRecord) -> None:
@@ -167,8 +175,8 @@ class SearchRun:
             study,
             space.settings.n_trials,
             # One more than there is room for waits for the next free process: Ray keeps the
-            # processes of trials that end only for trials that wait.
-            concurrency=slots + 1 if slots >= free_slots(self.resources) else slots,
+            # processes of trials that end only for trials that wait. A node must not come for it.
+            concurrency=slots + 1 if slots >= free and not grows else slots,
             resumed=unfinished,
             may_start=ledger.may_start,
             n_active=lambda: len(ledger.active),
@@ -185,14 +193,19 @@ class SearchRun:
         try:
             with _interruptible(ledger, self.progress), self.progress:
                 _tune(self.task, ledger, scheduler, self.resources, self.manifest.runs)
+        except (OSError, ArrowException) as error:
+            # Ray's own, where it begins and ends a run in the storage.
+            ledger.storage_error = ledger.storage_error or StorageError(str(error))
         finally:
             # However it ends, the study has no trial RUNNING and the records are a table.
             proposals.close()
-            self.log.write()
-            self.records.write_table(_by_number(ledger.finished), list(self.setup.space.objectives))
-            self.manifest.trials = dict(Counter(record.state for record in ledger.finished))
-            self.manifest.front = [record.number for record in ledger.front()]
-            self._write("interrupted")
+            if ledger.storage_error is None:
+                self._write_down(ledger)
+        if ledger.storage_error is not None:
+            raise StorageError(
+                f"{ledger.storage_error}; the search ends here, with nothing lost: go on with it "
+                "by --resume once the storage is back"
+            )
 
     def conclude(self, ledger: Ledger) -> SearchOutcome:
         """Choose among the front and export, if there is one."""
@@ -220,6 +233,13 @@ class SearchRun:
             outcome = replace(outcome, state="failed")
         self._write(outcome.state)
         return replace(outcome, seconds=self.manifest.seconds)
+
+    def _write_down(self, ledger: Ledger) -> None:
+        self.log.write()
+        self.records.write_table(_by_number(ledger.finished), list(self.setup.space.objectives))
+        self.manifest.trials = dict(Counter(record.state for record in ledger.finished))
+        self.manifest.front = [record.number for record in ledger.front()]
+        self._write("interrupted")
 
     def _write(self, state: str) -> None:
         self.manifest.state = state

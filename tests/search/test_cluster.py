@@ -1,0 +1,273 @@
+"""Searches on clusters: several nodes, an object store, and what goes wrong with either."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+import yaml
+from ray.cluster_utils import Cluster
+
+from tabvae_ray import load_synthesizer
+from tabvae_ray.errors import ConfigError, StorageError
+from tabvae_ray.search.cluster import Resources, _check_versions, connected, preflight
+from tabvae_ray.storage import Location
+from tests.s3_server import KEY, SECRET, S3Server, free_ports
+from tests.search.conftest import TINY
+from tests.search.test_run import SECONDS, command, search, trials_of
+
+pytestmark = pytest.mark.slow
+# What a trial becomes depends on its number alone, so that searches that went differently compare.
+STEADY = {
+    **TINY,
+    "base": {**TINY["base"], "training": {"max_n_epochs": 180, "batch_size": 256}},
+    "search": {**TINY["search"], "sampler": "random", "scheduler": "none", "n_trials": 6},
+}
+
+
+def wait_for(condition: Callable[[], object], seconds: float = SECONDS) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def n_finished(directory: Location) -> int:
+    return len((directory / "trials").children())
+
+
+def trial_processes(node: Any) -> list[int]:
+    """Processes of trials below a node's raylet."""
+    raylet = node.all_processes["raylet"][0].process.pid
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == raylet and (entry / "cmdline").read_text().startswith("ray::VAETrial"):
+                found.append(int(entry.name))
+    return found
+
+
+def outcomes(directory: Location) -> list[dict[str, Any]]:
+    """What the records say, without what may differ between two runs of a trial."""
+    found = []
+    for file in (directory / "trials").children():
+        record = json.loads(file.read_bytes())
+        rungs = [{**rung, "order": None} for rung in record["rungs"]]
+        found.append({key: record[key] for key in ("number", "state", "parameters", "objectives")})
+        found[-1]["rungs"] = rungs
+    return found
+
+
+@pytest.fixture(scope="module")
+def steady(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("space") / "tiny.yaml"
+    file.write_text(yaml.safe_dump(STEADY))
+    return file
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """Two nodes of one CPU each, beside a head without any."""
+    with pytest.MonkeyPatch.context() as patch:
+        # Without credentials, pyarrow would ask for those of a machine in AWS.
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+        for _ in range(2):
+            started.add_node(num_cpus=1)
+        started.wait_for_nodes()
+    try:
+        yield started
+    finally:
+        started.shutdown()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    steady: Path, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> Location:
+    """A search on two nodes that nothing happened to."""
+    home = tmp_path_factory.mktemp("undisturbed")
+    done = search("--space", steady, "--out", home, "--address", cluster.address, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["trials"] == {"COMPLETE": 6}
+    return Location(home / "tiny")
+
+
+def test_a_search_on_two_nodes_finishes(undisturbed: Location) -> None:
+    here = undisturbed.on_this_machine()
+    assert here is not None
+    assert [row["number"] for row in trials_of(here)] == [str(n) for n in range(6)]
+    seconds = [json.loads(file.read_bytes())["seconds"] for file in (here / "trials").iterdir()]
+    lines = [json.loads(line) for line in (here / "progress.jsonl").read_text().splitlines()]
+    # Trials that had run one after the other would have kept one slot of two busy at most.
+    assert lines[-1]["elapsed"] < 60 + sum(seconds)
+    assert len(load_synthesizer(here / "best").generate(10)) == 10
+
+
+def test_a_trial_whose_node_dies_goes_on_from_its_checkpoint_on_another(
+    steady: Path, cluster: Cluster, undisturbed: Location, tmp_path: Path
+) -> None:
+    lost = cluster.add_node(num_cpus=1)
+    cluster.wait_for_nodes()
+    options = ["--space", steady, "--out", tmp_path, "--address", cluster.address]
+    process = subprocess.Popen(command(*options), stderr=subprocess.PIPE, text=True)
+    directory = Location(tmp_path / "tiny")
+    wait_for(lambda: trial_processes(lost) and list(tmp_path.glob("tiny/tune/**/state.pt")))
+    unfinished = 6 - n_finished(directory)
+    cluster.remove_node(lost, allow_graceful=False)
+    _, said = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, said
+    assert unfinished > 0
+    assert outcomes(directory) == outcomes(undisturbed)
+
+
+def test_an_object_store_is_all_that_a_search_needs_to_go_on(
+    steady: Path, cluster: Cluster, undisturbed: Location, s3: Location, s3_server: S3Server,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """The driver is killed; then, somewhere else, the store is away for 20 seconds."""
+    out, directory = ["--out", s3.uri, "--address", cluster.address], s3 / "tiny"
+    first = subprocess.Popen(
+        command("--space", steady, *out), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    wait_for(lambda: first.poll() is not None or n_finished(directory))
+    first.send_signal(signal.SIGKILL)
+    _, said_first = first.communicate(timeout=SECONDS)
+    assert 0 < n_finished(directory) < 6, said_first
+
+    before = n_finished(directory)
+    resumed = subprocess.Popen(
+        command("--resume", "--name", "tiny", *out), stderr=subprocess.PIPE, text=True, cwd="/"
+    )
+    wait_for(lambda: resumed.poll() is not None or n_finished(directory) > before)
+    assert n_finished(directory) < 6
+    s3_server.stop()
+    try:
+        time.sleep(20)
+    finally:
+        s3_server.start()
+    _, said = resumed.communicate(timeout=SECONDS)
+    assert resumed.returncode == 0, said
+    assert "Traceback" not in said
+    assert outcomes(directory) == outcomes(undisturbed)
+
+    page, rows = tmp_path / "report.html", tmp_path / "rows.csv"
+    for module, options in (
+        ("report", ["--search", directory.uri, "--out", page]),
+        ("generate", ["--model", (directory / "best").uri, "--rows", 5, "--out", rows]),
+    ):
+        call = [sys.executable, "-m", f"tabvae_ray.{module}", *map(str, options)]
+        subprocess.run(call, check=True, capture_output=True)
+    assert len(rows.read_text().splitlines()) == 6
+    texts = [said_first, said, page.read_text(), (directory / "search.json").read_text()]
+    texts += [(directory / name).read_text() for name in ("report.html", "progress.jsonl")]
+    texts += [file.read_text() for file in (directory / "trials").children()]
+    texts += [
+        file.read_text()
+        for file in (directory / "best").children()
+        if file.suffix != ".safetensors"
+    ]  # noqa: E501
+    assert all(SECRET not in text and KEY not in text for text in texts)
+
+
+def test_a_trial_that_no_node_can_take_is_refused(cluster: Cluster, tmp_path: Path) -> None:
+    with (
+        connected(cluster.address),
+        pytest.raises(ConfigError, match="the largest have 1 CPUs and 0 GPUs; change --cpus-per"),
+    ):
+        preflight(Location(tmp_path), Resources(cpus=2))
+
+
+def test_a_node_that_does_not_see_the_storage_is_named(
+    cluster: Cluster, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As it often is: the credentials are on the machine that one sits at, and not on the nodes.
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    endpoint = f"endpoint_override=127.0.0.1:{s3_server.port}&scheme=http"
+    directory = Location(f"s3://tests/unseen?{endpoint}")
+    with (
+        connected(cluster.address),
+        pytest.raises(StorageError, match=r"node .* does not see .*unseen.*directory that all"),
+    ):
+        preflight(directory, Resources())
+    assert directory.children() == []
+
+
+def test_a_node_with_other_versions_is_named() -> None:
+    here = {"python": "3.11", "ray": "2.60.0", "torch": "2.13.0", "tabvae_ray": "0.1.0"}
+    _check_versions("10.0.0.2", here, here)
+    with pytest.raises(ConfigError, match=r"node 10.0.0.2 has torch 2.9.0 \(here 2.13.0\): inst"):
+        _check_versions("10.0.0.2", {**here, "torch": "2.9.0"}, here)
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """A head that asks for a token: its addresses for drivers and for clients."""
+    # Sockets have short names only.
+    home = Path("/tmp") / f"guarded-{os.getpid()}"
+    port, client = free_ports(2)
+    start = [str(Path(sys.executable).parent / "ray"), "start", "--head", "--block"]
+    start += [f"--port={port}", f"--ray-client-server-port={client}", "--num-cpus=1"]
+    start += ["--include-dashboard=false", f"--temp-dir={home}"]
+    head = subprocess.Popen(
+        start, env=os.environ | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a" * 64},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield f"127.0.0.1:{port}", f"ray://127.0.0.1:{client}"
+    finally:
+        head.terminate()
+        head.wait(60)
+
+
+def connect(address: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    code = (
+        "import sys; from tabvae_ray.search.cluster import connected\n"
+        "with connected(sys.argv[1]): print('in')"
+    )
+    known = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    return subprocess.run(
+        [sys.executable, "-c", code, address],
+        env=known | environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def test_a_token_that_is_missing_or_wrong_is_named_at_once(guarded: tuple[str, str]) -> None:
+    right = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a" * 64}
+    wait_for(lambda: connect(guarded[0], **right).returncode == 0, 60)
+    for address in guarded:
+        started = time.monotonic()
+        unset = connect(address, RAY_AUTH_TOKEN="a" * 64)
+        assert "asks for a token" in unset.stderr and "set RAY_AUTH_MODE=token" in unset.stderr
+        wrong = connect(address, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="b" * 64)
+        assert "a token that is missing or wrong here: copy the head node's" in wrong.stderr
+        assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize(
+    ("address", "environment", "message"),
+    [
+        ("auto", "127.0.0.1:1", "cannot connect to Ray at 127.0.0.1:1"),
+        (None, "127.0.0.1:1", "cannot connect to Ray at 127.0.0.1:1"),
+        ("auto", "http://127.0.0.1:8265", "RAY_ADDRESS: must be auto, host:port or ray://host"),
+        ("somewhere", "", "--address: must be auto, host:port or ray://host:port"),
+        ("somewhere:99999", "", "--address: must be auto, host:port or ray://host:port"),
+    ],
+)
+def test_addresses_that_lead_nowhere_are_refused(
+    monkeypatch: pytest.MonkeyPatch, address: str | None, environment: str, message: str
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", environment)
+    assert not ray.is_initialized()
+    with pytest.raises(ConfigError, match=message), connected(address):
+        pass
