@@ -19,7 +19,7 @@ from tabvae_ray import __version__
 from tabvae_ray.errors import ConfigError, StorageError
 from tabvae_ray.storage import Location
 
-__all__ = ["Resources", "autoscales", "connected", "free_slots", "preflight"]
+__all__ = ["Resources", "autoscales", "connected", "free_slots", "preflight", "through_client"]
 
 _LOG = logging.getLogger(__name__)
 # Seconds that every node has to answer the preflight's questions.
@@ -79,6 +79,11 @@ def connected(address: str | None) -> Iterator[None]:
         ray.shutdown()
 
 
+def through_client(address: str | None) -> bool:
+    """Whether the address is that of a server that Ray's calls are sent through."""
+    return _target(address)[0].startswith("ray://")
+
+
 def free_slots(resources: Resources) -> int:
     """How many trials the cluster's free resources can take at once; at least 1."""
     free = ray.available_resources()  # type: ignore[no-untyped-call]
@@ -92,11 +97,14 @@ def autoscales() -> bool:
     """Whether the cluster has an autoscaler that can add nodes."""
     from ray.experimental.internal_kv import _internal_kv_get
 
+    if _internal_kv_get(b"__autoscaler_v2_enabled") == b"1":
+        return True
     # Every head that ray start has made reports; where there is nothing to add nodes with, each
     # node is a type of its own.
     status = json.loads(_internal_kv_get(b"__autoscaling_status") or b"{}")
-    known = (status.get("autoscaler_report") or {}).get("active_nodes") or {}
-    return any(not kind.startswith("node_") for kind in known)
+    report = status.get("autoscaler_report") or {}
+    kinds = {*(report.get("active_nodes") or ()), *(report.get("node_type_mapping") or {}).values()}
+    return any(not kind.startswith("node_") for kind in kinds)
 
 
 def preflight(directory: Location, resources: Resources) -> None:

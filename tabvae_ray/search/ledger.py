@@ -28,10 +28,11 @@ _RETRIES_LOST = 10
 _RETRIES_FAILED = 1
 # Of the text of an error that storage has caused, once a trial has been patient with it.
 _STORAGE = "StorageError:"
+# What Ray says of a process or node that is no more; its errors do not always have their names on.
 _LOST = (
-    "ActorDiedError",
-    "ActorUnavailableError",
-    "RayActorError",
+    "The actor died unexpectedly",
+    "The actor never ran",
+    "is unavailable",
     "NodeDiedError",
     "ObjectLostError",
     "OwnerDiedError",
@@ -260,7 +261,7 @@ def _error_of(trial: Trial) -> str:
     try:
         return Path(trial.error_file).read_text(errors="replace")
     except (OSError, TypeError):
-        return str(trial.get_error() or "the trial's process was lost (ActorDiedError)")
+        return str(trial.get_error() or "The actor died unexpectedly: nothing more is known")
 
 
 def _last_line(error: str) -> str:

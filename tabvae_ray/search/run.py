@@ -21,7 +21,14 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from tabvae_ray.comparison.levels import ReferenceLevels
 from tabvae_ray.errors import ConfigError, StorageError, TabVAEError
-from tabvae_ray.search.cluster import Resources, autoscales, connected, free_slots, preflight
+from tabvae_ray.search.cluster import (
+    Resources,
+    autoscales,
+    connected,
+    free_slots,
+    preflight,
+    through_client,
+)
 from tabvae_ray.search.ledger import Ledger, LedgerStopper
 from tabvae_ray.search.manifest import Manifest, check_unchanged
 from tabvae_ray.search.progress import SearchProgress
@@ -94,6 +101,11 @@ def run_search(
         ConfigError: If an option breaks a rule, or what is resumed was another search.
         StorageError: If the directory cannot be written from here or from a node.
     """
+    if through_client(address):
+        raise ConfigError(
+            "--address: Ray Tune's driver must be on the cluster, which ray:// is not: use ray job "
+            "submit from here, or --address auto on one of its nodes"
+        )
     resources = resources or Resources()
     progress = progress or SearchProgress(setup.space, quiet=True)
     device = _device(setup.space, resources)

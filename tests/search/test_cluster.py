@@ -3,9 +3,11 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +16,8 @@ from typing import Any
 import pytest
 import ray
 import yaml
+from ray.autoscaler._private.fake_multi_node.node_provider import FAKE_HEAD_NODE_TYPE
+from ray.autoscaler._private.util import prepare_config
 from ray.cluster_utils import Cluster
 
 from tabvae_ray import load_synthesizer
@@ -25,6 +29,8 @@ from tests.search.conftest import TINY
 from tests.search.test_run import SECONDS, command, search, trials_of
 
 pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a" * 64}
 # What a trial becomes depends on its number alone, so that searches that went differently compare.
 STEADY = {
     **TINY,
@@ -175,7 +181,7 @@ def test_an_object_store_is_all_that_a_search_needs_to_go_on(
         file.read_text()
         for file in (directory / "best").children()
         if file.suffix != ".safetensors"
-    ]  # noqa: E501
+    ]
     assert all(SECRET not in text and KEY not in text for text in texts)
 
 
@@ -210,24 +216,99 @@ def test_a_node_with_other_versions_is_named() -> None:
         _check_versions("10.0.0.2", {**here, "torch": "2.9.0"}, here)
 
 
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """A head that asks for a token: its addresses for drivers and for clients."""
+@contextlib.contextmanager
+def started_head(*options: str, port: int, **environment: str) -> Iterator[Path]:
+    """A head as ``ray start`` makes it, and the directory that it and its nodes lie in."""
     # Sockets have short names only.
-    home = Path("/tmp") / f"guarded-{os.getpid()}"
-    port, client = free_ports(2)
+    home = Path(tempfile.mkdtemp(prefix="head-", dir="/tmp"))
     start = [str(Path(sys.executable).parent / "ray"), "start", "--head", "--block"]
-    start += [f"--port={port}", f"--ray-client-server-port={client}", "--num-cpus=1"]
-    start += ["--include-dashboard=false", f"--temp-dir={home}"]
-    head = subprocess.Popen(
-        start, env=os.environ | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a" * 64},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    start += [f"--port={port}", f"--temp-dir={home}", "--include-dashboard=false", *options]
+    log = home / "log"
+    known = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    with log.open("wb") as out:
+        head = subprocess.Popen(start, env=known | environment, stdout=out, stderr=out)
     try:
-        yield f"127.0.0.1:{port}", f"ray://127.0.0.1:{client}"
+        wait_for(lambda: head.poll() is not None or "Ray runtime started" in log.read_text(), 60)
+        assert head.poll() is None, log.read_text()
+        yield home
     finally:
         head.terminate()
         head.wait(60)
+        for pid in processes_in(home):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def processes_in(home: Path, name: str = "") -> list[int]:
+    """Processes of a head and its nodes, which all name its directory."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            line = (entry / "cmdline").read_text()
+            if f"{home}/" in line and name in line.partition("\0")[0]:
+                found.append(int(entry.name))
+    return found
+
+
+def test_nodes_come_for_a_search_and_go_after_it(tmp_path: Path, steady: Path) -> None:
+    """The node types are those of cluster.yaml, on machines that are none."""
+    (port,) = free_ports(1)
+    launcher = prepare_config(yaml.safe_load((ROOT / "cluster.yaml").read_text()))
+    types = launcher["available_node_types"]
+    worker = {**types["cpu_worker"], "resources": {"CPU": 1}, "node_config": {}}
+    head = {**types["head"], "resources": {"CPU": 0}, "node_config": {}}
+    config = {
+        **launcher,
+        "idle_timeout_minutes": 0.1,
+        "provider": {
+            "type": "fake_multinode",
+            "gcs_address": f"127.0.0.1:{port}",
+            # All nodes are this machine, and nobody logs in to them.
+            "use_node_id_as_ip": True,
+            "disable_node_updaters": True,
+            "disable_launch_config_check": True,
+        },
+        "available_node_types": {FAKE_HEAD_NODE_TYPE: head, "cpu_worker": worker},
+        "head_node_type": FAKE_HEAD_NODE_TYPE,
+        "file_mounts": {},
+        "docker": {},
+    }
+    file = tmp_path / "launcher.yaml"
+    file.write_text(json.dumps(config))
+    with started_head(
+        "--num-cpus=0", f"--autoscaling-config={file}", port=port,
+        RAY_FAKE_CLUSTER="1", AUTOSCALER_UPDATE_INTERVAL_S="1", **TOKEN,
+    ) as home:  # fmt: skip
+        assert len(processes_in(home, "raylet")) == 1
+        process = subprocess.Popen(
+            command(
+                *("--space", steady, "--out", tmp_path, "--concurrency", 2),
+                *("--address", f"127.0.0.1:{port}", "--json"),
+            ),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | TOKEN,
+        )  # fmt: skip
+        most = 0
+        while process.poll() is None:
+            most = max(most, len(processes_in(home, "raylet")))
+            time.sleep(0.2)
+        answer, said = process.communicate()
+        assert process.returncode == 0, said
+        assert json.loads(answer.splitlines()[-1])["trials"] == {"COMPLETE": 6}
+        # A raylet that starts a process is two for a moment.
+        assert most >= 3
+        wait_for(lambda: len(processes_in(home, "raylet")) == 1, 60)
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[tuple[str, str]]:
+    """A head that asks for a token: its addresses for drivers and for clients."""
+    port, client = free_ports(2)
+    with started_head(
+        "--num-cpus=1", f"--ray-client-server-port={client}", port=port,
+        **TOKEN,
+    ):  # fmt: skip
+        yield f"127.0.0.1:{port}", f"ray://127.0.0.1:{client}"
 
 
 def connect(address: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -243,8 +324,7 @@ def connect(address: str, **environment: str) -> subprocess.CompletedProcess[str
 
 
 def test_a_token_that_is_missing_or_wrong_is_named_at_once(guarded: tuple[str, str]) -> None:
-    right = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a" * 64}
-    wait_for(lambda: connect(guarded[0], **right).returncode == 0, 60)
+    assert connect(guarded[0], **TOKEN).returncode == 0
     for address in guarded:
         started = time.monotonic()
         unset = connect(address, RAY_AUTH_TOKEN="a" * 64)
@@ -252,6 +332,15 @@ def test_a_token_that_is_missing_or_wrong_is_named_at_once(guarded: tuple[str, s
         wrong = connect(address, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="b" * 64)
         assert "a token that is missing or wrong here: copy the head node's" in wrong.stderr
         assert time.monotonic() - started < 20
+
+
+def test_a_search_through_a_client_is_refused_with_what_to_do_instead(
+    steady: Path, tmp_path: Path
+) -> None:
+    done = search("--space", steady, "--out", tmp_path, "--address", "ray://127.0.0.1:10001")
+    assert done.returncode == 2
+    assert "use ray job submit from here" in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
