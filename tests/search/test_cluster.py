@@ -9,9 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import ray
@@ -25,52 +24,12 @@ from tabvae_ray.errors import ConfigError, StorageError
 from tabvae_ray.search.cluster import Resources, _check_versions, connected, preflight
 from tabvae_ray.storage import Location
 from tests.s3_server import KEY, SECRET, S3Server, free_ports
-from tests.search.conftest import TINY
+from tests.search.clusters import STEADY, n_finished, outcomes, trial_processes, wait_for
 from tests.search.test_run import SECONDS, command, search, trials_of
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a" * 64}
-# What a trial becomes depends on its number alone, so that searches that went differently compare.
-STEADY = {
-    **TINY,
-    "base": {**TINY["base"], "training": {"max_n_epochs": 180, "batch_size": 256}},
-    "search": {**TINY["search"], "sampler": "random", "scheduler": "none", "n_trials": 6},
-}
-
-
-def wait_for(condition: Callable[[], object], seconds: float = SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-
-
-def n_finished(directory: Location) -> int:
-    return len((directory / "trials").children())
-
-
-def trial_processes(node: Any) -> list[int]:
-    """Processes of trials below a node's raylet."""
-    raylet = node.all_processes["raylet"][0].process.pid
-    found = []
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == raylet and (entry / "cmdline").read_text().startswith("ray::VAETrial"):
-                found.append(int(entry.name))
-    return found
-
-
-def outcomes(directory: Location) -> list[dict[str, Any]]:
-    """What the records say, without what may differ between two runs of a trial."""
-    found = []
-    for file in (directory / "trials").children():
-        record = json.loads(file.read_bytes())
-        rungs = [{**rung, "order": None} for rung in record["rungs"]]
-        found.append({key: record[key] for key in ("number", "state", "parameters", "objectives")})
-        found[-1]["rungs"] = rungs
-    return found
 
 
 @pytest.fixture(scope="module")
