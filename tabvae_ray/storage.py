@@ -24,7 +24,7 @@ __all__ = ["Location"]
 T = TypeVar("T")
 
 # Seconds before each further attempt; object stores that restart are back within half a minute.
-_RETRY_AFTER = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+_RETRY_AFTER = (0.5, 1.0, 2.0, *[4.0] * 8)
 # Seconds after which no further attempt begins: an attempt may take seconds of its own to fail.
 _RETRY_FOR = 35.0
 _TRANSIENT = (
@@ -41,8 +41,11 @@ _TRANSIENT = (
     "internal error",
     "service_unavailable",
     "service unavailable",
-    "http status 503",
-    "http response code: 503",
+    *(
+        f"http {word} {code}"
+        for word in ("status", "response code:")
+        for code in (500, 502, 503, 504)
+    ),
     "stale file handle",
 )
 # Errors of these types do not pass by waiting, whatever the name of the file makes their text say.
