@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tabvae_ray.search.progress import clock, front_table
+from tabvae_ray.search.progress import clock, front_table, gap_verdict
 from tabvae_ray.search.replay import Replay
 from tabvae_ray.search.run import SearchOutcome
 from tabvae_ray.search.setup import Setup
@@ -55,6 +55,9 @@ def show(outcome: SearchOutcome, setup: Setup, console: Console) -> None:
     console.print(front_table(rows, chosen.record.number, setup.space, outcome.levels))
     for verdict in outcome.levels.verdicts(chosen.means):
         say(f"warning: {verdict}")
+    memorises = gap_verdict(chosen.record)
+    if memorises is not None:
+        say(f"warning: {memorises}")
     say(f"chosen: trial {chosen.record.number}, {reason}")
     say(f"model:  {outcome.best}")
     say(f"trials: {outcome.directory / 'trials.csv'}")
