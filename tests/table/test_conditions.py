@@ -1,0 +1,80 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.synthesizer import TabularVAESynthesizer
+from tabvae_ray.table.conditions import parse_where
+
+
+@pytest.mark.parametrize(
+    ("texts", "where"),
+    [
+        (["city=a, b", "city=rare"], {"city": ["a, b", "rare"]}),
+        (["age=60:70"], {"age": (60.0, 70.0)}),
+        (["age=:70", "smoker=true"], {"age": (None, 70.0), "smoker": [True]}),
+        (["visited=2020-03-01..2020-06-30"], {"visited": ("2020-03-01", "2020-06-30")}),
+        (["weight=", "grade="], {"weight": None, "grade": [None]}),
+        (["children=2"], {"children": [2]}),
+    ],
+)
+def test_texts_are_read_as_conditions(
+    synthesizer: TabularVAESynthesizer, texts: list[str], where: dict[str, object]
+) -> None:
+    assert parse_where(texts, synthesizer.spec) == where
+
+
+@pytest.mark.parametrize("text", ["age", "nobody=1", "age=old", "=3"])
+def test_what_is_no_condition_is_refused(synthesizer: TabularVAESynthesizer, text: str) -> None:
+    with pytest.raises(ConfigError, match=f"--where {text}"):
+        parse_where([text], synthesizer.spec)
+
+
+def test_every_kind_of_column_keeps_its_condition(synthesizer: TabularVAESynthesizer) -> None:
+    day = pd.Timestamp("2020-03-01"), pd.Timestamp("2021-06-30")
+    rows = synthesizer.generate(40, where={"visited": day, "city": ["a, b", "東京"]})
+    assert rows["visited"].between(*day).all() and set(rows["city"]) <= {"a, b", "東京"}
+    rows = synthesizer.generate(40, where={"weight": None, "children": (2, None)})
+    assert rows["weight"].isna().all() and (rows["children"] >= 2).all()
+    rows = synthesizer.generate(40, where={"grade": ["A", None], "income": (0.0, 500.0)})
+    assert set(rows["grade"].dropna()) <= {"A"} and rows["income"].between(0, 500).all()
+    assert rows.attrs["draws"] >= 40
+
+
+@pytest.mark.parametrize("options", [{"sample": False}, {"temperature": 2.0}, {"use_mean": True}])
+def test_conditions_go_with_the_other_options(
+    synthesizer: TabularVAESynthesizer, options: dict[str, object]
+) -> None:
+    common = synthesizer.generate(1, **options)["smoker"].iloc[0]
+    rows = synthesizer.generate(10, where={"smoker": bool(common)}, **options)
+    assert (rows["smoker"] == common).all()
+    assert len(synthesizer.generate(0, where={"smoker": True}, **options)) == 0
+
+
+def test_a_condition_that_is_too_rare_ends_with_how_far_it_came(
+    synthesizer: TabularVAESynthesizer,
+) -> None:
+    where = {"measure": (0.1234, 0.12340001)}
+    with pytest.raises(DataError, match=r"too rare: 0 of 10 rows after 2,000 draws"):
+        synthesizer.generate(10, where=where, max_draws=2000)
+
+
+@pytest.mark.parametrize(
+    ("where", "match"),
+    [
+        ({"age": None}, "'age' has no missing values"),
+        ({"city": "Oslo"}, "'city' is never 'Oslo'"),
+        ({"city": ("a", "b")}, "ask for a list of values"),
+        ({"age": [20, 30]}, "ask for a value or a tuple"),
+        ({"age": (500, None)}, "no row can be at least 500"),
+        ({"age": (1, 2, 3)}, "a tuple of two ends"),
+        ({"age": np.inf}, "must be finite"),
+        ({"visited": pd.Timestamp("2020-03-01", tz="UTC")}, "has no time zone"),
+        ({"visited": ("1990-01-01", "1991-01-01")}, "the column goes from 2020-01-01"),
+    ],
+)
+def test_what_no_row_can_be_is_refused(
+    synthesizer: TabularVAESynthesizer, where: dict[str, object], match: str
+) -> None:
+    with pytest.raises(ConfigError, match=match):
+        synthesizer.generate(5, where=where)
