@@ -71,10 +71,9 @@ def test_a_search_on_two_nodes_finishes(undisturbed: Location) -> None:
     here = undisturbed.on_this_machine()
     assert here is not None
     assert [row["number"] for row in trials_of(here)] == [str(n) for n in range(6)]
-    seconds = [json.loads(file.read_bytes())["seconds"] for file in (here / "trials").iterdir()]
     lines = [json.loads(line) for line in (here / "progress.jsonl").read_text().splitlines()]
-    # Trials that had run one after the other would have kept one slot of two busy at most.
-    assert lines[-1]["elapsed"] < 60 + sum(seconds)
+    # With one slot, no more than the one that waits would be left when the first has finished.
+    assert lines[0]["trials"]["RUNNING"] >= 2
     assert len(load_synthesizer(here / "best").generate(10)) == 10
 
 

@@ -65,6 +65,17 @@ def test_a_maximised_objective_counts_the_other_way() -> None:
     assert not scheduler.report("bad", 1, [0.6, 0.4])
 
 
+def test_a_trial_that_was_lost_before_it_could_be_stopped_is_stopped_when_it_reports_again() -> (
+    None
+):
+    scheduler = make()
+    for i in range(3):
+        scheduler.report(str(i), 1, [0.1, 0.1])
+    assert not scheduler.report("worst", 1, [2.0, 2.0])
+    assert not scheduler.report("worst", 1, [2.0, 2.0])
+    assert scheduler.report("0", 1, [0.1, 0.1])
+
+
 def test_the_budget_ends_a_trial_and_a_rung_counts_it_once() -> None:
     scheduler = make()
     assert scheduler.report("0", 1, [0.1, 0.1])
