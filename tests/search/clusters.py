@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,14 @@ def wait_for(condition: Callable[[], object], seconds: float = SECONDS) -> None:
 
 def n_finished(directory: Location) -> int:
     return len((directory / "trials").children())
+
+
+def n_checkpoints(directory: Location) -> int:
+    """Of trials; directories come and go while one looks."""
+    here = directory.on_this_machine()
+    assert here is not None
+    found = (names for _, _, names in os.walk(here / "tune"))
+    return sum("state.pt" in names for names in found)
 
 
 def trial_processes(node: Any) -> list[int]:

@@ -24,8 +24,15 @@ from tabvae_ray.errors import ConfigError, StorageError
 from tabvae_ray.search.cluster import Resources, _check_versions, connected, preflight
 from tabvae_ray.storage import Location
 from tests.s3_server import KEY, SECRET, S3Server, free_ports
-from tests.search.clusters import STEADY, n_finished, outcomes, trial_processes, wait_for
-from tests.search.test_run import SECONDS, command, search, trials_of
+from tests.search.clusters import (
+    STEADY,
+    n_checkpoints,
+    n_finished,
+    outcomes,
+    trial_processes,
+    wait_for,
+)
+from tests.search.test_run import SECONDS, search, started, trials_of
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -72,8 +79,8 @@ def test_a_search_on_two_nodes_finishes(undisturbed: Location) -> None:
     assert here is not None
     assert [row["number"] for row in trials_of(here)] == [str(n) for n in range(6)]
     lines = [json.loads(line) for line in (here / "progress.jsonl").read_text().splitlines()]
-    # With one slot, no more than the one that waits would be left when the first has finished.
-    assert lines[0]["trials"]["RUNNING"] >= 2
+    # With one slot, no more than the one that waits would ever be left when one has finished.
+    assert max(line["trials"]["RUNNING"] for line in lines) >= 2
     assert len(load_synthesizer(here / "best").generate(10)) == 10
 
 
@@ -83,12 +90,12 @@ def test_a_trial_whose_node_dies_goes_on_from_its_checkpoint_on_another(
     lost = cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
     options = ["--space", steady, "--out", tmp_path, "--address", cluster.address]
-    process = subprocess.Popen(command(*options), stderr=subprocess.PIPE, text=True)
     directory = Location(tmp_path / "tiny")
-    wait_for(lambda: trial_processes(lost) and list(tmp_path.glob("tiny/tune/**/state.pt")))
-    unfinished = 6 - n_finished(directory)
-    cluster.remove_node(lost, allow_graceful=False)
-    _, said = process.communicate(timeout=SECONDS)
+    with started(*options) as process:
+        wait_for(lambda: trial_processes(lost) and n_checkpoints(directory))
+        unfinished = 6 - n_finished(directory)
+        cluster.remove_node(lost, allow_graceful=False)
+        _, said = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, said
     assert unfinished > 0
     assert outcomes(directory) == outcomes(undisturbed)
@@ -100,26 +107,22 @@ def test_an_object_store_is_all_that_a_search_needs_to_go_on(
 ) -> None:  # fmt: skip
     """The driver is killed; then, somewhere else, the store is away for 20 seconds."""
     out, directory = ["--out", s3.uri, "--address", cluster.address], s3 / "tiny"
-    first = subprocess.Popen(
-        command("--space", steady, *out), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    wait_for(lambda: first.poll() is not None or n_finished(directory))
-    first.send_signal(signal.SIGKILL)
-    _, said_first = first.communicate(timeout=SECONDS)
+    with started("--space", steady, *out) as first:
+        wait_for(lambda: first.poll() is not None or n_finished(directory))
+        first.send_signal(signal.SIGKILL)
+        _, said_first = first.communicate(timeout=SECONDS)
     assert 0 < n_finished(directory) < 6, said_first
 
     before = n_finished(directory)
-    resumed = subprocess.Popen(
-        command("--resume", "--name", "tiny", *out), stderr=subprocess.PIPE, text=True, cwd="/"
-    )
-    wait_for(lambda: resumed.poll() is not None or n_finished(directory) > before)
-    assert n_finished(directory) < 6
-    s3_server.stop()
-    try:
-        time.sleep(20)
-    finally:
-        s3_server.start()
-    _, said = resumed.communicate(timeout=SECONDS)
+    with started("--resume", "--name", "tiny", *out, cwd="/") as resumed:
+        wait_for(lambda: resumed.poll() is not None or n_finished(directory) > before)
+        assert n_finished(directory) < 6
+        s3_server.stop()
+        try:
+            time.sleep(20)
+        finally:
+            s3_server.start()
+        _, said = resumed.communicate(timeout=SECONDS)
     assert resumed.returncode == 0, said
     assert "Traceback" not in said
     assert outcomes(directory) == outcomes(undisturbed)
@@ -239,18 +242,14 @@ def test_nodes_come_for_a_search_and_go_after_it(tmp_path: Path, steady: Path) -
         RAY_FAKE_CLUSTER="1", AUTOSCALER_UPDATE_INTERVAL_S="1", **TOKEN,
     ) as home:  # fmt: skip
         assert len(processes_in(home, "raylet")) == 1
-        process = subprocess.Popen(
-            command(
-                *("--space", steady, "--out", tmp_path, "--concurrency", 2),
-                *("--address", f"127.0.0.1:{port}", "--json"),
-            ),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | TOKEN,
-        )  # fmt: skip
+        options = ["--space", steady, "--out", tmp_path, "--concurrency", 2]
+        options += ["--address", f"127.0.0.1:{port}", "--json"]
         most = 0
-        while process.poll() is None:
-            most = max(most, len(processes_in(home, "raylet")))
-            time.sleep(0.2)
-        answer, said = process.communicate()
+        with started(*options, env=os.environ | TOKEN) as process:
+            while process.poll() is None:
+                most = max(most, len(processes_in(home, "raylet")))
+                time.sleep(0.2)
+            answer, said = process.communicate()
         assert process.returncode == 0, said
         assert json.loads(answer.splitlines()[-1])["trials"] == {"COMPLETE": 6}
         # A raylet that starts a process is two for a moment.

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pandas as pd
@@ -31,6 +33,18 @@ def search(*options: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command(*options), capture_output=True, text=True, timeout=SECONDS, check=False
     )
+
+
+@contextlib.contextmanager
+def started(*options: object, **more: Any) -> Iterator[subprocess.Popen[str]]:
+    """The command while it runs; with the block it ends, too, whatever came of it."""
+    pipe = subprocess.PIPE
+    call = command(*options)
+    with subprocess.Popen(call, stdout=pipe, stderr=pipe, text=True, **more) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def trials_of(directory: Path) -> list[dict[str, str]]:
@@ -167,16 +181,14 @@ def test_killed_again_and_again_a_search_ends_where_it_would_have(
     directory = tmp_path / "tiny"
     resume: list[str] = []
     for n_finished in (1, 4):
-        process = subprocess.Popen(
-            command(*options, *resume), stderr=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        deadline = time.monotonic() + SECONDS
-        while len(list((directory / "trials").glob("*.json"))) < n_finished:
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        with started(*options, *resume) as process:
+            deadline = time.monotonic() + SECONDS
+            while len(list((directory / "trials").glob("*.json"))) < n_finished:
+                assert process.poll() is None, process.communicate()
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
         resume = ["--resume"]
     done = search(*options, "--resume")
     assert done.returncode == 0, done.stderr
@@ -198,11 +210,11 @@ def test_a_finished_search_is_extended_from_its_directory_alone(
 
 def test_an_interrupted_search_says_how_to_go_on(space_file: Path, tmp_path: Path) -> None:
     options = ["--space", space_file, "--out", tmp_path, "--trials", 500]
-    process = subprocess.Popen(command(*options), stderr=subprocess.PIPE, text=True)
-    while not list((tmp_path / "tiny" / "trials").glob("*.json")):
-        time.sleep(0.05)
-    os.kill(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=SECONDS)
+    with started(*options) as process:
+        while process.poll() is None and not list((tmp_path / "tiny/trials").glob("*.json")):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=SECONDS)
     assert process.returncode == 130
     assert "Traceback" not in said
     assert f"--out {tmp_path} --name tiny --resume" in said
@@ -237,16 +249,16 @@ def test_a_trial_whose_process_dies_goes_on_from_its_checkpoint(
     undisturbed: Path, tmp_path: Path
 ) -> None:
     options = ["--space", undisturbed / "tiny.yaml", "--out", tmp_path, "--concurrency", 1]
-    process = subprocess.Popen(command(*options), stderr=subprocess.PIPE, text=True)
     n_killed = 0
-    while process.poll() is None:
-        n_finished = len(list((tmp_path / "tiny" / "trials").glob("*.json")))
-        if n_killed < 2 and n_finished > 2 * n_killed:
-            for worker in workers_of(process.pid):
-                os.kill(worker, signal.SIGKILL)
-                n_killed += 1
-        time.sleep(0.02)
-    _, said = process.communicate()
+    with started(*options) as process:
+        while process.poll() is None:
+            n_finished = len(list((tmp_path / "tiny" / "trials").glob("*.json")))
+            if n_killed < 2 and n_finished > 2 * n_killed:
+                for worker in workers_of(process.pid):
+                    os.kill(worker, signal.SIGKILL)
+                    n_killed += 1
+            time.sleep(0.02)
+        _, said = process.communicate()
     assert process.returncode == 0, said
     assert n_killed == 2
     assert trials_of(tmp_path / "tiny") == trials_of(undisturbed / "tiny")
