@@ -113,6 +113,11 @@ class ArchitectureConfig(_Section):
         "training rows after training.",
     )
     prior_components: int = Field(16, ge=1, le=1024, description="Components of a gmm prior.")
+    calibrate_marginals: bool = Field(
+        True,
+        description="After training, shift the heads' biases so that every generated column has "
+        "the shares of the training rows.",
+    )
 
 
 class TrainingConfig(_Section):
@@ -241,8 +246,11 @@ class TabularVAEConfig(_Section):
 
     @classmethod
     def demo(cls) -> Self:
-        """The demo's own defaults: ten uniform bins, and a network of its size."""
-        return cls(transformers=TransformersConfig(strategy="uniform", n_bins_cts=10))
+        """The demo's own defaults: ten uniform bins, its sizes, nothing fitted after training."""
+        return cls(
+            transformers=TransformersConfig(strategy="uniform", n_bins_cts=10),
+            architecture=ArchitectureConfig(calibrate_marginals=False),
+        )
 
     def replace(self, leaves: Mapping[str, Any], source: str = "configuration") -> Self:
         """A copy with dotted leaves replaced, such as ``{"architecture.latent_dim": 16}``.

@@ -18,7 +18,7 @@ from tabvae_ray import __version__
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.errors import ConfigError, DataError, ExportError
 from tabvae_ray.model.generation import RowDecoder
-from tabvae_ray.model.prior import GaussianMixturePrior, StandardNormalPrior
+from tabvae_ray.model.prior import GaussianMixturePrior, Prior, StandardNormalPrior
 from tabvae_ray.rejection import MAX_DRAWS, Rejection
 from tabvae_ray.storage import Location
 from tabvae_ray.table.conditions import RowConditions
@@ -67,7 +67,7 @@ class TabularVAESynthesizer:
         self,
         encoder: TableEncoder,
         decoder: RowDecoder,
-        prior: StandardNormalPrior | GaussianMixturePrior,
+        prior: Prior,
         config: TabularVAEConfig,
         device: torch.device | str = "cpu",
     ) -> None:
@@ -380,9 +380,7 @@ def _read_tensors(source: Location) -> dict[str, Tensor]:
     return tensors
 
 
-def _prior(
-    kind: object, latent_dim: int, tensors: Mapping[str, Tensor]
-) -> StandardNormalPrior | GaussianMixturePrior:
+def _prior(kind: object, latent_dim: int, tensors: Mapping[str, Tensor]) -> Prior:
     if kind == "standard_normal":
         return StandardNormalPrior(latent_dim)
     if kind != "gmm":

@@ -7,21 +7,27 @@ import numpy as np
 import pandas as pd
 import torch
 
+from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.config import ArchitectureConfig, TabularVAEConfig
 from tabvae_ray.errors import DataError
+from tabvae_ray.model.calibration import calibrate
 from tabvae_ray.model.generation import RowDecoder
 from tabvae_ray.model.order import mutual_information_order
-from tabvae_ray.model.prior import GaussianMixturePrior, StandardNormalPrior
+from tabvae_ray.model.prior import GaussianMixturePrior, Prior, StandardNormalPrior
 from tabvae_ray.model.vae import VAE
 from tabvae_ray.synthesizer import TabularVAESynthesizer
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.spec import TableSpec, check_table
+from tabvae_ray.training.routines import ArtifactRoutine, CheckpointRoutine, LoaderRoutine
+from tabvae_ray.training.tracking import Tracker
 from tabvae_ray.training.trainer import BatchHook, EpochHook, TabularVAETrainer, resolve_device
 
 __all__ = ["TabularVAE", "split_rows"]
 
 # Draws of z that a mixture prior is fitted to.
 _PRIOR_MAX_ROWS = 10_000
+# Fewest and most rows that marginals are calibrated on: half a per cent, and less than is seen.
+_CALIBRATION_ROWS = (8_192, 65_536)
 
 
 class TabularVAE:
@@ -84,20 +90,32 @@ class TabularVAE:
             epoch_hooks=epoch_hooks,
         )
 
-    def fit(self, table: pd.DataFrame) -> list[dict[str, float]]:
+    def fit(
+        self,
+        table: pd.DataFrame,
+        *,
+        tracker: Tracker | None = None,
+        plan: ComparisonPlan | None = None,
+    ) -> list[dict[str, float]]:
         """Train to the end of the budget.
 
         Args:
             table: The real rows.
+            tracker: Where losses per column, comparisons with generated rows and checkpoints go, at
+                the periods that the configuration has; nothing is measured without one.
+            plan: What is compared; :meth:`ComparisonPlan.complete` if not given.
 
         Returns:
             The scores of every epoch, see :class:`TabularVAETrainer`.
 
         Raises:
+            ConfigError: If a score of the plan needs what the table does not have.
             DataError: If the table does not fit the spec.
             DivergenceError: If the loss becomes NaN or infinite.
         """
         self.prepare(table)
+        if tracker is not None:
+            self._track(table, tracker, plan or ComparisonPlan.complete())
         return self.trainer.train()
 
     def prepare(self, table: pd.DataFrame) -> None:
@@ -139,10 +157,10 @@ class TabularVAE:
         encoder, trainer = self._parts()
         if self._synthesizer is None or self._synthesizer[0] != trainer.epoch:
             trainer.model.eval()
-            decoder = RowDecoder.from_model(trainer.model)
-            made = TabularVAESynthesizer(
-                encoder, decoder, self._prior(trainer), self.config, self.device
-            )
+            decoder, prior = RowDecoder.from_model(trainer.model), self._prior(trainer)
+            if self.config.architecture.calibrate_marginals:
+                self._calibrate(decoder, prior, trainer)
+            made = TabularVAESynthesizer(encoder, decoder, prior, self.config, self.device)
             self._synthesizer = (trainer.epoch, made)
         return self._synthesizer[1]
 
@@ -174,6 +192,28 @@ class TabularVAE:
             raise DataError("the model has not seen a table yet: call fit first")
         return self._prepared
 
+    def _track(self, table: pd.DataFrame, tracker: Tracker, plan: ComparisonPlan) -> None:
+        validation = self.config.validation
+        holdout = split_rows(len(table), validation.holdout_fraction, self.split_seed)[1]
+        comparison = plan.prepare(table, self.spec, held_out=holdout if len(holdout) else None)
+
+        def generate(n: int) -> pd.DataFrame:
+            return self.synthesizer().generate(
+                n, seed=self.seed, temperature=validation.generation_temperature
+            )
+
+        self.trainer.epoch_hooks += [
+            LoaderRoutine(validation.train_loader_routine_period, self.encoder.columns, tracker),
+            ArtifactRoutine(
+                validation.artifact_routine_period,
+                generate,
+                comparison,
+                tracker,
+                validation.generation_n_records or len(table),
+            ),
+            CheckpointRoutine(self.config.training.checkpoint_period, tracker),
+        ]
+
     def _network(self, encoder: TableEncoder, codes: np.ndarray[Any, Any], seed: int) -> VAE:
         architecture = self.config.architecture
         # Layers draw their first weights from global state, which is put back afterwards.
@@ -192,7 +232,7 @@ class TabularVAE:
                 order=_column_order(architecture, codes, encoder.cardinalities),
             )
 
-    def _prior(self, trainer: TabularVAETrainer) -> StandardNormalPrior | GaussianMixturePrior:
+    def _prior(self, trainer: TabularVAETrainer) -> Prior:
         architecture = self.config.architecture
         if architecture.prior == "standard_normal":
             return StandardNormalPrior(architecture.latent_dim)
@@ -202,6 +242,15 @@ class TabularVAE:
             mean, log_variance = model.encode(trainer.codes[:_PRIOR_MAX_ROWS])
             z = model.latent.draw(mean, log_variance, generator)
         return GaussianMixturePrior.fit(z, architecture.prior_components, seed=self.seed)
+
+    def _calibrate(self, decoder: RowDecoder, prior: Prior, trainer: TabularVAETrainer) -> None:
+        counts = [
+            torch.bincount(column, minlength=k)
+            for column, k in zip(trainer.codes.T, decoder.cardinalities, strict=True)
+        ]
+        generator = torch.Generator(self.device).manual_seed(self.seed)
+        rows = min(max(2 * len(trainer.codes), _CALIBRATION_ROWS[0]), _CALIBRATION_ROWS[1])
+        calibrate(decoder, prior.sample(rows, generator), counts, generator)
 
 
 def split_rows(

@@ -54,7 +54,7 @@ def test_the_demos_configuration_loads_unchanged() -> None:
     assert config.architecture.decoder_layer_sizes is None
     assert config.validation.generation_n_records == 1000
     assert config.tracking.experiment_id == "demo"
-    assert config.architecture == TabularVAEConfig.demo().architecture
+    assert config.architecture == TabularVAEConfig().architecture
 
 
 def test_json_keeps_a_configuration() -> None:

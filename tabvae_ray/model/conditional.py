@@ -17,11 +17,9 @@ latent dimensions.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import accumulate
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from tabvae_ray.model.generation import Draw, RowDecoder
 
@@ -66,15 +64,6 @@ class ConditionalDecoder:
         order = decoder.order or []
         # Position of the last conditioned column, plus one.
         self._n_proposed = max((i + 1 for i, c in enumerate(order) if c in self.allowed), default=0)
-        sizes = [len(columns) * k for columns, k in decoder.groups]
-        self._starts = {
-            column: start + i * k
-            for start, (columns, k) in zip(
-                accumulate(sizes, initial=0), decoder.groups, strict=False
-            )
-            for i, column in enumerate(columns)
-        }
-        self._offsets = [0, *accumulate(decoder.cardinalities)]
 
     @torch.inference_mode()
     def propose(self, z: Tensor) -> Proposals:
@@ -116,7 +105,7 @@ class ConditionalDecoder:
             return Proposals(log_weight, z, codes, features)
         log_weight = torch.zeros(len(z), device=z.device)
         for column in self.allowed:
-            log_weight += self._log_allowed(self._logits(features, column), column)
+            log_weight += self._log_allowed(self.decoder.column_logits(features, column), column)
         return Proposals(log_weight, z, codes, None)
 
     def _draw_columns(self, context: Tensor, codes: Tensor, first: int, last: int) -> Tensor:
@@ -125,28 +114,19 @@ class ConditionalDecoder:
         Returns:
             ``(B,)`` log of what the heads give to the allowed codes.
         """
-        order, embeddings = self.decoder.order, self.decoder.context
-        assert order is not None and embeddings is not None
+        order = self.decoder.order
+        assert order is not None
         log_weight = torch.zeros(len(codes), device=codes.device)
         for i in range(first, last):
             column = order[i]
-            hidden = functional.leaky_relu(context, self.decoder.slope)
-            logits = self._logits(hidden, column)
+            logits = self.decoder.column_logits(context, column)
             if column in self.allowed:
                 log_weight += self._log_allowed(logits, column)
                 logits = logits.masked_fill(~self.allowed[column], -torch.inf)
             codes[:, column] = self.draw(logits)
             if i + 1 < len(order):
-                context += embeddings[codes[:, column] + self._offsets[column]]
+                self.decoder.add_column(context, column, codes[:, column])
         return log_weight
-
-    def _logits(self, hidden: Tensor, column: int) -> Tensor:
-        """``(B, W) -> (B, K_c)``."""
-        start = self._starts[column]
-        head = slice(start, start + self.decoder.cardinalities[column])
-        return functional.linear(
-            hidden, self.decoder.head_weight[head], self.decoder.head_bias[head]
-        )
 
     def _log_allowed(self, logits: Tensor, column: int) -> Tensor:
         """Log of the allowed codes' share: ``(B, K_c) -> (B,)``."""

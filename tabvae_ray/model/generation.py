@@ -57,6 +57,12 @@ class RowDecoder:
         self.context = context
         self.padding = padding(self.cardinalities, self.groups).to(self.head_bias.device)
         self._offsets = [0, *accumulate(self.cardinalities)]
+        starts = accumulate(self.sizes, initial=0)
+        self._heads = {
+            column: slice(start + i * k, start + i * k + self.cardinalities[column])
+            for start, (columns, k) in zip(starts, self.groups, strict=False)
+            for i, column in enumerate(columns)
+        }
 
     @classmethod
     def from_model(cls, model: VAE) -> "RowDecoder":
@@ -182,12 +188,38 @@ class RowDecoder:
         return codes
 
     def features(self, z: Tensor) -> Tensor:
-        """What the heads read, or an autoregressive decoder begins with: ``(B, Z) -> (B, W)``."""
-        features = z
+        """What the heads read, or an autoregressive decoder begins with: ``(B, Z) -> (B, W)``.
+
+        A tensor of its own, that columns may be added to.
+        """
+        features = z if self.layers else z.clone()
         for weight, offset in self.layers:
             features = functional.linear(features, weight, offset)
             features = functional.leaky_relu_(features, self.slope)
         return features
+
+    def head_of(self, column: int) -> slice:
+        """Where the head of a column lies in ``head_weight`` and ``head_bias``."""
+        return self._heads[column]
+
+    def column_logits(self, features: Tensor, column: int) -> Tensor:
+        """What the head of one column says: ``(B, W) -> (B, K_c)``.
+
+        Args:
+            features: Those of z; in an autoregressive decoder, with the columns before this one
+                added by :meth:`add_column`.
+            column: The column.
+        """
+        hidden = features
+        if self.context is not None:
+            hidden = functional.leaky_relu(features, self.slope)
+        head = self._heads[column]
+        return functional.linear(hidden, self.head_weight[head], self.head_bias[head])
+
+    def add_column(self, features: Tensor, column: int, codes: Tensor) -> None:
+        """Show the columns after it what was drawn for a column: codes ``(B,)``, in place."""
+        assert self.context is not None
+        features += self.context[codes + self._offsets[column]]
 
     def to(self, device: torch.device) -> "RowDecoder":
         """Move the weights; returns self."""
@@ -203,10 +235,9 @@ class RowDecoder:
             out[:, columns] = draw(part.reshape(-1, k)).view(-1, len(columns))  # (B, C_g, K_g)
 
     def _decode_in_order(
-        self, features: Tensor, embeddings: Tensor, bias: Tensor, draw: "Draw", out: Tensor
+        self, context: Tensor, embeddings: Tensor, bias: Tensor, draw: "Draw", out: Tensor
     ) -> None:
-        # Columns are added onto the decoded z in place; z itself stays as it was.
-        context = features if self.layers else features.clone()
+        # What is drawn is added onto the context in place.
         hidden = torch.empty_like(context)
         start = 0
         for i, ((column,), k) in enumerate(self.groups):

@@ -6,7 +6,7 @@ Shapes: ``B`` rows, ``Z`` latent dimensions, ``G`` components of the mixture.
 import torch
 from torch import Tensor
 
-__all__ = ["GaussianMixturePrior", "StandardNormalPrior"]
+__all__ = ["GaussianMixturePrior", "Prior", "StandardNormalPrior"]
 
 # Below this many rows per dimension and component, a full covariance is more noise than signal.
 _ROWS_PER_DIMENSION = 10
@@ -95,3 +95,6 @@ class GaussianMixturePrior:
             "prior.means": self.means,
             "prior.factors": self.factors,
         }
+
+
+Prior = StandardNormalPrior | GaussianMixturePrior
