@@ -19,7 +19,7 @@ install: $(STAMP)  ## make .venv and install the package with all that it needs
 # Not again until the declared packages change.
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,cluster]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,cluster,mlflow]'
 	@touch $@
 
 search: $(STAMP)  ## search SPACE (search_spaces/beta.yaml), further options in ARGS

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tabvae_ray.comparison.plan import ComparisonPlan as ComparisonPlan
     from tabvae_ray.config import TabularVAEConfig as TabularVAEConfig
     from tabvae_ray.synthesizer import TabularVAESynthesizer as TabularVAESynthesizer
     from tabvae_ray.synthesizer import load_synthesizer as load_synthesizer
@@ -15,10 +16,15 @@ if TYPE_CHECKING:
     from tabvae_ray.table.io import write_table as write_table
     from tabvae_ray.table.spec import TableSpec as TableSpec
     from tabvae_ray.tabular_vae import TabularVAE as TabularVAE
+    from tabvae_ray.training.mlflow_tracking import MlflowTracker as MlflowTracker
+    from tabvae_ray.training.tracking import DirectoryTracker as DirectoryTracker
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ComparisonPlan": "tabvae_ray.comparison.plan",
+    "DirectoryTracker": "tabvae_ray.training.tracking",
+    "MlflowTracker": "tabvae_ray.training.mlflow_tracking",
     "TableSpec": "tabvae_ray.table.spec",
     "TabularVAE": "tabvae_ray.tabular_vae",
     "TabularVAEConfig": "tabvae_ray.config",

@@ -63,6 +63,7 @@ def _run(options: argparse.Namespace) -> int:
         resources=Resources(options.cpus_per_trial, options.gpus_per_trial),
         concurrency=options.concurrency,
         study_storage=options.study_storage,
+        trackers=options.track or (),
         progress=progress,
     )
     show(outcome, setup, progress.console)
@@ -156,6 +157,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     where.add_argument(
         "--study-storage", metavar="URL", help="an Optuna storage to keep the study in (study.log)"
+    )
+    where.add_argument(
+        "--track",
+        action="append",
+        choices=("mlflow", "tensorboard"),
+        help="show trials there, too: on the MLflow server of MLFLOW_TRACKING_URI, or as event "
+        "files below tune/; may be given twice",
     )
     much = parser.add_argument_group("how much")
     much.add_argument("--trials", type=int, metavar="N", help="trials in all (the space file's)")

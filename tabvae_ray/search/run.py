@@ -8,7 +8,7 @@ import threading
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,6 +17,7 @@ import optuna
 from optuna.storages.journal import JournalFileBackend
 from pyarrow import ArrowException
 from ray import tune
+from ray.tune.logger import TBXLoggerCallback
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from tabvae_ray.comparison.levels import ReferenceLevels
@@ -31,6 +32,7 @@ from tabvae_ray.search.cluster import (
 )
 from tabvae_ray.search.ledger import Ledger, LedgerStopper
 from tabvae_ray.search.manifest import Manifest, check_unchanged
+from tabvae_ray.search.mlflow_log import MlflowLog
 from tabvae_ray.search.progress import SearchProgress
 from tabvae_ray.search.progress_log import ProgressLog
 from tabvae_ray.search.records import Records, TrialRecord
@@ -84,6 +86,7 @@ def run_search(
     resources: Resources | None = None,
     concurrency: int | None = None,
     study_storage: str | None = None,
+    trackers: Collection[str] = (),
     progress: SearchProgress | None = None,
 ) -> SearchOutcome:
     """Run a search, or go on with one.
@@ -95,6 +98,7 @@ def run_search(
         resources: What a trial gets; one CPU if not given.
         concurrency: Trials at once; as many as the cluster has room for if not given.
         study_storage: URL of an Optuna storage that the study is kept in besides.
+        trackers: Where trials are shown besides: ``mlflow``, ``tensorboard``.
         progress: Told of every trial.
 
     Raises:
@@ -127,7 +131,7 @@ def run_search(
         threads=resources.threads,
         device=device,
     )
-    search = SearchRun(setup, manifest, task, resources, progress)
+    search = SearchRun(setup, manifest, task, resources, progress, trackers)
     with connected(address):
         try:
             setup.directory.check_writable()
@@ -152,9 +156,11 @@ class SearchRun:
         task: SearchTask,
         resources: Resources,
         progress: SearchProgress,
+        trackers: Collection[str] = (),
     ) -> None:
         self.setup, self.manifest, self.task = setup, manifest, task
-        self.resources, self.progress = resources, progress
+        self.resources, self.progress, self.trackers = resources, progress, trackers
+        self.mlflow: MlflowLog | None = None
         self.records = Records(setup.directory)
         self._started = time.monotonic()
         self._seconds_before = manifest.seconds
@@ -176,10 +182,14 @@ class SearchRun:
             # Ray asks for room for one trial at a time otherwise, and nodes come one by one.
             os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
         self.log = ProgressLog(self.setup.directory, space, slots)
+        listeners: list[Callable[[Ledger, TrialRecord], None]] = [self.progress, self.log]
+        if "mlflow" in self.trackers:
+            self.mlflow = MlflowLog(space.base.tracking.experiment_id, self.manifest, finished)
+            listeners.append(self.mlflow)
 
         def tell(ledger: Ledger, record: TrialRecord) -> None:
-            self.progress(ledger, record)
-            self.log(ledger, record)
+            for listener in listeners:
+                listener(ledger, record)
 
         ledger = Ledger(space, self.records, finished, n_reports=_n_reports(known), on_change=tell)
         proposals = Proposals(
@@ -204,7 +214,10 @@ class SearchRun:
         """Train trials until there are enough, or something ends the search."""
         try:
             with _interruptible(ledger, self.progress), self.progress:
-                _tune(self.task, ledger, scheduler, self.resources, self.manifest.runs)
+                loggers: list[tune.Callback] = []
+                if "tensorboard" in self.trackers:
+                    loggers.append(TBXLoggerCallback())  # type: ignore[no-untyped-call]
+                _tune(self.task, ledger, scheduler, self.resources, self.manifest.runs, loggers)
         except (OSError, ArrowException) as error:
             # Ray's own, where it begins and ends a run in the storage.
             ledger.storage_error = ledger.storage_error or StorageError(str(error))
@@ -213,6 +226,8 @@ class SearchRun:
             proposals.close()
             if ledger.storage_error is None:
                 self._write_down(ledger)
+            if self.mlflow is not None:
+                self.mlflow.close(ledger)
         if ledger.storage_error is not None:
             raise StorageError(
                 f"{ledger.storage_error}; the search ends here, with nothing lost: go on with it "
@@ -238,6 +253,8 @@ class SearchRun:
             chosen, reason = select(found, self.setup.space)
             best = self.setup.directory / "best"
             _export(self.task, self.manifest, chosen, reason, found, best)
+            if self.mlflow is not None:
+                self.mlflow.choose(chosen.record.number, reason, best)
             outcome = replace(
                 outcome, state="finished", best=best, candidates=found, chosen=(chosen, reason)
             )
@@ -265,6 +282,7 @@ def _tune(
     scheduler: TrialScheduler,
     resources: Resources,
     run: int,
+    loggers: Sequence[tune.Callback],
 ) -> None:
     """Ray Tune's loop, with all that it prints and snapshots for itself switched off."""
     os.environ |= {
@@ -295,7 +313,7 @@ def _tune(
             name=f"run_{run:03d}",
             storage_path=home.path,
             storage_filesystem=home.filesystem,
-            callbacks=[ledger],
+            callbacks=[ledger, *loggers],
             stop=LedgerStopper(ledger),
             # The ledger sees to those that fail.
             failure_config=tune.FailureConfig(max_failures=0),
@@ -437,13 +455,23 @@ def _interruptible(ledger: Ledger, progress: SearchProgress) -> Iterator[None]:
         yield
         return
 
+    signalled = threading.Event()
+
     def stop(number: int, frame: object) -> None:
         if ledger.interrupted:
             raise KeyboardInterrupt
         ledger.interrupted = True
         ledger.stop = "interrupted"
-        progress.say("interrupted: writing down what is there; once more to stop at once")
+        signalled.set()
 
+    def say() -> None:
+        signalled.wait()
+        if ledger.interrupted:
+            progress.say("interrupted: writing down what is there; once more to stop at once")
+
+    # Not in the handler: what it interrupts may be the display at work, which is not re-entrant.
+    speaker = threading.Thread(target=say, daemon=True)
+    speaker.start()
     handlers: Mapping[int, Any] = {
         number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)
     }
@@ -452,6 +480,8 @@ def _interruptible(ledger: Ledger, progress: SearchProgress) -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+        signalled.set()
+        speaker.join()
 
 
 def _export(

@@ -1,0 +1,199 @@
+"""Where the results of a training run go if that is an MLflow server.
+
+A room of its own because MLflow is an extra, and everything of it is kept here.
+"""
+
+import io
+import os
+import re
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+import torch
+
+from tabvae_ray.errors import ConfigError, StorageError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+__all__ = ["MlflowTracker", "Status", "find_runs"]
+
+# How a run may have ended.
+Status = Literal["FINISHED", "FAILED", "KILLED"]
+
+# What one request may hold, and one value.
+_MOST_METRICS, _MOST_PARAMETERS, _MOST_CHARACTERS = 1000, 100, 500
+
+
+class MlflowTracker:
+    """A run on an MLflow server; every call has been answered by the server when it returns.
+
+    Scores become metrics, with the epoch as their step; files lie as :class:`DirectoryTracker` lays
+    them, so that ``artifacts/000060/plots/pca.png`` is found under the run's artifacts.
+
+    Example:
+        >>> tracker = MlflowTracker("patients", "first try", uri="http://localhost:5000")
+        >>> vae = TabularVAE.build(spec, config, epoch_hooks=[CheckpointRoutine(10, tracker)])
+        >>> vae.fit(table)
+        >>> tracker.finish()
+
+    Args:
+        experiment: Its name; made if there is none.
+        run: Name of the run.
+        uri: The server; what ``MLFLOW_TRACKING_URI`` says if not given, or else MLflow's default.
+        parameters: Hyperparameters, by name.
+        tags: What the run can be found by.
+
+    Attributes:
+        run_id: MLflow's name of the run.
+
+    Raises:
+        ConfigError: If mlflow is not installed.
+        StorageError: If the server does not answer or refuses.
+    """
+
+    def __init__(
+        self,
+        experiment: str,
+        run: str,
+        *,
+        uri: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        self._client = _client(uri)
+        from mlflow.entities import Param
+
+        values = [
+            Param(_name(name), str(value)[:_MOST_CHARACTERS])
+            for name, value in (parameters or {}).items()
+        ]
+        with _told():
+            experiment_id = _experiment(self._client, experiment)
+            made = self._client.create_run(experiment_id, run_name=run, tags=dict(tags or {}))
+            self.run_id: str = made.info.run_id
+            for start in range(0, len(values), _MOST_PARAMETERS):
+                part = values[start : start + _MOST_PARAMETERS]
+                self._client.log_batch(self.run_id, params=part)
+
+    @classmethod
+    def resume(cls, run_id: str, *, uri: str | None = None) -> "MlflowTracker":
+        """Go on with a run that is there."""
+        tracker = cls.__new__(cls)
+        tracker._client, tracker.run_id = _client(uri), run_id
+        return tracker
+
+    def scores(self, scores: Mapping[str, float], step: int) -> None:
+        """Keep scores by name."""
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        metrics = [Metric(_name(name), float(v), now, step) for name, v in scores.items()]
+        with _told():
+            for start in range(0, len(metrics), _MOST_METRICS):
+                part = metrics[start : start + _MOST_METRICS]
+                self._client.log_batch(self.run_id, metrics=part, synchronous=True)
+
+    def artifact(self, name: str, content: bytes, step: int) -> None:
+        """Keep a file."""
+        self.file(f"artifacts/{step:06d}/{name}", content)
+
+    def table(self, name: str, table: pd.DataFrame, step: int) -> None:
+        """Keep rows."""
+        content = table.to_csv(index=False).encode()
+        self.file(f"tabular_data/{step:06d}/{name}.csv", content)
+
+    def checkpoint(self, state: Mapping[str, Any], step: int) -> None:
+        """Keep resumable state; ``torch.load(..., weights_only=True)`` reads it."""
+        buffer = io.BytesIO()
+        torch.save(dict(state), buffer)
+        self.file(f"torch_checkpoints/{step:06d}.pt", buffer.getvalue())
+
+    def file(self, name: str, content: bytes) -> None:
+        """Keep a file of the whole run, such as ``best/model.safetensors``."""
+        parent, _, base = name.rpartition("/")
+        with tempfile.TemporaryDirectory() as folder, _told():
+            # MLflow uploads files alone, under their own name.
+            path = Path(folder) / base
+            path.write_bytes(content)
+            self._client.log_artifact(self.run_id, str(path), parent)
+
+    def tag(self, name: str, value: str) -> None:
+        """Say something about the run."""
+        with _told():
+            self._client.set_tag(self.run_id, name, value[:_MOST_CHARACTERS])
+
+    def finish(self, status: Status = "FINISHED") -> None:
+        """Say that the run has ended."""
+        with _told():
+            self._client.set_terminated(self.run_id, status)
+
+
+def find_runs(experiment: str, tags: Mapping[str, str], *, uri: str | None = None) -> list[Any]:
+    """The runs of an experiment that have all of some tags, as MLflow gives them.
+
+    Raises:
+        ConfigError: If mlflow is not installed.
+        StorageError: If the server does not answer or refuses.
+    """
+    client = _client(uri)
+    query = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+    found: list[Any] = []
+    with _told():
+        experiment_id = _experiment(client, experiment)
+        page = client.search_runs([experiment_id], query)
+        found += page
+        while page.token:
+            page = client.search_runs([experiment_id], query, page_token=page.token)
+            found += page
+    return found
+
+
+def _client(uri: str | None) -> "MlflowClient":
+    # MLflow's own patience is minutes, in which nothing else would happen.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    try:
+        from mlflow import MlflowClient
+    except ImportError:
+        raise ConfigError(
+            "tracking by MLflow needs the package mlflow: pip install 'tabvae-ray[mlflow]'"
+        ) from None
+    with _told():
+        return MlflowClient(uri)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What MLflow raises, as an error that the user is told."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        raise StorageError(f"MLflow: {error}") from error
+
+
+def _experiment(client: "MlflowClient", name: str) -> str:
+    from mlflow.exceptions import MlflowException
+
+    known = client.get_experiment_by_name(name)
+    if known is None:
+        try:
+            return str(client.create_experiment(name))
+        except MlflowException:
+            # Another process has been faster.
+            known = client.get_experiment_by_name(name)
+            if known is None:
+                raise
+    return str(known.experiment_id)
+
+
+def _name(name: str) -> str:
+    """A name that MLflow takes: no other characters than these, at most 250 of them."""
+    return re.sub(r"[^\w\-. :/]", "_", name)[:250]
