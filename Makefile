@@ -45,5 +45,5 @@ benchmarks: $(STAMP)  ## time what claims to be fast; prints tables
 	$(BIN)/python -m benchmarks
 
 clean:  ## remove .venv and caches, but no searches
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-* build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
