@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -226,26 +227,53 @@ def test_the_job_asks_for_a_token_and_runs_no_trials_on_its_head(rayjob: dict[st
         assert container["resources"]["requests"] == container["resources"]["limits"]
 
 
-def test_the_job_runs_a_search_and_goes_on_with_it_when_retried(
-    rayjob: dict[str, Any], tmp_path: Path
+def as_the_job_api(entrypoint: str) -> str:
+    """A job's entrypoint as Ray runs it, by a shell."""
+    return entrypoint
+
+
+def as_the_submitter(entrypoint: str) -> str:
+    """As KubeRay hands it on: a shell makes words of it, and ``ray job submit`` puts them together.
+
+    The command fails if the shell takes a part of the entrypoint for a command of its own.
+    """
+    show = f"{sys.executable} -c 'import sys; print(*sys.argv[1:], sep=chr(0), end=str())'"
+    done = subprocess.run(
+        ["bash", "-ce", f"set -u; {show} {entrypoint} ;"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return subprocess.list2cmdline(done.stdout.split("\0"))
+
+
+@pytest.mark.parametrize("handed_on", [as_the_job_api, as_the_submitter])
+def test_the_job_begins_a_search_once_and_goes_on_with_it_when_retried(
+    rayjob: dict[str, Any], tmp_path: Path, handed_on: Callable[[str], str]
 ) -> None:
-    # In place of the search: one that finds that it was begun already, unless it resumes.
+    # In place of the search: begun once, it is there to be resumed; it fails and is retried once.
     shim = tmp_path / "python"
     shim.write_text(
-        '#!/bin/sh\necho "$@" >> "$LOG"\ncase "$*" in *--resume) exit 0;; esac\nexit 2\n'
+        '#!/bin/sh\necho "$@" >> "$HERE/log"\n'
+        'case "$*" in *--resume) test -e "$HERE/begun"; exit $((2 * $?));; esac\n'
+        'test -e "$HERE/begun" && exit 2\ntouch "$HERE/begun"\nexit 1\n'
     )
     shim.chmod(0o755)
-    log = tmp_path / "log"
-    path = f"{tmp_path}:{os.environ['PATH']}"
-    command = shlex.split(rayjob["spec"]["entrypoint"])
-    subprocess.run(command, check=True, env={"PATH": path, "LOG": str(log)})
-    first, second = log.read_text().splitlines()
-    module, *arguments = shlex.split(first.removeprefix("-m "))
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HERE": str(tmp_path)}
+    command = handed_on(rayjob["spec"]["entrypoint"])
+    codes = [
+        subprocess.run(command, shell=True, env=environment, check=False).returncode
+        for _ in range(2)
+    ]
+    assert codes == [1, 0]
+    resumed, begun, resumed_again = (tmp_path / "log").read_text().splitlines()
+    assert resumed == resumed_again == f"{begun} --resume"
+    module, *arguments = shlex.split(begun.removeprefix("-m "))
     assert module == "tabvae_ray.search"
-    assert second == f"{first} --resume"
     options = _parser().parse_args(arguments)
     assert (ROOT / options.space).exists()
     assert options.address == "auto"
+    assert not options.resume
 
 
 @pytest.mark.slow
