@@ -256,10 +256,14 @@ class TabularVAE:
 def split_rows(
     n: int, holdout_fraction: float, seed: int
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Positions of the training and of the held-out rows of a table of ``n``, each ascending."""
+    """Positions of the training and of the held-out rows of a table of ``n``.
+
+    Each in random order, so that the first of them stand for all where all would cost too much,
+    in whatever order the table is.
+    """
     n_holdout = int(n * holdout_fraction)
     order = np.random.default_rng([seed, n]).permutation(n)
-    return np.sort(order[n_holdout:]), np.sort(order[:n_holdout])
+    return order[n_holdout:], order[:n_holdout]
 
 
 def _column_order(

@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 import torch
 
+from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.errors import DataError, DivergenceError
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE
+from tabvae_ray.training.tracking import MemoryTracker
 from tests.conftest import make_mixed, small_config
 from tests.test_config import DEMO
 
@@ -190,3 +192,45 @@ def test_a_wide_table_of_every_kind_trains() -> None:
     vae = build(TableSpec.infer(table, declared=declared), **{"training.max_n_epochs": 1})
     vae.fit(table)
     assert vae.generate(5).shape == (5, 120)
+
+
+def test_a_table_in_file_order_is_measured_and_fitted_as_a_whole() -> None:
+    """Its first rows are all of one kind."""
+    rng = np.random.default_rng(0)
+    site = np.repeat(["a", "b"], [30_000, 15_000])
+    value = np.where(site == "a", 0, rng.integers(0, 50, len(site)))
+    table = pd.DataFrame({"site": site, "value": value})
+    leaves = {
+        "architecture.prior": "gmm",
+        "architecture.loss_beta": 0.01,
+        "architecture.calibrate_marginals": False,
+        "training.batch_size": 512,
+    }
+    vae = build(TableSpec.infer(table), **leaves)
+    vae.fit(table)
+    nats = vae.evaluate()
+    assert nats["train_nats"] == pytest.approx(nats["holdout_nats"], rel=0.05)
+    assert (vae.generate(5000)["site"] == "b").mean() == pytest.approx(1 / 3, abs=0.05)
+
+
+def test_a_tracker_gets_what_the_configuration_asks_for_at_its_periods(
+    mixed: pd.DataFrame, mixed_spec: TableSpec
+) -> None:
+    periods = {
+        "training.max_n_epochs": 5,
+        "training.checkpoint_period": 3,
+        "validation.train_loader_routine_period": 2,
+        "validation.artifact_routine_period": 4,
+        "validation.generation_n_records": 60,
+    }
+    tracker = MemoryTracker()
+    plan = ComparisonPlan(scores=("mean_js_distance",), array_collections=("means",))
+    vae = build(mixed_spec, **periods)
+    vae.fit(mixed, tracker=tracker, plan=plan)
+    assert list(tracker.checkpoints) == [3, 5]
+    assert list(tracker.tables) == [4, 5] and len(tracker.tables[4]["synthetic"]) == 60
+    nats = {step for step, scores in tracker.all_scores.items() if "train_nats" in scores}
+    assert nats == {2, 4, 5}
+    scored = {step for step, scores in tracker.all_scores.items() if "mean_js_distance" in scores}
+    assert scored == {4, 5}
+    assert list(tracker.artifacts[4]) == ["arrays/means.json"]

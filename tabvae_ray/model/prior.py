@@ -58,13 +58,16 @@ class GaussianMixturePrior:
             seed: Seed of the initialisation.
         """
         from sklearn.mixture import GaussianMixture
+        from threadpoolctl import threadpool_limits
 
         draws = z.double().cpu().numpy()
         n_components = max(1, min(n_components, len(draws) // (_ROWS_PER_DIMENSION * z.shape[1])))
         mixture = GaussianMixture(n_components, reg_covar=1e-4, random_state=seed, max_iter=50)
         # A mixture that has not converged is still a better prior than none.
         mixture.tol = 1e-2
-        mixture.fit(draws)
+        # One number of threads for all that a trial does.
+        with threadpool_limits(torch.get_num_threads()):
+            mixture.fit(draws)
         return cls(
             torch.tensor(mixture.weights_, dtype=torch.float32),
             torch.tensor(mixture.means_, dtype=torch.float32),

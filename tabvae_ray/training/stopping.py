@@ -41,16 +41,18 @@ class Plateau:
     """Ends a run once a quantity has not fallen for so many epochs.
 
     Args:
-        key: Name of the quantity in an epoch's entry, such as ``loss`` or ``holdout_nats``.
+        key: Name of the quantity in an epoch's entry, such as ``loss`` or ``holdout_loss``.
         patience: Epochs without a new minimum before the end.
+        since: Epochs at the start that do not count, such as those of a KL warm-up.
     """
 
     key: str
     patience: int
+    since: int = 0
 
     def reason(self, history: History) -> str | None:
         """Why the run should end now, or None to go on."""
-        if stale_epochs(history, self.key) >= self.patience:
+        if stale_epochs(history[self.since :], self.key) >= self.patience:
             return f"{self.key} has not fallen for {self.patience} epochs"
         return None
 

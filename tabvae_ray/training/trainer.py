@@ -1,5 +1,6 @@
 """The training loop of the tabular VAE, and its whole state as one dict."""
 
+import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -64,7 +65,8 @@ class TabularVAETrainer:
         epoch: Epochs done.
         history: One entry per epoch: ``epoch``, ``loss``, ``reconstruction``, ``kl`` (means over
             the training rows while they were trained on, nats per row), ``learning_rate``, and
-            with early stopping on it ``holdout_nats``.
+            with early stopping on it ``holdout_loss``, the same loss on held-out rows with the
+            whole ``loss_beta``.
         stopped: Why the run ended, or None while it may go on.
 
     Raises:
@@ -102,15 +104,19 @@ class TabularVAETrainer:
         self.optimizer = _optimizer(model, config)
         self._plateau_factor = 1.0
         self._rules: list[StoppingRule] = [EpochBound(config.max_n_epochs)]
+        # Losses of a KL warm-up are losses of other weights, and the smallest of all.
+        self._n_warmup = math.ceil(config.kl_warmup_epochs)
+        # With early stopping on held-out rows, the weights of the best epoch.
+        self._best: dict[str, Tensor] | None = None
         if config.early_stopping == "train":
-            self._rules.append(Plateau("loss", config.patience))
+            self._rules.append(Plateau("loss", config.patience, self._n_warmup))
         elif config.early_stopping == "holdout":
             if self.holdout is None:
                 raise DataError(
                     "early_stopping='holdout' needs held-out rows, but there are none: "
                     "set validation.holdout_fraction above 0"
                 )
-            self._rules.append(Plateau("holdout_nats", config.patience))
+            self._rules.append(Plateau("holdout_loss", config.patience))
 
     @property
     def stopped(self) -> str | None:
@@ -120,6 +126,9 @@ class TabularVAETrainer:
 
     def train(self, until_epoch: int | None = None) -> list[dict[str, float]]:
         """Train until an epoch is reached, or a stopping rule ends the run.
+
+        With early stopping on held-out rows, a run that has ended has the weights of the epoch
+        that was best on them.
 
         Args:
             until_epoch: Last epoch to train; the whole budget if None.
@@ -135,10 +144,9 @@ class TabularVAETrainer:
             self.history.append(self._train_epoch())
             self.epoch += 1
             if self.config.early_stopping == "holdout":
-                assert self.holdout is not None
-                self.history[-1]["holdout_nats"] = self._nats(self.holdout)
+                self._keep_best()
             if self.config.scheduler == "plateau":
-                stale = stale_epochs(self.history, "loss")
+                stale = stale_epochs(self.history[self._n_warmup :], "loss")
                 if stale and stale % self.config.scheduler_patience == 0:
                     self._plateau_factor *= self.config.scheduler_gamma
             for hook in self.epoch_hooks:
@@ -155,8 +163,8 @@ class TabularVAETrainer:
             ``train_nats`` and ``holdout_nats``, the latter None without held-out rows.
         """
         return {
-            "train_nats": self._nats(self.codes[:EVALUATION_MAX_ROWS]),
-            "holdout_nats": None if self.holdout is None else self._nats(self.holdout),
+            "train_nats": self._loss(self.codes, 1.0),
+            "holdout_nats": None if self.holdout is None else self._loss(self.holdout, 1.0),
         }
 
     def measure(self, codes: Tensor) -> tuple[list[float], float]:
@@ -190,6 +198,7 @@ class TabularVAETrainer:
             "epoch": self.epoch,
             "history": [dict(entry) for entry in self.history],
             "plateau_factor": self._plateau_factor,
+            "best": self._best,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -200,6 +209,7 @@ class TabularVAETrainer:
         self.epoch = state["epoch"]
         self.history = [dict(entry) for entry in state["history"]]
         self._plateau_factor = state["plateau_factor"]
+        self._best = state["best"]
 
     def _train_epoch(self) -> dict[str, float]:
         self.model.train()
@@ -277,9 +287,19 @@ class TabularVAETrainer:
             return self.loss_beta * min(1.0, progress / self.config.kl_warmup_epochs)
         return self.loss_beta
 
-    def _nats(self, codes: Tensor) -> float:
-        cells, kl = self.measure(codes)
-        return sum(cells) + kl
+    def _keep_best(self) -> None:
+        assert self.holdout is not None
+        self.history[-1]["holdout_loss"] = self._loss(self.holdout, self.loss_beta)
+        if stale_epochs(self.history, "holdout_loss") == 0:
+            # A copy: training goes on with the tensors themselves.
+            self._best = copy.deepcopy(self.model.state_dict())
+        if self.stopped is not None and self._best is not None:
+            self.model.load_state_dict(self._best)
+
+    def _loss(self, codes: Tensor, beta: float) -> float:
+        """Nats per row; of a large table, the first rows stand for all."""
+        cells, kl = self.measure(codes[:EVALUATION_MAX_ROWS])
+        return sum(cells) + beta * kl
 
 
 def resolve_device(name: torch.device | str) -> torch.device:

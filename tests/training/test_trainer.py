@@ -19,7 +19,9 @@ def correlated_codes(rows: int = 300, seed: int = 0) -> np.ndarray:
     return np.stack([first, (first + rng.integers(0, 2, rows)) % 3, first * 2], axis=1)
 
 
-def make_trainer(*, rows: int = 300, holdout: int = 0, decoder_order=None, **options):
+def make_trainer(
+    *, rows: int = 300, holdout: int = 0, loss_beta: float = 0.5, decoder_order=None, **options
+):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = VAE(
@@ -32,7 +34,7 @@ def make_trainer(*, rows: int = 300, holdout: int = 0, decoder_order=None, **opt
     config = TrainingConfig(**{"device": "cpu", "batch_size": 64, "max_n_epochs": 6, **options})
     codes = correlated_codes(rows + holdout)
     return TabularVAETrainer(
-        model, codes[:rows], config, loss_beta=0.5, holdout=codes[rows:], seed=1
+        model, codes[:rows], config, loss_beta=loss_beta, holdout=codes[rows:], seed=1
     )
 
 
@@ -140,7 +142,40 @@ def test_held_out_loss_that_no_longer_falls_ends_the_run() -> None:
     )  # fmt: skip
     trainer.train()
     assert trainer.epoch < 500
-    assert trainer.stopped == "holdout_nats has not fallen for 3 epochs"
+    assert trainer.stopped == "holdout_loss has not fallen for 3 epochs"
+    # Neither the weights of the last epoch, nor those of the best at another beta.
+    best = min(trainer.history, key=lambda entry: entry["holdout_loss"])
+    assert best["epoch"] == trainer.epoch - 3
+    cells, kl = trainer.measure(trainer.holdout)
+    assert sum(cells) + trainer.loss_beta * kl == pytest.approx(best["holdout_loss"])
+
+
+def test_a_run_that_goes_on_from_a_checkpoint_still_ends_with_its_best_weights() -> None:
+    options = {"rows": 40, "holdout": 40, "early_stopping": "holdout", "patience": 3}
+    options |= {"max_n_epochs": 500, "learning_rate": 2e-2}
+    whole, first, second = (make_trainer(**options) for _ in range(3))
+    whole.train()
+    first.train(until_epoch=whole.epoch - 2)
+    second.load_state_dict(saved_and_loaded(first.state_dict()))
+    second.train()
+    assert second.history == whole.history
+    for one, other in zip(
+        whole.model.state_dict().values(), second.model.state_dict().values(), strict=True
+    ):
+        assert torch.equal(one, other)
+
+
+def test_losses_of_a_kl_warm_up_neither_end_a_run_nor_slow_it_down() -> None:
+    options = {"kl_warmup_epochs": 30, "loss_beta": 20.0, "max_n_epochs": 40}
+    options |= {"learning_rate": 2e-2}
+    trainer = make_trainer(early_stopping="train", patience=8, **options)
+    trainer.train()
+    stopped = [Plateau("loss", 8).reason(trainer.history[:n]) for n in range(30)]
+    assert any(stopped), "the warm-up would not have ended the run anyway"
+    assert trainer.stopped is not None and "40 epochs" in trainer.stopped
+    slowed = make_trainer(scheduler="plateau", scheduler_patience=2, scheduler_gamma=0.1, **options)
+    slowed.train(until_epoch=30)
+    assert slowed.history[-1]["learning_rate"] == slowed.config.learning_rate
 
 
 def test_early_stopping_on_held_out_rows_needs_some() -> None:
