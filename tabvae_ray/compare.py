@@ -10,8 +10,8 @@ import pandas as pd
 import yaml
 
 from tabvae_ray.cli import run_command
-from tabvae_ray.comparison.artifacts import PlotName
-from tabvae_ray.comparison.levels import LEVEL_SCORES, ReferenceLevels, reference_levels
+from tabvae_ray.comparison.artifacts import SCORES, PlotName
+from tabvae_ray.comparison.levels import ReferenceLevels, reference_levels
 from tabvae_ray.comparison.plan import PICTURES, ComparisonPlan, PreparedComparison
 from tabvae_ray.comparison.privacy import Privacy, privacy
 from tabvae_ray.errors import ConfigError
@@ -41,6 +41,8 @@ def _run(options: argparse.Namespace) -> int:
         spec = spec.model_copy(update={"target": options.target})
     held_out = read_table(options.held_out) if options.held_out else None
     plan = _plan(options, spec, plots, has_held_out=held_out is not None)
+    if out is None and (plan.plots or plan.plot_collections):
+        raise ConfigError("--plan: has pictures, which go to --out; give it, or --plots none")
     prepared = plan.prepare(real, spec, held_out=held_out)
     synthetic = read_table(options.synthetic)
     result = _Result(prepared, synthetic, has_levels=not options.no_levels)
@@ -66,42 +68,30 @@ class _Result:
         self.prepared = prepared
         columns = prepared.reader.read(synthetic)
         self.levels = ReferenceLevels()
-        if has_levels and any(name in LEVEL_SCORES for name in prepared.plan.scores):
+        if has_levels:
             self.levels = reference_levels(prepared, n_synthetic=columns.n_rows)
-        notes = None
-        if self.levels.resample and prepared.plan.plots:
-            notes = self._notes(columns)
-        self.comparison = prepared.compute_columns(columns, notes=notes)
+        self.comparison = prepared.compute_columns(columns, title=self.levels.title)
         self.privacy: Privacy = self.comparison.privacy or privacy(
             columns,
             prepared.training or prepared.real,
+            prepared.held_out,
             most_rows=prepared.plan.options.privacy_max_rows,
         )
 
-    def _notes(self, columns: Any) -> dict[str, str]:
-        """For the plots: a column's distance, and that of a bootstrap of real rows."""
-        bare = self.prepared.plan.model_copy(
-            update={"scores": (), "score_collections": ("js_distance",), "plots": ()}
-            | {"plot_collections": (), "array_collections": ()}
-        )
-        prepared = PreparedComparison(bare, self.prepared.spec, self.prepared.reader)
-        distances = prepared.compute_columns(columns).score_collections["js_distance"]
-        notes = {}
-        for name, value in distances.items():
-            level = self.levels.resample.get(f"js_distance/{name}")
-            floor = "" if level is None else f" (resample {level.mean:.3f})"
-            notes[name] = f"JS {value:.3f}{floor}"
-        return notes
-
     def document(self) -> dict[str, Any]:
-        """Scores and collections under their own names at the top, the rest under theirs."""
+        """Scores and ``js_distance`` under their own names at the top, the rest under theirs."""
         comparison = self.comparison
-        document: dict[str, Any] = {**comparison.scores, **comparison.score_collections}
+        document: dict[str, Any] = dict(comparison.scores)
+        for name, members in comparison.score_collections.items():
+            # A score has the same name, and the top level.
+            document[f"{name}_per_column" if name in SCORES else name] = members
         if self.levels.resample:
             document["levels"] = self.levels.to_mapping()
         document["privacy"] = self.privacy.to_mapping()
         if comparison.usefulness is not None:
             document["usefulness"] = comparison.usefulness.to_mapping()
+        if comparison.array_collections:
+            document["arrays"] = comparison.arrays()
         document["warnings"] = list(comparison.warnings)
         return document
 
@@ -110,15 +100,13 @@ class _Result:
         comparison, levels = self.comparison, self.levels
         lines = []
         for name, value in comparison.scores.items():
-            described = levels.describe(name, value).partition(";")[2].strip()
-            lines.append(f"{name:<24}{value:>12.6f}   {described}".rstrip())
+            lines.append(f"{name:<24}{value:>12.6f}   {levels.beside(name)}".rstrip())
         for collection, members in comparison.score_collections.items():
             width = min(max(map(len, members), default=0), 60) + 2
             lines += ["", f"{collection} per column"]
             for name, value in members.items():
-                level = levels.resample.get(f"{collection}/{name}")
-                floor = "" if level is None else f"   resample {level.mean:.3f}"
-                lines.append(f"  {name:<{width}}{value:>12.6f}{floor}")
+                beside = levels.beside(f"{collection}/{name}")
+                lines.append(f"  {name:<{width}}{value:>12.6f}   {beside}".rstrip())
         said = [*levels.verdicts(comparison.scores), self.privacy.verdict]
         if comparison.usefulness is not None:
             said.append(comparison.usefulness.verdict)
@@ -143,6 +131,8 @@ def _plan(
             reason = " ".join(str(error).split())
             raise ConfigError(f"{source}: not YAML or JSON: {reason}") from None
         plan = ComparisonPlan.from_mapping(document or {}, str(source))
+        if options.plots == "none":
+            return plan.model_copy(update={"plots": (), "plot_collections": ()})
         return plan.model_copy(update={"plots": plots}) if plots else plan
     scores = ["mean_js_distance", "correlation_distance", "column_shapes", "pair_trends"]
     scores.append("detection")
@@ -165,10 +155,10 @@ def _plots(options: argparse.Namespace) -> tuple[PlotName, ...]:
     known: tuple[PlotName, ...] = get_args(PlotName)
     if options.plots is None:
         return PICTURES if options.out and not options.plan else ()
-    if not options.out:
-        raise ConfigError("--plots: must come with --out, where the pictures go")
     if options.plots == "none":
         return ()
+    if not options.out:
+        raise ConfigError("--plots: must come with --out, where the pictures go")
     if options.plots == "all":
         return known
     wanted = [name.strip() for name in options.plots.split(",")]
@@ -199,7 +189,7 @@ def _parser() -> argparse.ArgumentParser:
         "--plots",
         metavar="NAMES",
         help=f"pictures to draw: all, none, or names with commas between ({', '.join(PICTURES)} "
-        "if left out; truncated_svd and tsne are there too)",
+        "or the plan's if left out; truncated_svd and tsne are there too)",
     )
     add("--no-levels", action="store_true", help="leave the reference levels out")
     add("--json", action="store_true", help="print one JSON object as the last line of stdout")

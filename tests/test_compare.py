@@ -142,8 +142,62 @@ def test_a_plan_decides_what_is_computed(
     plan.write_text("scores: [pair_trends]\nscore_collections: [column_shapes]\n", encoding="utf-8")
     assert main(_arguments(sampled[:2], "--plan", str(plan), "--json")) == 0
     document = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert set(document["column_shapes"]) == {"x", "noise", "y"}
+    assert set(document["column_shapes_per_column"]) == {"x", "noise", "y"}
     assert "mean_js_distance" not in document
+
+
+def _plan(folder: Path, text: str) -> list[str]:
+    (folder / "plan.yaml").write_text(text, encoding="utf-8")
+    return ["--plan", str(folder / "plan.yaml")]
+
+
+def test_a_target_alone_does_not_hide_copies(
+    sampled: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = (sampled[0], sampled[0])
+    assert main(_arguments(copy, "--target", "y", "--no-levels", "--json")) == 0
+    document = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert document["privacy"]["exact_copies"] == 200
+    assert document["privacy"]["n_training"] == 200
+    assert document["usefulness"]["n_tested"] == 50
+
+
+def test_held_out_rows_count_for_privacy_whatever_the_plan_lists(
+    sampled: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = [*_plan(tmp_path, "scores: [mean_js_distance]"), "--held-out", str(sampled[2])]
+    assert main(_arguments(sampled[:2], *more, "--json")) == 0
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])["privacy"]
+    assert found["n_held_out"] == 200
+    assert 0.2 < found["dcr_share"] < 0.8
+
+
+def test_a_score_and_the_collection_of_its_name_are_both_in_the_document(
+    sampled: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "scores: [column_shapes]\nscore_collections: [js_distance, column_shapes]\n"
+    more = _plan(tmp_path, text + "array_collections: [means, stds]\n")
+    assert main(_arguments(sampled[:2], *more, "--json")) == 0
+    document = json.loads(capsys.readouterr().out.splitlines()[-1])
+    shapes = document["column_shapes_per_column"]
+    assert document["column_shapes"] == pytest.approx(sum(shapes.values()) / 3)
+    assert document["js_distance"].keys() == shapes.keys() == {"x", "noise", "y"}
+    assert document["arrays"]["means"]["x"].keys() == {"real", "synthetic"}
+    assert {"js_distance/x", "column_shapes/y"} < document["levels"]["fresh"].keys()
+
+
+def test_pictures_of_a_plan_need_a_place_or_are_declined(
+    sampled: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = _plan(tmp_path, "scores: []\nplots: [pca]\nplot_collections: [pdf]\n")
+    assert main(_arguments(sampled[:2], *more)) == 2
+    assert "--plan: has pictures, which go to --out" in capsys.readouterr().err
+    assert main(_arguments(sampled[:2], *more, "--plots", "none")) == 0
+    out = tmp_path / "out"
+    assert main(_arguments(sampled[:2], *more, "--plots", "none", "--out", str(out))) == 0
+    assert not (out / "plots").exists()
+    assert main(_arguments(sampled[:2], *more, "--out", str(out))) == 0
+    assert {"pca.png", "pdf"} == {file.name for file in (out / "plots").iterdir()}
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from tabvae_ray.comparison.plots import Pixels, Theme
 
 __all__ = [
-    "HIGHER_IS_BETTER",
     "PLOTS",
     "PLOT_COLLECTIONS",
     "SCORES",
@@ -54,10 +53,8 @@ PlotName = Literal[
 PlotCollectionName = Literal["pdf", "cdf", "correlation_heatmaps"]
 
 SCORES: tuple[ScoreName, ...] = get_args(ScoreName)
-# Of the others, lower is better.
-HIGHER_IS_BETTER: frozenset[ScoreName] = frozenset(
-    {"column_shapes", "pair_trends", "detection", "tstr"}
-)
+# Of the others, lower is better; see ComparisonOptions.higher_is_better for the one that depends.
+_HIGHER_IS_BETTER = frozenset({"column_shapes", "pair_trends", "detection", "tstr"})
 SCORE_COLLECTIONS: tuple[ScoreCollectionName, ...] = get_args(ScoreCollectionName)
 PLOTS: tuple[PlotName, ...] = get_args(PlotName)
 PLOT_COLLECTIONS: tuple[PlotCollectionName, ...] = get_args(PlotCollectionName)
@@ -86,6 +83,12 @@ class ComparisonOptions(BaseModel):
     theme: Literal["light", "dark"] = Field("light", description="Colours of the plots.")
     dpi: int = Field(100, ge=20, le=600, description="Dots per inch of the plots.")
 
+    def higher_is_better(self, score: str) -> bool:
+        """Whether a larger value of a score is a better one: the one place that says so."""
+        if score == "correlation_distance":
+            return self.distance_metric == "COSINE_SIMILARITY"
+        return score in _HIGHER_IS_BETTER
+
 
 @dataclass
 class Sides:
@@ -98,6 +101,7 @@ class Sides:
         training: The real rows that a model was trained on, where that is known.
         held_out: The real rows that none was trained on.
         target: The column that tstr predicts.
+        tested: The real rows that tstr trains its rival on, and those it tests on.
         notes: A line per column for its plots.
     """
 
@@ -107,6 +111,7 @@ class Sides:
     training: TableColumns | None = None
     held_out: TableColumns | None = None
     target: str | None = None
+    tested: tuple[TableColumns, TableColumns] | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
     _panels: "dict[tuple[str, str], Pixels]" = field(default_factory=dict, repr=False)
 
@@ -190,11 +195,9 @@ class Sides:
     @cached_property
     def usefulness(self) -> Usefulness:
         """How good a model is that learnt from synthetic rows."""
-        assert self.target is not None
-        assert self.training is not None and self.held_out is not None
+        assert self.target is not None and self.tested is not None
         return usefulness(
-            self.training,
-            self.held_out,
+            *self.tested,
             self.synthetic,
             self.target,
             most_rows=self.options.usefulness_max_rows,

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -13,7 +13,6 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tabvae_ray.comparison.artifacts import (
-    HIGHER_IS_BETTER,
     SCORES,
     ComparisonOptions,
     PlotCollectionName,
@@ -33,7 +32,6 @@ from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.table.spec import TableSpec
 
 __all__ = [
-    "HIGHER_IS_BETTER",
     "SCORES",
     "Comparison",
     "ComparisonOptions",
@@ -166,6 +164,19 @@ class Comparison:
             flat |= {f"{collection}/{name}": value for name, value in members.items()}
         return flat
 
+    def arrays(self) -> dict[str, dict[str, dict[str, float | None]]]:
+        """Array collections for JSON: by statistic, by column, ``real`` and ``synthetic``."""
+        found: dict[str, dict[str, dict[str, float | None]]] = _plain(
+            {
+                name: {
+                    column: {"real": ours, "synthetic": theirs}
+                    for column, (ours, theirs) in members.items()
+                }
+                for name, members in self.array_collections.items()
+            }
+        )
+        return found
+
     def files(self) -> dict[str, bytes]:
         """Everything that is not a score, as files by their relative path.
 
@@ -173,13 +184,7 @@ class Comparison:
         ``plots/pdf/Age.png``.
         """
         files = {
-            f"arrays/{name}.json": _json_file(
-                {
-                    column: {"real": ours, "synthetic": theirs}
-                    for column, (ours, theirs) in members.items()
-                }
-            )
-            for name, members in self.array_collections.items()
+            f"arrays/{name}.json": _json_file(members) for name, members in self.arrays().items()
         }
         if self.privacy is not None:
             files["privacy.json"] = _json_file(self.privacy.to_mapping())
@@ -202,6 +207,7 @@ class PreparedComparison:
     reader: ColumnReader
     training: TableColumns | None = None
     held_out: TableColumns | None = None
+    tested: tuple[TableColumns, TableColumns] | None = None
     _asides: tuple[str, ...] = ()
 
     @property
@@ -232,13 +238,15 @@ class PreparedComparison:
             return
         if self.target is None:
             raise ConfigError("tstr: must have a target; name one in the spec, as in `target: Age`")
-        if self.training is None or self.held_out is None:
-            self.training, self.held_out = split_for_test(self.real, self.target)
+        if self.training is not None and self.held_out is not None:
+            self.tested = self.training, self.held_out
+        else:
+            self.tested = split_for_test(self.real, self.target)
             self._asides = (
-                f"tstr: tested on {self.held_out.n_rows} of the real rows, which the synthetic "
+                f"tstr: tested on {self.tested[1].n_rows} of the real rows, which the synthetic "
                 "table may have been made from; give held-out rows for a fair number",
             )
-        check_target(self.held_out, self.target)
+        check_target(self.tested[1], self.target)
 
     def warm(self) -> Self:
         """Compute what every comparison will need of the real table."""
@@ -250,29 +258,28 @@ class PreparedComparison:
             table_associations(self.real, self.plan.options)
         return self
 
-    def compute(
-        self, synthetic: pd.DataFrame, *, notes: Mapping[str, str] | None = None
-    ) -> Comparison:
+    def compute(self, synthetic: pd.DataFrame) -> Comparison:
         """Compare a synthetic table with the real one.
-
-        Args:
-            synthetic: The synthetic rows.
-            notes: A line per column for its plots; its JS distance if not given.
 
         Raises:
             DataError: If the table is empty, lacks a column, or holds infinite values.
         """
-        return self.compute_columns(self.reader.read(synthetic), notes=notes)
+        return self.compute_columns(self.reader.read(synthetic))
 
     def compute_columns(
-        self, synthetic: TableColumns, *, notes: Mapping[str, str] | None = None
+        self, synthetic: TableColumns, *, title: Callable[[str, float], str] | None = None
     ) -> Comparison:
-        """The same of a table that :attr:`reader` has read."""
+        """The same of a table that :attr:`reader` has read.
+
+        Args:
+            synthetic: The synthetic rows.
+            title: What a column's pictures say of its JS distance; the number alone if not given.
+        """
         plan = self.plan
-        sides = Sides(self.real, synthetic, plan.options, self.training, self.held_out, self.target)
+        sides = self.beside(synthetic)
         if plan.plots or plan.plot_collections:
-            distances = {name: f"JS {value:.3f}" for name, value in sides.js_distances.items()}
-            sides.notes = distances if notes is None else notes
+            title = title or (lambda _, distance: f"JS {distance:.3f}")
+            sides.notes = {name: title(name, value) for name, value in sides.js_distances.items()}
         return Comparison(
             scores={name: sides.score(name) for name in plan.scores},
             score_collections={
@@ -286,6 +293,18 @@ class PreparedComparison:
             privacy=sides.privacy if "dcr_share" in plan.scores else None,
             usefulness=sides.usefulness if "tstr" in plan.scores else None,
             warnings=(*synthetic.warnings, *self._asides),
+        )
+
+    def beside(self, synthetic: TableColumns) -> Sides:
+        """Both tables, with all that the plan's artifacts need of the real one."""
+        return Sides(
+            self.real,
+            synthetic,
+            self.plan.options,
+            self.training,
+            self.held_out,
+            self.target,
+            self.tested,
         )
 
     def draw_columns(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabvae_ray.comparison.levels import LEVEL_SCORES, ReferenceLevels, reference_levels
+from tabvae_ray.comparison.levels import ReferenceLevels, reference_levels
 from tabvae_ray.comparison.plan import Comparison, ComparisonPlan, PreparedComparison
 from tabvae_ray.comparison.privacy import Privacy, privacy
 from tabvae_ray.comparison.usefulness import Usefulness
@@ -163,7 +163,7 @@ def gather(directory: Location) -> Evidence:
         evidence.levels = ReferenceLevels.from_mapping(manifest.levels)
         return evidence
     spec = TableSpec.from_mapping(manifest.spec)
-    plan = ComparisonPlan(scores=LEVEL_SCORES)
+    plan = ComparisonPlan(scores=_SCORES)
     n_rows = _n_generated(evidence, synthesizer, len(table))
     # Those that the search has kept are of its own scores alone; the page shows some more.
     computed = reference_levels(plan.prepare(table, spec), n_synthetic=n_rows)
@@ -257,7 +257,7 @@ def _pictures(
         return None
     distances = light.score_collections["js_distance"]
     shown = tuple(sorted(distances, key=lambda name: -distances[name])[:MOST_COLUMNS])
-    notes = {name: _note(name, value, evidence.levels) for name, value in distances.items()}
+    notes = {name: evidence.levels.title(name, value) for name, value in distances.items()}
     drawn = []
     for theme in _THEMES:
         drawing = ComparisonPlan(
@@ -267,17 +267,12 @@ def _pictures(
             options=plan.options.model_copy(update={"theme": theme}),
         )
         again = PreparedComparison(drawing, spec, prepared.reader)
-        comparison = again.compute_columns(columns, notes=notes)
+        comparison = again.compute_columns(columns)
         for kind in ("pdf", "cdf"):
             comparison.plot_collections[kind] = again.draw_columns(columns, kind, shown, notes)
         drawn.append(comparison)
     light.plots, light.plot_collections = drawn[0].plots, drawn[0].plot_collections
     return Pictures(light, drawn[1], shown, len(distances), n_rows, near, light.usefulness)
-
-
-def _note(name: str, value: float, levels: ReferenceLevels) -> str:
-    level = levels.resample.get(f"js_distance/{name}")
-    return f"JS {value:.3f}" + ("" if level is None else f" (resample {level.mean:.3f})")
 
 
 def _held_out(

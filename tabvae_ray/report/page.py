@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from tabvae_ray.comparison.levels import Level
-from tabvae_ray.comparison.plan import HIGHER_IS_BETTER
+from tabvae_ray.comparison.plan import ComparisonOptions
 from tabvae_ray.report.charts import Axis, Bar, Line, LineKind, Mark, MarkKind, bars, plane
 from tabvae_ray.report.evidence import Evidence, Pictures, last_values
 from tabvae_ray.report.style import SCRIPT, STYLE
@@ -102,9 +102,10 @@ def _chosen(evidence: Evidence) -> str:
     if evidence.pictures is not None:
         scores = {**evidence.pictures.comparison.scores, **scores}
     levels = evidence.levels
+    options = ComparisonOptions.model_validate(evidence.manifest.space.get("comparison", {}))
     rows = []
     for name, value in scores.items():
-        better = "higher" if name in HIGHER_IS_BETTER else "lower"
+        better = "higher" if options.higher_is_better(name) else "lower"
         if name == "dcr_share":
             better = "0.5 is chance; lower"
         own = f"{value:.4f}" + (f" ± {spread[name]:.4f}" if name in spread else "")

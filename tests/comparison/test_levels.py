@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabvae_ray.comparison.levels import LEVEL_SCORES, ReferenceLevels, reference_levels
+from tabvae_ray.comparison.levels import ReferenceLevels, reference_levels
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.table.spec import TableSpec
 
-PLAN = ComparisonPlan(scores=LEVEL_SCORES)
+PLAN = ComparisonPlan(
+    scores=("mean_js_distance", "correlation_distance", "column_shapes", "pair_trends")
+)
 
 
 def _table(n: int, seed: int) -> pd.DataFrame:
@@ -77,6 +79,50 @@ def test_what_is_no_better_than_shuffled_columns_is_told_so(levels: ReferenceLev
     assert levels.verdicts({"correlation_distance": 0.5 * level}) == []
     assert "fits this very sample" in levels.verdicts({"mean_js_distance": 0.0})[0]
     assert "fits this very sample" in levels.verdicts({"column_shapes": 1.0})[0]
+
+
+def test_cosine_similarity_is_judged_the_other_way_round() -> None:
+    real = _table(1000, 0)
+    plan = ComparisonPlan.from_mapping(
+        {"scores": ["correlation_distance"], "options": {"distance_metric": "COSINE_SIMILARITY"}}
+    )
+    levels = reference_levels(plan.prepare(real, TableSpec.infer(real)))
+    name = "correlation_distance"
+    assert levels.independent[name].mean < levels.fresh[name].mean <= 1
+    assert levels.verdicts({name: levels.fresh[name].mean}) == []
+    assert "nothing was learnt" in levels.verdicts({name: levels.independent[name].mean})[0]
+    assert ReferenceLevels.from_mapping(levels.to_mapping()) == levels
+
+
+def test_where_nothing_depends_on_anything_no_model_is_blamed_for_it() -> None:
+    rng = np.random.default_rng(0)
+    real = pd.DataFrame({"x": rng.normal(size=500), "y": rng.normal(size=500)})
+    levels = reference_levels(PLAN.prepare(real, TableSpec.infer(real)))
+    assert (
+        levels.verdicts({"correlation_distance": levels.fresh["correlation_distance"].mean}) == []
+    )
+
+
+def test_a_single_column_has_no_independent_level() -> None:
+    real = _table(200, 0)[["x"]]
+    levels = reference_levels(PLAN.prepare(real, TableSpec.infer(real)))
+    assert levels.independent == {}
+    assert levels.verdicts({"correlation_distance": 0.0, "mean_js_distance": 0.5}) == []
+
+
+def test_scores_that_train_models_have_levels_where_the_plan_has_them() -> None:
+    real, held_out = _table(600, 0), _table(300, 1)
+    plan = ComparisonPlan.from_mapping(
+        {"scores": ["detection", "tstr", "dcr_share"], "options": {"target": "c"}}
+    )
+    levels = reference_levels(plan.prepare(real, TableSpec.infer(real), held_out=held_out))
+    assert levels.fresh["detection"].mean > 0.85
+    assert levels.independent["detection"].mean < 0.6
+    assert "detection" not in levels.resample
+    assert levels.fresh["tstr"].mean == pytest.approx(levels.resample["tstr"].mean, abs=0.1)
+    assert levels.independent["tstr"].mean < levels.resample["tstr"].mean - 0.1
+    assert levels.fresh["dcr_share"].mean == 0.5
+    assert levels.verdicts({"detection": 1.0, "tstr": 1.0, "dcr_share": 0.5}) == []
 
 
 def test_more_synthetic_rows_lower_the_levels() -> None:

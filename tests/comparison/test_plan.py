@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tabvae_ray.comparison.artifacts import PLOTS
-from tabvae_ray.comparison.plan import HIGHER_IS_BETTER, SCORES, ComparisonPlan
+from tabvae_ray.comparison.plan import SCORES, ComparisonOptions, ComparisonPlan
 from tabvae_ray.comparison.statistics import STATISTICS
 from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.table.declaration import SpecDeclaration
@@ -155,8 +155,12 @@ def test_a_misspelt_name_is_named_in_the_message() -> None:
         ComparisonPlan.from_mapping({"plots": ["pfd"]}, "my.yaml")
 
 
-def test_every_score_has_one_better_direction() -> None:
-    assert set(SCORES) > HIGHER_IS_BETTER
+def test_which_direction_is_better_depends_on_the_score_and_its_options() -> None:
+    higher = {name for name in SCORES if ComparisonOptions().higher_is_better(name)}
+    assert higher == {"column_shapes", "pair_trends", "detection", "tstr"}
+    cosine = ComparisonOptions(distance_metric="COSINE_SIMILARITY")
+    assert cosine.higher_is_better("correlation_distance")
+    assert not cosine.higher_is_better("mean_js_distance")
     assert "tsne" in PLOTS
 
 
