@@ -229,6 +229,7 @@ class TabularVAE:
                 bn_momentum=architecture.bn_momentum,
                 bn_epsilon=architecture.bn_epsilon,
                 dropout_rate=architecture.dropout_rate,
+                ladders=encoder.ladders if architecture.ordinal_embeddings else None,
                 order=_column_order(architecture, codes, encoder.cardinalities),
             )
 

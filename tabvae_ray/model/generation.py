@@ -75,7 +75,7 @@ class RowDecoder:
                 (linear.weight.detach().clone(), linear.bias.detach().clone()),
                 model.predictor.groups,
                 model.slope,
-                None if model.order is None else model.context.table.weight.detach().clone(),
+                None if model.order is None else model.context.vectors().detach().clone(),
             )
 
     @classmethod

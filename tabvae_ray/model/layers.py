@@ -6,6 +6,7 @@ many categories form a group ``g`` of ``C_g`` columns, padded to ``K_g`` categor
 one tensor operation serves all of them; ``P`` is the sum of ``C_g * K_g``.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
@@ -110,20 +111,54 @@ class MLP(nn.Module):
 
 
 class MultiFeatureEmbedder(nn.Module):
-    """One embedding table for all columns, with an offset each: ``(B, C) -> (B, C, size)``."""
+    """One embedding table for all columns, with an offset each: ``(B, C) -> (B, C, size)``.
+
+    Where the codes of a column have an order, what is learnt are the steps from one code to the
+    next (after the piecewise linear encoding of Gorishniy et al. 2022, On embeddings for numerical
+    features, section 3.2), so that neighbours are alike unless the rows say otherwise. With a
+    vector of its own for every bin of a number, a network memorises where it should interpolate.
+
+    Args:
+        cardinalities: Codes per column (``K_c``).
+        size: Size of a vector.
+        ladders: Per column, its codes in ascending order, without those that have no place in it
+            (such as that of a missing value); None where codes have no order. None altogether: no
+            column has.
+    """
 
     offsets: Tensor
 
-    def __init__(self, cardinalities: Sequence[int], size: int) -> None:
+    def __init__(
+        self,
+        cardinalities: Sequence[int],
+        size: int,
+        ladders: Sequence[Sequence[int] | None] | None = None,
+    ) -> None:
         super().__init__()
         self.table = nn.Embedding(sum(cardinalities), size)
         offsets = torch.tensor([0, *cardinalities[:-1]]).cumsum(0)
         self.register_buffer("offsets", offsets, persistent=False)
+        self._ladders = []
+        for offset, ladder in zip(offsets.tolist(), ladders or [], strict=False):
+            if ladder is not None and len(ladder) > 1:
+                self._ladders.append([offset + code for code in ladder])
+
+    def vectors(self) -> Tensor:
+        """A vector per code of every column: ``(sum of K_c, size)``."""
+        weight = self.table.weight
+        if not self._ladders:
+            return weight
+        parts = []
+        for rungs in self._ladders:
+            # So many steps at random lead about as far as from one random vector to another.
+            climbed = weight[rungs].cumsum(0) * math.sqrt(2 / len(rungs))
+            parts.append(climbed - climbed.mean(0))
+        rows = torch.tensor([row for rungs in self._ladders for row in rungs], device=weight.device)
+        return weight.index_copy(0, rows, torch.cat(parts))
 
     def forward(self, codes: Tensor) -> Tensor:
         """``(B, C)`` integer codes, each below ``K_c`` -> ``(B, C, size)``."""
-        embedded: Tensor = self.table(codes + self.offsets)
-        return embedded
+        return functional.embedding(codes + self.offsets, self.vectors())
 
 
 class DiagonalGaussianLatent(nn.Module):

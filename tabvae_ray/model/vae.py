@@ -53,6 +53,7 @@ class VAE(nn.Module):
         dropout_rate: Share of hidden units dropped in training.
         order: Order of the columns for an autoregressive decoder, a permutation of ``range(C)``;
             None makes the columns independent given z.
+        ladders: Codes of ordered columns in their order, see :class:`MultiFeatureEmbedder`.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class VAE(nn.Module):
         bn_epsilon: float = 1e-5,
         dropout_rate: float = 0.0,
         order: Sequence[int] | None = None,
+        ladders: Sequence[Sequence[int] | None] | None = None,
     ) -> None:
         super().__init__()
         if not cardinalities or min(cardinalities) < 1:
@@ -90,7 +92,7 @@ class VAE(nn.Module):
                 dropout_rate=dropout_rate,
             )
 
-        self.embedder = MultiFeatureEmbedder(cardinalities, n_embd)
+        self.embedder = MultiFeatureEmbedder(cardinalities, n_embd, ladders)
         self.encoder = mlp([len(cardinalities) * n_embd, *encoder_layer_sizes])
         self.latent = DiagonalGaussianLatent(self.encoder.out_features, latent_dim)
         self.decoder = mlp([latent_dim, *decoder_layer_sizes])
@@ -100,7 +102,7 @@ class VAE(nn.Module):
             groups = group_columns(cardinalities)
         else:
             groups = [([column], cardinalities[column]) for column in self.order]
-            self.context = MultiFeatureEmbedder(cardinalities, width)
+            self.context = MultiFeatureEmbedder(cardinalities, width, ladders)
             # Sums of many embeddings start about as large as the decoded z that they join.
             nn.init.normal_(self.context.table.weight, std=0.1)
         self.predictor = MultiFeaturePredictor(width, cardinalities, groups)
@@ -139,7 +141,7 @@ class VAE(nn.Module):
         processor's cache, and take four times as long there.
         """
         assert self.order is not None
-        tables = torch.split(self.context.table.weight, list(self.cardinalities))
+        tables = torch.split(self.context.vectors(), list(self.cardinalities))
         # One mask for all columns of a row: drawing one for each would cost more than the heads.
         mask = None
         if self.training and self.dropout_rate > 0:

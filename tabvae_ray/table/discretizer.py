@@ -2,17 +2,20 @@
 
 A discretizer has *atoms*, exact values with a code each, and *bins* for the values between them.
 Inside a bin, values are drawn from a piecewise linear inverse distribution function: a grid of
-quantiles, between whose points the draw is uniform.
+quantiles, between whose points the draw is uniform. In the first and the last bin the points lie
+closer and closer towards the end, so that a long tail keeps its mean and its high quantiles.
 
 What is copied from the training rows: atoms, which are frequent values (or all values of a column
-that has few), a value that fills a whole quantile bin on its own, and the smallest and largest
-value. The other points of a grid are quantiles interpolated between rows, at most one for every two
-training values of the bin.
+that has few, where they repeat or are whole numbers of a short range), a value that fills a whole
+quantile bin on its own, and the smallest and largest value. The other points of a grid are means of
+neighbouring rows, at most one for every two training values of the bin, in the tails as well. A
+drawn value may equal a training value by chance, as it will where a column has few decimals.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -27,7 +30,11 @@ Counts = np.ndarray[Any, np.dtype[np.int64]]
 
 _MAX_GRID = 64
 # A bin may hold no value that its column can have, such as one of ten bins of the integers 0 to 3.
-_REDRAWS = 4
+_REDRAWS = 64
+# What rounding leaves of the difference of two equal masses.
+_LEAST_MASS = 1e-12
+# How often each value of a column has to occur on average for all of them to be atoms.
+_REPEATED = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,15 +45,19 @@ class Discretizer:
 
     Args:
         atoms: ``(A,)`` ascending exact values.
+        edges: ``(B - 1,)`` where the second bin begins, the third, ...
         grid: ``(B, G + 1)`` quantiles within each bin, ascending; a bin ends where the next begins,
             or before.
+        levels: ``(B, G + 1)`` the share of a bin's mass below each point of its grid, from 0 to 1.
         decimals: Decimal places that drawn values are rounded to, None for no rounding.
         minimum: Smallest value that is ever drawn.
         maximum: Largest.
     """
 
     atoms: Floats
+    edges: Floats
     grid: Floats
+    levels: Floats
     decimals: int | None
     minimum: float
     maximum: float
@@ -74,29 +85,43 @@ class Discretizer:
             n_bins = config.n_bins_cts if minimum < maximum else 1
             edges = np.linspace(minimum, maximum, n_bins + 1)
             grid = np.stack([edges[:-1], edges[1:]], axis=1)
-            return cls(np.empty(0), grid, decimals, minimum, maximum)
-        distinct, counts = np.unique(values, return_counts=True)
+            levels = _even_levels(grid)
+            return cls(np.empty(0), edges[1:-1], grid, levels, decimals, minimum, maximum)
+        distinct, counts = np.unique(np.clip(values, minimum, maximum), return_counts=True)
         atoms = np.empty(0)
         if config.strategy == "atoms":
             frequent = counts >= max(2.0, config.atom_share * len(values))
-            atoms = distinct[frequent | (len(distinct) <= config.max_atoms)]
+            # Numbers that each occur about once say whose row they are from; those of a short range
+            # of whole numbers do not.
+            tells_little = _REPEATED * len(distinct) <= len(values) or (
+                decimals == 0 and maximum - minimum < config.max_atoms
+            )
+            atoms = distinct[frequent | (tells_little and len(distinct) <= config.max_atoms)]
         rest = ~np.isin(distinct, atoms)
         distinct, counts = distinct[rest], counts[rest]
         if len(atoms) == 0 and len(distinct) == 0:
             distinct, counts = np.unique([minimum, maximum], return_counts=True)
-        grid = _quantile_grid(distinct, counts, decimals, config.n_bins_cts)
-        return cls(atoms, np.clip(grid, minimum, maximum), decimals, minimum, maximum)
+        grid, levels = _quantile_grid(distinct, counts, decimals, config.n_bins_cts)
+        grid = np.clip(grid, minimum, maximum)
+        return cls(atoms, grid[1:, 0], grid, levels, decimals, minimum, maximum)
 
     @property
     def n_codes(self) -> int:
         """Number of codes."""
         return len(self.atoms) + len(self.grid)
 
+    @property
+    def ladder(self) -> list[int]:
+        """All codes in ascending order of their values; a bin's are those of its middle."""
+        lowest = np.concatenate([self.atoms, self.grid[:, self.grid.shape[1] // 2]])
+        order: list[int] = np.argsort(lowest, kind="stable").tolist()
+        return order
+
     def encode(self, values: Floats) -> Codes:
         """Finite numbers ``(N,)`` -> codes ``(N,)``; what lies outside goes to the nearest bin."""
         n_atoms = len(self.atoms)
         if len(self.grid):
-            codes = n_atoms + np.searchsorted(self.grid[1:, 0], values, side="right")
+            codes = n_atoms + np.searchsorted(self.edges, values, side="right")
         else:
             middles = (self.atoms[1:] + self.atoms[:-1]) / 2
             return np.searchsorted(middles, values).astype(np.int32)
@@ -116,29 +141,117 @@ class Discretizer:
             values = np.where(codes < n_atoms, self.atoms[np.minimum(codes, n_atoms - 1)], values)
         if self.decimals is not None:
             # Rounding can lead to the next bin, or to an atom, which would then come too often.
+            strays = np.arange(len(codes))
             for _ in range(_REDRAWS):
-                strays = np.flatnonzero(self.encode(values) != codes)
+                strays = strays[self.encode(values[strays]) != codes[strays]]
                 if len(strays) == 0:
                     break
                 values[strays] = self._draw(codes[strays], rng)
         return values
 
+    def between(self, low: float, high: float) -> tuple[Self, Floats]:
+        """The same codes with only those of their values that lie between two ends.
+
+        Args:
+            low: The smallest value, as the column counts it; with decimals, one that it can have.
+            high: The largest.
+
+        Returns:
+            A discretizer that draws as this one does when draws outside are dropped, and the share
+            ``(K,)`` of every code's draws that lie between the ends. Of codes with a share of zero
+            it draws anything.
+        """
+        atoms = ((self.atoms >= low) & (self.atoms <= high)).astype(np.float64)
+        if len(self.grid) == 0:
+            return self, atoms
+        unit = 0.0 if self.decimals is None else 10.0**-self.decimals
+        bins = np.arange(len(self.grid))
+        start = self._below(bins, low - unit / 2, "left")[:, None]
+        end = self._below(bins, high + unit / 2, "right")[:, None]
+        held = end - start
+        levels = (np.clip(self.levels, start, end) - start) / np.where(held > 0, held, 1)
+        part = replace(
+            self,
+            grid=np.clip(self.grid, low - unit / 2, high + unit / 2),
+            levels=np.where(held > 0, levels, _even_levels(self.grid)),
+        )
+        # Draws that rounding led astray are drawn again, unless there are no others.
+        lasting = self._lasting(-np.inf, np.inf)
+        shares = np.divide(
+            self._lasting(low, high), lasting, out=held[:, 0].copy(), where=lasting > 0
+        )
+        return part, np.append(atoms, np.minimum(shares, 1))
+
+    def _lasting(self, low: float, high: float) -> Floats:
+        """``(B,)`` mass of each bin that is between two ends, and the bin's still when rounded."""
+        bins = np.arange(len(self.grid))
+        if self.decimals is None:
+            return self._below(bins, high, "right") - self._below(bins, low, "left")
+        unit = 10.0**-self.decimals
+        first = np.append(-np.inf, np.ceil(self.edges / unit) * unit)
+        last = np.append(first[1:] - unit, np.inf)
+        begin, end = np.maximum(first, low) - unit / 2, np.minimum(last, high) + unit / 2
+        mass = self._below(bins, end, "right") - self._below(bins, begin, "left")
+        atoms = self.atoms[(self.atoms >= low) & (self.atoms <= high)]
+        bins = np.searchsorted(self.edges, atoms, side="right")
+        taken = self._below(bins, atoms + unit / 2, "right")
+        taken -= self._below(bins, atoms - unit / 2, "left")
+        mass -= np.bincount(bins, weights=taken, minlength=len(mass))
+        return np.where(mass > _LEAST_MASS, mass, 0)
+
+    def _below(self, bins: Counts, ends: Floats | float, side: Literal["left", "right"]) -> Floats:
+        """The share ``(P,)`` of bins ``(P,)`` that is < ends, or <= with side ``right``."""
+        rows, levels = self.grid[bins], self.levels[bins]
+        end = np.broadcast_to(ends, bins.shape)[:, None]
+        n_below = (rows < end if side == "left" else rows <= end).sum(axis=1)
+        segment = np.clip(n_below - 1, 0, rows.shape[1] - 2)
+        here = np.arange(len(bins))
+        low, high = rows[here, segment], rows[here, segment + 1]
+        wide = high > low
+        part = np.where(wide, (end[:, 0] - low) / np.where(wide, high - low, 1), n_below > 0)
+        before, after = levels[here, segment], levels[here, segment + 1]
+        share: Floats = before + np.clip(part, 0, 1) * (after - before)
+        return share
+
     def _draw(self, codes: Codes, rng: np.random.Generator) -> Floats:
         """Numbers inside the bins of codes; of the first bin where the code is an atom."""
         n_segments = self.grid.shape[1] - 1
-        position = rng.random(len(codes)) * n_segments
-        segment = position.astype(np.int64)
+        level = rng.random(len(codes))
         bins = np.maximum(codes - len(self.atoms), 0)
+        segment = (level * n_segments).astype(np.int64)
+        part = level * n_segments - segment
+        uneven = np.flatnonzero(self._uneven[bins])
+        if len(uneven):
+            bin_, own = bins[uneven], level[uneven]
+            ends = (self.levels + np.arange(len(self.levels))[:, None]).reshape(-1)
+            found = np.searchsorted(ends, bin_ + own, side="right") - 1 - bin_ * (n_segments + 1)
+            found = np.clip(found, 0, n_segments - 1)
+            before, after = self.levels[bin_, found], self.levels[bin_, found + 1]
+            held = np.where(after > before, after - before, 1)
+            segment[uneven], part[uneven] = found, np.clip((own - before) / held, 0, 1)
         low, high = self.grid[bins, segment], self.grid[bins, segment + 1]
-        values = low + (position - segment) * (high - low)
+        values = low + part * (high - low)
         if self.decimals is not None:
             values = np.round(values, self.decimals)
         drawn: Floats = np.clip(values, self.minimum, self.maximum)
         return drawn
 
+    @cached_property
+    def _uneven(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which bins have segments of different mass: ``(B,)``."""
+        uneven: np.ndarray[Any, np.dtype[np.bool_]]
+        uneven = (self.levels != _even_levels(self.grid)).any(axis=1)
+        return uneven
+
     def to_mapping(self) -> dict[str, Any]:
-        """Atoms and grid as plain numbers for JSON; the rest is the spec's."""
-        return {"atoms": self.atoms.tolist(), "grid": self.grid.tolist()}
+        """Atoms and grid as plain numbers for JSON, and the levels of the first and the last bin.
+
+        Those of the others are even; the rest is the spec's.
+        """
+        tails = self.levels[[0, -1]] if len(self.levels) else self.levels
+        return {
+            "atoms": self.atoms.tolist(), "grid": self.grid.tolist(), "tails": tails.tolist(),
+        }  # fmt: skip
 
     @classmethod
     def from_mapping(
@@ -152,29 +265,54 @@ class Discretizer:
         """Read what :meth:`to_mapping` wrote.
 
         Raises:
-            ExportError: If atoms or grid are not what a fit can give.
+            ExportError: If atoms, grid or tails are not what a fit can give.
         """
         try:
             atoms = np.array(mapping["atoms"], dtype=np.float64).reshape(-1)
             grid = np.array(mapping["grid"], dtype=np.float64)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ExportError(f"encoder: a discretizer needs atoms and a grid: {error}") from None
+            tails = np.array(mapping["tails"], dtype=np.float64)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ExportError(
+                f"encoder: a discretizer needs atoms, a grid and tails: {error}"
+            ) from None
         if grid.size == 0:
-            grid = np.empty((0, 2))
+            grid, tails = np.empty((0, 2)), np.empty((0, 2))
+        points = np.append(atoms, grid)
         sound = (
             grid.ndim == 2
             and grid.shape[1] >= 2
-            and len(atoms) + len(grid) >= 1
-            and bool(np.isfinite(atoms).all() and np.isfinite(grid).all())
+            and len(points) >= 1
+            and bool(np.isfinite(points).all())
             and bool((np.diff(atoms) > 0).all() and (np.diff(grid.reshape(-1)) >= 0).all())
         )
         if not sound:
             raise ExportError("encoder: atoms and grid must be finite, ascending and not empty")
-        return cls(atoms, grid, decimals, minimum, maximum)
+        if points.min() < minimum or points.max() > maximum:
+            raise ExportError(
+                f"encoder: atoms and grid must lie between {minimum} and {maximum}, "
+                f"but go from {points.min()} to {points.max()}"
+            )
+        levels = _even_levels(grid)
+        if len(grid):
+            if tails.shape != (2, grid.shape[1]):
+                raise ExportError("encoder: tails must be the levels of the first and last bin")
+            levels[0], levels[-1] = tails
+        steps = np.diff(levels, axis=1)
+        # Written so that NaN is refused as well.
+        if not ((steps > 0).all() and (levels[:, 0] == 0).all() and (levels[:, -1] == 1).all()):
+            raise ExportError("encoder: tails must ascend from 0 to 1")
+        return cls(atoms, grid[1:, 0], grid, levels, decimals, minimum, maximum)
 
 
-def _quantile_grid(distinct: Floats, counts: Counts, decimals: int | None, n_bins: int) -> Floats:
-    """``(B, G + 1)`` quantiles in at most ``n_bins`` bins of about equal mass.
+def _even_levels(grid: Floats) -> Floats:
+    """Levels ``(B, G + 1)`` of bins whose segments have the same mass each."""
+    return np.tile(np.linspace(0, 1, grid.shape[1]), (len(grid), 1))
+
+
+def _quantile_grid(
+    distinct: Floats, counts: Counts, decimals: int | None, n_bins: int
+) -> tuple[Floats, Floats]:
+    """``(B, G + 1)`` quantiles in at most ``n_bins`` bins of about equal mass, and their levels.
 
     Bins are cut between different values, never within equal ones: what was drawn from a bin, and
     rounded, is encoded as that bin again.
@@ -186,22 +324,30 @@ def _quantile_grid(distinct: Floats, counts: Counts, decimals: int | None, n_bin
         n_bins: Most bins.
     """
     if len(distinct) == 0:
-        return np.empty((0, 2))
+        return np.empty((0, 2)), np.empty((0, 2))
     n = int(counts.sum())
     n_bins = max(1, min(n_bins, n // 2))
     n_segments = max(1, min(_MAX_GRID, n // (2 * n_bins)))
     starts = _cuts(counts, n_bins)
     ends = np.append(starts[1:], n)
+    values = _spread(distinct, counts, decimals)
 
     # Where a bin has few values, fewer quantiles than segments, and straight lines between them.
-    held = np.clip((ends - starts) // 2, 1, n_segments)[:, None]
-    position = np.arange(n_segments + 1) / n_segments * held
-    below = np.minimum(np.floor(position), held - 1)
-    step = (ends - starts)[:, None] / held
-    values = _spread(distinct, counts, decimals)
-    rank = starts[:, None] - 0.5 + below * step
-    low, high = (np.interp(level, np.arange(n), values) for level in (rank, rank + step))
+    held = np.clip((ends - starts) // 2, 1, n_segments)
+    position = np.arange(n_segments + 1) / n_segments * held[:, None]
+    below = np.minimum(np.floor(position), held[:, None] - 1)
+    step = ((ends - starts) / held)[:, None]
+    rank = starts[:, None] + below * step
+    low, high = _quantiles(values, rank), _quantiles(values, rank + step)
     grid: Floats = low + (position - below) * (high - low)
+    levels = _even_levels(grid)
+    for i in {0, len(grid) - 1}:
+        knots = _tail_ranks(
+            int(ends[i] - starts[i]), int(held[i]), first=i == 0, last=i == len(grid) - 1
+        )
+        even = np.linspace(0, len(knots) - 1, n_segments + 1)
+        grid[i] = np.interp(even, np.arange(len(knots)), _quantiles(values, starts[i] + knots))
+        levels[i] = np.interp(even, np.arange(len(knots)), knots / knots[-1])
 
     if decimals is not None:
         # Exactly between two values that can occur, so that rounding never leaves the bin.
@@ -210,7 +356,50 @@ def _quantile_grid(distinct: Floats, counts: Counts, decimals: int | None, n_bin
     grid[:-1, -1] = grid[1:, 0]
     alone = np.repeat(distinct, counts)[starts]
     single = (alone == np.repeat(distinct, counts)[ends - 1]) & (ends - starts > 1)
-    return np.maximum.accumulate(np.where(single[:, None], alone[:, None], grid), axis=1)
+    grid = np.maximum.accumulate(np.where(single[:, None], alone[:, None], grid), axis=1)
+    return grid, levels
+
+
+def _quantiles(values: Floats, rank: Floats) -> Floats:
+    """Values that a number of rows lie below, such as 2.0 for one between the second and the third.
+
+    Means of two neighbours or more, so that none is the value of a row, except beyond the last one.
+    """
+    n = np.arange(len(values))
+    mean: Floats = (np.interp(rank - 1, n, values) + np.interp(rank, n, values)) / 2
+    return mean
+
+
+def _tail_ranks(n: int, n_segments: int, *, first: bool, last: bool) -> Floats:
+    """Ranks of a bin of ``n`` values, from 0 to n, at most one for every two values.
+
+    Args:
+        n: Values of the bin, at least two for each segment if there is more than one segment.
+        n_segments: Segments between the ranks; one less where both ends have tails and it is odd.
+        first: Whether the ranks lie closer and closer towards the first value.
+        last: Likewise towards the last.
+    """
+    if first and last and n_segments > 1:
+        half = _towards_zero(n / 2, n_segments // 2)
+        return np.concatenate([half[:-1], n - half[::-1]])
+    ranks = _towards_zero(float(n), n_segments)
+    return ranks if first else n - ranks[::-1]
+
+
+def _towards_zero(n: float, n_segments: int) -> Floats:
+    """``(n_segments + 1,)`` ascending numbers from 0 to n, at least 2 apart if n is large enough.
+
+    Half of them are evenly spaced. The others divide the first of these spaces by a constant
+    factor: a straight line between two quantiles then misses a power law's mean by a constant, and
+    small, share.
+    """
+    n_near = n_segments // 2
+    n_even = n_segments - n_near
+    reach = n / (n_even + 1) if n_near else 0.0
+    near = np.geomspace(2.0, max(reach, 2.0), n_near) if n_near else np.empty(0)
+    even = np.linspace(reach, n, n_even + 1)[1:]
+    wanted = np.concatenate([[0.0], near, even])
+    return np.minimum(np.maximum(wanted, 2.0 * np.arange(n_segments + 1)), n)
 
 
 def _cuts(counts: Counts, n_bins: int) -> Counts:

@@ -162,6 +162,14 @@ class TableEncoder:
         return tuple(column.name for column in self._modelled)
 
     @property
+    def ladders(self) -> list[list[int] | None]:
+        """Per modelled column, its codes in ascending order of their values; None if categorical.
+
+        The code of missing values has no place in it.
+        """
+        return [coder.ladder if isinstance(coder, Discretizer) else None for coder in self._coders]
+
+    @property
     def cardinalities(self) -> tuple[int, ...]:
         """Codes per column, the one for missing values included."""
         return tuple(coder.n_codes + column.missing for column, coder in self._pairs())

@@ -6,7 +6,12 @@ from torch.distributions import Independent, Normal, kl_divergence
 
 from tabvae_ray.model import loss
 from tabvae_ray.model.generation import RowDecoder
-from tabvae_ray.model.layers import LinBnDrop, MultiFeaturePredictor, group_columns
+from tabvae_ray.model.layers import (
+    LinBnDrop,
+    MultiFeatureEmbedder,
+    MultiFeaturePredictor,
+    group_columns,
+)
 from tabvae_ray.model.vae import VAE
 
 CARDINALITIES = (7, 2, 40, 3, 2, 1)
@@ -166,3 +171,40 @@ def test_a_decoder_survives_being_taken_apart(order: tuple[int, ...] | None) -> 
 def test_an_order_that_is_no_permutation_is_refused() -> None:
     with pytest.raises(ValueError, match="order must be a permutation"):
         VAE((2, 3), order=(0, 0))
+
+
+def test_vectors_of_ordered_codes_are_sums_of_steps_and_the_others_their_own() -> None:
+    ladders = [None, [2, 0, 1], None, [0]]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        embedder = MultiFeatureEmbedder((3, 4, 2, 2), 5, ladders)
+    own, vectors = embedder.table.weight.detach(), embedder.vectors().detach()
+    # The second column's codes are rows 3 to 6, of which the last has no place in the order.
+    assert torch.equal(vectors[[0, 1, 2, 6, 7, 8, 9, 10]], own[[0, 1, 2, 6, 7, 8, 9, 10]])
+    step = (2 / 3) ** 0.5
+    assert torch.allclose(vectors[3] - vectors[5], step * own[3])
+    assert torch.allclose(vectors[4] - vectors[3], step * own[4])
+    assert torch.allclose(vectors[3:6].mean(0), torch.zeros(5), atol=1e-6)
+    codes = torch.tensor([[2, 1, 0, 1]])
+    assert torch.equal(embedder(codes)[0].detach(), vectors[[2, 4, 7, 10]])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_ordered_codes_learn_reaches_the_codes_between_them(seed: int) -> None:
+    """A decoder that has only seen the ends of a column knows what is halfway."""
+    ladders = [list(range(9)), None]
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = VAE((9, 2), encoder_layer_sizes=(16,), latent_dim=2, order=(0, 1), ladders=ladders)
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        codes = torch.tensor([[0, 0], [1, 0], [7, 1], [8, 1]]).repeat(8, 1)
+        for _ in range(150):
+            optimizer.zero_grad()
+            terms = model(codes)
+            (terms.cells.sum(1) + terms.kl).mean().backward()
+            optimizer.step()
+    model.eval()
+    z = torch.zeros(9, 2)
+    rows = torch.stack([torch.arange(9), torch.zeros(9, dtype=torch.int64)], dim=1)
+    second = torch.softmax(model.logits(z, rows)[1][:, 0], 1)[:, 1].detach()
+    assert second[2:4].max() < 0.5 < second[5:7].min()
