@@ -3,6 +3,7 @@
 Everything here minimises: turn a maximised objective's sign first, see :func:`as_losses`.
 """
 
+import bisect
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from tabvae_ray.errors import ConfigError
 
 __all__ = [
+    "Ranking",
     "as_losses",
     "choose",
     "epsilon_net_order",
@@ -55,19 +57,24 @@ def front(losses: Floats) -> list[int]:
     return np.flatnonzero(non_dominated_ranks(losses) == 0).tolist()
 
 
-def epsilon_net_order(losses: Floats) -> list[int]:
+def epsilon_net_order(losses: Floats, n: int | None = None) -> list[int]:
     """Points such that every prefix covers them all well: positions, best first.
 
     Each point is the one farthest from those before it (the greedy epsilon net of Salinas et al.,
     arXiv 2106.12639, algorithm 2), on objectives scaled to [0, 1]; the first is the one of least
     sum, so that with one point to keep it is a balanced one.
+
+    Args:
+        losses: ``(N, M)`` points of one front, N >= 1.
+        n: How many are wanted; all if None.
     """
     scaled = _scaled(losses)
     order = [int(scaled.sum(axis=1).argmin())]
+    # Squared, and below 0 for a point that is taken.
     distance = np.full(len(losses), np.inf)
-    while len(order) < len(losses):
-        distance = np.minimum(distance, np.linalg.norm(scaled - scaled[order[-1]], axis=1))
-        distance[order] = -1.0
+    for _ in range(1, len(losses) if n is None else min(n, len(losses))):
+        distance = np.minimum(distance, np.square(scaled - scaled[order[-1]]).sum(axis=1))
+        distance[order[-1]] = -1.0
         order.append(int(distance.argmax()))
     return order
 
@@ -80,6 +87,66 @@ def rank_order(losses: Floats) -> list[int]:
         members = np.flatnonzero(ranks == rank)
         order += members[epsilon_net_order(losses[members])].tolist()
     return order
+
+
+class Ranking:
+    """Points that come one by one, and whether the last of them is among the best.
+
+    The answers are those of :func:`rank_order`, which sorts all points anew. Here a point that
+    comes moves only those points to the next front that it pushes there (Li et al. 2017, "Efficient
+    nondomination level update"), and only the front that the cut goes through is ordered within.
+
+    Args:
+        n_objectives: Losses of a point.
+    """
+
+    def __init__(self, n_objectives: int) -> None:
+        self._points: Floats = np.empty((16, n_objectives))
+        self._n = 0
+        # Positions of the points of each front, ascending.
+        self._fronts: list[np.ndarray[Any, np.dtype[np.int64]]] = []
+        self._front_of_last = 0
+
+    def __len__(self) -> int:
+        return self._n
+
+    def add(self, losses: Sequence[float]) -> None:
+        """Take a point."""
+        if self._n == len(self._points):
+            self._points = np.concatenate([self._points, np.empty_like(self._points)])
+        self._points[self._n] = losses
+        moving = np.array([self._n])
+        self._n += 1
+        level = self._front_of_last = self._front_of(self._points[moving[0]])
+        while len(moving):
+            here = self._fronts[level] if level < len(self._fronts) else moving[:0]
+            pushed = _dominates(self._points[moving], self._points[here]).any(axis=0)
+            if pushed.all():
+                # It takes all fronts below along.
+                self._fronts.insert(level, moving)
+                return
+            self._fronts[level] = np.sort(np.concatenate([here[~pushed], moving]))
+            moving = here[pushed]
+            level += 1
+
+    def last_is_among(self, best: int) -> bool:
+        """Whether the point that came last is one of so many best ones."""
+        members = self._fronts[self._front_of_last]
+        room = best - sum(len(front) for front in self._fronts[: self._front_of_last])
+        if room >= len(members):
+            return True
+        if room <= 0:
+            return False
+        taken = epsilon_net_order(self._points[members], room)
+        return bool((members[taken] == self._n - 1).any())
+
+    def _front_of(self, point: Floats) -> int:
+        """The first front that has no point dominating this one."""
+        return bisect.bisect_left(
+            self._fronts,
+            True,
+            key=lambda front: not _dominates(self._points[front], point[None]).any(),
+        )
 
 
 def hypervolume(losses: Floats, reference: Sequence[float]) -> float:
@@ -133,12 +200,23 @@ def choose(losses: Floats, rule: str | int | Sequence[float]) -> int:
     raise ValueError(f"rule must be ideal, knee, a number or weights, but got {rule!r}")
 
 
-def parse_select(text: str, names: Sequence[str]) -> str | int | list[float]:
-    """``ideal``, ``knee``, the number of an objective, or one weight per objective.
+def parse_select(
+    text: str, names: Sequence[str], *, constrained: bool = False
+) -> str | int | list[float]:
+    """``ideal``, ``knee``, ``constraint``, an objective's number, or one weight per objective.
+
+    Args:
+        text: The rule.
+        names: The objectives.
+        constrained: Whether there are constraints.
 
     Raises:
-        ConfigError: If it is none of them.
+        ConfigError: If it is none of them, or ``constraint`` without constraints.
     """
+    if text == "constraint" and text not in names:
+        if not constrained:
+            raise ConfigError("select: constraint needs constraints in the space file, it has none")
+        return text
     if text in ("ideal", "knee"):
         return text
     if text in names:
@@ -155,8 +233,16 @@ def parse_select(text: str, names: Sequence[str]) -> str | int | list[float]:
             f"select: weights must be {len(names)} numbers >= 0, one for each of "
             f"{', '.join(names)}, as in 'weights {','.join('1' for _ in names)}', but got {text!r}"
         )
-    known = ", ".join(["ideal", "knee", *names, "weights A,B"])
+    known = ", ".join(["ideal", "knee", "constraint", *names, "weights A,B"])
     raise ConfigError(f"select: must be one of {known}, but got {text!r}")
+
+
+def _dominates(a: Floats, b: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which points dominate which: ``(N, M), (K, M) -> (N, K)``."""
+    worse = (a[:, None] > b[None]).any(axis=2)
+    better = (a[:, None] < b[None]).any(axis=2)
+    found: np.ndarray[Any, np.dtype[np.bool_]] = np.logical_and(better, ~worse)
+    return found
 
 
 def _scaled(losses: Floats) -> Floats:

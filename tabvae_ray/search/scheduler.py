@@ -4,11 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-import numpy as np
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
-from tabvae_ray.search.pareto import as_losses, rank_order
+from tabvae_ray.search.pareto import Ranking, as_losses
 
 __all__ = ["MultiObjectiveASHA", "rung_levels"]
 
@@ -17,10 +16,12 @@ class MultiObjectiveASHA(FIFOScheduler):
     """Stops weak trials at rungs, judged by all objectives together.
 
     MO-ASHA (Schmucker et al., arXiv 2106.12639), in its stopping form: rungs lie at
-    ``grace_period * eta**k``. A trial that reaches a rung is ranked among all that have reached it,
-    by non-dominated sorting and within a front by the greedy epsilon net, and goes on if it is in
-    the best ``1 / eta`` of them. So a trial that dominates all others of its rung always goes on.
-    A result that is NaN or infinite stops its trial. With one objective this is plain ASHA.
+    ``grace_period * eta**k``, all but the first at least a factor ``eta`` before the budget. A
+    trial that reaches a rung is ranked among all that have reached it, by non-dominated sorting and
+    within a front by the greedy epsilon net, and goes on if it is in the best ``1 / eta`` of them.
+    So a trial that dominates all others of its rung always goes on. A result that is NaN or
+    infinite stops its trial. With one objective this is plain ASHA. There are no brackets: they
+    guard against a ``grace_period`` that is too short by trials that are stopped later or never.
 
     It works with any Ray trainable that reports the objectives and ``time_attr``:
 
@@ -29,6 +30,10 @@ class MultiObjectiveASHA(FIFOScheduler):
         ...     {"error": "minimize", "accuracy": "maximize"}, max_t=81, grace_period=3
         ... )
         >>> tune.Tuner(trainable, tune_config=tune.TuneConfig(scheduler=scheduler, num_samples=50))
+
+    Ray keeps no scheduler's state for ``Tuner.restore``: the rungs are then empty and fill again.
+    To keep them, hand :meth:`report` what trials have reported to another scheduler, and that to a
+    new ``Tuner``.
 
     Args:
         objectives: Direction by name of the reported value.
@@ -65,8 +70,8 @@ class MultiObjectiveASHA(FIFOScheduler):
         self.eta = eta
         self.time_attr, self.trial_attr = time_attr, trial_attr
         self.rungs = rung_levels(grace_period, max_t, eta)[:-1]
-        # Losses by trial, in the order in which trials reached the rung.
-        self._seen: dict[int, dict[str, list[float]]] = {level: {} for level in self.rungs}
+        self._rankings = {level: Ranking(len(self.objectives)) for level in self.rungs}
+        self._seen: dict[int, set[str]] = {level: set() for level in self.rungs}
         self._stopped: set[str] = set()
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
@@ -96,12 +101,12 @@ class MultiObjectiveASHA(FIFOScheduler):
         losses = as_losses([values], list(self.objectives.values()))[0].tolist()
         goes_on = True
         for level in self.rungs:
-            seen = self._seen[level]
+            seen, ranking = self._seen[level], self._rankings[level]
             # A rung that was passed between two results is judged by the later one.
             if time >= level and trial_id not in seen:
-                seen[trial_id] = losses
-                position = rank_order(np.array(list(seen.values()))).index(len(seen) - 1)
-                goes_on &= position < max(1, math.ceil(len(seen) / self.eta))
+                seen.add(trial_id)
+                ranking.add(losses)
+                goes_on &= ranking.last_is_among(math.ceil(len(ranking) / self.eta))
         if not goes_on:
             self._stopped.add(trial_id)
         return goes_on
@@ -113,10 +118,14 @@ class MultiObjectiveASHA(FIFOScheduler):
 
 
 def rung_levels(grace_period: int, max_t: int, eta: float) -> list[int]:
-    """Rungs below the budget, and the budget: ``grace_period * eta**k`` rounded down."""
+    """Rungs below the budget, and the budget: ``grace_period * eta**k`` rounded down.
+
+    After the first one, a rung nearer to the budget than a factor ``eta`` is left out: it would
+    stop trials that have all but finished.
+    """
     levels: list[int] = []
     k = 0
-    while (level := int(grace_period * eta**k)) < max_t:
+    while (level := int(grace_period * eta**k)) < max_t and (k == 0 or level * eta <= max_t):
         levels.append(level)
         k += 1
     return [*levels, max_t]

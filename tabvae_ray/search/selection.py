@@ -4,6 +4,7 @@ The score that a trial reported is the luckiest of many draws where there are ma
 not the score that its rows will have; fresh samples tell.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import ray
 import torch
 
+from tabvae_ray.errors import StorageError
 from tabvae_ray.search.cluster import Resources
 from tabvae_ray.search.pareto import as_losses, choose, epsilon_net_order, parse_select
 from tabvae_ray.search.records import TrialRecord
@@ -21,6 +23,7 @@ from tabvae_ray.search.trial import SearchTask, draw_rows, n_scored_rows, restor
 
 __all__ = ["Candidate", "as_scores", "candidates", "select"]
 
+_LOG = logging.getLogger(__name__)
 # Apart from the seeds of trials, which are made of two numbers.
 _FRESH = 0x0F5E5A
 
@@ -31,8 +34,8 @@ class Candidate:
 
     Args:
         record: The trial.
-        means: Mean of every score over the fresh samples.
-        spreads: Their standard deviation; 0 with one sample.
+        means: Mean of every score over the fresh samples, and the losses of the last rung.
+        spreads: Their standard deviation; 0 with one sample, and for losses.
     """
 
     record: TrialRecord
@@ -45,63 +48,59 @@ def candidates(
 ) -> list[Candidate]:
     """Score the front's models on fresh samples, where Ray has room; by number.
 
+    A model whose checkpoint is gone is left out, with a warning.
+
     Args:
         task: What the trials shared.
         front: Complete trials that no other dominates, with their checkpoints.
         resources: What a trial had.
+
+    Raises:
+        StorageError: If no checkpoint is left.
     """
     settings, names = task.space.settings, list(task.space.objectives)
     losses = as_losses([record.values(names) for record in front], task.space.directions)
-    order = epsilon_net_order(losses)[: settings.n_candidates]
+    order = epsilon_net_order(losses, settings.n_candidates)
     chosen = sorted((front[i] for i in order), key=lambda record: record.number)
     shared = ray.put(task)
     remote = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_score_again)
     references = [remote.remote(shared, record, settings.n_rescores) for record in chosen]
-    return [
-        Candidate(
-            record,
-            {name: float(np.mean([sample[name] for sample in samples])) for name in samples[0]},
-            {name: _spread([sample[name] for sample in samples]) for name in samples[0]},
-        )
-        for record, samples in zip(chosen, ray.get(references), strict=True)
-    ]
+    found, gone = [], []
+    for record, answer in zip(chosen, ray.get(references), strict=True):
+        if isinstance(answer, str):
+            gone.append(f"trial {record.number} of the front cannot be scored again: {answer}")
+        else:
+            found.append(_candidate(record, answer))
+    if not found:
+        raise StorageError("\n".join([*gone, "go on by --resume, with more --trials"]))
+    for line in gone:
+        _LOG.warning("%s; it is left out", line)
+    return found
 
 
 def select(found: Sequence[Candidate], space: SearchSpace) -> tuple[Candidate, str]:
     """The candidate that ``search.select`` asks for, and why it is that one.
 
-    Candidates that break a constraint count only where all do.
+    Candidates that break a constraint count only where all do; then, and with the rule
+    ``constraint``, it is the one that breaks them least, and among equals the nearest to the ideal.
     """
     names = list(space.objectives)
-    kept = [c for c in found if all(v <= 0 for v in violations(c.means, space).values())]
-    remark = ""
-    if space.constraints:
-        remark = f", among {len(kept)} of {len(found)} that keep the constraints"
-    if not kept:
-        # The least broken one: a user would rather see it than nothing.
-        least = min(
-            found, key=lambda c: sum(max(0.0, v) for v in violations(c.means, space).values())
-        )
-        return least, "breaks the constraints least; no candidate keeps them"
+    rule = parse_select(space.settings.select, names, constrained=bool(space.constraints))
+    least = min(_broken(candidate, space) for candidate in found)
+    kept = [candidate for candidate in found if _broken(candidate, space) <= least]
     values = as_losses([[c.means[name] for name in names] for c in kept], space.directions)
-    rule = parse_select(space.settings.select, names)
-    position = choose(values, rule)
-    if isinstance(rule, str):
-        meaning = {
-            "ideal": "nearest to the best of every objective",
-            "knee": "farthest below the line between the front's ends",
-        }[rule]
-    elif isinstance(rule, int):
-        meaning = f"best {names[rule]}"
-    else:
-        parts = (f"{weight:g} {name}" for weight, name in zip(rule, names, strict=True))
-        meaning = f"least weighted sum of {', '.join(parts)}, each scaled to [0, 1]"
-    samples = space.settings.n_rescores
+    if least > 0:
+        # A user would rather see it than nothing.
+        reason = "breaks the constraints least; no candidate keeps them"
+        return kept[choose(values, "ideal")], reason
+    chosen = kept[choose(values, "ideal" if rule == "constraint" else rule)]
     if len(found) == 1:
-        return kept[position], f"the only one on the front{remark}"
-    return kept[position], (
-        f"{meaning} of {len(found)} candidates on {samples} fresh samples each{remark}"
-    )
+        return chosen, "the only one on the front"
+    reason = f"{_meaning(rule, names)} of {len(found)} candidates"
+    reason += f" on {space.settings.n_rescores} fresh samples each"
+    if space.constraints:
+        reason += f", among {len(kept)} of {len(found)} that keep the constraints"
+    return chosen, reason
 
 
 def as_scores(candidate: Candidate) -> Mapping[str, Any]:
@@ -112,9 +111,40 @@ def as_scores(candidate: Candidate) -> Mapping[str, Any]:
     }
 
 
-def _score_again(task: SearchTask, record: TrialRecord, n: int) -> list[dict[str, float]]:
+def _candidate(record: TrialRecord, samples: Sequence[Mapping[str, float]]) -> Candidate:
+    last = {name: value for name, value in record.rungs[-1].losses.items() if value is not None}
+    scored = {name: [sample[name] for sample in samples] for name in samples[0]}
+    return Candidate(
+        record,
+        # Losses are of the training and the held-out rows: there is nothing to draw again.
+        last | {name: float(np.mean(values)) for name, values in scored.items()},
+        dict.fromkeys(last, 0.0) | {name: _spread(values) for name, values in scored.items()},
+    )
+
+
+def _meaning(rule: str | int | Sequence[float], names: Sequence[str]) -> str:
+    if rule == "knee":
+        return "farthest below the line between the front's ends"
+    if isinstance(rule, str):
+        return "nearest to the best of every objective"
+    if isinstance(rule, int):
+        return f"best {names[rule]}"
+    parts = (f"{weight:g} {name}" for weight, name in zip(rule, names, strict=True))
+    return f"least weighted sum of {', '.join(parts)}, each scaled to [0, 1]"
+
+
+def _broken(candidate: Candidate, space: SearchSpace) -> float:
+    """By how much a candidate breaks the constraints."""
+    return sum(max(0.0, value) for value in violations(candidate.means, space).values())
+
+
+def _score_again(task: SearchTask, record: TrialRecord, n: int) -> list[dict[str, float]] | str:
+    """Scores of ``n`` fresh samples, or why there are none."""
     torch.set_num_threads(task.threads)
-    vae = restore_trial(task, record)
+    try:
+        vae = restore_trial(task, record)
+    except StorageError as error:
+        return str(error)
     rows = n_scored_rows(task, vae.config)
     found = []
     for sample in range(n):

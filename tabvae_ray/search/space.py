@@ -47,7 +47,8 @@ class SearchSettings(Strict):
         n_candidates: Most trials of the front that are scored again before one is chosen.
         n_rescores: Fresh samples that each of them is scored on.
         select: Which one is chosen: ``ideal`` (nearest to the best of every objective), ``knee``,
-            the name of an objective, or ``weights A,B``.
+            ``constraint`` (the one that breaks the constraints least, then ideal), the name of an
+            objective, or ``weights A,B``.
         suggestion_seconds: A proposal that takes longer is worth a warning.
     """
 

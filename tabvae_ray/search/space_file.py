@@ -80,7 +80,8 @@ def parse_space(document: object, source: str = "search space") -> SearchSpace:
         raise ConfigError("\n".join(f"{source}: {line}" for line in errors)) from None
     errors += _check_initial(file.initial, parameters)
     try:
-        parse_select(file.search.select, list(file.objectives))
+        names, constrained = list(file.objectives), bool(file.constraints)
+        parse_select(file.search.select, names, constrained=constrained)
     except ConfigError as error:
         errors.append(f"search.{error}")
     budget = base.training.max_n_epochs

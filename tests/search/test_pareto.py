@@ -7,6 +7,7 @@ from hypothesis.extra.numpy import arrays
 
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.search.pareto import (
+    Ranking,
     as_losses,
     choose,
     epsilon_net_order,
@@ -60,6 +61,22 @@ def test_an_order_has_every_point_once_and_no_point_before_one_that_dominates_it
 
 
 @given(points)
+def test_points_that_come_one_by_one_are_ranked_as_all_together(losses: np.ndarray) -> None:
+    ranking = Ranking(losses.shape[1])
+    for i, point in enumerate(losses):
+        ranking.add(point.tolist())
+        place = rank_order(losses[: i + 1]).index(i)
+        assert [ranking.last_is_among(n) for n in range(i + 2)] == [place < n for n in range(i + 2)]
+
+
+@given(points, st.integers(1, 30))
+def test_the_first_of_an_epsilon_net_do_not_depend_on_how_many_are_wanted(
+    losses: np.ndarray, n: int
+) -> None:
+    assert epsilon_net_order(losses, n) == epsilon_net_order(losses)[:n]
+
+
+@given(points)
 def test_hypervolume_is_optunas(losses: np.ndarray) -> None:
     reference = np.full(losses.shape[1], 6.0)
     expected = optuna._hypervolume.compute_hypervolume(losses[(losses < 6).all(axis=1)], reference)
@@ -106,6 +123,12 @@ def test_of_two_ends_the_smaller_sacrifice_is_nearer_to_the_ideal() -> None:
 def test_an_unknown_rule_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=f"but got '{text}'"):
         parse_select(text, ["a", "b"])
+
+
+def test_the_rule_constraint_is_for_searches_that_have_some() -> None:
+    assert parse_select("constraint", ["a"], constrained=True) == "constraint"
+    with pytest.raises(ConfigError, match="constraint needs constraints"):
+        parse_select("constraint", ["a"])
 
 
 def test_rules_are_read() -> None:

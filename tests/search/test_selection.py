@@ -1,0 +1,106 @@
+"""Choosing among candidates; scoring them again is tested on a real Ray in test_run.py."""
+
+import pytest
+
+from tabvae_ray.errors import ConfigError
+from tabvae_ray.search.records import Rung, TrialRecord
+from tabvae_ray.search.selection import Candidate, _candidate, as_scores, select
+from tabvae_ray.search.setup import prepare
+from tabvae_ray.search.space import SearchSpace
+from tabvae_ray.search.space_file import parse_space
+
+LOSSES = {"train_nats": 20.0, "holdout_nats": 21.0, "loss": None}
+
+
+def record(number: int, losses: dict[str, float | None] | None = None) -> TrialRecord:
+    return TrialRecord(number, "COMPLETE", {}, rungs=[Rung(9, {}, LOSSES | (losses or {}))])
+
+
+def candidate(number: int, js: float, correlation: float, nats: float = 20.0) -> Candidate:
+    samples = [{"mean_js_distance": js, "correlation_distance": correlation}]
+    return _candidate(record(number, {"train_nats": nats}), samples)
+
+
+def searching(tiny: dict, **more: object) -> SearchSpace:
+    return parse_space({**tiny, **more})
+
+
+FOUND = [
+    candidate(0, 0.1, 0.3, 30.0),
+    candidate(1, 0.15, 0.15, 20.0),
+    candidate(2, 0.3, 0.1, 10.0),
+]
+
+
+def test_a_candidate_has_means_and_spreads_of_its_samples_and_the_losses_of_its_last_rung() -> None:
+    samples = [{"mean_js_distance": 0.1}, {"mean_js_distance": 0.3}]
+    found = _candidate(record(3), samples)
+    assert found.means == pytest.approx(
+        {"mean_js_distance": 0.2, "train_nats": 20.0, "holdout_nats": 21.0}
+    )
+    assert found.spreads["mean_js_distance"] == pytest.approx(0.02**0.5)
+    assert found.spreads["train_nats"] == 0.0
+    assert as_scores(found)["spread"] == found.spreads
+
+
+def test_a_loss_can_be_what_is_chosen_by(tiny: dict) -> None:
+    tiny["search"]["select"] = "train_nats"
+    space = searching(tiny, objectives={"train_nats": "minimize", "mean_js_distance": "minimize"})
+    chosen, reason = select(FOUND, space)
+    assert chosen.record.number == 2
+    assert reason == "best train_nats of 3 candidates on 2 fresh samples each"
+
+
+def test_a_constraint_on_a_loss_is_kept_where_the_loss_keeps_it(tiny: dict) -> None:
+    chosen, reason = select(FOUND, searching(tiny, constraints={"train_nats": {"min": 15.0}}))
+    assert chosen.record.number in (0, 1)
+    assert reason.endswith("among 2 of 3 that keep the constraints")
+
+
+@pytest.mark.parametrize(
+    ("rule", "number"),
+    [
+        ("ideal", 1),
+        ("knee", 1),
+        ("correlation_distance", 2),
+        ("weights 9,1", 0),
+    ],
+)
+def test_the_rule_decides_and_the_reason_names_it(tiny: dict, rule: str, number: int) -> None:
+    tiny["search"]["select"] = rule
+    chosen, reason = select(FOUND, searching(tiny))
+    assert chosen.record.number == number
+    assert "of 3 candidates on 2 fresh samples each" in reason
+
+
+def test_where_none_keeps_the_constraints_it_is_the_least_broken_then_the_ideal(
+    tiny: dict,
+) -> None:
+    tiny["search"]["select"] = "constraint"
+    space = searching(tiny, constraints={"mean_js_distance": {"max": 0.05}})
+    chosen, reason = select(FOUND, space)
+    assert chosen.record.number == 0
+    assert reason == "breaks the constraints least; no candidate keeps them"
+    equally = [candidate(0, 0.1, 0.3), candidate(1, 0.1, 0.2)]
+    assert select(equally, space)[0].record.number == 1
+
+
+def test_by_constraint_one_that_keeps_them_is_nearest_to_the_ideal(tiny: dict) -> None:
+    tiny["search"]["select"] = "constraint"
+    space = searching(tiny, constraints={"correlation_distance": {"max": 0.25}})
+    chosen, reason = select(FOUND, space)
+    assert chosen.record.number in (1, 2)
+    assert reason.endswith("among 2 of 3 that keep the constraints")
+
+
+def test_one_candidate_is_chosen_by_any_rule(tiny: dict) -> None:
+    assert select(FOUND[:1], searching(tiny)) == (FOUND[0], "the only one on the front")
+
+
+def test_the_rule_constraint_needs_constraints(tiny: dict, space_file: object) -> None:
+    with pytest.raises(ConfigError, match="select: constraint needs constraints"):
+        prepare(space=str(space_file), settings={"select": "constraint"})
+    tiny["search"]["select"] = "constraint"
+    with pytest.raises(ConfigError, match=r"search\.select: constraint needs constraints"):
+        searching(tiny)
+    assert searching(tiny, constraints={"kl": {"max": 9.0}}).settings.select == "constraint"
