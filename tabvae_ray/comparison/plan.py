@@ -230,6 +230,7 @@ class PreparedComparison:
         if isinstance(held_out, pd.DataFrame):
             self.training = self.real
             self.held_out = self.reader.read(held_out, "the held-out table")
+            self._asides = self.held_out.warnings
         elif held_out is not None:
             self.training, self.held_out = _split(self.real, np.asarray(held_out))
         if "dcr_share" in self.plan.scores and self.held_out is None:

@@ -1,0 +1,171 @@
+"""What the cells of a column are, and which label a category goes by however it is written.
+
+A room of its own because the reader of tables is about columns, and this about single values.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import cached_property
+from numbers import Number
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+__all__ = ["SORT_WORDS", "Labels", "Sort", "cell_sorts", "label_of", "near_names"]
+
+Sort = Literal["number", "truth", "moment", "span", "text", "other"]
+
+SORT_WORDS: Mapping[str, str] = {
+    "number": "numbers",
+    "truth": "truth values",
+    "moment": "points in time",
+    "span": "lengths of time",
+    "text": "text",
+    "other": "other objects",
+}
+
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASCII)
+_TRUTH = {"true": Decimal(1), "false": Decimal(0)}
+
+
+def cell_sorts(values: "pd.Series[Any]") -> npt.NDArray[np.str_]:
+    """What sort of value each cell holds (N,); missing ones have any."""
+    sort = _sort_of_dtype(values.dtype)
+    if sort is not None:
+        return np.full(len(values), sort)
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        of_categories = cell_sorts(pd.Series(values.dtype.categories))
+        return np.append(of_categories, "other")[values.cat.codes.to_numpy()]
+    return np.array([_sort_of(value) for value in values])
+
+
+def label_of(value: Hashable) -> str:
+    """The text under which a category is compared: ``1`` and ``1.0`` are both ``"1"``."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
+class Labels:
+    """The labels of a categorical column of the real table, found however they are written.
+
+    A label that is not one of them is compared as a number (``0.0`` is ``0``) and as a truth value
+    (``true`` is ``True``), with 0 and 1 standing for each other where the real table has no other
+    values. A way of writing that fits two labels fits none.
+
+    Args:
+        labels: The labels, each once.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.labels = tuple(dict.fromkeys(labels))
+        self._codes = {label: code for code, label in enumerate(self.labels)}
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def code(self, label: str) -> int | None:
+        """The position of a label, None if it is not known."""
+        if label in self._codes:
+            return self._codes[label]
+        value = _value_of(label)
+        if value in self._values:
+            return self._values[value]
+        return self._binary.get(_binary(value))
+
+    def near(self, label: str) -> str | None:
+        """The label that one differs from in case and spaces alone."""
+        return self._loose.get(_loose(label))
+
+    @cached_property
+    def _values(self) -> "dict[Decimal | str | None, int]":
+        return _positions([_value_of(label) for label in self.labels])
+
+    @cached_property
+    def _binary(self) -> "dict[Decimal | str | None, int]":
+        numbers = [_binary(_value_of(label)) for label in self.labels]
+        return _positions(numbers) if set(numbers) <= {Decimal(0), Decimal(1)} else {}
+
+    @cached_property
+    def _loose(self) -> dict[str, str]:
+        return {_loose(label): label for label in self.labels}
+
+
+def near_names(missing: Sequence[str], extra: Sequence[str]) -> list[str]:
+    """Which names differ in case and spaces alone, a clause each."""
+    known = {_loose(str(name)): name for name in extra}
+    pairs = [(name, known.get(_loose(name))) for name in missing]
+    return [f"{near!r} may be meant for {name!r}" for name, near in pairs if near is not None]
+
+
+def _sort_of_dtype(dtype: Any) -> Sort | None:
+    types = pd.api.types
+    if isinstance(dtype, pd.ArrowDtype):
+        if pa.types.is_date(dtype.pyarrow_dtype):
+            return "moment"
+        if pa.types.is_decimal(dtype.pyarrow_dtype):
+            return "number"
+        if pa.types.is_dictionary(dtype.pyarrow_dtype):
+            return None
+    if types.is_bool_dtype(dtype) and not isinstance(dtype, pd.CategoricalDtype):
+        return "truth"
+    if types.is_datetime64_any_dtype(dtype):
+        return "moment"
+    if types.is_timedelta64_dtype(dtype) or getattr(dtype, "kind", "") == "m":
+        return "span"
+    if types.is_complex_dtype(dtype):
+        return "other"
+    if types.is_numeric_dtype(dtype):
+        return "number"
+    return "text" if isinstance(dtype, pd.StringDtype) else None
+
+
+def _sort_of(value: object) -> Sort:
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, bool | np.bool_):
+        return "truth"
+    if isinstance(value, date | np.datetime64):
+        return "moment"
+    if isinstance(value, timedelta | np.timedelta64):
+        return "span"
+    if isinstance(value, Number) and not isinstance(value, complex):
+        return "number"
+    return "other"
+
+
+def _value_of(label: str) -> Decimal | str | None:
+    """What a label means: a number, ``true`` or ``false``, or nothing but itself."""
+    if _NUMBER.fullmatch(label):
+        return Decimal(label.strip())
+    word = label.strip().lower()
+    return word if word in _TRUTH else None
+
+
+def _binary(value: Decimal | str | None) -> Decimal | None:
+    """A number, or the one that a truth value stands for."""
+    return _TRUTH[value] if isinstance(value, str) else value
+
+
+def _positions(values: Sequence[Decimal | str | None]) -> dict[Decimal | str | None, int]:
+    """Where the values are that occur once."""
+    times = Counter(values)
+    return {
+        value: position
+        for position, value in enumerate(values)
+        if value is not None and times[value] == 1
+    }
+
+
+def _loose(text: str) -> str:
+    return " ".join(text.casefold().split())
