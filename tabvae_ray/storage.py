@@ -19,7 +19,7 @@ from pyarrow import ArrowException, fs
 
 from tabvae_ray.errors import StorageError
 
-__all__ = ["Location"]
+__all__ = ["Location", "masked"]
 
 T = TypeVar("T")
 
@@ -47,14 +47,37 @@ _TRANSIENT = (
         for code in (500, 502, 503, 504)
     ),
     "stale file handle",
+    # What Google's client calls a server that cannot be reached.
+    "unavailable",
 )
 # Errors of these types do not pass by waiting, whatever the name of the file makes their text say.
 _LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 # Shorter parts of an authority are no secrets, and would blot out letters of every message.
 _SECRET_MIN_LENGTH = 4
+# Otherwise even one byte is a multipart upload, of three requests.
 _ONE_PUT = "allow_delayed_open=true"
+# Otherwise Google's client waits a quarter of an hour for a server that is not there.
+_GS_RETRY_FOR = "retry_limit_seconds=10"
+# By scheme, what is put into a URI's query that says nothing of it.
+_DEFAULTS = {"s3": _ONE_PUT, "gs": _GS_RETRY_FOR, "gcs": _GS_RETRY_FOR}
 # Parts of a URI's query that are no secret.
-_SAFE_QUERY = {"endpoint_override", "scheme", "region", "allow_bucket_creation"}
+_SAFE_QUERY = {
+    "allow_bucket_creation",
+    "allow_bucket_deletion",
+    "allow_delayed_open",
+    "background_writes",
+    "check_directory_existence_before_creation",
+    "endpoint_override",
+    "force_virtual_addressing",
+    "project_id",
+    "region",
+    "retry_limit_seconds",
+    "scheme",
+    "smart_defaults",
+    "tls_ca_dir_path",
+    "tls_ca_file_path",
+    "tls_verify_certificates",
+}
 
 
 class Location:
@@ -87,6 +110,7 @@ class Location:
             self._scheme = self._authority = self._query = ""
             self._path = os.path.abspath(os.path.expanduser(text))
             return
+        _check_authority(scheme, text)
         parts = urlsplit(text)
         if parts.scheme == "file":
             self._scheme = self._authority = self._query = ""
@@ -313,10 +337,10 @@ class Location:
         if self._is_local:
             return fs.LocalFileSystem(), self._path
         try:
-            # Otherwise even one byte is a multipart upload, of three requests.
-            if self._scheme == "s3" and "allow_delayed_open" not in self._query:
+            default = _DEFAULTS.get(self._scheme, "")
+            if default and default.partition("=")[0] not in self._query:
                 with suppress(ArrowException):
-                    return self._open("&".join(filter(None, (self._query, _ONE_PUT))))
+                    return self._open("&".join(filter(None, (self._query, default))))
             return self._open(self._query)
         except (ArrowException, OSError, ValueError) as error:
             raise self._failure("opened", error) from error
@@ -416,3 +440,25 @@ class Location:
             return False
         text = str(error).replace(self._path.strip("/"), "").lower()
         return any(mark in text for mark in _TRANSIENT)
+
+
+def masked(path: str) -> str:
+    """A path as it is, a URI as it may be shown and kept: with its credentials masked."""
+    return str(Location(path)) if "://" in path else path
+
+
+def _check_authority(scheme: str, text: str) -> None:
+    """Refuse credentials that end the authority too early, before anything shows them.
+
+    A secret often holds a slash, and what is before it would be taken for the bucket.
+    """
+    try:
+        authority, port = urlsplit(text).netloc, urlsplit(text).port
+    except ValueError:
+        authority, port = ":", None
+    after = text.partition("://")[2][len(authority) :]
+    if "@" not in authority and ":" in authority and (port is None or "@" in after):
+        raise StorageError(
+            f"{scheme}://***: credentials in a URI must be percent-encoded (%2F for the sign /) "
+            "and followed by @ and the bucket"
+        )

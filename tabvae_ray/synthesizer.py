@@ -20,7 +20,7 @@ from tabvae_ray.errors import ConfigError, DataError, ExportError
 from tabvae_ray.model.generation import RowDecoder
 from tabvae_ray.model.prior import GaussianMixturePrior, Prior, StandardNormalPrior
 from tabvae_ray.rejection import MAX_DRAWS, Rejection
-from tabvae_ray.storage import Location
+from tabvae_ray.storage import Location, masked
 from tabvae_ray.table.conditions import RowConditions
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.spec import TableSpec
@@ -211,6 +211,11 @@ class TabularVAESynthesizer:
 
         target = Location(location)
         (target / "synthesizer.json").remove()
+        config = self.config.model_dump(mode="json")
+        if config["data"]["training_dataset_path"] is not None:
+            # An export is handed on.
+            path = config["data"]["training_dataset_path"]
+            config["data"]["training_dataset_path"] = masked(path)
         tensors = {**self.decoder.tensors(), **self.prior.tensors()}
         tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
         document = {
@@ -221,7 +226,7 @@ class TabularVAESynthesizer:
             "encoder": self.encoder.to_mapping(),
             "decoder": self.decoder.structure(),
             "prior": "gmm" if isinstance(self.prior, GaussianMixturePrior) else "standard_normal",
-            "config": self.config.model_dump(mode="json"),
+            "config": config,
             "provenance": dict(provenance or {}),
         }
         (target / "model.safetensors").write_bytes(save(tensors))

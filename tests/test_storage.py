@@ -181,6 +181,37 @@ def test_secrets_in_an_error_of_the_filesystem_are_masked_unless_too_short_to_be
     assert reason == "a bad thing about *** and ***"
 
 
+def test_all_of_a_query_is_shown_but_secrets() -> None:
+    harmless = "tls_verify_certificates=false&project_id=mine&retry_limit_seconds=5&scheme=http"
+    location = Location(f"gs://bucket/a?{harmless}&session_token=hidden&sse_customer_key=hidden")
+    assert str(location) == f"gs://bucket/a?{harmless}"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "s3://key:hidden/hidden@bucket/a",
+        "s3://key:hidden?hidden@bucket/a",
+        "s3://key:hidden#hidden@bucket/a",
+        "s3://key:123/hidden@bucket/a",
+        "s3://key:hidden[hidden@bucket/a",
+        "s3://key:hidden",
+    ],
+)
+def test_credentials_that_end_the_authority_too_early_are_refused_unseen(uri: str) -> None:
+    with pytest.raises(StorageError, match=r"must be percent-encoded \(%2F") as caught:
+        Location(uri)
+    assert "hidden" not in str(caught.value)
+    assert "key" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "uri", ["hdfs://host:8020/a", "s3://bucket/a%40b%3Ac", "s3://***@bucket/a%40b"]
+)
+def test_ports_and_signs_in_a_path_are_no_credentials(uri: str) -> None:
+    assert str(Location(uri)) == uri
+
+
 def test_a_uri_without_a_bucket_or_with_a_fragment_is_refused() -> None:
     with pytest.raises(StorageError, match="must name a bucket or host"):
         Location("s3:///a/b")
@@ -276,9 +307,10 @@ def test_a_server_that_comes_back_within_seconds_is_waited_for(tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_a_server_that_is_not_there_is_an_error_within_a_minute() -> None:
+@pytest.mark.parametrize("bucket", ["s3://key:secret@bucket", "gs://anonymous@bucket"])
+def test_a_server_that_is_not_there_is_an_error_within_a_minute(bucket: str) -> None:
     (port,) = free_ports(1)
-    nobody = Location(f"s3://key:secret@bucket/a?endpoint_override=127.0.0.1:{port}&scheme=http")
+    nobody = Location(f"{bucket}/a?endpoint_override=127.0.0.1:{port}&scheme=http")
     started = time.monotonic()
     with pytest.raises(StorageError, match="cannot be read"):
         nobody.read_bytes()

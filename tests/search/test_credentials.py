@@ -1,0 +1,56 @@
+"""A search whose table and directory lie in an object store, with the keys in their URIs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tabvae_ray.errors import ConfigError
+from tabvae_ray.search.setup import prepare
+from tabvae_ray.storage import Location
+from tests.s3_server import KEY, SECRET
+from tests.search.test_run import search
+
+ROOT = Path(__file__).parents[2]
+
+
+def files_below(directory: Location) -> Iterator[Location]:
+    for child in directory.children():
+        if child.is_dir():
+            yield from files_below(child)
+        else:
+            yield child
+
+
+def forms(secret: str) -> tuple[bytes, ...]:
+    """As it is, and as Ray writes what it has pickled into JSON."""
+    return secret.encode(), secret.encode().hex().encode()
+
+
+@pytest.mark.slow
+def test_no_file_of_a_search_holds_the_keys_of_its_storage(
+    tiny: dict, s3: Location, tmp_path: Path
+) -> None:
+    table = s3 / "heart.csv"
+    table.write_bytes((ROOT / "assets" / "heart.csv").read_bytes())
+    tiny["base"]["data"] = {"training_dataset_path": table.uri}
+    tiny["search"] |= {"n_trials": 2, "scheduler": "none"}
+    space = s3 / "keys.yaml"
+    space.write_text(yaml.safe_dump(tiny))
+    done = search("--space", space.uri, "--out", (s3 / "runs").uri, "--json")
+    assert done.returncode == 0, done.stderr
+    found = list(files_below(s3 / "runs"))
+    names = {file.name for file in found}
+    assert names >= {"search.json", "synthesizer.json", "report.html", "000001.json", "state.pt"}
+    texts = {str(file): file.read_bytes() for file in found}
+    texts |= {"stdout": done.stdout.encode(), "stderr": done.stderr.encode()}
+    for secret in (KEY, SECRET):
+        for form in forms(secret):
+            assert [name for name, text in texts.items() if form in text] == []
+
+    # What was masked must be given again.
+    with pytest.raises(ConfigError, match=r"--data: must be given again, with credentials: s3://"):
+        prepare(space=None, out=(s3 / "runs").uri, name="keys", resume=True)
+    again = prepare(space=None, out=(s3 / "runs").uri, name="keys", resume=True, data=table.uri)
+    assert len(again.table) > 900
