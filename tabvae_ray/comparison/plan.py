@@ -24,6 +24,7 @@ from tabvae_ray.comparison.artifacts import (
 )
 from tabvae_ray.comparison.columns import TableColumns
 from tabvae_ray.comparison.privacy import Privacy
+from tabvae_ray.comparison.projections import PROJECTIONS, has_plane
 from tabvae_ray.comparison.reader import ColumnReader
 from tabvae_ray.comparison.statistics import STATISTICS, Statistic
 from tabvae_ray.comparison.usefulness import Usefulness, check_target, split_for_test
@@ -281,6 +282,11 @@ class PreparedComparison:
         if plan.plots or plan.plot_collections:
             title = title or (lambda _, distance: f"JS {distance:.3f}")
             sides.notes = {name: title(name, value) for name, value in sides.js_distances.items()}
+        skipped = {
+            name: f"{name}: not drawn, a single number per row has no second component"
+            for name in plan.plots
+            if name in PROJECTIONS and not has_plane(self.real)
+        }
         return Comparison(
             scores={name: sides.score(name) for name in plan.scores},
             score_collections={
@@ -289,11 +295,11 @@ class PreparedComparison:
             array_collections={
                 name: sides.array_collection(name) for name in plan.array_collections
             },
-            plots={name: sides.plot(name) for name in plan.plots},
+            plots={name: sides.plot(name) for name in plan.plots if name not in skipped},
             plot_collections={name: sides.plot_collection(name) for name in plan.plot_collections},
             privacy=sides.privacy if "dcr_share" in plan.scores else None,
             usefulness=sides.usefulness if "tstr" in plan.scores else None,
-            warnings=(*synthetic.warnings, *self._asides),
+            warnings=(*synthetic.warnings, *self._asides, *skipped.values()),
         )
 
     def beside(self, synthetic: TableColumns) -> Sides:

@@ -1,16 +1,17 @@
 """Rows of two tables as points in the plane."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from tabvae_ray.comparison.columns import Floats, TableColumns
 from tabvae_ray.comparison.features import Features, vector_features
 
-__all__ = ["Projection", "ProjectionKind", "project"]
+__all__ = ["PROJECTIONS", "Projection", "ProjectionKind", "has_plane", "project"]
 
 ProjectionKind = Literal["pca", "truncated_svd", "tsne"]
+PROJECTIONS: tuple[ProjectionKind, ...] = get_args(ProjectionKind)
 
 # Rows that axes are fitted to, and rows of each table that are shown.
 _FITTED, _SHOWN, _SHOWN_TSNE = 20_000, 2_000, 750
@@ -31,6 +32,12 @@ class Projection:
     shares: tuple[float, ...] = ()
 
 
+def has_plane(table: TableColumns) -> bool:
+    """Whether a table has the two features that a plane takes: numbers, or categories."""
+    n_features = len(table.numbers) + sum(table.n_known.values())
+    return n_features > 1
+
+
 def project(
     real: TableColumns, synthetic: TableColumns, kind: ProjectionKind, *, seed: int = 0
 ) -> Projection:
@@ -38,6 +45,12 @@ def project(
 
     The axes of ``pca`` and ``truncated_svd`` (the same, but not centred) are those of the real
     rows; ``tsne`` places both tables together. Larger tables are thinned out at random.
+
+    Args:
+        real: The real table, which :func:`has_plane`.
+        synthetic: The synthetic one.
+        kind: How to place the rows.
+        seed: Of the rows drawn, and of t-SNE.
     """
     rng = np.random.default_rng(seed)
     features = vector_features(_thinned(real, _FITTED, rng), _thinned(synthetic, _FITTED, rng))
@@ -53,9 +66,7 @@ def project(
     best = best * np.where(best.sum(axis=0) < 0, -1.0, 1.0)
     total = float(squared.sum())
     shares = tuple(float(max(s, 0.0)) / total if total > 0 else 0.0 for s in squared[::-1][:2])
-    return Projection(
-        _two_columns(first[:_SHOWN] @ best), _two_columns(second[:_SHOWN] @ best), shares
-    )
+    return Projection(first[:_SHOWN] @ best, second[:_SHOWN] @ best, shares)
 
 
 def _tsne(features: Features, seed: int) -> Projection:
@@ -79,9 +90,3 @@ def _tsne(features: Features, seed: int) -> Projection:
 def _thinned(table: TableColumns, most: int, rng: np.random.Generator) -> TableColumns:
     """At most so many rows, in random order so that any first ones stand for all."""
     return table.take(rng.permutation(table.n_rows)[:most])
-
-
-def _two_columns(points: Floats) -> Floats:
-    """With a second coordinate of 0 where the table has but one feature."""
-    missing = max(2 - points.shape[1], 0)
-    return np.pad(points, ((0, 0), (0, missing)))

@@ -183,3 +183,15 @@ def test_drawing_leaves_matplotlibs_global_state_alone() -> None:
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_single_column_has_everything_but_a_plane() -> None:
+    table = pd.DataFrame({"x": [0.5, 1.5, 2.5, 9.5]})
+    plan = ComparisonPlan.complete()
+    comparison = plan.prepare(table, TableSpec.infer(table)).compute(table)
+    assert set(plan.plots) - comparison.plots.keys() == {"pca", "truncated_svd"}
+    assert [said.partition(":")[0] for said in comparison.warnings] == ["pca", "truncated_svd"]
+    assert all(np.isfinite(list(comparison.flat_scores().values())))
+    letters = pd.DataFrame({"c": ["a", "b", "c", "a"]})
+    comparison = plan.prepare(letters, TableSpec.infer(letters)).compute(letters)
+    assert set(plan.plots) == comparison.plots.keys()
