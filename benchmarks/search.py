@@ -31,9 +31,10 @@ import yaml
 from ray import tune
 from ray.tune.search.optuna import OptunaSearch
 
-import tabvae_ray.search.run as run_module
+import tabvae_ray.search.tuning as tuning_module
 from benchmarks.common import ROOT, show
 from tabvae_ray.search.cluster import Resources, connected
+from tabvae_ray.search.interrupts import Interrupts
 from tabvae_ray.search.pareto import as_losses, front, hypervolume
 from tabvae_ray.search.progress import SearchProgress
 from tabvae_ray.search.run import SearchRun, run_search
@@ -100,9 +101,9 @@ def overhead() -> None:
                     times.append(time.perf_counter())  # noqa: B023
                     memory.append(resident())  # noqa: B023
 
-        real = run_module.VAETrial
+        real = tuning_module.VAETrial
         if seconds is not None:
-            run_module.VAETrial = type("Idle", (Idle,), {"seconds": seconds})  # type: ignore[misc]
+            tuning_module.VAETrial = type("Idle", (Idle,), {"seconds": seconds})  # type: ignore[misc]
         cpus = 0.01 if slots > 2 else 1.0
         try:
             with connected(None):
@@ -112,13 +113,14 @@ def overhead() -> None:
                     task_of(setup),
                     Resources(cpus),
                     Clock(setup.space, quiet=True),
+                    Interrupts(print),
                 )
                 setup.directory.make_dir()
                 parts = search.begin(slots, None)
                 started = time.perf_counter()
                 search.train(*parts)
         finally:
-            run_module.VAETrial = real  # type: ignore[misc]
+            tuning_module.VAETrial = real  # type: ignore[misc]
             shutil.rmtree(home)
         n = len(times) // 10
         least = (seconds or 0.0) * n_trials / slots

@@ -65,18 +65,26 @@ def connected(address: str | None) -> Iterator[None]:
         return
     _check_reachable(target, origin)
     try:
+        _connect(target)
+        yield
+    finally:
+        # Also what an interrupt has left half connected.
+        ray.shutdown()
+
+
+def _connect(target: str) -> None:
+    try:
         ray.init(
             address=target,
             include_dashboard=False if target == "local" else None,
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
+    except SystemExit:
+        # What Ray makes of SIGTERM meanwhile.
+        raise KeyboardInterrupt from None
     except Exception as error:
         raise ConfigError(_why_not_connected(target, error)) from error
-    try:
-        yield
-    finally:
-        ray.shutdown()
 
 
 def through_client(address: str | None) -> bool:
@@ -97,7 +105,7 @@ def autoscales() -> bool:
     """Whether the cluster has an autoscaler that can add nodes."""
     from ray.experimental.internal_kv import _internal_kv_get
 
-    if _internal_kv_get(b"__autoscaler_v2_enabled") == b"1":
+    if _internal_kv_get(b"__autoscaler_v2_enabled", namespace=b"__autoscaler") == b"1":
         return True
     # Every head that ray start has made reports; where there is nothing to add nodes with, each
     # node is a type of its own.
@@ -309,5 +317,7 @@ def _quiet() -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     for name in ("ray", "ray.tune", "ray.train", "ray.air"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    # Says that trials did not complete, with Ray's names of them: the records say it of each.
+    logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)
     # Says with a traceback that Tune's own state was not written, which no search is resumed from.
     logging.getLogger("ray.tune.execution.experiment_state").setLevel(logging.CRITICAL)

@@ -15,9 +15,8 @@ from ray.tune.experiment import Trial
 from tabvae_ray.errors import StorageError
 from tabvae_ray.search.pareto import as_losses, front
 from tabvae_ray.search.records import Records, Rung, TrialRecord, plain
-from tabvae_ray.search.searcher import Proposals
+from tabvae_ray.search.searcher import Proposals, violations
 from tabvae_ray.search.space import SearchSpace
-from tabvae_ray.storage import Location
 
 __all__ = ["Ledger", "LedgerStopper"]
 
@@ -38,6 +37,8 @@ _LOST = (
     "OwnerDiedError",
     "WorkerCrashedError",
 )
+# What it says where a trial has asked for more memory than its node, or its GPU, has.
+_MEMORY = ("node running low on memory", "OutOfMemoryError", "MemoryError", "out of memory")
 
 
 class Ledger(Callback):
@@ -55,6 +56,7 @@ class Ledger(Callback):
         active: Trials that run, by Ray's name of them.
         stop: Why the search should end at once, or None.
         interrupted: Whether that is because the user asked for it.
+        failed: Whether that is because too many trials in a row failed.
         storage_error: What the storage refused for longer than anybody waits, or None: the search
             has then ended, to be resumed, and no trial has paid for it.
     """
@@ -72,7 +74,7 @@ class Ledger(Callback):
         self.finished = list(finished)
         self.active: dict[str, TrialRecord] = {}
         self.stop: str | None = None
-        self.interrupted = False
+        self.interrupted = self.failed = False
         self.storage_error: StorageError | None = None
         self.started = time.monotonic()
         self.proposals: Proposals | None = None
@@ -80,6 +82,7 @@ class Ledger(Callback):
         self._n_reports = n_reports
         self._failures_in_a_row = 0
         self._attempts: Counter[int] = Counter()
+        self._shrunk: set[int] = set()
         self._last: dict[str, dict[str, Any]] = {}
 
     def may_start(self) -> bool:
@@ -89,6 +92,10 @@ class Ledger(Callback):
             if time.monotonic() - self.started >= budget:
                 self.stop = f"the time budget of {budget:g} s is spent"
         return self.stop is None
+
+    def interrupt(self) -> None:
+        """The user wants the search to end, in order."""
+        self.interrupted, self.stop = True, "interrupted"
 
     def start(self, ray_id: str, record: TrialRecord) -> None:
         """A trial was proposed."""
@@ -103,8 +110,12 @@ class Ledger(Callback):
         return [record for record in self.finished if record.state == "COMPLETE"]
 
     def front(self) -> list[TrialRecord]:
-        """Complete trials that no other dominates, by number."""
+        """Complete trials that no other dominates, by number.
+
+        Among those that keep the constraints; among all of them where none does.
+        """
         complete = sorted(self.complete, key=lambda record: record.number)
+        complete = [r for r in complete if _keeps_constraints(r, self.space)] or complete
         if not complete:
             return []
         names = list(self.space.objectives)
@@ -120,6 +131,12 @@ class Ledger(Callback):
             return
         record.seconds += float(result.get("seconds", 0.0))
         self._last[trial.trial_id] = result
+        forced = result.get("batch_size"), result.get("batch_size_from", 0)
+        if forced[0] and forced != (record.batch_size, record.batch_size_from):
+            record.batch_size, record.batch_size_from = forced
+            record.reason = f"out of memory: went on with batch_size={record.batch_size}"
+            # What it had reported since is of the model that was given up.
+            record.rungs = [rung for rung in record.rungs if rung.epoch <= record.batch_size_from]
         if "epoch" in result and all(rung.epoch < result["epoch"] for rung in record.rungs):
             self._n_reports += 1
             record.rungs.append(
@@ -130,8 +147,6 @@ class Ledger(Callback):
                     order=self._n_reports,
                 )
             )
-        if result.get("batch_size"):
-            record.reason = f"out of memory: went on with batch_size={result['batch_size']}"
         self._on_change(self, record)
 
     def on_checkpoint(
@@ -147,7 +162,7 @@ class Ledger(Callback):
             if before is not None and _home_of(before) != _home_of(record.checkpoint):
                 # Ray removes what the trial wrote since it was resumed, not what it was resumed
                 # from.
-                self._discard(self._location(before))
+                self._discard(before)
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
@@ -184,22 +199,39 @@ class Ledger(Callback):
             return
         self._last.pop(trial.trial_id, None)
         error = _error_of(trial)
+        assert self.proposals is not None
         if _STORAGE in error:
+            with self._ends_if_storage_fails():
+                if self.records.forget_lost_checkpoint(record):
+                    self.proposals.again(record)
+                    return
             # The trial has waited for it already, and can go on from its record.
             self._give_up(StorageError(_last_line(error).partition(_STORAGE)[2].strip()))
             return
-        lost = any(mark in error for mark in _LOST)
-        self._attempts[record.number] += 1
-        if self._attempts[record.number] <= (_RETRIES_LOST if lost else _RETRIES_FAILED):
-            _LOG.info("trial %d goes on after: %s", record.number, _last_line(error))
-            assert self.proposals is not None
-            self.proposals.again(record)
-            return
-        record.state, record.error, record.reason = "FAIL", error, _last_line(error)
+        reason = _last_line(error)
+        if any(mark in error for mark in _MEMORY):
+            if record.number not in self._shrunk:
+                self._shrunk.add(record.number)
+                _LOG.info("trial %d goes on in smaller batches after: %s", record.number, reason)
+                self.proposals.again(record, shrink=True)
+                return
+            reason = f"out of memory, with half the batch size, too: {reason}"
+        else:
+            lost = any(mark in error for mark in _LOST)
+            self._attempts[record.number] += 1
+            if self._attempts[record.number] <= (_RETRIES_LOST if lost else _RETRIES_FAILED):
+                _LOG.info("trial %d goes on after: %s", record.number, reason)
+                self.proposals.again(record)
+                return
+        record.state, record.error, record.reason = "FAIL", error, reason
         self._failures_in_a_row += 1
         self._finish(record)
-        if self._failures_in_a_row >= self.space.settings.max_failures:
-            self.stop = f"{self._failures_in_a_row} trials in a row failed: {record.reason}"
+        if self._failures_in_a_row >= self.space.settings.max_failures and self.stop is None:
+            self.failed = True
+            self.stop = (
+                f"{self._failures_in_a_row} trials in a row failed, the last one with: {reason}; "
+                f"the tracebacks are in {self._tracebacks()}"
+            )
 
     def __getstate__(self) -> dict[str, Any]:
         # Ray pickles its callbacks for its own way to resume, which is not used.
@@ -218,10 +250,18 @@ class Ledger(Callback):
             self.storage_error = error
             self.stop = self.stop or str(error)
 
-    def _discard(self, location: Location) -> None:
-        """What cannot be removed costs room, and no more."""
+    def _discard(self, checkpoint: str) -> None:
+        """Remove a checkpoint and those beside it of the same attempt.
+
+        What cannot be removed costs room, and no more.
+        """
         with suppress(StorageError):
-            location.remove_tree()
+            self.records.home_of(checkpoint).remove_tree()
+
+    def _tracebacks(self) -> str:
+        last = self.finished[-self._failures_in_a_row :]
+        names = ", ".join(f"{record.number:06d}.json" for record in last)
+        return f"{self.records.directory / 'trials'}: {names}"
 
     def _finish(self, record: TrialRecord) -> None:
         before = {other.number for other in self.front()}
@@ -239,7 +279,7 @@ class Ledger(Callback):
             never_there = other is record and record.number not in now
             if (left_front or never_there) and other.checkpoint:
                 # Only models that may be chosen, or that still train, are worth their bytes.
-                self._discard(self._location(other.checkpoint).parent)
+                self._discard(other.checkpoint)
         with self._ends_if_storage_fails():
             self._on_change(self, record)
 
@@ -247,13 +287,16 @@ class Ledger(Callback):
         """The checkpoint's path below the search's directory."""
         return path.removeprefix(self.records.directory.path).lstrip("/")
 
-    def _location(self, checkpoint: str) -> Location:
-        return self.records.directory / checkpoint
-
 
 def _home_of(checkpoint: str) -> str:
     """The directory of the attempt that a checkpoint was written by."""
     return checkpoint.rpartition("/")[0]
+
+
+def _keeps_constraints(record: TrialRecord, space: SearchSpace) -> bool:
+    """By what it reported last; scores on fresh samples may say otherwise later."""
+    last = record.rungs[-1]
+    return all(v <= 0 for v in violations({**last.losses, **last.objectives}, space).values())
 
 
 def _error_of(trial: Trial) -> str:

@@ -11,12 +11,15 @@ from typing import Any, Self
 
 from tabvae_ray import __version__
 from tabvae_ray.errors import ConfigError, StorageError
-from tabvae_ray.search.records import plain
+from tabvae_ray.search.records import plain, read_json
 from tabvae_ray.search.space import SearchSpace
 from tabvae_ray.search.space_file import parse_space
 from tabvae_ray.storage import Location
 
-__all__ = ["Manifest", "check_unchanged", "versions"]
+__all__ = ["HEARTBEAT_SECONDS", "Manifest", "check_unchanged", "versions"]
+
+# A driver that lives writes search.json so often at least.
+HEARTBEAT_SECONDS = 10.0
 
 # Settings that may change when a search is resumed: they say how much is done, not what.
 _BUDGETS = (
@@ -51,6 +54,7 @@ class Manifest:
         seconds: Time spent, over all runs.
         trials: Count of trials by state.
         front: Numbers of the trials on the Pareto front.
+        study_storage: The Optuna storage that the study is kept in besides, credentials masked.
         chosen: The trial that was exported, why, and the scores of all candidates.
         versions: Of the packages that determine the numbers.
         driver: Host and process that run the search.
@@ -73,6 +77,7 @@ class Manifest:
     seconds: float = 0.0
     trials: dict[str, int] = field(default_factory=dict)
     front: list[int] = field(default_factory=list)
+    study_storage: str | None = None
     chosen: dict[str, Any] | None = None
     versions: dict[str, str] = field(default_factory=lambda: versions())
     driver: dict[str, Any] = field(default_factory=dict)
@@ -87,7 +92,7 @@ class Manifest:
         """
         file = directory / "search.json"
         try:
-            document = json.loads(file.read_bytes())
+            document = read_json(file)
             return cls(**{key: document[key] for key in cls.__dataclass_fields__})
         except (ValueError, TypeError, KeyError) as error:
             raise StorageError(f"{file}: is not that of a search: {error!r}") from None
@@ -103,10 +108,12 @@ class Manifest:
         """The space, as it was resolved when the search began."""
         return parse_space(self.space, self.space_file)
 
-    def is_running_here(self) -> bool:
-        """Whether another process of this machine is at work on it."""
-        if self.state != "running" or self.driver.get("host") != socket.gethostname():
-            return False
+    def is_driven_from_here(self) -> bool:
+        """Whether the driver that has written this last was a process of this machine."""
+        return bool(self.driver.get("host") == socket.gethostname())
+
+    def is_driver_alive(self) -> bool:
+        """Whether that process, of this machine, is there and another one than ours."""
         pid = int(self.driver["pid"])
         if pid == os.getpid():
             return False

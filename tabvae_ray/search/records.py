@@ -7,17 +7,23 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from tabvae_ray.errors import StorageError
 from tabvae_ray.search.parameters import Value
 from tabvae_ray.storage import Location
 
-__all__ = ["Records", "Rung", "TrialRecord", "plain"]
+__all__ = ["STATE_FILE", "Records", "Rung", "TrialRecord", "plain", "read_json"]
+
+# What lies in the directory of a checkpoint.
+STATE_FILE = "state.pt"
 
 State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL"]
+# Nothing that a search writes is nested any deeper.
+_MAX_DEPTH = 32
 
 
 @dataclass
@@ -53,6 +59,10 @@ class TrialRecord:
         reason: Why the trial ended.
         error: Traceback of a failure.
         checkpoint: Directory of the last checkpoint, relative to the search's.
+        batch_size: The batch size that a want of memory has forced on it, or None.
+        batch_size_from: Epochs that it had trained with its own until then.
+        generation: The generation that NSGA-II bore it in, or None.
+        parents: With the first trial of a generation, the trials that it descends from.
     """
 
     number: int
@@ -64,6 +74,10 @@ class TrialRecord:
     reason: str | None = None
     error: str | None = None
     checkpoint: str | None = None
+    batch_size: int | None = None
+    batch_size_from: int = 0
+    generation: int | None = None
+    parents: list[int] | None = None
 
     @property
     def epochs(self) -> int:
@@ -76,10 +90,16 @@ class TrialRecord:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "TrialRecord":
-        """Read a record; unknown keys are left out."""
+        """Read a record; unknown keys are left out.
+
+        Raises:
+            ValueError: If a value cannot be that of a record, whoever has written it.
+        """
         known = {key: mapping[key] for key in cls.__dataclass_fields__ if key in mapping}
         known["rungs"] = [Rung(**rung) for rung in known.get("rungs", [])]
-        return cls(**known)
+        record = cls(**known)
+        _check(record)
+        return record
 
 
 class Records:
@@ -112,6 +132,39 @@ class Records:
         (self._trials / _name(record)).write_text(_to_json(record))
         (self._running / _name(record)).remove()
 
+    def home_of(self, checkpoint: str) -> Location:
+        """The directory of the attempt that has written a checkpoint; safe to be removed.
+
+        Raises:
+            StorageError: If it is not below the search's ``tune/``, by a link perhaps.
+        """
+        root, home = self.directory / "tune", (self.directory / checkpoint).parent
+        here, top = home.on_this_machine(), root.on_this_machine()
+        if here is not None and top is not None:
+            inside = top.resolve() in here.resolve().parents
+        else:
+            inside = home.path.startswith(f"{root.path}/")
+        if not inside:
+            raise StorageError(f"{home}: is not below {root}, where checkpoints are")
+        return home
+
+    def forget_lost_checkpoint(self, record: TrialRecord) -> bool:
+        """Let a trial begin again if somebody has removed its checkpoint; whether it was so.
+
+        It reports what it has reported before, up to where it was.
+
+        Raises:
+            StorageError: If the storage cannot be asked.
+        """
+        if record.checkpoint is None or (self.directory / record.checkpoint / STATE_FILE).exists():
+            return False
+        record.checkpoint = None
+        if record.batch_size is not None:
+            # With its own batch size it fares otherwise, or as it did before.
+            record.batch_size, record.batch_size_from, record.rungs = None, 0, []
+        self.keep_running(record)
+        return True
+
     def write_table(self, records: Sequence[TrialRecord], objectives: Sequence[str]) -> None:
         """Write ``trials.csv``: a row per finished trial."""
         parameters = sorted({name for record in records for name in record.parameters})
@@ -143,6 +196,60 @@ def plain(value: Any) -> Any:
     return value
 
 
+def read_json(file: Location) -> Any:
+    """A document that a search has written.
+
+    Raises:
+        ValueError: If it is not JSON, or is nested deeper than anything that a search writes.
+    """
+    try:
+        document = json.loads(file.read_bytes())
+    except RecursionError:
+        document = None
+        depth = math.inf
+    else:
+        depth = _depth(document)
+    if depth > _MAX_DEPTH:
+        raise ValueError(f"it must be nested at most {_MAX_DEPTH} deep")
+    return document
+
+
+def _depth(document: Any) -> int:
+    """How deep it is nested; no further than is too deep already."""
+    depth, level = 0, [document]
+    while depth <= _MAX_DEPTH:
+        inner = [
+            item.values() if isinstance(item, dict) else item
+            for item in level
+            if isinstance(item, dict | list)
+        ]
+        level = [item for items in inner for item in items]
+        if not inner:
+            break
+        depth += 1
+    return depth
+
+
+def _check(record: TrialRecord) -> None:
+    """The rules that other parts of a search count on, as do those who resume that of another."""
+    number = record.number
+    if type(number) is not int or number < 0:
+        raise ValueError(f"number must be a whole number >= 0, but got number={number!r}")
+    if record.state not in get_args(State):
+        raise ValueError(
+            f"state must be one of {', '.join(get_args(State))}, but got state={record.state!r}"
+        )
+    if record.checkpoint is not None:
+        # Checkpoints are removed when they are of no more use, and nothing else must be.
+        home = rf"tune/run_\d{{3,}}/{number:06d}(-\d+)?/checkpoint_\d+"
+        if not re.fullmatch(home, str(record.checkpoint), re.ASCII):
+            raise ValueError(
+                f"checkpoint must be one of the trial's below tune/, such as "
+                f"tune/run_001/{number:06d}/checkpoint_000000, but got "
+                f"checkpoint={record.checkpoint!r}"
+            )
+
+
 def _name(record: TrialRecord) -> str:
     return f"{record.number:06d}.json"
 
@@ -157,9 +264,15 @@ def _read(directory: Location) -> list[TrialRecord]:
         if file.suffix != ".json" or file.name.startswith("."):
             continue
         try:
-            records.append(TrialRecord.from_mapping(json.loads(file.read_bytes())))
-        except (ValueError, TypeError, KeyError) as error:
+            record = TrialRecord.from_mapping(read_json(file))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise StorageError(f"{file}: not a trial's record: {error}") from None
+        if file.name != _name(record):
+            raise StorageError(
+                f"{file}: not a trial's record: its number must be that of its name, but got "
+                f"number={record.number}"
+            )
+        records.append(record)
     return sorted(records, key=lambda record: record.number)
 
 

@@ -85,6 +85,8 @@ def replay(
     run.begin({"number": record.number, "parameters": record.parameters, "checkpoint": None})
     rungs: list[Rung] = []
     while not rungs or rungs[-1].epoch < record.epochs:
+        if record.batch_size is not None and record.batch_size_from == run.epoch:
+            run.shrink()
         report = run.step()
         if "epoch" not in report:
             break

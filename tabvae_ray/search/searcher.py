@@ -13,18 +13,29 @@ from typing import Any
 
 import numpy as np
 import optuna
+from optuna.samplers import NSGAIISampler
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
-from tabvae_ray.errors import ConfigError
 from tabvae_ray.search.parameters import CategoricalParameter, Value
 from tabvae_ray.search.records import TrialRecord
 from tabvae_ray.search.space import SearchSpace
 
-__all__ = ["Proposals", "choose_sampler", "create_study", "violations"]
+__all__ = [
+    "GENERATION_KEY",
+    "STATES",
+    "Proposals",
+    "annotate",
+    "choose_sampler",
+    "keep_parents",
+    "violations",
+]
 
 _LOG = logging.getLogger(__name__)
-_STATES = {"COMPLETE": TrialState.COMPLETE, "PRUNED": TrialState.PRUNED, "FAIL": TrialState.FAIL}
+# Where NSGA-II keeps a trial's generation, and the parents of one.
+GENERATION_KEY = NSGAIISampler._get_generation_key()
+_PARENTS_KEY = NSGAIISampler._get_parent_cache_key_prefix()
+STATES = {"COMPLETE": TrialState.COMPLETE, "PRUNED": TrialState.PRUNED, "FAIL": TrialState.FAIL}
 
 
 class Proposals(Searcher):
@@ -64,6 +75,8 @@ class Proposals(Searcher):
         self._concurrency, self._n_active = concurrency, n_active
         self._n_asked = len(study.get_trials(deepcopy=False))
         self._first = _first_points(space)
+        self._to_shrink: set[int] = set()
+        self._generations: set[int] = set()
         self._warned = False
         self.suggestion_seconds: list[float] = []
 
@@ -89,20 +102,23 @@ class Proposals(Searcher):
             "number": record.number,
             "parameters": record.parameters,
             "checkpoint": record.checkpoint,
+            "shrink": record.number in self._to_shrink,
             "attempt": self._n_handed_out[record.number],
         }
 
-    def again(self, record: TrialRecord) -> None:
-        """Hand a trial out again, next."""
+    def again(self, record: TrialRecord, *, shrink: bool = False) -> None:
+        """Hand a trial out again, next; in smaller batches for want of memory."""
+        if shrink:
+            self._to_shrink.add(record.number)
         self._resumed.insert(0, record)
 
     def tell(self, record: TrialRecord) -> None:
         """Tell the study how a trial ended."""
         names = list(self.space.objectives)
         trial_id = self.study.get_trials(deepcopy=False)[record.number]._trial_id
-        _annotate(optuna.Trial(self.study, trial_id), record, self.space)
+        annotate(optuna.Trial(self.study, trial_id), record, self.space)
         values = record.values(names) if record.state == "COMPLETE" else None
-        self.study.tell(record.number, values, state=_STATES[record.state])
+        self.study.tell(record.number, values, state=STATES[record.state])
 
     def close(self) -> None:
         """Leave no trial RUNNING; those that may be resumed are known to the records."""
@@ -135,6 +151,10 @@ class Proposals(Searcher):
         self.study.sampler = choose_sampler(self.space, self._n_asked)[0]
         trial = self.study.ask()
         record = TrialRecord(trial.number, "RUNNING", self.space.suggest(trial))
+        record.generation = generation_of(self.study, trial.number)
+        if record.generation is not None and record.generation not in self._generations:
+            self._generations.add(record.generation)
+            record.parents = parents_of(self.study, record.generation)
         self._n_asked += 1
         seconds = time.perf_counter() - started
         self.suggestion_seconds.append(seconds)
@@ -149,46 +169,6 @@ class Proposals(Searcher):
                 limit,
             )
         return record
-
-
-def create_study(
-    space: SearchSpace,
-    name: str,
-    storage: optuna.storages.BaseStorage | str | None,
-    records: Sequence[TrialRecord],
-) -> optuna.Study:
-    """A study with all that the records know; trials are numbered as they are there.
-
-    Args:
-        space: The search space.
-        name: Name of the study.
-        storage: Where Optuna keeps it; in memory if None. A study of this name must not be there.
-        records: Finished and running trials.
-
-    Raises:
-        ConfigError: If the storage has a study of this name.
-    """
-    try:
-        study = optuna.create_study(study_name=name, storage=storage, directions=space.directions)
-    except optuna.exceptions.DuplicatedStudyError:
-        raise ConfigError(
-            f"--study-storage: it has a study named {name!r} already: choose another --name"
-        ) from None
-    by_number = {record.number: record for record in records}
-    for number in range(max(by_number, default=-1) + 1):
-        # A number without a record was proposed by a driver that died before it could write.
-        record = by_number.get(number) or TrialRecord(number, "FAIL", {})
-        finished = record.state != "RUNNING"
-        trial = optuna.trial.create_trial(
-            state=_STATES[record.state] if finished else TrialState.RUNNING,
-            params=space.to_optuna(record.parameters),
-            distributions=space.distributions(record.parameters),
-            values=record.values(space.objectives) if record.state == "COMPLETE" else None,
-        )
-        if finished:
-            _annotate(trial, record, space)
-        study.add_trial(trial)
-    return study
 
 
 def choose_sampler(space: SearchSpace, number: int = 0) -> tuple[optuna.samplers.BaseSampler, str]:
@@ -213,11 +193,37 @@ def choose_sampler(space: SearchSpace, number: int = 0) -> tuple[optuna.samplers
                 n_startup_trials=settings.n_startup_trials,
             )
         elif kind == "nsga2":
-            sampler = optuna.samplers.NSGAIISampler(seed=seed)
+            sampler = NSGAIISampler(seed=seed)
         else:
             # qmc, too, draws its points itself, see _first_points.
             sampler = optuna.samplers.RandomSampler(seed=seed)
     return sampler, f"{kind}: {why}"
+
+
+def generation_of(study: optuna.Study, number: int) -> int | None:
+    """The generation that NSGA-II bore a trial in; None with other samplers.
+
+    It depends on which trials were complete at the time, which nothing else remembers.
+    """
+    trial = study.get_trials(deepcopy=False)[number]
+    generation: int | None = trial.system_attrs.get(GENERATION_KEY)
+    return generation
+
+
+def parents_of(study: optuna.Study, generation: int) -> list[int] | None:
+    """The trials that a generation of NSGA-II descends from; None for the first."""
+    known = study._storage.get_study_system_attrs(study._study_id)
+    ids = known.get(_PARENTS_KEY + str(generation))
+    if ids is None:
+        return None
+    return [trial.number for trial in study.get_trials(deepcopy=False) if trial._trial_id in ids]
+
+
+def keep_parents(study: optuna.Study, generation: int, parents: Sequence[int]) -> None:
+    """Tell NSGA-II again which trials a generation descends from."""
+    trials = study.get_trials(deepcopy=False)
+    ids = [trials[number]._trial_id for number in parents]
+    study._storage.set_study_system_attr(study._study_id, _PARENTS_KEY + str(generation), ids)
 
 
 def violations(scores: Mapping[str, float | None], space: SearchSpace) -> dict[str, float]:
@@ -258,7 +264,7 @@ def _first_points(space: SearchSpace) -> list[Mapping[str, Value]]:
     return [*initial, *(space.quasi_random(n_random) if n_random else [])]
 
 
-def _annotate(
+def annotate(
     trial: optuna.Trial | optuna.trial.FrozenTrial, record: TrialRecord, space: SearchSpace
 ) -> None:
     """What the study keeps of a finished trial beside its values; constraints, if it has scores."""

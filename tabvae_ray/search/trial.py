@@ -18,11 +18,11 @@ from ray.tune import Trainable
 from tabvae_ray.comparison.plan import PreparedComparison
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.errors import DivergenceError
-from tabvae_ray.search.records import TrialRecord
+from tabvae_ray.search.records import STATE_FILE, TrialRecord
 from tabvae_ray.search.space import SearchSpace
 from tabvae_ray.storage import Location
 from tabvae_ray.table.spec import TableSpec
-from tabvae_ray.tabular_vae import TabularVAE
+from tabvae_ray.tabular_vae import TabularVAE, split_rows
 from tabvae_ray.training.routines import ArtifactRoutine, BatchRoutine, LoaderRoutine
 from tabvae_ray.training.tracking import MemoryTracker
 from tabvae_ray.training.trainer import BatchResult, TabularVAETrainer
@@ -38,7 +38,6 @@ __all__ = [
     "trial_seed",
 ]
 
-_CHECKPOINT = "state.pt"
 # More generated rows than this make a score no more exact than the real rows allow.
 _MAX_SCORED_ROWS = 100_000
 # What a trial reports beside the scores of the comparison; each may be an objective.
@@ -95,7 +94,7 @@ class VAETrial(Trainable):
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Write the state to the directory that Ray names."""
-        (Path(checkpoint_dir) / _CHECKPOINT).write_bytes(self.run.state())
+        (Path(checkpoint_dir) / STATE_FILE).write_bytes(self.run.state())
 
     def save(self, checkpoint_dir: str | None = None) -> Any:
         """As Ray does it, but patient with a storage that is away for a while."""
@@ -104,7 +103,7 @@ class VAETrial(Trainable):
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Go on from a state, in the directory that Ray names."""
-        self.run.restore((Path(checkpoint) / _CHECKPOINT).read_bytes())
+        self.run.restore((Path(checkpoint) / STATE_FILE).read_bytes())
 
 
 class TrialRun:
@@ -122,7 +121,7 @@ class TrialRun:
 
         Args:
             config: ``number``, ``parameters`` by dotted name, and ``checkpoint``, the directory of
-                a state to go on from, or None.
+                a state to go on from, or None; ``shrink``, true where it ran out of memory before.
         """
         # The last trial's tensors go before the next one's come.
         self.vae: TabularVAE | None = None
@@ -132,10 +131,12 @@ class TrialRun:
         self.number = int(config["number"])
         self.parameters = dict(config["parameters"])
         self.batch_size: int | None = None
+        self.batch_size_from = 0
+        self._shrinks = bool(config.get("shrink"))
         self._pending: bytes | None = None
         if config.get("checkpoint"):
             directory = self.task.directory / config["checkpoint"]
-            self._pending = (directory / _CHECKPOINT).read_bytes()
+            self._pending = (directory / STATE_FILE).read_bytes()
 
     def step(self) -> dict[str, Any]:
         """Train to the next rung and report. An error other than divergence is raised.
@@ -151,7 +152,11 @@ class TrialRun:
 
     def state(self) -> bytes:
         """All that is needed to go on later, elsewhere."""
-        state: dict[str, Any] = {"batch_size": self.batch_size, "trainer": None}
+        state: dict[str, Any] = {
+            "batch_size": self.batch_size,
+            "batch_size_from": self.batch_size_from,
+            "trainer": None,
+        }
         if self.vae is not None:
             state["trainer"] = self.vae.state_dict()
         buffer = io.BytesIO()
@@ -160,7 +165,21 @@ class TrialRun:
 
     def restore(self, content: bytes) -> None:
         """Go on from what :meth:`state` gave."""
-        self.vae, self.batch_size = _restored(self.task, self.parameters, self.number, content)
+        self.vae, state = _restored(self.task, self.parameters, self.number, content)
+        self.batch_size, self.batch_size_from = state["batch_size"], state["batch_size_from"]
+
+    @property
+    def epoch(self) -> int:
+        """Epochs trained."""
+        return 0 if self.vae is None else self.vae.trainer.epoch
+
+    def shrink(self) -> None:
+        """Go on in batches of half the size, from where training has come, for want of memory."""
+        if self.vae is None:
+            self._shrinks = True
+            return
+        self._last_state = copy.deepcopy(self.vae.state_dict()) if self.vae.trainer.epoch else None
+        self._shrink()
 
     def _advance(self) -> dict[str, Any]:
         try:
@@ -169,17 +188,24 @@ class TrialRun:
             if not _out_of_memory(error) or self.batch_size is not None:
                 raise
         # Once more from the last rung, in smaller steps.
-        batch_size = self._config().training.batch_size
+        self._shrink()
+        return self._train_and_score()
+
+    def _shrink(self) -> None:
+        config = self._config()
+        n_rows = len(self.task.table)
+        training, _ = split_rows(n_rows, config.validation.holdout_fraction, self.task.seed)
         state = None if self.vae is None else self._last_state
         self.vae = None
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        self.batch_size = max(2, batch_size // 2)
+        # Half of what a batch has, which is less than it may have where the table is small.
+        self.batch_size = max(2, min(config.training.batch_size, len(training)) // 2)
         self.vae = self._build()
         if state is not None:
             self.vae.load_state_dict(state)
-        return self._train_and_score()
+        self.batch_size_from = self.vae.trainer.epoch
 
     def _train_and_score(self) -> dict[str, Any]:
         if self.vae is None:
@@ -187,6 +213,8 @@ class TrialRun:
             if self._pending is not None:
                 self.restore(self._pending)
                 self._pending = None
+            if self._shrinks and self.batch_size is None:
+                self.shrink()
         trainer = self.vae.trainer
         # A copy: the tensors of a state are those that training goes on to change.
         self._last_state = copy.deepcopy(self.vae.state_dict()) if trainer.epoch else None
@@ -210,6 +238,7 @@ class TrialRun:
             "scores": scores,
             "losses": losses,
             "batch_size": self.batch_size,
+            "batch_size_from": self.batch_size_from,
             **{name: (losses | scores)[name] for name in self.task.space.objectives},
         }
 
@@ -249,7 +278,7 @@ def build_trial(task: SearchTask, config: TabularVAEConfig, number: int) -> Tabu
 def restore_trial(task: SearchTask, record: TrialRecord) -> TabularVAE:
     """The model of a trial as its last checkpoint has it."""
     assert record.checkpoint is not None
-    content = (task.directory / record.checkpoint / _CHECKPOINT).read_bytes()
+    content = (task.directory / record.checkpoint / STATE_FILE).read_bytes()
     return _restored(task, record.parameters, record.number, content)[0]
 
 
@@ -281,13 +310,12 @@ def _config(
 
 def _restored(
     task: SearchTask, parameters: Mapping[str, Any], number: int, content: bytes
-) -> tuple[TabularVAE, int | None]:
-    state = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
-    batch_size: int | None = state["batch_size"]
-    vae = build_trial(task, _config(task, parameters, batch_size), number)
+) -> tuple[TabularVAE, dict[str, Any]]:
+    state: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
+    vae = build_trial(task, _config(task, parameters, state["batch_size"]), number)
     if state["trainer"] is not None:
         vae.load_state_dict(state["trainer"])
-    return vae, batch_size
+    return vae, state
 
 
 def _stop_if_diverged(trainer: TabularVAETrainer, result: BatchResult) -> None:

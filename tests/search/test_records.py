@@ -84,7 +84,7 @@ def test_a_manifest_comes_back_as_it_was(tiny: dict, tmp_path: Path) -> None:
     made.write(Location(tmp_path))
     assert Manifest.read(Location(tmp_path)) == made
     assert made.search_space().to_mapping() == parse_space(tiny).to_mapping()
-    assert not made.is_running_here()
+    assert made.is_driven_from_here() and not made.is_driver_alive()
 
 
 def test_resuming_another_search_names_all_that_differs(tiny: dict) -> None:

@@ -8,9 +8,10 @@ from optuna.trial import TrialState
 
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.search.records import Rung, TrialRecord
-from tabvae_ray.search.searcher import Proposals, choose_sampler, create_study, violations
+from tabvae_ray.search.searcher import Proposals, choose_sampler, violations
 from tabvae_ray.search.space import SearchSpace
 from tabvae_ray.search.space_file import parse_space
+from tabvae_ray.search.study import create_study
 
 
 def proposals(
