@@ -21,14 +21,12 @@ import numpy as np
 
 from tabvae_ray.config import TransformersConfig
 from tabvae_ray.errors import ExportError
+from tabvae_ray.table.quantiles import Counts, Floats, even_levels, quantile_grid
 
-__all__ = ["Discretizer"]
+__all__ = ["Codes", "Discretizer", "Floats"]
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
 Codes = np.ndarray[Any, np.dtype[np.int32]]
-Counts = np.ndarray[Any, np.dtype[np.int64]]
 
-_MAX_GRID = 64
 # A bin may hold no value that its column can have, such as one of ten bins of the integers 0 to 3.
 _REDRAWS = 64
 # What rounding leaves of the difference of two equal masses.
@@ -85,7 +83,7 @@ class Discretizer:
             n_bins = config.n_bins_cts if minimum < maximum else 1
             edges = np.linspace(minimum, maximum, n_bins + 1)
             grid = np.stack([edges[:-1], edges[1:]], axis=1)
-            levels = _even_levels(grid)
+            levels = even_levels(grid)
             return cls(np.empty(0), edges[1:-1], grid, levels, decimals, minimum, maximum)
         distinct, counts = np.unique(np.clip(values, minimum, maximum), return_counts=True)
         atoms = np.empty(0)
@@ -101,7 +99,7 @@ class Discretizer:
         distinct, counts = distinct[rest], counts[rest]
         if len(atoms) == 0 and len(distinct) == 0:
             distinct, counts = np.unique([minimum, maximum], return_counts=True)
-        grid, levels = _quantile_grid(distinct, counts, decimals, config.n_bins_cts)
+        grid, levels = quantile_grid(distinct, counts, decimals, config.n_bins_cts)
         grid = np.clip(grid, minimum, maximum)
         return cls(atoms, grid[1:, 0], grid, levels, decimals, minimum, maximum)
 
@@ -173,7 +171,7 @@ class Discretizer:
         part = replace(
             self,
             grid=np.clip(self.grid, low - unit / 2, high + unit / 2),
-            levels=np.where(held > 0, levels, _even_levels(self.grid)),
+            levels=np.where(held > 0, levels, even_levels(self.grid)),
         )
         # Draws that rounding led astray are drawn again, unless there are no others.
         lasting = self._lasting(-np.inf, np.inf)
@@ -240,7 +238,7 @@ class Discretizer:
     def _uneven(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which bins have segments of different mass: ``(B,)``."""
         uneven: np.ndarray[Any, np.dtype[np.bool_]]
-        uneven = (self.levels != _even_levels(self.grid)).any(axis=1)
+        uneven = (self.levels != even_levels(self.grid)).any(axis=1)
         return uneven
 
     def to_mapping(self) -> dict[str, Any]:
@@ -292,7 +290,7 @@ class Discretizer:
                 f"encoder: atoms and grid must lie between {minimum} and {maximum}, "
                 f"but go from {points.min()} to {points.max()}"
             )
-        levels = _even_levels(grid)
+        levels = even_levels(grid)
         if len(grid):
             if tails.shape != (2, grid.shape[1]):
                 raise ExportError("encoder: tails must be the levels of the first and last bin")
@@ -302,125 +300,3 @@ class Discretizer:
         if not ((steps > 0).all() and (levels[:, 0] == 0).all() and (levels[:, -1] == 1).all()):
             raise ExportError("encoder: tails must ascend from 0 to 1")
         return cls(atoms, grid[1:, 0], grid, levels, decimals, minimum, maximum)
-
-
-def _even_levels(grid: Floats) -> Floats:
-    """Levels ``(B, G + 1)`` of bins whose segments have the same mass each."""
-    return np.tile(np.linspace(0, 1, grid.shape[1]), (len(grid), 1))
-
-
-def _quantile_grid(
-    distinct: Floats, counts: Counts, decimals: int | None, n_bins: int
-) -> tuple[Floats, Floats]:
-    """``(B, G + 1)`` quantiles in at most ``n_bins`` bins of about equal mass, and their levels.
-
-    Bins are cut between different values, never within equal ones: what was drawn from a bin, and
-    rounded, is encoded as that bin again.
-
-    Args:
-        distinct: ``(D,)`` ascending values.
-        counts: ``(D,)`` how often each occurs.
-        decimals: Decimal places of the values, None if they have more than a float can tell.
-        n_bins: Most bins.
-    """
-    if len(distinct) == 0:
-        return np.empty((0, 2)), np.empty((0, 2))
-    n = int(counts.sum())
-    n_bins = max(1, min(n_bins, n // 2))
-    n_segments = max(1, min(_MAX_GRID, n // (2 * n_bins)))
-    starts = _cuts(counts, n_bins)
-    ends = np.append(starts[1:], n)
-    values = _spread(distinct, counts, decimals)
-
-    # Where a bin has few values, fewer quantiles than segments, and straight lines between them.
-    held = np.clip((ends - starts) // 2, 1, n_segments)
-    position = np.arange(n_segments + 1) / n_segments * held[:, None]
-    below = np.minimum(np.floor(position), held[:, None] - 1)
-    step = ((ends - starts) / held)[:, None]
-    rank = starts[:, None] + below * step
-    low, high = _quantiles(values, rank), _quantiles(values, rank + step)
-    grid: Floats = low + (position - below) * (high - low)
-    levels = _even_levels(grid)
-    for i in {0, len(grid) - 1}:
-        knots = _tail_ranks(
-            int(ends[i] - starts[i]), int(held[i]), first=i == 0, last=i == len(grid) - 1
-        )
-        even = np.linspace(0, len(knots) - 1, n_segments + 1)
-        grid[i] = np.interp(even, np.arange(len(knots)), _quantiles(values, starts[i] + knots))
-        levels[i] = np.interp(even, np.arange(len(knots)), knots / knots[-1])
-
-    if decimals is not None:
-        # Exactly between two values that can occur, so that rounding never leaves the bin.
-        unit = 10.0**-decimals
-        grid[1:, 0] = (np.floor(grid[1:, 0] / unit) + 0.5) * unit
-    grid[:-1, -1] = grid[1:, 0]
-    alone = np.repeat(distinct, counts)[starts]
-    single = (alone == np.repeat(distinct, counts)[ends - 1]) & (ends - starts > 1)
-    grid = np.maximum.accumulate(np.where(single[:, None], alone[:, None], grid), axis=1)
-    return grid, levels
-
-
-def _quantiles(values: Floats, rank: Floats) -> Floats:
-    """Values that a number of rows lie below, such as 2.0 for one between the second and the third.
-
-    Means of two neighbours or more, so that none is the value of a row, except beyond the last one.
-    """
-    n = np.arange(len(values))
-    mean: Floats = (np.interp(rank - 1, n, values) + np.interp(rank, n, values)) / 2
-    return mean
-
-
-def _tail_ranks(n: int, n_segments: int, *, first: bool, last: bool) -> Floats:
-    """Ranks of a bin of ``n`` values, from 0 to n, at most one for every two values.
-
-    Args:
-        n: Values of the bin, at least two for each segment if there is more than one segment.
-        n_segments: Segments between the ranks; one less where both ends have tails and it is odd.
-        first: Whether the ranks lie closer and closer towards the first value.
-        last: Likewise towards the last.
-    """
-    if first and last and n_segments > 1:
-        half = _towards_zero(n / 2, n_segments // 2)
-        return np.concatenate([half[:-1], n - half[::-1]])
-    ranks = _towards_zero(float(n), n_segments)
-    return ranks if first else n - ranks[::-1]
-
-
-def _towards_zero(n: float, n_segments: int) -> Floats:
-    """``(n_segments + 1,)`` ascending numbers from 0 to n, at least 2 apart if n is large enough.
-
-    Half of them are evenly spaced. The others divide the first of these spaces by a constant
-    factor: a straight line between two quantiles then misses a power law's mean by a constant, and
-    small, share.
-    """
-    n_near = n_segments // 2
-    n_even = n_segments - n_near
-    reach = n / (n_even + 1) if n_near else 0.0
-    near = np.geomspace(2.0, max(reach, 2.0), n_near) if n_near else np.empty(0)
-    even = np.linspace(reach, n, n_even + 1)[1:]
-    wanted = np.concatenate([[0.0], near, even])
-    return np.minimum(np.maximum(wanted, 2.0 * np.arange(n_segments + 1)), n)
-
-
-def _cuts(counts: Counts, n_bins: int) -> Counts:
-    """Ranks of the first value of each bin: of all cuts between values, those nearest to equal."""
-    cuts = np.concatenate([[0], np.cumsum(counts)])
-    wanted = np.arange(n_bins) * (cuts[-1] / n_bins)
-    above = np.searchsorted(cuts, wanted)
-    nearer = wanted - cuts[above - 1] < cuts[above] - wanted
-    chosen = cuts[np.where(nearer & (above > 0), above - 1, above)]
-    starts: Counts = np.unique(np.append(0, chosen[chosen < cuts[-1]]))
-    return starts
-
-
-def _spread(distinct: Floats, counts: Counts, decimals: int | None) -> Floats:
-    """Every value as often as it occurs, spread evenly over the interval that rounds to it.
-
-    Otherwise a draw between two grid points would give the values next to a frequent one too often.
-    """
-    values = np.repeat(distinct, counts)
-    if decimals is None:
-        return values
-    first = np.repeat(np.cumsum(counts) - counts, counts)
-    rank = np.arange(len(values)) - first
-    return values + ((rank + 0.5) / np.repeat(counts, counts) - 0.5) * 10.0**-decimals

@@ -120,6 +120,83 @@ def test_no_training_value_between_the_ends_is_copied_where_values_hardly_repeat
         assert not np.isin(inside, values).any()
 
 
+def test_a_table_whose_numbers_all_differ_is_not_copied_into_atoms() -> None:
+    random = rng()
+    incomes = np.round(random.lognormal(10, 0.5, 95), 2)
+    for values, decimals in ((incomes, 2), (np.round(incomes), 0), (incomes * np.pi, None)):
+        fitted = fit(values, decimals=decimals)
+        assert len(fitted.atoms) == 0
+        drawn = fitted.decode(fitted.encode(values), random)
+        assert np.isin(drawn, values).mean() < 0.1
+    # Values that repeat, and numbers of a short range, are as they were.
+    few = np.repeat(np.unique(incomes)[:40], 3)
+    np.testing.assert_array_equal(fit(few, decimals=2).atoms, np.unique(few))
+    ages = random.permutation(90)[:60].astype(float)
+    np.testing.assert_array_equal(fit(ages, decimals=0).atoms, np.sort(ages))
+
+
+def fnlwgt(n: int) -> np.ndarray:
+    """Whole numbers as in adult: a hump, and a tail of 13 standard deviations."""
+    random = rng()
+    return np.round(
+        np.where(random.random(n) < 0.02, 2.2, 1) * random.gamma(3.3, 55_000, n) + 12_285
+    )
+
+
+@pytest.mark.parametrize("strategy", ["quantile", "atoms"])
+@pytest.mark.parametrize("n_bins", [10, 50])
+@pytest.mark.parametrize("name", ["lognormal", "negative lognormal", "fnlwgt"])
+def test_long_tails_keep_mean_deviation_and_high_quantiles(
+    strategy: str, n_bins: int, name: str
+) -> None:
+    n = 300_000
+    values = {
+        "lognormal": rng().lognormal(0, 2, n),
+        "negative lognormal": -rng().lognormal(0, 2, n),
+        "fnlwgt": fnlwgt(n),
+    }[name]
+    fitted = fit(values, strategy, 0 if name == "fnlwgt" else None, n_bins_cts=n_bins)
+    # Ten draws of each, as one draw of so long a tail deviates by itself.
+    drawn = fitted.decode(np.tile(fitted.encode(values), 10), np.random.default_rng(1))
+    assert drawn.min() >= values.min() and drawn.max() <= values.max()
+    assert drawn.mean() == pytest.approx(values.mean(), rel=0.02)
+    assert drawn.std() == pytest.approx(values.std(), rel=0.06)
+    for level in (0.001, 0.5, 0.999):
+        assert np.quantile(drawn, level) == pytest.approx(np.quantile(values, level), rel=0.03)
+
+
+def test_a_tail_does_not_give_away_the_rows_that_it_is_made_of() -> None:
+    values = rng().lognormal(0, 2, 100_000)
+    last = fit(values, n_bins_cts=50).grid[-1]
+    assert not np.isin(last[1:-1], values).any()
+    ranks = np.searchsorted(np.sort(values), last)
+    assert (np.diff(ranks)[:-1] >= 2).all()
+
+
+@pytest.mark.parametrize("decimals", [None, 1])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_between_two_ends_a_discretizer_draws_what_it_draws_there_otherwise(
+    strategy: str, decimals: int | None
+) -> None:
+    random = rng()
+    values = np.where(random.random(3000) < 0.2, 3.0, random.gamma(2, 3, 3000))
+    if decimals is not None:
+        values = np.round(values, decimals)
+    fitted = fit(values, strategy, decimals, n_bins_cts=7)
+    low, high = 2.5, 4.4
+    part, shares = fitted.between(low, high)
+    free = np.repeat(np.arange(fitted.n_codes, dtype=np.int32), 20_000)
+    drawn = fitted.decode(free, random)
+    inside = (drawn >= low) & (drawn <= high)
+    counted = np.bincount(free[inside], minlength=fitted.n_codes) / 20_000
+    np.testing.assert_allclose(shares, counted, atol=0.015)
+    for code in np.flatnonzero(shares):
+        asked = part.decode(np.full(5000, code, dtype=np.int32), random)
+        assert asked.min() >= low and asked.max() <= high
+        assert distance(asked, drawn[inside & (free == code)]) < 0.05
+    assert fitted.between(-100, -50)[1].sum() == 0
+
+
 def test_values_outside_the_range_go_to_the_nearest_code() -> None:
     values = rng().normal(0, 1, 1000)
     for strategy in STRATEGIES:
@@ -214,15 +291,23 @@ def test_json_keeps_a_discretizer_to_the_bit(
 @pytest.mark.parametrize(
     ("mapping", "message"),
     [
-        ({}, "needs atoms and a grid"),
-        ({"atoms": [1.0], "grid": "x"}, "needs atoms and a grid"),
+        ({}, "needs atoms, a grid and tails"),
+        ({"grid": "x"}, "needs atoms, a grid and tails"),
+        ({"atoms": [10**400]}, "needs atoms, a grid and tails"),
         ({"atoms": [], "grid": []}, "must be finite, ascending and not empty"),
-        ({"atoms": [2.0, 1.0], "grid": []}, "must be finite, ascending and not empty"),
-        ({"atoms": [], "grid": [[1.0, 2.0], [1.5, 3.0]]}, "must be finite, ascending"),
-        ({"atoms": [], "grid": [[1.0], [2.0]]}, "must be finite, ascending"),
-        ({"atoms": [float("inf")], "grid": []}, "must be finite, ascending"),
+        ({"atoms": [1.0, 0.5]}, "must be finite, ascending and not empty"),
+        ({"grid": [[0.0, 0.5], [0.25, 1.0]]}, "must be finite, ascending"),
+        ({"grid": [[0.0], [1.0]]}, "must be finite, ascending"),
+        ({"atoms": [float("inf")]}, "must be finite, ascending"),
+        ({"atoms": [1e300]}, "must lie between 0.0 and 1.0, but go from 0.0 to 1e.300"),
+        ({"tails": [[0.0, 1.0]]}, "tails must be the levels of the first and last bin"),
+        ({"tails": [[0.0, 1.0], [0.0, 0.5]]}, "tails must ascend from 0 to 1"),
+        ({"tails": [[float("nan"), 1.0], [0.0, 1.0]]}, "tails must ascend from 0 to 1"),
     ],
 )
 def test_what_no_fit_can_give_is_refused(mapping: dict, message: str) -> None:
+    sound = {"atoms": [0.75], "grid": [[0.0, 0.5], [0.5, 1.0]], "tails": [[0.0, 1.0], [0.0, 1.0]]}
+    Discretizer.from_mapping(sound, decimals=None, minimum=0.0, maximum=1.0)
+    mapping = {**sound, **mapping} if mapping else {}
     with pytest.raises(ExportError, match=message):
         Discretizer.from_mapping(mapping, decimals=None, minimum=0.0, maximum=1.0)
