@@ -6,7 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tabvae_ray.search.progress import clock, front_table, gap_verdict
+from tabvae_ray.search.gap import gap_verdict
+from tabvae_ray.search.progress import clock, front_table
 from tabvae_ray.search.replay import Replay
 from tabvae_ray.search.run import SearchOutcome
 from tabvae_ray.search.setup import Setup

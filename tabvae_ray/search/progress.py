@@ -1,6 +1,5 @@
 """What the user sees while a search runs: a live display on a terminal, lines elsewhere."""
 
-import math
 import sys
 import time
 from types import TracebackType
@@ -12,15 +11,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from tabvae_ray.comparison.levels import ReferenceLevels
+from tabvae_ray.search.gap import nats_gap
 from tabvae_ray.search.ledger import Ledger
 from tabvae_ray.search.records import TrialRecord
 from tabvae_ray.search.space import SearchSpace
 
-__all__ = ["GAP_LIMIT", "SearchProgress", "clock", "front_table", "gap_verdict"]
-
-# Of the nats per row on training rows. Healthy models of a few thousand rows and more stay below
-# 0.05; at 0.1, a held-out row costs a tenth more to describe than a row that was trained on.
-GAP_LIMIT = 0.1
+__all__ = ["SearchProgress", "clock", "front_table"]
 
 
 class SearchProgress:
@@ -144,7 +140,7 @@ def front_table(
     table.add_column("trial", justify="right")
     for name in space.objectives:
         table.add_column(name, justify="right", no_wrap=True)
-    gaps = [_gap(record) for record, _, _ in rows]
+    gaps = [nats_gap(record) for record, _, _ in rows]
     shows_gap = any(gap is not None for gap in gaps)
     if shows_gap:
         table.add_column("gap", justify="right", no_wrap=True)
@@ -176,20 +172,6 @@ def front_table(
     return table
 
 
-def gap_verdict(record: TrialRecord) -> str | None:
-    """A sentence if a trial memorises: a gap above ``GAP_LIMIT`` of its nats on training rows."""
-    gap = _gap(record)
-    if gap is None or gap[0] <= GAP_LIMIT * abs(gap[1]):
-        return None
-    difference, train = gap
-    return (
-        f"trial {record.number} memorises its training rows: held-out rows cost "
-        f"{train + difference:.2f} nats each, training rows {train:.2f}, a gap of "
-        f"{difference / abs(train):.0%} where up to {GAP_LIMIT:.0%} is healthy; more dropout or "
-        "weight decay, fewer epochs or a smaller network may help"
-    )
-
-
 def clock(seconds: float) -> str:
     """Seconds for people: ``42s``, ``3m05s``, ``2h07m``."""
     whole = round(seconds)
@@ -198,15 +180,6 @@ def clock(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60}m{whole % 60:02d}s"
     return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
-
-
-def _gap(record: TrialRecord) -> tuple[float, float] | None:
-    """Held-out less training nats per row at the last rung, and the latter; None if not known."""
-    losses = record.rungs[-1].losses if record.rungs else {}
-    train, held_out = losses.get("train_nats"), losses.get("holdout_nats")
-    if train is None or held_out is None or not (math.isfinite(train) and math.isfinite(held_out)):
-        return None
-    return held_out - train, train
 
 
 def _number(value: object) -> str:

@@ -4,7 +4,8 @@ import pytest
 from rich.console import Console
 
 from tabvae_ray.comparison.levels import Level, ReferenceLevels
-from tabvae_ray.search.progress import GAP_LIMIT, front_table, gap_verdict
+from tabvae_ray.search.gap import GAP_LIMIT, gap_verdict
+from tabvae_ray.search.progress import front_table
 from tabvae_ray.search.records import Rung, TrialRecord
 from tabvae_ray.search.space_file import parse_space
 
