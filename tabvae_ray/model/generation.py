@@ -237,8 +237,9 @@ class RowDecoder:
     def _decode_in_order(
         self, context: Tensor, embeddings: Tensor, bias: Tensor, draw: "Draw", out: Tensor
     ) -> None:
-        # What is drawn is added onto the context in place.
-        hidden = torch.empty_like(context)
+        # What is drawn is added onto the context in place. No step makes a tensor of that size.
+        hidden, added = torch.empty_like(context), torch.empty_like(context)
+        tables = torch.split(embeddings, list(self.cardinalities))
         start = 0
         for i, ((column,), k) in enumerate(self.groups):
             torch.ops.aten.leaky_relu.out(context, self.slope, out=hidden)
@@ -247,7 +248,7 @@ class RowDecoder:
             out[:, column] = codes
             start += k
             if i + 1 < len(self.groups):
-                context += embeddings[codes + self._offsets[column]]
+                context += torch.index_select(tables[column], 0, codes, out=added)
 
     def _restricted_bias(self, allowed: Mapping[int, Tensor]) -> Tensor:
         bias = self.head_bias + self.padding
