@@ -104,18 +104,18 @@ def generate_shards(
         fingerprint=_fingerprint(files),
         versions=versions(),
     )
-    known = _known(manifest, plan, target)
+    known = _known(manifest, target)
     show = _Progress(console or Console(file=sys.stderr), plan)
     with ExitStack() as stack:
         if address is None:
-            maker = ShardMaker(synthesizer, plan, target, seed=seed, options=manifest.options)
+            maker = ShardMaker(synthesizer, manifest, target)
             made: Made = (
                 (index, *maker.make(index, known.get(index))) for index in range(len(plan))
             )
         else:
             from tabvae_ray.shard_workers import Job, on_ray
 
-            job = Job(plan, target, seed, manifest.options, manifest.versions)
+            job = Job(manifest, target)
             made = stack.enter_context(on_ray(job, files, known, address, workers, show.say))
         return _run(manifest, known, made, target, show)
 
@@ -157,8 +157,9 @@ def _run(
     return complete
 
 
-def _known(manifest: ShardManifest, plan: ShardPlan, out: Location) -> dict[int, ShardRecord]:
+def _known(manifest: ShardManifest, out: Location) -> dict[int, ShardRecord]:
     """The shards that an earlier run says it has finished, by number."""
+    plan = manifest.plan
     before = ShardManifest.read(out)
     if before is None:
         return {}

@@ -22,7 +22,7 @@ from ray.exceptions import RayActorError, RayError, RayTaskError, WorkerCrashedE
 from tabvae_ray.errors import ConfigError, StorageError, TabVAEError
 from tabvae_ray.search.cluster import connected
 from tabvae_ray.shard_run import Made, versions
-from tabvae_ray.shards import MANIFEST, ShardMaker, ShardPlan, ShardRecord
+from tabvae_ray.shards import MANIFEST, ShardMaker, ShardManifest, ShardRecord
 from tabvae_ray.storage import Location
 from tabvae_ray.synthesizer import load_synthesizer
 
@@ -38,18 +38,12 @@ class Job:
     """What all workers share; it travels with every worker's start, the model's bytes apart.
 
     Args:
-        plan: Which rows go into which shard.
+        manifest: What the rows are.
         out: The directory to write to.
-        seed: The seed of the rows.
-        options: How they are drawn, see :class:`ShardManifest`.
-        versions: Of the packages that determine the rows, as they are here.
     """
 
-    plan: ShardPlan
+    manifest: ShardManifest
     out: Location
-    seed: int
-    options: Mapping[str, Any]
-    versions: Mapping[str, str]
 
 
 @contextmanager
@@ -81,11 +75,11 @@ def on_ray(
     target = os.environ.get("RAY_ADDRESS") or address if address == "auto" else address
     with connected(target):
         pool = _Pool(job, ray.put(dict(files)), say)
-        kind = "GPU" if job.options["device"] == "cuda" else "CPU"
+        kind = "GPU" if job.manifest.options["device"] == "cuda" else "CPU"
         there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         wanted = workers or max(1, int(there.get(kind, 0)))
         try:
-            yield pool.run(known, min(wanted, len(job.plan)))
+            yield pool.run(known, min(wanted, len(job.manifest.plan)))
         finally:
             pool.dismiss()
 
@@ -98,7 +92,7 @@ class _Pool:
         self._files = files
         self._class: Any = ray.remote(
             num_cpus=1,
-            num_gpus=int(job.options["device"] == "cuda"),
+            num_gpus=int(job.manifest.options["device"] == "cuda"),
             max_restarts=0,
             scheduling_strategy="SPREAD",
         )(_Worker)
@@ -108,7 +102,7 @@ class _Pool:
 
     def run(self, known: Mapping[int, ShardRecord], n_workers: int) -> Made:
         """Make all shards."""
-        left = deque(range(len(self.job.plan)))
+        left = deque(range(len(self.job.manifest.plan)))
         deaths: dict[int | None, int] = {}
         for _ in range(n_workers):
             self._hire()
@@ -177,7 +171,9 @@ class _Worker:
         """Load the model, and see that it can work here; the kind of CPU."""
         torch.set_num_threads(1)
         here, node = versions(), socket.gethostname()
-        differing = [f"{k} {here[k]} (driver {v})" for k, v in job.versions.items() if here[k] != v]
+        differing = [
+            f"{k} {here[k]} (driver {v})" for k, v in job.manifest.versions.items() if here[k] != v
+        ]
         if differing:
             raise ConfigError(
                 f"node {node} has {', '.join(differing)}: install the same versions everywhere"
@@ -190,8 +186,8 @@ class _Worker:
         with tempfile.TemporaryDirectory() as directory:
             for name, content in files.items():
                 (Path(directory) / name).write_bytes(content)
-            synthesizer = load_synthesizer(directory, str(job.options["device"]))
-        self._maker = ShardMaker(synthesizer, job.plan, job.out, seed=job.seed, options=job.options)
+            synthesizer = load_synthesizer(directory, str(job.manifest.options["device"]))
+        self._maker = ShardMaker(synthesizer, job.manifest, job.out)
         return str(torch.backends.cpu.get_cpu_capability())
 
     def make(self, index: int, known: ShardRecord | None) -> tuple[ShardRecord, bool]:

@@ -6,6 +6,7 @@ this process or by many on a Ray cluster.
 """
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Literal
@@ -25,6 +26,8 @@ __all__ = ["MANIFEST", "ShardMaker", "ShardManifest", "ShardPlan", "ShardRecord"
 
 MANIFEST = "_manifest.json"
 _CHUNK_BYTES = 8 * 2**20
+# Key in a shard's own metadata of what it was made as.
+_MADE_AS = b"tabvae_ray.shard"
 _DIGEST = r"^[0-9a-f]{64}$"
 
 
@@ -117,6 +120,17 @@ class ShardManifest(BaseModel):
     versions: dict[str, str]
     shards: tuple[ShardRecord, ...] = ()
 
+    @property
+    def plan(self) -> ShardPlan:
+        """Which rows go into which shard."""
+        return ShardPlan(self.rows, self.shard_rows)
+
+    @property
+    def identity(self) -> str:
+        """Digest of all that determines the rows of the shards."""
+        known = {**_flat(self), "model fingerprint": self.fingerprint}
+        return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+
     @classmethod
     def read(cls, out: Location) -> "ShardManifest | None":
         """The manifest of a directory, or None if it has none.
@@ -178,26 +192,23 @@ class ShardManifest(BaseModel):
 class ShardMaker:
     """Makes shards one by one, in the memory of a block.
 
+    A shard says in its own metadata what it was made as, so that one that is there, but that nobody
+    came to write down, need not be made again.
+
     Args:
         synthesizer: The model.
-        plan: Which rows go into which shard.
+        manifest: What the rows are.
         out: The directory to write to.
-        seed: The seed of the rows.
-        options: ``temperature``, ``use_mean`` and ``sample`` of the synthesizer's ``generate``.
     """
 
     def __init__(
-        self,
-        synthesizer: TabularVAESynthesizer,
-        plan: ShardPlan,
-        out: Location,
-        *,
-        seed: int,
-        options: Mapping[str, Any],
+        self, synthesizer: TabularVAESynthesizer, manifest: ShardManifest, out: Location
     ) -> None:
-        self.synthesizer, self.plan, self.out = synthesizer, plan, out
-        self._seed = seed
-        self._options = {key: options[key] for key in ("temperature", "use_mean", "sample")}
+        self.synthesizer, self.plan, self.out = synthesizer, manifest.plan, out
+        self._seed, self._identity = manifest.seed, manifest.identity
+        self._options: dict[str, Any] = {
+            key: manifest.options[key] for key in ("temperature", "use_mean", "sample")
+        }
         self._schema = _schema(synthesizer)
         self._latest: tuple[int, pd.DataFrame] | None = None
 
@@ -219,12 +230,18 @@ class ShardMaker:
         if known is not None and known.model_dump(include=set(place)) == place:
             if _holds(self.out / name, known):
                 return known, False
+        made_as = json.dumps({**place, "made_as": self._identity}).encode()
+        if known is None:
+            found = _adopted(self.out / name, made_as)
+            if found is not None:
+                return ShardRecord(**place, bytes=found[0], sha256=found[1]), False
+        schema = self._schema.with_metadata({**self._schema.metadata, _MADE_AS: made_as})
         with (self.out / name).open_output() as file:
             sink = _HashingFile(file)
-            with pq.ParquetWriter(sink, self._schema) as writer:
+            with pq.ParquetWriter(sink, schema, write_page_checksum=True) as writer:
                 for rows in self._rows(plan.first_row(index), plan.n_rows(index)):
                     writer.write_table(
-                        pa.Table.from_pandas(rows, schema=self._schema, preserve_index=False)
+                        pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
                     )
         record = ShardRecord(**place, bytes=sink.size, sha256=sink.digest.hexdigest())
         return record, True
@@ -288,16 +305,39 @@ def _schema(synthesizer: TabularVAESynthesizer) -> pa.Schema:
 
 def _holds(shard: Location, record: ShardRecord) -> bool:
     """Whether the file is there, with the bytes of the record."""
-    if shard.size() != record.bytes:
-        return False
-    digest = hashlib.sha256()
+    return shard.size() == record.bytes and _digest(shard) == (record.bytes, record.sha256)
+
+
+def _adopted(shard: Location, made_as: bytes) -> tuple[int, str] | None:
+    """Bytes and digest of a shard that is there whole and was made as this one, or None.
+
+    It took its name when all of it was there; checksums of its pages say that it still is.
+    """
+    if not shard.exists():
+        return None
+    try:
+        with shard.open_input() as file:
+            content = pq.ParquetFile(file, page_checksum_verification=True)
+            if (content.schema_arrow.metadata or {}).get(_MADE_AS) != made_as:
+                return None
+            for _ in content.iter_batches(use_threads=False):
+                pass
+    except (StorageError, OSError, pa.ArrowException):
+        return None
+    return _digest(shard)
+
+
+def _digest(shard: Location) -> tuple[int, str] | None:
+    """Bytes and digest of a file; None if it cannot be read."""
+    size, digest = 0, hashlib.sha256()
     try:
         with shard.open_input() as file:
             for chunk in iter(lambda: file.read(_CHUNK_BYTES), b""):
                 digest.update(chunk)
+                size += len(chunk)
     except (StorageError, OSError):
-        return False
-    return digest.hexdigest() == record.sha256
+        return None
+    return size, digest.hexdigest()
 
 
 def _flat(manifest: ShardManifest) -> dict[str, Any]:

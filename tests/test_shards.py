@@ -25,12 +25,12 @@ import tabvae_ray.synthesizer
 from tabvae_ray.errors import ConfigError, StorageError
 from tabvae_ray.generate import main
 from tabvae_ray.shard_run import generate_shards
-from tabvae_ray.shards import ShardMaker, ShardPlan
+from tabvae_ray.shards import ShardMaker, ShardManifest, ShardPlan
 from tabvae_ray.storage import Location
 from tabvae_ray.synthesizer import BLOCK_ROWS, TabularVAESynthesizer
 
 BLOCK = 100
-OPTIONS = {"temperature": None, "use_mean": None, "sample": None}
+OPTIONS = {"temperature": 1.0, "use_mean": False, "sample": True, "device": "cpu"}
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +67,14 @@ def sums(directory: Path) -> dict[str, str]:
 def rows_of(directory: Path) -> pd.DataFrame:
     parts = [pd.read_parquet(path) for path in sorted(directory.glob("part-*"))]
     return pd.concat(parts, ignore_index=True)
+
+
+def manifest_of(plan: ShardPlan, **changes: Any) -> ShardManifest:
+    known: dict[str, Any] = {
+        "rows": plan.rows, "shard_rows": plan.shard_rows, "seed": 1, "options": OPTIONS,
+        "model": "", "fingerprint": "0" * 64, "versions": {},
+    }  # fmt: skip
+    return ShardManifest(**{**known, **changes})
 
 
 def silent() -> Console:
@@ -115,7 +123,7 @@ def test_a_shard_does_not_depend_on_what_was_made_before_it(
         records = []
         for indices in (range(len(plan)), order):
             out = Location(tmp_path_factory.mktemp("out"))
-            maker = ShardMaker(synthesizer, plan, out, seed=1, options=OPTIONS)
+            maker = ShardMaker(synthesizer, manifest_of(plan), out)
             records.append({index: maker.make(index)[0] for index in indices})
         assert records[0] == records[1]
 
@@ -154,6 +162,45 @@ def test_only_what_is_missing_or_broken_is_made_again(model: str, tmp_path: Path
     run()
     assert sums(tmp_path) == before
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_shards_that_nobody_came_to_write_down_are_not_made_again(
+    model: str, tmp_path: Path
+) -> None:
+    generate_shards(model, 500, tmp_path, shard_rows=BLOCK, console=silent())
+    before = sums(tmp_path)
+    file = tmp_path / "_manifest.json"
+    manifest = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({**manifest, "state": "running", "shards": manifest["shards"][:1]}))
+    parts = sorted(tmp_path.glob("part-*"))
+    content = parts[3].read_bytes()
+    middle = len(content) // 3
+    parts[3].write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
+    kept = {path: path.stat().st_mtime_ns for path in parts}
+    generate_shards(model, 500, tmp_path, shard_rows=BLOCK, console=silent())
+    assert sums(tmp_path) == before
+    changed = [path for path in parts if path.stat().st_mtime_ns != kept[path]]
+    assert changed == [parts[3]]
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 2},
+        {"fingerprint": "1" * 64},
+        {"rows": 400},
+        {"options": {**OPTIONS, "sample": False}},
+    ],
+)
+def test_a_shard_of_something_else_is_made_again(
+    synthesizer: TabularVAESynthesizer, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    plan, out = ShardPlan(300, BLOCK), Location(tmp_path)
+    ShardMaker(synthesizer, manifest_of(plan), out).make(1)
+    assert not ShardMaker(synthesizer, manifest_of(plan), out).make(1)[1]
+    assert ShardMaker(synthesizer, manifest_of(plan, **change), out).make(1)[1]
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -301,10 +348,12 @@ def test_a_run_that_was_ended_goes_on(
     if end == signal.SIGINT:
         assert f"of {N_SHARDS} shards are done" in said
     assert not (tmp_path / f"part-{N_SHARDS - 1:05}.parquet").exists()
+    there = {path: path.stat().st_mtime_ns for path in tmp_path.glob("part-*")}
     second = start_command(model, tmp_path)
     _, said = second.communicate(timeout=120)
     assert second.returncode == 0, said
-    assert ("were there" in said) == (end == signal.SIGINT)
+    assert f"{len(there)} were there" in said
+    assert {path: path.stat().st_mtime_ns for path in there} == there
     assert sums(tmp_path) == expected
 
 
