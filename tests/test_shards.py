@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -28,6 +29,7 @@ from tabvae_ray.shard_run import generate_shards
 from tabvae_ray.shards import ShardMaker, ShardManifest, ShardPlan
 from tabvae_ray.storage import Location
 from tabvae_ray.synthesizer import BLOCK_ROWS, TabularVAESynthesizer
+from tests.s3_server import free_ports
 
 BLOCK = 100
 OPTIONS = {"temperature": 1.0, "use_mean": False, "sample": True, "device": "cpu"}
@@ -322,7 +324,7 @@ def cluster() -> Iterator[Cluster]:
         started.shutdown()
 
 
-def start_command(model: str, out: Path, *more: str) -> subprocess.Popen[str]:
+def start_command(model: str, out: Path | str, *more: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tabvae_ray.generate", "--model", model, "--rows", str(ROWS)]
     command += ["--seed", "2", "--shard-rows", str(BLOCK_ROWS), "--out", str(out), *more]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -375,6 +377,47 @@ def test_any_number_of_workers_makes_the_same_shards(
     assert f"{N_SHARDS}/{N_SHARDS} shards" in said
     assert f"{N_SHARDS - 1} were there" in said
     assert sums(out) == expected
+
+
+@pytest.fixture
+def client_address(cluster: Cluster, tmp_path: Path) -> Iterator[str]:
+    """Where the cluster takes clients, as it does on the head that ``ray start`` makes."""
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "ray.util.client.server", "--host=127.0.0.1"]
+    command += [f"--port={port}", f"--address={cluster.address}"]
+    with (tmp_path / "log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        wait_for(lambda: server.poll() is not None or listens(port))
+        assert server.poll() is None, (tmp_path / "log").read_text()
+        yield f"ray://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.slow
+def test_a_client_has_the_same_shards_made_in_an_object_store(
+    model: str, expected: dict[str, str], client_address: str, s3: Location
+) -> None:
+    """From a machine outside of the cluster, with nothing but the store between them."""
+    command = start_command(model, s3.uri, "--address", client_address)
+    _, said = command.communicate(timeout=200)
+    assert command.returncode == 0, said
+    assert f"{N_SHARDS}/{N_SHARDS} shards" in said
+    assert "tabvae-secret" not in said
+    made = ShardManifest.read(s3)
+    assert made is not None and made.state == "complete"
+    assert {shard.name: shard.sha256 for shard in made.shards} == expected
+    assert {child.name for child in s3.children()} == {*expected, "_manifest.json"}
 
 
 def workers_of(node: Any) -> list[int]:
