@@ -7,7 +7,9 @@ import json
 import logging
 import os
 import platform
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,6 +75,7 @@ def connected(address: str | None) -> Iterator[None]:
 
 
 def _connect(target: str) -> None:
+    handler = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(
             address=target,
@@ -81,10 +84,14 @@ def _connect(target: str) -> None:
             logging_level=logging.ERROR,
         )
     except SystemExit:
-        # What Ray makes of SIGTERM meanwhile.
+        # What Ray makes of SIGTERM while it starts its processes.
         raise KeyboardInterrupt from None
     except Exception as error:
         raise ConfigError(_why_not_connected(target, error)) from error
+    finally:
+        # Ray has put its own in its place, and the C++ below it one that prints a dump and aborts.
+        if callable(handler) and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
 
 
 def through_client(address: str | None) -> bool:

@@ -35,7 +35,9 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         self._speaker.start()
-        self.take()
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(
@@ -48,14 +50,6 @@ class Interrupts:
             signal.signal(number, handler)
         self._signalled.set()
         self._speaker.join()
-
-    def take(self) -> None:
-        """Take the signals, again after Ray has put its own handlers in their place."""
-        if threading.current_thread() is not threading.main_thread():
-            return
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before = signal.signal(number, self._handle)
-            self._before.setdefault(number, before)
 
     @contextmanager
     def told(self, tell: Callable[[], None]) -> Iterator[None]:
