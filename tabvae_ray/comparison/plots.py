@@ -29,6 +29,7 @@ __all__ = [
     "Pixels",
     "Theme",
     "cdf",
+    "cut",
     "descriptive_statistics",
     "heatmaps",
     "pdf",
@@ -264,6 +265,17 @@ def png(image: Pixels) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="png", compress_level=4)
     return buffer.getvalue()
+
+
+def cut(picture: bytes, n_columns: int, n_rows: int) -> list[bytes]:
+    """The panels of a picture as pictures of their own, row by row: a narrow screen stacks them."""
+    image = np.asarray(Image.open(io.BytesIO(picture)))
+    height, width = image.shape[0] // n_rows, image.shape[1] // n_columns
+    return [
+        png(image[i * height : (i + 1) * height, j * width : (j + 1) * width])
+        for i in range(n_rows)
+        for j in range(n_columns)
+    ]
 
 
 def _panel(name: str, note: str, theme: Theme) -> tuple[Figure, Axes]:

@@ -65,13 +65,15 @@ class Privacy:
     @property
     def verdict(self) -> str:
         """What the numbers say, in words."""
-        return " ".join((self._share_verdict(), self._copies_verdict()))
+        return " ".join((self.share_verdict, self.copies_verdict))
 
     def to_mapping(self) -> dict[str, Any]:
         """The numbers and the verdict, for JSON."""
         return {**asdict(self), "verdict": self.verdict}
 
-    def _share_verdict(self) -> str:
+    @property
+    def share_verdict(self) -> str:
+        """What the share, or without held-out rows the distances, says."""
         if self.dcr_share is None or self.standard_error is None:
             if self.fifth_percentile < 0.5 * self.held_out_fifth_percentile:
                 return (
@@ -99,7 +101,9 @@ class Privacy:
             )
         return f"No sign of memorising: {said} to training than to held-out rows; chance is 0.50."
 
-    def _copies_verdict(self) -> str:
+    @property
+    def copies_verdict(self) -> str:
+        """How many copies there are."""
         if not self.exact_copies:
             return "No synthetic row is an exact copy."
         said = (

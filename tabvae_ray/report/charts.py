@@ -15,8 +15,10 @@ __all__ = ["Axis", "Bar", "Line", "LineKind", "Mark", "MarkKind", "bars", "plane
 MarkKind = Literal["complete", "front", "chosen", "pruned"]
 LineKind = Literal["front", "volume", "resample", "fresh", "independent"]
 
-_WIDTH, _HEIGHT = 460.0, 300.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 14.0, 14.0, 42.0
+# As wide as a phone, so that a text of 11 units is one of 11 pixels there.
+_WIDTH, _HEIGHT = 360.0, 270.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 10.0, 12.0, 42.0
+_LETTER, _LINE = 6.4, 12.0
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Axis:
         high: Value at its end; more than ``low``.
         log: Whether values lie on a logarithmic scale.
         names: Names of the positions 0, 1, 2, ... in place of numbers.
+        whole: Whether values are whole numbers.
     """
 
     title: str
@@ -36,6 +39,7 @@ class Axis:
     high: float
     log: bool = False
     names: tuple[str, ...] = ()
+    whole: bool = False
 
     def place(self, value: float) -> float:
         """Where a value lies, 0 at the start and 1 at the end."""
@@ -47,7 +51,8 @@ class Axis:
     def ticks(self) -> list[tuple[float, str]]:
         """Values and their texts."""
         if self.names:
-            return [(float(i), _short(name, 12)) for i, name in enumerate(self.names)]
+            room = int((_WIDTH - _LEFT - _RIGHT) / len(self.names) / _LETTER)
+            return [(float(i), _short(name, max(room, 2))) for i, name in enumerate(self.names)]
         if self.log:
             first, last = math.floor(math.log10(self.low)), math.floor(math.log10(self.high))
             factors = (1, 2, 5) if last - first < 3 else (1,)
@@ -58,6 +63,7 @@ class Axis:
                 inside = [self.low, self.high]
             return [(value, f"{value:.3g}") for value in inside]
         step = _nice((self.high - self.low) / 6)
+        step = max(step, 1.0) if self.whole else step
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         return [(i * step, f"{i * step:.6g}") for i in range(first, last + 1)]
 
@@ -104,22 +110,26 @@ class Bar:
 
 def plane(x: Axis, y: Axis, marks: Sequence[Mark], lines: Sequence[Line] = (), *, alt: str) -> str:
     """Marks and lines over two axes."""
-    parts = [_open(_WIDTH, _HEIGHT, alt)]
+    parts, free = [_open(_WIDTH, _HEIGHT, alt)], 0.0
     for value, text in x.ticks():
         at = _x(x, value)
-        if _inside(x, value):
-            parts.append(f'<path class="grid" d="M{at:.1f} {_TOP}V{_HEIGHT - _BOTTOM}"/>')
+        if not _inside(x, value):
+            continue
+        parts.append(f'<path class="grid" d="M{at:.1f} {_TOP}V{_HEIGHT - _BOTTOM}"/>')
+        half = len(text) * _LETTER / 2
+        if at - half >= free and at + half <= _WIDTH:
             parts.append(_text(at, _HEIGHT - _BOTTOM + 16, text, "middle"))
+            free = at + half + _LETTER
     for value, text in y.ticks():
         at = _y(y, value)
         if _inside(y, value):
             parts.append(f'<path class="grid" d="M{_LEFT} {at:.1f}H{_WIDTH - _RIGHT}"/>')
             parts.append(_text(_LEFT - 6, at + 4, text, "end"))
-    parts.append(_text((_LEFT + _WIDTH) / 2, _HEIGHT - 6, _short(x.title, 60), "middle", "title"))
-    title = _text(0, 0, _short(y.title, 40), "middle", "title")
+    parts.append(_text((_LEFT + _WIDTH) / 2, _HEIGHT - 6, _short(x.title, 44), "middle", "title"))
+    title = _text(0, 0, _short(y.title, 34), "middle", "title")
     middle = (_TOP + _HEIGHT - _BOTTOM) / 2
     parts.append(f'<g transform="translate(11 {middle:.1f}) rotate(-90)">{title}</g>')
-    parts += [_line(line, x, y) for line in lines]
+    parts += _lines(lines, x, y)
     order = ("pruned", "complete", "front", "chosen")
     for mark in sorted(marks, key=lambda mark: order.index(mark.kind)):
         if _inside(x, mark.x) and _inside(y, mark.y):
@@ -127,17 +137,19 @@ def plane(x: Axis, y: Axis, marks: Sequence[Mark], lines: Sequence[Line] = (), *
     return "".join([*parts, "</svg>"])
 
 
-def bars(rows: Sequence[Bar], *, alt: str, label_width: float = 190.0) -> str:
+def bars(rows: Sequence[Bar], *, alt: str, label_width: float = 170.0) -> str:
     """Horizontal bars, one under the other."""
     step = 24.0
     height = step * len(rows) + 6
     longest = max((row.value for row in rows), default=0.0) or 1.0
-    room = _WIDTH - label_width - 64
+    room = _WIDTH - label_width - 40
     parts = [_open(_WIDTH, height, alt)]
     for i, row in enumerate(rows):
         y, length = i * step + 4, max(room * row.value / longest, 1.0)
         tip = row.tip or f"{row.name}: {row.text}"
-        parts.append(_text(label_width - 8, y + 13, _short(row.name, 30), "end"))
+        parts.append(
+            _text(label_width - 8, y + 13, _short(row.name, int(label_width / _LETTER)), "end")
+        )
         parts.append(
             f'<rect class="{escape(row.kind)}" x="{label_width}" y="{y}" width="{length:.1f}" '
             f'height="16" rx="2" tabindex="0" data-tip="{escape(tip)}">'
@@ -151,22 +163,36 @@ def _open(width: float, height: float, alt: str) -> str:
     return f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{escape(alt)}">'
 
 
-def _line(line: Line, x: Axis, y: Axis) -> str:
-    if line.x is not None:
-        if not _inside(x, line.x):
-            return ""
-        at = _x(x, line.x)
-        after = x.place(line.x) < 0.85
-        name = _text(
-            at + (3 if after else -3), _TOP + 9, line.name, "start" if after else "end", "name"
-        )
-        return f'<path class="{line.kind}" d="M{at:.1f} {_TOP}V{_HEIGHT - _BOTTOM}"/>{name}'
-    if line.y is not None:
-        if not _inside(y, line.y):
-            return ""
-        at = _y(y, line.y)
-        name = _text(_WIDTH - _RIGHT - 3, at - 4, line.name, "end", "name")
-        return f'<path class="{line.kind}" d="M{_LEFT} {at:.1f}H{_WIDTH - _RIGHT}"/>{name}'
+def _lines(lines: Sequence[Line], x: Axis, y: Axis) -> list[str]:
+    """All lines; the names of levels that lie close together are moved apart."""
+    parts, n_upright, heights = [], 0, list[float]()
+    for line in lines:
+        if line.x is not None and _inside(x, line.x):
+            at, after = _x(x, line.x), x.place(line.x) < 0.7
+            parts.append(f'<path class="{line.kind}" d="M{at:.1f} {_TOP}V{_HEIGHT - _BOTTOM}"/>')
+            side, anchor = (3, "start") if after else (-3, "end")
+            height = _TOP + 9 + n_upright * _LINE
+            parts.append(_text(at + side, height, line.name, anchor, "name"))
+            n_upright += 1
+        elif line.y is not None and _inside(y, line.y):
+            at = _y(y, line.y)
+            parts.append(f'<path class="{line.kind}" d="M{_LEFT} {at:.1f}H{_WIDTH - _RIGHT}"/>')
+            # Above its line, or where another one is named already, below.
+            height = next(
+                (h for h in (at - 4, at + 11, at - 16, at + 23) if _is_free(h, heights)), at - 4
+            )
+            heights.append(height)
+            parts.append(_text(_WIDTH - _RIGHT - 3, height, line.name, "end", "name"))
+        elif line.points:
+            parts.append(f'<path class="{line.kind}" d="{_path(line, x, y)}"/>')
+    return parts
+
+
+def _is_free(height: float, taken: Sequence[float]) -> bool:
+    return all(abs(height - other) >= _LINE for other in taken)
+
+
+def _path(line: Line, x: Axis, y: Axis) -> str:
     path = ""
     for i, (px, py) in enumerate(line.points):
         ax, ay = _x(x, px), _y(y, py)
@@ -174,7 +200,7 @@ def _line(line: Line, x: Axis, y: Axis) -> str:
             path = f"M{ax:.1f} {ay:.1f}"
         else:
             path += f"H{ax:.1f}V{ay:.1f}" if line.steps else f"L{ax:.1f} {ay:.1f}"
-    return f'<path class="{line.kind}" d="{path}"/>' if path else ""
+    return path
 
 
 def _mark(mark: Mark, x: float, y: float) -> str:

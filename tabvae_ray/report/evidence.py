@@ -2,18 +2,28 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from tabvae_ray.comparison.artifacts import ScoreName
 from tabvae_ray.comparison.levels import ReferenceLevels, reference_levels
-from tabvae_ray.comparison.plan import Comparison, ComparisonPlan, PreparedComparison
+from tabvae_ray.comparison.plan import (
+    Comparison,
+    ComparisonOptions,
+    ComparisonPlan,
+    PreparedComparison,
+)
 from tabvae_ray.comparison.privacy import Privacy, privacy
+from tabvae_ray.comparison.projections import has_plane
+from tabvae_ray.comparison.statistics import STATISTICS
 from tabvae_ray.comparison.usefulness import Usefulness
+from tabvae_ray.config import ValidationConfig
 from tabvae_ray.errors import TabVAEError
+from tabvae_ray.report.importances import Importances, importances
 from tabvae_ray.search.manifest import Manifest
 from tabvae_ray.search.pareto import as_losses, front, hypervolume
 from tabvae_ray.search.records import Records, TrialRecord
@@ -23,30 +33,25 @@ from tabvae_ray.table.io import fingerprint, read_table
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import split_rows
 
-__all__ = ["Evidence", "Importances", "Pictures", "gather"]
+__all__ = ["Evidence", "Pictures", "gather", "last_values"]
 
 # Columns whose pictures a page of less than 3 MB has room for.
 MOST_COLUMNS = 24
 _MOST_ROWS = 50_000
-_LEAST_TRIALS = 8
-_N_SHUFFLES = 10
-_SCORES = ("mean_js_distance", "correlation_distance", "column_shapes", "pair_trends", "detection")
+_DPI = 100
+_SCORES: tuple[ScoreName, ...] = (
+    "mean_js_distance",
+    "correlation_distance",
+    "column_shapes",
+    "pair_trends",
+    "detection",
+)
 _THEMES = ("light", "dark")
-
-
-@dataclass
-class Importances:
-    """How much each parameter matters for an objective, between trials that got as far.
-
-    Args:
-        shares: By objective, then by parameter: a share of all, adding to 1.
-        n_trials: Trials that they are measured on.
-        epoch: After how many epochs these were measured.
-    """
-
-    shares: dict[str, dict[str, float]]
-    n_trials: int
-    epoch: int
+# What is on a table's picture, and in how many rows: apart, a phone shows them one by one.
+_PANELS: dict[str, tuple[tuple[str, ...], int]] = {
+    "pca": (("real", "synthetic", "both"), 1),
+    "descriptive_statistics": (STATISTICS, 2),
+}
 
 
 @dataclass
@@ -104,6 +109,16 @@ class Evidence:
         return dict(self.manifest.space["objectives"])
 
     @property
+    def options(self) -> ComparisonOptions:
+        """How the search computes its scores."""
+        return ComparisonOptions.model_validate(self.manifest.space["comparison"])
+
+    @property
+    def constraints(self) -> dict[str, dict[str, float | None]]:
+        """Bounds, ``min`` and ``max``, by score."""
+        return dict(self.manifest.space["constraints"])
+
+    @property
     def complete(self) -> list[TrialRecord]:
         """Trials that reached the full budget."""
         return [record for record in self.records if record.state == "COMPLETE"]
@@ -124,6 +139,26 @@ class Evidence:
     def chosen(self) -> int | None:
         """Number of the exported trial."""
         return None if self.manifest.chosen is None else int(self.manifest.chosen["trial"])
+
+    @property
+    def chosen_record(self) -> TrialRecord | None:
+        """Its record."""
+        return next((r for r in self.records if r.number == self.chosen), None)
+
+    def rescored(self, number: int) -> dict[str, float] | None:
+        """The means over fresh samples of a trial that stood for election."""
+        candidates = (self.manifest.chosen or {}).get("candidates", [])
+        found = next((c for c in candidates if c["trial"] == number), None)
+        if found is None:
+            return None
+        return {k: float(v) for k, v in found.items() if isinstance(v, int | float)}
+
+    def values(self, record: TrialRecord, names: Sequence[str]) -> list[float] | None:
+        """Where a trial is drawn: at its scores on fresh samples, or else at those reported."""
+        again = self.rescored(record.number) or {}
+        if all(name in again for name in names):
+            return [again[name] for name in names]
+        return last_values(record, names)
 
     def hypervolumes(self) -> list[tuple[int, float]]:
         """Finished trials so far, and the volume that the complete ones among them dominate.
@@ -156,27 +191,19 @@ def gather(directory: Location) -> Evidence:
     """
     manifest = Manifest.read(directory)
     evidence = Evidence(directory, manifest, Records(directory).finished())
-    evidence.importances = _importances(evidence)
+    evidence.importances = importances(evidence.records, manifest.space, manifest.rungs)
     synthesizer = _synthesizer(evidence)
     table = _table(evidence)
+    evidence.levels = ReferenceLevels.from_mapping(manifest.levels)
     if table is None:
-        evidence.levels = ReferenceLevels.from_mapping(manifest.levels)
         return evidence
-    spec = TableSpec.from_mapping(manifest.spec)
-    plan = ComparisonPlan(scores=_SCORES)
     n_rows = _n_generated(evidence, synthesizer, len(table))
-    # Those that the search has kept are of its own scores alone; the page shows some more.
-    computed = reference_levels(plan.prepare(table, spec), n_synthetic=n_rows)
-    kept = ReferenceLevels.from_mapping(manifest.levels)
-    evidence.levels = ReferenceLevels(
-        {**computed.resample, **kept.resample},
-        {**computed.fresh, **kept.fresh},
-        {**computed.independent, **kept.independent},
-        computed.n_rows,
-        computed.n_synthetic,
-    )
+    prepared = _prepared(evidence, synthesizer, table)
+    if prepared is None:
+        return evidence
+    evidence.levels = _levels(evidence.levels, prepared, n_rows)
     if synthesizer is not None:
-        evidence.pictures = _pictures(evidence, synthesizer, table, spec, n_rows)
+        evidence.pictures = _pictures(evidence, synthesizer, prepared, n_rows)
     return evidence
 
 
@@ -225,22 +252,63 @@ def _table(evidence: Evidence) -> pd.DataFrame | None:
 
 def _n_generated(evidence: Evidence, synthesizer: TabularVAESynthesizer | None, n_rows: int) -> int:
     """As many rows as the trials were scored on."""
-    wanted = evidence.manifest.space["base"].get("validation", {}).get("generation_n_records")
-    if synthesizer is not None:
-        wanted = synthesizer.config.validation.generation_n_records
+    wanted = _validation(evidence, synthesizer).generation_n_records
     return min(int(wanted or n_rows), _MOST_ROWS)
+
+
+def _prepared(
+    evidence: Evidence, synthesizer: TabularVAESynthesizer | None, table: pd.DataFrame
+) -> PreparedComparison | None:
+    """All scores that the page shows, with the rows that the search held out."""
+    spec = TableSpec.from_mapping(evidence.manifest.spec)
+    fraction = _validation(evidence, synthesizer).holdout_fraction
+    seed = int(evidence.manifest.space["search"]["seed"])
+    held_out = split_rows(len(table), fraction, seed)[1]
+    scores: list[ScoreName] = [*_SCORES]
+    scores += ["dcr_share"] if len(held_out) else []
+    scores += ["tstr"] if evidence.options.target is not None or spec.target is not None else []
+    plan = ComparisonPlan(
+        scores=tuple(scores), score_collections=("js_distance",), options=evidence.options
+    )
+    try:
+        return plan.prepare(table, spec, held_out=held_out if len(held_out) else None)
+    except TabVAEError as error:
+        evidence.notes.append(f"The table could not be compared: {error}")
+        return None
+
+
+def _validation(evidence: Evidence, synthesizer: TabularVAESynthesizer | None) -> ValidationConfig:
+    """The chosen model's, or before there is one the search's."""
+    if synthesizer is not None:
+        return synthesizer.config.validation
+    base = evidence.manifest.space["base"]
+    return ValidationConfig.model_validate(base.get("validation", {}))
+
+
+def _levels(kept: ReferenceLevels, prepared: PreparedComparison, n_rows: int) -> ReferenceLevels:
+    """Those that the search has kept, and those of the other scores that the page shows."""
+    known = kept.resample.keys() | kept.fresh.keys()
+    plan = prepared.plan
+    left = plan.model_copy(update={"scores": tuple(n for n in plan.scores if n not in known)})
+    if "mean_js_distance" in known:
+        left = left.model_copy(update={"score_collections": ()})
+    more = reference_levels(replace(prepared, plan=left), n_synthetic=n_rows)
+    return ReferenceLevels(
+        {**more.resample, **kept.resample},
+        {**more.fresh, **kept.fresh},
+        {**more.independent, **kept.independent},
+        more.n_rows,
+        more.n_synthetic,
+        tuple(name for name in plan.scores if plan.options.higher_is_better(name)),
+    )
 
 
 def _pictures(
     evidence: Evidence,
     synthesizer: TabularVAESynthesizer,
-    table: pd.DataFrame,
-    spec: TableSpec,
+    prepared: PreparedComparison,
     n_rows: int,
 ) -> Pictures | None:
-    scores = _SCORES if spec.target is None else (*_SCORES, "tstr")
-    held_out = _held_out(evidence, synthesizer, len(table))
-    plan = ComparisonPlan.from_mapping({"scores": scores, "score_collections": ["js_distance"]})
     try:
         rows = synthesizer.generate(
             n_rows,
@@ -248,112 +316,34 @@ def _pictures(
             temperature=synthesizer.config.validation.generation_temperature,
             compact=True,
         )
-        prepared = plan.prepare(table, spec, held_out=held_out)
         columns = prepared.reader.read(rows)
         light = prepared.compute_columns(columns)
-        near = privacy(columns, prepared.training or prepared.real, prepared.held_out)
+        near = light.privacy or privacy(columns, prepared.real)
     except TabVAEError as error:
         evidence.notes.append(f"The chosen model's rows could not be compared: {error}")
         return None
+    from tabvae_ray.comparison.plots import cut
+
     distances = light.score_collections["js_distance"]
     shown = tuple(sorted(distances, key=lambda name: -distances[name])[:MOST_COLUMNS])
     notes = {name: evidence.levels.title(name, value) for name, value in distances.items()}
-    drawn = []
+    drawn, is_plane = [], has_plane(prepared.real)
     for theme in _THEMES:
         drawing = ComparisonPlan(
             scores=(),
-            plots=("descriptive_statistics", "pca"),
-            plot_collections=("correlation_heatmaps",),
-            options=plan.options.model_copy(update={"theme": theme}),
+            plots=("descriptive_statistics", "pca") if is_plane else ("descriptive_statistics",),
+            plot_collections=("correlation_heatmaps",) if len(distances) > 1 else (),
+            options=evidence.options.model_copy(update={"theme": theme, "dpi": _DPI}),
         )
-        again = PreparedComparison(drawing, spec, prepared.reader)
+        again = PreparedComparison(drawing, prepared.spec, prepared.reader)
         comparison = again.compute_columns(columns)
         for kind in ("pdf", "cdf"):
             comparison.plot_collections[kind] = again.draw_columns(columns, kind, shown, notes)
+        for name, (names, n_rows_of_panels) in _PANELS.items():
+            if name in comparison.plots:
+                n_columns = len(names) // n_rows_of_panels
+                panels = cut(comparison.plots.pop(name), n_columns, n_rows_of_panels)
+                comparison.plot_collections[name] = dict(zip(names, panels, strict=True))
         drawn.append(comparison)
-    light.plots, light.plot_collections = drawn[0].plots, drawn[0].plot_collections
+    light.plot_collections = drawn[0].plot_collections
     return Pictures(light, drawn[1], shown, len(distances), n_rows, near, light.usefulness)
-
-
-def _held_out(
-    evidence: Evidence, synthesizer: TabularVAESynthesizer, n_rows: int
-) -> np.ndarray[Any, np.dtype[np.intp]] | None:
-    """Positions of the rows that the chosen model was not trained on."""
-    seed = int(evidence.manifest.space["search"]["seed"])
-    fraction = synthesizer.config.validation.holdout_fraction
-    held_out = split_rows(n_rows, fraction, seed)[1]
-    return held_out if len(held_out) else None
-
-
-def _importances(evidence: Evidence) -> Importances | None:
-    """By permuting a parameter's values and asking a forest that has learnt the objective's rank.
-
-    Trials are compared at the last rung that enough of them reached: scores after different
-    numbers of epochs say more of the epochs than of the parameters.
-    """
-    names = list(evidence.objectives)
-    parameters = list(evidence.manifest.space["parameters"])
-    for epoch in reversed(evidence.manifest.rungs):
-        reached: list[tuple[TrialRecord, Mapping[str, float | None]]] = []
-        for record in evidence.records:
-            for rung in record.rungs:
-                if rung.epoch == epoch:
-                    reached.append((record, {**rung.losses, **rung.objectives}))
-        reached = [(r, at) for r, at in reached if all(at.get(n) is not None for n in names)]
-        if len(reached) >= max(_LEAST_TRIALS, 2 * len(parameters)) or (
-            epoch == evidence.manifest.rungs[0] and len(reached) >= _LEAST_TRIALS
-        ):
-            features = _features(evidence, [record for record, _ in reached])
-            shares = {}
-            for name in names:
-                values = np.array([at[name] for _, at in reached], dtype=np.float64)
-                shares[name] = _permuted(features, values)
-            return Importances(shares, len(reached), epoch)
-    return None
-
-
-def _features(
-    evidence: Evidence, records: Sequence[TrialRecord]
-) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
-    """Parameters as numbers: on their scale, choices by position, -1 where they do not apply."""
-    features = {}
-    for name, parameter in evidence.manifest.space["parameters"].items():
-        column = np.full(len(records), -1.0)
-        for i, record in enumerate(records):
-            if name in record.parameters:
-                column[i] = position_of(parameter, record.parameters[name])
-        features[name] = column
-    return features
-
-
-def position_of(parameter: Mapping[str, Any], value: Any) -> float:
-    """Where a value lies in its parameter's range, in [0, 1]; choices by their number."""
-    if parameter["type"] == "categorical":
-        choices = parameter["choices"]
-        return float(choices.index(value)) if value in choices else 0.0
-    low, high = float(parameter["low"]), float(parameter["high"])
-    if parameter.get("log"):
-        low, high, value = math.log(low), math.log(high), math.log(float(value))
-    return (float(value) - low) / (high - low) if high > low else 0.0
-
-
-def _permuted(
-    features: Mapping[str, np.ndarray[Any, np.dtype[np.float64]]],
-    values: np.ndarray[Any, np.dtype[np.float64]],
-) -> dict[str, float]:
-    from scipy.stats import rankdata
-    from sklearn.ensemble import RandomForestRegressor
-
-    matrix = np.column_stack(list(features.values()))
-    ranks = rankdata(values)
-    forest = RandomForestRegressor(100, random_state=0).fit(matrix, ranks)
-    # All shuffled copies (P, R, N, P) are asked at once: a question to a forest costs milliseconds.
-    n_parameters, rng = matrix.shape[1], np.random.default_rng(0)
-    copies = np.tile(matrix, (n_parameters, _N_SHUFFLES, 1, 1))
-    for i in range(n_parameters):
-        copies[i, :, :, i] = rng.permuted(copies[i, :, :, i], axis=1)
-    predicted = forest.predict(copies.reshape(-1, n_parameters)).reshape(copies.shape[:3])
-    errors = ((predicted - ranks) ** 2).mean(axis=(1, 2))
-    means = np.maximum(errors - ((forest.predict(matrix) - ranks) ** 2).mean(), 0.0)
-    total = float(means.sum()) or 1.0
-    return {name: float(mean) / total for name, mean in zip(features, means, strict=True)}

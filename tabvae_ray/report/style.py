@@ -28,18 +28,26 @@ th, td { text-align: left; padding: 0.35rem 1.1rem 0.35rem 0; vertical-align: to
   border-bottom: 1px solid var(--faint); font-variant-numeric: tabular-nums; }
 thead th { color: var(--soft); font-weight: normal; } .dense { font-size: 0.8rem; }
 td:not(:last-child), thead th { white-space: nowrap; } .dense td { white-space: normal; }
-figure { margin: 0.8rem 0; max-width: 640px; } svg { display: block; width: 100%; height: auto; }
-.grid2 { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 420px), 1fr));
+figure { margin: 0.8rem 0; max-width: 500px; } figure:has(img) { max-width: none; }
+figcaption { max-width: 75ch; } svg { display: block; width: 100%; height: auto; }
+.grid2 { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 360px), 1fr));
   gap: 0 1.5rem; }
 .columns { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 250px), 1fr));
   gap: 0.4rem; } .heat { display: grid; gap: 0.4rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 340px), 1fr)); }
+.descriptive_statistics { grid-template-columns: repeat(auto-fill, minmax(min(100%, 250px), 1fr)); }
+.pairs th { font-weight: normal; color: var(--soft); } .stack td:nth-child(2) { font-weight: bold; }
+@media screen and (max-width: 640px) { .stack thead { display: none; }
+  .stack tr { display: block; padding: 0.5rem 0; border-bottom: 1px solid var(--faint); }
+  .stack th, .stack td { display: block; border: 0; padding: 0.05rem 0; white-space: normal; }
+  .stack td:empty { display: none; } .stack td::before { content: attr(data-label) ": ";
+    color: var(--soft); font-weight: normal; } }
 img { max-width: 100%; height: auto; display: block; }
 pre { background: var(--raised); padding: 0.7rem 0.9rem; overflow-x: auto; font-size: 0.84rem;
   white-space: pre-wrap; border-radius: 4px; } details { margin: 0.5rem 0; }
 summary { cursor: pointer; } a { color: inherit; }
 svg text { fill: var(--ink); font-size: 11px; } svg text.title { font-size: 12px; }
-svg text.tick, svg text.name { fill: var(--soft); } svg text.name { font-size: 10px; }
+svg text.tick, svg text.name { fill: var(--soft); } svg text.name { font-size: 11px; }
 svg .grid { stroke: var(--faint); stroke-width: 1; } svg path { fill: none; stroke-width: 1.6; }
 svg path.front { stroke: var(--front); stroke-width: 1.2; opacity: 0.7; }
 svg path.volume { stroke: var(--complete); stroke-width: 2; }
