@@ -36,9 +36,10 @@ def _run(options: argparse.Namespace) -> int:
         return _replay(options)
     # What is imported here takes seconds; --help and errors in options need none of it.
     from tabvae_ray.search.cluster import Resources
-    from tabvae_ray.search.outcome import as_json, show
+    from tabvae_ray.search.outcome import as_json, say_next, show
     from tabvae_ray.search.progress import SearchProgress
     from tabvae_ray.search.run import run_search
+    from tabvae_ray.search.searcher import choose_sampler
     from tabvae_ray.search.setup import prepare
 
     setup = prepare(
@@ -56,6 +57,8 @@ def _run(options: argparse.Namespace) -> int:
         },
     )
     progress = SearchProgress(setup.space, quiet=options.quiet)
+    if setup.space.settings.sampler == "auto":
+        progress.say(f"sampler {choose_sampler(setup.space)[1]}")
     outcome = run_search(
         setup,
         resume=options.resume,
@@ -66,9 +69,10 @@ def _run(options: argparse.Namespace) -> int:
         trackers=options.track or (),
         progress=progress,
     )
-    show(outcome, setup, progress.console)
+    show(outcome, setup, progress)
     if outcome.state == "finished":
         _write_report(outcome.directory, progress)
+    say_next(outcome, setup, progress)
     if options.json:
         print(json.dumps(as_json(outcome)))  # noqa: T201
     return {"finished": 0, "interrupted": 130}.get(outcome.state, 3)
@@ -77,6 +81,7 @@ def _run(options: argparse.Namespace) -> int:
 def _write_report(directory: "Location", progress: "SearchProgress") -> None:
     from tabvae_ray.report import write_report
 
+    progress.say("drawing the report")
     try:
         page = write_report(directory)
     except Exception as error:
@@ -190,7 +195,9 @@ def _parser() -> argparse.ArgumentParser:
     said.add_argument(
         "--select",
         metavar="RULE",
-        help="which model of the front is exported: ideal, knee, an objective, or 'weights A,B'",
+        help="which model of the front is exported: ideal (nearest to the best of every "
+        "objective), knee, constraint (breaks the constraints least, then ideal), the name of an "
+        "objective, or 'weights A,B' (ideal)",
     )
     said.add_argument(
         "--json", action="store_true", help="print one JSON object as the last line of stdout"

@@ -1,18 +1,22 @@
 """How a search ended, for people and for scripts."""
 
+import os
 import shlex
+import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from tabvae_ray.search.front_table import front_tables, level_lines, parameter_lines
 from tabvae_ray.search.gap import gap_verdict
-from tabvae_ray.search.progress import clock, front_table
+from tabvae_ray.search.progress import SearchProgress, clock
 from tabvae_ray.search.replay import Replay
 from tabvae_ray.search.run import SearchOutcome
 from tabvae_ray.search.setup import Setup
 
-__all__ = ["as_json", "replay_table", "show"]
+__all__ = ["as_json", "replay_table", "say_next", "show"]
 
 
 def as_json(outcome: SearchOutcome) -> dict[str, Any]:
@@ -30,41 +34,60 @@ def as_json(outcome: SearchOutcome) -> dict[str, Any]:
     return document
 
 
-def show(outcome: SearchOutcome, setup: Setup, console: Console) -> None:
-    """The front, the chosen trial, where things lie, and the next command to type."""
-
-    def say(text: str = "") -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-
+def show(outcome: SearchOutcome, setup: Setup, progress: SearchProgress) -> None:
+    """The front, the chosen trial, and where things lie."""
+    say = progress.say
     counts = ", ".join(f"{n} {state.lower()}" for state, n in sorted(outcome.trials.items()))
     say(f"\n{counts or 'no trial finished'} in {clock(outcome.seconds)}")
+    summary = progress.summary()
+    if summary is not None:
+        say(summary)
     if outcome.reason:
         say(f"ended early: {outcome.reason}")
-    resume = f"python -m tabvae_ray.search {_again(setup)} --resume"
     if outcome.state == "interrupted":
-        say(f"go on with: {resume}")
         return
+    if outcome.state == "failed":
+        say(f"trials and their errors: {outcome.directory / 'trials'}")
     if outcome.chosen is None or outcome.best is None:
         say("no trial reached the full budget with finite scores: there is nothing to export")
-        say(f"trials and their errors: {outcome.directory / 'trials'}")
-        more = "" if outcome.reason else f" --trials {2 * setup.space.settings.n_trials}"
-        say(f"go on with: {resume}{more}")
         return
     chosen, reason = outcome.chosen
-    rows = [(c.record, c.means, c.spreads) for c in outcome.candidates]
-    say()
-    console.print(front_table(rows, chosen.record.number, setup.space, outcome.levels))
-    for verdict in outcome.levels.verdicts(chosen.means):
+    space, levels, number = setup.space, outcome.levels, chosen.record.number
+    say("\nthe front, scored again on fresh samples (mean ± spread):\n")
+    width = progress.console.width
+    for table in front_tables(outcome.candidates, number, space, levels, width=width):
+        progress.console.print(table)
+        say("")
+    for line in level_lines(space, levels):
+        say(line)
+    say("\nparameters:")
+    for line in parameter_lines(outcome.candidates, number):
+        say(line)
+    say("")
+    for verdict in levels.verdicts(chosen.means):
         say(f"warning: {verdict}")
     memorises = gap_verdict(chosen.record)
     if memorises is not None:
         say(f"warning: {memorises}")
-    say(f"chosen: trial {chosen.record.number}, {reason}")
+    say(f"chosen: trial {number}, {reason}")
     say(f"model:  {outcome.best}")
     say(f"trials: {outcome.directory / 'trials.csv'}")
-    model = shlex.quote(str(outcome.best))
-    say("\nnext:")
-    say(f"  python -m tabvae_ray.generate --model {model} --rows 1000 --out synthetic.csv")
+
+
+def say_next(outcome: SearchOutcome, setup: Setup, progress: SearchProgress) -> None:
+    """The next command to type, as the last line."""
+    if outcome.state == "finished" and outcome.best is not None:
+        model = shlex.quote(str(outcome.best))
+        command = f"-m tabvae_ray.generate --model {model} --rows 1000 --out synthetic.csv"
+        title = "next:"
+    else:
+        command = f"-m tabvae_ray.search {_again(setup)} --resume"
+        if outcome.state == "failed" and not outcome.reason:
+            command += f" --trials {2 * setup.space.settings.n_trials}"
+        title = "go on with:"
+    if "***" in command:
+        title = f"{title.removesuffix(':')}, with the credentials in place of ***:"
+    progress.say(f"\n{title}\n  {_interpreter()} {command}")
 
 
 def replay_table(done: Replay) -> Table:
@@ -74,7 +97,7 @@ def replay_table(done: Replay) -> Table:
         title=f"trial {done.record.number} trained again: {verdict}", title_justify="left"
     )
     for name in ("epoch", "score", "then", "now"):
-        table.add_column(name, justify="left" if name == "score" else "right")
+        table.add_column(name, justify="left" if name == "score" else "right", overflow="fold")
     for now, then in zip(done.rungs, done.record.rungs, strict=False):
         for name, value in {**now.objectives, **now.losses}.items():
             before = {**then.objectives, **then.losses}.get(name)
@@ -84,4 +107,17 @@ def replay_table(done: Replay) -> Table:
 
 def _again(setup: Setup) -> str:
     """The options that name a search."""
-    return f"--out {shlex.quote(str(setup.directory.parent))} --name {shlex.quote(setup.name)}"
+    options = ["--out", str(setup.directory.parent), "--name", setup.name]
+    if "***" in str(setup.data):
+        options += ["--data", str(setup.data)]
+    return shlex.join(options)
+
+
+def _interpreter() -> str:
+    """``python``, or where this one is if that would be another one."""
+    found = shutil.which("python")
+    mine = Path(sys.executable)
+    if found is not None and Path(found).parent.resolve() == mine.parent.resolve():
+        return "python"
+    below = os.path.relpath(mine)
+    return shlex.quote(str(mine) if below.startswith(os.pardir) else below)

@@ -7,16 +7,16 @@ from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
-from tabvae_ray.comparison.levels import ReferenceLevels
-from tabvae_ray.search.gap import nats_gap
 from tabvae_ray.search.ledger import Ledger
+from tabvae_ray.search.meter import Meter, Snapshot
 from tabvae_ray.search.records import TrialRecord
 from tabvae_ray.search.space import SearchSpace
 
-__all__ = ["SearchProgress", "clock", "front_table"]
+__all__ = ["SearchProgress", "clock", "number"]
 
 
 class SearchProgress:
@@ -33,17 +33,8 @@ class SearchProgress:
     ) -> None:
         self.space = space
         self.console = console or Console(file=sys.stderr, quiet=quiet)
-        self._bar = Progress(
-            TextColumn("trials"),
-            BarColumn(bar_width=40),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[state]}"),
-            console=self.console,
-        )
-        self._task = self._bar.add_task("trials", total=space.settings.n_trials, state="")
         self._started = time.monotonic()
-        self._n_before: int | None = None
-        self._best = ""
+        self._meter: Meter | None = None
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
@@ -60,6 +51,11 @@ class SearchProgress:
     ) -> None:
         if self._live is not None:
             self._live.stop()
+            self._live = None
+
+    def follow(self, meter: Meter) -> None:
+        """Show what this meter says, which is told of every trial before this is."""
+        self._meter = meter
 
     def say(self, message: str) -> None:
         """A line that stays."""
@@ -67,109 +63,72 @@ class SearchProgress:
 
     def __call__(self, ledger: Ledger, record: TrialRecord) -> None:
         """A trial started, reported or ended."""
-        done = len(ledger.finished)
-        if self._n_before is None:
-            self._n_before = done - (record.state != "RUNNING")
-        stopped = sum(other.state == "PRUNED" for other in ledger.finished)
-        failed = sum(other.state == "FAIL" for other in ledger.finished)
-        parts = [f"{len(ledger.active)} running", f"{stopped} stopped"]
-        parts += [f"{failed} failed"] if failed else []
-        parts += [f"{clock(time.monotonic() - self._started)} elapsed", self._left(done, ledger)]
-        self._bar.update(self._task, completed=done, state=", ".join(filter(None, parts)))
-        self._best = self._best_so_far(ledger)
-        if record.state != "RUNNING" and self._live is None:
-            self.say(self._line(done, record))
+        if record.state != "RUNNING" and self._live is None and self._meter is not None:
+            self.say(self._line(self._meter.snapshot(), record))
 
-    def _left(self, done: int, ledger: Ledger) -> str:
-        finished = done - (self._n_before or 0)
-        if not finished:
-            return ""
-        elapsed = time.monotonic() - self._started
-        left = elapsed / finished * max(0, self.space.settings.n_trials - done)
-        if self.space.settings.time_budget is not None:
-            left = min(left, max(0.0, self.space.settings.time_budget - elapsed))
-        return f"about {clock(left)} left"
+    def summary(self) -> str | None:
+        """A line on what this run has cost and won; None if it has not begun."""
+        if self._meter is None:
+            return None
+        now = self._meter.snapshot()
+        budget = (now.epochs + now.saved) or 1
+        parts = [f"{now.epochs} epochs trained, {now.saved} saved ({now.saved / budget:.0%})"]
+        if now.overhead is not None:
+            parts.append(f"overhead {now.overhead:.0%}")
+        if now.suggestion_seconds is not None:
+            parts.append(f"{now.suggestion_seconds:.2g} s per suggestion")
+        if now.hypervolume is not None:
+            parts.append(f"hypervolume {now.hypervolume:.4f}")
+        return ", ".join(parts)
 
-    def _line(self, done: int, record: TrialRecord) -> str:
+    def _line(self, now: Snapshot, record: TrialRecord) -> str:
         total = self.space.settings.n_trials
         scores = record.rungs[-1] if record.rungs else None
         known = {**scores.losses, **scores.objectives} if scores else {}
         values = "  ".join(
-            f"{name}={_number(known[name])}" for name in self.space.objectives if name in known
+            f"{name}={number(known[name])}" for name in self.space.objectives if name in known
         )
         state = {"COMPLETE": "complete", "PRUNED": "stopped", "FAIL": "failed"}[record.state]
-        text = f"[{done:>{len(str(total))}}/{total}] trial {record.number:>3} {state:<8} "
+        text = f"[{now.n_finished:>{len(str(total))}}/{total}] trial {record.number:>3} {state:<8} "
         text += f"after {record.epochs} epochs, {record.seconds:.1f} s  {values}"
         if record.state == "FAIL" or record.epochs == 0:
             text += f"  {record.reason}"
-        return f"{text.rstrip()}  | best: {self._best}" if self._best else text.rstrip()
+        best = f"best: {_best(now)}" if _best(now) else ""
+        parts = [text.rstrip(), best, f"{_counts(now)}, {self._times(now)}"]
+        return "  | ".join(filter(None, parts))
 
-    def _best_so_far(self, ledger: Ledger) -> str:
-        complete = ledger.complete
-        if not complete:
-            return ""
-        parts = []
-        for name, direction in self.space.objectives.items():
-            best = (min if direction == "minimize" else max)(
-                record.objectives[name] for record in complete
-            )
-            parts.append(f"{name} {_number(best)}")
-        return ", ".join(parts)
+    def _times(self, now: Snapshot | None) -> str:
+        elapsed = f"{clock(time.monotonic() - self._started)} elapsed"
+        if now is None or not now.left:
+            return elapsed
+        return f"{elapsed}, about {clock(now.left)} left"
 
     def _render(self) -> RenderableType:
-        return Group(self._bar, f"best so far: {self._best or 'no trial is complete yet'}")
-
-
-def front_table(
-    rows: list[tuple[TrialRecord, dict[str, float], dict[str, float]]],
-    chosen: int,
-    space: SearchSpace,
-    levels: ReferenceLevels,
-) -> Table:
-    """The candidates of the front as a table: scores with their spread, gap, and parameters.
-
-    The gap is what held-out rows cost above training rows, in nats per row at beta = 1.
-
-    Args:
-        rows: Record, mean scores and spreads of every candidate.
-        chosen: Number of the trial that was chosen.
-        space: The search space.
-        levels: What real rows score against themselves; rows of their own below the trials.
-    """
-    table = Table(title="Pareto front, scored again on fresh samples", title_justify="left")
-    table.add_column("trial", justify="right")
-    for name in space.objectives:
-        table.add_column(name, justify="right", no_wrap=True)
-    gaps = [nats_gap(record) for record, _, _ in rows]
-    shows_gap = any(gap is not None for gap in gaps)
-    if shows_gap:
-        table.add_column("gap", justify="right", no_wrap=True)
-    table.add_column("parameters")
-    for (record, means, spreads), gap in zip(rows, gaps, strict=True):
-        mark = "*" if record.number == chosen else " "
-        cells = [f"{means[name]:.4f} ± {spreads[name]:.4f}" for name in space.objectives]
-        if shows_gap:
-            cells.append("-" if gap is None else f"{gap[0]:+.2f} nats")
-        parameters = ", ".join(
-            f"{name.rpartition('.')[2]}={_number(value)}"
-            for name, value in sorted(record.parameters.items())
+        """Asked for several times a second, so that the clocks move by themselves."""
+        total = self.space.settings.n_trials
+        now = None if self._meter is None else self._meter.snapshot()
+        done = 0 if now is None else now.n_finished
+        bar = Table.grid(padding=(0, 1))
+        bar.add_row(
+            "trials",
+            ProgressBar(total=total, completed=min(done, total), width=24),
+            f"{done}/{total}",
+            self._times(now),
         )
-        table.add_row(f"{mark} {record.number}", *cells, parameters)
-    table.add_section()
-    explained = {
-        "resample": "real rows against a bootstrap of themselves: the noise floor",
-        "fresh": "what another sample of the same population would score",
-        "independent": "columns shuffled one by one: nothing learnt about associations",
-    }
-    for kind, meaning in explained.items():
-        known = getattr(levels, kind)
-        if any(name in known for name in space.objectives):
-            cells = [
-                f"{known[name].mean:.4f} ± {known[name].spread:.4f}" if name in known else "-"
-                for name in space.objectives
-            ]
-            table.add_row(kind, *cells, *(["-"] if shows_gap else []), meaning)
-    return table
+        if now is None:
+            return bar
+        lines = [f"{_counts(now)} ({now.busy_slots} of {now.slots} slots busy)"]
+        lines[0] += f", {now.saved} epochs saved by stopping"
+        costs = []
+        if now.overhead is not None:
+            costs.append(f"overhead {now.overhead:.0%}")
+        if now.suggestion_seconds is not None:
+            costs.append(f"{now.suggestion_seconds:.2g} s per suggestion")
+        if now.hypervolume is not None:
+            costs.append(f"hypervolume {now.hypervolume:.4f}")
+        lines += [", ".join(costs)] if costs else []
+        lines.append(f"best so far: {_best(now) or 'no trial is complete yet'}")
+        return Group(bar, *(Text(line, overflow="fold") for line in lines))
 
 
 def clock(seconds: float) -> str:
@@ -182,9 +141,21 @@ def clock(seconds: float) -> str:
     return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
 
 
-def _number(value: object) -> str:
+def number(value: object) -> str:
+    """A value for people: four digits of a number."""
     if value is None:
         return "not finite"
     if isinstance(value, float):
         return f"{value:.4g}"
     return str(value)
+
+
+def _counts(now: Snapshot) -> str:
+    parts = [f"{now.states['RUNNING']} running", f"{now.states['PRUNED']} stopped"]
+    parts += [f"{now.states['FAIL']} failed"] if now.states["FAIL"] else []
+    return ", ".join(parts)
+
+
+def _best(now: Snapshot) -> str:
+    known = {name: value for name, value in now.best.items() if value is not None}
+    return ", ".join(f"{name} {number(value)}" for name, value in known.items())

@@ -27,6 +27,7 @@ from tabvae_ray.search.cluster import (
 from tabvae_ray.search.interrupts import Interrupts
 from tabvae_ray.search.ledger import Ledger
 from tabvae_ray.search.manifest import HEARTBEAT_SECONDS, Manifest, check_unchanged
+from tabvae_ray.search.meter import Meter
 from tabvae_ray.search.mlflow_log import MlflowLog
 from tabvae_ray.search.progress import SearchProgress
 from tabvae_ray.search.progress_log import ProgressLog
@@ -148,9 +149,9 @@ def _run(
     # Before anything else: a driver that dies from here on leaves a search that can be resumed.
     search.write("running")
     begun = False
+    search.progress.say("starting Ray")
     try:
         with search.heartbeat(), connected(address):
-            search.interrupts.take()
             directory.check_writable()
             preflight(directory, search.resources)
             parts = search.begin(concurrency, url)
@@ -205,8 +206,10 @@ class SearchRun:
         if grows:
             # Ray asks for room for one trial at a time otherwise, and nodes come one by one.
             os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
-        self.log = ProgressLog(self.setup.directory, space, slots)
-        listeners: list[Callable[[Ledger, TrialRecord], None]] = [self.progress, self.log]
+        meter = Meter(space, slots, finished)
+        self.progress.follow(meter)
+        self.log = ProgressLog(self.setup.directory, meter, finished)
+        listeners: list[Callable[[Ledger, TrialRecord], None]] = [meter, self.progress, self.log]
         if "mlflow" in self.trackers:
             self.mlflow = MlflowLog(space.base.tracking.experiment_id, self.manifest, finished)
             listeners.append(self.mlflow)
@@ -266,6 +269,7 @@ class SearchRun:
         if ledger.interrupted:
             return outcome
         if self.manifest.front:
+            self.progress.say("scoring the front again on fresh samples")
             found = candidates(self.task, ledger.front(), self.resources)
             chosen, reason = select(found, self.setup.space)
             best = self.setup.directory / "best"

@@ -16,7 +16,7 @@ from tabvae_ray.search.searcher import choose_sampler
 from tabvae_ray.search.space import SearchSpace
 from tabvae_ray.search.space_file import load_space
 from tabvae_ray.search.trial import LOSSES
-from tabvae_ray.storage import Location
+from tabvae_ray.storage import Location, masked
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.io import fingerprint, read_table
 from tabvae_ray.table.spec import TableSpec
@@ -59,7 +59,9 @@ class Setup:
     def rungs(self) -> tuple[int, ...]:
         """Epochs after which trials report; the last is the budget."""
         settings, budget = self.space.settings, self.space.budget
-        first = settings.grace_period or max(1, round(budget / settings.eta**2))
+        # Rounded down, so that two rungs fit below the budget; none where there is no room for one.
+        shortest = max(1, budget // settings.eta**2) if budget >= settings.eta else budget
+        first = settings.grace_period or shortest
         return tuple(rung_levels(first, budget, settings.eta))
 
     def manifest(self, *, resources: dict[str, float]) -> Manifest:
@@ -125,6 +127,8 @@ def prepare(
     table_spec = TableSpec.infer(
         table, declared=_declaration(spec, known, before), source=str(where)
     )
+    # From here on it goes into files, and to other machines.
+    known = _without_credentials(known)
     wanted = tuple(name for name in SCORES if name in _score_names(known))
     training, held_out = split_rows(
         len(table), known.base.validation.holdout_fraction, known.settings.seed
@@ -144,8 +148,19 @@ def prepare(
 def _with_settings(space: SearchSpace, settings: dict[str, Any]) -> SearchSpace:
     given = {key: value for key, value in settings.items() if value is not None}
     updated = space.settings.model_validate({**space.settings.model_dump(), **given})
-    parse_select(updated.select, list(space.objectives))
+    parse_select(updated.select, list(space.objectives), constrained=bool(space.constraints))
     return replace(space, settings=updated)
+
+
+def _without_credentials(space: SearchSpace) -> SearchSpace:
+    leaf = "data.training_dataset_path"
+    path = space.base.data.training_dataset_path
+    return replace(
+        space,
+        base=space.base if path is None else space.base.replace({leaf: masked(path)}),
+        data=space.data and masked(space.data),
+        spec=space.spec and masked(space.spec),
+    )
 
 
 def _score_names(space: SearchSpace) -> set[str]:
@@ -168,10 +183,10 @@ def _check_scores(space: SearchSpace) -> None:
 def _data(data: str | None, space: SearchSpace, before: Manifest | None) -> Location:
     given = data or space.data or space.base.data.training_dataset_path
     if given is None and before is not None:
-        if "***" in before.data:
-            raise ConfigError(f"--data: must be given again, with credentials: {before.data}")
         given = before.data
     if given is not None:
+        if before is not None and "***" in given:
+            raise ConfigError(f"--data: must be given again, with credentials: {given}")
         return Location(given)
     if not _HEART.exists():
         raise ConfigError("--data: must be given: this installation has no assets/heart.csv")

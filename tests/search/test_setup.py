@@ -112,6 +112,19 @@ def test_without_a_space_there_must_be_a_search(tmp_path: Path) -> None:
         prepare(space=None, resume=True, name="x", out=str(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("budget", "rungs"),
+    [(100, (11, 33, 100)), (60, (6, 18, 60)), (50, (5, 15, 50)), (3, (1, 3)), (2, (2,)), (1, (1,))],
+)
+def test_a_rung_leaves_room_below_the_budget(
+    tiny: dict, tmp_path: Path, budget: int, rungs: tuple[int, ...]
+) -> None:
+    tiny["base"]["training"]["max_n_epochs"] = budget
+    file = tmp_path / "space.yaml"
+    file.write_text(yaml.safe_dump(tiny))
+    assert prepare(space=str(file), out=str(tmp_path)).rungs == rungs
+
+
 def test_rungs_lie_below_the_budget(space_file: Path, tmp_path: Path) -> None:
     made = prepare(space=str(space_file), out=str(tmp_path))
     assert made.rungs == (1, 3, 9)
