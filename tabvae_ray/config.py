@@ -83,10 +83,10 @@ class ArchitectureConfig(_Section):
     """The network and its loss."""
 
     n_embd: int = Field(8, ge=1, le=4096, description="Embedding size per column.")
-    ordinal_embeddings: bool = Field(
+    ordinal_codes: bool = Field(
         True,
-        description="Embed the codes of numbers and moments by the steps between neighbours, so "
-        "that neighbours are alike; otherwise each has a vector of its own.",
+        description="Learn the codes of numbers and moments by the steps between neighbours, so "
+        "that neighbours are alike; otherwise each has weights of its own.",
     )
     encoder_layer_sizes: LayerSizes = Field(
         (512, 256),
@@ -254,7 +254,7 @@ class TabularVAEConfig(_Section):
         """The demo's own defaults: ten uniform bins, its sizes, nothing fitted after training."""
         return cls(
             transformers=TransformersConfig(strategy="uniform", n_bins_cts=10),
-            architecture=ArchitectureConfig(ordinal_embeddings=False, calibrate_marginals=False),
+            architecture=ArchitectureConfig(ordinal_codes=False, calibrate_marginals=False),
         )
 
     def replace(self, leaves: Mapping[str, Any], source: str = "configuration") -> Self:

@@ -229,7 +229,7 @@ class TabularVAE:
                 bn_momentum=architecture.bn_momentum,
                 bn_epsilon=architecture.bn_epsilon,
                 dropout_rate=architecture.dropout_rate,
-                ladders=encoder.ladders if architecture.ordinal_embeddings else None,
+                code_orders=encoder.code_orders if architecture.ordinal_codes else None,
                 order=_column_order(architecture, codes, encoder.cardinalities),
             )
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from tabvae_ray.errors import ExportError
-from tabvae_ray.model.layers import padding
+from tabvae_ray.model.layers import head_starts, padding
 from tabvae_ray.model.vae import VAE
 
 __all__ = ["Draw", "RowDecoder"]
@@ -57,25 +57,22 @@ class RowDecoder:
         self.context = context
         self.padding = padding(self.cardinalities, self.groups).to(self.head_bias.device)
         self._offsets = [0, *accumulate(self.cardinalities)]
-        starts = accumulate(self.sizes, initial=0)
         self._heads = {
-            column: slice(start + i * k, start + i * k + self.cardinalities[column])
-            for start, (columns, k) in zip(starts, self.groups, strict=False)
-            for i, column in enumerate(columns)
+            column: slice(start, start + self.cardinalities[column])
+            for column, start in head_starts(self.groups).items()
         }
 
     @classmethod
     def from_model(cls, model: VAE) -> "RowDecoder":
         """Freeze the decoder of a trained model; its weights are copied."""
-        linear = model.predictor.linear
         with torch.no_grad():
             return cls(
                 model.cardinalities,
                 [(weight.clone(), bias.clone()) for weight, bias in model.decoder.folded()],
-                (linear.weight.detach().clone(), linear.bias.detach().clone()),
+                (model.predictor.weights().clone(), model.predictor.linear.bias.clone()),
                 model.predictor.groups,
                 model.slope,
-                None if model.order is None else model.context.vectors().detach().clone(),
+                None if model.order is None else model.context.vectors().clone(),
             )
 
     @classmethod

@@ -7,8 +7,8 @@ one tensor operation serves all of them; ``P`` is the sum of ``C_g * K_g``.
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ __all__ = [
     "MultiFeaturePredictor",
     "dropout_mask",
     "group_columns",
+    "head_starts",
     "padding",
 ]
 
@@ -110,20 +111,45 @@ class MLP(nn.Module):
         return [layer.folded() for layer in self.layers if isinstance(layer, LinBnDrop)]
 
 
+class Ladders:
+    """Rows of a weight that are learnt by their steps from one code to the next, in order.
+
+    After the piecewise linear encoding of Gorishniy et al. 2022 (On embeddings for numerical
+    features, section 3.2): neighbouring codes are alike unless the rows say otherwise. With weights
+    of its own for every bin of a number, a network memorises where it should interpolate.
+
+    Args:
+        rungs: For each ordered column, the rows of its codes in ascending order.
+    """
+
+    def __init__(self, rungs: Iterable[Sequence[int]]) -> None:
+        self.rungs = [list(rows) for rows in rungs if len(rows) > 1]
+        self._rows = [row for rows in self.rungs for row in rows]
+
+    def climb(self, weight: Tensor) -> Tensor:
+        """Rows as sums of the steps below them, about their mean: ``(R, size) -> (R, size)``.
+
+        Other rows stay as they are. So many random steps lead about as far as from one random row
+        to another.
+        """
+        if not self.rungs:
+            return weight
+        parts = []
+        for rows in self.rungs:
+            climbed = weight[rows].cumsum(0) * math.sqrt(2 / len(rows))
+            parts.append(climbed - climbed.mean(0))
+        index = torch.tensor(self._rows, device=weight.device)
+        return weight.index_copy(0, index, torch.cat(parts))
+
+
 class MultiFeatureEmbedder(nn.Module):
     """One embedding table for all columns, with an offset each: ``(B, C) -> (B, C, size)``.
-
-    Where the codes of a column have an order, what is learnt are the steps from one code to the
-    next (after the piecewise linear encoding of Gorishniy et al. 2022, On embeddings for numerical
-    features, section 3.2), so that neighbours are alike unless the rows say otherwise. With a
-    vector of its own for every bin of a number, a network memorises where it should interpolate.
 
     Args:
         cardinalities: Codes per column (``K_c``).
         size: Size of a vector.
-        ladders: Per column, its codes in ascending order, without those that have no place in it
-            (such as that of a missing value); None where codes have no order. None altogether: no
-            column has.
+        orders: By column, for those whose codes have an order: its codes in ascending order,
+            without those that have no place in it (such as that of a missing value).
     """
 
     offsets: Tensor
@@ -132,29 +158,19 @@ class MultiFeatureEmbedder(nn.Module):
         self,
         cardinalities: Sequence[int],
         size: int,
-        ladders: Sequence[Sequence[int] | None] | None = None,
+        orders: Mapping[int, Sequence[int]] | None = None,
     ) -> None:
         super().__init__()
         self.table = nn.Embedding(sum(cardinalities), size)
-        offsets = torch.tensor([0, *cardinalities[:-1]]).cumsum(0)
-        self.register_buffer("offsets", offsets, persistent=False)
-        self._ladders = []
-        for offset, ladder in zip(offsets.tolist(), ladders or [], strict=False):
-            if ladder is not None and len(ladder) > 1:
-                self._ladders.append([offset + code for code in ladder])
+        offsets = [0, *accumulate(cardinalities[:-1])]
+        self.register_buffer("offsets", torch.tensor(offsets), persistent=False)
+        self._ladders = Ladders(
+            [offsets[column] + code for code in order] for column, order in (orders or {}).items()
+        )
 
     def vectors(self) -> Tensor:
         """A vector per code of every column: ``(sum of K_c, size)``."""
-        weight = self.table.weight
-        if not self._ladders:
-            return weight
-        parts = []
-        for rungs in self._ladders:
-            # So many steps at random lead about as far as from one random vector to another.
-            climbed = weight[rungs].cumsum(0) * math.sqrt(2 / len(rungs))
-            parts.append(climbed - climbed.mean(0))
-        rows = torch.tensor([row for rungs in self._ladders for row in rungs], device=weight.device)
-        return weight.index_copy(0, rows, torch.cat(parts))
+        return self._ladders.climb(self.table.weight)
 
     def forward(self, codes: Tensor) -> Tensor:
         """``(B, C)`` integer codes, each below ``K_c`` -> ``(B, C, size)``."""
@@ -189,6 +205,8 @@ class MultiFeaturePredictor(nn.Module):
         groups: Which columns share a tensor operation, see :func:`group_columns`. A column with
             fewer categories than its group is wide has logits of minus infinity for the rest.
         cardinalities: Categories per column (``K_c``).
+        orders: As in :class:`MultiFeatureEmbedder`; heads of ordered codes are learnt by steps, so
+            that a head says how much likelier the next code is (an adjacent-categories logit).
     """
 
     padding: Tensor
@@ -198,12 +216,21 @@ class MultiFeaturePredictor(nn.Module):
         width: int,
         cardinalities: Sequence[int],
         groups: Sequence[tuple[Sequence[int], int]],
+        orders: Mapping[int, Sequence[int]] | None = None,
     ) -> None:
         super().__init__()
         self.groups = [(list(columns), k) for columns, k in groups]
         self.sizes = [len(columns) * k for columns, k in self.groups]
         self.linear = nn.Linear(width, sum(self.sizes))
+        starts = head_starts(self.groups)
+        self._ladders = Ladders(
+            [starts[column] + code for code in order] for column, order in (orders or {}).items()
+        )
         self.register_buffer("padding", padding(cardinalities, self.groups), persistent=False)
+
+    def weights(self) -> Tensor:
+        """What the features of a row are multiplied with: ``(P, W)``."""
+        return self._ladders.climb(self.linear.weight)
 
     def forward(self, features: Tensor | Iterable[Tensor]) -> list[Tensor]:
         """Logits per group, ``(B, C_g, K_g)`` each.
@@ -211,25 +238,32 @@ class MultiFeaturePredictor(nn.Module):
         Args:
             features: ``(B, W)`` where every group sees the same, or one such tensor per group.
         """
-        bias = self.linear.bias + self.padding
+        weight, bias = self.weights(), self.linear.bias + self.padding
         if isinstance(features, Tensor):
-            parts = torch.split(
-                functional.linear(features, self.linear.weight, bias), self.sizes, 1
-            )
+            parts = torch.split(functional.linear(features, weight, bias), self.sizes, 1)
         else:
             heads = zip(
-                torch.split(self.linear.weight, self.sizes),
+                torch.split(weight, self.sizes),
                 torch.split(bias, self.sizes),
                 strict=True,
             )
             parts = tuple(
-                functional.linear(x, weight, offset)
-                for x, (weight, offset) in zip(features, heads, strict=True)
+                functional.linear(x, *head) for x, head in zip(features, heads, strict=True)
             )
         return [
             part.view(-1, len(columns), k)
             for part, (columns, k) in zip(parts, self.groups, strict=True)
         ]
+
+
+def head_starts(groups: Sequence[tuple[Sequence[int], int]]) -> dict[int, int]:
+    """The first row of every column's head, where the heads of all groups lie one after another."""
+    starts = accumulate((len(columns) * k for columns, k in groups), initial=0)
+    return {
+        column: start + i * k
+        for start, (columns, k) in zip(starts, groups, strict=False)
+        for i, column in enumerate(columns)
+    }
 
 
 def padding(cardinalities: Sequence[int], groups: Sequence[tuple[Sequence[int], int]]) -> Tensor:

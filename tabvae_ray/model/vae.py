@@ -4,7 +4,7 @@ Shapes: ``B`` batch, ``C`` columns, ``K_c`` categories of column ``c``, ``E`` em
 column, ``W`` width of the decoder's last layer, ``Z`` latent dimensions.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -53,7 +53,8 @@ class VAE(nn.Module):
         dropout_rate: Share of hidden units dropped in training.
         order: Order of the columns for an autoregressive decoder, a permutation of ``range(C)``;
             None makes the columns independent given z.
-        ladders: Codes of ordered columns in their order, see :class:`MultiFeatureEmbedder`.
+        code_orders: Codes of the columns that have an order, in that order, by column; see
+            :class:`MultiFeatureEmbedder`.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class VAE(nn.Module):
         bn_epsilon: float = 1e-5,
         dropout_rate: float = 0.0,
         order: Sequence[int] | None = None,
-        ladders: Sequence[Sequence[int] | None] | None = None,
+        code_orders: Mapping[int, Sequence[int]] | None = None,
     ) -> None:
         super().__init__()
         if not cardinalities or min(cardinalities) < 1:
@@ -92,7 +93,7 @@ class VAE(nn.Module):
                 dropout_rate=dropout_rate,
             )
 
-        self.embedder = MultiFeatureEmbedder(cardinalities, n_embd, ladders)
+        self.embedder = MultiFeatureEmbedder(cardinalities, n_embd, code_orders)
         self.encoder = mlp([len(cardinalities) * n_embd, *encoder_layer_sizes])
         self.latent = DiagonalGaussianLatent(self.encoder.out_features, latent_dim)
         self.decoder = mlp([latent_dim, *decoder_layer_sizes])
@@ -102,10 +103,10 @@ class VAE(nn.Module):
             groups = group_columns(cardinalities)
         else:
             groups = [([column], cardinalities[column]) for column in self.order]
-            self.context = MultiFeatureEmbedder(cardinalities, width, ladders)
+            self.context = MultiFeatureEmbedder(cardinalities, width, code_orders)
             # Sums of many embeddings start about as large as the decoded z that they join.
             nn.init.normal_(self.context.table.weight, std=0.1)
-        self.predictor = MultiFeaturePredictor(width, cardinalities, groups)
+        self.predictor = MultiFeaturePredictor(width, cardinalities, groups, code_orders)
 
     def forward(self, codes: Tensor, generator: torch.Generator | None = None) -> LossTerms:
         """The loss terms of a batch, ``(B, C)`` integer codes."""

@@ -174,10 +174,10 @@ def test_an_order_that_is_no_permutation_is_refused() -> None:
 
 
 def test_vectors_of_ordered_codes_are_sums_of_steps_and_the_others_their_own() -> None:
-    ladders = [None, [2, 0, 1], None, [0]]
+    orders = {1: [2, 0, 1], 3: [0]}
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        embedder = MultiFeatureEmbedder((3, 4, 2, 2), 5, ladders)
+        embedder = MultiFeatureEmbedder((3, 4, 2, 2), 5, orders)
     own, vectors = embedder.table.weight.detach(), embedder.vectors().detach()
     # The second column's codes are rows 3 to 6, of which the last has no place in the order.
     assert torch.equal(vectors[[0, 1, 2, 6, 7, 8, 9, 10]], own[[0, 1, 2, 6, 7, 8, 9, 10]])
@@ -192,10 +192,12 @@ def test_vectors_of_ordered_codes_are_sums_of_steps_and_the_others_their_own() -
 @pytest.mark.parametrize("seed", range(4))
 def test_what_ordered_codes_learn_reaches_the_codes_between_them(seed: int) -> None:
     """A decoder that has only seen the ends of a column knows what is halfway."""
-    ladders = [list(range(9)), None]
+    orders = {0: list(range(9))}
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = VAE((9, 2), encoder_layer_sizes=(16,), latent_dim=2, order=(0, 1), ladders=ladders)
+        model = VAE(
+            (9, 2), encoder_layer_sizes=(16,), latent_dim=2, order=(0, 1), code_orders=orders
+        )
         optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
         codes = torch.tensor([[0, 0], [1, 0], [7, 1], [8, 1]]).repeat(8, 1)
         for _ in range(150):
