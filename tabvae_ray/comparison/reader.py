@@ -10,7 +10,9 @@ import pandas as pd
 from tabvae_ray.comparison.cells import SORT_WORDS, Labels, cell_sorts, label_of, near_names
 from tabvae_ray.comparison.columns import Floats, Integers, TableColumns
 from tabvae_ray.errors import DataError
+from tabvae_ray.table.dtypes import moment_dtype
 from tabvae_ray.table.spec import Column, TableSpec
+from tabvae_ray.table.values import as_datetimes
 
 __all__ = ["ColumnReader"]
 
@@ -136,16 +138,23 @@ class ColumnReader:
         if isinstance(values.dtype, pd.CategoricalDtype) or not fits[there].all():
             values = values.astype(object).where(fits)
         if is_datetime:
-            numbers = self._days(column.name, values)
+            numbers = self._days(column, values)
         else:
             parsed = pd.to_numeric(values, errors="coerce")
             numbers = parsed.to_numpy(dtype=np.float64, na_value=np.nan)
         return numbers, sorts[there & np.isnan(numbers)]
 
-    def _days(self, name: str, values: "pd.Series[Any]") -> Floats:
+    def _days(self, column: Column, values: "pd.Series[Any]") -> Floats:
         """Moments as days since the real table's earliest one."""
-        moments = pd.to_datetime(values, errors="coerce", utc=True, format="ISO8601")
-        epoch = self._epochs.setdefault(name, moments.min())
+        zone = getattr(moment_dtype(column.dtype), "tz", None)
+        try:
+            moments = as_datetimes(values, "table", written=column.format, zone=zone)
+        except DataError:
+            written = column.format or "ISO8601"
+            moments = pd.to_datetime(values, errors="coerce", utc=True, format=written)
+        naive = moments.dt.tz is None
+        moments = moments.dt.tz_localize("UTC") if naive else moments.dt.tz_convert("UTC")
+        epoch = self._epochs.setdefault(column.name, moments.min())
         days: Floats = np.asarray((moments - epoch) / pd.Timedelta(days=1), dtype=np.float64)
         return days
 

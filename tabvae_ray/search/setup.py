@@ -200,14 +200,7 @@ def _declaration(
     if given is not None:
         return SpecDeclaration.load(given)
     if before is not None:
-        spec_before = TableSpec.from_mapping(before.spec)
-        return SpecDeclaration(
-            continuous=spec_before.continuous,
-            categorical=spec_before.categorical,
-            datetime=spec_before.datetime,
-            identifier=spec_before.identifier,
-            target=spec_before.target,
-        )
+        return SpecDeclaration.from_mapping(before.spec)
     columns = space.base.data
     if columns.continuous or columns.categorical:
         return SpecDeclaration(continuous=columns.continuous, categorical=columns.categorical)

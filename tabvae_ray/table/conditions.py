@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.table.dtypes import moment_dtype
 from tabvae_ray.table.encoding import Encoder, TableEncoder, column_numbers, column_positions
-from tabvae_ray.table.spec import Column, TableSpec, moment_dtype
+from tabvae_ray.table.spec import Column, TableSpec
 
 __all__ = ["Condition", "RowConditions", "parse_where"]
 

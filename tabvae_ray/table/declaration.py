@@ -10,12 +10,18 @@ Long form, which the short one may be mixed with::
 
     columns:
       PatientId: {kind: identifier, fill: number}
-      Admitted: {kind: datetime}
+      Admitted: {kind: datetime, format: "%d/%m/%Y %H:%M", timezone: Europe/Berlin}
+      Grade: {kind: categorical, categories: [A, B, C, D]}
+      Share: {kind: continuous, minimum: 0, maximum: 1}
     drop: [Comment]
+
+What :meth:`TableSpec.to_mapping` writes is a declaration, too: of all columns, so that others are
+left out.
 """
 
 import json
-from typing import Literal, Self
+from typing import Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -24,14 +30,68 @@ from tabvae_ray.config import validation_messages
 from tabvae_ray.errors import DataError
 from tabvae_ray.storage import Location
 
-__all__ = ["SpecDeclaration"]
+__all__ = ["ColumnDeclaration", "Kind", "Scalar", "SpecDeclaration", "read_mapping"]
+
+Kind = Literal["continuous", "categorical", "datetime", "identifier"]
+Scalar = bool | int | float | str
+
+# The kinds that a key goes with.
+_KINDS: dict[str, tuple[Kind, ...]] = {
+    "fill": ("identifier",),
+    "format": ("datetime",),
+    "timezone": ("datetime",),
+    "step": ("datetime",),
+    "categories": ("categorical",),
+    "ordered": ("categorical",),
+    "levels": ("categorical",),
+    "levels_dtype": ("categorical",),
+    "decimals": ("continuous",),
+    "minimum": ("continuous", "datetime"),
+    "maximum": ("continuous", "datetime"),
+}
 
 
-class _ColumnDeclaration(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class ColumnDeclaration(BaseModel):
+    """What a user says of one column; what is not said is inferred.
 
-    kind: Literal["continuous", "categorical", "datetime", "identifier"]
+    Args:
+        kind: What its values are.
+        fill: See :class:`tabvae_ray.table.spec.Column`, as for all below but the time zone.
+        format: How text is read as moments, such as ``%d/%m/%Y``.
+        timezone: Datetime only: the zone of moments that name none, and of what is generated.
+        dtype: The dtype of what is generated.
+        missing: Whether values may be missing.
+        categories: All values that there may be.
+        ordered: Whether a category dtype is ordered.
+        levels: All categories of a category dtype.
+        levels_dtype: Their dtype.
+        minimum: The smallest value that may be generated.
+        maximum: The largest.
+        decimals: Decimal places of what is generated.
+        step: Ticks of the dtype that all distances are multiples of.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    kind: Kind
     fill: Literal["drop", "number"] = "drop"
+    format: str | None = None
+    timezone: str | None = None
+    dtype: str | None = None
+    missing: bool | None = None
+    categories: tuple[Scalar, ...] | None = None
+    ordered: bool | None = None
+    levels: tuple[Scalar, ...] | None = None
+    levels_dtype: str | None = None
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    decimals: int | None = None
+    step: int | None = None
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What is said of the column of a spec, by its key."""
+        return self.model_dump(exclude_none=True, exclude={"kind", "timezone", "fill"})
 
 
 class SpecDeclaration(BaseModel):
@@ -44,6 +104,7 @@ class SpecDeclaration(BaseModel):
         identifier: Names of columns that only name rows.
         columns: The long form, by name.
         drop: Names of columns to leave out.
+        others: What happens to columns without a name here: ``infer`` or ``drop``.
         target: The column that usefulness is measured on.
     """
 
@@ -53,8 +114,9 @@ class SpecDeclaration(BaseModel):
     categorical: tuple[str, ...] = ()
     datetime: tuple[str, ...] = ()
     identifier: tuple[str, ...] = ()
-    columns: dict[str, _ColumnDeclaration] = {}
+    columns: dict[str, ColumnDeclaration] = {}
     drop: tuple[str, ...] = ()
+    others: Literal["infer", "drop"] = "infer"
     target: str | None = None
 
     @classmethod
@@ -66,26 +128,27 @@ class SpecDeclaration(BaseModel):
             StorageError: If it cannot be read.
         """
         source = Location(location)
-        text = source.read_text()
-        try:
-            mapping = json.loads(text) if source.suffix == ".json" else yaml.safe_load(text)
-        except (ValueError, yaml.YAMLError) as error:
-            reason = " ".join(str(error).split())
-            raise DataError(f"{source}: not YAML or JSON: {reason}") from None
-        return cls.from_mapping(mapping, str(source))
+        return cls.from_mapping(read_mapping(source), str(source))
 
     @classmethod
     def from_mapping(cls, mapping: object, source: str = "spec") -> Self:
-        """Validate a mapping.
+        """Validate a mapping, or take what :meth:`TableSpec.to_mapping` gave.
 
         Raises:
             DataError: Naming every key that breaks a rule.
         """
         try:
-            declaration = cls.model_validate(mapping)
+            declaration = cls.model_validate(_by_name(mapping, source))
         except ValidationError as error:
             lines = (f"{source}: {line}" for line in validation_messages(error))
             raise DataError("\n".join(lines)) from None
+        errors = [
+            f"{source}: columns.{name}.{line}"
+            for name, column in declaration.columns.items()
+            for line in _broken_rules(column)
+        ]
+        if errors:
+            raise DataError("\n".join(errors))
         seen: set[str] = set()
         for name in [
             *declaration.continuous,
@@ -121,13 +184,64 @@ class SpecDeclaration(BaseModel):
         """How identifier columns are filled, by name."""
         return {name: said.fill for name, said in self.columns.items()}
 
-    def kind_of(
-        self, name: str
-    ) -> Literal["continuous", "categorical", "datetime", "identifier"] | None:
+    def leaves_out(self, name: str) -> bool:
+        """Whether a column of the table is not to be in the spec."""
+        return name in self.drop or (self.others == "drop" and name not in self.names)
+
+    def kind_of(self, name: str) -> Kind | None:
         """The declared kind of a column, or None."""
         if name in self.columns:
             return self.columns[name].kind
-        for kind in ("continuous", "categorical", "datetime", "identifier"):
+        kinds: tuple[Kind, ...] = ("continuous", "categorical", "datetime", "identifier")
+        for kind in kinds:
             if name in getattr(self, kind):
                 return kind
         return None
+
+
+def read_mapping(source: Location) -> object:
+    """What a YAML or JSON file holds.
+
+    Raises:
+        DataError: If it is neither.
+        StorageError: If it cannot be read.
+    """
+    text = source.read_text()
+    try:
+        return json.loads(text) if source.suffix == ".json" else yaml.safe_load(text)
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{source}: not YAML or JSON: {reason}") from None
+
+
+def _by_name(mapping: object, source: str) -> object:
+    """The long form of a table's spec, whose columns are a list and all that there are."""
+    if not isinstance(mapping, dict) or not isinstance(mapping.get("columns"), list):
+        return mapping
+    columns: dict[str, Any] = {}
+    for i, column in enumerate(mapping["columns"]):
+        if not isinstance(column, dict) or not isinstance(column.get("name"), str):
+            raise DataError(f"{source}: columns.{i}: must be a mapping with a name")
+        if column["name"] in columns:
+            raise DataError(f"{source}: column {column['name']!r}: declared more than once")
+        # What such a spec leaves out is as it is by default.
+        defaults: dict[str, Any] = {"missing": False}
+        if column.get("kind") == "categorical":
+            defaults |= {"ordered": False, "levels": ()}
+        said = {key: value for key, value in column.items() if key != "name"}
+        columns[column["name"]] = {**defaults, **said}
+    return {"others": "drop", **mapping, "columns": columns}
+
+
+def _broken_rules(column: ColumnDeclaration) -> list[str]:
+    broken = [
+        f"{key}: is not for {column.kind} columns"
+        for key, kinds in _KINDS.items()
+        if getattr(column, key) not in (None, "drop") and column.kind not in kinds
+    ]
+    if column.timezone is not None:
+        try:
+            ZoneInfo(column.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            broken.append(f"timezone: must be one such as Europe/Berlin, but got {column.timezone}")
+    return broken

@@ -109,7 +109,7 @@ class Discretizer:
         return len(self.atoms) + len(self.grid)
 
     @property
-    def ladder(self) -> list[int]:
+    def order(self) -> list[int]:
         """All codes in ascending order of their values; a bin's are those of its middle."""
         lowest = np.concatenate([self.atoms, self.grid[:, self.grid.shape[1] // 2]])
         order: list[int] = np.argsort(lowest, kind="stable").tolist()

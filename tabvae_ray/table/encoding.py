@@ -10,15 +10,9 @@ import pandas as pd
 from tabvae_ray.config import TransformersConfig
 from tabvae_ray.errors import DataError, ExportError
 from tabvae_ray.table.discretizer import Codes, Discretizer, Floats
-from tabvae_ray.table.spec import (
-    Column,
-    TableSpec,
-    as_datetimes,
-    as_numbers,
-    datetime_ticks,
-    dtype_from_name,
-    moment_dtype,
-)
+from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
+from tabvae_ray.table.spec import Column, TableSpec
+from tabvae_ray.table.values import as_datetimes, as_numbers, datetime_ticks
 
 __all__ = ["Encoder", "TableEncoder", "column_numbers", "column_positions"]
 
@@ -162,12 +156,14 @@ class TableEncoder:
         return tuple(column.name for column in self._modelled)
 
     @property
-    def ladders(self) -> list[list[int] | None]:
-        """Per modelled column, its codes in ascending order of their values; None if categorical.
+    def code_orders(self) -> dict[int, list[int]]:
+        """By position of each column of numbers or moments, its codes in ascending order of values.
 
         The code of missing values has no place in it.
         """
-        return [coder.ladder if isinstance(coder, Discretizer) else None for coder in self._coders]
+        return {
+            i: coder.order for i, coder in enumerate(self._coders) if isinstance(coder, Discretizer)
+        }
 
     @property
     def cardinalities(self) -> tuple[int, ...]:
@@ -300,9 +296,12 @@ def column_numbers(values: pd.Series, column: Column) -> Floats:
     """
     assert column.minimum is not None and column.maximum is not None
     if column.kind == "datetime":
-        moments = as_datetimes(values, "table")
+        dtype = moment_dtype(column.dtype)
+        # Where no time zone is said, the column's own is meant.
+        zone = getattr(dtype, "tz", None)
+        moments = as_datetimes(values, "table", written=column.format, zone=zone)
         try:
-            ticks = datetime_ticks(moments.astype(moment_dtype(column.dtype)))
+            ticks = datetime_ticks(moments.astype(dtype))
         except (TypeError, ValueError):
             raise DataError(
                 f"column {column.name!r}: must be datetimes like {column.dtype}, but is of dtype "
@@ -321,8 +320,9 @@ def column_numbers(values: pd.Series, column: Column) -> Floats:
     numbers = as_numbers(values, "table")
     if _is_integer(column):
         return numbers - float(column.minimum)
-    if column.decimals is not None and column.dtype != "float64":
-        # 0.1 of 32 bits is another number in 64: what is drawn and rounded has to be equal to it.
+    if column.decimals is not None:
+        # 0.1 of 32 bits is another number in 64, and fewer decimals may be declared than there are:
+        # what is drawn and rounded has to be equal to it.
         numbers = np.round(numbers, column.decimals)
     return numbers
 

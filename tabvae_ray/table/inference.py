@@ -1,33 +1,32 @@
 """What the columns of a table are, judged by their values."""
 
+import math
 import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pydantic import ValidationError
 
+from tabvae_ray.config import validation_messages
 from tabvae_ray.errors import DataError
-from tabvae_ray.table.declaration import SpecDeclaration
-from tabvae_ray.table.spec import (
-    MAX_DECIMALS,
-    Column,
-    Kind,
-    as_datetimes,
-    as_numbers,
-    datetime_ticks,
-    dtype_from_name,
-    dtype_name,
-    is_dtype_name,
-    moment_dtype,
-)
+from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration
+from tabvae_ray.table.dtypes import dtype_from_name, dtype_name, is_dtype_name, moment_dtype
+from tabvae_ray.table.spec import MAX_DECIMALS, Column, Kind, check_column
+from tabvae_ray.table.values import as_datetimes, as_numbers, datetime_ticks, parse_iso
 
 __all__ = ["infer_column"]
 
 # Integers with no more distinct values than this are codes rather than quantities.
 _FEW_INTEGERS = 10
-# Fewer rows than this may well differ by chance.
+# Fewer values than this may well differ by chance.
 _IDENTIFIER_MIN_ROWS = 50
+# A duplicate or two do not make categories of values that name rows. More is asked of them than of
+# values that all differ: that they are many, and as long as names are.
+_IDENTIFIER_MIN_SHARE = 0.95
+_IDENTIFIER_MANY_ROWS = 100
+_IDENTIFIER_MIN_LENGTH = 5
 
 
 def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> Column:
@@ -40,28 +39,91 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
     where = f"{source}: column {name!r}"
     if values.isna().all():
         raise DataError(f"{where}: has no values, all {len(values)} are missing; drop it")
-    said = declared.kind_of(name)
+    kind = declared.kind_of(name)
+    said = declared.columns.get(name) or ColumnDeclaration(kind=kind or "categorical")
     values = _as_numeric(values)
-    kind: Kind = said or _infer_kind(values, source)
-    if kind == "identifier":
-        if said is None:
+    if kind is None:
+        kind = _infer_kind(values, source)
+        if kind == "identifier":
+            n, n_distinct = int(values.notna().sum()), values.nunique()
+            differ = f"all {n}" if n == n_distinct else f"{n_distinct} of {n}"
             warnings.warn(
-                f"{where}: all {len(values)} values differ, so it is taken for an identifier and "
+                f"{where}: {differ} values differ, so it is taken for an identifier and "
                 "not modelled; declare its kind in the spec to change that",
                 stacklevel=2,
             )
-        return Column(
-            name=name,
-            kind=kind,
-            dtype=dtype_name(values.dtype),
-            fill=declared.identifiers.get(name, "drop"),
-        )
+    if kind == "identifier":
+        return Column(name=name, kind=kind, dtype=dtype_name(values.dtype), fill=said.fill)
     missing = bool(values.isna().any())
     if kind == "datetime":
-        return _infer_datetime(values, name, missing, source)
-    if kind == "continuous":
-        return _infer_continuous(values, name, missing, source)
-    return _infer_categorical(values, name, missing, where)
+        column = _infer_datetime(values, name, missing, source, said)
+    else:
+        values = _of_dtype(values, said.dtype, where)
+        if kind == "continuous":
+            column = _infer_continuous(values, name, missing, source)
+        else:
+            column = _infer_categorical(values, name, missing, where)
+    return _as_said(column, said, source)
+
+
+def _of_dtype(values: pd.Series, name: str | None, where: str) -> pd.Series:
+    if name is None:
+        return values
+    if not is_dtype_name(name):
+        raise DataError(f"{where}: {name!r} is no dtype of a table's column")
+    dtype = dtype_from_name(name)
+    try:
+        with np.errstate(all="ignore"):
+            converted = values.astype(dtype)
+        if pd.api.types.is_integer_dtype(dtype) and not bool((converted == values).dropna().all()):
+            raise ValueError("some change when they become integers")
+        return converted
+    except (ArithmeticError, TypeError, ValueError, pa.ArrowException) as error:
+        reason = str(error).partition("\n")[0]
+        raise DataError(f"{where}: its values are not of dtype {name}: {reason}") from None
+
+
+def _as_said(found: Column, said: ColumnDeclaration, source: str) -> Column:
+    """A column with what a user says of it in place of what was found.
+
+    Raises:
+        DataError: If values of the table are not as said.
+    """
+    where = f"{source}: column {found.name!r}"
+    changes = said.said
+    if not changes:
+        return found
+    try:
+        column = Column.model_validate({**found.model_dump(), **changes})
+    except ValidationError as error:
+        lines = (f"{where}: {line}" for line in validation_messages(error))
+        raise DataError("\n".join(lines)) from None
+    if column.kind == "datetime" and said.step is None:
+        assert column.minimum is not None and found.minimum is not None and found.step is not None
+        # Moments count from the smallest one that there may be.
+        shift = int(found.minimum) - int(column.minimum)
+        step = found.step if found.minimum != found.maximum else 0
+        column = column.model_copy(update={"step": math.gcd(step, shift) or 1})
+    check_column(column, source)
+    if found.missing and not column.missing:
+        raise DataError(f"{where}: has missing values, but is declared to have none")
+    strange = [value for value in found.categories if value not in column.categories]
+    if strange:
+        raise DataError(
+            f"{where}: {strange[0]!r} is none of the {len(column.categories)} categories declared"
+        )
+    if found.minimum is not None and found.maximum is not None:
+        assert column.minimum is not None and column.maximum is not None
+        if not column.minimum <= found.minimum <= found.maximum <= column.maximum:
+            raise DataError(
+                f"{where}: goes from {found.minimum} to {found.maximum}, but is declared to go "
+                f"from {column.minimum} to {column.maximum}"
+            )
+    if said.step is not None and found.step is not None:
+        shift = int(found.minimum or 0) - int(column.minimum or 0)
+        if found.step % said.step or shift % said.step:
+            raise DataError(f"{where}: has moments between steps of {said.step} ticks")
+    return column
 
 
 def _as_numeric(values: pd.Series) -> pd.Series:
@@ -87,7 +149,12 @@ def _sort(values: pd.Series) -> str:
 def _infer_kind(values: pd.Series, source: str) -> Kind:
     dtype = values.dtype
     where = f"{source}: column {values.name!r}"
-    if isinstance(dtype, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(dtype):
+    if isinstance(dtype, pd.CategoricalDtype):
+        kinds = dtype.categories.inferred_type
+        if kinds in ("datetime64", "datetime", "date"):
+            return "datetime"
+        return "identifier" if kinds == "string" and _names_rows(values) else "categorical"
+    if pd.api.types.is_bool_dtype(dtype):
         return "categorical"
     if pd.api.types.is_datetime64_any_dtype(dtype):
         return "datetime"
@@ -103,19 +170,43 @@ def _infer_kind(values: pd.Series, source: str) -> Kind:
         sort = type(texts.iloc[0]).__name__
         raise DataError(f"{where}: values of type {sort} are not supported; convert or drop them")
     try:
-        all_differ = texts.is_unique and len(texts) == len(values)
+        names_rows = _names_rows(texts)
     except TypeError as error:
         raise DataError(f"{where}: must be text, but has an {error}") from None
-    return "identifier" if all_differ and len(values) >= _IDENTIFIER_MIN_ROWS else "categorical"
+    if isinstance(texts.iloc[0], str) and parse_iso(texts) is not None:
+        return "datetime"
+    return "identifier" if names_rows else "categorical"
 
 
-def _infer_datetime(values: pd.Series, name: str, missing: bool, source: str) -> Column:
-    moments = as_datetimes(values, source)
+def _names_rows(values: pd.Series) -> bool:
+    """Whether values differ so much that they name rows: all of them, or nearly."""
+    present = values.dropna()
+    n_distinct = present.nunique()
+    if n_distinct == len(present):
+        return len(present) >= _IDENTIFIER_MIN_ROWS
+    if len(present) < _IDENTIFIER_MANY_ROWS or n_distinct < _IDENTIFIER_MIN_SHARE * len(present):
+        return False
+    lengths = present.astype(object).map(lambda value: len(str(value)))
+    return bool(lengths.median() >= _IDENTIFIER_MIN_LENGTH)
+
+
+def _infer_datetime(
+    values: pd.Series, name: str, missing: bool, source: str, said: ColumnDeclaration
+) -> Column:
+    where = f"{source}: column {name!r}"
+    moments = as_datetimes(values, source, written=said.format, zone=said.timezone)
+    if said.dtype is not None:
+        _ = _of_dtype(moments.head(0), said.dtype, where)
+        zone = getattr(moment_dtype(said.dtype), "tz", None)
+        moments = as_datetimes(moments, source, zone=zone)
+        moments = _of_dtype(moments, dtype_name(moment_dtype(said.dtype)), where)
     arrow = isinstance(values.dtype, pd.ArrowDtype) and (
         pa.types.is_timestamp(values.dtype.pyarrow_dtype)
         or pa.types.is_date(values.dtype.pyarrow_dtype)
     )
-    dtype = _dtype(values.dtype if arrow else moments.dtype, f"{source}: column {name!r}")
+    dtype = said.dtype or _dtype(
+        values.dtype if arrow and said.timezone is None else moments.dtype, where
+    )
     ticks = datetime_ticks(moments.dropna().astype(moment_dtype(dtype)))
     return Column(
         name=name,

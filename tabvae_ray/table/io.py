@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import io
-import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from types import TracebackType
@@ -16,11 +15,11 @@ import pyarrow.parquet as pq
 
 from tabvae_ray.errors import DataError
 from tabvae_ray.storage import Location
+from tabvae_ray.table.values import parse_iso
 
 __all__ = ["TableWriter", "fingerprint", "read_table", "write_table"]
 
 _SUFFIXES = (".csv", ".csv.gz", ".parquet")
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
 
 
 def read_table(location: Location | str) -> pd.DataFrame:
@@ -157,7 +156,8 @@ def _read_csv(content: bytes, suffix: str, source: Location) -> pd.DataFrame:
     _check_names([name for name in header.iloc[0] if name], source)
     for name in table.columns:
         if pd.api.types.is_string_dtype(table[name].dtype):
-            table[name] = _parse_dates(table[name])
+            moments = parse_iso(table[name])
+            table[name] = table[name] if moments is None else moments
     gaps = [name for name in table.columns if _may_be_integers(table[name])]
     if gaps:
         nullable = pd.read_csv(io.BytesIO(text), usecols=gaps, dtype_backend="numpy_nullable")
@@ -181,17 +181,6 @@ def _may_be_integers(values: pd.Series) -> bool:
         return False
     present = values.to_numpy(np.float64)
     return bool((np.rint(present) == present)[~np.isnan(present)].all())
-
-
-def _parse_dates(values: pd.Series) -> pd.Series:
-    """The column as datetimes if all its text is ISO 8601, otherwise as it is."""
-    present = values.dropna()
-    if present.empty or not all(_ISO_DATE.fullmatch(str(v)) for v in present.head(100)):
-        return values
-    try:
-        return pd.to_datetime(values, format="ISO8601")
-    except (ValueError, TypeError):
-        return values
 
 
 def _suffix(location: Location) -> str:

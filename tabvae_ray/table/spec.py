@@ -4,7 +4,6 @@ Kinds: ``continuous`` numbers, ``categorical`` values, ``datetime`` points in ti
 ``identifier`` columns, whose values name rows and are not modelled.
 """
 
-import re
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -14,12 +13,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tabvae_ray.config import validation_messages
 from tabvae_ray.errors import DataError
-from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.storage import Location
+from tabvae_ray.table.declaration import Kind, Scalar, SpecDeclaration, read_mapping
+from tabvae_ray.table.dtypes import (
+    dtype_from_name,
+    is_dtype_name,
+    moment_dtype,
+    number_limits,
+)
+from tabvae_ray.table.values import as_datetimes, as_numbers
 
-__all__ = ["Column", "Kind", "Scalar", "TableSpec", "check_table"]
-
-Kind = Literal["continuous", "categorical", "datetime", "identifier"]
-Scalar = bool | int | float | str
+__all__ = ["Column", "Kind", "Scalar", "TableSpec", "check_column", "check_table"]
 
 MAX_DECIMALS = 15
 
@@ -43,6 +47,7 @@ class Column(BaseModel):
         maximum: Likewise the largest.
         decimals: Continuous only: decimal places that hold every value, None for more than 15.
         step: Datetime only: the greatest number of ticks that divides all distances.
+        format: Datetime only: how its text is written, as ``strptime`` reads it; ISO 8601 if None.
         fill: Identifier only: ``drop`` leaves the column out of synthetic rows, ``number`` fills it
             with 0, 1, 2, ...
     """
@@ -61,6 +66,7 @@ class Column(BaseModel):
     maximum: int | float | None = None
     decimals: int | None = Field(None, ge=0, le=MAX_DECIMALS)
     step: int | None = Field(None, ge=1)
+    format: str | None = Field(None, max_length=200)
     fill: Literal["drop", "number"] = "drop"
 
 
@@ -83,7 +89,8 @@ class TableSpec(BaseModel):
         """Infer the spec of a table.
 
         Numbers are continuous, except for booleans and for integers of at most ten values, which
-        are categorical like all text. Text whose values all differ is an identifier.
+        are categorical like all text, unless all of it is ISO 8601 moments. Text whose values
+        differ, all or nearly, is an identifier.
 
         Args:
             table: The real rows.
@@ -91,27 +98,44 @@ class TableSpec(BaseModel):
             source: What error messages call the table.
 
         Raises:
-            DataError: If the table is empty, a name occurs twice, a declared column is absent, or
-                a column cannot be what it is declared to be.
+            DataError: If the table is empty, a name occurs twice, or naming every declared column
+                that is absent and every column that cannot be what it is declared to be.
         """
         from tabvae_ray.table.inference import infer_column
 
         declared = declared or SpecDeclaration()
         check_shape(table, source)
-        for name in declared.names:
-            if name not in table.columns:
-                raise DataError(f"{source}: column {name!r}: declared in the spec, but not there")
-        columns = tuple(
-            infer_column(table[name], declared, source)
-            for name in table.columns
-            if name not in declared.drop
-        )
+        errors = [
+            f"{source}: column {name!r}: declared in the spec, but not there"
+            for name in dict.fromkeys(declared.names)
+            if name not in table.columns
+        ]
+        columns = []
+        for name in table.columns:
+            if not declared.leaves_out(name):
+                try:
+                    columns.append(infer_column(table[name], declared, source))
+                except DataError as error:
+                    errors.append(str(error))
+        if errors:
+            raise DataError("\n".join(errors))
         if all(column.kind == "identifier" for column in columns):
             raise DataError(f"{source}: has no columns to model, only identifiers")
-        spec = cls(columns=columns, target=declared.target)
+        spec = cls(columns=tuple(columns), target=declared.target)
         if spec.target in spec.identifier:
             raise DataError(f"{source}: target: {spec.target!r} is an identifier")
         return spec
+
+    @classmethod
+    def load(cls, location: Location | str) -> Self:
+        """Read a YAML or JSON file that holds what :meth:`to_mapping` gave.
+
+        Raises:
+            DataError: If it is neither, or breaks a rule.
+            StorageError: If it cannot be read.
+        """
+        source = Location(location)
+        return cls.from_mapping(read_mapping(source), str(source))
 
     @classmethod
     def from_mapping(cls, mapping: object, source: str = "spec") -> Self:
@@ -130,7 +154,7 @@ class TableSpec(BaseModel):
         if spec.target is not None and spec.target not in spec.names:
             raise DataError(f"{source}: target: there is no column {spec.target!r}")
         for column in spec.columns:
-            _check_column(column, source)
+            check_column(column, source)
         return spec
 
     def to_mapping(self) -> dict[str, Any]:
@@ -177,63 +201,17 @@ def check_table(table: pd.DataFrame, spec: TableSpec, source: str = "table") -> 
     """Check that a table has the columns of a spec, of the right kinds.
 
     Raises:
-        DataError: Naming the first column that does not fit, and why.
+        DataError: Naming every column that does not fit, and why.
     """
     check_shape(table, source)
+    errors = []
     for column in spec.columns:
-        if column.name not in table.columns:
-            raise DataError(f"{source}: column {column.name!r}: in the spec, but not in the table")
-        values = table[column.name]
-        if column.kind == "continuous":
-            numbers = as_numbers(values, source)
-            if not column.missing and np.isnan(numbers).any():
-                raise DataError(
-                    f"{source}: column {column.name!r}: has missing values, but the spec has none"
-                )
-        elif column.kind == "datetime":
-            as_datetimes(values, source)
-
-
-def as_numbers(values: pd.Series, source: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """The column as float64 with NaN where a value is missing.
-
-    Raises:
-        DataError: If a value is no number, or infinite.
-    """
-    where = f"{source}: column {values.name!r}"
-    if pd.api.types.is_complex_dtype(values.dtype):
-        raise DataError(f"{where}: values of dtype {values.dtype} are not supported; convert them")
-    if not pd.api.types.is_numeric_dtype(values.dtype):
-        converted = pd.to_numeric(values.astype(object), errors="coerce")
-        bad = values[converted.isna() & values.notna()]
-        if len(bad):
-            raise DataError(f"{where}: must be numbers to be continuous, but has {bad.iloc[0]!r}")
-        values = converted
-    numbers: np.ndarray[Any, np.dtype[np.float64]] = values.to_numpy(np.float64, na_value=np.nan)
-    infinite = np.flatnonzero(np.isinf(numbers))
-    if len(infinite):
-        raise DataError(f"{where}: must be finite, but row {infinite[0]} is {numbers[infinite[0]]}")
-    return numbers
-
-
-def as_datetimes(values: pd.Series, source: str) -> pd.Series:
-    """The column as datetimes; text is parsed as ISO 8601.
-
-    Raises:
-        DataError: If a value is no point in time.
-    """
-    where = f"{source}: column {values.name!r}"
-    if pd.api.types.is_numeric_dtype(values.dtype):
-        raise DataError(f"{where}: must be datetimes, but is of dtype {values.dtype}")
-    if isinstance(values.dtype, pd.ArrowDtype):
-        values = pd.to_datetime(values.astype(object))
-    if pd.api.types.is_datetime64_any_dtype(values.dtype):
-        return values
-    try:
-        return pd.to_datetime(values, format="ISO8601")
-    except (ValueError, TypeError) as error:
-        reason = str(error).partition("\n")[0]
-        raise DataError(f"{where}: must be datetimes: {reason}") from None
+        try:
+            _check_values(table, column, source)
+        except DataError as error:
+            errors.append(str(error))
+    if errors:
+        raise DataError("\n".join(errors))
 
 
 def check_shape(table: pd.DataFrame, source: str) -> None:
@@ -249,74 +227,16 @@ def check_shape(table: pd.DataFrame, source: str) -> None:
         raise DataError(f"{source}: has no rows")
 
 
-def datetime_ticks(moments: pd.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Ticks of the dtype's unit since 1970 (UTC); the smallest int64 where missing."""
-    if moments.dt.tz is not None:
-        moments = moments.dt.tz_convert("UTC").dt.tz_localize(None)
-    ticks: np.ndarray[Any, np.dtype[np.int64]] = moments.to_numpy().view(np.int64)
-    return ticks
-
-
-def dtype_name(dtype: Any) -> str:
-    """A dtype as text that :func:`dtype_from_name` reads.
-
-    pandas' own text is ambiguous: Arrow's ``string`` has the same as the string dtype that is
-    backed by Arrow, and the storage of a string dtype is left out.
-    """
-    if isinstance(dtype, pd.ArrowDtype) and dtype.pyarrow_dtype == pa.string():
-        return _ARROW_STRING
-    if isinstance(dtype, pd.StringDtype) and dtype.na_value is pd.NA:
-        return f"string[{dtype.storage}]"
-    return str(dtype)
-
-
-def dtype_from_name(name: str) -> Any:
-    """The dtype that :func:`dtype_name` named.
+def check_column(column: Column, source: str) -> None:
+    """Check the rules that a spec read from a file has to keep; an inferred one does.
 
     Raises:
-        TypeError: If there is none of that name.
+        DataError: Saying which one it breaks.
     """
-    if name == _ARROW_STRING:
-        return pd.ArrowDtype(pa.string())
-    return pd.api.types.pandas_dtype(name)
-
-
-def moment_dtype(name: str) -> Any:
-    """The dtype of a datetime column by its name, or the one of pandas' own in place of Arrow's."""
-    dtype = dtype_from_name(name)
-    if not isinstance(dtype, pd.ArrowDtype):
-        return dtype
-    arrow = dtype.pyarrow_dtype
-    if not pa.types.is_timestamp(arrow):
-        return np.dtype("M8[s]")
-    return (
-        np.dtype(f"M8[{arrow.unit}]")
-        if arrow.tz is None
-        else pd.DatetimeTZDtype(arrow.unit, arrow.tz)
-    )
-
-
-_ARROW_STRING = "arrow[string]"
-_DTYPE = re.compile(r"[A-Za-z0-9_\[\], /+:=\-]*")
-
-
-def is_dtype_name(name: str) -> bool:
-    """Whether :func:`dtype_from_name` reads it; what looks like anything else is not tried."""
-    if not _DTYPE.fullmatch(name):
-        return False
-    try:
-        dtype_from_name(name)
-    except (TypeError, ValueError, NotImplementedError):
-        return False
-    return True
-
-
-def _check_column(column: Column, source: str) -> None:
-    """Rules that a spec read from a file has to keep, and an inferred one keeps by construction."""
     where = f"{source}: column {column.name!r}"
     for name in filter(None, (column.dtype, column.levels_dtype)):
         if not is_dtype_name(name):
-            raise DataError(f"{where}: {name!r} is no dtype")
+            raise DataError(f"{where}: {name!r} is no dtype of a table's column")
     dtype = dtype_from_name(column.dtype)
     if not _suits(dtype, column.kind):
         raise DataError(f"{where}: {column.dtype!r} is no dtype of a {column.kind} column")
@@ -333,11 +253,48 @@ def _check_column(column: Column, source: str) -> None:
         except (ArithmeticError, TypeError, ValueError, pa.ArrowException):
             raise DataError(f"{where}: its categories are not of dtype {column.dtype}") from None
     if column.kind in ("continuous", "datetime"):
-        low, high = column.minimum, column.maximum
-        if low is None or high is None or low > high:
-            raise DataError(f"{where}: must have minimum <= maximum, but got {low} and {high}")
-    if column.kind == "datetime" and column.step is None:
-        raise DataError(f"{where}: a datetime must have a step")
+        _check_range(column, dtype, where)
+
+
+def _check_range(column: Column, dtype: Any, where: str) -> None:
+    low, high = column.minimum, column.maximum
+    if low is None or high is None or low > high:
+        raise DataError(f"{where}: must have minimum <= maximum, but got {low} and {high}")
+    span = f"{_brief(low)} to {_brief(high)}"
+    limits: tuple[int | float, int | float] = (-(2**63) + 1, 2**63 - 1)
+    if column.kind == "datetime":
+        if column.step is None or column.step > limits[1]:
+            raise DataError(f"{where}: a datetime must have a step below 2**63")
+    else:
+        limits = number_limits(dtype)
+    whole = column.kind == "datetime" or pd.api.types.is_integer_dtype(dtype)
+    if not (limits[0] <= low and high <= limits[1]) or (whole and (low % 1 or high % 1)):
+        raise DataError(f"{where}: {span} are no values of dtype {column.dtype}")
+    if not np.isfinite(float(high) - float(low)):
+        raise DataError(f"{where}: must span less than 1.8e308, but is {span}")
+    largest = float(np.finfo(np.float64).max) / 10.0 ** (column.decimals or 0)
+    if max(-low, high) > largest:
+        raise DataError(f"{where}: {column.decimals} decimals are too many for {_brief(high)}")
+
+
+def _brief(number: int | float) -> str:
+    text = str(number)
+    return text if len(text) <= 25 else f"{text[:20]}..."
+
+
+def _check_values(table: pd.DataFrame, column: Column, source: str) -> None:
+    if column.name not in table.columns:
+        raise DataError(f"{source}: column {column.name!r}: in the spec, but not in the table")
+    values = table[column.name]
+    if column.kind == "continuous":
+        numbers = as_numbers(values, source)
+        if not column.missing and np.isnan(numbers).any():
+            raise DataError(
+                f"{source}: column {column.name!r}: has missing values, but the spec has none"
+            )
+    elif column.kind == "datetime":
+        zone = getattr(moment_dtype(column.dtype), "tz", None)
+        as_datetimes(values, source, written=column.format, zone=zone)
 
 
 def _suits(dtype: Any, kind: Kind) -> bool:

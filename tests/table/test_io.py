@@ -76,15 +76,24 @@ def test_integers_with_missing_values_stay_integers_in_csv(tmp_path: Path) -> No
 
 def test_iso_dates_become_datetimes_and_other_text_stays_text(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(
-        "day,moment,late,zones,broken\n"
-        "2020-01-01,2020-01-01 10:00:00+02:00,9999-12-31,2020-01-01T00:00+01:00,2020-01-01\n"
-        ",2020-01-02 10:00:00+02:00,0001-01-01,2020-06-01T00:00+02:00,2020-13-01\n"
+        "day,moment,late,zones,broken,half\n"
+        "2020-01-01,2020-01-01 10:00:00+02:00,9999-12-31,2020-01-01T00:00+01:00,2020-01-01,"
+        "2020-01-01T00:00+01:00\n"
+        ",2020-01-02 10:00:00+02:00,0001-01-01,2020-06-01T00:00Z,2020-13-01,2020-01-01\n"
     )
     dtypes = read_table(str(tmp_path / "t.csv")).dtypes.astype(str).to_dict()
     assert dtypes.pop("day").startswith("datetime64[")
     assert dtypes.pop("late").startswith("datetime64[")
     assert dtypes.pop("moment").endswith("UTC+02:00]")
-    assert dtypes == {"zones": "str", "broken": "str"}
+    assert dtypes.pop("zones").endswith(", UTC]")
+    assert dtypes == {"broken": "str", "half": "str"}
+
+
+def test_moments_of_a_zone_with_summer_time_come_back_from_csv(tmp_path: Path) -> None:
+    moments = pd.date_range("2024-01-01", periods=400, freq="D", tz="Europe/Berlin", unit="us")
+    write_table(pd.DataFrame({"x": moments}), str(tmp_path / "t.csv"))
+    back = read_table(str(tmp_path / "t.csv"))["x"]
+    assert back.tolist() == moments.tolist()
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_understood(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import dateutil.tz
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from tabvae_ray.errors import DataError, StorageError
 from tabvae_ray.table.declaration import SpecDeclaration
@@ -70,6 +71,13 @@ def test_heart_has_the_kinds_that_its_source_names() -> None:
         ([True, False, None], "categorical"),
         (["a", "b"], "categorical"),
         ([date(2020, 1, 1), date(2020, 1, 3)], "datetime"),
+        (["2020-01-01", None, "2020-01-03T10:00"], "datetime"),
+        (pd.Series(["2020-01-01", "2020-01-03"], dtype="string[pyarrow]"), "datetime"),
+        (pd.Series(["2020-01-01", "2020-01-03"], dtype="large_string[pyarrow]"), "datetime"),
+        (["2020-01-01", "2020-13-01"], "categorical"),
+        (pd.to_datetime(["2020-01-01", "2020-01-03"]).astype("category"), "datetime"),
+        (pd.Series([date(2020, 1, 1), None]).astype("category"), "datetime"),
+        (pd.Series(["2020-01-01", "2020-01-03"]).astype("category"), "categorical"),
         ([Decimal("1.50"), Decimal("2.25"), None], "continuous"),
         (pd.Series([1, 2.5, None], dtype=object), "continuous"),
         (pd.Series([*range(11)], dtype=object), "continuous"),
@@ -105,8 +113,43 @@ def test_text_whose_values_all_differ_is_an_identifier_and_that_is_said() -> Non
         warnings.simplefilter("error")
         assert infer(keys[:49]).kind == "categorical"
         assert infer([*keys[:49], keys[0]]).kind == "categorical"
+        assert infer([*keys, *keys]).kind == "categorical"
         assert infer(keys, "categorical").kind == "categorical"
         assert infer(keys, "identifier", fill="number").fill == "number"
+
+
+EMAILS = pd.Series([f"person.{i}@example.org" for i in range(400)])
+
+
+@pytest.mark.parametrize("dtype", ["str", "object", "category", "string[pyarrow]"])
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (EMAILS, "all 400"),
+        (EMAILS.mask(EMAILS.index == 7), "all 399"),
+        (EMAILS.where(EMAILS.index != 7, EMAILS[8]), "399 of 400"),
+        (EMAILS.where(EMAILS.index > 14, EMAILS[0]), "386 of 400"),
+    ],
+)
+def test_a_gap_or_a_duplicate_makes_no_categories_of_names(
+    dtype: str, values: pd.Series, said: str
+) -> None:
+    with pytest.warns(UserWarning, match=f"column 'x': {said} values differ, so it is taken"):
+        assert infer(values.astype(dtype)).kind == "identifier"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        EMAILS.where(EMAILS.index > 30, EMAILS[0]),
+        pd.Series([f"{i:03d}" for i in range(400)]).where(EMAILS.index > 0, "001"),
+        EMAILS[:99].where(EMAILS.index[:99] > 0, EMAILS[1]),
+        pd.Series(["Oslo", "Bergen"] * 200).astype("category"),
+        pd.Series(range(400)).astype("category"),
+    ],
+)
+def test_categories_are_not_taken_for_names(values: pd.Series) -> None:
+    assert infer(values).kind == "categorical"
 
 
 @pytest.mark.parametrize(
@@ -189,6 +232,79 @@ def test_a_column_that_cannot_be_what_it_is_declared_to_be_is_refused(
         infer(values, kind)
 
 
+def test_all_columns_that_cannot_be_what_they_are_declared_to_be_are_named() -> None:
+    table = pd.DataFrame({"x": ["a", "b"], "y": [1, 2], "z": [1.5, 2.5]})
+    declared = SpecDeclaration(continuous=("x",), datetime=("y",), categorical=("w",))
+    with pytest.raises(DataError) as caught:
+        TableSpec.infer(table, declared=declared)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 3 and all(
+        f"column '{name}'" in line for name, line in zip("wxy", lines, strict=True)
+    )
+    with pytest.raises(DataError) as caught:
+        check_table(table.assign(z="a").drop(columns="y"), TableSpec.infer(table))
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_what_a_spec_wrote_declares_the_same_spec(mixed: pd.DataFrame, tmp_path: Path) -> None:
+    mixed["key"] = [f"k{i}" for i in range(len(mixed))]
+    mixed["zone"] = mixed["visited"].dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo")
+    mixed["level"] = pd.Categorical(mixed["city"], ordered=True)
+    columns = {"key": {"kind": "identifier", "fill": "number"}}
+    declared = SpecDeclaration.from_mapping({"columns": columns, "drop": ["seven"]})
+    spec = TableSpec.infer(mixed, declared=declared)
+    (tmp_path / "spec.json").write_text(json.dumps(spec.to_mapping()))
+    (tmp_path / "spec.yaml").write_text(yaml.safe_dump(spec.to_mapping(), allow_unicode=True))
+    for name in ("spec.json", "spec.yaml"):
+        assert TableSpec.load(str(tmp_path / name)) == spec
+        declared = SpecDeclaration.load(str(tmp_path / name))
+        assert TableSpec.infer(mixed, declared=declared) == spec
+        # A part of the rows has not all the values, and is the same table.
+        assert TableSpec.infer(mixed.tail(100), declared=declared) == spec
+
+
+def test_what_is_said_of_a_column_is_what_it_is() -> None:
+    share = infer([0.25, 0.5], "continuous", minimum=0, maximum=1, decimals=1, dtype="float32")
+    assert (share.minimum, share.maximum, share.decimals, share.dtype) == (0, 1, 1, "float32")
+    whole = infer([3.0, 12.0], "continuous", dtype="Int16", missing=True)
+    assert (whole.dtype, whole.minimum, whole.decimals, whole.missing) == ("Int16", 3, 0, True)
+    grade = infer(["A", "C"], "categorical", categories=["A", "B", "C"], dtype="category")
+    assert grade.categories == ("A", "B", "C") and grade.dtype == "category"
+    day = infer(["31/12/2024", "1/2/2024"], "datetime", format="%d/%m/%Y")
+    assert day.format == "%d/%m/%Y" and day.dtype.startswith("datetime64[")
+    zone = infer(["2024-07-01 12:00", None], "datetime", timezone="Europe/Berlin")
+    assert zone.dtype.endswith(", Europe/Berlin]")
+    noon = pd.Timestamp(zone.minimum, unit=zone.dtype[11:].partition(",")[0], tz="UTC")
+    assert noon == pd.Timestamp("2024-07-01 10:00", tz="UTC")
+    early = infer(["2024-01-03"], "datetime", dtype="datetime64[s]", minimum=1_704_067_200)
+    assert early.step == 2 * 24 * 60 * 60
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "said", "message"),
+    [
+        ([0.5, 2.0], "continuous", {"maximum": 1}, "goes from 0.5 to 2.0, but is declared to go"),
+        ([0.5, 300], "continuous", {"dtype": "int8"}, "are not of dtype int8"),
+        ([1, 300], "continuous", {"maximum": 1e30}, "are no values of dtype int64"),
+        ([0.5, 2.0], "continuous", {"dtype": "V20000000"}, "'V20000000' is no dtype"),
+        ([0.5, None], "continuous", {"missing": False}, "is declared to have none"),
+        (["A", "D"], "categorical", {"categories": ["A", "B"]}, "'D' is none of the 2 categories"),
+        (["A", "D"], "categorical", {"dtype": "int64"}, "its values are not of dtype int64"),
+        (["1/2/2024"], "datetime", {}, "must be datetimes: .*1/2/2024"),
+        (["1/2/2024"], "datetime", {"format": "%Y"}, "must be datetimes: "),
+        (["2024-01-01", "2024-01-02"], "datetime", {"step": 10**15}, "between steps of"),
+        (["2024-01-01"], "categorical", {"step": 1}, "columns.x.step: is not for categorical"),
+        (["2024-01-01"], "datetime", {"timezone": "Mars"}, "timezone: must be one such as Eur"),
+        (["2024-01-01"], "datetime", {"timezone": "../x"}, "timezone: must be one such as Eur"),
+    ],
+)
+def test_what_is_said_of_a_column_and_is_not_so_is_refused(
+    values: list, kind: str, said: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        infer(values, kind, **said)
+
+
 def test_what_is_declared_goes_before_what_is_inferred(mixed: pd.DataFrame) -> None:
     mixed["number"] = mixed["weight"].astype("str")
     mixed["moment"] = mixed["visited"].astype("str")
@@ -260,6 +376,13 @@ def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
         ("s.yaml", "columns: {a: {kind: number}}", r"columns\.a\.kind: must be 'continuous', "),
         ("s.yaml", "continuous: [a]\ncategorical: [a]", "column 'a': declared more than once"),
         ("s.yaml", "drop: [a]\ntarget: a", "target: 'a' is dropped"),
+        ("s.json", "[" * 100_000, "not YAML or JSON: "),
+        ("s.yaml", "columns: [{kind: datetime}]", "columns.0: must be a mapping with a name"),
+        (
+            "s.yaml",
+            "columns: [{name: a, kind: datetime}, {name: a, kind: datetime}]",
+            "column 'a': declared more than once",
+        ),
     ],
 )
 def test_a_spec_file_that_breaks_a_rule_is_refused(
@@ -307,6 +430,27 @@ def spec_mapping(**column: Any) -> dict[str, Any]:
         (spec_mapping(dtype="os.system"), "'os.system' is no dtype"),
         (spec_mapping(dtype="no such"), "'no such' is no dtype"),
         (spec_mapping(dtype="x" * 300), "at most 200 characters"),
+        (spec_mapping(dtype="V2000000000"), "'V2000000000' is no dtype of a table's column"),
+        (spec_mapping(dtype="S2000000000"), "is no dtype of a table's column"),
+        (spec_mapping(dtype="1000000i8"), "is no dtype of a table's column"),
+        (spec_mapping(dtype="datetime64[us, Mars]"), "is no dtype of a table's column"),
+        (
+            spec_mapping(dtype="float32", maximum=1e300),
+            "0 to 1e.300 are no values of dtype float32",
+        ),
+        (spec_mapping(dtype="int8", maximum=128), "0 to 128 are no values of dtype int8"),
+        (spec_mapping(dtype="int8", maximum=1.5), "0 to 1.5 are no values of dtype int8"),
+        (spec_mapping(maximum=10**400), "are no values of dtype float64"),
+        (spec_mapping(minimum=-1.7e308, maximum=1.7e308), "must span less than 1.8e308"),
+        (spec_mapping(maximum=1e300, decimals=15), "15 decimals are too many for 1e.300"),
+        (
+            spec_mapping(kind="datetime", dtype="datetime64[us]", step=10**30),
+            "must have a step below",
+        ),
+        (
+            spec_mapping(kind="datetime", dtype="datetime64[us]", step=1, maximum=10**30),
+            "are no values of dtype datetime64",
+        ),
         (spec_mapping(minimum=2), "must have minimum <= maximum, but got 2 and 1"),
         (spec_mapping(minimum=None), "must have minimum <= maximum"),
         (spec_mapping(minimum=float("nan")), r"columns\.0\.minimum"),

@@ -1,0 +1,84 @@
+"""The dtypes that a column may have, and their names."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+__all__ = ["dtype_from_name", "dtype_name", "is_dtype_name", "moment_dtype", "number_limits"]
+
+_ARROW_STRING = "arrow[string]"
+_ZONE = r"[A-Za-z0-9_+\-:/]{1,64}"
+# All else that pandas would read is no dtype of a table's column, such as V2000000000 or 9i8.
+_DTYPE = re.compile(
+    "bool|boolean|object|str|category|float(16|32|64)|Float(32|64)|u?int(8|16|32|64)"
+    rf"|U?Int(8|16|32|64)|string\[(python|pyarrow)\]|datetime64\[(s|ms|us|ns)(, {_ZONE})?\]"
+    r"|(u?int(8|16|32|64)|halffloat|float|double|bool|large_string|string_view)\[pyarrow\]"
+    rf"|(date32\[day\]|date64\[ms\]|timestamp\[(s|ms|us|ns)(, tz={_ZONE})?\])\[pyarrow\]"
+    rf"|{re.escape(_ARROW_STRING)}"
+)
+
+
+def dtype_name(dtype: Any) -> str:
+    """A dtype as text that :func:`dtype_from_name` reads.
+
+    pandas' own text is ambiguous: Arrow's ``string`` has the same as the string dtype that is
+    backed by Arrow, and the storage of a string dtype is left out.
+    """
+    if isinstance(dtype, pd.ArrowDtype) and dtype.pyarrow_dtype == pa.string():
+        return _ARROW_STRING
+    if isinstance(dtype, pd.StringDtype) and dtype.na_value is pd.NA:
+        return f"string[{dtype.storage}]"
+    return str(dtype)
+
+
+def dtype_from_name(name: str) -> Any:
+    """The dtype that :func:`dtype_name` named.
+
+    Raises:
+        TypeError: If there is none of that name.
+    """
+    if name == _ARROW_STRING:
+        return pd.ArrowDtype(pa.string())
+    return pd.api.types.pandas_dtype(name)
+
+
+def is_dtype_name(name: str) -> bool:
+    """Whether :func:`dtype_from_name` reads it; what looks like anything else is not tried."""
+    if not _DTYPE.fullmatch(name):
+        return False
+    try:
+        dtype_from_name(name)
+    except (TypeError, ValueError, NotImplementedError, KeyError, OSError):
+        # The last two are what a time zone that is none, or a directory of zones, can raise.
+        return False
+    return True
+
+
+def moment_dtype(name: str) -> Any:
+    """The dtype of a datetime column by its name, or the one of pandas' own in place of Arrow's."""
+    dtype = dtype_from_name(name)
+    if not isinstance(dtype, pd.ArrowDtype):
+        return dtype
+    arrow = dtype.pyarrow_dtype
+    if not pa.types.is_timestamp(arrow):
+        return np.dtype("M8[s]")
+    return (
+        np.dtype(f"M8[{arrow.unit}]")
+        if arrow.tz is None
+        else pd.DatetimeTZDtype(arrow.unit, arrow.tz)
+    )
+
+
+def number_limits(dtype: Any) -> tuple[int | float, int | float]:
+    """The smallest and the largest number of a dtype of numbers or truth values."""
+    own = np.dtype(getattr(dtype, "numpy_dtype", dtype))
+    if own.kind == "b":
+        return 0, 1
+    if own.kind in "iu":
+        whole = np.iinfo(own)
+        return int(whole.min), int(whole.max)
+    real = np.finfo(own)
+    return float(real.min), float(real.max)

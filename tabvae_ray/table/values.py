@@ -1,0 +1,119 @@
+"""The values of one column as numbers or as points in time."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from tabvae_ray.errors import DataError
+
+__all__ = ["as_datetimes", "as_numbers", "datetime_ticks", "parse_iso"]
+
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
+_OFFSET = re.compile(r"[T ]\d{2}.*(Z|[+-]\d{2}(:?\d{2})?)$")
+
+
+def as_numbers(values: pd.Series, source: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """The column as float64 with NaN where a value is missing.
+
+    Raises:
+        DataError: If a value is no number, or infinite.
+    """
+    where = f"{source}: column {values.name!r}"
+    if pd.api.types.is_complex_dtype(values.dtype):
+        raise DataError(f"{where}: values of dtype {values.dtype} are not supported; convert them")
+    if not pd.api.types.is_numeric_dtype(values.dtype):
+        converted = pd.to_numeric(values.astype(object), errors="coerce")
+        bad = values[converted.isna() & values.notna()]
+        if len(bad):
+            raise DataError(f"{where}: must be numbers to be continuous, but has {bad.iloc[0]!r}")
+        values = converted
+    numbers: np.ndarray[Any, np.dtype[np.float64]] = values.to_numpy(np.float64, na_value=np.nan)
+    infinite = np.flatnonzero(np.isinf(numbers))
+    if len(infinite):
+        raise DataError(f"{where}: must be finite, but row {infinite[0]} is {numbers[infinite[0]]}")
+    return numbers
+
+
+def as_datetimes(
+    values: pd.Series, source: str, *, written: str | None = None, zone: Any = None
+) -> pd.Series:
+    """The column as datetimes.
+
+    Moments of several offsets from UTC, as those of a zone with summer time have in text, become
+    moments of UTC.
+
+    Args:
+        values: Datetimes, or text.
+        source: What error messages call the table.
+        written: How text is written, as ``strptime`` reads it; ISO 8601 if None.
+        zone: The time zone of what names none, and of the result; of a moment that occurs twice
+            when summer time ends, the first is meant.
+
+    Raises:
+        DataError: If a value is no point in time.
+    """
+    where = f"{source}: column {values.name!r}"
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(values.cat.categories.dtype)
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        raise DataError(f"{where}: must be datetimes, but is of dtype {values.dtype}")
+    if isinstance(values.dtype, pd.ArrowDtype):
+        arrow = values.dtype.pyarrow_dtype
+        values = values.astype(object)
+        if pa.types.is_timestamp(arrow) or pa.types.is_date(arrow):
+            values = pd.to_datetime(values)
+    if not pd.api.types.is_datetime64_any_dtype(values.dtype):
+        try:
+            values = _parsed(values, written or "ISO8601")
+        except (ValueError, TypeError) as error:
+            reason = str(error).partition("\n")[0]
+            raise DataError(f"{where}: must be datetimes: {reason}") from None
+    if zone is None:
+        return values
+    if values.dt.tz is not None:
+        converted: pd.Series = values.dt.tz_convert(zone)
+        return converted
+    try:
+        first = np.ones(len(values), dtype=bool)
+        converted = values.dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
+        return converted
+    except (ValueError, OverflowError) as error:
+        raise DataError(f"{where}: must be datetimes of {zone}: {error}") from None
+
+
+def parse_iso(values: pd.Series) -> pd.Series | None:
+    """Text as datetimes if all of it is ISO 8601; None otherwise."""
+    present = values.dropna()
+    if present.empty or not all(_ISO_DATE.fullmatch(str(v)) for v in present.head(100)):
+        return None
+    try:
+        return _parsed(values, "ISO8601")
+    except (ValueError, TypeError):
+        return None
+
+
+def datetime_ticks(moments: pd.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Ticks of the dtype's unit since 1970 (UTC); the smallest int64 where missing."""
+    if moments.dt.tz is not None:
+        moments = moments.dt.tz_convert("UTC").dt.tz_localize(None)
+    ticks: np.ndarray[Any, np.dtype[np.int64]] = moments.to_numpy().view(np.int64)
+    return ticks
+
+
+def _parsed(values: pd.Series, written: str) -> pd.Series:
+    try:
+        return pd.to_datetime(values, format=written)
+    except (ValueError, TypeError):
+        if "%z" not in written and not all(map(_says_offset, values.dropna())):
+            raise
+        # pandas takes more than one offset for UTC alone, and what says none for UTC as well.
+        return pd.to_datetime(values, format=written, utc=True)
+
+
+def _says_offset(value: object) -> bool:
+    if isinstance(value, str):
+        return _OFFSET.search(value) is not None
+    return getattr(value, "tzinfo", None) is not None
