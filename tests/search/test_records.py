@@ -56,6 +56,94 @@ def test_a_broken_record_is_named(tmp_path: Path) -> None:
         Records(Location(tmp_path)).finished()
 
 
+@pytest.mark.parametrize(
+    "checkpoint",
+    [
+        "../../victim/x",
+        "/victim/x",
+        "tune/../../victim/checkpoint_000000",
+        "tune/run_001/../../victim/checkpoint_000000",
+        "tune/run_001/000001/checkpoint_000000",
+        "tune/run_001/000000",
+        "best/000000/checkpoint_000000",
+        "tune/run_001/000000/checkpoint_000000\n",
+        ["tune"],
+    ],
+)
+def test_a_record_whose_checkpoint_is_not_its_own_is_refused(
+    tmp_path: Path, checkpoint: object
+) -> None:
+    file = Location(tmp_path) / "running" / "000000.json"
+    file.write_text(json.dumps(dataclasses.asdict(record(0, checkpoint=checkpoint))))
+    with pytest.raises(StorageError) as caught:
+        Records(Location(tmp_path)).running()
+    assert str(caught.value).startswith(f"{file}: not a trial's record: checkpoint must be one of")
+    assert f"checkpoint={checkpoint!r}" in str(caught.value)
+
+
+def test_the_checkpoints_of_a_trial_are_its_own(tmp_path: Path) -> None:
+    for attempt in ("000000", "000000-12"):
+        made = record(0, checkpoint=f"tune/run_001/{attempt}/checkpoint_000002")
+        records = Records(Location(tmp_path))
+        records.finish(made)
+        assert records.finished() == [made]
+
+
+def test_what_a_link_leads_out_of_the_search_is_not_removed(tmp_path: Path) -> None:
+    (tmp_path / "victim" / "000000").mkdir(parents=True)
+    records = Records(Location(tmp_path / "search"))
+    (tmp_path / "search" / "tune").mkdir(parents=True)
+    (tmp_path / "search" / "tune" / "run_001").symlink_to(tmp_path / "victim")
+    with pytest.raises(StorageError, match=r"is not below .*tune, where checkpoints are"):
+        records.home_of("tune/run_001/000000/checkpoint_000000")
+    inside = records.home_of("tune/run_002/000000/checkpoint_000000")
+    assert inside == Location(tmp_path / "search" / "tune" / "run_002" / "000000")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"number": -1}, "number must be a whole number >= 0, but got number=-1"),
+        ({"number": True}, "number must be a whole number >= 0, but got number=True"),
+        ({"number": 7}, "its number must be that of its name, but got number=7"),
+        ({"state": "DONE"}, "state must be one of RUNNING, COMPLETE, PRUNED, FAIL, but got"),
+    ],
+)
+def test_a_record_that_breaks_a_rule_is_named(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    file = Location(tmp_path) / "trials" / "000000.json"
+    file.write_text(json.dumps({**dataclasses.asdict(record(0)), **changes}))
+    with pytest.raises(StorageError) as caught:
+        Records(Location(tmp_path)).finished()
+    assert str(caught.value).startswith(f"{file}: not a trial's record: ")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("depth", [50, 100_000])
+def test_absurdly_nested_files_are_named(tmp_path: Path, depth: int) -> None:
+    text = '{"number": ' + "[" * depth + "]" * depth + "}"
+    for name in ("search.json", "trials/000000.json"):
+        (Location(tmp_path) / name).write_text(text)
+    with pytest.raises(StorageError, match=r"000000\.json: not .* nested at most 32 deep"):
+        Records(Location(tmp_path)).finished()
+    with pytest.raises(StorageError, match=r"search\.json: is not .* nested at most 32 deep"):
+        Manifest.read(Location(tmp_path))
+
+
+def test_a_checkpoint_that_is_gone_is_forgotten_and_one_that_is_there_is_not(
+    tmp_path: Path,
+) -> None:
+    records = Records(Location(tmp_path))
+    made = record(0, state="RUNNING", checkpoint="tune/run_001/000000/checkpoint_000001")
+    (Location(tmp_path) / made.checkpoint / "state.pt").write_text("")
+    assert not records.forget_lost_checkpoint(made)
+    (tmp_path / made.checkpoint / "state.pt").unlink()
+    assert records.forget_lost_checkpoint(made)
+    assert records.running() == [record(0, state="RUNNING")]
+    assert not records.forget_lost_checkpoint(made)
+
+
 def test_the_table_of_trials_has_a_row_each(tmp_path: Path) -> None:
     records = Records(Location(tmp_path))
     records.write_table([record(0), record(1, state="PRUNED", objectives={})], ["mean_js_distance"])

@@ -1,7 +1,9 @@
+import dataclasses
 import logging
 import warnings
 from collections.abc import Sequence
 
+import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
@@ -95,6 +97,32 @@ def test_a_rebuilt_study_proposes_what_the_undisturbed_one_would(tiny: dict, sam
         made.tell(records[-1])
     again, _ = proposals(space, records)
     assert again.suggest("next") == made.suggest("next")
+
+
+@pytest.mark.parametrize("constrained", [False, True])
+def test_a_rebuilt_search_by_nsga2_goes_on_in_its_generation(tiny: dict, constrained: bool) -> None:
+    """Four trials run at once: some are proposed before those that they compete with are done."""
+    tiny["search"] |= {"sampler": "nsga2", "n_trials": 400}
+    if constrained:
+        tiny["constraints"] = {"mean_js_distance": {"max": 0.5}}
+    space = parse_space(tiny)
+    made, started = proposals(space)
+    records: list[TrialRecord] = []
+    rng = np.random.default_rng(0)
+    names = [str(i) for i in range(200)]
+    for i, name in enumerate(names):
+        made.suggest(name)
+        if i >= 4:
+            a, b = rng.random(2).round(6).tolist()
+            record = started[names[i - 4]]
+            records.append(finish(record, "PRUNED" if i % 9 == 0 else "COMPLETE", a, b))
+            made.tell(records[-1])
+    running = [started[name] for name in names[-4:]]
+    assert max(record.generation or 0 for record in records) >= 3
+    files = [TrialRecord.from_mapping(dataclasses.asdict(r)) for r in [*records, *running]]
+    again, _ = proposals(space, files)
+    for name in ("next", "the one after"):
+        assert again.suggest(name) == made.suggest(name)
 
 
 def test_unfinished_trials_go_on_first(space: SearchSpace) -> None:

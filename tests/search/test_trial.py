@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 from tabvae_ray.search import trial as module
 from tabvae_ray.search.setup import prepare
 from tabvae_ray.search.trial import SearchTask, TrialRun
+from tabvae_ray.tabular_vae import split_rows
 
 ONE = {
     "number": 0,
@@ -114,7 +116,37 @@ def test_what_memory_does_not_allow_is_tried_again_with_half_the_batch(
     monkeypatch.setattr(module, "BatchRoutine", Starved)
     second = trial.step()
     assert (first["batch_size"], second["batch_size"]) == (None, 128)
-    assert second["epoch"] == 3
+    assert (second["epoch"], second["batch_size_from"]) == (3, 1)
+
+
+def test_half_a_batch_is_half_of_the_rows_where_they_are_fewer(
+    task: SearchTask, space_file: Path
+) -> None:
+    base = task.space.base.replace({"training.batch_size": 100_000})
+    starved = dataclasses.replace(task, space=dataclasses.replace(task.space, base=base))
+    report = start(starved, {**ONE, "shrink": True}).step()
+    assert report["batch_size"] == len(split_rows(918, 0.1, 7)[0]) // 2
+    assert report["batch_size_from"] == 0
+
+
+@pytest.mark.parametrize("epochs", [0, 1, 3])
+def test_smaller_batches_from_a_checkpoint_on_can_be_had_again_without_it(
+    task: SearchTask, tmp_path: Path, epochs: int
+) -> None:
+    first = start(task, ONE)
+    while first.epoch < epochs:
+        first.step()
+    directory = tmp_path / "runs" / "tiny" / "checkpoint"
+    directory.mkdir(parents=True)
+    (directory / "state.pt").write_bytes(first.state())
+    shrunk = run(start(task, {**ONE, "checkpoint": "checkpoint", "shrink": True}))
+    assert {report["batch_size_from"] for report in shrunk} == {epochs}
+    again = start(task, ONE)
+    while again.epoch < epochs:
+        again.step()
+    again.shrink()
+    assert run(again) == shrunk
+    assert shrunk[-1]["scores"] != run(start(task, ONE))[-1]["scores"]
 
 
 def test_a_score_does_not_depend_on_global_randomness(task: SearchTask) -> None:
