@@ -17,8 +17,16 @@ from torch import Tensor
 from tabvae_ray import __version__
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.errors import ConfigError, DataError, ExportError
+from tabvae_ray.export_parts import (
+    MIN_TEMPERATURE,
+    check_rows,
+    read_document,
+    read_prior,
+    read_tensors,
+)
 from tabvae_ray.model.generation import RowDecoder
-from tabvae_ray.model.prior import GaussianMixturePrior, Prior, StandardNormalPrior
+from tabvae_ray.model.prior import GaussianMixturePrior, Prior
+from tabvae_ray.model_card import model_card
 from tabvae_ray.rejection import MAX_DRAWS, Rejection
 from tabvae_ray.storage import Location, masked
 from tabvae_ray.table.conditions import RowConditions
@@ -30,10 +38,6 @@ __all__ = ["BLOCK_ROWS", "FORMAT_VERSION", "TabularVAESynthesizer", "load_synthe
 
 FORMAT_VERSION = 1
 BLOCK_ROWS = 65_536
-
-# Far above any real model; what is larger was not made by this package.
-_MAX_JSON_BYTES = 256 * 2**20
-_MAX_WEIGHT_BYTES = 16 * 2**30
 
 # Beyond all blocks of rows: the draws that conditions learn their bound from.
 _PILOT_BLOCK = 2**62
@@ -231,7 +235,7 @@ class TabularVAESynthesizer:
         }
         (target / "model.safetensors").write_bytes(save(tensors))
         (target / "scores.json").write_text(json.dumps(dict(scores or {}), indent=2) + "\n")
-        (target / "README.md").write_text(_model_card(self, scores or {}, provenance or {}))
+        (target / "README.md").write_text(model_card(self.spec, scores or {}, provenance or {}))
         text = json.dumps(document, ensure_ascii=False, allow_nan=False)
         (target / "synthesizer.json").write_text(text + "\n")
 
@@ -303,10 +307,11 @@ def load_synthesizer(
     """
     source = Location(location)
     if not (source / "synthesizer.json").exists():
-        raise ExportError(f"{source}: not an export: it has no synthesizer.json")
-    document = _read_document(source / "synthesizer.json")
+        raise ExportError(f"{source}: {_why_no_export(source)}")
+    document = read_document(source / "synthesizer.json")
     version = document.get("format_version")
-    if document.get("format") != "tabvae_ray synthesizer" or not isinstance(version, int):
+    # True is an int.
+    if document.get("format") != "tabvae_ray synthesizer" or type(version) is not int:
         raise ExportError(f"{source}: synthesizer.json is not that of a tabvae_ray export")
     if version < 1:
         raise ExportError(f"{source}: format_version must be >= 1, but got {version}")
@@ -318,139 +323,49 @@ def load_synthesizer(
     missing = {"spec", "encoder", "decoder", "prior", "config"} - document.keys()
     if missing:
         raise ExportError(f"{source}: synthesizer.json has no {', '.join(sorted(missing))}")
-    tensors = _read_tensors(source / "model.safetensors")
+    tensors = read_tensors(source / "model.safetensors")
     try:
         spec = TableSpec.from_mapping(document["spec"], source=f"{source}: spec")
         encoder = TableEncoder.from_mapping(document["encoder"], spec)
         config = TabularVAEConfig.from_mapping(document["config"], source=f"{source}: config")
+        _check_temperature(config.generation.temperature)
         decoder = RowDecoder.from_parts(document["decoder"], encoder.cardinalities, tensors)
         if decoder.latent_dim != config.architecture.latent_dim:
             raise ExportError(
                 f"{source}: the decoder has {decoder.latent_dim} latent dimensions, but the "
                 f"configuration {config.architecture.latent_dim}"
             )
-        prior = _prior(document["prior"], decoder.latent_dim, tensors)
+        prior = read_prior(document["prior"], decoder.latent_dim, tensors)
+        strange = tensors.keys() - decoder.tensors().keys() - prior.tensors().keys()
+        if strange:
+            raise ExportError(f"{source}: model.safetensors has {min(strange)!r}, which is no part")
+        check_rows(encoder, decoder, prior)
     except (ConfigError, DataError, ExportError) as error:
         raise ExportError(str(error)) from None
     except (
         ArithmeticError,
         AttributeError,
         LookupError,
-        RecursionError,
+        RuntimeError,
         TypeError,
         ValueError,
     ) as error:
-        raise ExportError(f"{source}: does not hold together: {error!r}") from None
+        raise ExportError(f"{source}: does not hold together: {error!r}"[:500]) from None
     return TabularVAESynthesizer(encoder, decoder, prior, config, device)
 
 
+def _why_no_export(source: Location) -> str:
+    if not source.exists():
+        return "there is no such directory"
+    if (source / "best" / "synthesizer.json").exists():
+        return f"not an export, but the directory of a search; its export is {source / 'best'}"
+    if (source / "search.json").exists():
+        return "not an export, but the directory of a search that has chosen no model yet"
+    return "not an export: it has no synthesizer.json"
+
+
 def _check_temperature(temperature: float) -> None:
-    if not (math.isfinite(temperature) and temperature > 0):
-        raise ConfigError(f"the temperature must be a number > 0, but got {temperature}")
-
-
-def _read_document(source: Location) -> dict[str, Any]:
-    data = source.read_bytes()
-    if len(data) > _MAX_JSON_BYTES:
-        raise ExportError(f"{source}: too large: {len(data)} bytes")
-
-    def refuse(constant: str) -> float:
-        raise ExportError(f"{source}: numbers must be finite, but got {constant}")
-
-    try:
-        document = json.loads(data, parse_constant=refuse)
-    except (ValueError, RecursionError) as error:
-        raise ExportError(f"{source}: not JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise ExportError(f"{source}: must be a JSON object, but got {type(document).__name__}")
-    return document
-
-
-def _read_tensors(source: Location) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    data = source.read_bytes()
-    if len(data) > _MAX_WEIGHT_BYTES:
-        raise ExportError(f"{source}: too large: {len(data)} bytes")
-    try:
-        tensors: dict[str, Tensor] = load(data)
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise ExportError(f"{source}: not safetensors: {error}") from None
-    for name, tensor in tensors.items():
-        if tensor.dtype != torch.float32:
-            raise ExportError(f"{source}: {name} must be float32, but is {tensor.dtype}")
-        if not bool(torch.isfinite(tensor).all()):
-            raise ExportError(f"{source}: {name} has values that are NaN or infinite")
-    return tensors
-
-
-def _prior(kind: object, latent_dim: int, tensors: Mapping[str, Tensor]) -> Prior:
-    if kind == "standard_normal":
-        return StandardNormalPrior(latent_dim)
-    if kind != "gmm":
-        raise ExportError(f"prior must be standard_normal or gmm, but got {kind!r}")
-    weights, means, factors = (tensors[f"prior.{name}"] for name in ("weights", "means", "factors"))
-    n = len(weights)
-    shapes = [tuple(t.shape) for t in (weights, means, factors)]
-    if shapes != [(n,), (n, latent_dim), (n, latent_dim, latent_dim)] or n == 0:
-        raise ExportError(f"prior: the shapes {shapes} do not fit {latent_dim} latent dimensions")
-    if bool((weights < 0).any()) or float(weights.sum()) <= 0:
-        raise ExportError("prior: weights must be >= 0 and not all 0")
-    return GaussianMixturePrior(weights, means, factors)
-
-
-def _model_card(
-    synthesizer: TabularVAESynthesizer, scores: Mapping[str, Any], provenance: Mapping[str, Any]
-) -> str:
-    """README.md of an export: what it is, how good, how to use it, what it keeps of the table."""
-    spec = synthesizer.spec
-    lines = [
-        "# Synthesizer",
-        "",
-        f"A tabular beta-VAE that makes rows of {len(spec.names)} columns "
-        f"({len(spec.continuous)} continuous, {len(spec.categorical)} categorical), "
-        f"made by tabvae_ray {__version__}.",
-        "",
-        "```python",
-        "from tabvae_ray import load_synthesizer",
-        "",
-        'rows = load_synthesizer("PATH OF THIS DIRECTORY").generate(1000, seed=0)',
-        "```",
-        "",
-        "or `python -m tabvae_ray.generate --model PATH --rows 1000 --out synthetic.csv`.",
-        "",
-        "## Scores",
-        "",
-    ]
-    lines += _bullets(scores) or ["- none kept"]
-    lines += ["", "## Where it comes from", ""]
-    lines += _bullets(provenance) or ["- not said"]
-    lines += [
-        "",
-        "## What it keeps of the table",
-        "",
-        "Weights, the names and categories of the columns, the range of every continuous column, "
-        "and the quantiles and frequent values that its bins are made of. No row is kept. Rare "
-        "categories and extreme values are values of real rows: look at `synthesizer.json` before "
-        "you hand it on.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _bullets(mapping: Mapping[str, Any], indent: str = "") -> list[str]:
-    """A Markdown list; what is a mapping itself becomes a list below its name."""
-    lines: list[str] = []
-    for name, value in mapping.items():
-        if isinstance(value, Mapping):
-            lines += [f"{indent}- {name}", *_bullets(value, indent + "  ")]
-        else:
-            lines.append(f"{indent}- {name}: {_plain(value)}")
-    return lines
-
-
-def _plain(value: object) -> str:
-    """One line of Markdown, whatever the value holds."""
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return " ".join(text.split()).replace("<", "&lt;")
+    if not (math.isfinite(temperature) and temperature >= MIN_TEMPERATURE):
+        raise ConfigError(
+            f"the temperature must be a number >= {MIN_TEMPERATURE}, but got {temperature}"
+        )

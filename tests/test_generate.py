@@ -85,7 +85,13 @@ def test_no_rows_are_a_file_with_the_names_and_types(
     [
         (-1, "r.csv", {}, ConfigError, "--rows must be >= 0, but got -1"),
         (5, "r.txt", {}, DataError, r"r\.txt: a table must end in"),
-        (5, "r.csv", {"temperature": 0.0}, ConfigError, "the temperature must be a number > 0"),
+        (
+            5,
+            "r.csv",
+            {"temperature": 0.0},
+            ConfigError,
+            "must be a number >= 1e-06",
+        ),
         (5, "r.csv", {"seed": -1}, ConfigError, "the seed must be >= 0"),
     ],
 )
@@ -121,6 +127,17 @@ def test_what_is_no_export_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_directory_of_a_search_is_refused_with_where_its_export_is(
+    tmp_path: Path, synthesizer: TabularVAESynthesizer
+) -> None:
+    (tmp_path / "search.json").write_text("{}")
+    with pytest.raises(ExportError, match="of a search that has chosen no model yet"):
+        generate_to_file(str(tmp_path), 10, str(tmp_path / "rows.csv"))
+    synthesizer.save(tmp_path / "best")
+    with pytest.raises(ExportError, match=f"of a search; its export is {tmp_path / 'best'}$"):
+        generate_to_file(str(tmp_path), 10, str(tmp_path / "rows.csv"))
+
+
 def test_the_command_says_what_it_wrote_on_stderr_and_ends_with_0(
     export: str, tmp_path: Path
 ) -> None:
@@ -137,7 +154,7 @@ def test_the_command_ends_with_2_and_one_line_where_the_input_is_wrong(
     out = tmp_path / "rows.csv"
     done = run("--model", str(tmp_path / "no"), "--rows", "5", "--out", str(out))
     assert (done.returncode, done.stdout, out.exists()) == (2, "", False)
-    assert done.stderr == f"error: {tmp_path / 'no'}: not an export: it has no synthesizer.json\n"
+    assert done.stderr == f"error: {tmp_path / 'no'}: there is no such directory\n"
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,10 @@ def rewrite(export: Path, change: Callable[[dict[str, Any]], object]) -> None:
     file.write_text(json.dumps(document), encoding="utf-8")
 
 
+def nested(depth: int) -> Any:
+    return {"a": nested(depth - 1)} if depth else 1
+
+
 def reweigh(export: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
     tensors = load_file(export / "model.safetensors")
     change(tensors)
@@ -151,7 +155,8 @@ def test_the_defaults_are_those_of_the_configuration(trained: TabularVAE) -> Non
     [
         ({"n_records": -1}, DataError, "the number of rows must be >= 0, but got -1"),
         ({"n_records": 5, "seed": -1}, ConfigError, "the seed must be >= 0, but got -1"),
-        ({"n_records": 5, "temperature": 0.0}, ConfigError, "must be a number > 0, but got 0"),
+        ({"n_records": 5, "temperature": 0.0}, ConfigError, "must be a number >= 1e-06, but got 0"),
+        ({"n_records": 5, "temperature": 1e-320}, ConfigError, "must be a number >= 1e-06"),
         ({"n_records": 5, "temperature": float("nan")}, ConfigError, "but got nan"),
     ],
 )
@@ -228,10 +233,11 @@ def test_a_path_a_location_and_a_uri_are_the_same(export: Path) -> None:
         pd.testing.assert_frame_equal(load_synthesizer(same).generate(5), rows)
 
 
-@pytest.mark.parametrize("name", ["nothing", "README.md"])
-def test_what_is_no_directory_of_an_export_is_refused(export: Path, name: str) -> None:
+def test_what_is_no_directory_of_an_export_is_refused(export: Path) -> None:
+    with pytest.raises(ExportError, match="nothing: there is no such directory"):
+        load_synthesizer(export / "nothing")
     with pytest.raises(ExportError, match=r"not an export: it has no synthesizer\.json"):
-        load_synthesizer(export / name)
+        load_synthesizer(export / "README.md")
 
 
 @pytest.mark.parametrize(
@@ -243,10 +249,23 @@ def test_what_is_no_directory_of_an_export_is_refused(export: Path, name: str) -
         ),
         (lambda d: d.update(format_version=0), "format_version must be >= 1, but got 0"),
         (lambda d: d.update(format_version="1"), "is not that of a tabvae_ray export"),
+        (lambda d: d.update(format_version=True), "is not that of a tabvae_ray export"),
         (lambda d: d.update(format="other"), "is not that of a tabvae_ray export"),
         (lambda d: d.pop("encoder"), "synthesizer.json has no encoder"),
         (lambda d: d["spec"].update(extra=1), "spec: extra: no such key"),
-        (lambda d: d["spec"]["columns"].pop(), "the groups must hold each column once"),
+        (lambda d: d["spec"]["columns"].pop(), "has heads of .* codes, but the columns have"),
+        (lambda d: d["spec"]["columns"][5]["categories"].pop(), "has heads of .* codes, but the"),
+        (lambda d: d["decoder"].update(groups=[]), "the groups must hold each column once"),
+        (lambda d: d["spec"]["columns"][1].update(maximum=1e307), "too many for 1e.307"),
+        (lambda d: d["spec"]["columns"][3].update(maximum=-1e300), "must have minimum <= maximum"),
+        (lambda d: d["spec"]["columns"][0].update(maximum=2**70), "are no values of dtype int64"),
+        (lambda d: d["spec"]["columns"][8].update(step=10**30), "must have a step below"),
+        (lambda d: d["spec"]["columns"][5].update(dtype="S2000000000"), "is no dtype of a table's"),
+        (
+            lambda d: d["config"]["generation"].update(temperature=1e-320),
+            "must be a number >= 1e-0",
+        ),
+        (lambda d: d.update(provenance=nested(40)), "nested more than 32 levels deep"),
         (lambda d: d["spec"]["columns"][0].update(dtype="no"), "'no' is no dtype"),
         (lambda d: d["encoder"].pop("age"), "encoder: column 'age': must be an object"),
         (lambda d: d["encoder"]["age"].update(atoms=[], grid=[]), "must be finite, ascending"),
@@ -258,7 +277,7 @@ def test_what_is_no_directory_of_an_export_is_refused(export: Path, name: str) -
         (lambda d: d["decoder"].update(groups=None), "does not hold together"),
         (lambda d: d.update(decoder=[]), "does not hold together"),
         (lambda d: d.update(prior="flat"), "prior must be standard_normal or gmm, but got 'flat'"),
-        (lambda d: d.update(prior="gmm"), "does not hold together"),
+        (lambda d: d.update(prior="gmm"), "model.safetensors has no prior.weights, prior.means"),
     ],
 )
 def test_a_changed_description_is_refused(
@@ -302,6 +321,10 @@ def test_a_description_that_is_no_json_object_is_refused(
         ),
         (lambda t: t.update({"head.bias": t["head.bias"].double()}), "must be float32"),
         (lambda t: t.pop("decoder.0.bias"), "model.safetensors has no decoder.0.bias"),
+        (lambda t: t.update({"other": torch.zeros(3)}), "model.safetensors has 'other', which is"),
+        (lambda t: t["head.weight"].fill_(3e38), "weights make logits of up to .*, too large"),
+        (lambda t: t["head.bias"][0].fill_(3e38), "weights make logits of up to"),
+        (lambda t: t["decoder.0.weight"].fill_(3e38), "weights make logits of up to"),
     ],
 )
 def test_changed_weights_are_refused(
@@ -343,6 +366,20 @@ def spots(part: Any) -> list[tuple[Any, Any]]:
     return here + [spot for container, key in here for spot in spots(container[key])]
 
 
+ODD_NAMES = ["../../etc/passwd", "/", "..", "a\\b", "", "\u202e", "x" * 5000, "con", "a\nb"]
+
+
+def outcome(export: Path) -> str:
+    """What comes of an export; anything but these two is an error of the test."""
+    try:
+        made = load_synthesizer(export)
+    except ExportError:
+        return "refused"
+    assert len(made.generate(3)) == 3
+    assert len(made.generate(3, use_mean=True, sample=False)) == 3
+    return "loaded"
+
+
 def test_whatever_stands_in_a_description_it_is_loaded_or_refused(
     _export: Path, tmp_path: Path
 ) -> None:
@@ -350,23 +387,83 @@ def test_whatever_stands_in_a_description_it_is_loaded_or_refused(
     broken = tmp_path / "broken"
     shutil.copytree(_export, broken)
     chance = random.Random(0)
-    refused = 0
-    for _ in range(200):
+    outcomes = []
+    for _ in range(300):
         document = json.loads(text)
         del document["provenance"]
-        # Otherwise nearly all changes would be to the points of a grid.
-        top = chance.choice([spots(document["decoder"]), spots(document["spec"]), spots(document)])
-        container, key = chance.choice(top)
-        if chance.random() < 0.2:
-            del container[key]
-        else:
-            container[key] = chance.choice(ODD_VALUES)
+        for _ in range(chance.choice([1, 1, 1, 2, 4])):
+            # Otherwise nearly all changes would be to the points of a grid.
+            parts = (document.get("decoder"), document.get("spec"), document)
+            found = spots(chance.choice(parts)) or spots(document)
+            container, key = chance.choice(found)
+            if chance.random() < 0.2:
+                del container[key]
+            elif chance.random() < 0.5 and isinstance(container[key], int | float):
+                container[key] = container[key] * chance.choice([-1, 2, 1e-3, 1e300]) or 1
+            else:
+                container[key] = chance.choice(ODD_VALUES)
         changed = json.dumps(document).replace('"1e400"', "1e400")
         (broken / "synthesizer.json").write_text(changed, encoding="utf-8")
-        try:
-            rows = load_synthesizer(broken).generate(3)
-        except ExportError:
-            refused += 1
-        else:
-            assert len(rows) == 3
-    assert refused > 100
+        outcomes.append(outcome(broken))
+    assert outcomes.count("refused") > 150 and outcomes.count("loaded") > 0
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_column_may_have_any_name(export: Path, name: str) -> None:
+    def rename(document: dict[str, Any]) -> None:
+        document["encoder"][name] = document["encoder"].pop("city")
+        document["spec"]["columns"][5]["name"] = name
+
+    rewrite(export, rename)
+    before = sorted(export.parent.rglob("*"))
+    assert outcome(export) == "loaded"
+    assert name in load_synthesizer(export).generate(3).columns
+    assert sorted(export.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize("decoder", ["independent", "autoregressive"])
+def test_whatever_the_weights_are_they_are_loaded_or_refused(
+    mixed: pd.DataFrame, mixed_spec: TableSpec, tmp_path: Path, decoder: str
+) -> None:
+    leaves = {"architecture.decoder": decoder, "architecture.prior": "gmm"}
+    vae = TabularVAE.build(mixed_spec, small_config(**leaves, **{"training.max_n_epochs": 1}))
+    vae.fit(mixed)
+    vae.synthesizer().save(tmp_path / "best")
+    file = tmp_path / "best" / "model.safetensors"
+    sound = load_file(file)
+    chance = random.Random(1)
+    outcomes = []
+    for _ in range(120):
+        tensors = {name: tensor.clone() for name, tensor in sound.items()}
+        name = chance.choice(sorted(tensors))
+        own = tensors[name]
+        match chance.randrange(7):
+            case 0:
+                del tensors[name]
+            case 1:
+                tensors[chance.choice([*ODD_NAMES, name + "x"])] = own
+                tensors.pop(name)
+            case 2:
+                dtype = chance.choice([torch.float64, torch.float16, torch.int64, torch.bool])
+                tensors[name] = own.to(dtype)
+            case 3:
+                shapes: list[tuple[int, ...]] = [(), (0,), (1,), (own.numel(),), (*own.shape, 1)]
+                shape = chance.choice(shapes)
+                tensors[name] = torch.zeros(shape)
+            case 4:
+                tensors[name] = own * chance.choice([0.0, -1.0, 1e10, 1e30, 1e37])
+            case _:
+                worst = [torch.nan, torch.inf, -torch.inf, 3e38, -3e38, 1e-45, 0.0]
+                own.view(-1)[chance.randrange(own.numel())] = chance.choice(worst)
+        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, file)
+        outcomes.append(outcome(tmp_path / "best"))
+    assert outcomes.count("refused") > 40 and outcomes.count("loaded") > 5
+
+
+def test_what_is_too_large_is_not_read(export: Path) -> None:
+    for name in ("model.safetensors", "synthesizer.json"):
+        with (export / name).open("r+b") as file:
+            # A hole, that takes no room on the disk.
+            file.truncate(2**36)
+        with pytest.raises(ExportError, match=f"{name}: too large: 68719476736 bytes"):
+            load_synthesizer(export)

@@ -87,6 +87,11 @@ class RowDecoder:
         Raises:
             ExportError: If the parts do not fit each other.
         """
+        if structure["cardinalities"] != list(cardinalities):
+            raise ExportError(
+                f"decoder: has heads of {structure['cardinalities']} codes, but the columns have "
+                f"{list(cardinalities)}"
+            )
         groups = [([int(c) for c in columns], int(k)) for columns, k in structure["groups"]]
         members = [column for columns, _ in groups for column in columns]
         if sorted(members) != list(range(len(cardinalities))):
@@ -127,6 +132,7 @@ class RowDecoder:
     def structure(self) -> dict[str, Any]:
         """All but the weights, for JSON."""
         return {
+            "cardinalities": list(self.cardinalities),
             "groups": [[columns, k] for columns, k in self.groups],
             "n_layers": len(self.layers),
             "slope": self.slope,
