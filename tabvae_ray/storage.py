@@ -299,10 +299,15 @@ class Location:
             StorageError: If any of it fails.
         """
         probe = self / f".tabvae_ray-{uuid.uuid4().hex}"
-        probe.write_bytes(b"tabvae_ray")
-        if probe.read_bytes() != b"tabvae_ray":
+        try:
+            probe.write_bytes(b"tabvae_ray")
+            came_back = probe.read_bytes() == b"tabvae_ray"
+            probe.remove()
+        except StorageError as error:
+            # Nobody knows the probe's name.
+            raise StorageError(str(error).replace(str(probe), str(self))) from error
+        if not came_back:
             raise StorageError(f"{self}: what is written there does not come back")
-        probe.remove()
 
     def attempt(self, verb: str, action: Callable[[], T]) -> T:
         """Do something with the storage, again after a while if the error is one that passes.

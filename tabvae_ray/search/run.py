@@ -146,13 +146,13 @@ def _run(
     url: str | None,
 ) -> SearchOutcome:
     directory = search.setup.directory
+    directory.check_writable()
     # Before anything else: a driver that dies from here on leaves a search that can be resumed.
     search.write("running")
     begun = False
     search.progress.say("starting Ray")
     try:
         with search.heartbeat(), connected(address):
-            directory.check_writable()
             preflight(directory, search.resources)
             parts = search.begin(concurrency, url)
             begun = True

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import ValidationError
 
 from tabvae_ray.comparison.levels import ReferenceLevels, reference_levels
 from tabvae_ray.comparison.plan import SCORES, ComparisonPlan, PreparedComparison
+from tabvae_ray.config import validation_messages
 from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.search.manifest import Manifest
 from tabvae_ray.search.pareto import parse_select
@@ -15,7 +17,6 @@ from tabvae_ray.search.scheduler import rung_levels
 from tabvae_ray.search.searcher import choose_sampler
 from tabvae_ray.search.space import SearchSpace
 from tabvae_ray.search.space_file import load_space
-from tabvae_ray.search.trial import LOSSES
 from tabvae_ray.storage import Location, masked
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.io import fingerprint, read_table
@@ -109,6 +110,10 @@ def prepare(
         DataError: If the table cannot be modelled.
         StorageError: If something cannot be read.
     """
+    given = {"space": space, "out": out, "name": name, "data": data, "spec": spec}
+    for option, value in given.items():
+        if value == "":
+            raise ConfigError(f"--{option}: must not be empty")
     if space is None and not (resume and name):
         raise ConfigError("--space: must be given, or --resume and --name of a search in --out")
     known = load_space(space) if space is not None else None
@@ -121,7 +126,6 @@ def prepare(
         before = Manifest.read(directory)
         known = before.search_space()
     known = _with_settings(known, settings or {})
-    _check_scores(known)
     where = _data(data, known, before)
     table = read_table(where)
     table_spec = TableSpec.infer(
@@ -147,7 +151,11 @@ def prepare(
 
 def _with_settings(space: SearchSpace, settings: dict[str, Any]) -> SearchSpace:
     given = {key: value for key, value in settings.items() if value is not None}
-    updated = space.settings.model_validate({**space.settings.model_dump(), **given})
+    try:
+        updated = space.settings.model_validate({**space.settings.model_dump(), **given})
+    except ValidationError as error:
+        lines = [f"--{line.removeprefix('n_')}" for line in validation_messages(error)]
+        raise ConfigError("\n".join(lines).replace("time_budget", "time-budget")) from None
     parse_select(updated.select, list(space.objectives), constrained=bool(space.constraints))
     return replace(space, settings=updated)
 
@@ -168,20 +176,9 @@ def _score_names(space: SearchSpace) -> set[str]:
     return standard | set(space.objectives) | set(space.constraints)
 
 
-def _check_scores(space: SearchSpace) -> None:
-    known = {*SCORES, *LOSSES}
-    errors = [
-        f"{space.source}: {key}.{name}: no such score; known are {', '.join([*SCORES, *LOSSES])}"
-        for key, names in (("objectives", space.objectives), ("constraints", space.constraints))
-        for name in names
-        if name not in known
-    ]
-    if errors:
-        raise ConfigError("\n".join(errors))
-
-
 def _data(data: str | None, space: SearchSpace, before: Manifest | None) -> Location:
-    given = data or space.data or space.base.data.training_dataset_path
+    named = (data, space.data, space.base.data.training_dataset_path)
+    given = next((name for name in named if name is not None), None)
     if given is None and before is not None:
         given = before.data
     if given is not None:
@@ -196,7 +193,7 @@ def _data(data: str | None, space: SearchSpace, before: Manifest | None) -> Loca
 def _declaration(
     spec: str | None, space: SearchSpace, before: Manifest | None
 ) -> SpecDeclaration | None:
-    given = spec or space.spec
+    given = space.spec if spec is None else spec
     if given is not None:
         return SpecDeclaration.load(given)
     if before is not None:

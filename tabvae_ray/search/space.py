@@ -21,7 +21,10 @@ from tabvae_ray.search.parameters import (
     suggest,
 )
 
-__all__ = ["Constraint", "SearchSettings", "SearchSpace"]
+__all__ = ["LOSSES", "Constraint", "SearchSettings", "SearchSpace"]
+
+# What a trial reports beside the scores of the comparison; each may be an objective.
+LOSSES = ("loss", "reconstruction", "kl", "train_nats", "holdout_nats")
 
 
 class Constraint(Strict):
@@ -143,8 +146,12 @@ class SearchSpace:
 
     def to_mapping(self) -> dict[str, Any]:
         """What determines the trials of a search, as plain values for JSON."""
+        base = self.base.model_dump(mode="json")
+        for name in self.parameters:
+            section, _, leaf = name.partition(".")
+            del base[section][leaf]
         return {
-            "base": self.base.model_dump(mode="json"),
+            "base": base,
             "parameters": {n: p.model_dump(mode="json") for n, p in self.parameters.items()},
             "objectives": dict(self.objectives),
             "constraints": {n: c.model_dump(mode="json") for n, c in self.constraints.items()},

@@ -1,37 +1,48 @@
 """Search spaces in YAML, checked whole before anything starts."""
 
-import difflib
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from tabvae_ray.comparison.plan import ComparisonOptions
 from tabvae_ray.config import TabularVAEConfig, validation_messages
 from tabvae_ray.errors import ConfigError
-from tabvae_ray.search.parameters import CategoricalParameter, Parameter, Strict, same
+from tabvae_ray.search.parameters import (
+    CategoricalParameter,
+    FloatParameter,
+    IntParameter,
+    Parameter,
+    Strict,
+)
 from tabvae_ray.search.pareto import parse_select
 from tabvae_ray.search.space import Constraint, SearchSettings, SearchSpace
+from tabvae_ray.search.space_check import (
+    check_conditions,
+    check_initial,
+    check_name,
+    check_scores,
+    check_values,
+    in_order,
+)
 from tabvae_ray.storage import Location
 
 __all__ = ["load_space", "parse_space"]
 
-
-# What trials must have in common, or their scores could not be compared.
-_SHARED = {
-    "training.max_n_epochs": "is the budget of every trial",
-    "training.device": "is where every trial trains",
-    "validation.holdout_fraction": "is what every trial is measured on",
+_KINDS: Mapping[object, type[FloatParameter | IntParameter | CategoricalParameter]] = {
+    "float": FloatParameter,
+    "int": IntParameter,
+    "categorical": CategoricalParameter,
 }
+Part = TypeVar("Part", bound=BaseModel)
 
 
-class _SpaceFile(Strict):
-    data: str | None = None
-    spec: str | None = None
-    base: dict[str, Any] = Field(default={})
-    parameters: dict[str, Parameter] = Field(min_length=1)
+class _Rest(Strict):
+    """All sections but ``base`` and ``parameters``."""
+
+    data: str | None = Field(default=None, min_length=1)
+    spec: str | None = Field(default=None, min_length=1)
     objectives: dict[str, Literal["minimize", "maximize"]] = Field(
         default={"mean_js_distance": "minimize", "correlation_distance": "minimize"}, min_length=1
     )
@@ -39,6 +50,9 @@ class _SpaceFile(Strict):
     initial: list[dict[str, Any]] = Field(default=[])
     search: SearchSettings = SearchSettings()
     comparison: ComparisonOptions = ComparisonOptions()
+
+
+_SECTIONS = ("base", "parameters", *_Rest.model_fields)
 
 
 def load_space(location: Location | str) -> SearchSpace:
@@ -66,19 +80,19 @@ def parse_space(document: object, source: str = "search space") -> SearchSpace:
     """
     if not isinstance(document, Mapping):
         raise ConfigError(f"{source}: must be a mapping, but got {type(document).__name__}")
-    errors: list[str] = []
-    shaped = _shape(document, errors)
-    base = _base(shaped.get("base", {}), errors)
-    parameters = _parameters(shaped.get("parameters"), base, errors)
-    rest = {key: value for key, value in shaped.items() if key not in ("base", "parameters")}
-    placeholder = {"type": "categorical", "choices": [0]}
-    errors += _check_conditions(parameters)
-    try:
-        file = _SpaceFile.model_validate({**rest, "parameters": {"placeholder": placeholder}})
-    except ValidationError as error:
-        errors += [_as_number_hint(line, item) for line, item in _lines(error)]
-        raise ConfigError("\n".join(f"{source}: {line}" for line in errors)) from None
-    errors += _check_initial(file.initial, parameters)
+    errors = [
+        f"{key}: no such key; known are {', '.join(_SECTIONS)}"
+        for key in document
+        if key not in _SECTIONS
+    ]
+    base = _base(document.get("base"), errors)
+    parameters, broken = _parameters(document, base, errors)
+    file = _rest({k: v for k, v in document.items() if k in _Rest.model_fields}, errors)
+    errors += check_conditions(parameters, base, broken)
+    errors += check_initial(file.initial, parameters, broken)
+    errors += check_scores(
+        file.objectives, file.constraints, [*parameters, *broken], file.comparison
+    )
     try:
         names, constrained = list(file.objectives), bool(file.constraints)
         parse_select(file.search.select, names, constrained=constrained)
@@ -95,7 +109,7 @@ def parse_space(document: object, source: str = "search space") -> SearchSpace:
     return SearchSpace(
         source=source,
         base=base,
-        parameters=_in_order(parameters),
+        parameters=in_order(parameters),
         objectives=file.objectives,
         constraints=file.constraints,
         initial=file.initial,
@@ -122,162 +136,106 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-def _shape(document: Mapping[Any, Any], errors: list[str]) -> dict[str, Any]:
-    shaped = {}
-    for key, value in document.items():
-        if key in _SpaceFile.model_fields:
-            shaped[key] = value
-        else:
-            known = ", ".join(_SpaceFile.model_fields)
-            errors.append(f"{key}: no such key; known are {known}")
-    if "parameters" not in shaped:
-        errors.append("parameters: must be there")
-    return shaped
-
-
 def _base(mapping: object, errors: list[str]) -> TabularVAEConfig:
-    try:
-        return TabularVAEConfig.model_validate(mapping if mapping is not None else {})
-    except ValidationError as error:
-        errors += [_as_number_hint(f"base.{line}", item) for line, item in _lines(error)]
-        return TabularVAEConfig()
-
-
-def _parameters(mapping: object, base: TabularVAEConfig, errors: list[str]) -> dict[str, Parameter]:
+    """The fixed part of the configuration; where it is broken, the defaults for that part."""
     if mapping is None:
-        return {}
+        return TabularVAEConfig()
+    if not isinstance(mapping, Mapping):
+        errors.append(f"base: must be a mapping, but got {mapping!r}")
+        return TabularVAEConfig()
+    return _sound_part(TabularVAEConfig, mapping, "base.", errors)
+
+
+def _rest(mapping: Mapping[str, Any], errors: list[str]) -> _Rest:
+    return _sound_part(_Rest, mapping, "", errors)
+
+
+def _parameters(
+    document: Mapping[Any, Any], base: TabularVAEConfig, errors: list[str]
+) -> tuple[dict[str, Parameter], list[str]]:
+    """The parameters that can be searched, and the names of the others."""
+    if "parameters" not in document:
+        errors.append("parameters: must be there")
+        return {}, []
+    mapping = document["parameters"]
     if not isinstance(mapping, Mapping) or not mapping:
         errors.append(f"parameters: must be a mapping of at least one name, but got {mapping!r}")
-        return {}
-    adapter: TypeAdapter[Any] = TypeAdapter(Parameter)
-    parameters = {}
-    known = {
-        f"{section}.{leaf}"
-        for section, leaves in base.model_dump().items()
-        for leaf in leaves
-        if section not in ("data", "tracking")
-    }
+        return {}, []
+    parameters: dict[str, Parameter] = {}
+    broken = []
     for name, value in mapping.items():
-        if name not in known:
-            close = _closest(str(name), known)
-            errors.append(f"parameters.{name}: no such parameter{close}")
-            continue
-        if name in _SHARED:
-            errors.append(f"parameters.{name}: {_SHARED[name]}; set it in base")
-            continue
-        try:
-            parameter = adapter.validate_python(value)
-        except ValidationError as error:
-            for line, item in _lines(error):
-                errors.append(_as_number_hint(f"parameters.{name}.{_untagged(line)}", item))
-            continue
-        parameters[str(name)] = parameter
-        errors += _check_values(str(name), parameter, base)
-    return parameters
+        wrong = check_name(name, base)
+        found = [f"parameters.{name}: {wrong}"] if wrong else []
+        parameter = None if wrong else _parameter(f"parameters.{name}", value, found)
+        if parameter is not None:
+            found += check_values(str(name), parameter, base)
+        if parameter is None or found:
+            broken.append(str(name))
+        else:
+            parameters[str(name)] = parameter
+        errors += found
+    return parameters, broken
 
 
-def _check_values(name: str, parameter: Parameter, base: Any) -> list[str]:
-    """Rules between the keys of a parameter, and the configuration's rules for its values."""
-    where = f"parameters.{name}"
-    if isinstance(parameter, CategoricalParameter):
-        keys = [json.dumps(choice, sort_keys=True) for choice in parameter.choices]
-        if len(set(keys)) != len(keys):
-            return [f"{where}.choices: must all differ, but got {parameter.choices}"]
-        tried = [("choices", choice) for choice in parameter.choices]
+def _parameter(where: str, value: object, errors: list[str]) -> Parameter | None:
+    kinds = "float, int or categorical"
+    if not isinstance(value, Mapping):
+        errors.append(
+            f"{where}: must be a mapping such as {{type: float, low: 0.1, high: 1.0}}, "
+            f"but got {value!r}"
+        )
+    elif "type" not in value:
+        errors.append(f"{where}.type: must be there: {kinds}")
+    elif value["type"] not in list(_KINDS):
+        errors.append(f"{where}.type: must be {kinds}, but got {value['type']!r}")
     else:
-        if parameter.low > parameter.high:
-            return [
-                f"{where}: low must be <= high, but got low={parameter.low}, high={parameter.high}"
-            ]
-        if parameter.log and parameter.low <= 0:
-            return [f"{where}: low must be > 0 where log is true, but got low={parameter.low}"]
-        if parameter.log and parameter.step not in (None, 1):
-            return [f"{where}: log and step cannot be had together, but got step={parameter.step}"]
-        tried = [("low", parameter.low), ("high", parameter.high)]
-    errors = []
-    for key, value in tried:
         try:
-            base.replace({name: value})
-        except ConfigError as error:
-            rule = str(error).partition(f"{name}")[2].lstrip(".0123456789").removeprefix(": ")
-            errors.append(f"{where}.{key}: {rule}")
-    return errors
+            return _KINDS[value["type"]].model_validate(value)
+        except ValidationError as error:
+            errors += _lines(error, f"{where}.")
+    return None
 
 
-def _check_conditions(parameters: Mapping[str, Any]) -> list[str]:
-    errors = []
-    for name, parameter in parameters.items():
-        for parent, wanted in parameter.when.items():
-            where = f"parameters.{name}.when.{parent}"
-            if parent not in parameters:
-                errors.append(f"{where}: is no searched parameter{_closest(parent, parameters)}")
-                continue
-            choices = getattr(parameters[parent], "choices", None)
-            for value in wanted if isinstance(wanted, list) else [wanted]:
-                if choices is not None and not any(same(value, choice) for choice in choices):
-                    errors.append(f"{where}: {value!r} is none of its choices {choices}")
+def _sound_part(
+    model: type[Part], mapping: Mapping[str, Any], prefix: str, errors: list[str]
+) -> Part:
+    """The model of what is sound in the mapping, with a line for everything that is not.
+
+    So that what one section says is checked though another one is broken.
+    """
     try:
-        _in_order(parameters)
-    except ConfigError as error:
-        errors.append(str(error))
-    return errors
+        return model.model_validate(mapping)
+    except ValidationError as error:
+        errors += _lines(error, prefix)
+        sound = dict(mapping)
+        for item in error.errors():
+            section, *inner = item["loc"]
+            part = sound.get(str(section))
+            if inner and isinstance(part, Mapping) and len(part) > 1:
+                sound[str(section)] = {k: v for k, v in part.items() if k != inner[0]}
+            elif inner and isinstance(part, list):
+                sound[str(section)] = [{} if i == inner[0] else v for i, v in enumerate(part)]
+            else:
+                sound.pop(str(section), None)
+    try:
+        return model.model_validate(sound)
+    except ValidationError:
+        return model()
 
 
-def _check_initial(
-    initial: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]
-) -> list[str]:
-    errors = []
-    for i, point in enumerate(initial):
-        for name, value in point.items():
-            where = f"initial.{i}.{name}"
-            if name not in parameters:
-                errors.append(f"{where}: is no searched parameter{_closest(name, parameters)}")
-                continue
-            parameter = parameters[name]
-            if isinstance(parameter, CategoricalParameter):
-                if not any(same(value, choice) for choice in parameter.choices):
-                    errors.append(f"{where}: {value!r} is none of its choices {parameter.choices}")
-            elif isinstance(value, bool | str) or not isinstance(value, int | float):
-                errors.append(f"{where}: must be a number, but got {value!r}")
-            elif not parameter.low <= value <= parameter.high:
-                errors.append(
-                    f"{where}: must be within {parameter.low} and {parameter.high}, but got {value}"
-                )
-    return errors
-
-
-def _in_order(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Every parameter after those that its condition names."""
-    ordered: dict[str, Any] = {}
-    waiting = dict(parameters)
-    while waiting:
-        ready = [
-            name
-            for name, parameter in waiting.items()
-            if all(parent in ordered or parent not in parameters for parent in parameter.when)
-        ]
-        if not ready:
-            raise ConfigError(f"parameters: the conditions of {', '.join(waiting)} form a circle")
-        for name in ready:
-            ordered[name] = waiting.pop(name)
-    return ordered
-
-
-def _lines(error: ValidationError) -> list[tuple[str, Any]]:
-    lines = validation_messages(error)
-    return list(zip(lines, (item["input"] for item in error.errors()), strict=True))
-
-
-def _untagged(line: str) -> str:
-    """The line without the tag that pydantic puts before the key of a union's member."""
-    if "does not match any of the expected tags" in line:
-        return "type: must be float, int or categorical" + line[line.rindex(", but got") :]
-    if "Unable to extract tag" in line:
-        return "type: must be there: float, int or categorical"
-    for tag in ("float.", "int.", "categorical."):
-        if line.startswith(tag):
-            return line.removeprefix(tag)
-    return line.removeprefix("(top level): ")
+def _lines(error: ValidationError, prefix: str) -> list[str]:
+    """A line per broken rule, in words that do not presume pydantic's."""
+    lines = []
+    for line, item in zip(validation_messages(error), error.errors(), strict=True):
+        name = ".".join(map(str, item["loc"]))
+        if item["type"] == "missing":
+            line = f"{name}: must be there"
+        elif item["type"] in ("too_short", "string_too_short"):
+            line = f"{name}: must not be empty, but got {item['input']!r}"
+        line = line.replace("a valid dictionary", "a mapping")
+        line = line.replace("a valid tuple", "a list").replace("a valid list", "a list")
+        lines.append(_as_number_hint(f"{prefix}{line}", item["input"]))
+    return lines
 
 
 def _as_number_hint(line: str, value: object) -> str:
@@ -286,7 +244,9 @@ def _as_number_hint(line: str, value: object) -> str:
             number = float(value)
         except ValueError:
             return line
-        return f"{line}; YAML reads {value} as text, write {_plain(number)}"
+        whole = "integer" in line and number.is_integer()
+        wanted = str(int(number)) if whole else _plain(number)
+        return f"{line}; YAML reads {value} as text, write {wanted}"
     return line
 
 
@@ -297,8 +257,3 @@ def _plain(number: float) -> str:
     if e and "." not in mantissa:
         return f"{mantissa}.0e{exponent}"
     return text
-
-
-def _closest(name: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {found[0]}?" if found else ""

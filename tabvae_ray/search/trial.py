@@ -28,7 +28,6 @@ from tabvae_ray.training.tracking import MemoryTracker
 from tabvae_ray.training.trainer import BatchResult, TabularVAETrainer
 
 __all__ = [
-    "LOSSES",
     "SearchTask",
     "TrialRun",
     "VAETrial",
@@ -40,8 +39,6 @@ __all__ = [
 
 # More generated rows than this make a score no more exact than the real rows allow.
 _MAX_SCORED_ROWS = 100_000
-# What a trial reports beside the scores of the comparison; each may be an objective.
-LOSSES = ("loss", "reconstruction", "kl", "train_nats", "holdout_nats")
 
 
 @dataclass(frozen=True)

@@ -247,6 +247,53 @@ def test_a_search_without_a_usable_trial_ends_with_3(tiny: dict, tmp_path: Path)
     assert not (tmp_path / "never" / "best").exists()
 
 
+def test_failures_in_a_row_end_with_3_and_say_where_they_are(tiny: dict, tmp_path: Path) -> None:
+    """The first trial is complete and exported; no machine can build the others."""
+    layers = "architecture.encoder_layer_sizes"
+    tiny["parameters"] = {layers: {"type": "categorical", "choices": [[16], [10**18]]}}
+    tiny["initial"] = [{layers: [16]}, {layers: [10**18]}, {layers: [10**18]}]
+    tiny["search"] |= {"max_failures": 2, "scheduler": "none", "n_trials": 9}
+    file = tmp_path / "broken.yaml"
+    file.write_text(yaml.safe_dump(tiny))
+    done = search("--space", file, "--out", tmp_path, "--concurrency", 1, "--json")
+    assert done.returncode == 3, done.stderr
+    directory = tmp_path / "broken"
+    where = f"the tracebacks are in {directory / 'trials'}: 000001.json, 000002.json"
+    assert "2 trials in a row failed, the last one with: RuntimeError: Storage" in done.stderr
+    assert where in done.stderr
+    assert "did not complete" not in done.stderr and "Traceback" not in done.stderr
+    assert json.loads(done.stdout)["trials"] == {"COMPLETE": 1, "FAIL": 2}
+    assert len(load_synthesizer(directory / "best").generate(5)) == 5
+    record = json.loads((directory / "trials" / "000002.json").read_text())
+    assert record["error"].startswith("Failure # 1") and "Traceback" in record["error"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["starting up", "choosing"])
+def test_a_search_that_is_interrupted_outside_of_training_can_go_on(
+    tiny: dict, tmp_path: Path, number: signal.Signals, moment: str
+) -> None:
+    # Scoring the front again takes long enough to be met.
+    tiny["search"] |= {"n_trials": 1, "n_rescores": 300}
+    file = tmp_path / "tiny.yaml"
+    file.write_text(yaml.safe_dump(tiny))
+    directory = tmp_path / "tiny"
+    awaited = {"starting up": "search.json", "choosing": "trials.csv"}[moment]
+    with started("--space", file, "--out", tmp_path) as process:
+        deadline = time.monotonic() + SECONDS
+        while not (directory / awaited).exists():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)
+        time.sleep(0.5)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130, said
+    assert f"--out {tmp_path} --name tiny --resume" in said
+    assert "SIGTERM received" not in said and "Traceback" not in said
+    assert json.loads((directory / "search.json").read_text())["state"] == "interrupted"
+    assert not (directory / "best").exists()
+
+
 def test_a_trial_whose_process_dies_goes_on_from_its_checkpoint(
     undisturbed: Path, tmp_path: Path
 ) -> None:
@@ -293,7 +340,7 @@ def test_resuming_with_something_else_is_refused(
         (["--gpus-per-trial", "512"], "no node has that: the largest have"),
         (["--address", "127.0.0.1:1"], "cannot connect to Ray at 127.0.0.1:1"),
         (["--trials", "0"], "--trials must be >= 1, but got 0"),
-        (["--out", "/proc/nowhere"], "cannot be written"),
+        (["--out", "/proc/nowhere"], "error: /proc/nowhere/tiny: cannot be written"),
         (["--select", "best"], "select: must be one of ideal, knee"),
         (["--data", "nope.csv"], "nope.csv: cannot be read: there is no such file"),
         (["--study-storage", "nonsense://x"], "--study-storage: cannot be opened"),

@@ -96,13 +96,34 @@ def test_a_score_that_needs_a_target_says_so(tiny: dict, tmp_path: Path) -> None
     assert "tstr" in prepare(space=str(file), out=str(tmp_path)).comparison.plan.scores
 
 
-@pytest.mark.parametrize("name", ["a/b", "..", ""])
+@pytest.mark.parametrize("name", ["a/b", "..", "."])
 def test_a_name_is_that_of_a_directory(space_file: Path, tmp_path: Path, name: str) -> None:
-    if name == "":
-        assert prepare(space=str(space_file), out=str(tmp_path), name=name).name == "tiny"
-        return
     with pytest.raises(ConfigError, match=f"must be the name of a directory, but got '{name}'"):
         prepare(space=str(space_file), out=str(tmp_path), name=name)
+
+
+@pytest.mark.parametrize("option", ["space", "out", "name", "data", "spec"])
+def test_an_option_that_is_empty_is_not_one_that_was_left_out(
+    space_file: Path, tmp_path: Path, option: str
+) -> None:
+    options = {"space": str(space_file), "out": str(tmp_path), option: ""}
+    with pytest.raises(ConfigError, match=f"--{option}: must not be empty"):
+        prepare(**options)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"seed": 2**64}, r"--seed: must be less than 9223372036854775808, but got 1844674"),
+        ({"n_trials": 0}, r"--trials: must be greater than or equal to 1, but got 0"),
+        ({"time_budget": -1.0}, r"--time-budget: must be greater than 0, but got -1"),
+    ],
+)
+def test_a_setting_that_breaks_its_rule_is_named_as_the_option_is(
+    space_file: Path, tmp_path: Path, settings: dict, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        prepare(space=str(space_file), out=str(tmp_path), settings=settings)
 
 
 def test_without_a_space_there_must_be_a_search(tmp_path: Path) -> None:

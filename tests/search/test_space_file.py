@@ -76,9 +76,167 @@ extra: 1
         assert expected in message, expected
 
 
+def test_no_section_hides_what_is_wrong_in_another_one(tmp_path: Path) -> None:
+    message = broken(
+        tmp_path,
+        """
+base: {training: {batch_size: 0, max_n_epochs: 9}}
+parameters:
+  architecture.loss_beta: 3
+  training.patience: {type: int, low: 1, high: 10}
+objectives: {mean_js_distance: minimise, privacy: minimize, correlation_distance: maximize}
+constraints: {kl: {}, train_nats: {mx: 3}, novelty: {max: 1.0}, loss: {min: 3.0, max: 1.0}}
+initial: [{architecture.loss_beta: 0.1, training.patience: 12}, 4]
+search: {select: best, grace_period: 100, n_trials: 1e2}
+comparison: {detector: none}
+data: ""
+""",
+    )
+    for expected in (
+        "base.training.batch_size: must be greater than or equal to 1, but got 0",
+        "parameters.architecture.loss_beta: must be a mapping such as",
+        "objectives.mean_js_distance: must be 'minimize' or 'maximize', but got 'minimise'",
+        "objectives.privacy: no such score; known are mean_js_distance",
+        "objectives.correlation_distance: must be minimize, as less is better, but got maximize",
+        "constraints.kl: must have min or max",
+        "constraints.train_nats.mx: no such key",
+        "constraints.novelty: no such score",
+        "constraints.loss: min must be <= max, but got min=3.0, max=1.0",
+        "initial.0.training.patience: must be within 1 and 10, but got 12",
+        "initial.1: must be a mapping, but got 4",
+        "search.select: must be one of ideal, knee, constraint",
+        "search.grace_period: must be <= training.max_n_epochs (9), but got 100",
+        "search.n_trials: must be a valid integer, but got '1e2'; "
+        "YAML reads 1e2 as text, write 100",
+        "comparison.detector: must be 'boosted_trees'",
+        "data: must not be empty, but got ''",
+    ):
+        assert expected in message, expected
+    assert len(message.splitlines()) == 16
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter", "expected"),
+    [
+        ("architecture.loss_beta", "3", ": must be a mapping such as {type: float, low: 0.1"),
+        ("architecture.loss_beta", "", ": must be a mapping such as"),
+        ("architecture.loss_beta", "{low: 1.0}", ".type: must be there: float, int or"),
+        ("architecture.latent_dim", "{type: int, low: 4}", ".high: must be there"),
+        ("architecture.latent_dim", "{type: itn, low: 4}", ".type: must be float, int or categor"),
+        ("architecture.latent_dim", "{type: itn, low: 4}", "but got 'itn'"),
+        ("architecture.latent_dim", "{type: [int]}", "but got ['int']"),
+        ("training.batch_size", "{type: categorical, choices: []}", ".choices: must not be empty"),
+        (
+            "architecture.encoder_layer_sizes",
+            "{type: categorical, choices: [5]}",
+            ".choices: must be a list, but got 5",
+        ),
+        (
+            "architecture.latent_dim",
+            "{type: float, low: 4.0, high: 8.0}",
+            ".type: must be int, as architecture.latent_dim takes whole numbers only",
+        ),
+        (
+            "architecture.latent_dim",
+            "{type: float, low: 4.0, high: 8.0, step: 0.5}",
+            ".type: must be int",
+        ),
+        (
+            "training.weight_decay",
+            "{type: float, low: 0.0, high: 0.1, step: 0.5}",
+            ": step must be <= high - low (0.1), but got step=0.5",
+        ),
+        (
+            "training.patience",
+            "{type: int, low: 1, high: 10, step: 4}",
+            ": high must be low and some steps, but got low=1, high=10, step=4",
+        ),
+        (
+            "architecture.latent_dim",
+            "{type: int, low: 2, high: 8, log: true, step: 2}",
+            ": log and step cannot be had together",
+        ),
+        ("training.max_n_epochs", "{type: int, low: 1, high: 9}", "is the budget of every trial"),
+        ("architecture.n_embd", "{type: int, low: 1, high: 9}", ": stands in base, too"),
+        ("training.checkpoint_period", "{type: int, low: 1, high: 9}", ": is of no effect"),
+        ("validation.artifact_routine_period", "{type: int, low: 1, high: 9}", ": is of no eff"),
+        ("validation.generation_n_records", "{type: int, low: 9, high: 99}", "every trial is mea"),
+        ("generation.temperature", "{type: float, low: 0.5, high: 1.0}", ": is of no effect"),
+        ("tracking.experiment_id", "{type: categorical, choices: [a]}", ": is of no effect"),
+        ("data.continuous", "{type: categorical, choices: [[a]]}", ": is of no effect"),
+    ],
+)
+def test_a_parameter_that_can_mean_nothing_is_refused_in_words(
+    tmp_path: Path, name: str, parameter: str, expected: str
+) -> None:
+    text = f"base: {{architecture: {{n_embd: 4}}}}\nparameters:\n  {name}: {parameter}\n"
+    message = broken(tmp_path, text)
+    assert f"parameters.{name}" in message
+    assert expected in message
+    assert len(message.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"),
+    [
+        ("{training.schduler: plateau}", "searched parameter; did you mean training.scheduler?"),
+        ("{training.optimizer: adamw}", "is 'adam' in every trial: search it, too, or leave the"),
+        ("{training.scheduler_gamma: 0.9}", "a parameter cannot depend on itself"),
+        ("{training.patience: 99}", "must be within 1 and 9, but got 99"),
+        ("{training.patience: 2}", "must be 1 and some steps of 2, but got 2"),
+        ("{training.patience: 1.5}", "must be a whole number, but got 1.5"),
+        ("{training.patience: one}", "must be a number, but got 'one'"),
+        ("{training.scheduler: []}", "must name a value, but got []"),
+        ("{architecture.dropout_rate: 0.1}", "is a number of any digits"),
+        ("{training.warmup_epochs: 0.7}", "must be 0.0 and some steps of 0.5, but got 0.7"),
+    ],
+)
+def test_a_condition_that_can_never_hold_is_refused(
+    tmp_path: Path, when: str, expected: str
+) -> None:
+    text = f"""
+parameters:
+  training.scheduler: {{type: categorical, choices: [constant, plateau]}}
+  training.patience: {{type: int, low: 1, high: 9, step: 2}}
+  training.warmup_epochs: {{type: float, low: 0.0, high: 4.0, step: 0.5}}
+  architecture.dropout_rate: {{type: float, low: 0.0, high: 0.5}}
+  training.scheduler_gamma: {{type: float, low: 0.9, high: 1.0, when: {when}}}
+"""
+    message = broken(tmp_path, text)
+    assert "parameters.training.scheduler_gamma.when." in message
+    assert expected in message
+
+
+def test_a_circle_of_conditions_is_named(tmp_path: Path) -> None:
+    text = """
+parameters:
+  training.scheduler: {type: categorical, choices: [constant], when: {training.optimizer: adam}}
+  training.optimizer: {type: categorical, choices: [adam], when: {training.scheduler: constant}}
+"""
+    assert "conditions of training.scheduler, training.optimizer form a circle" in broken(
+        tmp_path, text
+    )
+
+
+def test_losses_may_be_minimised_but_not_the_weighted_one_where_its_weight_is_searched(
+    tiny: dict,
+) -> None:
+    tiny["objectives"] = {"train_nats": "minimize", "kl": "minimize"}
+    assert list(parse_space(tiny).objectives) == ["train_nats", "kl"]
+    tiny["objectives"] = {"loss": "minimize"}
+    with pytest.raises(ConfigError, match=r"objectives\.loss: means nothing where"):
+        parse_space(tiny)
+    del tiny["parameters"]["architecture.loss_beta"]
+    assert list(parse_space(tiny).objectives) == ["loss"]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("base: [1]\nparameters: {}", "base: must be a mapping, but got [1]"),
+        ("base: {training: 3}\nparameters: {}", "base.training: must be a mapping, but got 3"),
+        ("objectives: []\nparameters: {}", "objectives: must be a mapping, but got []"),
+        ("initial: 3\nparameters: {}", "initial: must be a list, but got 3"),
         ("", "must be a mapping, but got NoneType"),
         ("- 1", "must be a mapping, but got list"),
         ("a: [", "not YAML"),
@@ -97,7 +255,7 @@ extra: 1
         (
             "parameters: {architecture.n_embd: {type: int, low: 1, high: 8}}\n"
             "search: {select: best}",
-            "search.select: must be one of ideal, knee, mean_js_distance, correlation_distance",
+            "search.select: must be one of ideal, knee, constraint, mean_js_distance",
         ),
         (
             "parameters: {architecture.n_embd: {type: int, low: 1, high: 8}}\n"
