@@ -3,7 +3,9 @@
 import os
 import sys
 import traceback
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 
 from tabvae_ray.errors import TabVAEError
@@ -26,7 +28,8 @@ def run_command(command: Callable[[], int]) -> int:
         storage is not there; 130 if interrupted; 1 with a traceback for anything else.
     """
     try:
-        return command()
+        with _plain_warnings():
+            return command()
     except TabVAEError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 2
@@ -58,3 +61,16 @@ def main() -> int:
     if arguments and not wants_help:
         print(f"\nerror: no such command: {arguments[0]}", file=out)
     return 0 if wants_help else 2
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Show Python's warnings as lines for people, without the file and line of the code."""
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        text = " ".join(str(message).split())
+        print(f"warning: {text}", file=sys.stderr)  # noqa: T201
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield

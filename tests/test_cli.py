@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 
 import pytest
@@ -28,6 +29,20 @@ def test_an_error_of_the_users_is_one_message_and_code_2(
     assert cli.run_command(raises(error("n_bins must be >= 2"))) == 2
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "error: n_bins must be >= 2\n")
+
+
+def test_a_warning_is_one_line_without_the_place_in_the_code(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def command() -> int:
+        warnings.warn("column 'a': 900 of 918\nvalues differ", stacklevel=1)
+        return 0
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert cli.run_command(command) == 0
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "warning: column 'a': 900 of 918 values differ\n")
 
 
 def test_an_interrupt_is_code_130(capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,7 +84,7 @@ def test_tabvae_runs_a_command_with_its_arguments_and_code(
     arguments = ["generate", "--model", "/nothing", "--rows", "5", "--out", "/nothing/r.csv"]
     monkeypatch.setattr(sys, "argv", ["tabvae", *arguments])
     assert cli.main() == 2
-    assert capsys.readouterr().err.startswith("error: /nothing: not an export")
+    assert capsys.readouterr().err.startswith("error: /nothing: there is no such directory")
 
 
 def test_a_reader_that_leaves_early_is_no_traceback() -> None:
