@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,13 @@ import pytest
 
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.report import main, write_report
-from tabvae_ray.report.charts import Axis
+from tabvae_ray.report.charts import Axis, Line, plane
 from tabvae_ray.report.evidence import gather
 from tabvae_ray.search.manifest import Manifest
 from tabvae_ray.search.records import Records, Rung, TrialRecord
 from tabvae_ray.search.space_file import parse_space
 from tabvae_ray.storage import Location
+from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.io import fingerprint, read_table
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE
@@ -56,21 +58,29 @@ def _records(n: int) -> list[TrialRecord]:
     return records
 
 
-def _write_search(directory: Path, *, n_trials: int = 18, export: bool = True) -> Path:
+def _write_search(
+    directory: Path,
+    *,
+    n_trials: int = 18,
+    export: bool = True,
+    columns: int = 3,
+    target: str | None = None,
+) -> Path:
     """A search as it lies on disk, its model trained for an epoch."""
     rng = np.random.default_rng(1)
     x = rng.normal(size=200)
     table = pd.DataFrame(
         {EVIL: x, "$y": x + rng.normal(size=200), "c": np.where(x > 0, f"a{EVIL}", "b")}
     )
+    table = table[list(table)[:columns]]
     directory.mkdir(parents=True)
     data = directory.parent / "table.csv"
     table.to_csv(data, index=False)
     table = read_table(str(data))
-    spec = TableSpec.infer(table)
+    spec = TableSpec.infer(table, declared=SpecDeclaration(target=target))
     space = parse_space(
         {
-            "base": {"training": {"max_n_epochs": 3}, "architecture": {"latent_dim": 4}},
+            "base": {"training": {"max_n_epochs": 3}},
             "parameters": {
                 "architecture.loss_beta": {"type": "float", "low": 0.01, "high": 10.0, "log": True},
                 "architecture.latent_dim": {"type": "int", "low": 4, "high": 64},
@@ -79,6 +89,7 @@ def _write_search(directory: Path, *, n_trials: int = 18, export: bool = True) -
                     "choices": [[32], [32, 16]],
                 },
             },
+            "constraints": {"dcr_share": {"max": 0.25}},
         }
     )
     records, location = _records(n_trials), Location(directory)
@@ -90,7 +101,7 @@ def _write_search(directory: Path, *, n_trials: int = 18, export: bool = True) -
         space_file="space.yaml",
         data=str(data),
         spec=spec.to_mapping(),
-        table={"fingerprint": fingerprint(table), "rows": 200, "columns": 3},
+        table={"fingerprint": fingerprint(table), "rows": 200, "columns": columns},
         rungs=[1, 3],
         sampler="tpe: asked for",
         resources={"cpus": 1.0},
@@ -98,7 +109,10 @@ def _write_search(directory: Path, *, n_trials: int = 18, export: bool = True) -
         state="finished" if export else "interrupted",
     )
     if export:
-        manifest.chosen = {"trial": 0, "reason": "nearest to the best", "candidates": []}
+        scores = {"mean_js_distance": 0.1, "correlation_distance": 0.2, "dcr_share": 0.5}
+        spread = dict.fromkeys(scores, 0.01)
+        candidates = [{"trial": 0, **scores, "spread": spread}]
+        manifest.chosen = {"trial": 0, "reason": "nearest to the best", "candidates": candidates}
         config = TabularVAEConfig().replace(
             {
                 "training.max_n_epochs": 1,
@@ -109,8 +123,6 @@ def _write_search(directory: Path, *, n_trials: int = 18, export: bool = True) -
         )
         vae = TabularVAE.build(spec, config)
         vae.fit(table)
-        scores = {"mean_js_distance": 0.1, "correlation_distance": 0.2}
-        spread = {"mean_js_distance": 0.01, "correlation_distance": 0.02}
         vae.synthesizer().save(location / "best", scores={**scores, "spread": spread})
     manifest.write(location)
     return directory
@@ -129,7 +141,7 @@ def page(search: Path) -> str:
 
 
 def test_the_page_shows_trials_scores_levels_and_the_chosen_model(page: str) -> None:
-    text = html.unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", page, flags=re.S))
+    text = _text(page)
     for words in (
         "Trial 0: nearest to the best",
         "0.1000 ± 0.0100",
@@ -143,6 +155,57 @@ def test_the_page_shows_trials_scores_levels_and_the_chosen_model(page: str) -> 
         "trials after 3 epochs",
     ):
         assert words in text, words
+
+
+def _text(page: str) -> str:
+    return html.unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", page, flags=re.S))
+
+
+def test_a_chosen_trial_is_drawn_where_the_table_has_it(page: str, search: Path) -> None:
+    (star,) = re.findall(r'<polygon class="chosen"[^>]*data-tip="([^"]*)"', page)[:1]
+    assert "mean_js_distance 0.1000\ncorrelation_distance 0.2000\non fresh samples" in star
+    evidence = gather(Location(search))
+    record = evidence.chosen_record
+    assert record is not None
+    names = list(evidence.objectives)
+    assert evidence.values(record, names) == [0.1, 0.2] != record.values(names)
+
+
+def test_a_broken_constraint_is_said_and_nothing_that_contradicts_it(page: str) -> None:
+    text = _text(page)
+    assert "must be at most 0.25" in text
+    assert "The constraint that dcr_share be at most 0.25 is broken: 0.500" in text
+    assert "No sign of memorising" not in text
+    assert "chance is 0.5" in text
+    assert "180 training, 20 held out" in text
+
+
+def test_without_a_target_the_page_says_how_to_name_one(page: str) -> None:
+    assert "No target is named" in _text(page)
+
+
+def test_a_target_shows_how_useful_the_rows_are(tmp_path: Path) -> None:
+    text = _text(
+        (_write_page(_write_search(tmp_path / "target", n_trials=3, target="c"))).read_text(
+            encoding="utf-8"
+        )
+    )
+    assert "trained on synthetic rows (tstr), AUC" in text
+    assert "trained on real rows (trtr), AUC" in text
+
+
+def test_a_table_of_one_column_has_a_page_without_planes(tmp_path: Path) -> None:
+    directory = _write_search(tmp_path / "one", n_trials=3, columns=1)
+    text = _text(_write_page(directory).read_text(encoding="utf-8"))
+    assert "nothing was learnt about associations" not in text
+    assert "Rows in the plane" not in text
+    assert "Associations" not in text
+    assert "Columns, cumulated" in text
+
+
+def _write_page(directory: Path) -> Path:
+    write_report(str(directory))
+    return directory / "report.html"
 
 
 def test_the_page_loads_nothing_and_is_small(page: str) -> None:
@@ -246,6 +309,20 @@ def test_where_there_is_no_search_is_one_message(
 def test_reporting_does_without_ray() -> None:
     code = "import sys, tabvae_ray.report.page; sys.exit('ray' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_whole_numbers_have_whole_ticks_and_levels_names_of_their_own() -> None:
+    axis = Axis("finished trials", 1, 3, whole=True)
+    assert [text for _, text in axis.ticks()] == ["1", "2", "3"]
+    lines = [Line("resample", y=0.50, name="a"), Line("fresh", y=0.501, name="b")]
+    drawn = plane(Axis("x", 0, 1), Axis("y", 0, 1), [], lines, alt="levels")
+    heights = [float(y) for y in re.findall(r'class="name" x="[^"]*" y="([^"]*)"', drawn)]
+    assert abs(heights[0] - heights[1]) >= 12
+    many = plane(Axis("x", 9e-4, 0.99, log=True), Axis("y", 0, 1), [], alt="ticks")
+    ticks = re.findall(r'class="tick" x="([^"]*)" y="[^"]*" text-anchor="middle">([^<]*)<', many)
+    ends = [(float(x) - 3 * len(text), float(x) + 3 * len(text)) for x, text in ticks]
+    assert len(ends) > 2
+    assert all(one[1] < other[0] for one, other in pairwise(ends))
 
 
 @pytest.mark.parametrize(

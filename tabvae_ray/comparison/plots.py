@@ -213,7 +213,7 @@ def heatmaps(
         names: The columns, in the matrices' order.
         theme: Colours.
     """
-    n, side, label = len(names), 3.4, 0.9
+    n, side, label = len(names), 3.1, 1.05
     # One scale for all, so that equal colours are equal numbers.
     signed = min(float(matrix.min(initial=0.0)) for matrix in matrices.values()) < 0
     width = label + len(matrices) * (side + 0.75)
@@ -462,7 +462,7 @@ def _range(table: TableColumns, name: str) -> tuple[float, float]:
 
 
 def _fitting(n: int) -> float:
-    return 7.0 if n <= 16 else 5.0 if n <= 30 else 4.0
+    return 8.5 if n <= 16 else 5.0 if n <= 30 else 4.0
 
 
 def _short(text: str, most: int) -> str:

@@ -17,7 +17,7 @@ LineKind = Literal["front", "volume", "resample", "fresh", "independent"]
 
 # As wide as a phone, so that a text of 11 units is one of 11 pixels there.
 _WIDTH, _HEIGHT = 360.0, 270.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 10.0, 12.0, 42.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64.0, 10.0, 12.0, 42.0
 _LETTER, _LINE = 6.4, 12.0
 
 
