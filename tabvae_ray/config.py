@@ -164,7 +164,11 @@ class TrainingConfig(_Section):
     patience: int = Field(
         20, ge=1, description="early_stopping: epochs without a lower loss before the end."
     )
-    autocast: bool = Field(False, description="bfloat16 in the forward pass.")
+    autocast: bool | Literal["auto"] = Field(
+        "auto",
+        description="bfloat16 in the forward pass; auto: on GPUs that have it. CPUs without AMX "
+        "are slower with it.",
+    )
 
 
 class ValidationConfig(_Section):

@@ -103,6 +103,7 @@ class TabularVAETrainer:
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self.optimizer = _optimizer(model, config)
         self._plateau_factor = 1.0
+        self._autocast = _autocasts(config, self.device)
         self._rules: list[StoppingRule] = [EpochBound(config.max_n_epochs)]
         # Losses of a KL warm-up are losses of other weights, and the smallest of all.
         self._n_warmup = math.ceil(config.kl_warmup_epochs)
@@ -241,7 +242,7 @@ class TabularVAETrainer:
 
     def _step(self, codes: Tensor, kl_weight: float) -> Tensor:
         self.optimizer.zero_grad()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.autocast):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocast):
             cells, kl_rows = self.model(codes, self.generator)
         reconstruction, kl = cells.sum(dim=1).mean(), kl_rows.mean()
         loss = reconstruction + kl_weight * kl
@@ -307,6 +308,12 @@ def resolve_device(name: torch.device | str) -> torch.device:
     if isinstance(name, torch.device) or name != "auto":
         return torch.device(name)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _autocasts(config: TrainingConfig, device: torch.device) -> bool:
+    if config.autocast != "auto":
+        return config.autocast
+    return device.type == "cuda" and torch.cuda.is_bf16_supported()
 
 
 def _optimizer(model: VAE, config: TrainingConfig) -> torch.optim.Optimizer:
