@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 from tabvae_ray.search import trial as module
 from tabvae_ray.search.setup import prepare
@@ -155,3 +156,17 @@ def test_a_score_does_not_depend_on_global_randomness(task: SearchTask) -> None:
     torch.manual_seed(2)
     pd.Series([1, 2, 3]).sample(1)
     assert run(start(task, ONE)) == one
+
+
+def test_a_trial_that_stops_itself_early_is_done_and_says_why(tiny: dict, tmp_path: Path) -> None:
+    tiny["base"]["training"] |= {"early_stopping": "train", "patience": 2, "learning_rate": 1e-12}
+    file = tmp_path / "space.yaml"
+    file.write_text(yaml.safe_dump(tiny))
+    setup = prepare(space=str(file), out=str(tmp_path / "runs"))
+    task = SearchTask(
+        setup.space, setup.table, setup.spec, setup.comparison, setup.rungs, setup.directory
+    )
+    last = run(start(task, ONE))[-1]
+    assert last["done"] and last["epoch"] < 9
+    assert last["stopped"] == "loss has not fallen for 2 epochs"
+    assert set(last["scores"]) == {"mean_js_distance", "correlation_distance"}
