@@ -38,7 +38,12 @@ _LOST = (
     "WorkerCrashedError",
 )
 # What it says where a trial has asked for more memory than its node, or its GPU, has.
-_MEMORY = ("node running low on memory", "OutOfMemoryError", "MemoryError", "out of memory")
+_MEMORY = (
+    "node running low on memory",
+    "MemoryError",
+    "out of memory",
+    "can't allocate memory",
+)
 
 
 class Ledger(Callback):
@@ -181,7 +186,7 @@ class Ledger(Callback):
         elif result.get("stopped"):
             record.state = "COMPLETE"
             record.objectives = dict(zip(names, values, strict=True))
-            record.reason = record.reason or str(result["stopped"])
+            record.reason = "; ".join(filter(None, (record.reason, str(result["stopped"]))))
         else:
             record.state, record.reason = "PRUNED", f"stopped at the rung of {record.epochs} epochs"
         self._failures_in_a_row = 0

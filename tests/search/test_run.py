@@ -23,6 +23,19 @@ from tabvae_ray import load_synthesizer
 
 pytestmark = pytest.mark.slow
 SECONDS = 240
+# The command, with a bug in what trials run.
+BROKEN = """
+import sys
+from tabvae_ray.search import tuning
+from tabvae_ray.search.__main__ import main
+
+class Broken(tuning.VAETrial):
+    def step(self):
+        return super().step() if self.run.number == 0 else 1 / 0
+
+tuning.VAETrial = Broken
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 def command(*options: object) -> list[str]:
@@ -248,24 +261,23 @@ def test_a_search_without_a_usable_trial_ends_with_3(tiny: dict, tmp_path: Path)
 
 
 def test_failures_in_a_row_end_with_3_and_say_where_they_are(tiny: dict, tmp_path: Path) -> None:
-    """The first trial is complete and exported; no machine can build the others."""
-    layers = "architecture.encoder_layer_sizes"
-    tiny["parameters"] = {layers: {"type": "categorical", "choices": [[16], [10**18]]}}
-    tiny["initial"] = [{layers: [16]}, {layers: [10**18]}, {layers: [10**18]}]
+    """The first trial is complete and exported; what trials run has a bug for all others."""
     tiny["search"] |= {"max_failures": 2, "scheduler": "none", "n_trials": 9}
     file = tmp_path / "broken.yaml"
     file.write_text(yaml.safe_dump(tiny))
-    done = search("--space", file, "--out", tmp_path, "--concurrency", 1, "--json")
+    options = ["--space", file, "--out", tmp_path, "--concurrency", 1, "--json"]
+    call = [sys.executable, "-c", BROKEN, *map(str, options)]
+    done = subprocess.run(call, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 3, done.stderr
     directory = tmp_path / "broken"
     where = f"the tracebacks are in {directory / 'trials'}: 000001.json, 000002.json"
-    assert "2 trials in a row failed, the last one with: RuntimeError: Storage" in done.stderr
+    assert "2 trials in a row failed, the last one with: ZeroDivisionError: " in done.stderr
     assert where in done.stderr
     assert "did not complete" not in done.stderr and "Traceback" not in done.stderr
     assert json.loads(done.stdout)["trials"] == {"COMPLETE": 1, "FAIL": 2}
     assert len(load_synthesizer(directory / "best").generate(5)) == 5
     record = json.loads((directory / "trials" / "000002.json").read_text())
-    assert record["error"].startswith("Failure # 1") and "Traceback" in record["error"]
+    assert "Traceback" in record["error"] and "ZeroDivisionError" in record["error"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
