@@ -1,10 +1,11 @@
 """Which comparisons of two tables to make, and making them without doing any work twice."""
 
+import copy
 import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -48,6 +49,8 @@ PICTURES: tuple[PlotName, ...] = (
     "pca",
     "correlation_heatmaps",
 )
+# Scores that ask for no row of the real table once it is prepared.
+_WITHOUT_ROWS = {"mean_js_distance", "correlation_distance", "column_shapes"}
 
 
 class ComparisonPlan(BaseModel):
@@ -259,6 +262,20 @@ class PreparedComparison:
         if "correlation_distance" in self.plan.scores:
             table_associations(self.real, self.plan.options)
         return self
+
+    def for_scores(self) -> Self:
+        """The same with what the plan's scores ask for, and nothing else: to be sent elsewhere."""
+        scores, reader = set(self.plan.scores), copy.copy(self.reader)
+        if scores <= _WITHOUT_ROWS:
+            reader.real = self.real.without_rows()
+        return replace(
+            self,
+            plan=ComparisonPlan(scores=self.plan.scores, options=self.plan.options),
+            reader=reader,
+            training=self.training if "dcr_share" in scores else None,
+            held_out=self.held_out if "dcr_share" in scores else None,
+            tested=self.tested if "tstr" in scores else None,
+        )
 
     def compute(self, synthetic: pd.DataFrame) -> Comparison:
         """Compare a synthetic table with the real one.

@@ -124,7 +124,7 @@ def run_search(
         space=setup.space,
         table=setup.table,
         spec=setup.spec,
-        comparison=setup.comparison,
+        comparison=setup.comparison.for_scores(),
         rungs=setup.rungs,
         directory=setup.directory,
         threads=resources.threads,
