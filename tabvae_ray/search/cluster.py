@@ -1,4 +1,4 @@
-"""Connecting to Ray, and checking before the first trial that a search can run there.
+"""Connecting to Ray, and what it says of its nodes.
 
 A room of its own because it is about machines, and nothing else in a search is.
 """
@@ -6,7 +6,6 @@ A room of its own because it is about machines, and nothing else in a search is.
 import json
 import logging
 import os
-import platform
 import signal
 import socket
 import threading
@@ -16,16 +15,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
+from ray._raylet import GcsClient  # type: ignore[attr-defined]
+from ray.core.generated.autoscaler_pb2 import (  # type: ignore[attr-defined]
+    GetClusterStatusReply,
+)
+from ray.experimental.internal_kv import _internal_kv_get
 
-from tabvae_ray import __version__
-from tabvae_ray.errors import ConfigError, StorageError
-from tabvae_ray.storage import Location
+from tabvae_ray.errors import ConfigError
 
-__all__ = ["Resources", "autoscales", "connected", "free_slots", "preflight", "through_client"]
+__all__ = [
+    "Resources",
+    "autoscales",
+    "connected",
+    "free_slots",
+    "last_line",
+    "launches",
+    "through_client",
+]
 
 _LOG = logging.getLogger(__name__)
-# Seconds that every node has to answer the preflight's questions.
-_PREFLIGHT_SECONDS = 60.0
 # Seconds that an address has to take a connection.
 _CONNECT_SECONDS = 10.0
 
@@ -110,125 +118,34 @@ def free_slots(resources: Resources) -> int:
 
 def autoscales() -> bool:
     """Whether the cluster has an autoscaler that can add nodes."""
-    from ray.experimental.internal_kv import _internal_kv_get
-
-    if _internal_kv_get(b"__autoscaler_v2_enabled", namespace=b"__autoscaler") == b"1":
+    if _is_autoscaler_v2():
         return True
     # Every head that ray start has made reports; where there is nothing to add nodes with, each
     # node is a type of its own.
-    status = json.loads(_internal_kv_get(b"__autoscaling_status") or b"{}")
-    report = status.get("autoscaler_report") or {}
+    report = _autoscaler_report()
     kinds = {*(report.get("active_nodes") or ()), *(report.get("node_type_mapping") or {}).values()}
     return any(not kind.startswith("node_") for kind in kinds)
 
 
-def preflight(directory: Location, resources: Resources) -> None:
-    """Check that the search can run on the cluster's nodes.
-
-    Raises:
-        ConfigError: If no node can ever take a trial, or a node has other versions.
-        StorageError: If a node does not see the search's directory.
-    """
-    nodes = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    fitting = [node for node in nodes if _fits(node["Resources"], resources)]
-    if not fitting:
-        largest = {
-            kind: max((node["Resources"].get(kind, 0.0) for node in nodes), default=0.0)
-            for kind in ("CPU", "GPU")
-        }
-        message = (
-            f"a trial asks for {resources.cpus:g} CPUs and {resources.gpus:g} GPUs, but no node "
-            f"has that: the largest have {largest['CPU']:g} CPUs and {largest['GPU']:g} GPUs"
+def launches() -> bool:
+    """Whether the autoscaler is at work on a node; where it does not say so, it may be."""
+    if _is_autoscaler_v2():
+        address = ray.get_runtime_context().gcs_address
+        reply = GetClusterStatusReply.FromString(
+            GcsClient(address).get_cluster_status(timeout_s=10)
         )
-        if not autoscales():
-            raise ConfigError(f"{message}; change --cpus-per-trial or --gpus-per-trial")
-        _LOG.warning("%s; waiting for the autoscaler to add one", message)
-        return
-    probe = directory / f".preflight-{os.getpid()}"
-    probe.write_text(__version__)
-    here = _facts()
-    asked = {
-        _ask.options(
-            num_cpus=0,
-            scheduling_strategy=ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-                node["NodeID"], soft=False
-            ),
-        ).remote(probe): node["NodeManagerAddress"]
-        for node in fitting
-    }
-    try:
-        done, silent = ray.wait(
-            list(asked), num_returns=len(asked), timeout=_PREFLIGHT_SECONDS, fetch_local=True
-        )
-        if silent:
-            where = ", ".join(asked[reference] for reference in silent)
-            raise ConfigError(
-                f"the nodes {where} did not answer within {_PREFLIGHT_SECONDS:g} s: check that "
-                "they are up and can reach each other (ray status)"
-            )
-        for reference in done:
-            _check_answer(reference, asked[reference], here, directory)
-    finally:
-        probe.remove()
+        return not reply.autoscaling_state.infeasible_resource_requests
+    report = _autoscaler_report()
+    return bool(report.get("pendinglaunches") or report.get("pending_nodes") or not report)
 
 
-@ray.remote
-def _ask(probe: Location) -> tuple[dict[str, str], str | None]:
-    try:
-        seen = probe.read_text()
-        answer = probe.parent / f"{probe.name}-{ray.get_runtime_context().get_node_id()}"
-        answer.write_text(seen)
-        answer.remove()
-        return _facts(), None
-    except StorageError as error:
-        return _facts(), str(error)
+def _is_autoscaler_v2() -> bool:
+    return bool(_internal_kv_get(b"__autoscaler_v2_enabled", namespace=b"__autoscaler") == b"1")
 
 
-def _check_answer(reference: Any, node: str, here: dict[str, str], directory: Location) -> None:
-    try:
-        there, storage_error = ray.get(reference)
-    except Exception as error:
-        missing = "tabvae_ray" if "No module named 'tabvae_ray'" in str(error) else None
-        reason = f"{missing} is not installed there" if missing else _last_line(error)
-        raise ConfigError(
-            f"node {node}: cannot run trials: {reason}; install the same tabvae_ray on every node"
-        ) from error
-    _check_versions(node, there, here)
-    if storage_error:
-        raise StorageError(
-            f"node {node} does not see {directory}: {storage_error}; give --out a directory that "
-            "all nodes share, such as s3://bucket/runs or an NFS mount"
-        )
-
-
-def _check_versions(node: str, there: dict[str, str], here: dict[str, str]) -> None:
-    differing = [
-        f"{name} {there.get(name)} (here {value})"
-        for name, value in here.items()
-        if there.get(name) != value
-    ]
-    if differing:
-        raise ConfigError(
-            f"node {node} has {', '.join(differing)}: install the same versions everywhere"
-        )
-
-
-def _facts() -> dict[str, str]:
-    import torch
-
-    return {
-        "python": ".".join(platform.python_version_tuple()[:2]),
-        "ray": ray.__version__,
-        # CPU and CUDA builds of one version may work together.
-        "torch": torch.__version__.partition("+")[0],
-        "tabvae_ray": __version__,
-    }
-
-
-def _fits(available: dict[str, float], resources: Resources) -> bool:
-    return (
-        available.get("CPU", 0.0) >= resources.cpus and available.get("GPU", 0.0) >= resources.gpus
-    )
+def _autoscaler_report() -> dict[str, Any]:
+    status = json.loads(_internal_kv_get(b"__autoscaling_status") or b"{}")
+    return status.get("autoscaler_report") or {}
 
 
 def _target(address: str | None) -> tuple[str, str]:
@@ -297,7 +214,7 @@ def _token_refused(target: str, text: str) -> str:
 
 
 def _why_not_connected(target: str, error: Exception) -> str:
-    text = _last_line(error)
+    text = last_line(error)
     lowered = str(error).lower()
     if "token" in lowered or "unauthenticated" in lowered or "authentication" in lowered:
         return _token_refused(target, text)
@@ -314,7 +231,8 @@ def _why_not_connected(target: str, error: Exception) -> str:
     return f"cannot connect to Ray at {target}: {text}; {hint}"
 
 
-def _last_line(error: BaseException) -> str:
+def last_line(error: BaseException) -> str:
+    """The last line of an error's text, which with Ray's is the one that says something."""
     lines = [line for line in str(error).strip().splitlines() if line.strip()]
     return lines[-1].strip()[:300] if lines else type(error).__name__
 

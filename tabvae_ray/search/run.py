@@ -21,7 +21,6 @@ from tabvae_ray.search.cluster import (
     autoscales,
     connected,
     free_slots,
-    preflight,
     through_client,
 )
 from tabvae_ray.search.interrupts import Interrupts
@@ -29,6 +28,7 @@ from tabvae_ray.search.ledger import Ledger
 from tabvae_ray.search.manifest import HEARTBEAT_SECONDS, Manifest, check_unchanged
 from tabvae_ray.search.meter import Meter
 from tabvae_ray.search.mlflow_log import MlflowLog
+from tabvae_ray.search.preflight import preflight
 from tabvae_ray.search.progress import SearchProgress
 from tabvae_ray.search.progress_log import ProgressLog
 from tabvae_ray.search.records import Records, TrialRecord

@@ -21,7 +21,8 @@ from ray.cluster_utils import Cluster
 
 from tabvae_ray import load_synthesizer
 from tabvae_ray.errors import ConfigError, StorageError
-from tabvae_ray.search.cluster import Resources, _check_versions, connected, preflight
+from tabvae_ray.search.cluster import Resources, connected
+from tabvae_ray.search.preflight import check_versions, preflight
 from tabvae_ray.storage import Location
 from tests.s3_server import KEY, SECRET, S3Server, free_ports
 from tests.search.clusters import (
@@ -172,9 +173,9 @@ def test_a_node_that_does_not_see_the_storage_is_named(
 
 def test_a_node_with_other_versions_is_named() -> None:
     here = {"python": "3.11", "ray": "2.60.0", "torch": "2.13.0", "tabvae_ray": "0.1.0"}
-    _check_versions("10.0.0.2", here, here)
+    check_versions("10.0.0.2", here, here)
     with pytest.raises(ConfigError, match=r"node 10.0.0.2 has torch 2.9.0 \(here 2.13.0\): inst"):
-        _check_versions("10.0.0.2", {**here, "torch": "2.9.0"}, here)
+        check_versions("10.0.0.2", {**here, "torch": "2.9.0"}, here)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,179 @@
+"""Checking before the first trial that a search can run on the nodes that are there."""
+
+import logging
+import os
+import platform
+import time
+from typing import Any
+
+import ray
+from ray._private.state import state
+
+from tabvae_ray import __version__
+from tabvae_ray.errors import ConfigError, StorageError
+from tabvae_ray.search.cluster import Resources, autoscales, last_line, launches
+from tabvae_ray.storage import Location
+
+__all__ = ["check_versions", "preflight"]
+
+_LOG = logging.getLogger(__name__)
+# Seconds that every node has to answer the preflight's questions.
+_PREFLIGHT_SECONDS = 60.0
+# Seconds that an autoscaler has to add a node, and to begin with it.
+_NODE_SECONDS = 900.0
+_LAUNCH_SECONDS = 60.0
+
+
+def preflight(directory: Location, resources: Resources) -> None:
+    """Check that the search can run on the cluster's nodes.
+
+    Raises:
+        ConfigError: If no node can ever take a trial, or a node has other versions.
+        StorageError: If a node does not see the search's directory.
+    """
+    fitting = [node for node in _nodes() if _fits(node["Resources"], resources)]
+    if not fitting:
+        message = _no_room(resources)
+        if not autoscales():
+            raise ConfigError(f"{message}; change --cpus-per-trial or --gpus-per-trial")
+        _LOG.warning("%s; waiting for the autoscaler to add one", message)
+        _wait_for_room(resources, message)
+        fitting = [node for node in _nodes() if _fits(node["Resources"], resources)]
+    probe = directory / f".preflight-{os.getpid()}"
+    probe.write_text(__version__)
+    here = _facts()
+    asked = {
+        _ask.options(
+            num_cpus=0,
+            scheduling_strategy=ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+                node["NodeID"], soft=False
+            ),
+        ).remote(probe): node
+        for node in fitting
+    }
+    try:
+        done, silent = ray.wait(
+            list(asked), num_returns=len(asked), timeout=_PREFLIGHT_SECONDS, fetch_local=True
+        )
+        # Nodes come and go: one that has gone since is nobody's fault.
+        still_there = {node["NodeID"] for node in _nodes()}
+        lost = [r for r in silent if asked[r]["NodeID"] in still_there]
+        if lost:
+            where = ", ".join(asked[reference]["NodeManagerAddress"] for reference in lost)
+            raise ConfigError(
+                f"the nodes {where} did not answer within {_PREFLIGHT_SECONDS:g} s: check that "
+                "they are up and can reach each other (ray status)"
+            )
+        answered = [r for r in done if asked[r]["NodeID"] in still_there]
+        for reference in answered:
+            _check_answer(reference, asked[reference]["NodeManagerAddress"], here, directory)
+        if not answered:
+            raise ConfigError("all nodes that could run trials have gone: see ray status")
+    finally:
+        probe.remove()
+
+
+def _nodes() -> list[dict[str, Any]]:
+    """Nodes that are up and are not about to go."""
+    leaving = state.get_draining_nodes()
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return [node for node in nodes if node["Alive"] and node["NodeID"] not in leaving]
+
+
+def _no_room(resources: Resources) -> str:
+    largest = {
+        kind: max((node["Resources"].get(kind, 0.0) for node in _nodes()), default=0.0)
+        for kind in ("CPU", "GPU")
+    }
+    return (
+        f"a trial asks for {resources.cpus:g} CPUs and {resources.gpus:g} GPUs, but no node "
+        f"has that: the largest have {largest['CPU']:g} CPUs and {largest['GPU']:g} GPUs"
+    )
+
+
+def _wait_for_room(resources: Resources, message: str) -> None:
+    """Ask the autoscaler for a node that can take a trial, by something that needs one."""
+    needed = _nothing.options(num_cpus=resources.cpus, num_gpus=resources.gpus).remote()
+    started = launched = time.monotonic()
+    try:
+        while not ray.wait([needed], timeout=2.0)[0]:
+            now = time.monotonic()
+            if launches():
+                launched = now
+            if now - launched > _LAUNCH_SECONDS or now - started > _NODE_SECONDS:
+                raise ConfigError(
+                    f"{message}, and the autoscaler has added none within {now - started:.0f} s: "
+                    "change --cpus-per-trial or --gpus-per-trial, or the cluster's node types and "
+                    "limits (see ray status)"
+                )
+    finally:
+        ray.cancel(needed, force=True)
+
+
+@ray.remote(max_retries=0)
+def _nothing() -> None:
+    pass
+
+
+@ray.remote
+def _ask(probe: Location) -> tuple[dict[str, str], str | None]:
+    try:
+        seen = probe.read_text()
+        answer = probe.parent / f"{probe.name}-{ray.get_runtime_context().get_node_id()}"
+        answer.write_text(seen)
+        answer.remove()
+        return _facts(), None
+    except StorageError as error:
+        return _facts(), str(error)
+
+
+def _check_answer(reference: Any, node: str, here: dict[str, str], directory: Location) -> None:
+    try:
+        there, storage_error = ray.get(reference)
+    except Exception as error:
+        missing = "tabvae_ray" if "No module named 'tabvae_ray'" in str(error) else None
+        reason = f"{missing} is not installed there" if missing else last_line(error)
+        raise ConfigError(
+            f"node {node}: cannot run trials: {reason}; install the same tabvae_ray on every node"
+        ) from error
+    check_versions(node, there, here)
+    if storage_error:
+        raise StorageError(
+            f"node {node} does not see {directory}: {storage_error}; give --out a directory that "
+            "all nodes share, such as s3://bucket/runs or an NFS mount"
+        )
+
+
+def check_versions(node: str, there: dict[str, str], here: dict[str, str]) -> None:
+    """Refuse a node whose versions are not those here.
+
+    Raises:
+        ConfigError: Naming all that differ.
+    """
+    differing = [
+        f"{name} {there.get(name)} (here {value})"
+        for name, value in here.items()
+        if there.get(name) != value
+    ]
+    if differing:
+        raise ConfigError(
+            f"node {node} has {', '.join(differing)}: install the same versions everywhere"
+        )
+
+
+def _facts() -> dict[str, str]:
+    import torch
+
+    return {
+        "python": ".".join(platform.python_version_tuple()[:2]),
+        "ray": ray.__version__,
+        # CPU and CUDA builds of one version may work together.
+        "torch": torch.__version__.partition("+")[0],
+        "tabvae_ray": __version__,
+    }
+
+
+def _fits(available: dict[str, float], resources: Resources) -> bool:
+    return (
+        available.get("CPU", 0.0) >= resources.cpus and available.get("GPU", 0.0) >= resources.gpus
+    )
