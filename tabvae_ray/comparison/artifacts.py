@@ -135,7 +135,9 @@ class Sides:
         if name in ("pdf", "cdf"):
             panels = [self._panel(name, column) for column in self.real.names]
             return plots.png(plots.tiled(panels, self.options.dpi))
-        return self._png(_PLOT[name](self))
+        if name == "correlation_heatmaps":
+            return plots.png(plots.in_a_row(list(self._heatmaps.values())))
+        return plots.png(plots.pixels(_PLOT[name](self), self.options.dpi))
 
     def plot_collection(
         self, name: PlotCollectionName, columns: Sequence[str] | None = None
@@ -144,10 +146,7 @@ class Sides:
         from tabvae_ray.comparison import plots
 
         if name == "correlation_heatmaps":
-            return {
-                title: self._png(plots.heatmaps({title: matrix}, self.real.names, theme=self.theme))
-                for title, matrix in self.association_matrices.items()
-            }
+            return {title: plots.png(image) for title, image in self._heatmaps.items()}
         columns = self.real.names if columns is None else columns
         return {column: plots.png(self._panel(name, column)) for column in columns}
 
@@ -214,10 +213,27 @@ class Sides:
             self._panels[kind, column] = plots.pixels(figure, self.options.dpi)
         return self._panels[kind, column]
 
-    def _png(self, figure: "Figure") -> bytes:
-        from tabvae_ray.comparison.plots import pixels, png
+    @cached_property
+    def _heatmaps(self) -> "dict[str, Pixels]":
+        """The pictures of the association matrices, likewise."""
+        from tabvae_ray.comparison import plots
 
-        return png(pixels(figure, self.options.dpi))
+        matrices = self.association_matrices
+        # One scale for all, so that equal colours are equal numbers; a difference has signs.
+        signed = min(float(matrices[side].min(initial=0.0)) for side in ("real", "synthetic")) < 0
+        return {
+            title: plots.pixels(
+                plots.heatmap(
+                    title,
+                    matrix,
+                    self.real.names,
+                    signed=signed or title == "difference",
+                    theme=self.theme,
+                ),
+                self.options.dpi,
+            )
+            for title, matrix in matrices.items()
+        }
 
 
 def table_associations(table: TableColumns, options: ComparisonOptions) -> Floats:
@@ -252,12 +268,6 @@ def _draw_projection(sides: Sides, kind: Literal["pca", "truncated_svd", "tsne"]
     return scatter(points, (f"{word} 1", f"{word} 2"), theme=sides.theme)
 
 
-def _draw_heatmaps(sides: Sides) -> "Figure":
-    from tabvae_ray.comparison.plots import heatmaps
-
-    return heatmaps(sides.association_matrices, sides.real.names, theme=sides.theme)
-
-
 _SCORE: dict[ScoreName, Callable[[Sides], float]] = {
     "mean_js_distance": lambda sides: mean_js_distance(sides.js_distances),
     "correlation_distance": _correlation_distance,
@@ -272,7 +282,6 @@ _SCORE: dict[ScoreName, Callable[[Sides], float]] = {
 _PLOT: dict[PlotName, Callable[[Sides], "Figure"]] = {
     "descriptive_statistics": _draw_statistics,
     "pca": lambda sides: _draw_projection(sides, "pca"),
-    "correlation_heatmaps": _draw_heatmaps,
     "truncated_svd": lambda sides: _draw_projection(sides, "truncated_svd"),
     "tsne": lambda sides: _draw_projection(sides, "tsne"),
 }
