@@ -4,6 +4,8 @@ Nothing here is about tables: a ridge regression of more and more steps, whose e
 are both to be small. Run it with ``python examples/any_trainable.py``.
 """
 
+import logging
+import os
 import tempfile
 
 import numpy as np
@@ -37,6 +39,11 @@ class Ridge(tune.Trainable):
         error = float(np.mean((self.x @ self.w - self.y) ** 2))
         return {"error": error, "weights": float(np.abs(self.w).sum())}
 
+    def reset_config(self, new_config: dict[str, float]) -> bool:
+        """Begin another trial in the same process."""
+        self.setup(new_config)
+        return True
+
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Keep the weights."""
         np.save(f"{checkpoint_dir}/w.npy", self.w)
@@ -48,19 +55,27 @@ class Ridge(tune.Trainable):
 
 def main() -> None:
     """Search, and print the trials that reached the full budget, the best first."""
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    # A Ray of its own that says nothing but errors, and a Tune that says nothing.
+    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
+    ray.init(
+        address="local",
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
     try:
         with tempfile.TemporaryDirectory() as directory:
             tuner = tune.Tuner(
                 Ridge,
                 param_space={
                     "penalty": tune.loguniform(1e-3, 10),
-                    "learning_rate": tune.loguniform(1e-3, 0.5),
+                    "learning_rate": tune.loguniform(0.02, 0.5),
                 },
                 tune_config=tune.TuneConfig(
                     num_samples=20,
-                    max_concurrent_trials=2,
-                    reuse_actors=False,
+                    # A process for each trial would take seconds to start; see reset_config.
+                    reuse_actors=True,
                     scheduler=MultiObjectiveASHA(
                         OBJECTIVES, max_t=MAX_STEPS, grace_period=1, eta=3
                     ),
