@@ -112,6 +112,7 @@ class Rejection:
             if bool(taken.any()):
                 codes = conditional.complete(proposals, taken).cpu().numpy()
                 rows = encoder.decode(codes, rng, compact=compact)
+                # All of them, but for numbers that a narrow dtype rounds beyond an end.
                 rows = rows[self.conditions.hold(rows)]
                 kept += len(rows)
                 parts += [rows] if len(rows) else []
@@ -130,7 +131,7 @@ class Rejection:
         return table
 
     def _conditional(self, generator: torch.Generator) -> ConditionalDecoder:
-        allowed = {c: torch.from_numpy(mask) for c, mask in self.conditions.allowed.items()}
+        allowed = {c: torch.from_numpy(shares) for c, shares in self.conditions.allowed.items()}
         draw = Draw(self.temperature, self.sample, generator)
         return ConditionalDecoder(self.decoder, allowed, draw)
 

@@ -61,6 +61,31 @@ def test_conditions_leave_the_other_columns_as_they_are_among_such_rows(
         assert difference < 4 * np.sqrt(0.5 / len(among)), column
 
 
+def test_a_range_that_cuts_bins_has_the_values_of_such_rows(
+    synthesizer: TabularVAESynthesizer,
+) -> None:
+    free = synthesizer.generate(150_000, seed=5)
+    where = {"Cholesterol": (195, 238), "Oldpeak": (0.3, 1.5)}
+    among = free[free["Cholesterol"].between(195, 238) & free["Oldpeak"].between(0.3, 1.5)]
+    n = 6000
+    asked = synthesizer.generate(n, seed=6, where=where)
+    assert len(among) > n
+    assert asked["Cholesterol"].between(195, 238).all() and asked["Oldpeak"].between(0.3, 1.5).all()
+    assert asked.attrs["draws"] < 10 * n
+    for column in ("Cholesterol", "Oldpeak", "Age", "MaxHR"):
+        # Kolmogorov-Smirnov at a level of one in ten thousand.
+        limit = 2.23 * np.sqrt(1 / n + 1 / len(among))
+        points = np.union1d(among[column], asked[column])
+        shares = [
+            np.searchsorted(np.sort(part[column].to_numpy()), points, side="right") / len(part)
+            for part in (among, asked)
+        ]
+        assert np.abs(shares[0] - shares[1]).max() < limit, column
+    for column in ("HeartDisease", "Sex"):
+        ends = [part[column].value_counts(normalize=True).sort_index() for part in (among, asked)]
+        assert (ends[0] - ends[1]).abs().max() < 4 * np.sqrt(0.5 / n), column
+
+
 @pytest.mark.parametrize(
     "where",
     [{"Sx": "F"}, {"Sex": "X"}, {"Age": (70, 60)}, {"Age": (500, None)}, {"Age": "old"}],

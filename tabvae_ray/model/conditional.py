@@ -1,8 +1,10 @@
-"""Drawing rows of codes that a trained VAE would draw, given which codes some columns may take.
+"""Drawing rows of codes that a trained VAE would draw, given what some columns may be.
 
 A row of the model has the probability ``p(z) prod_c p(x_c | z, x_<c)``. Rows are proposed with the
-heads of the conditioned columns restricted to what is allowed. What such a head would have given to
-those codes, ``W_c``, says how often the model itself would have come there, so a proposal is kept
+heads of the conditioned columns restricted to what is allowed: the codes, each weighted by the
+share ``s`` of its values that are as asked for. What such a head would have given to those values,
+``W_c = sum_k p(x_c = k | z, x_<c) s_k``, says how often the model itself would have come there, so
+a proposal is kept
 with probability ``prod_c W_c / bound``. That is exact for every column and any decoder if the bound
 is that of all proposals. It is learnt from them (empirical supremum rejection sampling, Caffo,
 Booth & Davis 2002), because with a bound of 1 rare conditions would cost as much as drawing rows
@@ -33,8 +35,8 @@ class Proposals:
     """Rows as far as they are drawn.
 
     Args:
-        log_weight: ``(B,)`` log of the product of all ``W_c``; minus infinity where the likeliest
-            codes are asked for and are not allowed.
+        log_weight: ``(B,)`` log of the product of all ``W_c``; where the likeliest codes are asked
+            for, of the shares of those, which may be minus infinity.
         z: ``(B, Z)``.
         codes: ``(B, C)``, of which an autoregressive decoder has drawn some columns.
         context: ``(B, W)`` what the next column's head sees before its activation; None for an
@@ -52,15 +54,14 @@ class ConditionalDecoder:
 
     Args:
         decoder: The decoder.
-        allowed: Boolean mask ``(K_c,)`` per conditioned column.
+        allowed: Per conditioned column, the share ``(K_c,)`` of each code's values that are as
+            asked for.
         draw: How codes are drawn from logits.
     """
 
     def __init__(self, decoder: RowDecoder, allowed: Mapping[int, Tensor], draw: Draw) -> None:
         self.decoder, self.draw = decoder, draw
-        self.allowed = {
-            column: mask.to(decoder.head_bias.device) for column, mask in allowed.items()
-        }
+        self.allowed = {column: share.to(decoder.head_bias) for column, share in allowed.items()}
         order = decoder.order or []
         # Position of the last conditioned column, plus one.
         self._n_proposed = max((i + 1 for i, c in enumerate(order) if c in self.allowed), default=0)
@@ -112,7 +113,7 @@ class ConditionalDecoder:
         """Draw columns of the order onto ``codes``, and add them to ``context``, both in place.
 
         Returns:
-            ``(B,)`` log of what the heads give to the allowed codes.
+            ``(B,)`` log of what the heads give to the allowed values.
         """
         order = self.decoder.order
         assert order is not None
@@ -122,17 +123,16 @@ class ConditionalDecoder:
             logits = self.decoder.column_logits(context, column)
             if column in self.allowed:
                 log_weight += self._log_allowed(logits, column)
-                logits = logits.masked_fill(~self.allowed[column], -torch.inf)
+                logits = self.draw.restricted(logits, self.allowed[column])
             codes[:, column] = self.draw(logits)
             if i + 1 < len(order):
                 self.decoder.add_column(context, column, codes[:, column])
         return log_weight
 
     def _log_allowed(self, logits: Tensor, column: int) -> Tensor:
-        """Log of the allowed codes' share: ``(B, K_c) -> (B,)``."""
+        """Log of the allowed values' share: ``(B, K_c) -> (B,)``."""
         allowed = self.allowed[column]
         if not self.draw.sample:
-            return torch.where(allowed[logits.argmax(dim=1)], 0.0, -torch.inf)
-        logits = logits / self.draw.temperature
-        inside = logits.masked_fill(~allowed, -torch.inf)
-        return torch.logsumexp(inside, 1) - torch.logsumexp(logits, 1)
+            return allowed[logits.argmax(dim=1)].log()
+        inside = self.draw.restricted(logits, allowed) / self.draw.temperature
+        return torch.logsumexp(inside, 1) - torch.logsumexp(logits / self.draw.temperature, 1)

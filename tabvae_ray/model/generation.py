@@ -174,13 +174,13 @@ class RowDecoder:
             temperature: Divides the logits; above 1 flattens, below 1 sharpens.
             sample: Draw from the heads; otherwise take the likeliest code.
             generator: Source of the draws, on the decoder's device.
-            allowed: Codes that a column may take, as a boolean mask ``(K_c,)`` per column; the
-                heads are restricted to them and renormalised.
+            allowed: The share of each code's draws that is kept, ``(K_c,)`` per column, or a mask
+                of the codes that are; the heads are restricted to them and renormalised.
         """
         rows = _CPU_ROWS if z.device.type == "cpu" else _GPU_ROWS
         codes = torch.empty(len(z), len(self.cardinalities), dtype=torch.int64, device=z.device)
-        bias = self._restricted_bias(allowed or {})
         draw = Draw(temperature, sample, generator)
+        bias = self._restricted_bias(allowed or {}, draw)
         for start in range(0, len(z), rows):
             features = self.features(z[start : start + rows])
             block = codes[start : start + rows]
@@ -253,14 +253,14 @@ class RowDecoder:
             if i + 1 < len(self.groups):
                 context += torch.index_select(tables[column], 0, codes, out=added)
 
-    def _restricted_bias(self, allowed: Mapping[int, Tensor]) -> Tensor:
+    def _restricted_bias(self, allowed: Mapping[int, Tensor], draw: "Draw") -> Tensor:
         bias = self.head_bias + self.padding
         start = 0
         for columns, k in self.groups:
             for column in columns:
                 if column in allowed:
-                    forbidden = ~allowed[column].to(bias.device)
-                    bias[start : start + len(forbidden)].masked_fill_(forbidden, -torch.inf)
+                    part = bias[start : start + self.cardinalities[column]]
+                    part.copy_(draw.restricted(part, allowed[column].to(bias.device)))
                 start += k
         return bias
 
@@ -276,6 +276,12 @@ class Draw:
 
     def __init__(self, temperature: float, sample: bool, generator: torch.Generator | None) -> None:
         self.temperature, self.sample, self.generator = temperature, sample, generator
+
+    def restricted(self, logits: Tensor, allowed: Tensor) -> Tensor:
+        """Logits that draw as these do when only a share ``(K,)`` of each code's draws is kept."""
+        if not self.sample:
+            return logits.masked_fill(allowed <= 0, -torch.inf)
+        return logits + self.temperature * allowed.to(logits.dtype).log()
 
     def __call__(self, logits: Tensor) -> Tensor:
         """``(R, K) -> (R,)``."""

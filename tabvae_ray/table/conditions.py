@@ -1,13 +1,16 @@
-"""What generated rows have to be: values or ranges of some columns, and which codes allow them."""
+"""What generated rows have to be: values or ranges of some columns, and what codes allow them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.table.discretizer import Discretizer, Floats
 from tabvae_ray.table.dtypes import moment_dtype
 from tabvae_ray.table.encoding import Encoder, TableEncoder, column_numbers, column_positions
 from tabvae_ray.table.spec import Column, TableSpec
@@ -16,6 +19,10 @@ __all__ = ["Condition", "RowConditions", "parse_where"]
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+# How far the ends of a range that is suggested lie apart, as a part of the column's range.
+_SUGGESTED = 0.01
+
 
 @dataclass(frozen=True, eq=False)
 class Condition:
@@ -23,7 +30,8 @@ class Condition:
 
     Args:
         column: The column.
-        codes: ``(K_c,)`` codes that may stand for a value that is asked for.
+        shares: ``(K_c,)`` the share of each code's values that are asked for.
+        coder: Draws only those values from the codes.
         positions: Categorical only: positions of the categories asked for.
         low: Otherwise the smallest number asked for, as the encoder counts it.
         high: The largest.
@@ -31,7 +39,8 @@ class Condition:
     """
 
     column: Column
-    codes: Mask
+    shares: Floats
+    coder: Discretizer | Encoder
     positions: tuple[int, ...] = ()
     low: float = np.inf
     high: float = -np.inf
@@ -63,11 +72,14 @@ class RowConditions:
     Args:
         conditions: One per column.
         encoder: Of the table.
+
+    Attributes:
+        encoder: Of the table, but that the conditioned columns are decoded as asked for.
     """
 
     def __init__(self, conditions: Sequence[Condition], encoder: TableEncoder) -> None:
         self.conditions = list(conditions)
-        self.encoder = encoder
+        self.encoder = encoder.with_coders({part.column.name: part.coder for part in conditions})
 
     @classmethod
     def of(cls, where: Mapping[str, Any], encoder: TableEncoder) -> Self:
@@ -86,10 +98,10 @@ class RowConditions:
         return cls(made, encoder)
 
     @property
-    def allowed(self) -> dict[int, Mask]:
-        """Codes that the conditions allow, ``(K_c,)`` per column that has one."""
+    def allowed(self) -> dict[int, Floats]:
+        """What share of each code's values is allowed, ``(K_c,)`` per column with a condition."""
         place = {name: i for i, name in enumerate(self.encoder.columns)}
-        return {place[condition.column.name]: condition.codes for condition in self.conditions}
+        return {place[condition.column.name]: condition.shares for condition in self.conditions}
 
     def hold(self, table: pd.DataFrame) -> Mask:
         """Which rows keep all conditions: ``(N,)``."""
@@ -103,8 +115,8 @@ def parse_where(texts: Sequence[str], spec: TableSpec) -> dict[str, Any]:
     """Conditions as a command line has them.
 
     ``Sex=F``; ``Age=60:70``, ``Age=60:``, ``Age=:70`` for numbers; ``Day=2024-01-01..2024-06-30``
-    for moments (and numbers); ``City=`` for missing values. A categorical column may come again,
-    then either value will do.
+    for moments (and numbers), where a day is all of it; ``City=`` for missing values. A categorical
+    column may come again, then either value will do.
 
     Raises:
         ConfigError: If a text names no column, or is no condition of it.
@@ -127,15 +139,13 @@ def parse_where(texts: Sequence[str], spec: TableSpec) -> dict[str, Any]:
 
 
 def _condition(column: Column, wanted: Any, encoder: TableEncoder) -> Condition:
-    place = encoder.columns.index(column.name)
-    codes = np.zeros(encoder.cardinalities[place], dtype=bool)
     coder = encoder.coder(column.name)
+    gap = np.zeros(int(column.missing))
     is_list = isinstance(wanted, list | set | frozenset)
     if not is_list and not isinstance(wanted, tuple) and pd.isna(wanted):
         if not column.missing:
             raise ConfigError(f"where: {column.name!r} has no missing values")
-        codes[-1] = True
-        return Condition(column, codes, missing=True)
+        return Condition(column, np.append(np.zeros(coder.n_codes), 1), coder, missing=True)
     if isinstance(coder, Encoder):
         absent = False
         if isinstance(wanted, tuple):
@@ -144,29 +154,56 @@ def _condition(column: Column, wanted: Any, encoder: TableEncoder) -> Condition:
             values = list(wanted) if is_list else [wanted]
             absent = column.missing and any(pd.isna(value) for value in values)
             positions = [_position(column, value) for value in values if not pd.isna(value)]
-        codes[coder.codes[positions]] = True
-        codes[-1] |= absent
-        if not codes.any():
+        if not positions and not absent:
             raise ConfigError(f"where: {column.name!r}: no category is as asked for: {wanted!r}")
-        return Condition(column, codes, positions=tuple(positions), missing=absent)
+        part, shares = coder.only(positions)
+        shares = np.append(shares, gap + absent)
+        return Condition(column, shares, part, positions=tuple(positions), missing=absent)
     if is_list:
         raise ConfigError(
             f"where: {column.name!r} is {column.kind}: ask for a value or a tuple of two ends, "
             f"but got {wanted!r}"
         )
     low, high = _range(column, wanted)
-    # A drawn value is rounded to the column's decimals, which may lead just out of its bin.
-    slack = 0.0 if coder.decimals is None else 10.0**-coder.decimals
-    n_atoms = len(coder.atoms)
-    codes[:n_atoms] = (coder.atoms >= low) & (coder.atoms <= high)
-    grid = coder.grid
-    codes[n_atoms : coder.n_codes] = (grid[:, -1] + slack >= low) & (grid[:, 0] - slack <= high)
-    if not codes.any() or low > coder.maximum or high < coder.minimum or low > high:
+    if low > coder.maximum or high < coder.minimum or low > high:
         raise ConfigError(
             f"where: {column.name!r}: no row can be {_said(wanted)}: the column goes from "
             f"{_shown(column, column.minimum)} to {_shown(column, column.maximum)}"
         )
-    return Condition(column, codes, low=low, high=high)
+    if coder.decimals is not None:
+        low, high = _inwards(low, high, coder.decimals)
+    between, shares = coder.between(low, high)
+    if not shares.any():
+        why = _why_none(column, low, coder)
+        raise ConfigError(f"where: {column.name!r}: no row can be {_said(wanted)}: {why}")
+    return Condition(column, np.append(shares, gap), between, low=low, high=high)
+
+
+def _inwards(low: float, high: float, decimals: int) -> tuple[float, float]:
+    """The smallest and the largest number of so many decimals between two ends."""
+    scale = 10.0**decimals
+    ends = []
+    for end, towards in ((low, np.ceil), (high, np.floor)):
+        scaled = end * scale
+        # 0.3 times 10 is a little above 3.
+        nearest = np.rint(scaled)
+        is_near = decimals > 0 and abs(scaled - nearest) <= 4 * np.spacing(abs(scaled))
+        rounded = nearest if is_near else towards(scaled)
+        ends.append(end if np.isinf(end) else round(float(rounded / scale), decimals))
+    return ends[0], ends[1]
+
+
+def _why_none(column: Column, low: float, coder: Discretizer) -> str:
+    if column.kind == "datetime":
+        return "no moment of the column lies there"
+    if coder.decimals == 0:
+        return "no whole number of the column lies there"
+    if coder.decimals is not None:
+        return f"no value of the column, with {coder.decimals} decimals, lies there"
+    # Nearly all numbers of so many decimals have a probability of zero.
+    reach = (coder.maximum - coder.minimum) * _SUGGESTED / 2
+    ends = f"{low - reach:.6g} to {low + reach:.6g}"
+    return f"a single number of any decimals never comes; ask for a range such as {ends}"
 
 
 def _position(column: Column, value: Any) -> int:
@@ -195,26 +232,31 @@ def _between(column: Column, wanted: tuple[Any, ...]) -> list[int]:
 
 def _range(column: Column, wanted: Any) -> tuple[float, float]:
     """Both ends as the encoder counts the column."""
-    ends = _two(column, wanted) if isinstance(wanted, tuple) else (wanted, wanted)
-    low, high = (None if end is None else _as_number(column, end) for end in ends)
-    return -np.inf if low is None else low, np.inf if high is None else high
+    first, last = _two(column, wanted) if isinstance(wanted, tuple) else (wanted, wanted)
+    low = -np.inf if first is None else _as_number(column, first)
+    high = np.inf if last is None else _as_number(column, last, is_last=True)
+    return low, high
 
 
-def _as_number(column: Column, end: Any) -> float:
+def _as_number(column: Column, end: Any, *, is_last: bool = False) -> float:
+    """An end as the encoder counts the column; of a day, its first moment or its last one."""
     try:
-        if column.kind == "datetime":
-            moment, dtype = pd.Timestamp(end), moment_dtype(column.dtype)
-            if isinstance(dtype, pd.DatetimeTZDtype):
-                # Where no time zone is said, the table's own is meant.
-                is_local = moment.tzinfo is None
-                moment = moment.tz_localize(dtype.tz) if is_local else moment.tz_convert(dtype.tz)
-            elif moment.tzinfo is not None:
-                raise ValueError("the column has no time zone")
-            return float(column_numbers(pd.Series([moment], name=column.name), column)[0])
-        number = float(end)
-        if not np.isfinite(number):
-            raise ValueError("must be finite")
-        return float(column_numbers(pd.Series([number], name=column.name), column)[0])
+        if column.kind != "datetime":
+            number = float(end)
+            if not np.isfinite(number):
+                raise ValueError("must be finite")
+            exact = column.model_copy(update={"decimals": None})
+            return float(column_numbers(pd.Series([number], name=column.name), exact)[0])
+        moment, dtype = pd.Timestamp(end), moment_dtype(column.dtype)
+        is_day = isinstance(end, date) and not isinstance(end, datetime)
+        is_whole = is_last and (is_day or (isinstance(end, str) and bool(_DAY.fullmatch(end))))
+        if is_whole:
+            moment += pd.Timedelta(days=1)
+        if moment.tzinfo is not None and not isinstance(dtype, pd.DatetimeTZDtype):
+            raise ValueError("the column has no time zone")
+        # Where no time zone is said, the table's own is meant.
+        steps = float(column_numbers(pd.Series([moment], name=column.name), column)[0])
+        return float(np.ceil(steps)) - 1 if is_whole else steps
     except (DataError, TypeError, ValueError, OverflowError) as error:
         raise ConfigError(
             f"where: {column.name!r} is {column.kind}: {end!r} cannot be compared with it: {error}"

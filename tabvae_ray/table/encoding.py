@@ -75,6 +75,20 @@ class Encoder:
         drawn = np.searchsorted(ends, codes + rng.random(len(codes)) * (1 - 1e-9), side="right")
         return order[np.minimum(drawn, len(order) - 1)].astype(np.int32)
 
+    def only(self, positions: Sequence[int]) -> tuple[Self, Floats]:
+        """The same codes with only some of their categories.
+
+        Returns:
+            An encoder whose codes stand for the given categories alone, and the share ``(K,)`` of
+            every code that these had. Codes with a share of zero are as they were.
+        """
+        wanted = np.zeros(len(self.codes))
+        wanted[list(positions)] = 1
+        shares = np.bincount(self.codes, weights=self.weights * wanted).astype(np.float64)
+        held = shares[self.codes]
+        weights = np.where(held > 0, self.weights * wanted / np.where(held > 0, held, 1), 0)
+        return type(self)(self.codes, np.where(held > 0, weights, self.weights)), shares
+
     def to_mapping(self) -> dict[str, Any]:
         """Plain numbers for JSON."""
         if self.n_codes == len(self.codes):
@@ -173,6 +187,11 @@ class TableEncoder:
     def coder(self, name: str) -> Discretizer | Encoder:
         """What turns the values of a modelled column into codes."""
         return self._coders[self.columns.index(name)]
+
+    def with_coders(self, coders: Mapping[str, Discretizer | Encoder]) -> Self:
+        """A copy with other coders of the same codes for some columns, by name."""
+        pairs = self._pairs()
+        return type(self)(self.spec, [coders.get(column.name, own) for column, own in pairs])
 
     def encode(self, table: pd.DataFrame) -> Codes:
         """Rows ``(N)`` -> codes ``(N, C)``.

@@ -4,7 +4,9 @@ import pytest
 
 from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.synthesizer import TabularVAESynthesizer
-from tabvae_ray.table.conditions import parse_where
+from tabvae_ray.table.conditions import RowConditions, parse_where
+from tabvae_ray.table.encoding import TableEncoder
+from tabvae_ray.table.spec import TableSpec
 
 
 @pytest.mark.parametrize(
@@ -54,9 +56,36 @@ def test_conditions_go_with_the_other_options(
 def test_a_condition_that_is_too_rare_ends_with_how_far_it_came(
     synthesizer: TabularVAESynthesizer,
 ) -> None:
-    where = {"measure": (0.1234, 0.12340001)}
-    with pytest.raises(DataError, match=r"too rare: 0 of 10 rows after 2,000 draws"):
-        synthesizer.generate(10, where=where, max_draws=2000)
+    with pytest.raises(DataError, match=r"too rare: \d of 10 rows after 5 draws"):
+        synthesizer.generate(10, where={"smoker": True}, max_draws=5)
+
+
+def test_a_narrow_range_takes_no_more_draws_than_a_wide_one(
+    synthesizer: TabularVAESynthesizer,
+) -> None:
+    for where in ({"measure": (0.1234, 0.12340001)}, {"visited": "2020-03-01"}, {"age": 61}):
+        rows = synthesizer.generate(50, where=where)
+        assert rows.attrs["draws"] < 5000
+    assert (rows["age"] == 61).all()
+
+
+def test_a_day_without_a_time_is_all_of_it(synthesizer: TabularVAESynthesizer) -> None:
+    spec, day = synthesizer.spec["visited"], pd.Timestamp("2020-03-01")
+    hours = spec.model_copy(update={"step": (spec.step or 0) // 24})
+    encoder = TableEncoder.from_mapping(
+        {"x": {"atoms": [], "grid": [[0.0, 21_000.0]], "tails": [[0.0, 1.0], [0.0, 1.0]]}},
+        TableSpec(columns=(hours.model_copy(update={"name": "x"}),)),
+    )
+    values = pd.Series([day, day + pd.Timedelta(hours=23), day + pd.Timedelta(hours=24)])
+
+    def held(wanted: object) -> list[bool]:
+        return RowConditions.of({"x": wanted}, encoder).hold(pd.DataFrame({"x": values})).tolist()
+
+    assert held("2020-03-01") == held(day.date()) == [True, True, False]
+    assert held(("2020-03-02", None)) == [False, False, True]
+    assert held((None, "2020-03-01")) == [True, True, False]
+    assert held(day) == held("2020-03-01 00:00") == [True, False, False]
+    assert held((day, day + pd.Timedelta(hours=23, minutes=30))) == [True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -69,6 +98,11 @@ def test_a_condition_that_is_too_rare_ends_with_how_far_it_came(
         ({"age": (500, None)}, "no row can be at least 500"),
         ({"age": (1, 2, 3)}, "a tuple of two ends"),
         ({"age": np.inf}, "must be finite"),
+        ({"age": 40.5}, "no row can be 40.5: no whole number of the column lies there"),
+        ({"age": (40.2, 40.8)}, "no whole number of the column lies there"),
+        ({"weight": (70.01, 70.09)}, "no value of the column, with 1 decimals, lies there"),
+        ({"measure": 0.5}, "a single number .* never comes; ask for a range such as 0.3.* to 0.6"),
+        ({"visited": "2020-03-01 12:00"}, "no moment of the column lies there"),
         ({"visited": pd.Timestamp("2020-03-01", tz="UTC")}, "has no time zone"),
         ({"visited": ("1990-01-01", "1991-01-01")}, "the column goes from 2020-01-01"),
     ],
