@@ -26,7 +26,7 @@ from tabvae_ray.comparison.usefulness import Usefulness, usefulness
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from tabvae_ray.comparison.plots import Pixels, Theme
+    from tabvae_ray.comparison.canvas import Pixels, Theme
 
 __all__ = [
     "PLOTS",
@@ -130,30 +130,30 @@ class Sides:
 
     def plot(self, name: PlotName) -> bytes:
         """A picture as PNG."""
-        from tabvae_ray.comparison import plots
+        from tabvae_ray.comparison import canvas
 
         if name in ("pdf", "cdf"):
             panels = [self._panel(name, column) for column in self.real.names]
-            return plots.png(plots.tiled(panels, self.options.dpi))
+            return canvas.png(canvas.tiled(panels, self.options.dpi))
         if name == "correlation_heatmaps":
-            return plots.png(plots.in_a_row(list(self._heatmaps.values())))
-        return plots.png(plots.pixels(_PLOT[name](self), self.options.dpi))
+            return canvas.png(canvas.in_a_row(list(self._heatmaps.values())))
+        return canvas.png(canvas.pixels(_PLOT[name](self), self.options.dpi))
 
     def plot_collection(
         self, name: PlotCollectionName, columns: Sequence[str] | None = None
     ) -> dict[str, bytes]:
         """A picture per column, or per table and their difference; all PNG."""
-        from tabvae_ray.comparison import plots
+        from tabvae_ray.comparison import canvas
 
         if name == "correlation_heatmaps":
-            return {title: plots.png(image) for title, image in self._heatmaps.items()}
+            return {title: canvas.png(image) for title, image in self._heatmaps.items()}
         columns = self.real.names if columns is None else columns
-        return {column: plots.png(self._panel(name, column)) for column in columns}
+        return {column: canvas.png(self._panel(name, column)) for column in columns}
 
     @property
     def theme(self) -> "Theme":
         """The colours of plots."""
-        from tabvae_ray.comparison.plots import THEMES
+        from tabvae_ray.comparison.canvas import THEMES
 
         return THEMES[self.options.theme]
 
@@ -204,25 +204,25 @@ class Sides:
 
     def _panel(self, kind: Literal["pdf", "cdf"], column: str) -> "Pixels":
         """The picture of a column, drawn once for the table's plot and for the collection."""
-        from tabvae_ray.comparison import plots
+        from tabvae_ray.comparison import canvas, plots
 
         if (kind, column) not in self._panels:
             draw = plots.pdf if kind == "pdf" else plots.cdf
             note = self.notes.get(column, "")
             figure = draw(self.real, self.synthetic, column, note=note, theme=self.theme)
-            self._panels[kind, column] = plots.pixels(figure, self.options.dpi)
+            self._panels[kind, column] = canvas.pixels(figure, self.options.dpi)
         return self._panels[kind, column]
 
     @cached_property
     def _heatmaps(self) -> "dict[str, Pixels]":
         """The pictures of the association matrices, likewise."""
-        from tabvae_ray.comparison import plots
+        from tabvae_ray.comparison import canvas, plots
 
         matrices = self.association_matrices
         # One scale for all, so that equal colours are equal numbers; a difference has signs.
         signed = min(float(matrices[side].min(initial=0.0)) for side in ("real", "synthetic")) < 0
         return {
-            title: plots.pixels(
+            title: canvas.pixels(
                 plots.heatmap(
                     title,
                     matrix,

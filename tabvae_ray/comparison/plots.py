@@ -4,75 +4,34 @@ Drawn with matplotlib's objects alone: there is no global state, so that any num
 processes may draw. Names and categories come from the user and are never read as formulas.
 """
 
-import io
-import math
-import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.markers import TICKDOWN, TICKLEFT
-from matplotlib.ticker import MaxNLocator
-from PIL import Image
 
+from tabvae_ray.comparison.canvas import (
+    LEGEND,
+    THEMES,
+    Theme,
+    dress,
+    grid,
+    name_axes,
+    number_ticks,
+    short,
+    ticks,
+)
 from tabvae_ray.comparison.columns import Floats, TableColumns
 from tabvae_ray.comparison.js import joint_edges
 from tabvae_ray.comparison.projections import Projection
 from tabvae_ray.comparison.statistics import STATISTICS, statistics
 
-__all__ = [
-    "THEMES",
-    "Pixels",
-    "Theme",
-    "cdf",
-    "cut",
-    "descriptive_statistics",
-    "heatmap",
-    "in_a_row",
-    "pdf",
-    "pixels",
-    "png",
-    "scatter",
-    "tiled",
-]
-
-Pixels = npt.NDArray[np.uint8]
+__all__ = ["cdf", "descriptive_statistics", "heatmap", "pdf", "scatter"]
 
 _BINS = 40
-_MOST_PANELS = 100
 _MOST_CATEGORIES = 12
 _STEPS = 400
-# Inches above a column's panel.
-_LEGEND = 0.34
-
-
-@dataclass(frozen=True)
-class Theme:
-    """Colours; real and synthetic stay apart for the colour-blind (Okabe and Ito)."""
-
-    paper: str
-    ink: str
-    faint: str
-    real: str
-    synthetic: str
-
-    def colours(self, *, diverging: bool) -> LinearSegmentedColormap:
-        """From nothing to strong, or from negative over nothing to positive."""
-        ends = [self.synthetic, self.paper, self.real] if diverging else [self.paper, self.real]
-        return LinearSegmentedColormap.from_list("strength", ends)
-
-
-THEMES: Mapping[Literal["light", "dark"], Theme] = {
-    "light": Theme("#ffffff", "#1c2430", "#c9d0d9", "#0072b2", "#d55e00"),
-    "dark": Theme("#14181f", "#e4e8ee", "#3b4452", "#56b4e9", "#f0a030"),
-}
 
 
 def pdf(
@@ -117,7 +76,7 @@ def cdf(
         steps, shares = _cumulative(table, name, len(synthetic.labels.get(name, ())))
         axes.plot(steps, shares, color=colour, drawstyle="steps-post", linewidth=1.4)
     axes.set_ylim(0, 1.02)
-    _ticks(axes, "y", theme, [0, 0.5, 1], ["0", "0.5", "1"])
+    ticks(axes, "y", theme, [0, 0.5, 1], ["0", "0.5", "1"])
     if name in real.codes:
         labels = synthetic.labels[name]
         axes.set_xlim(-0.5, len(labels) - 0.5)
@@ -125,34 +84,6 @@ def cdf(
     else:
         _name_values(axes, real, name, theme)
     return figure
-
-
-def in_a_row(panels: Sequence[Pixels]) -> Pixels:
-    """Pictures of the same height side by side."""
-    return np.concatenate(list(panels), axis=1)
-
-
-def tiled(panels: Sequence[Pixels], dpi: int, *, per_row: int = 4) -> Pixels:
-    """Pictures of columns as one, at most the first 100, with the first one's legend for all.
-
-    Args:
-        panels: Pictures of :func:`pdf` or :func:`cdf`, all of the same size (H, W, 3).
-        dpi: Dots per inch that they were drawn at.
-        per_row: Pictures side by side.
-    """
-    shown = panels[:_MOST_PANELS]
-    legend = round(_LEGEND * dpi)
-    height, width = shown[0].shape[0] - legend, shown[0].shape[1]
-    n_columns = min(per_row, len(shown))
-    n_rows = -(-len(shown) // n_columns)
-    whole = np.empty((legend + n_rows * height, n_columns * width, 3), dtype=np.uint8)
-    whole[:] = shown[0][0, 0]
-    whole[:legend, :width] = shown[0][:legend]
-    for i, panel in enumerate(shown):
-        row, column = divmod(i, n_columns)
-        top, left = legend + row * height, column * width
-        whole[top : top + height, left : left + width] = panel[legend:]
-    return whole
 
 
 def descriptive_statistics(
@@ -164,7 +95,7 @@ def descriptive_statistics(
     that are farthest off are named.
     """
     titles = [name.replace("_", " ") for name in STATISTICS]
-    figure, panels = _grid(titles, theme)
+    figure, panels = grid(titles, theme)
     for axes, title, statistic in zip(panels.values(), titles, STATISTICS, strict=True):
         ours, theirs = statistics(real, statistic), statistics(synthetic, statistic)
         points: dict[str, tuple[float, float]] = {}
@@ -185,7 +116,7 @@ def scatter(
 ) -> Figure:
     """The rows of both tables in the plane, real ones beside synthetic ones and both together."""
     titles = ("real", "synthetic", "both")
-    figure, panels = _grid(titles, theme, cell=(3.6, 3.3), per_row=3)
+    figure, panels = grid(titles, theme, cell=(3.6, 3.3), per_row=3)
     both = np.concatenate((projection.real, projection.synthetic))
     low, high = both.min(axis=0), both.max(axis=0)
     margin = 0.05 * np.where(high > low, high - low, 1.0)
@@ -204,7 +135,7 @@ def scatter(
             f"{name} ({share:.0%})" if projection.shares else name
             for name, share in zip(axis_names, projection.shares or (0.0, 0.0), strict=True)
         ]
-        _name_axes(axes, labels[0], labels[1] if title == "real" else "", theme, -0.03)
+        name_axes(axes, labels[0], labels[1] if title == "real" else "", theme, -0.03)
     return figure
 
 
@@ -229,7 +160,7 @@ def heatmap(
     size = label + side + 0.5, label + side + 0.35
     figure = Figure(figsize=size, facecolor=theme.paper)
     axes = figure.add_axes((label / size[0], label / size[1], side / size[0], side / size[1]))
-    _dress(axes, theme)
+    dress(axes, theme)
     low, colours = -1 if signed else 0, theme.colours(diverging=signed)
     axes.imshow(matrix, cmap=colours, vmin=low, vmax=1, interpolation="nearest", aspect="auto")
     axes.set_title(title, fontsize=9, color=theme.ink, loc="left", y=1.0, pad=3)
@@ -249,171 +180,20 @@ def heatmap(
         axes.text(edge + 0.06 * n, at, text, fontsize=7, color=theme.ink, va="center")
     axes.set_xlim(-0.5, edge)
     axes.set_ylim(bottom, top)
-    shown = [_short(name, 14) for name in names] if n <= 40 else []
+    shown = [short(name, 14) for name in names] if n <= 40 else []
     for which, rotation in (("x", 90.0), ("y", 0.0)):
-        _ticks(axes, which, theme, range(len(shown)), shown, size=_fitting(n), rotation=rotation)
+        ticks(axes, which, theme, range(len(shown)), shown, size=_fitting(n), rotation=rotation)
     return figure
-
-
-def pixels(figure: Figure, dpi: int = 100) -> Pixels:
-    """The figure as an image (H, W, 3)."""
-    figure.set_dpi(dpi)
-    canvas = FigureCanvasAgg(figure)
-    with warnings.catch_warnings():
-        # A name in a script that the font lacks is drawn as boxes; nothing to stop for.
-        warnings.filterwarnings("ignore", message=".*Glyph.*missing from font")
-        canvas.draw()  # type: ignore[no-untyped-call]
-    image: Pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-    return image[:, :, :3].copy()
-
-
-def png(image: Pixels) -> bytes:
-    """The image as a PNG file; the same bytes for the same image."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="png", compress_level=4)
-    return buffer.getvalue()
-
-
-def cut(picture: bytes, n_columns: int, n_rows: int) -> list[bytes]:
-    """The panels of a picture as pictures of their own, row by row: a narrow screen stacks them."""
-    image = np.asarray(Image.open(io.BytesIO(picture)))
-    height, width = image.shape[0] // n_rows, image.shape[1] // n_columns
-    return [
-        png(image[i * height : (i + 1) * height, j * width : (j + 1) * width])
-        for i in range(n_rows)
-        for j in range(n_columns)
-    ]
 
 
 def _panel(name: str, note: str, theme: Theme) -> tuple[Figure, Axes]:
     """A figure of one panel with a legend above it."""
-    figure, panels = _grid([name], theme, top=_LEGEND, note=note)
-    y = 1 - 0.5 * _LEGEND / figure.get_figheight()
+    figure, panels = grid([name], theme, top=LEGEND, note=note)
+    y = 1 - 0.5 * LEGEND / figure.get_figheight()
     for x, word, colour in ((0.12, "real", theme.real), (0.72, "synthetic", theme.synthetic)):
         text = f"\N{BLACK SQUARE} {word}"
         figure.text(x / figure.get_figwidth(), y, text, color=colour, fontsize=10, va="center")
     return figure, panels[name]
-
-
-def _grid(
-    names: Sequence[str],
-    theme: Theme,
-    *,
-    cell: tuple[float, float] = (2.75, 2.3),
-    per_row: int = 4,
-    top: float = 0.05,
-    note: str = "",
-) -> tuple[Figure, dict[str, Axes]]:
-    """A figure with a panel per name, placed by hand: matplotlib's layout engines cost as much."""
-    n_columns = min(per_row, len(names))
-    n_rows = -(-len(names) // n_columns)
-    size = n_columns * cell[0] + 0.1, n_rows * cell[1] + top
-    figure = Figure(figsize=size, facecolor=theme.paper)
-    inner = cell[0] - 0.55, cell[1] - 0.9
-    panels = {}
-    for i, name in enumerate(names):
-        row, column = divmod(i, n_columns)
-        left, bottom = column * cell[0] + 0.5, size[1] - top - (row + 1) * cell[1] + 0.5
-        axes = figure.add_axes(
-            (left / size[0], bottom / size[1], inner[0] / size[0], inner[1] / size[1])
-        )
-        _dress(axes, theme)
-        axes.set_title(
-            _short(name, 30) + (f"\n{note}" if note else ""),
-            fontsize=8.5,
-            color=theme.ink,
-            loc="left",
-            # Said, it need not be looked for, which takes a sixth of the drawing.
-            y=1.0,
-            pad=4,
-            linespacing=1.15,
-            parse_math=False,
-        )
-        panels[name] = axes
-    return figure, panels
-
-
-def _dress(axes: Axes, theme: Theme) -> None:
-    axes.set_facecolor(theme.paper)
-    for spine in axes.spines.values():
-        spine.set_color(theme.faint)
-        spine.set_linewidth(0.8)
-    # Ticks of matplotlib's own are five artists each, half of the time that a picture takes.
-    axes.xaxis.set_visible(False)
-    axes.yaxis.set_visible(False)
-
-
-def _ticks(
-    axes: Axes,
-    which: str,
-    theme: Theme,
-    places: Sequence[float],
-    texts: Sequence[str],
-    *,
-    size: float = 7.5,
-    rotation: float = 0.0,
-) -> None:
-    """Small marks on an axis, and a text beside each."""
-    box, figure = axes.get_position(), axes.figure
-    assert isinstance(figure, Figure)
-    width, height = (72 * inches for inches in figure.get_size_inches())
-    zeros = [0.0] * len(places)
-    if which == "x":
-        transform, mark, gap = axes.get_xaxis_transform(), TICKDOWN, 4 / (box.height * height)
-        axes.plot(places, zeros, transform=transform, scalex=False, **_mark(theme, mark))
-    else:
-        transform, mark, gap = axes.get_yaxis_transform(), TICKLEFT, 4 / (box.width * width)
-        axes.plot(zeros, places, transform=transform, scaley=False, **_mark(theme, mark))
-    for place, text in zip(places, texts, strict=True):
-        axes.text(
-            place if which == "x" else -gap,
-            -gap if which == "x" else place,
-            text,
-            transform=transform,
-            fontsize=size,
-            rotation=rotation,
-            color=theme.ink,
-            ha="center" if which == "x" else "right",
-            va="top" if which == "x" else "center",
-            parse_math=False,
-        )
-
-
-def _mark(theme: Theme, mark: int) -> dict[str, Any]:
-    return {
-        "linestyle": "",
-        "marker": mark,
-        "markersize": 2,
-        "markeredgewidth": 0.6,
-        "color": theme.ink,
-        "clip_on": False,
-    }
-
-
-def _number_ticks(axes: Axes, which: str, theme: Theme, n: int = 4) -> None:
-    low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
-    found = MaxNLocator(n, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
-    places = [float(v) for v in found if low <= v <= high]
-    if len(places) < 2:
-        places = [low, high]
-    step = places[1] - places[0]
-    _ticks(axes, which, theme, places, [_number(value, step) for value in places])
-
-
-def _number(value: float, step: float) -> str:
-    """With as many digits as tell it from its neighbours."""
-    if abs(value) < step / 1e6:
-        return "0"
-    if not 1e-5 < step < 1e6:
-        return f"{value:.{max(math.ceil(math.log10(abs(value) / step)) + 1, 2)}g}"
-    text = f"{value:.{max(1 - math.floor(math.log10(step)), 1)}f}"
-    return text.rstrip("0").rstrip(".")
-
-
-def _name_axes(axes: Axes, x: str, y: str, theme: Theme, gap: float) -> None:
-    where: dict[str, Any] = {"transform": axes.transAxes, "fontsize": 8, "color": theme.ink}
-    axes.text(0.5, gap, x, ha="center", va="top", **where)
-    axes.text(gap, 0.5, y, ha="right", va="center", rotation=90, **where)
 
 
 def _draw_density(
@@ -434,7 +214,7 @@ def _draw_density(
             axes.stairs(shares, edges, fill=True, color=colour, alpha=0.25, linewidth=0)
             axes.stairs(shares, edges, color=colour, linewidth=1.3)
     axes.set_ylim(bottom=0)
-    _number_ticks(axes, "y", theme)
+    number_ticks(axes, "y", theme)
     _name_values(axes, real, name, theme)
 
 
@@ -458,7 +238,7 @@ def _draw_shares(
     x = np.arange(len(texts))
     axes.bar(x - 0.2, heights[0], 0.4, color=theme.real)
     axes.bar(x + 0.2, heights[1], 0.4, color=theme.synthetic)
-    _number_ticks(axes, "y", theme)
+    number_ticks(axes, "y", theme)
     _name_categories(axes, texts, 0.0, theme)
 
 
@@ -477,7 +257,7 @@ def _draw_diagonal(axes: Axes, points: Mapping[str, tuple[float, float]], theme:
         if abs(x - y) > 0.02 * (high - low + 2 * margin):
             left = x < (low + high) / 2
             axes.annotate(
-                _short(name, 14),
+                short(name, 14),
                 (x, y),
                 xytext=(4 if left else -4, -2),
                 textcoords="offset points",
@@ -486,9 +266,9 @@ def _draw_diagonal(axes: Axes, points: Mapping[str, tuple[float, float]], theme:
                 ha="left" if left else "right",
                 parse_math=False,
             )
-    _number_ticks(axes, "x", theme)
-    _number_ticks(axes, "y", theme)
-    _name_axes(axes, "real", "synthetic", theme, -0.16)
+    number_ticks(axes, "x", theme)
+    number_ticks(axes, "y", theme)
+    name_axes(axes, "real", "synthetic", theme, -0.16)
 
 
 def _cumulative(table: TableColumns, name: str, n_labels: int) -> tuple[Floats, Floats]:
@@ -509,11 +289,11 @@ def _cumulative(table: TableColumns, name: str, n_labels: int) -> tuple[Floats, 
 
 def _name_values(axes: Axes, real: TableColumns, name: str, theme: Theme) -> None:
     if name not in real.epochs:
-        _number_ticks(axes, "x", theme)
+        number_ticks(axes, "x", theme)
         return
     low, high = axes.get_xlim()
     places = [low + share * (high - low) for share in (0.1, 0.5, 0.9)]
-    _ticks(axes, "x", theme, places, [_date(real.epochs[name], days) for days in places])
+    ticks(axes, "x", theme, places, [_date(real.epochs[name], days) for days in places])
 
 
 def _date(epoch: pd.Timestamp, days: float) -> str:
@@ -527,9 +307,9 @@ def _name_categories(axes: Axes, labels: Sequence[str], rotation: float, theme: 
     longest = max((len(label) for label in labels), default=0)
     if len(labels) * min(longest, 10) > 28:
         rotation = 90.0
-    texts = [_short(label, 8 if rotation else 10) for label in labels]
+    texts = [short(label, 8 if rotation else 10) for label in labels]
     size = 6.5 if rotation else 7.5
-    _ticks(axes, "x", theme, range(len(labels)), texts, size=size, rotation=rotation)
+    ticks(axes, "x", theme, range(len(labels)), texts, size=size, rotation=rotation)
 
 
 def _range(table: TableColumns, name: str) -> tuple[float, float]:
@@ -544,8 +324,3 @@ def _range(table: TableColumns, name: str) -> tuple[float, float]:
 
 def _fitting(n: int) -> float:
     return 8.5 if n <= 16 else 5.0 if n <= 30 else 4.0
-
-
-def _short(text: str, most: int) -> str:
-    text = " ".join(str(text).split())
-    return text if len(text) <= most else text[: most - 1] + "…"

@@ -322,7 +322,7 @@ def _pictures(
     except TabVAEError as error:
         evidence.notes.append(f"The chosen model's rows could not be compared: {error}")
         return None
-    from tabvae_ray.comparison.plots import cut
+    from tabvae_ray.comparison.canvas import cut
 
     distances = light.score_collections["js_distance"]
     shown = tuple(sorted(distances, key=lambda name: -distances[name])[:MOST_COLUMNS])
