@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.table.columns import column_numbers, column_positions
 from tabvae_ray.table.discretizer import Discretizer, Floats
 from tabvae_ray.table.dtypes import moment_dtype
-from tabvae_ray.table.encoding import Encoder, TableEncoder, column_numbers, column_positions
+from tabvae_ray.table.encoding import Encoder, TableEncoder
 from tabvae_ray.table.spec import Column, TableSpec
 
 __all__ = ["Condition", "RowConditions", "parse_where"]
