@@ -144,6 +144,7 @@ def _read_csv(content: bytes, suffix: str, source: Location) -> pd.DataFrame:
         text = gzip.decompress(content) if suffix == ".csv.gz" else content
         if b"\0" in text[:4096]:
             raise ValueError("it holds binary data")
+        _check_separator(text)
         # With a row below it, as pandas would take a column without a name for an index.
         header = pd.read_csv(
             io.BytesIO(text), header=None, nrows=2, dtype=str, keep_default_na=False
@@ -165,6 +166,23 @@ def _read_csv(content: bytes, suffix: str, source: Location) -> pd.DataFrame:
             if pd.api.types.is_integer_dtype(nullable[name].dtype):
                 table[name] = nullable[name]
     return table
+
+
+def _check_separator(text: bytes) -> None:
+    """Refuse what would be read as one column that holds them all.
+
+    Raises:
+        ValueError: Naming the separator.
+    """
+    lines = text[: 2**20].lstrip(b"\r\n").splitlines()[:2] or [b""]
+    for separator, name in ((b";", "semicolons"), (b"\t", "tabs")):
+        counts = {line.count(separator) for line in lines}
+        # A title in quotes may hold one, but then the row below it has none.
+        if b"," not in lines[0] and len(counts) == 1 and counts != {0}:
+            raise ValueError(
+                f"its columns are separated by {name}; it must be commas, as from "
+                f"pandas.read_csv(file, sep={separator.decode()!r}).to_csv(file, index=False)"
+            )
 
 
 def _check_names(names: Sequence[str], source: Location) -> None:

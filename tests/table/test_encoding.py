@@ -238,6 +238,40 @@ def test_numbers_of_another_dtype_and_datetimes_as_text_are_understood(
     np.testing.assert_array_equal(encoder.encode(other), encoder.encode(mixed))
 
 
+def test_text_is_read_as_moments_as_it_is_declared_to_be_written() -> None:
+    moments = pd.date_range("2024-10-27", periods=60, freq="h", unit="us")
+    table = pd.DataFrame({"x": moments.strftime("%d.%m.%Y %H:%M"), "y": range(60)})
+    said = {"kind": "datetime", "format": "%d.%m.%Y %H:%M", "timezone": "Europe/Berlin"}
+    encoder = fitted(table, SpecDeclaration.from_mapping({"columns": {"x": said}}))
+    back = there_and_back(encoder, table)["x"]
+    assert str(back.dtype) == f"datetime64[{back.dt.unit}, Europe/Berlin]"
+    # All atoms; of the hour that summer time ends with, which comes twice, the first is meant.
+    assert back.dt.tz_localize(None).tolist() == moments.tolist()
+    assert back[2] - back[1] == pd.Timedelta(hours=1)
+    assert back[3] - back[2] == pd.Timedelta(hours=2)
+
+
+def test_moments_without_a_zone_are_those_of_the_declared_one() -> None:
+    table = pd.DataFrame({"x": MOMENTS, "other": TEXT})
+    said = {"kind": "datetime", "timezone": "Asia/Tokyo"}
+    encoder = fitted(table, SpecDeclaration.from_mapping({"columns": {"x": said}}))
+    codes = encoder.encode(table)
+    aware = table.assign(x=MOMENTS.dt.tz_localize("Asia/Tokyo").dt.tz_convert("UTC"))
+    np.testing.assert_array_equal(encoder.encode(aware), codes)
+    text = table.assign(x=aware["x"].dt.tz_convert("Europe/Berlin").astype(str))
+    np.testing.assert_array_equal(encoder.encode(text), codes)
+
+
+def test_fewer_decimals_may_be_declared_than_there_are() -> None:
+    table = pd.DataFrame({"x": NORMAL, "other": TEXT})
+    said = {"kind": "continuous", "decimals": 2}
+    encoder = fitted(table, SpecDeclaration.from_mapping({"columns": {"x": said}}))
+    codes = encoder.encode(table)
+    back = encoder.decode(codes, np.random.default_rng(0))
+    np.testing.assert_array_equal(np.round(back["x"], 2), back["x"])
+    np.testing.assert_array_equal(encoder.encode(back), codes)
+
+
 def test_identifiers_have_no_code_and_are_dropped_or_numbered(mixed: pd.DataFrame) -> None:
     table = mixed.assign(key=[f"row {i}" for i in range(len(mixed))], other=mixed["age"])
     columns = {

@@ -101,6 +101,13 @@ def test_a_byte_order_mark_and_windows_line_ends_are_understood(tmp_path: Path) 
     assert read_table(str(tmp_path / "t.csv")).to_dict("list") == {"Zürich": [1], "b": [2]}
 
 
+def test_a_title_or_a_text_may_hold_a_separator(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a;b\n1\n2\n")
+    assert read_table(str(tmp_path / "t.csv")).to_dict("list") == {"a;b": [1, 2]}
+    (tmp_path / "t.csv").write_text("a,b\nx;y,1\n")
+    assert read_table(str(tmp_path / "t.csv")).to_dict("list") == {"a": ["x;y"], "b": [1]}
+
+
 def parquet(table: pa.Table) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
@@ -126,6 +133,14 @@ TWO_OF_A_NAME = pa.table([pa.array([1]), pa.array([2])], names=["a", "a"])
         ("t.csv", b"a,b\n1,2,3\n4,5,6\n", "not CSV: .*Expected 2 fields in line 2, saw 3"),
         ("t.csv", b"a,b\n1,2\n4,5,6\n", "not CSV: .*Expected 2 fields in line 3, saw 3"),
         ("t.csv", b'a,b\n"1,2\n', "not CSV: .*EOF inside string"),
+        (
+            "t.csv",
+            b"a;b;c\n1;2;3\n",
+            "not CSV: its columns are separated by semicolons; it",
+        ),
+        ("t.csv", b"a;b\n1,5;2,5\n", "separated by semicolons; .*pandas.read_csv.file, sep=';'."),
+        ("t.csv", b"a\tb\r\n1\t2\r\n", "not CSV: its columns are separated by tabs; it must be"),
+        ("t.csv", b"\n\na\tb\n1\t2\n", "not CSV: its columns are separated by tabs; it must be"),
         ("t.csv", PNG, "not CSV: it holds binary data"),
         ("t.csv", "a\nZürich\n".encode("latin-1"), "not CSV: 'utf-8' codec can't decode"),
         ("t.csv.gz", b"a,b\n1,2\n", "not CSV: Not a gzipped file"),
