@@ -147,8 +147,13 @@ def test_records_study_and_table_agree_and_none_is_running(undisturbed: Path) ->
 def test_only_models_that_may_be_chosen_are_kept(undisturbed: Path) -> None:
     directory = undisturbed / "tiny"
     front = json.loads((directory / "search.json").read_text())["front"]
-    kept = {int(file.parents[1].name) for file in (directory / "tune").glob("**/state.pt")}
-    assert kept == set(front)
+    states = list((directory / "tune").glob("**/state.pt"))
+    assert sorted(int(file.parents[1].name) for file in states) == front
+    # What lies in the directory of a trial is its last checkpoint and nothing else.
+    files = {file for file in (directory / "tune").glob("run_*/*/**/*") if file.is_file()}
+    assert files == set(states)
+    size = sum(file.stat().st_size for file in files)
+    assert size <= len(front) * max(file.stat().st_size for file in states)
 
 
 def test_the_export_generates(undisturbed: Path, tmp_path: Path) -> None:

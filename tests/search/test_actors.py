@@ -1,0 +1,78 @@
+"""The trainable in processes of Ray: nothing of a trial is left to the next one."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import ray
+import yaml
+from ray import tune
+
+from tabvae_ray.search.cluster import connected
+from tabvae_ray.search.setup import prepare
+from tabvae_ray.search.trial import SearchTask, VAETrial
+from tests.search.conftest import TINY
+
+pytestmark = pytest.mark.slow
+ONE = {
+    "number": 0,
+    "parameters": {"architecture.loss_beta": 0.1, "architecture.latent_dim": 4},
+    "checkpoint": None,
+}
+TWO = {
+    "number": 1,
+    "parameters": {"architecture.loss_beta": 0.5, "architecture.latent_dim": 6},
+    "checkpoint": None,
+}
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory: pytest.TempPathFactory) -> SearchTask:
+    home = tmp_path_factory.mktemp("actors")
+    (home / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+    setup = prepare(space=str(home / "tiny.yaml"), out=str(home))
+    return SearchTask(
+        setup.space, setup.table, setup.spec, setup.comparison, setup.rungs, setup.directory
+    )
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("RAY_ADDRESS", raising=False)
+        with connected(None):
+            yield
+
+
+def played(task: SearchTask, *configs: dict[str, Any]) -> tuple[bytes, Any, int]:
+    """The last trial's state and reports, and the threads, of a process that ran them all."""
+
+    class Played(VAETrial):
+        def play(self, configs: list[dict[str, Any]]) -> tuple[bytes, Any, int]:
+            import torch
+
+            for i, config in enumerate(configs):
+                if i:
+                    assert self.reset_config(config)
+                reports = [self.step()]
+                while not reports[-1]["done"]:
+                    reports.append(self.step())
+            told = [{k: v for k, v in report.items() if k != "seconds"} for report in reports]
+            return self.run.state(), told, torch.get_num_threads()
+
+    trainable = tune.with_parameters(Played, task=task)
+    actor = ray.remote(num_cpus=1)(trainable).remote(configs[0])
+    try:
+        answer: tuple[bytes, Any, int] = ray.get(actor.play.remote(list(configs)))
+        return answer
+    finally:
+        ray.kill(actor)
+
+
+def test_a_reused_process_gives_what_a_fresh_one_gives_bit_for_bit(
+    task: SearchTask, cluster: None
+) -> None:
+    fresh, reused = played(task, ONE), played(task, TWO, ONE)
+    assert fresh == reused
+    assert fresh[2] == task.threads == 1
+    assert fresh[:2] != played(task, TWO)[:2]
