@@ -1,53 +1,97 @@
-"""What nodes and an object store cost a search.
+"""What nodes, an object store and a large table cost a search, and generating rows.
 
-    python -m benchmarks.cluster
+    python -m benchmarks.cluster                  # all of it
+    python -m benchmarks.cluster --only table
 
-Trials per minute on one and two nodes of one CPU (scaling efficiency: half their ratio), and with
-the results in an object store instead of on disk. Trials are those of a small space and differ in
-nothing from run to run. The rate is that of the trials after the first on each node, so that the
-start of Ray and of processes, which a longer search does not notice, does not count.
+`trials`: trials per minute on one and two nodes of one CPU (scaling efficiency: half their ratio),
+and with the results in an object store instead of on disk. Trials are those of a small space and
+differ in nothing from run to run. The rate is that of the trials after the first on each node, so
+that the start of Ray and of processes, which a longer search does not notice, does not count.
+
+`shards`: shards per minute by one worker and by two, after the first of each.
+
+`table`: what a table takes in the object stores of three nodes once all of them have asked for it,
+and what the driver and the head's processes take meanwhile.
+
+`slots`: as many slots as 32 nodes of one CPU have, on one node, with trials that sleep.
 """
 
+import argparse
 import json
+import os
+import resource
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
+import ray
 import yaml
+from ray._private.internal_api import node_stats
 from ray.cluster_utils import Cluster
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from benchmarks.common import show
+import tabvae_ray.search.tuning as tuning_module
+from benchmarks.common import HEART, show
+from benchmarks.search import Idle, space_of, task_of
+from tabvae_ray import TableSpec, TabularVAE, TabularVAEConfig
+from tabvae_ray.search.cluster import Resources, connected
+from tabvae_ray.search.interrupts import Interrupts
+from tabvae_ray.search.progress import SearchProgress
+from tabvae_ray.search.run import SearchRun
+from tabvae_ray.search.setup import prepare
+from tabvae_ray.search.trial import SearchTask
+from tabvae_ray.shard_run import generate_shards
 from tabvae_ray.storage import Location
+from tabvae_ray.synthesizer import BLOCK_ROWS
+from tabvae_ray.table.io import read_table
 from tests.s3_server import S3Server
 from tests.search.clusters import STEADY
 
 TRIALS = 16
 EPOCHS = 600
+SHARDS = 16
+TABLE_ROWS, TABLE_COLUMNS = 1_000_000, 24
+SLOTS, SLEEP, SLEEPERS = 32, 4.0, 192
 
 
 def main() -> None:
+    """Those that are asked for."""
+    parts: dict[str, Callable[[Path], None]] = {
+        "trials": trials,
+        "shards": shards,
+        "table": table,
+        "slots": slots,
+    }
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.cluster")
+    parser.add_argument("--only", choices=parts, action="append")
+    for name in parser.parse_args().only or parts:
+        with tempfile.TemporaryDirectory(prefix="cluster-") as home:
+            parts[name](Path(home))
+
+
+def trials(home: Path) -> None:
     """Search on one node, on two, and into an object store."""
-    with tempfile.TemporaryDirectory(prefix="cluster-") as name:
-        home = Path(name)
-        space = home / "tiny.yaml"
-        training = {"max_n_epochs": EPOCHS, "batch_size": 256}
-        base = {**STEADY["base"], "training": training}
-        settings = {**STEADY["search"], "n_trials": TRIALS}
-        space.write_text(yaml.safe_dump({**STEADY, "base": base, "search": settings}))
-        server = S3Server(home / "s3").start()
-        bucket = Location(server.uri("tests", options="&allow_bucket_creation=true"))
-        bucket.make_dir()
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-        try:
-            cluster.add_node(num_cpus=1)
-            one = rate(space, Location(home / "one"), cluster, 1)
-            stored = rate(space, Location(server.uri("tests/one")), cluster, 1)
-            cluster.add_node(num_cpus=1)
-            two = rate(space, Location(home / "two"), cluster, 2)
-        finally:
-            cluster.shutdown()
-            server.stop()
+    training = {"max_n_epochs": EPOCHS, "batch_size": 256}
+    space = _space_file(home, {**STEADY["base"], "training": training}, {"n_trials": TRIALS})
+    server = S3Server(home / "s3").start()
+    bucket = Location(server.uri("tests", options="&allow_bucket_creation=true"))
+    bucket.make_dir()
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    try:
+        cluster.add_node(num_cpus=1)
+        one = _trials_per_minute(space, Location(home / "one"), cluster, 1)
+        stored = _trials_per_minute(space, Location(server.uri("tests/one")), cluster, 1)
+        cluster.add_node(num_cpus=1)
+        two = _trials_per_minute(space, Location(home / "two"), cluster, 2)
+    finally:
+        cluster.shutdown()
+        server.stop()
     show(
         f"Trials per minute, {TRIALS} trials of {EPOCHS} epochs on heart",
         [
@@ -59,8 +103,166 @@ def main() -> None:
     )
 
 
-def rate(space: Path, out: Location, cluster: Cluster, nodes: int) -> float:
-    """Trials per minute once all nodes train."""
+def shards(home: Path) -> None:
+    """Make the same shards by one worker and by two."""
+    heart = read_table(HEART)
+    config = TabularVAEConfig().replace({"training.max_n_epochs": 20})
+    vae = TabularVAE.build(TableSpec.infer(heart), config, device="cpu")
+    vae.fit(heart)
+    vae.synthesizer().save(home / "model")
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    rates = []
+    try:
+        for _ in range(2):
+            cluster.add_node(num_cpus=1)
+        for workers in (1, 2):
+            out = home / str(workers)
+            generate_shards(
+                home / "model", SHARDS * BLOCK_ROWS, out, shard_rows=BLOCK_ROWS,
+                address=cluster.address, workers=workers,
+            )  # fmt: skip
+            times = sorted(part.stat().st_mtime for part in out.glob("part-*"))
+            rates.append(60 * (SHARDS - workers) / (times[-1] - times[workers - 1]))
+    finally:
+        cluster.shutdown()
+    show(
+        f"Shards per minute, {SHARDS} shards of {BLOCK_ROWS:,} rows of heart",
+        [
+            (str(workers), f"{rate:.1f}", f"{rate / rates[0]:.2f}")
+            for workers, rate in zip((1, 2), rates, strict=True)
+        ],
+        ("workers", "shards/min", "ratio"),
+    )
+
+
+def table(home: Path) -> None:
+    """Put a search of a large table where its trials find it, and ask for it on every node."""
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(
+        rng.normal(size=(TABLE_ROWS, TABLE_COLUMNS)), columns=[f"x{i}" for i in range(24)]
+    )
+    rows["kind"] = rng.choice(["one", "two", "three"], TABLE_ROWS)
+    rows.to_parquet(home / "table.parquet")
+    del rows
+    space = _space_file(home, STEADY["base"], {})
+    before = resident(os.getpid())
+    setup = prepare(space=str(space), out=str(home / "runs"), data=str(home / "table.parquet"))
+    task = SearchTask(
+        setup.space, setup.table, setup.spec, setup.comparison.for_scores(), setup.rungs,
+        setup.directory,
+    )  # fmt: skip
+    size = float(setup.table.memory_usage(deep=True).sum()) / 2**20
+    store = {"object_store_memory": 2 * 2**30}
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **store})
+    for _ in range(2):
+        cluster.add_node(num_cpus=1, **store)
+    try:
+        with connected(cluster.address):
+            head = [kept.process.pid for kept in _processes(cluster.head_node)]
+            idle = sum(resident(pid) for pid in head)
+            reference = ray.put(task)
+            there = {}
+            for node in ray.nodes():  # type: ignore[no-untyped-call]
+                here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+                ask = _n_rows.options(num_cpus=0, scheduling_strategy=here)
+                assert ray.get(ask.remote(reference)) == TABLE_ROWS
+                address = node["NodeManagerAddress"], node["NodeManagerPort"]
+                used = node_stats(*address, False).store_stats.object_store_bytes_used
+                there[node["NodeID"] == cluster.head_node.node_id, node["NodeID"]] = used / 2**20
+            busy = sum(resident(pid) for pid in head)
+    finally:
+        cluster.shutdown()
+    on_head = [used for (is_head, _), used in there.items() if is_head]
+    on_nodes = [used for (is_head, _), used in there.items() if not is_head]
+    peak = float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / 1024
+    show(
+        f"A table of {TABLE_ROWS:,} rows, {size:.0f} MiB as a DataFrame",
+        [
+            ("object store of the head", f"{on_head[0]:.0f}", f"{on_head[0] / size:.2f}"),
+            (
+                "object store of each other node",
+                f"{max(on_nodes):.0f}",
+                f"{max(on_nodes) / size:.2f}",
+            ),
+            ("the head's processes, grown by", f"{busy - idle:.0f}", f"{(busy - idle) / size:.2f}"),
+            (
+                "the driver at its peak, grown by",
+                f"{peak - before:.0f}",
+                f"{(peak - before) / size:.2f}",
+            ),
+        ],
+        ("what", "MiB", "times the DataFrame"),
+    )
+
+
+def slots(home: Path) -> None:
+    """Let a search drive trials that sleep."""
+    setup = space_of(home, SLEEPERS, 1, 0, "random")
+    times: list[tuple[float, float]] = []
+
+    class Clock(SearchProgress):
+        def __call__(self, ledger: Any, record: Any) -> None:
+            if record.state != "RUNNING":
+                times.append((time.perf_counter(), time.process_time()))
+
+    real = tuning_module.VAETrial
+    tuning_module.VAETrial = type("Idle", (Idle,), {"seconds": SLEEP})  # type: ignore[misc]
+    ray.init(num_cpus=SLOTS, include_dashboard=False, log_to_driver=False)
+    try:
+        search = SearchRun(
+            setup,
+            setup.manifest(resources={"cpus": 1.0, "gpus": 0.0}),
+            task_of(setup),
+            Resources(),
+            Clock(setup.space, quiet=True),
+            Interrupts(print),
+        )
+        setup.directory.make_dir()
+        search.train(*search.begin(SLOTS, None))
+    finally:
+        tuning_module.VAETrial = real  # type: ignore[misc]
+        ray.shutdown()
+    # Once all slots have had a trial, until there are too few left for all.
+    (start, cpu_start), (end, cpu_end) = times[SLOTS - 1], times[-SLOTS]
+    n = len(times) - 2 * SLOTS + 1
+    show(
+        f"{SLEEPERS} trials of {SLEEP:g} s on {SLOTS} slots",
+        [
+            (
+                f"{n * SLEEP / SLOTS / (end - start):.0%}",
+                f"{(cpu_end - cpu_start) / (end - start):.0%}",
+                f"{n / (end - start):.1f}",
+                f"{SLOTS / SLEEP:.1f}",
+            )
+        ],
+        ("slots busy", "driver's CPU, of one core", "records/s", "records/s at most"),
+    )
+
+
+def resident(pid: int) -> float:
+    """Memory of a process in MiB, without what it shares with others."""
+    _, pages, shared, *_ = map(int, Path(f"/proc/{pid}/statm").read_text().split())
+    return (pages - shared) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@ray.remote
+def _n_rows(task: SearchTask) -> int:
+    return len(task.table)
+
+
+def _processes(node: Any) -> list[Any]:
+    return [info for found in node.all_processes.values() for info in found]
+
+
+def _space_file(home: Path, base: dict[str, Any], settings: dict[str, Any]) -> Path:
+    file = home / "tiny.yaml"
+    search = {**STEADY["search"], **settings}
+    file.write_text(yaml.safe_dump({**STEADY, "base": base, "search": search}))
+    return file
+
+
+def _trials_per_minute(space: Path, out: Location, cluster: Cluster, nodes: int) -> float:
+    """Once all nodes train."""
     command = [sys.executable, "-m", "tabvae_ray.search", "--space", str(space), "--quiet"]
     command += ["--out", out.uri, "--address", cluster.address]
     subprocess.run(command, check=True)
