@@ -2,19 +2,34 @@
 
 `tvae TRAIN OUT ROWS EPOCHS`: rows of ctgan's TVAE with its own defaults.
 `scores REAL SYNTHETIC`: SDMetrics' column shapes and pair trends, every row and every pair counted.
+`time WHAT REAL SYNTHETIC REPEATS`: CPU seconds of `sdmetrics` for those two, of `scores` for
+artifact-core's two, or of `plan` for those, its arrays and its pictures; the best of some
+repetitions, after one to warm up.
 
 Tables are CSV; categorical columns' names come as JSON on stdin, the answer goes to stdout as JSON.
-Needs pandas, sdmetrics and ctgan only, not this project.
+Needs what is in reference-requirements.txt, not this project.
 """
 
+import io
 import json
+import os
 import sys
 import time
 import warnings
+from collections.abc import Callable
 
 import pandas as pd
 
 MISSING = "<missing>"
+# All of artifact-core's but t-SNE, whose time is scikit-learn's.
+PLOTS = {
+    "PDF",
+    "CDF",
+    "DESCRIPTIVE_STATS_ALIGNMENT",
+    "PCA_JUXTAPOSITION",
+    "TRUNCATED_SVD_JUXTAPOSITION",
+    "CORRELATION_HEATMAP_JUXTAPOSITION",
+}
 
 
 def tvae(train: str, out: str, rows: int, epochs: int, categorical: list[str]) -> dict[str, object]:
@@ -62,12 +77,81 @@ def scores(real: str, synthetic: str, categorical: list[str]) -> dict[str, float
     }
 
 
+def seconds(
+    what: str, real: str, synthetic: str, repeats: int, categorical: list[str]
+) -> dict[str, float]:
+    """CPU seconds of the fastest run."""
+    tables = [pd.read_csv(path) for path in (real, synthetic)]
+    work = _sdmetrics(*tables, categorical) if what == "sdmetrics" else None
+    work = work or _artifact_core(*tables, categorical, pictures=what == "plan")
+    work()
+    found = []
+    for _ in range(repeats):
+        start = time.process_time()
+        work()
+        found.append(time.process_time() - start)
+    return {"seconds": min(found)}
+
+
+def _sdmetrics(
+    real: pd.DataFrame, synthetic: pd.DataFrame, categorical: list[str]
+) -> Callable[[], None]:
+    from sdmetrics.reports.single_table._properties import ColumnPairTrends, ColumnShapes
+
+    kinds = {n: "categorical" if n in categorical else "numerical" for n in real.columns}
+    metadata = {"columns": {name: {"sdtype": kind} for name, kind in kinds.items()}}
+
+    def work() -> None:
+        ColumnShapes().get_score(real, synthetic, metadata)
+        ColumnPairTrends().get_score(real, synthetic, metadata)
+
+    return work
+
+
+def _artifact_core(
+    real: pd.DataFrame, synthetic: pd.DataFrame, categorical: list[str], *, pictures: bool
+) -> Callable[[], None]:
+    os.environ["MPLBACKEND"] = "Agg"
+    import artifact_core.table_comparison as core
+
+    continuous = [name for name in real.columns if name not in categorical]
+    spec = core.TabularDataSpec.from_df(real, cts_features=continuous, cat_features=categorical)
+    engine = core.TableComparisonEngine.build(resource_spec=spec)
+    tables = real, synthetic
+
+    def work() -> None:
+        for kind in core.TableComparisonScoreType:
+            engine.produce_dataset_comparison_score(kind, *tables)
+        if not pictures:
+            return
+        engine.produce_dataset_comparison_score_collection(
+            core.TableComparisonScoreCollectionType.JS_DISTANCE, *tables
+        )
+        for kind in core.TableComparisonArrayCollectionType:
+            engine.produce_dataset_comparison_array_collection(kind, *tables)
+        figures = [
+            engine.produce_dataset_comparison_plot(kind, *tables)
+            for kind in core.TableComparisonPlotType
+            if kind.name in PLOTS
+        ]
+        for kind in core.TableComparisonPlotCollectionType:
+            made = engine.produce_dataset_comparison_plot_collection(kind, *tables)
+            figures += list(made.values())
+        for figure in figures:
+            figure.savefig(io.BytesIO(), format="png", dpi=300)
+
+    return work
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     names = json.load(sys.stdin)
     if sys.argv[1] == "tvae":
         train, out, rows, epochs = sys.argv[2:]
         answer: object = tvae(train, out, int(rows), int(epochs), names)
+    elif sys.argv[1] == "time":
+        what, first, second, repeats = sys.argv[2:]
+        answer = seconds(what, first, second, int(repeats), names)
     else:
         answer = scores(*sys.argv[2:], names)
     print(json.dumps(answer))
