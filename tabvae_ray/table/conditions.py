@@ -21,7 +21,7 @@ __all__ = ["Condition", "RowConditions", "parse_where"]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-# How far the ends of a range that is suggested lie apart, as a part of the column's range.
+# How far the ends of a range that is suggested lie from a number, as a part of it.
 _SUGGESTED = 0.01
 
 
@@ -202,7 +202,7 @@ def _why_none(column: Column, low: float, coder: Discretizer) -> str:
     if coder.decimals is not None:
         return f"no value of the column, with {coder.decimals} decimals, lies there"
     # Nearly all numbers of so many decimals have a probability of zero.
-    reach = (coder.maximum - coder.minimum) * _SUGGESTED / 2
+    reach = _SUGGESTED * (abs(low) or coder.maximum - coder.minimum)
     ends = f"{low - reach:.6g} to {low + reach:.6g}"
     return f"a single number of any decimals never comes; ask for a range such as {ends}"
 
