@@ -73,7 +73,7 @@ class Snapshot:
         elapsed: Seconds of this run.
         busy: Share of the slots' time in this run that was spent in trials.
         overhead: Elapsed time above what the trials' own seconds need on all slots, as a share of
-            that; None before the first of them.
+            that; None before the first of them has finished.
         suggestion_seconds: Mean time of a proposal; None before the first one.
         left: Seconds that are left, by the pace of this run and the time budget; None if not known.
     """
@@ -145,6 +145,7 @@ class Meter:
         since = list(self._since.values())
         needed = (self._seconds + sum(now - start for start in since)) / self.slots
         tally = self.tally
+        tells = needed > 0 and tally.n_finished > self._n_before
         return Snapshot(
             states={
                 **{state: tally.states[state] for state in ("COMPLETE", "PRUNED", "FAIL")},
@@ -159,7 +160,7 @@ class Meter:
             busy_slots=len(since),
             elapsed=elapsed,
             busy=min(1.0, needed / elapsed) if elapsed else 0.0,
-            overhead=max(0.0, elapsed / needed - 1) if needed else None,
+            overhead=max(0.0, elapsed / needed - 1) if tells else None,
             suggestion_seconds=self._suggestion_seconds,
             left=self._left(now),
         )

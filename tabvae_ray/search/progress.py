@@ -35,6 +35,7 @@ class SearchProgress:
         self.console = console or Console(file=sys.stderr, quiet=quiet)
         self._started = time.monotonic()
         self._meter: Meter | None = None
+        self._at_end: Snapshot | None = None
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
@@ -49,6 +50,8 @@ class SearchProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._meter is not None:
+            self._at_end = self._meter.snapshot()
         if self._live is not None:
             self._live.stop()
             self._live = None
@@ -67,10 +70,10 @@ class SearchProgress:
             self.say(self._line(self._meter.snapshot(), record))
 
     def summary(self) -> str | None:
-        """A line on what this run has cost and won; None if it has not begun."""
-        if self._meter is None:
+        """A line on what this run has cost and won; None before its end."""
+        now = self._at_end
+        if now is None:
             return None
-        now = self._meter.snapshot()
         budget = (now.epochs + now.saved) or 1
         parts = [f"{now.epochs} epochs trained, {now.saved} saved ({now.saved / budget:.0%})"]
         if now.overhead is not None:

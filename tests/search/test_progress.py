@@ -72,18 +72,20 @@ def test_the_clocks_move_while_no_trial_reports(space: SearchSpace) -> None:
     assert "1m01s elapsed" in rendered(progress, 80)
 
 
-def test_a_summary_says_what_the_run_has_cost(space: SearchSpace) -> None:
+def test_a_summary_says_what_the_run_has_cost_until_it_ended(space: SearchSpace) -> None:
     progress, _ = on(space, terminal=False)
-    assert progress.summary() is None
     record = finished(0, "PRUNED", 3)
-    follow(progress, record)
-    time.sleep(0.01)
     record.seconds = 0.005
-    follow(progress, record, finished(1, "COMPLETE", 9))
+    with progress:
+        follow(progress, record, finished(1, "COMPLETE", 9))
+        assert progress.summary() is None
+        time.sleep(0.01)
     said = progress.summary()
     assert said is not None
     assert said.startswith("12 epochs trained, 6 saved (33%)")
     assert said.endswith("hypervolume 0.4000")
+    time.sleep(0.01)
+    assert progress.summary() == said
 
 
 def test_quiet_says_nothing(space: SearchSpace, capsys: pytest.CaptureFixture[str]) -> None:
