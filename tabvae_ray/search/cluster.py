@@ -22,6 +22,7 @@ from ray.core.generated.autoscaler_pb2 import (  # type: ignore[attr-defined]
 from ray.experimental.internal_kv import _internal_kv_get
 
 from tabvae_ray.errors import ConfigError
+from tabvae_ray.search.keys import mask_command_line
 
 __all__ = [
     "Resources",
@@ -74,6 +75,7 @@ def connected(address: str | None) -> Iterator[None]:
         yield
         return
     _check_reachable(target, origin)
+    mask_command_line()
     try:
         _connect(target)
         yield

@@ -1,5 +1,7 @@
 """A search whose table and directory lie in an object store, with the keys in their URIs."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +28,27 @@ def files_below(directory: Location) -> Iterator[Location]:
 def forms(secret: str) -> tuple[bytes, ...]:
     """As it is, and as Ray writes what it has pickled into JSON."""
     return secret.encode(), secret.encode().hex().encode()
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("s3://key:hidden@bucket/a?region=eu", "s3://***@bucket/a?region=eu"),
+        ("--study-storage=postgresql://me:hidden@host:5432/db", "postgresql://***@host:5432/db"),
+        ("s3://key:hidden/hidden@bucket/a", "***"),
+        ("sqlite:///study.db", "sqlite:///study.db"),
+    ],
+)
+def test_the_command_line_that_ray_shows_holds_no_credentials(given: str, shown: str) -> None:
+    code = (
+        "from ray._private.utils import get_entrypoint_name\n"
+        "from tabvae_ray.search.keys import mask_command_line\n"
+        "mask_command_line(); print(get_entrypoint_name())"
+    )
+    command = [sys.executable, "-c", code, given]
+    said = subprocess.check_output(command, text=True)
+    assert shown in said
+    assert "hidden" not in said
 
 
 @pytest.mark.slow
