@@ -1,9 +1,6 @@
 """Which comparisons of two tables to make, and making them without doing any work twice."""
 
 import copy
-import json
-import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
@@ -23,12 +20,12 @@ from tabvae_ray.comparison.artifacts import (
     Sides,
     table_associations,
 )
-from tabvae_ray.comparison.columns import TableColumns
-from tabvae_ray.comparison.privacy import Privacy
+from tabvae_ray.comparison.columns import Integers, TableColumns
 from tabvae_ray.comparison.projections import PROJECTIONS, has_plane
 from tabvae_ray.comparison.reader import ColumnReader
+from tabvae_ray.comparison.result import Comparison
 from tabvae_ray.comparison.statistics import STATISTICS, Statistic
-from tabvae_ray.comparison.usefulness import Usefulness, check_target, split_for_test
+from tabvae_ray.comparison.usefulness import check_target, split_for_test
 from tabvae_ray.config import validation_messages
 from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.table.spec import TableSpec
@@ -51,6 +48,8 @@ PICTURES: tuple[PlotName, ...] = (
 )
 # Scores that ask for no row of the real table once it is prepared.
 _WITHOUT_ROWS = {"mean_js_distance", "correlation_distance", "column_shapes"}
+# Scores that ask which rows are held out.
+_OF_HELD_OUT = {"dcr_share", "tstr"}
 
 
 class ComparisonPlan(BaseModel):
@@ -138,71 +137,6 @@ class ComparisonPlan(BaseModel):
 
 
 @dataclass
-class Comparison:
-    """What a plan found out about one synthetic table.
-
-    Attributes:
-        scores: A number per score.
-        score_collections: A number per column, per collection.
-        array_collections: Two numbers per column, real and synthetic, per statistic.
-        plots: PNG files by name.
-        plot_collections: PNG files by column (or table), per collection.
-        privacy: What ``dcr_share`` is taken from, if it is in the plan.
-        usefulness: What ``tstr`` is taken from, if it is in the plan.
-        warnings: What the scores cannot show, one sentence each.
-    """
-
-    scores: dict[str, float] = field(default_factory=dict)
-    score_collections: dict[str, dict[str, float]] = field(default_factory=dict)
-    array_collections: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
-    plots: dict[str, bytes] = field(default_factory=dict)
-    plot_collections: dict[str, dict[str, bytes]] = field(default_factory=dict)
-    privacy: Privacy | None = None
-    usefulness: Usefulness | None = None
-    warnings: tuple[str, ...] = ()
-
-    def flat_scores(self) -> dict[str, float]:
-        """Every number under one name: ``mean_js_distance``, ``js_distance/Age``."""
-        flat = dict(self.scores)
-        for collection, members in self.score_collections.items():
-            flat |= {f"{collection}/{name}": value for name, value in members.items()}
-        return flat
-
-    def arrays(self) -> dict[str, dict[str, dict[str, float | None]]]:
-        """Array collections for JSON: by statistic, by column, ``real`` and ``synthetic``."""
-        found: dict[str, dict[str, dict[str, float | None]]] = _plain(
-            {
-                name: {
-                    column: {"real": ours, "synthetic": theirs}
-                    for column, (ours, theirs) in members.items()
-                }
-                for name, members in self.array_collections.items()
-            }
-        )
-        return found
-
-    def files(self) -> dict[str, bytes]:
-        """Everything that is not a score, as files by their relative path.
-
-        ``arrays/means.json`` with ``{column: {"real": ..., "synthetic": ...}}``, ``plots/pdf.png``,
-        ``plots/pdf/Age.png``.
-        """
-        files = {
-            f"arrays/{name}.json": _json_file(members) for name, members in self.arrays().items()
-        }
-        if self.privacy is not None:
-            files["privacy.json"] = _json_file(self.privacy.to_mapping())
-        if self.usefulness is not None:
-            files["usefulness.json"] = _json_file(self.usefulness.to_mapping())
-        files |= {f"plots/{name}.png": content for name, content in self.plots.items()}
-        for name, members in self.plot_collections.items():
-            file_names = _file_names(list(members))
-            for member, content in members.items():
-                files[f"plots/{name}/{file_names[member]}.png"] = content
-        return files
-
-
-@dataclass
 class PreparedComparison:
     """A plan with the real table's side computed; see :meth:`ComparisonPlan.prepare`."""
 
@@ -236,7 +170,10 @@ class PreparedComparison:
             self.held_out = self.reader.read(held_out, "the held-out table")
             self._asides = self.held_out.warnings
         elif held_out is not None:
-            self.training, self.held_out = _split(self.real, np.asarray(held_out))
+            rows = _sides(self.real.n_rows, np.asarray(held_out))
+            if _OF_HELD_OUT & set(self.plan.scores):
+                # Copies, which nobody else asks for.
+                self.training, self.held_out = map(self.real.take, rows)
         if "dcr_share" in self.plan.scores and self.held_out is None:
             raise ConfigError("dcr_share: must have held-out rows to compare with, but got none")
         if "tstr" not in self.plan.scores:
@@ -343,42 +280,18 @@ class PreparedComparison:
         return sides.plot_collection(kind, columns)
 
 
-def _split(real: TableColumns, positions: npt.NDArray[Any]) -> tuple[TableColumns, TableColumns]:
-    is_held = np.zeros(real.n_rows, dtype=bool)
+def _sides(n_rows: int, positions: npt.NDArray[Any]) -> tuple[Integers, Integers]:
+    """Row numbers of the training rows, and of those held out."""
+    is_held = np.zeros(n_rows, dtype=bool)
     if positions.size and not (
         np.issubdtype(positions.dtype, np.integer)
         and 0 <= positions.min()
-        and positions.max() < real.n_rows
+        and positions.max() < n_rows
     ):
-        raise DataError(f"held_out: must be positions of rows, 0 to {real.n_rows - 1}")
+        raise DataError(f"held_out: must be positions of rows, 0 to {n_rows - 1}")
     is_held[positions.astype(np.intp)] = True
-    if not 0 < is_held.sum() < real.n_rows:
+    if not 0 < is_held.sum() < n_rows:
         raise DataError(
-            f"held_out: must be some but not all of {real.n_rows} rows, but got {is_held.sum()}"
+            f"held_out: must be some but not all of {n_rows} rows, but got {is_held.sum()}"
         )
-    return real.take(np.flatnonzero(~is_held)), real.take(np.flatnonzero(is_held))
-
-
-def _json_file(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(_plain(content), indent=1, ensure_ascii=False) + "\n").encode()
-
-
-def _plain(value: Any) -> Any:
-    """Without NaN and infinities, which JSON does not know."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _file_names(names: list[str]) -> dict[str, str]:
-    """A file name per column that every file system takes, no two alike in lower case."""
-    taken: set[str] = set()
-    files = {}
-    for name in names:
-        stem = re.sub(r"[^\w .()+-]", "_", name).strip(" .")[:80] or "_"
-        file, n = stem, 2
-        while file.lower() in taken:
-            file, n = f"{stem}-{n}", n + 1
-        taken.add(file.lower())
-        files[name] = file
-    return files
+    return np.flatnonzero(~is_held), np.flatnonzero(is_held)
