@@ -201,9 +201,10 @@ def _unit_rows(numbers: Floats) -> Floats:
     """Rows (C, N) with their mean taken off, of Euclidean length 1; zeros for a constant row."""
     if not numbers.size:
         return numbers
-    varying = numbers.min(axis=1) < numbers.max(axis=1)
+    low, high = numbers.min(axis=1), numbers.max(axis=1)
+    varying = low < high
     # Scaled first, so that neither a sum nor a square overflows.
-    scale = np.abs(numbers).max(axis=1)
+    scale = np.maximum(high, -low)
     centred = numbers / np.where(varying, scale, 1.0)[:, None]
     centred -= centred.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(centred, axis=1)
