@@ -85,7 +85,7 @@ class _Result:
         for name, members in comparison.score_collections.items():
             # A score has the same name, and the top level.
             document[f"{name}_per_column" if name in SCORES else name] = members
-        if self.levels.resample:
+        if self.levels.n_rows:
             document["levels"] = self.levels.to_mapping()
         document["privacy"] = self.privacy.to_mapping()
         if comparison.usefulness is not None:

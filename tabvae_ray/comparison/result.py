@@ -1,0 +1,103 @@
+"""What a comparison has found out, as numbers and as files."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tabvae_ray.comparison.privacy import Privacy
+from tabvae_ray.comparison.usefulness import Usefulness
+
+__all__ = ["Comparison"]
+
+
+@dataclass
+class Comparison:
+    """What a plan found out about one synthetic table.
+
+    Attributes:
+        scores: A number per score.
+        score_collections: A number per column, per collection.
+        array_collections: Two numbers per column, real and synthetic, per statistic.
+        plots: PNG files by name.
+        plot_collections: PNG files by column (or table), per collection.
+        privacy: What ``dcr_share`` is taken from, if it is in the plan.
+        usefulness: What ``tstr`` is taken from, if it is in the plan.
+        warnings: What the scores cannot show, one sentence each.
+    """
+
+    scores: dict[str, float] = field(default_factory=dict)
+    score_collections: dict[str, dict[str, float]] = field(default_factory=dict)
+    array_collections: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
+    plots: dict[str, bytes] = field(default_factory=dict)
+    plot_collections: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    privacy: Privacy | None = None
+    usefulness: Usefulness | None = None
+    warnings: tuple[str, ...] = ()
+
+    def flat_scores(self) -> dict[str, float]:
+        """Every number under one name: ``mean_js_distance``, ``js_distance/Age``."""
+        flat = dict(self.scores)
+        for collection, members in self.score_collections.items():
+            flat |= {f"{collection}/{name}": value for name, value in members.items()}
+        return flat
+
+    def arrays(self) -> dict[str, dict[str, dict[str, float | None]]]:
+        """Array collections for JSON: by statistic, by column, ``real`` and ``synthetic``."""
+        found: dict[str, dict[str, dict[str, float | None]]] = _plain(
+            {
+                name: {
+                    column: {"real": ours, "synthetic": theirs}
+                    for column, (ours, theirs) in members.items()
+                }
+                for name, members in self.array_collections.items()
+            }
+        )
+        return found
+
+    def files(self) -> dict[str, bytes]:
+        """Everything that is not a score, as files by their relative path.
+
+        ``arrays/means.json`` with ``{column: {"real": ..., "synthetic": ...}}``, ``plots/pdf.png``,
+        ``plots/pdf/Age.png``.
+        """
+        files = {
+            f"arrays/{name}.json": _json_file(members) for name, members in self.arrays().items()
+        }
+        if self.privacy is not None:
+            files["privacy.json"] = _json_file(self.privacy.to_mapping())
+        if self.usefulness is not None:
+            files["usefulness.json"] = _json_file(self.usefulness.to_mapping())
+        files |= {f"plots/{name}.png": content for name, content in self.plots.items()}
+        for name, members in self.plot_collections.items():
+            file_names = _file_names(list(members))
+            for member, content in members.items():
+                files[f"plots/{name}/{file_names[member]}.png"] = content
+        return files
+
+
+def _json_file(content: Mapping[str, Any]) -> bytes:
+    return (json.dumps(_plain(content), indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _plain(value: Any) -> Any:
+    """Without NaN and infinities, which JSON does not know."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _file_names(names: list[str]) -> dict[str, str]:
+    """A file name per column that every file system takes, no two alike in lower case."""
+    taken: set[str] = set()
+    files = {}
+    for name in names:
+        stem = re.sub(r"[^\w .()+-]", "_", name).strip(" .")[:80] or "_"
+        file, n = stem, 2
+        while file.lower() in taken:
+            file, n = f"{stem}-{n}", n + 1
+        taken.add(file.lower())
+        files[name] = file
+    return files
