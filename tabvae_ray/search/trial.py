@@ -17,7 +17,7 @@ from ray.tune import Trainable
 
 from tabvae_ray.comparison.plan import PreparedComparison
 from tabvae_ray.config import TabularVAEConfig
-from tabvae_ray.errors import DivergenceError
+from tabvae_ray.errors import DivergenceError, StorageError
 from tabvae_ray.search.records import STATE_FILE, TrialRecord
 from tabvae_ray.search.space import SearchSpace
 from tabvae_ray.storage import Location
@@ -273,8 +273,13 @@ def build_trial(task: SearchTask, config: TabularVAEConfig, number: int) -> Tabu
 
 
 def restore_trial(task: SearchTask, record: TrialRecord) -> TabularVAE:
-    """The model of a trial as its last checkpoint has it."""
-    assert record.checkpoint is not None
+    """The model of a trial as its last checkpoint has it.
+
+    Raises:
+        StorageError: If the checkpoint is gone.
+    """
+    if record.checkpoint is None:
+        raise StorageError(f"trial {record.number} has no checkpoint")
     content = (task.directory / record.checkpoint / STATE_FILE).read_bytes()
     return _restored(task, record.parameters, record.number, content)[0]
 

@@ -1,13 +1,17 @@
-"""Choosing among candidates; scoring them again is tested on a real Ray in test_run.py."""
+import logging
+import shutil
+from pathlib import Path
 
 import pytest
 
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.errors import ConfigError, StorageError
+from tabvae_ray.search.cluster import Resources, connected
 from tabvae_ray.search.records import Rung, TrialRecord
-from tabvae_ray.search.selection import Candidate, _candidate, as_scores, select
+from tabvae_ray.search.selection import Candidate, _candidate, as_scores, candidates, select
 from tabvae_ray.search.setup import prepare
 from tabvae_ray.search.space import SearchSpace
 from tabvae_ray.search.space_file import parse_space
+from tabvae_ray.search.trial import SearchTask, TrialRun
 
 LOSSES = {"train_nats": 20.0, "holdout_nats": 21.0, "loss": None}
 
@@ -104,3 +108,44 @@ def test_the_rule_constraint_needs_constraints(tiny: dict, space_file: object) -
     with pytest.raises(ConfigError, match=r"search\.select: constraint needs constraints"):
         searching(tiny)
     assert searching(tiny, constraints={"kl": {"max": 9.0}}).settings.select == "constraint"
+
+
+@pytest.mark.slow
+def test_a_candidate_whose_checkpoint_is_gone_is_left_out_and_named(
+    space_file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    setup = prepare(space=str(space_file), out=str(tmp_path))
+    task = SearchTask(
+        setup.space, setup.table, setup.spec, setup.comparison, setup.rungs, setup.directory
+    )
+    front = []
+    for number in range(2):
+        parameters = {"architecture.loss_beta": 0.1, "architecture.latent_dim": 2 + number}
+        run = TrialRun(task)
+        run.begin({"number": number, "parameters": parameters, "checkpoint": None})
+        report = run.step()
+        checkpoint = f"tune/run_001/{number:06d}/checkpoint_000000"
+        home = tmp_path / "tiny" / checkpoint
+        home.mkdir(parents=True)
+        (home / "state.pt").write_bytes(run.state())
+        rung = Rung(report["epoch"], report["scores"], report["losses"])
+        scores = dict(report["scores"])
+        # Each better than the other in one.
+        scores["mean_js_distance"] += 0.1 * number
+        scores["correlation_distance"] -= 0.1 * number
+        front.append(
+            TrialRecord(number, "COMPLETE", parameters, scores, [rung], checkpoint=checkpoint)
+        )
+    with connected("local"):
+        both = candidates(task, front, Resources())
+        shutil.rmtree(home)
+        with caplog.at_level(logging.WARNING):
+            left = candidates(task, front, Resources())
+        front[0].checkpoint = None
+        with pytest.raises(StorageError, match="trial 0 of the front cannot be scored again"):
+            candidates(task, front, Resources())
+    assert [found.record.number for found in both] == [0, 1]
+    assert left == both[:1]
+    assert both[0].means["train_nats"] == front[0].rungs[-1].losses["train_nats"]
+    assert "trial 1 of the front cannot be scored again" in caplog.text
+    assert "there is no such file or directory; it is left out" in caplog.text
