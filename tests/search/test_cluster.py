@@ -217,9 +217,11 @@ def test_nodes_come_for_a_search_and_go_after_it(tmp_path: Path, steady: Path) -
     """The node types are those of cluster.yaml, on machines that are none."""
     (port,) = free_ports(1)
     launcher = prepare_config(yaml.safe_load((ROOT / "cluster.yaml").read_text()))
-    types = launcher["available_node_types"]
-    worker = {**types["cpu_worker"], "resources": {"CPU": 1}, "node_config": {}}
-    head = {**types["head"], "resources": {"CPU": 0}, "node_config": {}}
+    named = {launcher["head_node_type"]: FAKE_HEAD_NODE_TYPE}
+    types = {
+        named.get(name, name): {**kind, "node_config": {}}
+        for name, kind in launcher["available_node_types"].items()
+    }
     config = {
         **launcher,
         "idle_timeout_minutes": 0.1,
@@ -231,7 +233,7 @@ def test_nodes_come_for_a_search_and_go_after_it(tmp_path: Path, steady: Path) -
             "disable_node_updaters": True,
             "disable_launch_config_check": True,
         },
-        "available_node_types": {FAKE_HEAD_NODE_TYPE: head, "cpu_worker": worker},
+        "available_node_types": types,
         "head_node_type": FAKE_HEAD_NODE_TYPE,
         "file_mounts": {},
         "docker": {},
@@ -243,8 +245,9 @@ def test_nodes_come_for_a_search_and_go_after_it(tmp_path: Path, steady: Path) -
         RAY_FAKE_CLUSTER="1", AUTOSCALER_UPDATE_INTERVAL_S="1", **TOKEN,
     ) as home:  # fmt: skip
         assert len(processes_in(home, "raylet")) == 1
+        # A worker of eight CPUs has room for one trial.
         options = ["--space", steady, "--out", tmp_path, "--concurrency", 2]
-        options += ["--address", f"127.0.0.1:{port}", "--json"]
+        options += ["--cpus-per-trial", 5, "--address", f"127.0.0.1:{port}", "--json"]
         most = 0
         with started(*options, env=os.environ | TOKEN) as process:
             while process.poll() is None:
