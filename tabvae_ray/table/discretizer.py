@@ -139,12 +139,12 @@ class Discretizer:
             values = np.where(codes < n_atoms, self.atoms[np.minimum(codes, n_atoms - 1)], values)
         if self.decimals is not None:
             # Rounding can lead to the next bin, or to an atom, which would then come too often.
-            strays = np.arange(len(codes))
+            strays = np.flatnonzero(self.encode(values) != codes)
             for _ in range(_REDRAWS):
-                strays = strays[self.encode(values[strays]) != codes[strays]]
                 if len(strays) == 0:
                     break
                 values[strays] = self._draw(codes[strays], rng)
+                strays = strays[self.encode(values[strays]) != codes[strays]]
         return values
 
     def between(self, low: float, high: float) -> tuple[Self, Floats]:
