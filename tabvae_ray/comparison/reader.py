@@ -141,7 +141,10 @@ class ColumnReader:
             numbers = self._days(column, values)
         else:
             parsed = pd.to_numeric(values, errors="coerce")
-            numbers = parsed.to_numpy(dtype=np.float64, na_value=np.nan)
+            try:
+                numbers = parsed.to_numpy(dtype=np.float64, na_value=np.nan)
+            except OverflowError as error:
+                raise DataError(f"column {column.name!r}: must be floats, but {error}") from None
         return numbers, sorts[there & np.isnan(numbers)]
 
     def _days(self, column: Column, values: "pd.Series[Any]") -> Floats:

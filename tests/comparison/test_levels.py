@@ -81,6 +81,12 @@ def test_what_is_no_better_than_shuffled_columns_is_told_so(levels: ReferenceLev
     assert "fits this very sample" in levels.verdicts({"column_shapes": 1.0})[0]
 
 
+def test_a_picture_of_a_column_says_its_distance_and_its_level(levels: ReferenceLevels) -> None:
+    level = levels.resample["js_distance/x"].mean
+    assert levels.title("x", 0.1234) == f"JS 0.123 (resample {level:.3f})"
+    assert levels.title("unknown", 0.5) == "JS 0.500"
+
+
 def test_cosine_similarity_is_judged_the_other_way_round() -> None:
     real = _table(1000, 0)
     plan = ComparisonPlan.from_mapping(

@@ -172,3 +172,8 @@ def test_what_is_odd_about_held_out_rows_is_said() -> None:
     prepared = PLAN.prepare(REAL, TableSpec.infer(REAL), held_out=held_out)
     (said,) = prepared.compute(REAL).warnings
     assert said.startswith("c: 100% of the held-out table has values that the real table never has")
+
+
+def test_integers_that_are_no_floats_are_refused_by_name() -> None:
+    with pytest.raises(DataError, match="column 'x': must be floats, but int too large"):
+        _compare(REAL, REAL.assign(x=[10**400] * N))
