@@ -9,11 +9,11 @@ from typing import Any
 
 from rich.table import Table
 
+from tabvae_ray.search.conclusion import SearchOutcome
 from tabvae_ray.search.front_table import front_tables, level_lines, parameter_lines
 from tabvae_ray.search.gap import gap_verdict
 from tabvae_ray.search.progress import SearchProgress, clock
 from tabvae_ray.search.replay import Replay
-from tabvae_ray.search.run import SearchOutcome
 from tabvae_ray.search.setup import Setup
 
 __all__ = ["as_json", "replay_table", "say_next", "show"]

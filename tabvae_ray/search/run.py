@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from pyarrow import ArrowException
 from ray import tune
@@ -23,6 +23,7 @@ from tabvae_ray.search.cluster import (
     free_slots,
     through_client,
 )
+from tabvae_ray.search.conclusion import SearchOutcome, export
 from tabvae_ray.search.interrupts import Interrupts
 from tabvae_ray.search.ledger import Ledger
 from tabvae_ray.search.manifest import HEARTBEAT_SECONDS, Manifest, check_unchanged
@@ -33,46 +34,15 @@ from tabvae_ray.search.progress import SearchProgress
 from tabvae_ray.search.progress_log import ProgressLog
 from tabvae_ray.search.records import Records, TrialRecord
 from tabvae_ray.search.searcher import Proposals
-from tabvae_ray.search.selection import Candidate, as_scores, candidates, select
+from tabvae_ray.search.selection import candidates, select
 from tabvae_ray.search.setup import Setup
 from tabvae_ray.search.space import SearchSpace
 from tabvae_ray.search.stock import earlier, make_scheduler, n_reports, take_stock
 from tabvae_ray.search.study import open_study, storage_url
-from tabvae_ray.search.trial import SearchTask, restore_trial
+from tabvae_ray.search.trial import SearchTask
 from tabvae_ray.search.tuning import run_loop
-from tabvae_ray.storage import Location
 
-__all__ = ["SearchOutcome", "SearchRun", "run_search"]
-
-
-@dataclass(frozen=True)
-class SearchOutcome:
-    """How a search ended.
-
-    Args:
-        directory: The search's directory.
-        state: ``finished``, ``interrupted``, or ``failed`` if it has no usable trial or too many
-            failed in a row; what could be exported is there all the same.
-        reason: Why it ended before all trials were done, or None.
-        best: The export, if there is one.
-        front: Numbers of the trials on the Pareto front.
-        trials: Count of trials by state.
-        seconds: Time spent, over all runs.
-        candidates: The front's models, scored again.
-        chosen: The one that was exported, and why it was.
-        levels: What real rows score against themselves.
-    """
-
-    directory: Location
-    state: str
-    reason: str | None
-    best: Location | None
-    front: list[int]
-    trials: dict[str, int]
-    seconds: float
-    candidates: Sequence[Candidate] = ()
-    chosen: tuple[Candidate, str] | None = None
-    levels: ReferenceLevels = field(default_factory=ReferenceLevels)
+__all__ = ["SearchRun", "run_search"]
 
 
 def run_search(
@@ -273,7 +243,7 @@ class SearchRun:
             found = candidates(self.task, ledger.front(), self.resources)
             chosen, reason = select(found, self.setup.space)
             best = self.setup.directory / "best"
-            _export(self.task, self.manifest, chosen, reason, found, best)
+            export(self.task, self.manifest, chosen, reason, found, best)
             if self.mlflow is not None:
                 self.mlflow.choose(chosen.record.number, reason, best)
             state = "failed" if ledger.failed else "finished"
@@ -372,47 +342,6 @@ def _device(space: SearchSpace, resources: Resources) -> str:
             "give --gpus-per-trial"
         )
     return "cpu" if wanted == "auto" else wanted
-
-
-def _export(
-    task: SearchTask,
-    manifest: Manifest,
-    chosen: Candidate,
-    reason: str,
-    found: Sequence[Candidate],
-    best: Location,
-) -> None:
-    """Write ``best/``, and into the manifest why it is that trial."""
-    record = chosen.record
-    vae = restore_trial(replace(task, device="cpu"), record)
-    levels = {
-        kind: {name: level for name, level in manifest.levels[kind].items() if name in chosen.means}
-        for kind in ("resample", "fresh", "independent")
-    }
-    scores = {**as_scores(chosen), "reference_levels": levels}
-    vae.synthesizer().save(
-        best,
-        scores=scores,
-        provenance={
-            "search": manifest.name,
-            "search_id": manifest.id,
-            "trial": record.number,
-            "chosen": reason,
-            "parameters": record.parameters,
-            "epochs": record.epochs,
-            "seed": task.seed,
-            "data": manifest.data,
-            "table": manifest.table,
-            "versions": manifest.versions,
-        },
-    )
-    manifest.chosen = {
-        "trial": record.number,
-        "reason": reason,
-        "candidates": [
-            {"trial": candidate.record.number, **as_scores(candidate)} for candidate in found
-        ],
-    }
 
 
 def _by_number(records: Sequence[TrialRecord]) -> list[TrialRecord]:

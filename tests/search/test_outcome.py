@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 from tabvae_ray.comparison.levels import Level, ReferenceLevels
+from tabvae_ray.search.conclusion import SearchOutcome
 from tabvae_ray.search.outcome import say_next, show
 from tabvae_ray.search.progress import SearchProgress
-from tabvae_ray.search.run import SearchOutcome
 from tabvae_ray.search.selection import Candidate
 from tabvae_ray.search.setup import Setup
 from tabvae_ray.search.space import SearchSpace

@@ -388,5 +388,7 @@ def test_a_study_can_be_kept_in_a_database(space_file: Path, tmp_path: Path) -> 
     other = search(*options, "--out", tmp_path / "other")
     assert other.returncode == 2
     assert "has a study named 'tiny' already" in other.stderr
-    assert search(*options, "--trials", 3, "--resume").returncode == 0
+    resumed = ["--resume", "--out", tmp_path, "--name", "tiny", "--trials", 3]
+    assert search(*resumed).returncode == 0
     assert len(optuna.load_study(study_name="tiny", storage=url).trials) == 3
+    assert not (tmp_path / "tiny" / "study.log").exists()
