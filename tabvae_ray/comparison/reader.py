@@ -140,8 +140,8 @@ class ColumnReader:
         if is_datetime:
             numbers = self._days(column, values)
         else:
-            parsed = pd.to_numeric(values, errors="coerce")
             try:
+                parsed = pd.to_numeric(values, errors="coerce")
                 numbers = parsed.to_numpy(dtype=np.float64, na_value=np.nan)
             except OverflowError as error:
                 raise DataError(f"column {column.name!r}: must be floats, but {error}") from None
