@@ -155,6 +155,30 @@ def test_a_trial_that_no_node_can_take_is_refused(cluster: Cluster, tmp_path: Pa
         preflight(Location(tmp_path), Resources(cpus=2))
 
 
+def test_a_search_starts_beside_a_node_that_is_about_to_go(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    spot = cluster.add_node(num_cpus=2)
+    cluster.wait_for_nodes()
+    try:
+        with connected(cluster.address):
+            preflight(Location(tmp_path), Resources(cpus=2))
+            # A node that nothing runs on would go as soon as it is told to.
+            keep = ray.remote(num_cpus=2)(lambda: time.sleep(600)).remote()
+            wait_for(lambda: ray.available_resources().get("CPU", 0) <= 2, 60)
+            command = [str(Path(sys.executable).parent / "ray"), "drain-node"]
+            command += ["--address", cluster.address, "--node-id", spot.node_id]
+            command += ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "spot"]
+            command += ["--deadline-remaining-seconds", "600"]
+            subprocess.run(command, check=True, capture_output=True)
+            preflight(Location(tmp_path), Resources())
+            with pytest.raises(ConfigError, match="the largest have 1 CPUs and 0 GPUs"):
+                preflight(Location(tmp_path), Resources(cpus=2))
+            ray.cancel(keep, force=True)
+    finally:
+        cluster.remove_node(spot, allow_graceful=False)
+
+
 def test_a_node_that_does_not_see_the_storage_is_named(
     cluster: Cluster, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +237,13 @@ def processes_in(home: Path, name: str = "") -> list[int]:
     return found
 
 
+# A trial that no node type has room for; how long nodes take to be launched is known here.
+NEVER = (
+    "import tabvae_ray.search.preflight as p; p._LAUNCH_SECONDS = 5.0; "
+    "p.preflight(p.Location('/tmp'), p.Resources(cpus=512))"
+)
+
+
 def test_nodes_come_for_a_search_and_go_after_it(tmp_path: Path, steady: Path) -> None:
     """The node types are those of cluster.yaml, on machines that are none."""
     (port,) = free_ports(1)
@@ -245,6 +276,9 @@ def test_nodes_come_for_a_search_and_go_after_it(tmp_path: Path, steady: Path) -
         RAY_FAKE_CLUSTER="1", AUTOSCALER_UPDATE_INTERVAL_S="1", **TOKEN,
     ) as home:  # fmt: skip
         assert len(processes_in(home, "raylet")) == 1
+        never = connect(f"127.0.0.1:{port}", NEVER, **TOKEN)
+        assert "asks for 512 CPUs and 0 GPUs, but no node has that" in never.stderr
+        assert "and the autoscaler has added none within" in never.stderr
         # A worker of eight CPUs has room for one trial.
         options = ["--space", steady, "--out", tmp_path, "--concurrency", 2]
         options += ["--cpus-per-trial", 5, "--address", f"127.0.0.1:{port}", "--json"]
@@ -272,10 +306,13 @@ def guarded() -> Iterator[tuple[str, str]]:
         yield f"127.0.0.1:{port}", f"ray://127.0.0.1:{client}"
 
 
-def connect(address: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def connect(
+    address: str, code: str = "print('in')", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run code while connected."""
     code = (
         "import sys; from tabvae_ray.search.cluster import connected\n"
-        "with connected(sys.argv[1]): print('in')"
+        f"with connected(sys.argv[1]): {code}"
     )
     known = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
     return subprocess.run(
