@@ -69,8 +69,8 @@ class TransformersConfig(_Section):
         100,
         ge=0,
         le=65_536,
-        description="With strategy atoms: a column of no more distinct values is all atoms, if they "
-        "repeat (twice each on average) or are whole numbers of as short a range.",
+        description="With strategy atoms: a column of no more distinct values is all atoms, if "
+        "they repeat (twice each on average) or are whole numbers of as short a range.",
     )
     max_categories: int = Field(
         1000,
