@@ -209,16 +209,18 @@ def slots(home: Path) -> None:
     tuning_module.VAETrial = type("Idle", (Idle,), {"seconds": SLEEP})  # type: ignore[misc]
     ray.init(num_cpus=SLOTS, include_dashboard=False, log_to_driver=False)
     try:
-        search = SearchRun(
-            setup,
-            setup.manifest(resources={"cpus": 1.0, "gpus": 0.0}),
-            task_of(setup),
-            Resources(),
-            Clock(setup.space, quiet=True),
-            Interrupts(print),
-        )
-        setup.directory.make_dir()
-        search.train(*search.begin(SLOTS, None))
+        # It finds Ray there, and keeps it quiet.
+        with connected(None):
+            search = SearchRun(
+                setup,
+                setup.manifest(resources={"cpus": 1.0, "gpus": 0.0}),
+                task_of(setup),
+                Resources(),
+                Clock(setup.space, quiet=True),
+                Interrupts(print),
+            )
+            setup.directory.make_dir()
+            search.train(*search.begin(SLOTS, None))
     finally:
         tuning_module.VAETrial = real  # type: ignore[misc]
         ray.shutdown()
