@@ -62,6 +62,8 @@ def quantile_grid(
         unit = 10.0**-decimals
         grid[1:, 0] = (np.floor(grid[1:, 0] / unit) + 0.5) * unit
     grid[:-1, -1] = grid[1:, 0]
+    # A mean of neighbours may lie beyond the cut between two values that it is nearest to.
+    grid = np.clip(grid, grid[:, :1], grid[:, -1:])
     alone = np.repeat(distinct, counts)[starts]
     single = (alone == np.repeat(distinct, counts)[ends - 1]) & (ends - starts > 1)
     grid = np.maximum.accumulate(np.where(single[:, None], alone[:, None], grid), axis=1)

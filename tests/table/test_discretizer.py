@@ -207,6 +207,15 @@ def test_values_outside_the_range_go_to_the_nearest_code() -> None:
     assert atoms.encode(np.array([-5.0, 1.4, 1.6, 3.5, 99.0])).tolist() == [0, 0, 1, 2, 2]
 
 
+def test_quantiles_ascend_across_all_bins_of_whole_numbers_with_many_ties() -> None:
+    config = TransformersConfig(n_bins_cts=50, atom_share=0.005)
+    for seed in range(300):
+        values = np.round(np.random.default_rng(seed).gamma(0.7, 60, 3000)) - 20
+        ends = {"minimum": values.min(), "maximum": values.max()}
+        grid = Discretizer.fit(values, config, decimals=0, **ends).grid
+        assert (np.diff(grid.reshape(-1)) >= 0).all(), seed
+
+
 def test_held_out_rows_may_have_all_the_values() -> None:
     for strategy in STRATEGIES:
         config = TransformersConfig.model_validate({"strategy": strategy})
