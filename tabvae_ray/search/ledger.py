@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -44,6 +45,10 @@ _MEMORY = (
     "out of memory",
     "can't allocate memory",
 )
+
+
+# Ray's errors are written for a terminal.
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Ledger(Callback):
@@ -307,9 +312,10 @@ def _keeps_constraints(record: TrialRecord, space: SearchSpace) -> bool:
 def _error_of(trial: Trial) -> str:
     """What Ray has written down; from this machine, as it may not be in the storage yet."""
     try:
-        return Path(trial.error_file).read_text(errors="replace")
+        error = Path(trial.error_file).read_text(errors="replace")
     except (OSError, TypeError):
-        return str(trial.get_error() or "The actor died unexpectedly: nothing more is known")
+        error = str(trial.get_error() or "The actor died unexpectedly: nothing more is known")
+    return _COLOURS.sub("", error)
 
 
 def _last_line(error: str) -> str:
