@@ -107,7 +107,9 @@ def _wait_for_room(resources: Resources, message: str) -> None:
                     "limits (see ray status)"
                 )
     finally:
-        ray.cancel(needed, force=True)
+        # Of a task that is done, Ray takes it amiss.
+        if not ray.wait([needed], timeout=0)[0]:
+            ray.cancel(needed, force=True)
 
 
 @ray.remote(max_retries=0)
