@@ -299,7 +299,7 @@ def test_a_directory_that_cannot_be_written_is_named(model: str, tmp_path: Path)
         generate_shards(model, 10, tmp_path / "file" / "rows", console=silent())
 
 
-N_SHARDS = 6
+N_SHARDS = 12
 ROWS = N_SHARDS * BLOCK_ROWS - 1000
 
 
@@ -343,7 +343,7 @@ def test_a_run_that_was_ended_goes_on(
     model: str, tmp_path: Path, expected: dict[str, str], end: signal.Signals
 ) -> None:
     first = start_command(model, tmp_path)
-    wait_for(lambda: (tmp_path / "part-00001.parquet").exists())
+    wait_for(lambda: (tmp_path / "part-00000.parquet").exists())
     first.send_signal(end)
     _, said = first.communicate(timeout=60)
     assert first.returncode == (130 if end == signal.SIGINT else -9)
