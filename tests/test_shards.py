@@ -30,6 +30,7 @@ from tabvae_ray.shards import ShardMaker, ShardManifest, ShardPlan
 from tabvae_ray.storage import Location
 from tabvae_ray.synthesizer import BLOCK_ROWS, TabularVAESynthesizer
 from tests.s3_server import free_ports
+from tests.search.clusters import two_nodes
 
 BLOCK = 100
 OPTIONS = {"temperature": 1.0, "use_mean": False, "sample": True, "device": "cpu"}
@@ -314,14 +315,8 @@ def expected(model: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """Two nodes of one CPU each, beside a head without any."""
-    started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-    for _ in range(2):
-        started.add_node(num_cpus=1)
-    started.wait_for_nodes()
-    try:
+    with two_nodes() as started:
         yield started
-    finally:
-        started.shutdown()
 
 
 def start_command(model: str, out: Path | str, *more: str) -> subprocess.Popen[str]:

@@ -4,9 +4,12 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
+from ray.cluster_utils import Cluster
 
 from tabvae_ray.storage import Location
 from tests.search.conftest import TINY
@@ -25,6 +28,22 @@ def wait_for(condition: Callable[[], object], seconds: float = SECONDS) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def two_nodes(**environment: str) -> Iterator[Cluster]:
+    """Two nodes of one CPU each, beside a head without any; with an environment of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+        for _ in range(2):
+            started.add_node(num_cpus=1)
+        started.wait_for_nodes()
+    try:
+        yield started
+    finally:
+        started.shutdown()
 
 
 def n_finished(directory: Location) -> int:

@@ -31,6 +31,7 @@ from tests.search.clusters import (
     n_finished,
     outcomes,
     trial_processes,
+    two_nodes,
     wait_for,
 )
 from tests.search.test_run import SECONDS, search, started, trials_of
@@ -50,17 +51,9 @@ def steady(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """Two nodes of one CPU each, beside a head without any."""
-    with pytest.MonkeyPatch.context() as patch:
-        # Without credentials, pyarrow would ask for those of a machine in AWS.
-        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-        for _ in range(2):
-            started.add_node(num_cpus=1)
-        started.wait_for_nodes()
-    try:
+    # Without credentials, pyarrow would ask for those of a machine in AWS.
+    with two_nodes(AWS_EC2_METADATA_DISABLED="true") as started:
         yield started
-    finally:
-        started.shutdown()
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ from tests.search.clusters import (
     n_finished,
     outcomes,
     trial_processes,
+    two_nodes,
     wait_for,
 )
 from tests.search.test_cluster import TOKEN, started_head
@@ -45,14 +46,8 @@ def steady(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """Two nodes of one CPU each, beside a head without any."""
-    started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-    for _ in range(2):
-        started.add_node(num_cpus=1)
-    started.wait_for_nodes()
-    try:
+    with two_nodes() as started:
         yield started
-    finally:
-        started.shutdown()
 
 
 @pytest.fixture(scope="module")
