@@ -11,6 +11,7 @@ samples.
 """
 
 import argparse
+import gc
 import json
 import logging
 import os
@@ -188,9 +189,12 @@ def compare(seeds: int, n_trials: int, epochs: int) -> None:
             "trials left RUNNING",
         ),
     )
-    first, last = (results[name] for name in ("(a) Ray Tune + OptunaSearch", "(d) tabvae_ray"))
-    ratio = median(a["seconds"] / d["seconds"] for a, d in zip(first, last, strict=True))
-    print(f"\n(a) takes {ratio:.1f} times the wall time of (d)")
+    *others, last = results.items()
+    for name, found in others:
+        pairs = list(zip(found, last[1], strict=True))
+        seconds = median(theirs["seconds"] / ours["seconds"] for theirs, ours in pairs)
+        volume = median(ours["volume"] / theirs["volume"] for theirs, ours in pairs)
+        print(f"{last[0]} against {name}: wall time 1/{seconds:.1f}, hypervolume x {volume:.4f}")
 
 
 def judge(
@@ -251,6 +255,8 @@ class ByHand(tune.Trainable):
     def setup(self, config: dict[str, Any], task: SearchTask | None = None) -> None:
         """Begin."""
         assert task is not None
+        # As VAETrial does it: what a trial collects is what it shares with it.
+        gc.freeze()
         self.task, self.run = task, TrialRun(task)
         self.reset_config(config)
 

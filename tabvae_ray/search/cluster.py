@@ -246,5 +246,6 @@ def _quiet() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     # Says that trials did not complete, with Ray's names of them: the records say it of each.
     logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)
-    # Says with a traceback that Tune's own state was not written, which no search is resumed from.
-    logging.getLogger("ray.tune.execution.experiment_state").setLevel(logging.CRITICAL)
+    # Say with tracebacks that Tune's own state was not written, which no search is resumed from.
+    for name in ("ray.tune.execution.experiment_state", "ray.train._internal.storage"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)

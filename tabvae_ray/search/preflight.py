@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import ray
+from ray._private.authentication.authentication_utils import is_token_auth_enabled
 from ray._private.state import state
 
 from tabvae_ray import __version__
@@ -28,7 +29,8 @@ def preflight(directory: Location, resources: Resources) -> None:
     """Check that the search can run on the cluster's nodes.
 
     Raises:
-        ConfigError: If no node can ever take a trial, or a node has other versions.
+        ConfigError: If no node can ever take a trial, or a node has other versions or does not
+            send the token that this process asks for.
         StorageError: If a node does not see the search's directory.
     """
     fitting = [node for node in _nodes() if _fits(node["Resources"], resources)]
@@ -118,20 +120,22 @@ def _nothing() -> None:
 
 
 @ray.remote
-def _ask(probe: Location) -> tuple[dict[str, str], str | None]:
+def _ask(probe: Location) -> tuple[dict[str, str], bool, str | None]:
+    """Versions there, whether tokens are sent from there, and what is wrong with the storage."""
+    with_token = is_token_auth_enabled()
     try:
         seen = probe.read_text()
         answer = probe.parent / f"{probe.name}-{ray.get_runtime_context().get_node_id()}"
         answer.write_text(seen)
         answer.remove()
-        return _facts(), None
+        return _facts(), with_token, None
     except StorageError as error:
-        return _facts(), str(error)
+        return _facts(), with_token, str(error)
 
 
 def _check_answer(reference: Any, node: str, here: dict[str, str], directory: Location) -> None:
     try:
-        there, storage_error = ray.get(reference)
+        there, with_token, storage_error = ray.get(reference)
     except Exception as error:
         missing = "tabvae_ray" if "No module named 'tabvae_ray'" in str(error) else None
         reason = f"{missing} is not installed there" if missing else last_line(error)
@@ -139,6 +143,13 @@ def _check_answer(reference: Any, node: str, here: dict[str, str], directory: Lo
             f"node {node}: cannot run trials: {reason}; install the same tabvae_ray on every node"
         ) from error
     check_versions(node, there, here)
+    if is_token_auth_enabled() and not with_token:
+        # Calls from here would pass, but none of the cluster's to this process: Ray would cancel
+        # every trial before it has begun, without a reason.
+        raise ConfigError(
+            f"node {node} sends no token, but this process asks for one: unset RAY_AUTH_MODE here, "
+            "or start the cluster with RAY_AUTH_MODE=token"
+        )
     if storage_error:
         raise StorageError(
             f"node {node} does not see {directory}: {storage_error}; give --out a directory that "

@@ -325,6 +325,21 @@ def test_a_token_that_is_missing_or_wrong_is_named_at_once(guarded: tuple[str, s
         assert time.monotonic() - started < 20
 
 
+def test_a_cluster_that_sends_no_token_is_refused_where_one_is_asked_for(tmp_path: Path) -> None:
+    """Ray itself connects, and cancels every actor."""
+    (port,) = free_ports(1)
+    code = (
+        "import sys, tabvae_ray.search.preflight as p; "
+        f"p.preflight(p.Location({str(tmp_path)!r}), p.Resources())"
+    )
+    with started_head("--num-cpus=1", port=port, RAY_AUTH_MODE="disabled"):
+        address = f"127.0.0.1:{port}"
+        assert connect(address, code, RAY_AUTH_MODE="disabled").returncode == 0
+        refused = connect(address, code, **TOKEN)
+    assert "sends no token, but this process asks for one: unset RAY_AUTH_MODE" in refused.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_search_through_a_client_is_refused_with_what_to_do_instead(
     steady: Path, tmp_path: Path
 ) -> None:

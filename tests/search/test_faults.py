@@ -202,7 +202,9 @@ def test_a_node_that_is_cut_off_for_a_minute_costs_no_trial(
         stack.callback(far.wait, 60)
         stack.callback(far.terminate)
         wait_for(lambda: "Ray runtime started" in (home / "node").read_text(), 60)
-        process = stack.enter_context(started("--space", steady, "--trials", 6, *where))
+        # Two at once, also where the far node is counted a moment after the search has begun.
+        options = ["--space", steady, "--trials", 6, "--concurrency", 2, *where]
+        process = stack.enter_context(started(*options))
         wait_for(lambda: process.poll() is not None or (n_finished(directory) and apart.trials()))
         apart.switch("down")
         cut = time.monotonic()

@@ -15,7 +15,7 @@ from tabvae_ray import load_synthesizer
 from tabvae_ray.storage import Location
 from tests.s3_server import free_ports
 from tests.search.clusters import STEADY, n_finished, outcomes, wait_for
-from tests.search.test_cluster import started_head
+from tests.search.test_cluster import TOKEN, started_head
 from tests.search.test_run import SECONDS, search, started, study_of, trials_of
 
 pytestmark = pytest.mark.slow
@@ -32,7 +32,9 @@ TINY = {
 def address() -> Iterator[str]:
     """A Ray that outlives drivers, so that each of them starts soon."""
     (port,) = free_ports(1)
-    with started_head("--num-cpus=2", port=port, RAY_AUTH_MODE="disabled"):
+    with pytest.MonkeyPatch.context() as patch, started_head("--num-cpus=2", port=port, **TOKEN):
+        for name, value in TOKEN.items():
+            patch.setenv(name, value)
         yield f"127.0.0.1:{port}"
 
 
