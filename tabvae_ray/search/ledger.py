@@ -82,6 +82,7 @@ class Ledger(Callback):
     ) -> None:
         self.space, self.records = space, records
         self.finished = list(finished)
+        self._front = self._best_of(self.finished)
         self.active: dict[str, TrialRecord] = {}
         self.stop: str | None = None
         self.interrupted = self.failed = False
@@ -124,13 +125,7 @@ class Ledger(Callback):
 
         Among those that keep the constraints; among all of them where none does.
         """
-        complete = sorted(self.complete, key=lambda record: record.number)
-        complete = [r for r in complete if _keeps_constraints(r, self.space)] or complete
-        if not complete:
-            return []
-        names = list(self.space.objectives)
-        losses = as_losses([record.values(names) for record in complete], self.space.directions)
-        return [complete[i] for i in front(losses)]
+        return list(self._front)
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
@@ -169,10 +164,11 @@ class Ledger(Callback):
         before, record.checkpoint = record.checkpoint, self._relative(checkpoint.path)
         with self._ends_if_storage_fails():
             self.records.keep_running(record)
-            if before is not None and _home_of(before) != _home_of(record.checkpoint):
-                # Ray removes what the trial wrote since it was resumed, not what it was resumed
-                # from.
-                self._discard(before)
+            if before is not None and before != record.checkpoint:
+                # Not left to Ray, which would write down the state of all trials for each that it
+                # removes, and does not remove what an attempt before has written.
+                same = _home_of(before) == _home_of(record.checkpoint)
+                self._discard(before if same else _home_of(before))
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
@@ -260,13 +256,26 @@ class Ledger(Callback):
             self.storage_error = error
             self.stop = self.stop or str(error)
 
-    def _discard(self, checkpoint: str) -> None:
-        """Remove a checkpoint and those beside it of the same attempt.
+    def _discard(self, checkpoints: str) -> None:
+        """Remove a checkpoint, or all those of an attempt.
 
         What cannot be removed costs room, and no more.
         """
         with suppress(StorageError):
-            self.records.home_of(checkpoint).remove_tree()
+            self.records.inside_tune(checkpoints).remove_tree()
+
+    def _best_of(self, records: Sequence[TrialRecord]) -> list[TrialRecord]:
+        """The front of some trials, by number."""
+        complete = sorted(
+            (record for record in records if record.state == "COMPLETE"),
+            key=lambda record: record.number,
+        )
+        complete = [r for r in complete if _keeps_constraints(r, self.space)] or complete
+        if not complete:
+            return []
+        names = list(self.space.objectives)
+        losses = as_losses([record.values(names) for record in complete], self.space.directions)
+        return [complete[i] for i in front(losses)]
 
     def _tracebacks(self) -> str:
         last = self.finished[-self._failures_in_a_row :]
@@ -274,7 +283,7 @@ class Ledger(Callback):
         return f"{self.records.directory / 'trials'}: {names}"
 
     def _finish(self, record: TrialRecord) -> None:
-        before = {other.number for other in self.front()}
+        before = self._front
         with self._ends_if_storage_fails():
             self.records.finish(record)
         if self.storage_error is not None:
@@ -283,13 +292,12 @@ class Ledger(Callback):
         self.finished.append(record)
         if self.proposals is not None:
             self.proposals.tell(record)
-        now = {other.number for other in self.front()}
-        for other in self.finished:
-            left_front = other.number in before and other.number not in now
-            never_there = other is record and record.number not in now
-            if (left_front or never_there) and other.checkpoint:
+        # What was not on the front of those before does not come back to it.
+        self._front = self._best_of([*before, record])
+        for other in (*before, record):
+            if other not in self._front and other.checkpoint:
                 # Only models that may be chosen, or that still train, are worth their bytes.
-                self._discard(other.checkpoint)
+                self._discard(_home_of(other.checkpoint))
         with self._ends_if_storage_fails():
             self._on_change(self, record)
 

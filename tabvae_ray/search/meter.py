@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tabvae_ray.comparison.plan import SCORES
 from tabvae_ray.search.ledger import Ledger
-from tabvae_ray.search.pareto import as_losses, hypervolume
+from tabvae_ray.search.pareto import as_losses, front, hypervolume
 from tabvae_ray.search.records import TrialRecord
 from tabvae_ray.search.space import SearchSpace
 
@@ -33,7 +33,8 @@ class Tally:
         self.states: Counter[str] = Counter()
         self.best: dict[str, float | None] = dict.fromkeys(space.objectives)
         self.epochs = self.saved = 0
-        self._complete: list[TrialRecord] = []
+        # The others add nothing to the hypervolume.
+        self._front: list[TrialRecord] = []
         self.hypervolume = hypervolume_of([], space)
 
     def add(self, record: TrialRecord) -> None:
@@ -44,12 +45,14 @@ class Tally:
             self.saved += self.space.budget - record.epochs
         if record.state != "COMPLETE":
             return
-        self._complete.append(record)
+        known = [*self._front, record]
+        losses = as_losses([r.values(self.space.objectives) for r in known], self.space.directions)
+        self._front = [known[i] for i in front(losses)]
         for name, direction in self.space.objectives.items():
             better = min if direction == "minimize" else max
             before, value = self.best[name], record.objectives[name]
             self.best[name] = value if before is None else better(before, value)
-        self.hypervolume = hypervolume_of(self._complete, self.space)
+        self.hypervolume = hypervolume_of(self._front, self.space)
 
     @property
     def n_finished(self) -> int:

@@ -132,21 +132,21 @@ class Records:
         (self._trials / _name(record)).write_text(_to_json(record))
         (self._running / _name(record)).remove()
 
-    def home_of(self, checkpoint: str) -> Location:
-        """The directory of the attempt that has written a checkpoint; safe to be removed.
+    def inside_tune(self, path: str) -> Location:
+        """A directory of checkpoints; safe to be removed.
 
         Raises:
             StorageError: If it is not below the search's ``tune/``, by a link perhaps.
         """
-        root, home = self.directory / "tune", (self.directory / checkpoint).parent
-        here, top = home.on_this_machine(), root.on_this_machine()
+        root, found = self.directory / "tune", self.directory / path
+        here, top = found.on_this_machine(), root.on_this_machine()
         if here is not None and top is not None:
             inside = top.resolve() in here.resolve().parents
         else:
-            inside = home.path.startswith(f"{root.path}/")
+            inside = found.path.startswith(f"{root.path}/")
         if not inside:
-            raise StorageError(f"{home}: is not below {root}, where checkpoints are")
-        return home
+            raise StorageError(f"{found}: is not below {root}, where checkpoints are")
+        return found
 
     def forget_lost_checkpoint(self, record: TrialRecord) -> bool:
         """Let a trial begin again if somebody has removed its checkpoint; whether it was so.

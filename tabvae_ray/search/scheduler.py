@@ -9,10 +9,32 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from tabvae_ray.search.pareto import Ranking, as_losses
 
-__all__ = ["MultiObjectiveASHA", "rung_levels"]
+__all__ = ["MultiObjectiveASHA", "PatientFIFO", "rung_levels"]
 
 
-class MultiObjectiveASHA(FIFOScheduler):
+class PatientFIFO(FIFOScheduler):
+    """First come, first served, but an actor that is about to be there is waited for.
+
+    With reused actors, Ray Tune gives that of a trial that has ended to the trial that has waited
+    longest, and removes the one that is being started for that. Where trials take less time than
+    the start of a process, all slots but one stay empty for ever. Here it goes to a trial for which
+    none is being started; Ray Tune asks for such trials where ``TUNE_MAX_PENDING_TRIALS_PG`` lets
+    more than one wait.
+    """
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
+        """The next trial to be given an actor, or None."""
+        actors, manager = tune_controller._trial_to_actor, tune_controller._actor_manager
+        trials: list[Trial] = tune_controller.get_trials()
+        for trial in trials:
+            if trial.status == Trial.PENDING:
+                actor = actors.get(trial)
+                if actor is None or not manager.is_actor_started(actor):
+                    return trial
+        return next((trial for trial in trials if trial.status == Trial.PAUSED), None)
+
+
+class MultiObjectiveASHA(PatientFIFO):
     """Stops weak trials at rungs, judged by all objectives together.
 
     MO-ASHA (Schmucker et al., arXiv 2106.12639), in its stopping form: rungs lie at

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Sequence
 
-from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.schedulers import TrialScheduler
 
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.search.manifest import HEARTBEAT_SECONDS, Manifest
 from tabvae_ray.search.records import Records, TrialRecord
-from tabvae_ray.search.scheduler import MultiObjectiveASHA
+from tabvae_ray.search.scheduler import MultiObjectiveASHA, PatientFIFO
 from tabvae_ray.search.setup import Setup
 from tabvae_ray.search.space import SearchSpace
 from tabvae_ray.storage import Location
@@ -48,7 +48,7 @@ def make_scheduler(setup: Setup) -> TrialScheduler:
     """The scheduler that the space asks for."""
     settings = setup.space.settings
     if settings.scheduler == "none":
-        return FIFOScheduler()  # type: ignore[no-untyped-call]
+        return PatientFIFO()  # type: ignore[no-untyped-call]
     return MultiObjectiveASHA(
         setup.space.objectives,
         max_t=setup.rungs[-1],

@@ -39,9 +39,10 @@ def run_loop(
     os.environ |= {
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
         "TUNE_DISABLE_SIGINT_HANDLER": "1",
+        # The proposals see to it that no more are there than may run at once.
+        "TUNE_MAX_PENDING_TRIALS_PG": "1000000",
         # Ray's own state is not what a search is resumed from.
         "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
-        "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
         "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
         "RAY_AIR_NEW_OUTPUT": "0",
     }
@@ -70,7 +71,8 @@ def run_loop(
                 stop=LedgerStopper(ledger),
                 # The ledger sees to those that fail.
                 failure_config=tune.FailureConfig(max_failures=0),
-                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=1),
+                # It also sees to those checkpoints that are no longer needed.
+                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1),
                 verbose=0,
             ),
         )

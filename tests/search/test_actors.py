@@ -1,6 +1,9 @@
 """The trainable in processes of Ray: nothing of a trial is left to the next one."""
 
+import os
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ import yaml
 from ray import tune
 
 from tabvae_ray.search.cluster import connected
+from tabvae_ray.search.scheduler import PatientFIFO
 from tabvae_ray.search.setup import prepare
 from tabvae_ray.search.trial import SearchTask, VAETrial
 from tests.search.conftest import TINY
@@ -76,3 +80,35 @@ def test_a_reused_process_gives_what_a_fresh_one_gives_bit_for_bit(
     assert fresh == reused
     assert fresh[2] == task.threads == 1
     assert fresh[:2] != played(task, TWO)[:2]
+
+
+def test_trials_that_are_done_at_once_do_not_take_the_place_of_processes_that_start(
+    cluster: None, tmp_path: Path
+) -> None:
+    """By Ray's own FIFOScheduler, no process but the first is ever used."""
+
+    class SlowToStart(tune.Trainable):
+        """It takes its process longer to start than ten trials take; not that of the first."""
+
+        def setup(self, config: dict[str, Any]) -> None:
+            time.sleep(3.0 if config["number"] else 0.0)
+
+        def reset_config(self, new_config: dict[str, Any]) -> bool:
+            return True
+
+        def step(self) -> dict[str, Any]:
+            time.sleep(0.3)
+            return {"done": True, "process": os.getpid()}
+
+        def save_checkpoint(self, checkpoint_dir: str) -> None:
+            pass
+
+    results = tune.Tuner(
+        tune.with_resources(SlowToStart, {"cpu": 1}),
+        param_space={"number": tune.grid_search(list(range(24)))},
+        tune_config=tune.TuneConfig(
+            scheduler=PatientFIFO(), reuse_actors=True, max_concurrent_trials=2
+        ),
+        run_config=tune.RunConfig(storage_path=str(tmp_path), verbose=0),
+    ).fit()
+    assert len({result.metrics["process"] for result in results}) == 2

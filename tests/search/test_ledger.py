@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ray.tune.schedulers import TrialScheduler
 
@@ -210,21 +210,41 @@ def test_a_process_that_only_died_keeps_its_batch_size(search: Search) -> None:
         assert isinstance(config, dict) and not config["shrink"]
 
 
+POINTS = st.tuples(st.sampled_from([0.1, 0.2, 0.3, 0.4]), st.sampled_from([0.1, 0.3, 0.5, 0.9]))
+
+
 def complete(number: int, a: float, b: float) -> TrialRecord:
     scores: dict[str, Any] = {"mean_js_distance": a, "correlation_distance": b}
     return TrialRecord(number, "COMPLETE", {}, objectives=scores, rungs=[Rung(9, scores)])
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.lists(POINTS, max_size=12))
+@example([(0.1, 0.9), (0.3, 0.4), (0.4, 0.5)])
 def test_the_front_is_of_those_that_keep_the_constraints_where_any_does(
-    tiny: dict, tmp_path: Path
+    points: list[tuple[float, float]],
 ) -> None:
-    tiny["constraints"] = {"correlation_distance": {"max": 0.5}}
-    records = [complete(0, 0.1, 0.9), complete(1, 0.3, 0.4), complete(2, 0.4, 0.5)]
-    search = Search(parse_space(tiny), tmp_path)
-    search.ledger.finished = records[:1]
-    assert [record.number for record in search.ledger.front()] == [0]
-    search.ledger.finished = records
-    assert [record.number for record in search.ledger.front()] == [1]
+    """As the search goes on, and as one that is resumed finds it."""
+    space = parse_space({**TINY, "constraints": {"correlation_distance": {"max": 0.5}}})
+    with tempfile.TemporaryDirectory() as home:
+        records = Records(Location(Path(home)))
+        ledger = Ledger(space, records, on_change=lambda ledger, record: None)
+        for number, (a, b) in enumerate(points):
+            scores = complete(number, a, b).objectives
+            trial = SimpleNamespace(trial_id=str(number))
+            ledger.start(trial.trial_id, TrialRecord(number, "RUNNING", {}))
+            result = {"epoch": 9, "scores": scores, "losses": {}, "stopped": "done", **scores}
+            ledger.on_trial_result(1, [], trial, result)
+            ledger.on_trial_complete(1, [], trial)
+        keeping = [(n, p) for n, p in enumerate(points) if p[1] <= 0.5] or [*enumerate(points)]
+        front = [
+            n
+            for n, (a, b) in keeping
+            if not any(c <= a and d <= b and (c, d) != (a, b) for _, (c, d) in keeping)
+        ]
+        assert [record.number for record in ledger.front()] == front
+        again = Ledger(space, records, records.finished(), on_change=lambda ledger, record: None)
+        assert [record.number for record in again.front()] == front
 
 
 def test_a_running_trial_whose_checkpoint_was_removed_begins_again(search: Search) -> None:

@@ -95,8 +95,8 @@ def test_what_a_link_leads_out_of_the_search_is_not_removed(tmp_path: Path) -> N
     (tmp_path / "search" / "tune").mkdir(parents=True)
     (tmp_path / "search" / "tune" / "run_001").symlink_to(tmp_path / "victim")
     with pytest.raises(StorageError, match=r"is not below .*tune, where checkpoints are"):
-        records.home_of("tune/run_001/000000/checkpoint_000000")
-    inside = records.home_of("tune/run_002/000000/checkpoint_000000")
+        records.inside_tune("tune/run_001/000000/checkpoint_000000")
+    inside = records.inside_tune("tune/run_002/000000")
     assert inside == Location(tmp_path / "search" / "tune" / "run_002" / "000000")
 
 
