@@ -72,7 +72,7 @@ class Idle(tune.Trainable):
             "epoch": 1,
             "number": self.number,
             "scores": scores,
-            "losses": {},
+            "losses": {"process": os.getpid()},
             "seconds": time.perf_counter() - started,
             **scores,
         }
@@ -88,18 +88,20 @@ def overhead() -> None:
     for title, seconds, n_trials, slots, sampler in (
         ("24 trials of one epoch, 2 slots", None, 24, 2, "tpe"),
         ("200 trials of 1 s, 2 slots", 1.0, 200, 2, "tpe"),
-        ("256 trials of 4 s, 64 slots", 4.0, 256, 64, "random"),
+        ("1024 trials of 4 s, 64 slots", 4.0, 1024, 64, "random"),
         ("2000 trials of 0 s, 2 slots", 0.0, 2000, 2, "random"),
     ):
         home = Path(tempfile.mkdtemp())
         setup = space_of(home, n_trials, 1, 0, sampler)
         times: list[float] = []
+        processes: list[float] = []
         memory: list[float] = []
 
         class Clock(SearchProgress):
             def __call__(self, ledger: Any, record: Any) -> None:
                 if record.state != "RUNNING":
                     times.append(time.perf_counter())  # noqa: B023
+                    processes.append(record.rungs[-1].losses.get("process"))  # noqa: B023
                     memory.append(resident())  # noqa: B023
 
         real = tuning_module.VAETrial
@@ -124,12 +126,16 @@ def overhead() -> None:
             tuning_module.VAETrial = real  # type: ignore[misc]
             shutil.rmtree(home)
         n = len(times) // 10
-        least = (seconds or 0.0) * n_trials / slots
+        # From when the last process has done its first trial to when there is none left to start.
+        begin = times[max(processes.index(process) for process in set(processes))]
+        end = times[-slots]
+        n_between = sum(begin < moment <= end for moment in times)
         rows.append(
             (
                 title,
                 f"{times[-1] - started:.1f} s",
-                f"{least / (times[-1] - times[slots - 1] + (seconds or 0)):.0%}" if least else "-",
+                f"{n_between * seconds / (end - begin) / slots:.0%}" if seconds else "-",
+                str(len(set(processes))) if seconds else "-",
                 f"{(times[-1] - times[1]) / (len(times) - 2):.3f} s",
                 f"{(times[-1] - times[-n]) / ((times[2 * n] - times[n]) or 1) * n / (n - 1):.2f}",
                 f"{memory[n]:.0f} -> {memory[-1]:.0f} MiB",
@@ -142,6 +148,7 @@ def overhead() -> None:
             "what",
             "wall time",
             "slots busy, once all have started",
+            "processes",
             "per trial after the first two",
             "last tenth / second tenth",
             "driver's memory",
