@@ -57,7 +57,7 @@ TRIALS = 16
 EPOCHS = 600
 SHARDS = 16
 TABLE_ROWS, TABLE_COLUMNS = 1_000_000, 24
-SLOTS, SLEEP, SLEEPERS = 32, 4.0, 192
+SLOTS, SLEEP, SLEEPERS = 32, 4.0, 512
 
 
 def main() -> None:
@@ -199,11 +199,13 @@ def slots(home: Path) -> None:
     """Let a search drive trials that sleep."""
     setup = space_of(home, SLEEPERS, 1, 0, "random")
     times: list[tuple[float, float]] = []
+    processes: list[float] = []
 
     class Clock(SearchProgress):
         def __call__(self, ledger: Any, record: Any) -> None:
             if record.state != "RUNNING":
                 times.append((time.perf_counter(), time.process_time()))
+                processes.append(record.rungs[-1].losses["process"])
 
     real = tuning_module.VAETrial
     tuning_module.VAETrial = type("Idle", (Idle,), {"seconds": SLEEP})  # type: ignore[misc]
@@ -224,9 +226,10 @@ def slots(home: Path) -> None:
     finally:
         tuning_module.VAETrial = real  # type: ignore[misc]
         ray.shutdown()
-    # Once all slots have had a trial, until there are too few left for all.
-    (start, cpu_start), (end, cpu_end) = times[SLOTS - 1], times[-SLOTS]
-    n = len(times) - 2 * SLOTS + 1
+    # Once all processes have done a trial, until there are too few left for all.
+    first = max(processes.index(process) for process in set(processes))
+    (start, cpu_start), (end, cpu_end) = times[first], times[-SLOTS]
+    n = len(times) - SLOTS - first
     show(
         f"{SLEEPERS} trials of {SLEEP:g} s on {SLOTS} slots",
         [
