@@ -24,6 +24,8 @@ from tabvae_ray.search.trial import SearchTask, draw_rows, n_scored_rows, restor
 __all__ = ["Candidate", "as_scores", "candidates", "select"]
 
 _LOG = logging.getLogger(__name__)
+# So many rows are scored here before the process of another would have started.
+_ROWS_HERE = 50_000
 # Apart from the seeds of trials, which are made of two numbers.
 _FRESH = 0x0F5E5A
 
@@ -46,7 +48,7 @@ class Candidate:
 def candidates(
     task: SearchTask, front: Sequence[TrialRecord], resources: Resources
 ) -> list[Candidate]:
-    """Score the front's models on fresh samples, where Ray has room; by number.
+    """Score the front's models on fresh samples, by number; many rows where Ray has room.
 
     A model whose checkpoint is gone is left out, with a warning.
 
@@ -62,11 +64,15 @@ def candidates(
     losses = as_losses([record.values(names) for record in front], task.space.directions)
     order = epsilon_net_order(losses, settings.n_candidates)
     chosen = sorted((front[i] for i in order), key=lambda record: record.number)
-    shared = ray.put(task)
-    remote = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_score_again)
-    references = [remote.remote(shared, record, settings.n_rescores) for record in chosen]
+    n_rows = len(task.table) * len(chosen) * settings.n_rescores
+    if task.device == "cpu" and n_rows <= _ROWS_HERE:
+        answers = [_score_again(task, record, settings.n_rescores) for record in chosen]
+    else:
+        shared = ray.put(task)
+        remote = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_score_again)
+        answers = ray.get([remote.remote(shared, record, settings.n_rescores) for record in chosen])
     found, gone = [], []
-    for record, answer in zip(chosen, ray.get(references), strict=True):
+    for record, answer in zip(chosen, answers, strict=True):
         if isinstance(answer, str):
             gone.append(f"trial {record.number} of the front cannot be scored again: {answer}")
         else:
@@ -145,11 +151,11 @@ def _score_again(task: SearchTask, record: TrialRecord, n: int) -> list[dict[str
         vae = restore_trial(task, record)
     except StorageError as error:
         return str(error)
-    rows = n_scored_rows(task, vae.config)
+    rows, made = n_scored_rows(task, vae.config), vae.synthesizer()
     found = []
     for sample in range(n):
         seed = np.random.SeedSequence([task.seed, record.number, _FRESH, sample])
-        fresh = draw_rows(vae, rows, seed=int(seed.generate_state(1)[0]))
+        fresh = draw_rows(made, rows, seed=int(seed.generate_state(1)[0]))
         found.append(task.comparison.compute(fresh).scores)
     return found
 

@@ -21,6 +21,7 @@ from tabvae_ray.errors import DivergenceError, StorageError
 from tabvae_ray.search.records import STATE_FILE, TrialRecord
 from tabvae_ray.search.space import SearchSpace
 from tabvae_ray.storage import Location
+from tabvae_ray.synthesizer import TabularVAESynthesizer
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE, split_rows
 from tabvae_ray.training.routines import ArtifactRoutine, BatchRoutine, LoaderRoutine
@@ -253,7 +254,9 @@ class TrialRun:
             LoaderRoutine(rungs, vae.encoder.columns, self.tracker),
             ArtifactRoutine(
                 rungs,
-                lambda n: draw_rows(vae, n, seed=trial_seed(self.task.seed, self.number)),
+                lambda n: draw_rows(
+                    vae.synthesizer(), n, seed=trial_seed(self.task.seed, self.number)
+                ),
                 self.task.comparison,
                 self.tracker,
                 n_scored_rows(self.task, vae.config),
@@ -287,11 +290,10 @@ def restore_trial(task: SearchTask, record: TrialRecord) -> TabularVAE:
     return _restored(task, record.parameters, record.number, content)[0]
 
 
-def draw_rows(vae: TabularVAE, n: int, *, seed: int) -> pd.DataFrame:
+def draw_rows(made: TabularVAESynthesizer, n: int, *, seed: int) -> pd.DataFrame:
     """Generate rows to be scored; categories stay categoricals, which is cheaper."""
-    return vae.synthesizer().generate(
-        n, seed=seed, temperature=vae.config.validation.generation_temperature, compact=True
-    )
+    temperature = made.config.validation.generation_temperature
+    return made.generate(n, seed=seed, temperature=temperature, compact=True)
 
 
 def n_scored_rows(task: SearchTask, config: TabularVAEConfig) -> int:
