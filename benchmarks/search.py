@@ -231,9 +231,9 @@ def rescore(setup: Setup, parameters: dict[str, Any], number: int) -> list[float
     while not run.step()["done"]:
         pass
     assert run.vae is not None
-    n = n_scored_rows(run.task, run.vae.config)
+    n, made = n_scored_rows(run.task, run.vae.config), run.vae.synthesizer()
     found = [
-        setup.comparison.compute(draw_rows(run.vae, n, seed=10**6 + sample)).scores
+        setup.comparison.compute(draw_rows(made, n, seed=10**6 + sample)).scores
         for sample in range(5)
     ]
     return [float(np.mean([scores[name] for scores in found])) for name in NAMES]
@@ -284,6 +284,10 @@ class ByHand(tune.Trainable):
             "done": report["done"],
             **report.get("scores", {}),
         }
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Keep the model."""
+        (Path(checkpoint_dir) / "state.pt").write_bytes(self.run.state())
 
 
 def by_hand(setup: Setup, home: Path, *, reuse: bool) -> list[dict[str, Any]]:
