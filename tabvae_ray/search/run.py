@@ -1,7 +1,6 @@
 """One search from start or resume to export."""
 
 import math
-import os
 import threading
 import time
 from collections import Counter
@@ -173,9 +172,6 @@ class SearchRun:
         # Where nodes come on demand, a sampler should still learn from most trials.
         wished = max(free, math.ceil(space.settings.n_trials / 4)) if grows else free
         slots = concurrency or wished
-        if grows:
-            # Ray asks for room for one trial at a time otherwise, and nodes come one by one.
-            os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
         meter = Meter(space, slots, finished)
         self.progress.follow(meter)
         self.log = ProgressLog(self.setup.directory, meter, finished)

@@ -39,7 +39,8 @@ def run_loop(
     os.environ |= {
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
         "TUNE_DISABLE_SIGINT_HANDLER": "1",
-        # The proposals see to it that no more are there than may run at once.
+        # As many as the proposals let there be: of one at a time, nodes would come one by one, and
+        # PatientFIFO would have no other to give a process to.
         "TUNE_MAX_PENDING_TRIALS_PG": "1000000",
         # Ray's own state is not what a search is resumed from.
         "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
