@@ -8,7 +8,8 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
@@ -22,6 +23,8 @@ __all__ = ["STATE_FILE", "Records", "Rung", "TrialRecord", "plain", "read_json"]
 STATE_FILE = "state.pt"
 
 State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL"]
+# Directories of Ray Tune's: a run, and an attempt at a trial in it.
+_RUN, _ATTEMPT = re.compile(r"run_\d+"), re.compile(r"\d{6,}(-\d+)?")
 # Nothing that a search writes is nested any deeper.
 _MAX_DEPTH = 32
 
@@ -131,6 +134,27 @@ class Records:
         """Keep a finished trial; written once, and before it is forgotten as running."""
         (self._trials / _name(record)).write_text(_to_json(record))
         (self._running / _name(record)).remove()
+
+    def remove_checkpoints_but(self, kept: Collection[str | None]) -> None:
+        """Remove those that a driver has left that was killed before it had written them down.
+
+        What cannot be removed costs room, and no more.
+
+        Args:
+            kept: Checkpoints that are needed, relative to the search's directory.
+        """
+        with suppress(StorageError):
+            for run in (self.directory / "tune").children():
+                for trial in run.children() if _RUN.fullmatch(run.name) else ():
+                    if _ATTEMPT.fullmatch(trial.name) and trial.is_dir():
+                        self._remove_but(kept, f"tune/{run.name}/{trial.name}")
+
+    def _remove_but(self, kept: Collection[str | None], home: str) -> None:
+        for found in (self.directory / home).children():
+            path = f"{home}/{found.name}"
+            if found.name.startswith("checkpoint_") and path not in kept:
+                with suppress(StorageError):
+                    self.inside_tune(path).remove_tree()
 
     def inside_tune(self, path: str) -> Location:
         """A directory of checkpoints; safe to be removed.

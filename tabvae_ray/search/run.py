@@ -185,6 +185,9 @@ class SearchRun:
                 listener(ledger, record)
 
         ledger = Ledger(space, self.records, finished, n_reports=n_reports(known), on_change=tell)
+        if known:
+            needed = [*unfinished, *ledger.front()]
+            self.records.remove_checkpoints_but({record.checkpoint for record in needed})
         proposals = Proposals(
             space,
             study,

@@ -100,6 +100,28 @@ def test_what_a_link_leads_out_of_the_search_is_not_removed(tmp_path: Path) -> N
     assert inside == Location(tmp_path / "search" / "tune" / "run_002" / "000000")
 
 
+def test_checkpoints_that_nobody_wrote_down_are_removed_and_nothing_else(tmp_path: Path) -> None:
+    tune = tmp_path / "search" / "tune"
+    kept = ["run_001/000000/checkpoint_000002", "run_002/000001-2/checkpoint_000000"]
+    orphans = ["run_001/000000/checkpoint_000001", "run_001/000003/checkpoint_000000"]
+    others = [
+        "run_001/000003/events",
+        "run_001/basic/checkpoint_000000",
+        "mine/000000/checkpoint_1",
+    ]
+    for name in (*kept, *orphans, *others):
+        (tune / name).mkdir(parents=True)
+        (tune / name / "state.pt").write_text("")
+    (tune / "run_001" / "000009").write_text("a file")
+    (tmp_path / "victim" / "checkpoint_000000").mkdir(parents=True)
+    (tune / "run_001" / "000002").symlink_to(tmp_path / "victim")
+    records = Records(Location(tmp_path / "search"))
+    records.remove_checkpoints_but({None, *(f"tune/{name}" for name in kept)})
+    left = {str(file.parent.relative_to(tune)) for file in tune.glob("*/*/*/state.pt")}
+    assert left == {*kept, *others}
+    assert (tmp_path / "victim" / "checkpoint_000000").exists()
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
