@@ -10,7 +10,7 @@ from importlib import import_module
 
 from tabvae_ray.errors import TabVAEError
 
-__all__ = ["main", "run_command"]
+__all__ = ["main", "plain_warnings", "run_command"]
 
 _COMMANDS = {
     "search": ("tabvae_ray.search.__main__", "look for the best model of a table"),
@@ -28,7 +28,7 @@ def run_command(command: Callable[[], int]) -> int:
         storage is not there; 130 if interrupted; 1 with a traceback for anything else.
     """
     try:
-        with _plain_warnings():
+        with plain_warnings():
             return command()
     except TabVAEError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
@@ -64,7 +64,7 @@ def main() -> int:
 
 
 @contextmanager
-def _plain_warnings() -> Iterator[None]:
+def plain_warnings() -> Iterator[None]:
     """Show Python's warnings as lines for people, without the file and line of the code."""
 
     def show(message: Warning | str, *_: object, **__: object) -> None:

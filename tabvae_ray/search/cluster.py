@@ -105,7 +105,10 @@ def _connect(target: str) -> None:
 
 
 def through_client(address: str | None) -> bool:
-    """Whether the address is that of a server that Ray's calls are sent through."""
+    """Whether Ray's calls are sent through a server on the cluster, or will be, once connected."""
+    if ray.is_initialized():
+        is_client: bool = ray.util.client.ray.is_connected()  # type: ignore[no-untyped-call]
+        return is_client
     return _target(address)[0].startswith("ray://")
 
 

@@ -15,7 +15,10 @@ from tabvae_ray.errors import ConfigError, StorageError
 from tabvae_ray.search.cluster import Resources, autoscales, last_line, launches
 from tabvae_ray.storage import Location
 
-__all__ = ["check_versions", "preflight"]
+__all__ = ["HEAD", "check_versions", "preflight", "preflight_head", "versions_here"]
+
+# What to ask for, to be put on the cluster's head.
+HEAD = {"node:__internal_head__": 0.001}
 
 _LOG = logging.getLogger(__name__)
 # Seconds that every node has to answer the preflight's questions.
@@ -43,7 +46,7 @@ def preflight(directory: Location, resources: Resources) -> None:
         fitting = [node for node in _nodes() if _fits(node["Resources"], resources)]
     probe = directory / f".preflight-{os.getpid()}"
     probe.write_text(__version__)
-    here = _facts()
+    here = versions_here()
     asked = {
         _ask.options(
             num_cpus=0,
@@ -71,6 +74,25 @@ def preflight(directory: Location, resources: Resources) -> None:
             _check_answer(reference, asked[reference]["NodeManagerAddress"], here, directory)
         if not answered:
             raise ConfigError("all nodes that could run trials have gone: see ray status")
+    finally:
+        probe.remove()
+
+
+def preflight_head(directory: Location) -> None:
+    """Check that the cluster's head can be the driver of a search.
+
+    Args:
+        directory: Where searches lie.
+
+    Raises:
+        ConfigError: If the head has other versions.
+        StorageError: If it does not see the directory.
+    """
+    probe = directory / f".preflight-{os.getpid()}"
+    probe.write_text(__version__)
+    try:
+        answer = _ask.options(num_cpus=0, resources=HEAD).remote(probe)
+        _check_answer(answer, "of the head", versions_here(), directory)
     finally:
         probe.remove()
 
@@ -128,9 +150,9 @@ def _ask(probe: Location) -> tuple[dict[str, str], bool, str | None]:
         answer = probe.parent / f"{probe.name}-{ray.get_runtime_context().get_node_id()}"
         answer.write_text(seen)
         answer.remove()
-        return _facts(), with_token, None
+        return versions_here(), with_token, None
     except StorageError as error:
-        return _facts(), with_token, str(error)
+        return versions_here(), with_token, str(error)
 
 
 def _check_answer(reference: Any, node: str, here: dict[str, str], directory: Location) -> None:
@@ -174,7 +196,8 @@ def check_versions(node: str, there: dict[str, str], here: dict[str, str]) -> No
         )
 
 
-def _facts() -> dict[str, str]:
+def versions_here() -> dict[str, str]:
+    """Versions of what must be the same on every node."""
     import torch
 
     return {

@@ -26,6 +26,9 @@ class SearchProgress:
         space: The search space.
         quiet: Show nothing.
         console: Where to show it; stderr if None.
+
+    Attributes:
+        at_end: What was counted when training ended; None before.
     """
 
     def __init__(
@@ -35,7 +38,7 @@ class SearchProgress:
         self.console = console or Console(file=sys.stderr, quiet=quiet)
         self._started = time.monotonic()
         self._meter: Meter | None = None
-        self._at_end: Snapshot | None = None
+        self.at_end: Snapshot | None = None
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
@@ -51,7 +54,7 @@ class SearchProgress:
         trace: TracebackType | None,
     ) -> None:
         if self._meter is not None:
-            self._at_end = self._meter.snapshot()
+            self.at_end = self._meter.snapshot()
         if self._live is not None:
             self._live.stop()
             self._live = None
@@ -71,7 +74,7 @@ class SearchProgress:
 
     def summary(self) -> str | None:
         """A line on what this run has cost and won; None before its end."""
-        now = self._at_end
+        now = self.at_end
         if now is None:
             return None
         budget = (now.epochs + now.saved) or 1

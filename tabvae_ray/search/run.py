@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 
 from pyarrow import ArrowException
 from ray import tune
@@ -32,6 +33,7 @@ from tabvae_ray.search.preflight import preflight
 from tabvae_ray.search.progress import SearchProgress
 from tabvae_ray.search.progress_log import ProgressLog
 from tabvae_ray.search.records import Records, TrialRecord
+from tabvae_ray.search.remote import run_on_head
 from tabvae_ray.search.searcher import Proposals
 from tabvae_ray.search.selection import candidates, select
 from tabvae_ray.search.setup import Setup
@@ -60,7 +62,8 @@ def run_search(
     Args:
         setup: Space, table and directory, checked.
         resume: Go on with the search that lies in the directory.
-        address: The Ray cluster, see :func:`connected`.
+        address: The Ray cluster, see :func:`connected`; through a client, the search runs on the
+            cluster's head, see :func:`run_on_head`.
         resources: What a trial gets; one CPU if not given.
         concurrency: Trials at once; as many as the cluster has room for if not given.
         study_storage: URL of an Optuna storage that the study is kept in besides.
@@ -71,15 +74,21 @@ def run_search(
         ConfigError: If an option breaks a rule, or what is resumed was another search.
         StorageError: If the directory cannot be written from here or from a node.
     """
-    if through_client(address):
-        raise ConfigError(
-            "--address: Ray Tune's driver must be on the cluster, which ray:// is not: use ray job "
-            "submit from here, or --address auto on one of its nodes"
-        )
     resources = resources or Resources()
     progress = progress or SearchProgress(setup.space, quiet=True)
     device = _device(setup.space, resources)
     before = earlier(setup.directory, resume=resume)
+    if through_client(address):
+        command = partial(
+            run_search,
+            setup,
+            resume=resume,
+            resources=resources,
+            concurrency=concurrency,
+            study_storage=study_storage,
+            trackers=trackers,
+        )
+        return run_on_head(command, setup.directory, address, progress)
     url, shown_url = storage_url(study_storage, before)
     manifest = setup.manifest(resources=vars(resources))
     manifest.study_storage = shown_url

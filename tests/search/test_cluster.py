@@ -340,12 +340,39 @@ def test_a_cluster_that_sends_no_token_is_refused_where_one_is_asked_for(tmp_pat
     assert not list(tmp_path.iterdir())
 
 
-def test_a_search_through_a_client_is_refused_with_what_to_do_instead(
-    steady: Path, tmp_path: Path
+def test_a_search_through_a_client_runs_on_the_head(
+    guarded: tuple[str, str], steady: Path, tmp_path: Path
 ) -> None:
-    done = search("--space", steady, "--out", tmp_path, "--address", "ray://127.0.0.1:10001")
-    assert done.returncode == 2
-    assert "use ray job submit from here" in done.stderr
+    """What it shows, an interrupt and the end are as they are where the driver is."""
+    options = ["--space", steady, "--out", tmp_path, "--address", guarded[1], "--json"]
+    with started(*options, env=os.environ | TOKEN) as process:
+        wait_for(lambda: (tmp_path / "tiny" / "trials" / "000001.json").exists())
+        process.send_signal(signal.SIGINT)
+        answer, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "interrupted: writing down what is there" in said and "--resume" in said
+    assert json.loads(answer.splitlines()[-1])["trials"]["COMPLETE"] >= 2
+    manifest = json.loads((tmp_path / "tiny" / "search.json").read_text())
+    assert manifest["state"] == "interrupted"
+    assert manifest["driver"]["pid"] != process.pid
+
+    with started(*options, "--resume", env=os.environ | TOKEN) as process:
+        answer, said = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, said
+    assert json.loads(answer.splitlines()[-1])["trials"] == {"COMPLETE": 6}
+    assert "[6/6] trial" in said and "report:" in said
+    assert len(load_synthesizer(tmp_path / "tiny" / "best").generate(5)) == 5
+
+
+def test_errors_of_a_search_on_the_head_are_told_as_elsewhere(
+    guarded: tuple[str, str], steady: Path, tmp_path: Path
+) -> None:
+    options = ["--space", steady, "--out", tmp_path, "--address", guarded[1]]
+    with started(*options, "--cpus-per-trial", 512, env=os.environ | TOKEN) as process:
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert said.splitlines()[-1].startswith("error: a trial asks for 512 CPUs and 0 GPUs")
+    assert "Traceback" not in said
     assert not list(tmp_path.iterdir())
 
 
