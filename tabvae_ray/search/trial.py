@@ -6,18 +6,20 @@ import io
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import ray
 import torch
 from ray.tune import Trainable
 
 from tabvae_ray.comparison.plan import PreparedComparison
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.errors import DivergenceError, StorageError
+from tabvae_ray.search.preflight import check_versions, versions_here
 from tabvae_ray.search.records import STATE_FILE, TrialRecord
 from tabvae_ray.search.space import SearchSpace
 from tabvae_ray.storage import Location
@@ -55,6 +57,7 @@ class SearchTask:
         directory: The search's directory, which checkpoints to go on from are relative to.
         threads: Threads of a trial.
         device: Where trials train.
+        versions: Of what must be the same wherever trials train.
     """
 
     space: SearchSpace
@@ -65,6 +68,7 @@ class SearchTask:
     directory: Location
     threads: int = 1
     device: str = "cpu"
+    versions: dict[str, str] = field(default_factory=versions_here)
 
     @property
     def seed(self) -> int:
@@ -76,8 +80,14 @@ class VAETrial(Trainable):
     """A :class:`TrialRun` for Ray Tune, which reuses its process for the next trial."""
 
     def setup(self, config: dict[str, Any], task: SearchTask | None = None) -> None:
-        """Take what all trials share, and begin the first."""
+        """Take what all trials share, and begin the first.
+
+        Raises:
+            ConfigError: If this node, which may have come during the search, has other versions.
+        """
         assert task is not None
+        node: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+        check_versions(node, versions_here(), task.versions)
         # What is loaded by now stays: collections between trials need not look through it, which
         # takes a quarter of a second each.
         gc.freeze()

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,13 @@ def test_a_reused_process_gives_what_a_fresh_one_gives_bit_for_bit(
     assert fresh == reused
     assert fresh[2] == task.threads == 1
     assert fresh[:2] != played(task, TWO)[:2]
+
+
+def test_a_node_with_other_versions_trains_nothing(task: SearchTask, cluster: None) -> None:
+    """One that has come after the search's own look at them."""
+    older = replace(task, versions={**task.versions, "torch": "2.5.0"})
+    with pytest.raises(ray.exceptions.RayActorError, match=r"has torch .* \(here 2.5.0\): inst"):
+        played(older, ONE)
 
 
 def test_trials_that_are_done_at_once_do_not_take_the_place_of_processes_that_start(
