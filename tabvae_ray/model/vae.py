@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from tabvae_ray.model.layers import (
     MLP,
+    ContextEmbedder,
     DiagonalGaussianLatent,
     MultiFeatureEmbedder,
     MultiFeaturePredictor,
@@ -37,13 +38,13 @@ class VAE(nn.Module):
     Every column is embedded, an MLP encodes the row to a diagonal Gaussian, another decodes z to
     features, and one categorical head per column reads those. With ``order``, the decoder is
     autoregressive: the head of a column also sees the columns before it in that order. Their
-    embeddings, as wide as the decoder, are summed onto the decoded z before the activation (NADE,
-    Larochelle & Murray 2011, with z as context), so that a column costs one addition and one
-    product with its own head, in training and in generation.
+    embeddings, projected to the decoder's width, are summed onto the decoded z before the
+    activation (NADE, Larochelle & Murray 2011, with z as context), so that a column costs one
+    addition and one product with its own head, in training and in generation.
 
     Args:
         cardinalities: Codes per column (``K_c``), each at least 1.
-        n_embd: Embedding size per column (``E``).
+        n_embd: Embedding size per column (``E``), of the encoder and of an autoregressive decoder.
         encoder_layer_sizes: Hidden widths of the encoder, input side first.
         decoder_layer_sizes: Hidden widths of the decoder; the encoder's mirrored if None.
         latent_dim: Latent dimensions (``Z``).
@@ -103,9 +104,7 @@ class VAE(nn.Module):
             groups = group_columns(cardinalities)
         else:
             groups = [([column], cardinalities[column]) for column in self.order]
-            self.context = MultiFeatureEmbedder(cardinalities, width, code_orders)
-            # Sums of many embeddings start about as large as the decoded z that they join.
-            nn.init.normal_(self.context.table.weight, std=0.1)
+            self.context = ContextEmbedder(cardinalities, n_embd, width, code_orders)
         self.predictor = MultiFeaturePredictor(width, cardinalities, groups, code_orders)
 
     def forward(self, codes: Tensor, generator: torch.Generator | None = None) -> LossTerms:
@@ -142,7 +141,7 @@ class VAE(nn.Module):
         processor's cache, and take four times as long there.
         """
         assert self.order is not None
-        tables = torch.split(self.context.vectors(), list(self.cardinalities))
+        tables = self.context.tables()
         # One mask for all columns of a row: drawing one for each would cost more than the heads.
         mask = None
         if self.training and self.dropout_rate > 0:
