@@ -158,7 +158,7 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument(
         "--address",
         metavar="ADDR",
-        help="Ray cluster: auto or host:port (RAY_ADDRESS; else this machine)",
+        help="Ray cluster: auto, host:port or ray://host:port (RAY_ADDRESS; else this machine)",
     )
     where.add_argument(
         "--study-storage", metavar="URL", help="an Optuna storage to keep the study in (study.log)"

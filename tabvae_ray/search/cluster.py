@@ -58,8 +58,10 @@ class Resources:
 
 
 @contextmanager
-def connected(address: str | None) -> Iterator[None]:
+def connected(address: str | None) -> Iterator[bool]:
     """Ray, started on this machine or joined at an address; left or stopped at the end.
+
+    Yields whether it was started, so that it is this process's own.
 
     Args:
         address: ``auto``, ``host:port`` or ``ray://host:port``; if None, what ``RAY_ADDRESS`` says,
@@ -72,13 +74,13 @@ def connected(address: str | None) -> Iterator[None]:
     _quiet()
     if ray.is_initialized():
         # The caller's own; it stays as it is.
-        yield
+        yield False
         return
     _check_reachable(target, origin)
     mask_command_line()
     try:
         _connect(target)
-        yield
+        yield target == "local"
     finally:
         # Also what an interrupt has left half connected.
         ray.shutdown()

@@ -28,8 +28,14 @@ _NODE_SECONDS = 900.0
 _LAUNCH_SECONDS = 60.0
 
 
-def preflight(directory: Location, resources: Resources) -> None:
+def preflight(directory: Location, resources: Resources, *, started_here: bool = False) -> None:
     """Check that the search can run on the cluster's nodes.
+
+    Args:
+        directory: The search's directory.
+        resources: What a trial gets.
+        started_here: This process has started the only node itself: it need not be asked, which
+            takes seconds.
 
     Raises:
         ConfigError: If no node can ever take a trial, or a node has other versions or does not
@@ -44,6 +50,8 @@ def preflight(directory: Location, resources: Resources) -> None:
         _LOG.warning("%s; waiting for the autoscaler to add one", message)
         _wait_for_room(resources, message)
         fitting = [node for node in _nodes() if _fits(node["Resources"], resources)]
+    if started_here:
+        return
     probe = directory / f".preflight-{os.getpid()}"
     probe.write_text(__version__)
     here = versions_here()

@@ -130,8 +130,8 @@ def _run(
     begun = False
     search.progress.say("starting Ray")
     try:
-        with search.heartbeat(), connected(address):
-            preflight(directory, search.resources)
+        with search.heartbeat(), connected(address) as started_here:
+            preflight(directory, search.resources, started_here=started_here)
             parts = search.begin(concurrency, url)
             begun = True
             search.train(*parts)
