@@ -73,7 +73,7 @@ def _front(evidence: Evidence, first: str, second: str) -> str:
     note = f"{outside} stopped trials lie outside. " if outside else ""
     return figure(
         plane(*axes, marks, lines, alt=f"Trials by {first} and {second}"),
-        f"{second} against {first}. {note}Candidates of the front lie at the mean of their fresh "
+        f"{second} against {first}. {note}Candidates lie at the mean of their fresh "
         "samples, other trials where they reported. Hover or focus a point for its parameters.",
     )
 

@@ -25,7 +25,7 @@ class SearchOutcome:
         front: Numbers of the trials on the Pareto front.
         trials: Count of trials by state.
         seconds: Time spent, over all runs.
-        candidates: The front's models, scored again.
+        candidates: The front's models and their runners-up, scored again.
         chosen: The one that was exported, and why it was.
         levels: What real rows score against themselves.
     """

@@ -37,7 +37,7 @@ def front_tables(
     The gap is what held-out rows cost above training rows, in nats per row at beta = 1.
 
     Args:
-        found: The front's models, scored again.
+        found: The front's models and their runners-up, scored again.
         chosen: Number of the trial that was chosen.
         space: The search space.
         levels: What real rows score against themselves; rows of their own below the trials.

@@ -14,7 +14,7 @@ from ray.tune import Callback, Stopper
 from ray.tune.experiment import Trial
 
 from tabvae_ray.errors import StorageError
-from tabvae_ray.search.pareto import as_losses, front
+from tabvae_ray.search.pareto import as_losses, front, rank_order
 from tabvae_ray.search.records import Records, Rung, TrialRecord, plain
 from tabvae_ray.search.searcher import Proposals, violations
 from tabvae_ray.search.space import SearchSpace
@@ -82,7 +82,7 @@ class Ledger(Callback):
     ) -> None:
         self.space, self.records = space, records
         self.finished = list(finished)
-        self._front = self._best_of(self.finished)
+        self._front, self._runners_up = self._best_of(self.finished)
         self.active: dict[str, TrialRecord] = {}
         self.stop: str | None = None
         self.interrupted = self.failed = False
@@ -126,6 +126,13 @@ class Ledger(Callback):
         Among those that keep the constraints; among all of them where none does.
         """
         return list(self._front)
+
+    def runners_up(self) -> list[TrialRecord]:
+        """The next best where the front is small: what it owes to luck, fresh samples will tell.
+
+        With the front they are half as many as there may be candidates.
+        """
+        return list(self._runners_up)
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
@@ -264,18 +271,24 @@ class Ledger(Callback):
         with suppress(StorageError):
             self.records.inside_tune(checkpoints).remove_tree()
 
-    def _best_of(self, records: Sequence[TrialRecord]) -> list[TrialRecord]:
-        """The front of some trials, by number."""
+    def _best_of(
+        self, records: Sequence[TrialRecord]
+    ) -> tuple[list[TrialRecord], list[TrialRecord]]:
+        """The front of some trials, by number, and its runners-up."""
         complete = sorted(
             (record for record in records if record.state == "COMPLETE"),
             key=lambda record: record.number,
         )
         complete = [r for r in complete if _keeps_constraints(r, self.space)] or complete
         if not complete:
-            return []
+            return [], []
         names = list(self.space.objectives)
         losses = as_losses([record.values(names) for record in complete], self.space.directions)
-        return [complete[i] for i in front(losses)]
+        best = front(losses)
+        room = self.space.settings.n_candidates // 2 - len(best)
+        # Of the order of all, those of the front come first.
+        after = rank_order(losses)[len(best) :][:room] if room > 0 else []
+        return [complete[i] for i in best], [complete[i] for i in after]
 
     def _tracebacks(self) -> str:
         last = self.finished[-self._failures_in_a_row :]
@@ -283,7 +296,7 @@ class Ledger(Callback):
         return f"{self.records.directory / 'trials'}: {names}"
 
     def _finish(self, record: TrialRecord) -> None:
-        before = self._front
+        before = [*self._front, *self._runners_up]
         with self._ends_if_storage_fails():
             self.records.finish(record)
         if self.storage_error is not None:
@@ -292,10 +305,10 @@ class Ledger(Callback):
         self.finished.append(record)
         if self.proposals is not None:
             self.proposals.tell(record)
-        # What was not on the front of those before does not come back to it.
-        self._front = self._best_of([*before, record])
+        # What was not among the best of those before does not come back to them.
+        self._front, self._runners_up = self._best_of([*before, record])
         for other in (*before, record):
-            if other not in self._front and other.checkpoint:
+            if other not in (*self._front, *self._runners_up) and other.checkpoint:
                 # Only models that may be chosen, or that still train, are worth their bytes.
                 self._discard(_home_of(other.checkpoint))
         with self._ends_if_storage_fails():

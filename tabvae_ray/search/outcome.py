@@ -53,7 +53,7 @@ def show(outcome: SearchOutcome, setup: Setup, progress: SearchProgress) -> None
         return
     chosen, reason = outcome.chosen
     space, levels, number = setup.space, outcome.levels, chosen.record.number
-    say("\nthe front, scored again on fresh samples (mean ± spread):\n")
+    say("\nthe best, scored again on fresh samples (mean ± spread):\n")
     width = progress.console.width
     for table in front_tables(outcome.candidates, number, space, levels, width=width):
         progress.console.print(table)

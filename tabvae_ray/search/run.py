@@ -195,7 +195,7 @@ class SearchRun:
 
         ledger = Ledger(space, self.records, finished, n_reports=n_reports(known), on_change=tell)
         if known:
-            needed = [*unfinished, *ledger.front()]
+            needed = [*unfinished, *ledger.front(), *ledger.runners_up()]
             self.records.remove_checkpoints_but({record.checkpoint for record in needed})
         proposals = Proposals(
             space,
@@ -247,8 +247,10 @@ class SearchRun:
         if ledger.interrupted:
             return outcome
         if self.manifest.front:
-            self.progress.say("scoring the front again on fresh samples")
-            found = candidates(self.task, ledger.front(), self.resources)
+            self.progress.say("scoring the best again on fresh samples")
+            found = candidates(
+                self.task, ledger.front(), self.resources, runners_up=ledger.runners_up()
+            )
             chosen, reason = select(found, self.setup.space)
             best = self.setup.directory / "best"
             export(self.task, self.manifest, chosen, reason, found, best)

@@ -1,4 +1,4 @@
-"""Choosing the best trial: the front's models, scored again on fresh samples.
+"""Choosing the best trial: the front and its runners-up, scored again on fresh samples.
 
 The score that a trial reported is the luckiest of many draws where there are many trials, so it is
 not the score that its rows will have; fresh samples tell.
@@ -32,7 +32,7 @@ _FRESH = 0x0F5E5A
 
 @dataclass(frozen=True)
 class Candidate:
-    """A trial of the front, scored again.
+    """A trial of the front, or one of its runners-up, scored again.
 
     Args:
         record: The trial.
@@ -46,16 +46,21 @@ class Candidate:
 
 
 def candidates(
-    task: SearchTask, front: Sequence[TrialRecord], resources: Resources
+    task: SearchTask,
+    front: Sequence[TrialRecord],
+    resources: Resources,
+    *,
+    runners_up: Sequence[TrialRecord] = (),
 ) -> list[Candidate]:
-    """Score the front's models on fresh samples, by number; many rows where Ray has room.
+    """Score the best models on fresh samples, by number; many rows where Ray has room.
 
-    A model whose checkpoint is gone is left out, with a warning.
+    A model whose checkpoint is gone is left out, if it is of the front, with a warning.
 
     Args:
         task: What the trials shared.
         front: Complete trials that no other dominates, with their checkpoints.
         resources: What a trial had.
+        runners_up: Others to choose among.
 
     Raises:
         StorageError: If no checkpoint is left.
@@ -63,7 +68,8 @@ def candidates(
     settings, names = task.space.settings, list(task.space.objectives)
     losses = as_losses([record.values(names) for record in front], task.space.directions)
     order = epsilon_net_order(losses, settings.n_candidates)
-    chosen = sorted((front[i] for i in order), key=lambda record: record.number)
+    best = [*(front[i] for i in order), *runners_up]
+    chosen = sorted(best, key=lambda record: record.number)
     n_rows = len(task.table) * len(chosen) * settings.n_rescores
     if task.device == "cpu" and n_rows <= _ROWS_HERE:
         answers = [_score_again(task, record, settings.n_rescores) for record in chosen]
@@ -73,10 +79,10 @@ def candidates(
         answers = ray.get([remote.remote(shared, record, settings.n_rescores) for record in chosen])
     found, gone = [], []
     for record, answer in zip(chosen, answers, strict=True):
-        if isinstance(answer, str):
-            gone.append(f"trial {record.number} of the front cannot be scored again: {answer}")
-        else:
+        if not isinstance(answer, str):
             found.append(_candidate(record, answer))
+        elif record in front:
+            gone.append(f"trial {record.number} of the front cannot be scored again: {answer}")
     if not found:
         raise StorageError("\n".join([*gone, "go on by --resume, with more --trials"]))
     for line in gone:
@@ -101,7 +107,7 @@ def select(found: Sequence[Candidate], space: SearchSpace) -> tuple[Candidate, s
         return kept[choose(values, "ideal")], reason
     chosen = kept[choose(values, "ideal" if rule == "constraint" else rule)]
     if len(found) == 1:
-        return chosen, "the only one on the front"
+        return chosen, "the only one there is"
     reason = f"{_meaning(rule, names)} of {len(found)} candidates"
     reason += f" on {space.settings.n_rescores} fresh samples each"
     if space.constraints:

@@ -47,7 +47,8 @@ class SearchSettings(Strict):
         seed: Seed of everything that is drawn.
         time_budget: Seconds after which no new trial starts.
         max_failures: Failed trials in a row that end the search.
-        n_candidates: Most trials of the front that are scored again before one is chosen.
+        n_candidates: Most trials of the front that are scored again before one is chosen; where it
+            has less than half as many, the next best join it.
         n_rescores: Fresh samples that each of them is scored on.
         select: Which one is chosen: ``ideal`` (nearest to the best of every objective), ``knee``,
             ``constraint`` (the one that breaks the constraints least, then ideal), the name of an

@@ -35,7 +35,7 @@ def ended(state: str, *, out: str = "/runs", reason: str | None = None) -> Searc
         trials={"COMPLETE": 1},
         seconds=75.0,
         candidates=[candidate] if exported else [],
-        chosen=(candidate, "the only one on the front") if exported else None,
+        chosen=(candidate, "the only one there is") if exported else None,
         levels=ReferenceLevels(resample={"mean_js_distance": Level(0.044, 0.002)}),
     )
 
@@ -74,7 +74,7 @@ def test_a_finished_search_is_shown_whole_and_the_next_command_comes_last(
         *("1 complete in 1m15s", "0.2 ± 0.012", "0.044 ± 0.002"),
         "resample: real rows against a bootstrap of themselves: the noise floor",
         "* 3: b=0.1235, encoder_layer_sizes=[512, 256, 128]",
-        *("chosen: trial 3, the only one on the front", "model:  /runs/beta/best"),
+        *("chosen: trial 3, the only one there is", "model:  /runs/beta/best"),
     ):
         assert expected in text, expected
     assert "…" not in text

@@ -99,7 +99,7 @@ def test_by_constraint_one_that_keeps_them_is_nearest_to_the_ideal(tiny: dict) -
 
 
 def test_one_candidate_is_chosen_by_any_rule(tiny: dict) -> None:
-    assert select(FOUND[:1], searching(tiny)) == (FOUND[0], "the only one on the front")
+    assert select(FOUND[:1], searching(tiny)) == (FOUND[0], "the only one there is")
 
 
 def test_the_rule_constraint_needs_constraints(tiny: dict, space_file: object) -> None:
