@@ -181,8 +181,9 @@ class MultiFeatureEmbedder(nn.Module):
 class ContextEmbedder(nn.Module):
     """A wide vector per code, as the projection of a small embedding, of each column by its own.
 
-    As many free weights as a wide embedding has, per code, memorise rows: on Adult, the small ones
-    train to 0.918 where the wide ones end at 0.914 (AUC of a classifier trained on generated rows).
+    A wide embedding of its own for every code memorises rows: on Adult, a classifier trained on the
+    rows of a decoder with these has AUC 0.917 on real ones, and 0.914 with wide ones that repeat
+    their training rows as much.
 
     Args:
         cardinalities: Codes per column (``K_c``).
