@@ -307,8 +307,9 @@ class Ledger(Callback):
             self.proposals.tell(record)
         # What was not among the best of those before does not come back to them.
         self._front, self._runners_up = self._best_of([*before, record])
+        best = [*self._front, *self._runners_up]
         for other in (*before, record):
-            if other not in (*self._front, *self._runners_up) and other.checkpoint:
+            if other not in best and other.checkpoint:
                 # Only models that may be chosen, or that still train, are worth their bytes.
                 self._discard(_home_of(other.checkpoint))
         with self._ends_if_storage_fails():

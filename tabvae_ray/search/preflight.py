@@ -4,6 +4,8 @@ import logging
 import os
 import platform
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import ray
@@ -52,19 +54,17 @@ def preflight(directory: Location, resources: Resources, *, started_here: bool =
         fitting = [node for node in _nodes() if _fits(node["Resources"], resources)]
     if started_here:
         return
-    probe = directory / f".preflight-{os.getpid()}"
-    probe.write_text(__version__)
     here = versions_here()
-    asked = {
-        _ask.options(
-            num_cpus=0,
-            scheduling_strategy=ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-                node["NodeID"], soft=False
-            ),
-        ).remote(probe): node
-        for node in fitting
-    }
-    try:
+    with _probe_in(directory) as probe:
+        asked = {
+            _ask.options(
+                num_cpus=0,
+                scheduling_strategy=ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+                    node["NodeID"], soft=False
+                ),
+            ).remote(probe): node
+            for node in fitting
+        }
         done, silent = ray.wait(
             list(asked), num_returns=len(asked), timeout=_PREFLIGHT_SECONDS, fetch_local=True
         )
@@ -82,8 +82,6 @@ def preflight(directory: Location, resources: Resources, *, started_here: bool =
             _check_answer(reference, asked[reference]["NodeManagerAddress"], here, directory)
         if not answered:
             raise ConfigError("all nodes that could run trials have gone: see ray status")
-    finally:
-        probe.remove()
 
 
 def preflight_head(directory: Location) -> None:
@@ -96,11 +94,18 @@ def preflight_head(directory: Location) -> None:
         ConfigError: If the head has other versions.
         StorageError: If it does not see the directory.
     """
+    with _probe_in(directory) as probe:
+        answer = _ask.options(num_cpus=0, resources=HEAD).remote(probe)
+        _check_answer(answer, "of the head", versions_here(), directory)
+
+
+@contextmanager
+def _probe_in(directory: Location) -> Iterator[Location]:
+    """A file for nodes to read, and to write beside, while they are asked."""
     probe = directory / f".preflight-{os.getpid()}"
     probe.write_text(__version__)
     try:
-        answer = _ask.options(num_cpus=0, resources=HEAD).remote(probe)
-        _check_answer(answer, "of the head", versions_here(), directory)
+        yield probe
     finally:
         probe.remove()
 

@@ -7,10 +7,9 @@ task there, what it shows comes here, and Ctrl-C goes there.
 import _thread
 import io
 import threading
-from collections.abc import Callable
-from contextlib import redirect_stderr
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr
+from typing import Any
 
 import ray
 from ray.exceptions import RayError, RayTaskError
@@ -126,8 +125,8 @@ def _drive(
     space: SearchSpace,
     terminal: dict[str, Any],
 ) -> tuple[SearchOutcome | None, Snapshot | None]:
-    with _Speaker(line) as speaker, redirect_stderr(speaker), plain_warnings():
-        progress = SearchProgress(space, console=Console(file=speaker, **terminal))
+    with _speaking(line) as text, redirect_stderr(text), plain_warnings():
+        progress = SearchProgress(space, console=Console(file=text, **terminal))
         try:
             return command(progress=progress), progress.at_end
         except KeyboardInterrupt:
@@ -135,43 +134,45 @@ def _drive(
             return None, None
 
 
-class _Speaker(io.StringIO):
-    """A file whose text goes down the line, from where an interrupt comes back."""
+class _Text(io.StringIO):
+    """A file that is written and read by two threads."""
 
-    def __init__(self, line: Any) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._line = line
         self._lock = threading.Lock()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._speak, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._ended.set()
-        self._thread.join()
 
     def write(self, text: str) -> int:
-        """Keep the text for the next call."""
+        """Add the text."""
         with self._lock:
             return super().write(text)
 
-    def _speak(self) -> None:
-        heeded = ended = False
-        while not ended:
-            ended = self._ended.wait(_PERIOD)
-            with self._lock:
-                text = self.getvalue()
-                self.seek(self.truncate(0))
-            interrupted = ray.get(self._line.say.remote(text))
-            if interrupted and not heeded and not ended:
+    def take(self) -> str:
+        """What has been written since it was asked last."""
+        with self._lock:
+            text = self.getvalue()
+            self.seek(self.truncate(0))
+            return text
+
+
+@contextmanager
+def _speaking(line: Any) -> Iterator[_Text]:
+    """A file whose text goes down the line, from where an interrupt comes back."""
+    written, ended = _Text(), threading.Event()
+
+    def speak() -> None:
+        heeded = last = False
+        while not last:
+            last = ended.wait(_PERIOD)
+            interrupted = ray.get(line.say.remote(written.take()))
+            if interrupted and not heeded and not last:
                 heeded = True
                 # As SIGINT itself does, which Ray keeps from its workers.
                 _thread.interrupt_main()
+
+    thread = threading.Thread(target=speak, daemon=True)
+    thread.start()
+    try:
+        yield written
+    finally:
+        ended.set()
+        thread.join()

@@ -76,8 +76,6 @@ def run_search(
     """
     resources = resources or Resources()
     progress = progress or SearchProgress(setup.space, quiet=True)
-    device = _device(setup.space, resources)
-    before = earlier(setup.directory, resume=resume)
     if through_client(address):
         command = partial(
             run_search,
@@ -89,6 +87,8 @@ def run_search(
             trackers=trackers,
         )
         return run_on_head(command, setup.directory, address, progress)
+    device = _device(setup.space, resources)
+    before = earlier(setup.directory, resume=resume)
     url, shown_url = storage_url(study_storage, before)
     manifest = setup.manifest(resources=vars(resources))
     manifest.study_storage = shown_url
