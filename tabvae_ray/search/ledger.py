@@ -14,9 +14,9 @@ from ray.tune import Callback, Stopper
 from ray.tune.experiment import Trial
 
 from tabvae_ray.errors import StorageError
-from tabvae_ray.search.pareto import as_losses, front, rank_order
 from tabvae_ray.search.records import Records, Rung, TrialRecord, plain
-from tabvae_ray.search.searcher import Proposals, violations
+from tabvae_ray.search.searcher import Proposals
+from tabvae_ray.search.selection import best_of
 from tabvae_ray.search.space import SearchSpace
 
 __all__ = ["Ledger", "LedgerStopper"]
@@ -82,7 +82,7 @@ class Ledger(Callback):
     ) -> None:
         self.space, self.records = space, records
         self.finished = list(finished)
-        self._front, self._runners_up = self._best_of(self.finished)
+        self._front, self._runners_up = best_of(self.finished, space)
         self.active: dict[str, TrialRecord] = {}
         self.stop: str | None = None
         self.interrupted = self.failed = False
@@ -271,25 +271,6 @@ class Ledger(Callback):
         with suppress(StorageError):
             self.records.inside_tune(checkpoints).remove_tree()
 
-    def _best_of(
-        self, records: Sequence[TrialRecord]
-    ) -> tuple[list[TrialRecord], list[TrialRecord]]:
-        """The front of some trials, by number, and its runners-up."""
-        complete = sorted(
-            (record for record in records if record.state == "COMPLETE"),
-            key=lambda record: record.number,
-        )
-        complete = [r for r in complete if _keeps_constraints(r, self.space)] or complete
-        if not complete:
-            return [], []
-        names = list(self.space.objectives)
-        losses = as_losses([record.values(names) for record in complete], self.space.directions)
-        best = front(losses)
-        room = self.space.settings.n_candidates // 2 - len(best)
-        # Of the order of all, those of the front come first.
-        after = rank_order(losses)[len(best) :][:room] if room > 0 else []
-        return [complete[i] for i in best], [complete[i] for i in after]
-
     def _tracebacks(self) -> str:
         last = self.finished[-self._failures_in_a_row :]
         names = ", ".join(f"{record.number:06d}.json" for record in last)
@@ -306,7 +287,7 @@ class Ledger(Callback):
         if self.proposals is not None:
             self.proposals.tell(record)
         # What was not among the best of those before does not come back to them.
-        self._front, self._runners_up = self._best_of([*before, record])
+        self._front, self._runners_up = best_of([*before, record], self.space)
         best = [*self._front, *self._runners_up]
         for other in (*before, record):
             if other not in best and other.checkpoint:
@@ -323,12 +304,6 @@ class Ledger(Callback):
 def _home_of(checkpoint: str) -> str:
     """The directory of the attempt that a checkpoint was written by."""
     return checkpoint.rpartition("/")[0]
-
-
-def _keeps_constraints(record: TrialRecord, space: SearchSpace) -> bool:
-    """By what it reported last; scores on fresh samples may say otherwise later."""
-    last = record.rungs[-1]
-    return all(v <= 0 for v in violations({**last.losses, **last.objectives}, space).values())
 
 
 def _error_of(trial: Trial) -> str:

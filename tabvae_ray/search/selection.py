@@ -15,13 +15,20 @@ import torch
 
 from tabvae_ray.errors import StorageError
 from tabvae_ray.search.cluster import Resources
-from tabvae_ray.search.pareto import as_losses, choose, epsilon_net_order, parse_select
+from tabvae_ray.search.pareto import (
+    as_losses,
+    choose,
+    epsilon_net_order,
+    front,
+    parse_select,
+    rank_order,
+)
 from tabvae_ray.search.records import TrialRecord
 from tabvae_ray.search.searcher import violations
 from tabvae_ray.search.space import SearchSpace
 from tabvae_ray.search.trial import SearchTask, draw_rows, n_scored_rows, restore_trial
 
-__all__ = ["Candidate", "as_scores", "candidates", "select"]
+__all__ = ["Candidate", "as_scores", "best_of", "candidates", "select"]
 
 _LOG = logging.getLogger(__name__)
 # So many rows are scored here before the process of another would have started.
@@ -45,9 +52,33 @@ class Candidate:
     spreads: dict[str, float]
 
 
+def best_of(
+    records: Sequence[TrialRecord], space: SearchSpace
+) -> tuple[list[TrialRecord], list[TrialRecord]]:
+    """The front of some trials, by number, and its runners-up, if it is small.
+
+    Both are of the complete trials that keep the constraints, or of all complete ones where none
+    does. With its runners-up the front is half as large as there may be candidates.
+    """
+    complete = sorted(
+        (record for record in records if record.state == "COMPLETE"),
+        key=lambda record: record.number,
+    )
+    complete = [record for record in complete if _keeps_constraints(record, space)] or complete
+    if not complete:
+        return [], []
+    names = list(space.objectives)
+    losses = as_losses([record.values(names) for record in complete], space.directions)
+    best = front(losses)
+    room = space.settings.n_candidates // 2 - len(best)
+    # Of the order of all, those of the front come first.
+    after = rank_order(losses)[len(best) :][:room] if room > 0 else []
+    return [complete[i] for i in best], [complete[i] for i in after]
+
+
 def candidates(
     task: SearchTask,
-    front: Sequence[TrialRecord],
+    best: Sequence[TrialRecord],
     resources: Resources,
     *,
     runners_up: Sequence[TrialRecord] = (),
@@ -58,7 +89,7 @@ def candidates(
 
     Args:
         task: What the trials shared.
-        front: Complete trials that no other dominates, with their checkpoints.
+        best: Complete trials that no other dominates, with their checkpoints.
         resources: What a trial had.
         runners_up: Others to choose among.
 
@@ -66,10 +97,9 @@ def candidates(
         StorageError: If no checkpoint is left.
     """
     settings, names = task.space.settings, list(task.space.objectives)
-    losses = as_losses([record.values(names) for record in front], task.space.directions)
+    losses = as_losses([record.values(names) for record in best], task.space.directions)
     order = epsilon_net_order(losses, settings.n_candidates)
-    best = [*(front[i] for i in order), *runners_up]
-    chosen = sorted(best, key=lambda record: record.number)
+    chosen = sorted([*(best[i] for i in order), *runners_up], key=lambda record: record.number)
     n_rows = len(task.table) * len(chosen) * settings.n_rescores
     if task.device == "cpu" and n_rows <= _ROWS_HERE:
         answers = [_score_again(task, record, settings.n_rescores) for record in chosen]
@@ -81,7 +111,7 @@ def candidates(
     for record, answer in zip(chosen, answers, strict=True):
         if not isinstance(answer, str):
             found.append(_candidate(record, answer))
-        elif record in front:
+        elif record in best:
             gone.append(f"trial {record.number} of the front cannot be scored again: {answer}")
     if not found:
         raise StorageError("\n".join([*gone, "go on by --resume, with more --trials"]))
@@ -148,6 +178,12 @@ def _meaning(rule: str | int | Sequence[float], names: Sequence[str]) -> str:
 def _broken(candidate: Candidate, space: SearchSpace) -> float:
     """By how much a candidate breaks the constraints."""
     return sum(max(0.0, value) for value in violations(candidate.means, space).values())
+
+
+def _keeps_constraints(record: TrialRecord, space: SearchSpace) -> bool:
+    """By what it reported last; scores on fresh samples may say otherwise later."""
+    last = record.rungs[-1]
+    return all(v <= 0 for v in violations({**last.losses, **last.objectives}, space).values())
 
 
 def _score_again(task: SearchTask, record: TrialRecord, n: int) -> list[dict[str, float]] | str:
