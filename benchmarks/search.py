@@ -6,8 +6,8 @@
 `compare` runs the same table, space, number of trials and budget on two slots: (a) Ray Tune with
 OptunaSearch as its documentation shows, (b) the same with reused actors and ASHA on the first
 objective, (c) plain Optuna in one process, (d) this project. All train and score by the same code.
-The best trials by (a) to (c) are those of their fronts; every side's front is scored again on fresh
-samples.
+What (a) to (c) hand over is their front; (d) hands over its candidates, which are the front and,
+where that is small, its runners-up. All are scored again on fresh samples.
 """
 
 import argparse
@@ -177,7 +177,8 @@ def compare(seeds: int, n_trials: int, epochs: int) -> None:
             results[name].append(judge(setup, trials, seconds, started, half_time))
             shutil.rmtree(home)
             print(name, seed, results[name][-1], file=sys.stderr)
-    keys = ("seconds", "epochs", "volume", "volume at half", "js", "correlation", "zombies")
+    keys = ("seconds", "epochs", "volume", "volume of the front", "volume at half")
+    keys += ("js", "correlation", "zombies")
     show(
         f"The same search four ways: {n_trials} trials, {epochs} epochs, {SLOTS} slots, "
         f"medians over {seeds} seeds",
@@ -190,7 +191,8 @@ def compare(seeds: int, n_trials: int, epochs: int) -> None:
             "seconds",
             "epochs trained",
             "hypervolume",
-            "hypervolume at (a)'s half time",
+            "of the front alone",
+            "at (a)'s half time",
             "best mean_js_distance",
             "best correlation_distance",
             "trials left RUNNING",
@@ -200,28 +202,38 @@ def compare(seeds: int, n_trials: int, epochs: int) -> None:
     for name, found in others:
         pairs = list(zip(found, last[1], strict=True))
         seconds = median(theirs["seconds"] / ours["seconds"] for theirs, ours in pairs)
-        volume = median(ours["volume"] / theirs["volume"] for theirs, ours in pairs)
-        print(f"{last[0]} against {name}: wall time 1/{seconds:.1f}, hypervolume x {volume:.4f}")
+        volumes = [ours["volume"] / theirs["volume"] for theirs, ours in pairs]
+        print(
+            f"{last[0]} against {name}: wall time 1/{seconds:.1f}, "
+            f"hypervolume x {median(volumes):.4f} ({min(volumes):.4f} to {max(volumes):.4f})"
+        )
 
 
 def judge(
     setup: Setup, trials: list[dict[str, Any]], seconds: float, started: float, half_time: float
 ) -> dict[str, float]:
-    """What a way has found; its front scored again on fresh samples."""
+    """What a way has found; what it hands over scored again on fresh samples."""
     complete = [t for t in trials if t["epochs"] == setup.space.budget and t["values"]]
     values = [t["values"] for t in complete]
     early = [t["values"] for t in complete if t["finished"] - started <= half_time]
     best = [complete[i] for i in front(as_losses(values, ["minimize"] * 2))] if values else []
-    again = [rescore(setup, t["parameters"], t["number"]) for t in best]
+    others = [t for t in complete if t.get("candidate") and t not in best]
+    again = [rescore(setup, t["parameters"], t["number"]) for t in [*best, *others]]
     return {
         "seconds": seconds,
         "epochs": sum(t["epochs"] for t in trials),
-        "volume": hypervolume(np.array(again), [1.0, 1.0]) if again else 0.0,
-        "volume at half": hypervolume(np.array(early), [1.0, 1.0]) if early else 0.0,
+        "volume": volume(again),
+        "volume of the front": volume(again[: len(best)]),
+        "volume at half": volume(early),
         "js": min((a[0] for a in again), default=float("nan")),
         "correlation": min((a[1] for a in again), default=float("nan")),
         "zombies": sum(t["state"] == "RUNNING" for t in trials),
     }
+
+
+def volume(values: list[list[float]]) -> float:
+    """What the points dominate below the worst that two distances can be."""
+    return hypervolume(np.array(values), [1.0, 1.0]) if values else 0.0
 
 
 def rescore(setup: Setup, parameters: dict[str, Any], number: int) -> list[float]:
@@ -241,10 +253,12 @@ def rescore(setup: Setup, parameters: dict[str, Any], number: int) -> list[float
 
 def ours(setup: Setup, home: Path) -> list[dict[str, Any]]:
     """(d)."""
-    run_search(setup, concurrency=SLOTS)
+    outcome = run_search(setup, concurrency=SLOTS)
+    chosen_among = {candidate.record.number for candidate in outcome.candidates}
     return [
         {
             "number": record["number"],
+            "candidate": record["number"] in chosen_among,
             "parameters": record["parameters"],
             "state": record["state"],
             "epochs": record["rungs"][-1]["epoch"] if record["rungs"] else 0,
