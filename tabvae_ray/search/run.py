@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -329,9 +329,8 @@ class SearchRun:
         try:
             if ledger.storage_error is None:
                 self.log.write()
-                self.records.write_table(
-                    _by_number(ledger.finished), list(self.setup.space.objectives)
-                )
+                by_number = sorted(ledger.finished, key=lambda record: record.number)
+                self.records.write_table(by_number, list(self.setup.space.objectives))
             self.write("interrupted")
         except StorageError as error:
             ledger.storage_error = ledger.storage_error or error
@@ -352,8 +351,3 @@ def _device(space: SearchSpace, resources: Resources) -> str:
             "give --gpus-per-trial"
         )
     return "cpu" if wanted == "auto" else wanted
-
-
-def _by_number(records: Sequence[TrialRecord]) -> list[TrialRecord]:
-    key: Callable[[TrialRecord], int] = lambda record: record.number  # noqa: E731
-    return sorted(records, key=key)
