@@ -27,8 +27,8 @@ from ray.cluster_utils import Cluster
 
 from benchmarks.common import show
 from tabvae_ray.storage import Location
-from tests.s3_server import S3Server
-from tests.search.clusters import STEADY, n_finished, outcomes, trial_processes, wait_for
+from tests.support.clusters import STEADY, n_finished, outcomes, trial_processes, wait_for
+from tests.support.s3_server import S3Server
 
 KINDS = ("worker kill", "node kill", "driver kill", "storage outage")
 N_NODES = 2

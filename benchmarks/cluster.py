@@ -36,22 +36,23 @@ from ray._private.internal_api import node_stats
 from ray.cluster_utils import Cluster
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-import tabvae_ray.search.tuning as tuning_module
+import tabvae_ray.search.driver.tune_loop as tuning_module
 from benchmarks.common import HEART, show
 from benchmarks.search import Idle, space_of, task_of
 from tabvae_ray import TableSpec, TabularVAE, TabularVAEConfig
-from tabvae_ray.search.cluster import Resources, connected
-from tabvae_ray.search.interrupts import Interrupts
-from tabvae_ray.search.progress import SearchProgress
+from tabvae_ray.cluster.connection import connected
+from tabvae_ray.cluster.nodes import Resources
+from tabvae_ray.generation.shards.run import generate_shards
+from tabvae_ray.generation.synthesizer import BLOCK_ROWS
+from tabvae_ray.search.display.live import SearchProgress
+from tabvae_ray.search.driver.interrupts import Interrupts
+from tabvae_ray.search.inputs import prepare_inputs
 from tabvae_ray.search.run import SearchRun
-from tabvae_ray.search.setup import prepare
-from tabvae_ray.search.trial import SearchTask
-from tabvae_ray.shard_run import generate_shards
+from tabvae_ray.search.trials.trial import SearchTask
 from tabvae_ray.storage import Location
-from tabvae_ray.synthesizer import BLOCK_ROWS
 from tabvae_ray.table.io import read_table
-from tests.s3_server import S3Server
-from tests.search.clusters import STEADY
+from tests.support.clusters import STEADY
+from tests.support.s3_server import S3Server
 
 TRIALS = 16
 EPOCHS = 600
@@ -146,12 +147,14 @@ def table(home: Path) -> None:
     del rows
     space = _space_file(home, STEADY["base"], {})
     before = resident(os.getpid())
-    setup = prepare(space=str(space), out=str(home / "runs"), data=str(home / "table.parquet"))
+    inputs = prepare_inputs(
+        space=str(space), out=str(home / "runs"), data=str(home / "table.parquet")
+    )
     task = SearchTask(
-        setup.space, setup.table, setup.spec, setup.comparison.for_scores(), setup.rungs,
-        setup.directory,
+        inputs.space, inputs.table, inputs.spec, inputs.comparison.for_scores(), inputs.rungs,
+        inputs.directory,
     )  # fmt: skip
-    size = float(setup.table.memory_usage(deep=True).sum()) / 2**20
+    size = float(inputs.table.memory_usage(deep=True).sum()) / 2**20
     store = {"object_store_memory": 2 * 2**30}
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **store})
     for _ in range(2):
@@ -197,7 +200,7 @@ def table(home: Path) -> None:
 
 def slots(home: Path) -> None:
     """Let a search drive trials that sleep."""
-    setup = space_of(home, SLEEPERS, 1, 0, "random")
+    inputs = space_of(home, SLEEPERS, 1, 0, "random")
     times: list[tuple[float, float]] = []
     processes: list[float] = []
 
@@ -214,14 +217,14 @@ def slots(home: Path) -> None:
         # It finds Ray there, and keeps it quiet.
         with connected(None):
             search = SearchRun(
-                setup,
-                setup.manifest(resources={"cpus": 1.0, "gpus": 0.0}),
-                task_of(setup),
+                inputs,
+                inputs.manifest(resources={"cpus": 1.0, "gpus": 0.0}),
+                task_of(inputs),
                 Resources(),
-                Clock(setup.space, quiet=True),
+                Clock(inputs.space, quiet=True),
                 Interrupts(print),
             )
-            setup.directory.make_dir()
+            inputs.directory.make_dir()
             search.train(*search.begin(SLOTS, None))
     finally:
         tuning_module.VAETrial = real  # type: ignore[misc]

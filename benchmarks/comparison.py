@@ -88,8 +88,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="leave the largest table out")
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
-    from tabvae_ray.comparison.levels import reference_levels
     from tabvae_ray.comparison.plan import ComparisonPlan
+    from tabvae_ray.comparison.reference_levels import reference_levels
     from tabvae_ray.table.spec import TableSpec
 
     rows: list[tuple[str, float, float | None]] = []

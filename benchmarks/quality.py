@@ -32,11 +32,11 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks.common import DATA, HEART, ROOT, show
 from tabvae_ray import TableSpec, TabularVAE, TabularVAEConfig, load_synthesizer
-from tabvae_ray.comparison.columns import Integers, TableColumns
-from tabvae_ray.comparison.detection import detection
-from tabvae_ray.comparison.features import tree_features
 from tabvae_ray.comparison.plan import ComparisonOptions, ComparisonPlan, PreparedComparison
-from tabvae_ray.comparison.shapes import mean_score, pair_trends
+from tabvae_ray.comparison.reading.table_columns import Integers, TableColumns
+from tabvae_ray.comparison.scores.detection import detection
+from tabvae_ray.comparison.scores.features import tree_features
+from tabvae_ray.comparison.scores.shapes_and_trends import mean_score, pair_trends
 from tabvae_ray.table.declaration import SpecDeclaration
 
 TABLES = ("heart", "adult", "magic", "shoppers", "beijing", "covertype_10k")

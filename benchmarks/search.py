@@ -32,15 +32,16 @@ import yaml
 from ray import tune
 from ray.tune.search.optuna import OptunaSearch
 
-import tabvae_ray.search.tuning as tuning_module
+import tabvae_ray.search.driver.tune_loop as tuning_module
 from benchmarks.common import ROOT, show
-from tabvae_ray.search.cluster import Resources, connected
-from tabvae_ray.search.interrupts import Interrupts
-from tabvae_ray.search.pareto import as_losses, front, hypervolume
-from tabvae_ray.search.progress import SearchProgress
+from tabvae_ray.cluster.connection import connected
+from tabvae_ray.cluster.nodes import Resources
+from tabvae_ray.results.pareto import as_losses, front, hypervolume
+from tabvae_ray.search.display.live import SearchProgress
+from tabvae_ray.search.driver.interrupts import Interrupts
+from tabvae_ray.search.inputs import SearchInputs, prepare_inputs
 from tabvae_ray.search.run import SearchRun, run_search
-from tabvae_ray.search.setup import Setup, prepare
-from tabvae_ray.search.trial import SearchTask, TrialRun, draw_rows, n_scored_rows
+from tabvae_ray.search.trials.trial import SearchTask, TrialRun, draw_rows, n_scored_rows
 
 SPACE = ROOT / "search_spaces" / "beta.yaml"
 NAMES = ("mean_js_distance", "correlation_distance")
@@ -92,7 +93,7 @@ def overhead() -> None:
         ("2000 trials of 0 s, 2 slots", 0.0, 2000, 2, "random"),
     ):
         home = Path(tempfile.mkdtemp())
-        setup = space_of(home, n_trials, 1, 0, sampler)
+        inputs = space_of(home, n_trials, 1, 0, sampler)
         times: list[float] = []
         processes: list[float] = []
         memory: list[float] = []
@@ -111,14 +112,14 @@ def overhead() -> None:
         try:
             with connected(None):
                 search = SearchRun(
-                    setup,
-                    setup.manifest(resources={"cpus": cpus, "gpus": 0.0}),
-                    task_of(setup),
+                    inputs,
+                    inputs.manifest(resources={"cpus": cpus, "gpus": 0.0}),
+                    task_of(inputs),
                     Resources(cpus),
-                    Clock(setup.space, quiet=True),
+                    Clock(inputs.space, quiet=True),
                     Interrupts(print),
                 )
-                setup.directory.make_dir()
+                inputs.directory.make_dir()
                 parts = search.begin(slots, None)
                 started = time.perf_counter()
                 search.train(*parts)
@@ -158,7 +159,7 @@ def overhead() -> None:
 
 def compare(seeds: int, n_trials: int, epochs: int) -> None:
     """The four ways, in turns."""
-    ways: dict[str, Callable[[Setup, Path], list[dict[str, Any]]]] = {
+    ways: dict[str, Callable[[SearchInputs, Path], list[dict[str, Any]]]] = {
         "(a) Ray Tune + OptunaSearch": lambda s, home: by_hand(s, home, reuse=False),
         "(b) and reuse_actors, ASHA": lambda s, home: by_hand(s, home, reuse=True),
         "(c) Optuna, one process": plain_optuna,
@@ -169,12 +170,12 @@ def compare(seeds: int, n_trials: int, epochs: int) -> None:
         half_time = None
         for name, way in ways.items():
             home = Path(tempfile.mkdtemp())
-            setup = space_of(home, n_trials, epochs, seed, "tpe")
+            inputs = space_of(home, n_trials, epochs, seed, "tpe")
             started = time.time()
-            trials = way(setup, home)
+            trials = way(inputs, home)
             seconds = time.time() - started
             half_time = half_time or seconds / 2
-            results[name].append(judge(setup, trials, seconds, started, half_time))
+            results[name].append(judge(inputs, trials, seconds, started, half_time))
             shutil.rmtree(home)
             print(name, seed, results[name][-1], file=sys.stderr)
     keys = ("seconds", "epochs", "volume", "volume of the front", "volume at half")
@@ -210,15 +211,19 @@ def compare(seeds: int, n_trials: int, epochs: int) -> None:
 
 
 def judge(
-    setup: Setup, trials: list[dict[str, Any]], seconds: float, started: float, half_time: float
+    inputs: SearchInputs,
+    trials: list[dict[str, Any]],
+    seconds: float,
+    started: float,
+    half_time: float,
 ) -> dict[str, float]:
     """What a way has found; what it hands over scored again on fresh samples."""
-    complete = [t for t in trials if t["epochs"] == setup.space.budget and t["values"]]
+    complete = [t for t in trials if t["epochs"] == inputs.space.budget and t["values"]]
     values = [t["values"] for t in complete]
     early = [t["values"] for t in complete if t["finished"] - started <= half_time]
     best = [complete[i] for i in front(as_losses(values, ["minimize"] * 2))] if values else []
     others = [t for t in complete if t.get("candidate") and t not in best]
-    again = [rescore(setup, t["parameters"], t["number"]) for t in [*best, *others]]
+    again = [rescore(inputs, t["parameters"], t["number"]) for t in [*best, *others]]
     return {
         "seconds": seconds,
         "epochs": sum(t["epochs"] for t in trials),
@@ -236,24 +241,24 @@ def volume(values: list[list[float]]) -> float:
     return hypervolume(np.array(values), [1.0, 1.0]) if values else 0.0
 
 
-def rescore(setup: Setup, parameters: dict[str, Any], number: int) -> list[float]:
+def rescore(inputs: SearchInputs, parameters: dict[str, Any], number: int) -> list[float]:
     """Train again, as it is the same bit for bit, and score on five fresh samples."""
-    run = TrialRun(task_of(setup))
+    run = TrialRun(task_of(inputs))
     run.begin({"number": number, "parameters": parameters, "checkpoint": None})
     while not run.step()["done"]:
         pass
     assert run.vae is not None
     n, made = n_scored_rows(run.task, run.vae.config), run.vae.synthesizer()
     found = [
-        setup.comparison.compute(draw_rows(made, n, seed=10**6 + sample)).scores
+        inputs.comparison.compute(draw_rows(made, n, seed=10**6 + sample)).scores
         for sample in range(5)
     ]
     return [float(np.mean([scores[name] for scores in found])) for name in NAMES]
 
 
-def ours(setup: Setup, home: Path) -> list[dict[str, Any]]:
+def ours(inputs: SearchInputs, home: Path) -> list[dict[str, Any]]:
     """(d)."""
-    outcome = run_search(setup, concurrency=SLOTS)
+    outcome = run_search(inputs, concurrency=SLOTS)
     chosen_among = {candidate.record.number for candidate in outcome.candidates}
     return [
         {
@@ -265,7 +270,7 @@ def ours(setup: Setup, home: Path) -> list[dict[str, Any]]:
             "values": list(record["objectives"].values()),
             "finished": file.stat().st_mtime,
         }
-        for file in sorted((setup.directory / "trials").on_this_machine().glob("*.json"))
+        for file in sorted((inputs.directory / "trials").on_this_machine().glob("*.json"))
         for record in [json.loads(file.read_text())]
     ]
 
@@ -304,9 +309,9 @@ class ByHand(tune.Trainable):
         (Path(checkpoint_dir) / "state.pt").write_bytes(self.run.state())
 
 
-def by_hand(setup: Setup, home: Path, *, reuse: bool) -> list[dict[str, Any]]:
+def by_hand(inputs: SearchInputs, home: Path, *, reuse: bool) -> list[dict[str, Any]]:
     """(a) and (b)."""
-    space = setup.space
+    space = inputs.space
     search = OptunaSearch(
         {name: p for name, p in space.distributions(space.quasi_random(1)[0]).items()},
         metric=list(NAMES),
@@ -321,13 +326,13 @@ def by_hand(setup: Setup, home: Path, *, reuse: bool) -> list[dict[str, Any]]:
             metric=NAMES[0],
             mode="min",
             max_t=space.budget,
-            grace_period=setup.rungs[0],
+            grace_period=inputs.rungs[0],
             reduction_factor=space.settings.eta,
         )
     ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
         tuner = tune.Tuner(
-            tune.with_resources(tune.with_parameters(ByHand, task=task_of(setup)), {"cpu": 1}),
+            tune.with_resources(tune.with_parameters(ByHand, task=task_of(inputs)), {"cpu": 1}),
             tune_config=tune.TuneConfig(
                 search_alg=search,
                 scheduler=scheduler,
@@ -360,9 +365,9 @@ def by_hand(setup: Setup, home: Path, *, reuse: bool) -> list[dict[str, Any]]:
     return trials
 
 
-def plain_optuna(setup: Setup, home: Path) -> list[dict[str, Any]]:
+def plain_optuna(inputs: SearchInputs, home: Path) -> list[dict[str, Any]]:
     """(c)."""
-    space, task = setup.space, task_of(setup)
+    space, task = inputs.space, task_of(inputs)
     found = []
 
     def objective(trial: optuna.Trial) -> tuple[float, ...]:
@@ -393,7 +398,7 @@ def plain_optuna(setup: Setup, home: Path) -> list[dict[str, Any]]:
     return found
 
 
-def space_of(home: Path, n_trials: int, epochs: int, seed: int, sampler: str) -> Setup:
+def space_of(home: Path, n_trials: int, epochs: int, seed: int, sampler: str) -> SearchInputs:
     """The space that ships, with another budget."""
     document = yaml.safe_load(SPACE.read_text())
     document["base"]["training"]["max_n_epochs"] = epochs
@@ -402,7 +407,7 @@ def space_of(home: Path, n_trials: int, epochs: int, seed: int, sampler: str) ->
         document["search"]["scheduler"] = "none"
     file = home / "space.yaml"
     file.write_text(yaml.safe_dump(document))
-    return prepare(space=str(file), out=str(home / "runs"))
+    return prepare_inputs(space=str(file), out=str(home / "runs"))
 
 
 def resident() -> float:
@@ -411,10 +416,10 @@ def resident() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def task_of(setup: Setup) -> SearchTask:
+def task_of(inputs: SearchInputs) -> SearchTask:
     """What all trials share."""
     return SearchTask(
-        setup.space, setup.table, setup.spec, setup.comparison, setup.rungs, setup.directory
+        inputs.space, inputs.table, inputs.spec, inputs.comparison, inputs.rungs, inputs.directory
     )
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import ray
 from ray import tune
 
-from tabvae_ray.search.pareto import as_losses, rank_order
-from tabvae_ray.search.scheduler import MultiObjectiveASHA
+from tabvae_ray.results.pareto import as_losses, rank_order
+from tabvae_ray.search.optimize.scheduler import MultiObjectiveASHA
 
 OBJECTIVES = {"error": "minimize", "weights": "minimize"}
 MAX_STEPS = 27

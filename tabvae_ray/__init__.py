@@ -7,11 +7,13 @@ used.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tabvae_ray._version import __version__ as __version__
+
 if TYPE_CHECKING:
     from tabvae_ray.comparison.plan import ComparisonPlan as ComparisonPlan
     from tabvae_ray.config import TabularVAEConfig as TabularVAEConfig
-    from tabvae_ray.synthesizer import TabularVAESynthesizer as TabularVAESynthesizer
-    from tabvae_ray.synthesizer import load_synthesizer as load_synthesizer
+    from tabvae_ray.generation.synthesizer import TabularVAESynthesizer as TabularVAESynthesizer
+    from tabvae_ray.generation.synthesizer import load_synthesizer as load_synthesizer
     from tabvae_ray.table.io import read_table as read_table
     from tabvae_ray.table.io import write_table as write_table
     from tabvae_ray.table.spec import TableSpec as TableSpec
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from tabvae_ray.training.mlflow_tracking import MlflowTracker as MlflowTracker
     from tabvae_ray.training.tracking import DirectoryTracker as DirectoryTracker
 
-__version__ = "0.1.0"
 
 _HOMES = {
     "ComparisonPlan": "tabvae_ray.comparison.plan",
@@ -28,8 +29,8 @@ _HOMES = {
     "TableSpec": "tabvae_ray.table.spec",
     "TabularVAE": "tabvae_ray.tabular_vae",
     "TabularVAEConfig": "tabvae_ray.config",
-    "TabularVAESynthesizer": "tabvae_ray.synthesizer",
-    "load_synthesizer": "tabvae_ray.synthesizer",
+    "TabularVAESynthesizer": "tabvae_ray.generation.synthesizer",
+    "load_synthesizer": "tabvae_ray.generation.synthesizer",
     "read_table": "tabvae_ray.table.io",
     "write_table": "tabvae_ray.table.io",
 }

@@ -10,10 +10,10 @@ import pandas as pd
 import yaml
 
 from tabvae_ray.cli import run_command
-from tabvae_ray.comparison.artifacts import SCORES, PlotName
-from tabvae_ray.comparison.levels import ReferenceLevels, reference_levels
+from tabvae_ray.comparison.options import SCORES, PlotName
 from tabvae_ray.comparison.plan import PICTURES, ComparisonPlan, PreparedComparison
-from tabvae_ray.comparison.privacy import Privacy, privacy
+from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_levels
+from tabvae_ray.comparison.scores.privacy import Privacy, privacy
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.storage import Location
 from tabvae_ray.table.declaration import SpecDeclaration

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
+from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import ConfigError
 
 __all__ = [
@@ -21,7 +22,6 @@ __all__ = [
     "TrainingConfig",
     "TransformersConfig",
     "ValidationConfig",
-    "validation_messages",
 ]
 
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")]
@@ -275,18 +275,3 @@ class TabularVAEConfig(_Section):
                 raise ConfigError(f"{source}: {name}: no such parameter")
             nested[section][leaf] = value
         return self.from_mapping(nested, source)
-
-
-def validation_messages(error: ValidationError) -> list[str]:
-    """One line per broken rule: dotted name, rule, value."""
-    lines = []
-    for item in error.errors():
-        name = ".".join(str(part) for part in item["loc"]) or "(top level)"
-        if item["type"] == "extra_forbidden":
-            lines.append(f"{name}: no such key")
-        else:
-            rule = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-            if item["type"] in ("model_type", "model_attributes_type", "dict_type"):
-                rule = "a mapping"
-            lines.append(f"{name}: must be {rule}, but got {item['input']!r}")
-    return lines

@@ -58,8 +58,8 @@ def generate_to_file(
         ExportError: If ``model`` is not an export.
         StorageError: If the file cannot be written.
     """
-    from tabvae_ray.rejection import MAX_DRAWS
-    from tabvae_ray.synthesizer import load_synthesizer
+    from tabvae_ray.generation.rejection import MAX_DRAWS
+    from tabvae_ray.generation.synthesizer import load_synthesizer
     from tabvae_ray.table.conditions import parse_where
 
     options = options or GenerateOptions()
@@ -121,7 +121,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _generate_shards(options: argparse.Namespace, drawn: GenerateOptions) -> int:
-    from tabvae_ray.shard_run import SHARD_ROWS, generate_shards
+    from tabvae_ray.generation.shards.run import SHARD_ROWS, generate_shards
 
     if drawn.where:
         raise ConfigError("--where: rows with conditions are written to one file, not to shards")

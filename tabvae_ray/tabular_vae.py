@@ -10,12 +10,12 @@ import torch
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.config import ArchitectureConfig, TabularVAEConfig
 from tabvae_ray.errors import DataError
+from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
 from tabvae_ray.model.calibration import calibrate
-from tabvae_ray.model.generation import RowDecoder
-from tabvae_ray.model.order import mutual_information_order
+from tabvae_ray.model.column_order import mutual_information_order
 from tabvae_ray.model.prior import GaussianMixturePrior, Prior, StandardNormalPrior
+from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.model.vae import VAE
-from tabvae_ray.synthesizer import TabularVAESynthesizer
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.spec import TableSpec, check_table
 from tabvae_ray.training.routines import ArtifactRoutine, CheckpointRoutine, LoaderRoutine
@@ -128,7 +128,7 @@ class TabularVAE:
         """
         check_table(table, self.spec)
         fraction = self.config.validation.holdout_fraction
-        training, holdout = split_rows(len(table), fraction, self.split_seed)
+        training, held_out = split_rows(len(table), fraction, self.split_seed)
         encoder = TableEncoder.fit(
             table.iloc[training].reset_index(drop=True), self.spec, self.config.transformers
         )
@@ -140,7 +140,7 @@ class TabularVAE:
             codes[training],
             self.config.training,
             loss_beta=self.config.architecture.loss_beta,
-            holdout=codes[holdout],
+            held_out=codes[held_out],
             seed=int(train_seed),
             device=self.device,
             batch_hooks=self._batch_hooks,
@@ -194,8 +194,8 @@ class TabularVAE:
 
     def _track(self, table: pd.DataFrame, tracker: Tracker, plan: ComparisonPlan) -> None:
         validation = self.config.validation
-        holdout = split_rows(len(table), validation.holdout_fraction, self.split_seed)[1]
-        comparison = plan.prepare(table, self.spec, held_out=holdout if len(holdout) else None)
+        held_out = split_rows(len(table), validation.holdout_fraction, self.split_seed)[1]
+        comparison = plan.prepare(table, self.spec, held_out=held_out if len(held_out) else None)
 
         def generate(n: int) -> pd.DataFrame:
             return self.synthesizer().generate(
@@ -262,9 +262,9 @@ def split_rows(
     Each in random order, so that the first of them stand for all where all would cost too much,
     in whatever order the table is.
     """
-    n_holdout = int(n * holdout_fraction)
+    n_held_out = int(n * holdout_fraction)
     order = np.random.default_rng([seed, n]).permutation(n)
-    return order[n_holdout:], order[:n_holdout]
+    return order[n_held_out:], order[:n_held_out]
 
 
 def _column_order(

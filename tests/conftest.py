@@ -1,50 +1,26 @@
 """What many tests share: a mixed table with its spec, a trained model, an S3 server."""
 
+import copy
 from collections.abc import Iterator
+from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 
-from tabvae_ray.config import TabularVAEConfig
+from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
+from tabvae_ray.space.search_space import SearchSpace
+from tabvae_ray.space.space_file import parse_space
 from tabvae_ray.storage import Location
-from tabvae_ray.synthesizer import TabularVAESynthesizer
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE
-from tests.s3_server import S3Server, weed
-
-ROWS = 400
+from tests.support.s3_server import S3Server, weed
+from tests.support.spaces import TINY
+from tests.support.tables import make_mixed, small_config
 
 # Two threads on two busy cores cost many times the work of one.
 torch.set_num_threads(1)
-
-
-def make_mixed(rows: int = ROWS, seed: int = 7) -> pd.DataFrame:
-    """One column of each sort; ``rare`` occurs once, and some columns go together."""
-    rng = np.random.default_rng(seed)
-    age = rng.integers(18, 95, rows)
-    income = np.round(np.where(rng.random(rows) < 0.4, 0.0, rng.lognormal(8, 1.5, rows)), 2)
-    weight = np.round(60 + 0.3 * age + rng.normal(0, 9, rows), 1)
-    city = rng.choice(["Zürich", "Łódź, Polska", "a, b", '"quoted"', "東京"], rows)
-    city = np.where(age > 80, "Łódź, Polska", city)
-    city[0] = "rare"
-    day = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, rows), unit="D")
-    return pd.DataFrame(
-        {
-            "age": age,
-            "income": income,
-            "weight": pd.Series(weight).mask(rng.random(rows) < 0.1),
-            "measure": rng.normal(0, 1, rows) * np.pi,
-            "children": rng.integers(0, 4, rows),
-            "city": city,
-            "grade": pd.Series(rng.choice(["A", "B"], rows)).mask(rng.random(rows) < 0.2),
-            "smoker": rng.random(rows) < 0.3,
-            "visited": pd.Series(day),
-            "constant": "same",
-            "seven": 7,
-        }
-    )
 
 
 @pytest.fixture(scope="session")
@@ -61,18 +37,6 @@ def mixed(_mixed: pd.DataFrame) -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def mixed_spec(_mixed: pd.DataFrame) -> TableSpec:
     return TableSpec.infer(_mixed)
-
-
-def small_config(**leaves: object) -> TabularVAEConfig:
-    """A network that trains in a moment."""
-    small = {
-        "architecture.encoder_layer_sizes": [32],
-        "architecture.latent_dim": 4,
-        "training.device": "cpu",
-        "training.max_n_epochs": 3,
-        "training.batch_size": 64,
-    }
-    return TabularVAEConfig().replace({**small, **leaves})
 
 
 @pytest.fixture(scope="session")
@@ -105,3 +69,21 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 def s3(s3_server: S3Server, request: pytest.FixtureRequest) -> Location:
     """A directory of the test's own in the bucket."""
     return Location(s3_server.uri("tests")) / request.node.name.replace("/", "_")
+
+
+@pytest.fixture
+def tiny() -> dict:
+    """A space document whose trials take a tenth of a second."""
+    return copy.deepcopy(TINY)
+
+
+@pytest.fixture
+def space(tiny: dict) -> SearchSpace:
+    return parse_space(tiny)
+
+
+@pytest.fixture
+def space_file(tiny: dict, tmp_path: Path) -> Path:
+    file = tmp_path / "tiny.yaml"
+    file.write_text(yaml.safe_dump(tiny))
+    return file

@@ -9,12 +9,12 @@ import torch
 import yaml
 
 from tabvae_ray import load_synthesizer
-from tabvae_ray.search.setup import prepare
-from tabvae_ray.search.trial import SearchTask, TrialRun
+from tabvae_ray.search.inputs import prepare_inputs
+from tabvae_ray.search.trials.trial import SearchTask, TrialRun
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE
-from tests.conftest import small_config
-from tests.search.conftest import TINY
+from tests.support.spaces import TINY
+from tests.support.tables import small_config
 
 NEEDS_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU here")
 DEVICES = ("cpu", pytest.param("cuda", marks=NEEDS_GPU))
@@ -29,9 +29,9 @@ TRIAL = {
 def task(tmp_path: Path) -> SearchTask:
     file = tmp_path / "tiny.yaml"
     file.write_text(yaml.safe_dump(TINY))
-    setup = prepare(space=str(file), out=str(tmp_path / "runs"))
+    inputs = prepare_inputs(space=str(file), out=str(tmp_path / "runs"))
     return SearchTask(
-        setup.space, setup.table, setup.spec, setup.comparison, setup.rungs, setup.directory
+        inputs.space, inputs.table, inputs.spec, inputs.comparison, inputs.rungs, inputs.directory
     )
 
 

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from tabvae_ray.errors import StorageError
+from tabvae_ray.generation.synthesizer import TabularVAESynthesizer, load_synthesizer
 from tabvae_ray.storage import Location
-from tabvae_ray.synthesizer import TabularVAESynthesizer, load_synthesizer
 from tabvae_ray.table.io import read_table, write_table
-from tests.s3_server import GUEST_KEY, GUEST_SECRET, S3Server, free_ports
+from tests.support.s3_server import GUEST_KEY, GUEST_SECRET, S3Server, free_ports
 
 # --- this machine -------------------------------------------------------------------------------
 

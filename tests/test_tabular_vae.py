@@ -12,8 +12,8 @@ from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE
 from tabvae_ray.training.tracking import MemoryTracker
-from tests.conftest import make_mixed, small_config
-from tests.test_config import DEMO
+from tests.support.configs import DEMO
+from tests.support.tables import make_mixed, small_config
 
 
 def build(spec: TableSpec, seed: int = 0, split_seed: int = 0, **leaves: object) -> TabularVAE:
@@ -96,8 +96,8 @@ def test_held_out_rows_are_a_seeded_share_that_is_never_trained_on(
     def parts(**options: int) -> tuple[torch.Tensor, torch.Tensor]:
         vae = build(mixed_spec, **options, **{"validation.holdout_fraction": 0.25})
         vae.prepare(mixed)
-        assert vae.trainer.holdout is not None
-        return vae.trainer.codes, vae.trainer.holdout
+        assert vae.trainer.held_out is not None
+        return vae.trainer.codes, vae.trainer.held_out
 
     training, holdout = parts()
     assert (len(training), len(holdout)) == (300, 100)
@@ -105,7 +105,7 @@ def test_held_out_rows_are_a_seeded_share_that_is_never_trained_on(
     assert not torch.equal(parts(split_seed=9)[1], holdout)
     nothing = build(mixed_spec, **{"validation.holdout_fraction": 0.0})
     nothing.prepare(mixed)
-    assert nothing.trainer.holdout is None and len(nothing.trainer.codes) == 400
+    assert nothing.trainer.held_out is None and len(nothing.trainer.codes) == 400
     assert nothing.evaluate()["holdout_nats"] is None
 
 

@@ -10,23 +10,22 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tabvae_ray.comparison.artifacts import (
+from tabvae_ray.comparison.options import (
     SCORES,
     ComparisonOptions,
     PlotCollectionName,
     PlotName,
     ScoreCollectionName,
     ScoreName,
-    Sides,
-    table_associations,
 )
-from tabvae_ray.comparison.columns import Integers, TableColumns
-from tabvae_ray.comparison.projections import PROJECTIONS, has_plane
-from tabvae_ray.comparison.reader import ColumnReader
+from tabvae_ray.comparison.pictures.projections import PROJECTIONS, has_plane
+from tabvae_ray.comparison.reading.reader import ColumnReader
+from tabvae_ray.comparison.reading.table_columns import Integers, TableColumns
 from tabvae_ray.comparison.result import Comparison
-from tabvae_ray.comparison.statistics import STATISTICS, Statistic
-from tabvae_ray.comparison.usefulness import check_target, split_for_test
-from tabvae_ray.config import validation_messages
+from tabvae_ray.comparison.scores.statistics import STATISTICS, Statistic
+from tabvae_ray.comparison.scores.usefulness import check_target, split_for_test
+from tabvae_ray.comparison.table_pair import TablePair, table_associations
+from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.table.spec import TableSpec
 
@@ -256,9 +255,9 @@ class PreparedComparison:
             warnings=(*synthetic.warnings, *self._asides, *skipped.values()),
         )
 
-    def beside(self, synthetic: TableColumns) -> Sides:
+    def beside(self, synthetic: TableColumns) -> TablePair:
         """Both tables, with all that the plan's artifacts need of the real one."""
-        return Sides(
+        return TablePair(
             self.real,
             synthetic,
             self.plan.options,
@@ -276,7 +275,7 @@ class PreparedComparison:
         notes: Mapping[str, str],
     ) -> dict[str, bytes]:
         """A picture for each of some columns, as the plot collections have for all."""
-        sides = Sides(self.real, synthetic, self.plan.options, notes=notes)
+        sides = TablePair(self.real, synthetic, self.plan.options, notes=notes)
         return sides.plot_collection(kind, columns)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tabvae_ray.comparison.privacy import Privacy
-from tabvae_ray.comparison.usefulness import Usefulness
+from tabvae_ray.comparison.scores.privacy import Privacy
+from tabvae_ray.comparison.scores.usefulness import Usefulness
 
 __all__ = ["Comparison"]
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from tabvae_ray.model.generation import Draw, RowDecoder
+from tabvae_ray.model.row_decoder import Draw, RowDecoder
 
 __all__ = ["calibrate"]
 

@@ -112,7 +112,7 @@ class MLP(nn.Module):
         return [layer.folded() for layer in self.layers if isinstance(layer, LinBnDrop)]
 
 
-class Ladders:
+class OrderedSteps:
     """Rows of a weight that are learnt by their steps from one code to the next, in order.
 
     After the piecewise linear encoding of Gorishniy et al. 2022 (On embeddings for numerical
@@ -127,7 +127,7 @@ class Ladders:
         self.rungs = [list(rows) for rows in rungs if len(rows) > 1]
         self._rows = [row for rows in self.rungs for row in rows]
 
-    def climb(self, weight: Tensor) -> Tensor:
+    def accumulate(self, weight: Tensor) -> Tensor:
         """Rows as sums of the steps below them, about their mean: ``(R, size) -> (R, size)``.
 
         Other rows stay as they are. So many random steps lead about as far as from one random row
@@ -165,13 +165,13 @@ class MultiFeatureEmbedder(nn.Module):
         self.table = nn.Embedding(sum(cardinalities), size)
         offsets = [0, *accumulate(cardinalities[:-1])]
         self.register_buffer("offsets", torch.tensor(offsets), persistent=False)
-        self._ladders = Ladders(
+        self._steps = OrderedSteps(
             [offsets[column] + code for code in order] for column, order in (orders or {}).items()
         )
 
     def vectors(self) -> Tensor:
         """A vector per code of every column: ``(sum of K_c, size)``."""
-        return self._ladders.climb(self.table.weight)
+        return self._steps.accumulate(self.table.weight)
 
     def forward(self, codes: Tensor) -> Tensor:
         """``(B, C)`` integer codes, each below ``K_c`` -> ``(B, C, size)``."""
@@ -262,14 +262,14 @@ class MultiFeaturePredictor(nn.Module):
         self.sizes = [len(columns) * k for columns, k in self.groups]
         self.linear = nn.Linear(width, sum(self.sizes))
         starts = head_starts(self.groups)
-        self._ladders = Ladders(
+        self._steps = OrderedSteps(
             [starts[column] + code for code in order] for column, order in (orders or {}).items()
         )
         self.register_buffer("padding", padding(cardinalities, self.groups), persistent=False)
 
     def weights(self) -> Tensor:
         """What the features of a row are multiplied with: ``(P, W)``."""
-        return self._ladders.climb(self.linear.weight)
+        return self._steps.accumulate(self.linear.weight)
 
     def forward(self, features: Tensor | Iterable[Tensor]) -> list[Tensor]:
         """Logits per group, ``(B, C_g, K_g)`` each.

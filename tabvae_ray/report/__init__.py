@@ -27,7 +27,7 @@ def write_report(search: Location | str, out: Location | str | None = None) -> L
     Raises:
         StorageError: If there is no search, or the page cannot be written.
     """
-    from tabvae_ray.report.evidence import gather
+    from tabvae_ray.report.contents import gather
     from tabvae_ray.report.page import render
 
     directory = Location(search)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tabvae_ray.search.records import TrialRecord
+from tabvae_ray.results.trial_record import TrialRecord
 
 __all__ = ["Importances", "importances"]
 
@@ -51,7 +51,7 @@ def importances(
         for record in records:
             for rung in record.rungs:
                 if rung.epoch == epoch:
-                    reached.append((record, {**rung.losses, **rung.objectives}))
+                    reached.append((record, rung.values))
         reached = [(r, at) for r, at in reached if all(at.get(n) is not None for n in names)]
         if len(reached) >= max(_LEAST_TRIALS, 2 * len(parameters)) or (
             epoch == rungs[0] and len(reached) >= _LEAST_TRIALS

@@ -4,31 +4,31 @@ from collections import Counter
 from datetime import UTC, datetime
 from html import escape
 
-from tabvae_ray.report import model, trials
-from tabvae_ray.report.evidence import Evidence
+from tabvae_ray.report import chosen_model, trials
+from tabvae_ray.report.contents import ReportContents
 from tabvae_ray.report.markup import duration, section
 from tabvae_ray.report.style import SCRIPT, STYLE
 
 __all__ = ["render"]
 
 
-def render(evidence: Evidence) -> str:
+def render(evidence: ReportContents) -> str:
     """The page as text."""
     title = f"Search {evidence.manifest.name}"
     sections = [
         _head(evidence),
         _notes(evidence),
-        section("The chosen model", model.chosen(evidence), "chosen"),
-        section("Privacy", model.privacy(evidence), "privacy"),
-        section("Usefulness", model.usefulness(evidence), "usefulness"),
+        section("The chosen model", chosen_model.chosen(evidence), "chosen"),
+        section("Privacy", chosen_model.privacy(evidence), "privacy"),
+        section("Usefulness", chosen_model.usefulness(evidence), "usefulness"),
         section("The front", trials.fronts(evidence), "front"),
         section("Over time", trials.over_time(evidence), "time"),
         section("What became of the trials", trials.states(evidence), "trials"),
         section("Which parameters matter", trials.importances(evidence), "parameters"),
         section("Parameter by parameter", trials.slices(evidence), "slices"),
-        *model.pictures(evidence),
-        section("Configuration", model.configuration(evidence), "configuration"),
-        section("How to use the model", model.usage(evidence), "usage"),
+        *chosen_model.pictures(evidence),
+        section("Configuration", chosen_model.configuration(evidence), "configuration"),
+        section("How to use the model", chosen_model.usage(evidence), "usage"),
         section("All trials", trials.all_trials(evidence), "all"),
     ]
     # Nothing is loaded, from here or from anywhere else, even if a value slipped through unescaped.
@@ -46,7 +46,7 @@ def render(evidence: Evidence) -> str:
     )
 
 
-def _head(evidence: Evidence) -> str:
+def _head(evidence: ReportContents) -> str:
     manifest, counts = evidence.manifest, Counter(r.state for r in evidence.records)
     table = manifest.table
     when = datetime.fromtimestamp(manifest.updated, UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -74,7 +74,7 @@ def _head(evidence: Evidence) -> str:
     )
 
 
-def _notes(evidence: Evidence) -> str:
+def _notes(evidence: ReportContents) -> str:
     warned = [*evidence.notes]
     if evidence.pictures is not None:
         warned += evidence.pictures.comparison.warnings

@@ -6,12 +6,12 @@ from dataclasses import replace
 from html import escape
 from typing import Any
 
-from tabvae_ray.comparison.levels import Level
+from tabvae_ray.comparison.reference_levels import Level
 from tabvae_ray.report.charts import Axis, Bar, Line, LineKind, Mark, MarkKind, bars, plane
-from tabvae_ray.report.evidence import Evidence, last_values
+from tabvae_ray.report.contents import ReportContents, last_values
 from tabvae_ray.report.markup import epochs, figure, value_text
-from tabvae_ray.search.pareto import as_losses, front
-from tabvae_ray.search.records import TrialRecord
+from tabvae_ray.results.pareto import as_losses, front
+from tabvae_ray.results.trial_record import TrialRecord
 
 __all__ = ["all_trials", "fronts", "importances", "over_time", "slices", "states"]
 
@@ -19,7 +19,7 @@ _MOST_ROWS = 300
 _MOST_SLICES = 6
 
 
-def fronts(evidence: Evidence) -> str:
+def fronts(evidence: ReportContents) -> str:
     """Trials by their objectives."""
     names = list(evidence.objectives)
     if not evidence.complete:
@@ -35,7 +35,7 @@ def fronts(evidence: Evidence) -> str:
     return legend + "".join(charts)
 
 
-def _front(evidence: Evidence, first: str, second: str) -> str:
+def _front(evidence: ReportContents, first: str, second: str) -> str:
     levels, names = evidence.levels, [first, second]
     numbers = {record.number for record in evidence.front}
     placed = [(record, evidence.values(record, names)) for record in evidence.records]
@@ -78,7 +78,7 @@ def _front(evidence: Evidence, first: str, second: str) -> str:
     )
 
 
-def over_time(evidence: Evidence) -> str:
+def over_time(evidence: ReportContents) -> str:
     """The hypervolume while trials finished."""
     volumes = evidence.hypervolumes()
     if len(volumes) < 2:
@@ -94,7 +94,7 @@ def over_time(evidence: Evidence) -> str:
     )
 
 
-def states(evidence: Evidence) -> str:
+def states(evidence: ReportContents) -> str:
     """How many trials ended how."""
     counts: Counter[tuple[str, str]] = Counter()
     for record in evidence.records:
@@ -119,7 +119,7 @@ def states(evidence: Evidence) -> str:
     return figure(bars(rows, alt="Trials by how they ended"), "Trials by how they ended.") + lists
 
 
-def importances(evidence: Evidence) -> str:
+def importances(evidence: ReportContents) -> str:
     """Which parameters matter for which objective."""
     found = evidence.importances
     if found is None:
@@ -137,7 +137,7 @@ def importances(evidence: Evidence) -> str:
     )
 
 
-def slices(evidence: Evidence) -> str:
+def slices(evidence: ReportContents) -> str:
     """Objectives against the parameters that matter most."""
     parameters = evidence.manifest.space["parameters"]
     order = list(parameters)
@@ -157,7 +157,7 @@ def slices(evidence: Evidence) -> str:
     return f'<div class="grid2">{"".join(charts)}</div>{more}'
 
 
-def all_trials(evidence: Evidence) -> str:
+def all_trials(evidence: ReportContents) -> str:
     """A row per trial."""
     names = list(evidence.objectives)
     heads = ["trial", "state", *names, "epochs", "seconds", "parameters", "why it ended"]
@@ -179,7 +179,7 @@ def all_trials(evidence: Evidence) -> str:
     )
 
 
-def _single(evidence: Evidence, name: str) -> str:
+def _single(evidence: ReportContents, name: str) -> str:
     marks = []
     for record in evidence.complete:
         found = evidence.values(record, [name])
@@ -196,12 +196,14 @@ def _single(evidence: Evidence, name: str) -> str:
     return plane(x, Axis.around(name, values), marks, lines, alt=f"{name} of every trial")
 
 
-def _levels(evidence: Evidence) -> list[tuple[LineKind, dict[str, Level]]]:
+def _levels(evidence: ReportContents) -> list[tuple[LineKind, dict[str, Level]]]:
     """The levels that a chart makes room for."""
     return [("resample", evidence.levels.resample), ("fresh", evidence.levels.fresh)]
 
 
-def _slice(evidence: Evidence, name: str, parameter: Mapping[str, Any], objective: str) -> str:
+def _slice(
+    evidence: ReportContents, name: str, parameter: Mapping[str, Any], objective: str
+) -> str:
     records = [r for r in evidence.complete if name in r.parameters and objective in r.objectives]
     if not records:
         return ""
@@ -236,7 +238,7 @@ def _slice(evidence: Evidence, name: str, parameter: Mapping[str, Any], objectiv
 
 
 def _tip(
-    evidence: Evidence, record: TrialRecord, names: Sequence[str], values: Sequence[float]
+    evidence: ReportContents, record: TrialRecord, names: Sequence[str], values: Sequence[float]
 ) -> str:
     lines = [f"trial {record.number}, {epochs(record.epochs)}"]
     lines += [f"{name} {value:.4f}" for name, value in zip(names, values, strict=True)]

@@ -13,7 +13,7 @@ from tabvae_ray.cli import run_command
 from tabvae_ray.errors import ConfigError
 
 if TYPE_CHECKING:
-    from tabvae_ray.search.progress import SearchProgress
+    from tabvae_ray.search.display.live import SearchProgress
     from tabvae_ray.storage import Location
 
 __all__ = ["main"]
@@ -35,14 +35,14 @@ def _run(options: argparse.Namespace) -> int:
     if options.replay is not None:
         return _replay(options)
     # What is imported here takes seconds; --help and errors in options need none of it.
-    from tabvae_ray.search.cluster import Resources
-    from tabvae_ray.search.outcome import as_json, say_next, show
-    from tabvae_ray.search.progress import SearchProgress
+    from tabvae_ray.cluster.nodes import Resources
+    from tabvae_ray.search.display.live import SearchProgress
+    from tabvae_ray.search.display.summary import as_json, say_next, show
+    from tabvae_ray.search.inputs import prepare_inputs
+    from tabvae_ray.search.optimize.sampler import choose_sampler
     from tabvae_ray.search.run import run_search
-    from tabvae_ray.search.searcher import choose_sampler
-    from tabvae_ray.search.setup import prepare
 
-    setup = prepare(
+    inputs = prepare_inputs(
         space=options.space,
         out=options.out,
         name=options.name,
@@ -56,11 +56,11 @@ def _run(options: argparse.Namespace) -> int:
             "select": options.select,
         },
     )
-    progress = SearchProgress(setup.space, quiet=options.quiet)
-    if setup.space.settings.sampler == "auto":
-        progress.say(f"sampler {choose_sampler(setup.space)[1]}")
+    progress = SearchProgress(inputs.space, quiet=options.quiet)
+    if inputs.space.settings.sampler == "auto":
+        progress.say(f"sampler {choose_sampler(inputs.space)[1]}")
     outcome = run_search(
-        setup,
+        inputs,
         resume=options.resume,
         address=options.address,
         resources=Resources(options.cpus_per_trial, options.gpus_per_trial),
@@ -69,10 +69,10 @@ def _run(options: argparse.Namespace) -> int:
         trackers=options.track or (),
         progress=progress,
     )
-    show(outcome, setup, progress)
+    show(outcome, inputs, progress)
     if outcome.state == "finished":
         _write_report(outcome.directory, progress)
-    say_next(outcome, setup, progress)
+    say_next(outcome, inputs, progress)
     if options.json:
         print(json.dumps(as_json(outcome)))  # noqa: T201
     return {"finished": 0, "interrupted": 130}.get(outcome.state, 3)
@@ -92,7 +92,7 @@ def _write_report(directory: "Location", progress: "SearchProgress") -> None:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    from tabvae_ray.search.outcome import replay_table
+    from tabvae_ray.search.display.summary import replay_table
     from tabvae_ray.search.replay import replay
 
     done = replay(options.replay, data=options.data, spec=options.spec)

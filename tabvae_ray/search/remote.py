@@ -16,14 +16,14 @@ from ray.exceptions import RayError, RayTaskError
 from rich.console import Console
 
 from tabvae_ray.cli import plain_warnings
+from tabvae_ray.cluster.connection import connected, last_line
+from tabvae_ray.cluster.preflight import HEAD, preflight_head
 from tabvae_ray.errors import TabVAEError
-from tabvae_ray.search.cluster import connected, last_line
-from tabvae_ray.search.conclusion import SearchOutcome
-from tabvae_ray.search.interrupts import Interrupts
-from tabvae_ray.search.meter import Snapshot
-from tabvae_ray.search.preflight import HEAD, preflight_head
-from tabvae_ray.search.progress import SearchProgress
-from tabvae_ray.search.space import SearchSpace
+from tabvae_ray.search.display.live import SearchProgress
+from tabvae_ray.search.display.statistics import Snapshot
+from tabvae_ray.search.driver.interrupts import Interrupts
+from tabvae_ray.search.driver.outcome import SearchOutcome
+from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.storage import Location
 
 __all__ = ["run_on_head"]
@@ -68,7 +68,7 @@ def run_on_head(
         try:
             line = _Line.options(resources=HEAD).remote()  # type: ignore[attr-defined]
             running = _drive.options(resources=HEAD).remote(line, command, progress.space, terminal)
-            with interrupts.told(lambda: None):
+            with interrupts.divert_to(lambda: None):
                 passed_on = ended = False
                 while not ended:
                     ended = bool(ray.wait([running], timeout=_PERIOD)[0])

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from tabvae_ray.documents import plain
 from tabvae_ray.errors import ConfigError
-from tabvae_ray.search.manifest import Manifest, check_unchanged
-from tabvae_ray.search.records import Records, Rung, TrialRecord, plain
-from tabvae_ray.search.setup import prepare
-from tabvae_ray.search.trial import SearchTask, TrialRun
+from tabvae_ray.results.record_store import RecordStore
+from tabvae_ray.results.search_manifest import SearchManifest
+from tabvae_ray.results.trial_record import Rung, TrialRecord
+from tabvae_ray.search.driver.resume import check_unchanged
+from tabvae_ray.search.inputs import prepare_inputs
+from tabvae_ray.search.trials.trial import SearchTask, TrialRun
 from tabvae_ray.storage import Location
 
 __all__ = ["Replay", "replay"]
@@ -55,14 +58,14 @@ def replay(
     source = Location(file)
     directory = source.parent.parent
     number = PurePosixPath(source.name).stem
-    found = [r for r in Records(directory).finished() if f"{r.number:06d}" == number]
+    found = [r for r in RecordStore(directory).finished() if f"{r.number:06d}" == number]
     if not found or source.parent.name != "trials":
         raise ConfigError(f"--replay: {source} is no record of a finished trial of a search")
     record = found[0]
     if not record.rungs:
         raise ConfigError(f"--replay: {source} reported nothing: {record.reason}")
-    before = Manifest.read(directory)
-    setup = prepare(
+    before = SearchManifest.read(directory)
+    inputs = prepare_inputs(
         space=None,
         out=directory.parent.uri,
         name=directory.name,
@@ -70,14 +73,14 @@ def replay(
         spec=spec,
         resume=True,
     )
-    check_unchanged(before, setup.manifest(resources=before.resources))
+    check_unchanged(before, inputs.manifest(resources=before.resources))
     task = SearchTask(
-        space=setup.space,
-        table=setup.table,
-        spec=setup.spec,
-        comparison=setup.comparison,
-        rungs=setup.rungs,
-        directory=setup.directory,
+        space=inputs.space,
+        table=inputs.table,
+        spec=inputs.spec,
+        comparison=inputs.comparison,
+        rungs=inputs.rungs,
+        directory=inputs.directory,
         threads=max(1, int(before.resources["cpus"])),
         device="cuda" if before.resources["gpus"] else "cpu",
     )

@@ -14,40 +14,45 @@ from ray import tune
 from ray.tune.logger import TBXLoggerCallback
 from ray.tune.schedulers import TrialScheduler
 
-from tabvae_ray.comparison.levels import ReferenceLevels
+from tabvae_ray.cluster.connection import connected, through_client
+from tabvae_ray.cluster.nodes import Resources, autoscales, free_slots
+from tabvae_ray.cluster.preflight import preflight
+from tabvae_ray.comparison.reference_levels import ReferenceLevels
 from tabvae_ray.errors import ConfigError, StorageError, TabVAEError
-from tabvae_ray.search.cluster import (
-    Resources,
-    autoscales,
-    connected,
-    free_slots,
-    through_client,
+from tabvae_ray.results.record_store import RecordStore
+from tabvae_ray.results.search_manifest import HEARTBEAT_SECONDS, SearchManifest
+from tabvae_ray.results.trial_record import TrialRecord
+from tabvae_ray.search.display.live import SearchProgress
+from tabvae_ray.search.display.mlflow_log import MlflowLog
+from tabvae_ray.search.display.progress_log import ProgressLog
+from tabvae_ray.search.display.statistics import RunStatistics
+from tabvae_ray.search.driver.export import export
+from tabvae_ray.search.driver.interrupts import Interrupts
+from tabvae_ray.search.driver.ledger import Ledger
+from tabvae_ray.search.driver.outcome import SearchOutcome
+from tabvae_ray.search.driver.resume import (
+    check_unchanged,
+    find_previous,
+    make_scheduler,
+    n_reports,
+    restore_trials,
+    storage_url,
 )
-from tabvae_ray.search.conclusion import SearchOutcome, export
-from tabvae_ray.search.interrupts import Interrupts
-from tabvae_ray.search.ledger import Ledger
-from tabvae_ray.search.manifest import HEARTBEAT_SECONDS, Manifest, check_unchanged
-from tabvae_ray.search.meter import Meter
-from tabvae_ray.search.mlflow_log import MlflowLog
-from tabvae_ray.search.preflight import preflight
-from tabvae_ray.search.progress import SearchProgress
-from tabvae_ray.search.progress_log import ProgressLog
-from tabvae_ray.search.records import Records, TrialRecord
+from tabvae_ray.search.driver.tune_loop import run_loop
+from tabvae_ray.search.inputs import SearchInputs
+from tabvae_ray.search.optimize.proposals import Proposals
+from tabvae_ray.search.optimize.selection import select
+from tabvae_ray.search.optimize.study import open_study
 from tabvae_ray.search.remote import run_on_head
-from tabvae_ray.search.searcher import Proposals
-from tabvae_ray.search.selection import candidates, select
-from tabvae_ray.search.setup import Setup
-from tabvae_ray.search.space import SearchSpace
-from tabvae_ray.search.stock import earlier, make_scheduler, n_reports, take_stock
-from tabvae_ray.search.study import open_study, storage_url
-from tabvae_ray.search.trial import SearchTask
-from tabvae_ray.search.tuning import run_loop
+from tabvae_ray.search.trials.rescoring import candidates
+from tabvae_ray.search.trials.trial import SearchTask
+from tabvae_ray.space.search_space import SearchSpace
 
 __all__ = ["SearchRun", "run_search"]
 
 
 def run_search(
-    setup: Setup,
+    inputs: SearchInputs,
     *,
     resume: bool = False,
     address: str | None = None,
@@ -60,7 +65,7 @@ def run_search(
     """Run a search, or go on with one.
 
     Args:
-        setup: Space, table and directory, checked.
+        inputs: Space, table and directory, checked.
         resume: Go on with the search that lies in the directory.
         address: The Ray cluster, see :func:`connected`; through a client, the search runs on the
             cluster's head, see :func:`run_on_head`.
@@ -75,22 +80,22 @@ def run_search(
         StorageError: If the directory cannot be written from here or from a node.
     """
     resources = resources or Resources()
-    progress = progress or SearchProgress(setup.space, quiet=True)
+    progress = progress or SearchProgress(inputs.space, quiet=True)
     if through_client(address):
         command = partial(
             run_search,
-            setup,
+            inputs,
             resume=resume,
             resources=resources,
             concurrency=concurrency,
             study_storage=study_storage,
             trackers=trackers,
         )
-        return run_on_head(command, setup.directory, address, progress)
-    device = _device(setup.space, resources)
-    before = earlier(setup.directory, resume=resume)
+        return run_on_head(command, inputs.directory, address, progress)
+    device = _device(inputs.space, resources)
+    before = find_previous(inputs.directory, resume=resume)
     url, shown_url = storage_url(study_storage, before)
-    manifest = setup.manifest(resources=vars(resources))
+    manifest = inputs.manifest(resources=vars(resources))
     manifest.study_storage = shown_url
     if before is not None:
         check_unchanged(before, manifest)
@@ -99,17 +104,17 @@ def run_search(
         )
     manifest.runs += 1
     task = SearchTask(
-        space=setup.space,
-        table=setup.table,
-        spec=setup.spec,
-        comparison=setup.comparison.for_scores(),
-        rungs=setup.rungs,
-        directory=setup.directory,
+        space=inputs.space,
+        table=inputs.table,
+        spec=inputs.spec,
+        comparison=inputs.comparison.for_scores(),
+        rungs=inputs.rungs,
+        directory=inputs.directory,
         threads=resources.threads,
         device=device,
     )
     with Interrupts(progress.say) as interrupts:
-        search = SearchRun(setup, manifest, task, resources, progress, interrupts, trackers)
+        search = SearchRun(inputs, manifest, task, resources, progress, interrupts, trackers)
         try:
             return _run(search, before, address, concurrency, url)
         except KeyboardInterrupt:
@@ -118,12 +123,12 @@ def run_search(
 
 def _run(
     search: "SearchRun",
-    before: Manifest | None,
+    before: SearchManifest | None,
     address: str | None,
     concurrency: int | None,
     url: str | None,
 ) -> SearchOutcome:
-    directory = search.setup.directory
+    directory = search.inputs.directory
     directory.check_writable()
     # Before anything else: a driver that dies from here on leaves a search that can be resumed.
     search.write("running")
@@ -151,20 +156,20 @@ class SearchRun:
 
     def __init__(
         self,
-        setup: Setup,
-        manifest: Manifest,
+        inputs: SearchInputs,
+        manifest: SearchManifest,
         task: SearchTask,
         resources: Resources,
         progress: SearchProgress,
         interrupts: Interrupts,
         trackers: Collection[str] = (),
     ) -> None:
-        self.setup, self.manifest, self.task = setup, manifest, task
+        self.inputs, self.manifest, self.task = inputs, manifest, task
         self.resources, self.progress, self.trackers = resources, progress, trackers
         self.interrupts = interrupts
         self.mlflow: MlflowLog | None = None
         self._writing = threading.Lock()
-        self.records = Records(setup.directory)
+        self.records = RecordStore(inputs.directory)
         self._started = time.monotonic()
         self._seconds_before = manifest.seconds
 
@@ -172,19 +177,23 @@ class SearchRun:
         self, concurrency: int | None, study_storage: str | None
     ) -> tuple[Ledger, Proposals, TrialScheduler]:
         """All that Ray Tune's loop asks, brought to where the records are."""
-        space = self.setup.space
-        scheduler = make_scheduler(self.setup)
-        finished, unfinished = take_stock(self.records, scheduler, space)
+        space = self.inputs.space
+        scheduler = make_scheduler(self.inputs)
+        finished, unfinished = restore_trials(self.records, scheduler, space)
         known = [*finished, *unfinished]
-        study = open_study(space, self.manifest, self.setup.directory, study_storage, known)
+        study = open_study(space, self.manifest, self.inputs.directory, study_storage, known)
         free, grows = free_slots(self.resources), autoscales()
         # Where nodes come on demand, a sampler should still learn from most trials.
         wished = max(free, math.ceil(space.settings.n_trials / 4)) if grows else free
         slots = concurrency or wished
-        meter = Meter(space, slots, finished)
-        self.progress.follow(meter)
-        self.log = ProgressLog(self.setup.directory, meter, finished)
-        listeners: list[Callable[[Ledger, TrialRecord], None]] = [meter, self.progress, self.log]
+        statistics = RunStatistics(space, slots, finished)
+        self.progress.follow(statistics)
+        self.log = ProgressLog(self.inputs.directory, statistics, finished)
+        listeners: list[Callable[[Ledger, TrialRecord], None]] = [
+            statistics,
+            self.progress,
+            self.log,
+        ]
         if "mlflow" in self.trackers:
             self.mlflow = MlflowLog(space.base.tracking.experiment_id, self.manifest, finished)
             listeners.append(self.mlflow)
@@ -211,13 +220,13 @@ class SearchRun:
         )
         ledger.proposals = proposals
         if not self.manifest.levels:
-            self.manifest.levels = self.setup.reference_levels().to_mapping()
+            self.manifest.levels = self.inputs.reference_levels().to_mapping()
         self.write("running")
         return ledger, proposals, scheduler
 
     def train(self, ledger: Ledger, proposals: Proposals, scheduler: TrialScheduler) -> None:
         """Train trials until there are enough, or something ends the search."""
-        with self.interrupts.told(ledger.interrupt):
+        with self.interrupts.divert_to(ledger.interrupt):
             try:
                 with self.progress:
                     loggers: list[tune.Callback] = []
@@ -251,8 +260,8 @@ class SearchRun:
             found = candidates(
                 self.task, ledger.front(), self.resources, runners_up=ledger.runners_up()
             )
-            chosen, reason = select(found, self.setup.space)
-            best = self.setup.directory / "best"
+            chosen, reason = select(found, self.inputs.space)
+            best = self.inputs.directory / "best"
             export(self.task, self.manifest, chosen, reason, found, best)
             if self.mlflow is not None:
                 self.mlflow.choose(chosen.record.number, reason, best)
@@ -298,7 +307,7 @@ class SearchRun:
 
     def _outcome(self, state: str, reason: str | None) -> SearchOutcome:
         return SearchOutcome(
-            directory=self.setup.directory,
+            directory=self.inputs.directory,
             state=state,
             reason=reason,
             best=None,
@@ -319,7 +328,7 @@ class SearchRun:
             ledger.storage_error = StorageError(str(error))
             return
         try:
-            self.setup.directory.check_writable()
+            self.inputs.directory.check_writable()
         except StorageError as storage_error:
             ledger.storage_error = storage_error
 
@@ -330,14 +339,14 @@ class SearchRun:
             if ledger.storage_error is None:
                 self.log.write()
                 by_number = sorted(ledger.finished, key=lambda record: record.number)
-                self.records.write_table(by_number, list(self.setup.space.objectives))
+                self.records.write_table(by_number, list(self.inputs.space.objectives))
             self.write("interrupted")
         except StorageError as error:
             ledger.storage_error = ledger.storage_error or error
 
     def _write_manifest(self) -> None:
         self.manifest.seconds = self._seconds_before + time.monotonic() - self._started
-        self.manifest.write(self.setup.directory)
+        self.manifest.write(self.inputs.directory)
 
 
 def _device(space: SearchSpace, resources: Resources) -> str:

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.errors import ConfigError, DataError
-from tabvae_ray.table.columns import column_numbers, column_positions
+from tabvae_ray.table.column import Column
+from tabvae_ray.table.column_values import column_numbers, column_positions
 from tabvae_ray.table.discretizer import Discretizer, Floats
 from tabvae_ray.table.dtypes import moment_dtype
-from tabvae_ray.table.encoding import Encoder, TableEncoder
-from tabvae_ray.table.spec import Column, TableSpec
+from tabvae_ray.table.encoding import CategoryEncoder, TableEncoder
+from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["Condition", "RowConditions", "parse_where"]
 
@@ -41,7 +42,7 @@ class Condition:
 
     column: Column
     shares: Floats
-    coder: Discretizer | Encoder
+    coder: Discretizer | CategoryEncoder
     positions: tuple[int, ...] = ()
     low: float = np.inf
     high: float = -np.inf
@@ -147,7 +148,7 @@ def _condition(column: Column, wanted: Any, encoder: TableEncoder) -> Condition:
         if not column.missing:
             raise ConfigError(f"where: {column.name!r} has no missing values")
         return Condition(column, np.append(np.zeros(coder.n_codes), 1), coder, missing=True)
-    if isinstance(coder, Encoder):
+    if isinstance(coder, CategoryEncoder):
         absent = False
         if isinstance(wanted, tuple):
             positions = _between(column, wanted)

@@ -26,7 +26,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tabvae_ray.config import validation_messages
+from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import DataError
 from tabvae_ray.storage import Location
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from tabvae_ray.config import TransformersConfig
 from tabvae_ray.errors import ExportError
-from tabvae_ray.table.quantiles import Counts, Floats, even_levels, quantile_grid
+from tabvae_ray.table.quantiles import Counts, Floats, even_cdf, quantile_grid
 
 __all__ = ["Codes", "Discretizer", "Floats"]
 
@@ -83,7 +83,7 @@ class Discretizer:
             n_bins = config.n_bins_cts if minimum < maximum else 1
             edges = np.linspace(minimum, maximum, n_bins + 1)
             grid = np.stack([edges[:-1], edges[1:]], axis=1)
-            levels = even_levels(grid)
+            levels = even_cdf(grid)
             return cls(np.empty(0), edges[1:-1], grid, levels, decimals, minimum, maximum)
         distinct, counts = np.unique(np.clip(values, minimum, maximum), return_counts=True)
         atoms = np.empty(0)
@@ -171,7 +171,7 @@ class Discretizer:
         part = replace(
             self,
             grid=np.clip(self.grid, low - unit / 2, high + unit / 2),
-            levels=np.where(held > 0, levels, even_levels(self.grid)),
+            levels=np.where(held > 0, levels, even_cdf(self.grid)),
         )
         # Draws that rounding led astray are drawn again, unless there are no others.
         lasting = self._lasting(-np.inf, np.inf)
@@ -238,7 +238,7 @@ class Discretizer:
     def _uneven(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which bins have segments of different mass: ``(B,)``."""
         uneven: np.ndarray[Any, np.dtype[np.bool_]]
-        uneven = (self.levels != even_levels(self.grid)).any(axis=1)
+        uneven = (self.levels != even_cdf(self.grid)).any(axis=1)
         return uneven
 
     def to_mapping(self) -> dict[str, Any]:
@@ -290,7 +290,7 @@ class Discretizer:
                 f"encoder: atoms and grid must lie between {minimum} and {maximum}, "
                 f"but go from {points.min()} to {points.max()}"
             )
-        levels = even_levels(grid)
+        levels = even_cdf(grid)
         if len(grid):
             if tails.shape != (2, grid.shape[1]):
                 raise ExportError("encoder: tails must be the levels of the first and last bin")

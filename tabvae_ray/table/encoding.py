@@ -9,7 +9,8 @@ import pandas as pd
 
 from tabvae_ray.config import TransformersConfig
 from tabvae_ray.errors import DataError, ExportError
-from tabvae_ray.table.columns import (
+from tabvae_ray.table.column import Column
+from tabvae_ray.table.column_values import (
     categories_at,
     column_numbers,
     column_positions,
@@ -17,13 +18,13 @@ from tabvae_ray.table.columns import (
     restored,
 )
 from tabvae_ray.table.discretizer import Codes, Discretizer, Floats
-from tabvae_ray.table.spec import Column, TableSpec
+from tabvae_ray.table.spec import TableSpec
 
-__all__ = ["Encoder", "TableEncoder"]
+__all__ = ["CategoryEncoder", "TableEncoder"]
 
 
 @dataclass(frozen=True, eq=False)
-class Encoder:
+class CategoryEncoder:
     """Categories and codes of one categorical column.
 
     Up to a limit every category has a code of its own. Above it, the most frequent ones take half
@@ -135,7 +136,7 @@ class TableEncoder:
         coders: One per modelled column, in their order.
     """
 
-    def __init__(self, spec: TableSpec, coders: Sequence[Discretizer | Encoder]) -> None:
+    def __init__(self, spec: TableSpec, coders: Sequence[Discretizer | CategoryEncoder]) -> None:
         self.spec = spec
         self._modelled = [column for column in spec.columns if column.kind != "identifier"]
         self._coders = list(coders)
@@ -147,14 +148,16 @@ class TableEncoder:
         Raises:
             DataError: If the table does not fit the spec.
         """
-        coders: list[Discretizer | Encoder] = []
+        coders: list[Discretizer | CategoryEncoder] = []
         for column in spec.columns:
             if column.kind == "identifier":
                 continue
             if column.kind == "categorical":
                 positions = column_positions(table[column.name], column)
                 present = positions[positions >= 0]
-                coders.append(Encoder.fit(present, len(column.categories), config.max_categories))
+                coders.append(
+                    CategoryEncoder.fit(present, len(column.categories), config.max_categories)
+                )
             else:
                 numbers = column_numbers(table[column.name], column)
                 decimals, low, high = column_range(column)
@@ -189,11 +192,11 @@ class TableEncoder:
         """Codes per column, the one for missing values included."""
         return tuple(coder.n_codes + column.missing for column, coder in self._pairs())
 
-    def coder(self, name: str) -> Discretizer | Encoder:
+    def coder(self, name: str) -> Discretizer | CategoryEncoder:
         """What turns the values of a modelled column into codes."""
         return self._coders[self.columns.index(name)]
 
-    def with_coders(self, coders: Mapping[str, Discretizer | Encoder]) -> Self:
+    def with_coders(self, coders: Mapping[str, Discretizer | CategoryEncoder]) -> Self:
         """A copy with other coders of the same codes for some columns, by name."""
         pairs = self._pairs()
         return type(self)(self.spec, [coders.get(column.name, own) for column, own in pairs])
@@ -208,7 +211,7 @@ class TableEncoder:
         for i, (column, coder) in enumerate(self._pairs()):
             if column.name not in table.columns:
                 raise DataError(f"column {column.name!r}: in the spec, but not in the table")
-            if isinstance(coder, Encoder):
+            if isinstance(coder, CategoryEncoder):
                 positions = column_positions(table[column.name], column)
                 missing = positions < 0
                 part = coder.codes[positions]
@@ -247,7 +250,7 @@ class TableEncoder:
             any_missing = column.missing and bool(missing.any())
             if any_missing:
                 part = np.where(missing, 0, part)
-            if isinstance(coder, Encoder):
+            if isinstance(coder, CategoryEncoder):
                 positions = coder.decode(part, rng)
                 if any_missing:
                     positions = np.where(missing, -1, positions)
@@ -279,7 +282,7 @@ class TableEncoder:
         Raises:
             ExportError: If it does not fit the spec.
         """
-        coders: list[Discretizer | Encoder] = []
+        coders: list[Discretizer | CategoryEncoder] = []
         for column in spec.columns:
             if column.kind == "identifier":
                 continue
@@ -287,7 +290,7 @@ class TableEncoder:
             if not isinstance(part, Mapping):
                 raise ExportError(f"encoder: column {column.name!r}: must be an object")
             if column.kind == "categorical":
-                coders.append(Encoder.from_mapping(part, len(column.categories)))
+                coders.append(CategoryEncoder.from_mapping(part, len(column.categories)))
             else:
                 decimals, low, high = column_range(column)
                 coders.append(
@@ -295,5 +298,5 @@ class TableEncoder:
                 )
         return cls(spec, coders)
 
-    def _pairs(self) -> "zip[tuple[Column, Discretizer | Encoder]]":
+    def _pairs(self) -> "zip[tuple[Column, Discretizer | CategoryEncoder]]":
         return zip(self._modelled, self._coders, strict=True)

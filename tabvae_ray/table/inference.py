@@ -9,12 +9,13 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import ValidationError
 
-from tabvae_ray.config import validation_messages
+from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import DataError
+from tabvae_ray.table.column import MAX_DECIMALS, Column, check_column
 from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration
 from tabvae_ray.table.dtypes import dtype_from_name, dtype_name, is_dtype_name, moment_dtype
-from tabvae_ray.table.spec import MAX_DECIMALS, Column, Kind, check_column
-from tabvae_ray.table.values import as_datetimes, as_numbers, datetime_ticks, parse_iso
+from tabvae_ray.table.parsing import as_datetimes, as_numbers, datetime_ticks, parse_iso
+from tabvae_ray.table.spec import Kind
 
 __all__ = ["infer_column"]
 

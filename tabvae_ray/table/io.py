@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from tabvae_ray.errors import DataError
 from tabvae_ray.storage import Location
-from tabvae_ray.table.values import parse_iso
+from tabvae_ray.table.parsing import parse_iso
 
 __all__ = ["TableWriter", "fingerprint", "read_table", "write_table"]
 

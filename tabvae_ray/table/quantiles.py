@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Counts", "Floats", "even_levels", "quantile_grid"]
+__all__ = ["Counts", "Floats", "even_cdf", "quantile_grid"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Counts = np.ndarray[Any, np.dtype[np.int64]]
@@ -12,7 +12,7 @@ Counts = np.ndarray[Any, np.dtype[np.int64]]
 _MAX_GRID = 64
 
 
-def even_levels(grid: Floats) -> Floats:
+def even_cdf(grid: Floats) -> Floats:
     """Levels ``(B, G + 1)`` of bins whose segments have the same mass each."""
     return np.tile(np.linspace(0, 1, grid.shape[1]), (len(grid), 1))
 
@@ -48,7 +48,7 @@ def quantile_grid(
     rank = starts[:, None] + below * step
     low, high = _quantiles(values, rank), _quantiles(values, rank + step)
     grid: Floats = low + (position - below) * (high - low)
-    levels = even_levels(grid)
+    levels = even_cdf(grid)
     for i in {0, len(grid) - 1}:
         knots = _tail_ranks(
             int(ends[i] - starts[i]), int(held[i]), first=i == 0, last=i == len(grid) - 1

@@ -73,8 +73,8 @@ class LoaderRoutine:
             return
         cells, kl = trainer.measure(trainer.codes[:EVALUATION_MAX_ROWS])
         scores = {"train_nats": sum(cells) + kl, "kl": kl}
-        if trainer.holdout is not None:
-            held_out_cells, held_out_kl = trainer.measure(trainer.holdout[:EVALUATION_MAX_ROWS])
+        if trainer.held_out is not None:
+            held_out_cells, held_out_kl = trainer.measure(trainer.held_out[:EVALUATION_MAX_ROWS])
             scores["holdout_nats"] = sum(held_out_cells) + held_out_kl
         scores |= {
             f"reconstruction/{name}": value for name, value in zip(self.columns, cells, strict=True)

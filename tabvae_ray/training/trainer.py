@@ -55,7 +55,7 @@ class TabularVAETrainer:
         codes: Training rows, ``(N, C)`` integers, N >= 2.
         config: Optimiser, schedule, budget and the rest of the loop.
         loss_beta: Weight of the KL term.
-        holdout: Rows kept from training, ``(M, C)``; needed by early stopping on them.
+        held_out: Rows kept from training, ``(M, C)``; needed by early stopping on them.
         seed: Seed of batch order, latent noise and dropout.
         device: Where to train; ``config.device`` if None.
         batch_hooks: Called after every step.
@@ -80,7 +80,7 @@ class TabularVAETrainer:
         config: TrainingConfig,
         *,
         loss_beta: float,
-        holdout: np.ndarray[Any, np.dtype[Any]] | None = None,
+        held_out: np.ndarray[Any, np.dtype[Any]] | None = None,
         seed: int = 0,
         device: torch.device | str | None = None,
         batch_hooks: Sequence[BatchHook] = (),
@@ -91,9 +91,9 @@ class TabularVAETrainer:
         self.device = resolve_device(config.device if device is None else device)
         self.model = model.to(self.device)
         self.codes = torch.as_tensor(codes).to(self.device, torch.int64)
-        self.holdout: Tensor | None = None
-        if holdout is not None and len(holdout):
-            self.holdout = torch.as_tensor(holdout).to(self.device, torch.int64)
+        self.held_out: Tensor | None = None
+        if held_out is not None and len(held_out):
+            self.held_out = torch.as_tensor(held_out).to(self.device, torch.int64)
         self.config = config
         self.loss_beta = loss_beta
         self.batch_hooks = list(batch_hooks)
@@ -112,7 +112,7 @@ class TabularVAETrainer:
         if config.early_stopping == "train":
             self._rules.append(Plateau("loss", config.patience, self._n_warmup))
         elif config.early_stopping == "holdout":
-            if self.holdout is None:
+            if self.held_out is None:
                 raise DataError(
                     "early_stopping='holdout' needs held-out rows, but there are none: "
                     "set validation.holdout_fraction above 0"
@@ -165,7 +165,7 @@ class TabularVAETrainer:
         """
         return {
             "train_nats": self._loss(self.codes, 1.0),
-            "holdout_nats": None if self.holdout is None else self._loss(self.holdout, 1.0),
+            "holdout_nats": None if self.held_out is None else self._loss(self.held_out, 1.0),
         }
 
     def measure(self, codes: Tensor) -> tuple[list[float], float]:
@@ -289,8 +289,8 @@ class TabularVAETrainer:
         return self.loss_beta
 
     def _keep_best(self) -> None:
-        assert self.holdout is not None
-        self.history[-1]["holdout_loss"] = self._loss(self.holdout, self.loss_beta)
+        assert self.held_out is not None
+        self.history[-1]["holdout_loss"] = self._loss(self.held_out, self.loss_beta)
         if stale_epochs(self.history, "holdout_loss") == 0:
             # A copy: training goes on with the tensors themselves.
             self._best = copy.deepcopy(self.model.state_dict())

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tabvae_ray.comparison.artifacts import PLOTS
+from tabvae_ray.comparison.options import PLOTS
 from tabvae_ray.comparison.plan import SCORES, ComparisonOptions, ComparisonPlan
-from tabvae_ray.comparison.statistics import STATISTICS
+from tabvae_ray.comparison.scores.statistics import STATISTICS
 from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.spec import TableSpec
@@ -166,7 +166,8 @@ def test_which_direction_is_better_depends_on_the_score_and_its_options() -> Non
 
 def test_scores_load_neither_torch_nor_ray_nor_matplotlib() -> None:
     code = (
-        "import sys, tabvae_ray.comparison.plan, tabvae_ray.comparison.levels, tabvae_ray.compare;"
+        "import sys, tabvae_ray.comparison.plan, tabvae_ray.comparison.reference_levels\n"
+        "import tabvae_ray.compare\n"
         "loaded = {'torch', 'ray', 'matplotlib', 'sklearn', 'optuna'} & set(sys.modules);"
         "sys.exit(str(loaded) if loaded else 0)"
     )

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tabvae_ray.comparison.js import LARGEST_JS, js_distance
 from tabvae_ray.comparison.plan import ComparisonPlan
+from tabvae_ray.comparison.scores.jensen_shannon import LARGEST_JS, js_distance
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.spec import TableSpec
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabvae_ray.comparison.association import associations
 from tabvae_ray.comparison.plan import ComparisonPlan
+from tabvae_ray.comparison.scores.association import associations
 
 TOLERANCE = 1e-9
 

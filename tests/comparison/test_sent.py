@@ -8,7 +8,7 @@ import pytest
 
 from tabvae_ray.comparison.plan import SCORES, ComparisonPlan
 from tabvae_ray.table.spec import TableSpec
-from tests.conftest import make_mixed
+from tests.support.tables import make_mixed
 
 BY_COLUMN = ("mean_js_distance", "correlation_distance", "column_shapes")
 

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from tabvae_ray.model.calibration import calibrate
-from tabvae_ray.model.generation import RowDecoder
-from tests.model.test_vae import CARDINALITIES, DECODERS, small_vae
+from tabvae_ray.model.row_decoder import RowDecoder
+from tests.support.models import CARDINALITIES, DECODERS, small_vae
 
 ROWS = 30_000
 

@@ -5,25 +5,15 @@ import torch
 from torch.distributions import Independent, Normal, kl_divergence
 
 from tabvae_ray.model import loss
-from tabvae_ray.model.generation import RowDecoder
 from tabvae_ray.model.layers import (
     LinBnDrop,
     MultiFeatureEmbedder,
     MultiFeaturePredictor,
     group_columns,
 )
+from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.model.vae import VAE
-
-CARDINALITIES = (7, 2, 40, 3, 2, 1)
-DECODERS = [pytest.param(None, id="independent"), pytest.param((3, 0, 5, 1, 4, 2), id="ordered")]
-
-
-def small_vae(order: tuple[int, ...] | None, seed: int = 0) -> VAE:
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return VAE(
-            CARDINALITIES, encoder_layer_sizes=(32, 16), latent_dim=5, dropout_rate=0.1, order=order
-        )
+from tests.support.models import CARDINALITIES, DECODERS, small_vae
 
 
 def some_codes(rows: int, seed: int = 0) -> torch.Tensor:

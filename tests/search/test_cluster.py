@@ -1,13 +1,10 @@
 """Searches on clusters: several nodes, an object store, and what goes wrong with either."""
 
-import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,25 +17,29 @@ from ray.autoscaler._private.util import prepare_config
 from ray.cluster_utils import Cluster
 
 from tabvae_ray import load_synthesizer
+from tabvae_ray.cluster.connection import connected
+from tabvae_ray.cluster.nodes import Resources
+from tabvae_ray.cluster.preflight import preflight
+from tabvae_ray.cluster.versions import check_versions
 from tabvae_ray.errors import ConfigError, StorageError
-from tabvae_ray.search.cluster import Resources, connected
-from tabvae_ray.search.preflight import check_versions, preflight
 from tabvae_ray.storage import Location
-from tests.s3_server import KEY, SECRET, S3Server, free_ports
-from tests.search.clusters import (
+from tests.support.clusters import (
     STEADY,
+    TOKEN,
     n_checkpoints,
     n_finished,
     outcomes,
+    processes_in,
+    started_head,
     trial_processes,
     two_nodes,
     wait_for,
 )
-from tests.search.test_run import SECONDS, search, started, trials_of
+from tests.support.drivers import SECONDS, search, started, trials_of
+from tests.support.s3_server import KEY, SECRET, S3Server, free_ports
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
-TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a" * 64}
 
 
 @pytest.fixture(scope="module")
@@ -195,44 +196,9 @@ def test_a_node_with_other_versions_is_named() -> None:
         check_versions("10.0.0.2", {**here, "torch": "2.9.0"}, here)
 
 
-@contextlib.contextmanager
-def started_head(*options: str, port: int, **environment: str) -> Iterator[Path]:
-    """A head as ``ray start`` makes it, and the directory that it and its nodes lie in."""
-    # Sockets have short names only.
-    home = Path(tempfile.mkdtemp(prefix="head-", dir="/tmp"))
-    start = [str(Path(sys.executable).parent / "ray"), "start", "--head", "--block"]
-    start += [f"--port={port}", f"--temp-dir={home}", "--include-dashboard=false", *options]
-    log = home / "log"
-    known = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
-    with log.open("wb") as out:
-        head = subprocess.Popen(start, env=known | environment, stdout=out, stderr=out)
-    try:
-        wait_for(lambda: head.poll() is not None or "Ray runtime started" in log.read_text(), 60)
-        assert head.poll() is None, log.read_text()
-        yield home
-    finally:
-        head.terminate()
-        head.wait(60)
-        for pid in processes_in(home):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        shutil.rmtree(home, ignore_errors=True)
-
-
-def processes_in(home: Path, name: str = "") -> list[int]:
-    """Processes of a head and its nodes, which all name its directory."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError):
-            line = (entry / "cmdline").read_text()
-            if f"{home}/" in line and name in line.partition("\0")[0]:
-                found.append(int(entry.name))
-    return found
-
-
 # A trial that no node type has room for; how long nodes take to be launched is known here.
 NEVER = (
-    "import tabvae_ray.search.preflight as p; p._LAUNCH_SECONDS = 5.0; "
+    "import tabvae_ray.cluster.preflight as p; p._LAUNCH_SECONDS = 5.0; "
     "p.preflight(p.Location('/tmp'), p.Resources(cpus=512))"
 )
 
@@ -304,7 +270,7 @@ def connect(
 ) -> subprocess.CompletedProcess[str]:
     """Run code while connected."""
     code = (
-        "import sys; from tabvae_ray.search.cluster import connected\n"
+        "import sys; from tabvae_ray.cluster.connection import connected\n"
         f"with connected(sys.argv[1]): {code}"
     )
     known = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
@@ -329,7 +295,7 @@ def test_a_cluster_that_sends_no_token_is_refused_where_one_is_asked_for(tmp_pat
     """Ray itself connects, and cancels every actor."""
     (port,) = free_ports(1)
     code = (
-        "import sys, tabvae_ray.search.preflight as p; "
+        "import sys, tabvae_ray.cluster.preflight as p; "
         f"p.preflight(p.Location({str(tmp_path)!r}), p.Resources())"
     )
     with started_head("--num-cpus=1", port=port, RAY_AUTH_MODE="disabled"):

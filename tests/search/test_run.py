@@ -1,7 +1,5 @@
 """Whole searches, on a real Ray of their own, as a user starts them."""
 
-import contextlib
-import csv
 import json
 import os
 import signal
@@ -9,91 +7,36 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import optuna
 import pandas as pd
 import pytest
 import yaml
-from optuna.storages.journal import JournalFileBackend
 
 from tabvae_ray import load_synthesizer
+from tests.support.drivers import SECONDS, search, started, study_of, trials_of, workers_of
 
 pytestmark = pytest.mark.slow
-SECONDS = 240
 # The command, with a bug in what trials run.
 BROKEN = """
 import sys
-from tabvae_ray.search import tuning
+from tabvae_ray.search.driver import tune_loop
 from tabvae_ray.search.__main__ import main
 
-class Broken(tuning.VAETrial):
+class Broken(tune_loop.VAETrial):
     def step(self):
         return super().step() if self.run.number == 0 else 1 / 0
 
-tuning.VAETrial = Broken
+tune_loop.VAETrial = Broken
 sys.exit(main(sys.argv[1:]))
 """
-
-
-def command(*options: object) -> list[str]:
-    return [sys.executable, "-m", "tabvae_ray.search", *map(str, options)]
-
-
-def search(*options: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*options), capture_output=True, text=True, timeout=SECONDS, check=False
-    )
-
-
-@contextlib.contextmanager
-def started(*options: object, **more: Any) -> Iterator[subprocess.Popen[str]]:
-    """The command while it runs; with the block it ends, too, whatever came of it."""
-    pipe = subprocess.PIPE
-    call = command(*options)
-    with subprocess.Popen(call, stdout=pipe, stderr=pipe, text=True, **more) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def trials_of(directory: Path) -> list[dict[str, str]]:
-    rows = list(csv.DictReader((directory / "trials.csv").read_text().splitlines()))
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
-
-
-def study_of(directory: Path) -> optuna.Study:
-    backend = JournalFileBackend(str(directory / "study.log"))
-    storage = optuna.storages.JournalStorage(backend)
-    return optuna.load_study(study_name=directory.name, storage=storage)
-
-
-def workers_of(driver: int) -> list[int]:
-    """Processes of trials below a driver's."""
-    parents, names = {}, {}
-    for process in Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError):
-            fields = (process / "stat").read_text().rpartition(")")[2].split()
-            parents[int(process.name)] = int(fields[1])
-            names[int(process.name)] = (process / "cmdline").read_text()
-
-    def is_below(pid: int) -> bool:
-        while pid in parents and pid != driver:
-            pid = parents[pid]
-        return pid == driver
-
-    return [
-        pid for pid, name in names.items() if name.startswith("ray::VAETrial") and is_below(pid)
-    ]
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished search of one slot."""
-    from tests.search.conftest import TINY
+    from tests.support.spaces import TINY
 
     home = tmp_path_factory.mktemp("undisturbed")
     (home / "tiny.yaml").write_text(yaml.safe_dump(TINY))

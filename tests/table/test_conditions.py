@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from tabvae_ray.errors import ConfigError, DataError
-from tabvae_ray.synthesizer import TabularVAESynthesizer
+from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
 from tabvae_ray.table.conditions import RowConditions, parse_where
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.spec import TableSpec

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tabvae_ray.config import TransformersConfig
 from tabvae_ray.errors import DataError, ExportError
 from tabvae_ray.table.declaration import SpecDeclaration
-from tabvae_ray.table.encoding import Encoder, TableEncoder
+from tabvae_ray.table.encoding import CategoryEncoder, TableEncoder
 from tabvae_ray.table.spec import TableSpec
 
 STRATEGIES = ("uniform", "quantile", "atoms")
@@ -310,8 +310,8 @@ def test_a_hundred_thousand_categories_share_codes_and_all_come_back() -> None:
 
 def test_codes_are_shared_only_above_the_limit() -> None:
     positions = np.repeat(np.arange(6, dtype=np.int32), [100, 1, 50, 2, 3, 1])
-    assert Encoder.fit(positions, 6, 6).codes.tolist() == [0, 1, 2, 3, 4, 5]
-    shared = Encoder.fit(positions, 6, 4)
+    assert CategoryEncoder.fit(positions, 6, 6).codes.tolist() == [0, 1, 2, 3, 4, 5]
+    shared = CategoryEncoder.fit(positions, 6, 4)
     assert shared.codes.tolist() == [0, 2, 1, 2, 3, 3]
     assert shared.n_codes == 4
     drawn = shared.decode(np.full(50_000, 2, dtype=np.int32), np.random.default_rng(0))
@@ -332,7 +332,7 @@ def test_codes_are_shared_only_above_the_limit() -> None:
 )
 def test_shared_codes_that_no_fit_can_give_are_refused(mapping: dict, message: str) -> None:
     with pytest.raises(ExportError, match=message):
-        Encoder.from_mapping(mapping, 3)
+        CategoryEncoder.from_mapping(mapping, 3)
 
 
 def test_an_encoder_without_a_column_of_its_spec_is_refused(mixed_spec: TableSpec) -> None:

@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from tabvae_ray.errors import DataError, StorageError
+from tabvae_ray.table.column import Column
 from tabvae_ray.table.declaration import SpecDeclaration
-from tabvae_ray.table.spec import Column, TableSpec, check_table
+from tabvae_ray.table.spec import TableSpec, check_table
 
 ASSETS = Path(__file__).parents[2] / "assets"
 

@@ -20,8 +20,8 @@ from tabvae_ray.errors import StorageError
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE
 from tabvae_ray.training.mlflow_tracking import MlflowTracker, find_runs
-from tests.conftest import small_config
-from tests.search.test_run import SECONDS, started
+from tests.support.drivers import SECONDS, started
+from tests.support.tables import small_config
 
 pytest.importorskip("mlflow", reason="mlflow is not installed: pip install '.[mlflow]'")
 pytestmark = [

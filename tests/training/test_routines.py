@@ -14,7 +14,7 @@ from tabvae_ray.training.routines import (
 )
 from tabvae_ray.training.tracking import MemoryTracker
 from tabvae_ray.training.trainer import BatchResult, TabularVAETrainer
-from tests.conftest import small_config
+from tests.support.tables import small_config
 
 
 @pytest.fixture

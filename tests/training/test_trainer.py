@@ -20,7 +20,7 @@ def correlated_codes(rows: int = 300, seed: int = 0) -> np.ndarray:
 
 
 def make_trainer(
-    *, rows: int = 300, holdout: int = 0, loss_beta: float = 0.5, decoder_order=None, **options
+    *, rows: int = 300, held_out: int = 0, loss_beta: float = 0.5, decoder_order=None, **options
 ):
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -32,9 +32,9 @@ def make_trainer(
             order=decoder_order,
         )
     config = TrainingConfig(**{"device": "cpu", "batch_size": 64, "max_n_epochs": 6, **options})
-    codes = correlated_codes(rows + holdout)
+    codes = correlated_codes(rows + held_out)
     return TabularVAETrainer(
-        model, codes[:rows], config, loss_beta=loss_beta, holdout=codes[rows:], seed=1
+        model, codes[:rows], config, loss_beta=loss_beta, held_out=codes[rows:], seed=1
     )
 
 
@@ -137,7 +137,7 @@ def test_hooks_see_every_batch_and_every_epoch() -> None:
 
 def test_held_out_loss_that_no_longer_falls_ends_the_run() -> None:
     trainer = make_trainer(
-        rows=40, holdout=40, early_stopping="holdout", patience=3, max_n_epochs=500,
+        rows=40, held_out=40, early_stopping="holdout", patience=3, max_n_epochs=500,
         learning_rate=2e-2,
     )  # fmt: skip
     trainer.train()
@@ -146,12 +146,12 @@ def test_held_out_loss_that_no_longer_falls_ends_the_run() -> None:
     # Neither the weights of the last epoch, nor those of the best at another beta.
     best = min(trainer.history, key=lambda entry: entry["holdout_loss"])
     assert best["epoch"] == trainer.epoch - 3
-    cells, kl = trainer.measure(trainer.holdout)
+    cells, kl = trainer.measure(trainer.held_out)
     assert sum(cells) + trainer.loss_beta * kl == pytest.approx(best["holdout_loss"])
 
 
 def test_a_run_that_goes_on_from_a_checkpoint_still_ends_with_its_best_weights() -> None:
-    options = {"rows": 40, "holdout": 40, "early_stopping": "holdout", "patience": 3}
+    options = {"rows": 40, "held_out": 40, "early_stopping": "holdout", "patience": 3}
     options |= {"max_n_epochs": 500, "learning_rate": 2e-2}
     whole, first, second = (make_trainer(**options) for _ in range(3))
     whole.train()
@@ -184,7 +184,7 @@ def test_early_stopping_on_held_out_rows_needs_some() -> None:
 
 
 def test_evaluation_is_repeatable_and_leaves_training_alone() -> None:
-    trainer = make_trainer(holdout=50)
+    trainer = make_trainer(held_out=50)
     trainer.train(until_epoch=2)
     before = trainer.generator.get_state()
     assert trainer.evaluate() == trainer.evaluate()

@@ -1,0 +1,1 @@
+"""Ray clusters: connecting, what nodes have, and what they must share."""

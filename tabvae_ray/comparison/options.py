@@ -1,0 +1,92 @@
+"""Names of scores, plots and collections, and the options of a comparison."""
+
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tabvae_ray.comparison.scores.association import (
+    CategoricalAssociation,
+    ContinuousAssociation,
+    DistanceMetric,
+)
+from tabvae_ray.comparison.scores.detection import Detector
+
+__all__ = [
+    "PLOTS",
+    "PLOT_COLLECTIONS",
+    "SCORES",
+    "SCORE_COLLECTIONS",
+    "ComparisonOptions",
+    "PlotCollectionName",
+    "PlotName",
+    "ScoreCollectionName",
+    "ScoreName",
+]
+
+
+ScoreName = Literal[
+    "mean_js_distance",
+    "correlation_distance",
+    "column_shapes",
+    "pair_trends",
+    "detection",
+    "dcr_share",
+    "tstr",
+]
+
+
+ScoreCollectionName = Literal["js_distance", "column_shapes"]
+
+
+PlotName = Literal[
+    "pdf", "cdf", "descriptive_statistics", "pca", "correlation_heatmaps", "truncated_svd", "tsne"
+]
+
+
+PlotCollectionName = Literal["pdf", "cdf", "correlation_heatmaps"]
+
+
+SCORES: tuple[ScoreName, ...] = get_args(ScoreName)
+
+
+# Of the others, lower is better; see ComparisonOptions.higher_is_better for the one that depends.
+_HIGHER_IS_BETTER = frozenset({"column_shapes", "pair_trends", "detection", "tstr"})
+
+
+SCORE_COLLECTIONS: tuple[ScoreCollectionName, ...] = get_args(ScoreCollectionName)
+
+
+PLOTS: tuple[PlotName, ...] = get_args(PlotName)
+
+
+PLOT_COLLECTIONS: tuple[PlotCollectionName, ...] = get_args(PlotCollectionName)
+
+
+class ComparisonOptions(BaseModel):
+    """How the artifacts of a plan are computed; the defaults are the reference's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    n_bins: int = Field(100, ge=2, le=100_000, description="Histogram bins of a JS distance.")
+    categorical_only: bool = Field(False, description="JS distances of categorical columns only.")
+    categorical_association: CategoricalAssociation = "CRAMERS_V"
+    continuous_association: ContinuousAssociation = "PEARSON"
+    distance_metric: DistanceMetric = "RMSE"
+    detector: Detector = "boosted_trees"
+    target: str | None = Field(
+        None, description="Column that tstr predicts; the spec's target if not given."
+    )
+    privacy_max_rows: int = Field(
+        10_000, ge=1, description="Synthetic rows whose closest real rows are looked for."
+    )
+    usefulness_max_rows: int = Field(
+        20_000, ge=2, description="Rows that tstr trains a model on, of either table."
+    )
+    theme: Literal["light", "dark"] = Field("light", description="Colours of the plots.")
+    dpi: int = Field(100, ge=20, le=600, description="Dots per inch of the plots.")
+
+    def higher_is_better(self, score: str) -> bool:
+        """Whether a larger value of a score is a better one: the one place that says so."""
+        if score == "correlation_distance":
+            return self.distance_metric == "COSINE_SIMILARITY"
+        return score in _HIGHER_IS_BETTER

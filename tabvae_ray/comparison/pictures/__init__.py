@@ -1,0 +1,1 @@
+"""Pictures of a comparison, drawn with matplotlib."""

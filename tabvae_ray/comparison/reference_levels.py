@@ -1,0 +1,277 @@
+"""The levels that a score is read against: what real rows score against themselves.
+
+- *resample*: real rows against a bootstrap of themselves. Nobody can honestly beat it.
+- *fresh*: what another sample of the same population would score. A model below it fits the sample.
+- *independent*: each column shuffled on its own. A model that does not beat it on the correlation
+  distance has learnt nothing about associations.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+import numpy as np
+
+from tabvae_ray.comparison.options import ScoreName
+from tabvae_ray.comparison.plan import PreparedComparison
+from tabvae_ray.comparison.reading.table_columns import TableColumns
+from tabvae_ray.comparison.scores.detection import detection
+from tabvae_ray.comparison.scores.usefulness import usefulness
+from tabvae_ray.comparison.table_pair import TablePair
+
+__all__ = ["Level", "ReferenceLevels", "reference_levels"]
+
+# Scores that compare distributions: better than resampled real rows is too good to be honest.
+_DISTRIBUTIONS: tuple[ScoreName, ...] = (
+    "mean_js_distance",
+    "correlation_distance",
+    "column_shapes",
+    "pair_trends",
+)
+# Of more rows than this a sample stands for all: levels cost as much as so many comparisons.
+_MOST_ROWS = 50_000
+# Those that train models are dearer: fewer repetitions, and fewer rows.
+_MODEL_REPEATS, _MODEL_ROWS = 2, 4_000
+
+
+@dataclass(frozen=True)
+class Level:
+    """A score over repetitions.
+
+    Attributes:
+        mean: Their mean.
+        spread: Their standard deviation.
+    """
+
+    mean: float
+    spread: float
+
+
+@dataclass(frozen=True)
+class ReferenceLevels:
+    """Reference levels by score, JS distances of single columns as ``js_distance/<column>``.
+
+    Attributes:
+        resample: Real rows against a bootstrap of themselves.
+        fresh: Another sample of the same population; none with fewer than 8 rows.
+        independent: Columns shuffled one by one.
+        n_rows: Real rows.
+        n_synthetic: Rows of the samples compared with them.
+        higher_is_better: The scores of which this holds.
+    """
+
+    resample: dict[str, Level] = field(default_factory=dict)
+    fresh: dict[str, Level] = field(default_factory=dict)
+    independent: dict[str, Level] = field(default_factory=dict)
+    n_rows: int = 0
+    n_synthetic: int = 0
+    higher_is_better: tuple[str, ...] = ()
+
+    def describe(self, name: str, value: float) -> str:
+        """A score beside its levels: ``0.047; resample 0.044 ± 0.002, fresh 0.066``."""
+        beside = self.beside(name)
+        return f"{value:.3f}" + (f"; {beside}" if beside else "")
+
+    def beside(self, name: str) -> str:
+        """The levels of a score; of a single column, those that mean something for it."""
+        parts = []
+        if name in self.resample:
+            level = self.resample[name]
+            spread = "" if "/" in name else f" ± {level.spread:.3f}"
+            parts.append(f"resample {level.mean:.3f}{spread}")
+        if name in self.fresh:
+            parts.append(f"fresh {self.fresh[name].mean:.3f}")
+        if name in self.independent and "/" not in name:
+            parts.append(f"independent {self.independent[name].mean:.3f}")
+        return ", ".join(parts)
+
+    def title(self, column: str, distance: float) -> str:
+        """A column's JS distance beside its level, for a picture of it."""
+        level = self.resample.get(f"js_distance/{column}")
+        return f"JS {distance:.3f}" + ("" if level is None else f" (resample {level.mean:.3f})")
+
+    def verdicts(self, scores: Mapping[str, float]) -> list[str]:
+        """What the levels say about scores, a sentence each; nothing if all is as it should be."""
+        found = []
+        for name, value in scores.items():
+            sign = -1.0 if name in self.higher_is_better else 1.0
+            if name == "correlation_distance" and self._is_no_better(value, sign):
+                level = self.independent[name]
+                found.append(
+                    f"{name} {value:.3f} is no better than {level.mean:.3f}, which columns "
+                    "shuffled one by one score: nothing was learnt about associations"
+                )
+            if name in _DISTRIBUTIONS and name in self.resample:
+                level = self.resample[name]
+                if sign * value < sign * level.mean - 3 * level.spread:
+                    found.append(
+                        f"{name} {value:.3f} is better than {level.mean:.3f}, which resampled real "
+                        "rows score: it fits this very sample, as copies do"
+                    )
+        return found
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The levels as plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_mapping` wrote; what is not there stays empty."""
+
+        def levels(kind: str) -> dict[str, Level]:
+            return {name: Level(**level) for name, level in mapping.get(kind, {}).items()}
+
+        n_rows, n_synthetic = (int(mapping.get(key, 0)) for key in ("n_rows", "n_synthetic"))
+        return cls(
+            levels("resample"),
+            levels("fresh"),
+            levels("independent"),
+            n_rows,
+            n_synthetic,
+            tuple(mapping.get("higher_is_better", ())),
+        )
+
+    def _is_no_better(self, value: float, sign: float) -> bool:
+        """Whether a model that knows associations would score otherwise, and this one does not."""
+        name = "correlation_distance"
+        level = self.independent.get(name)
+        honest = self.fresh.get(name) or self.resample.get(name)
+        if level is None or honest is None:
+            return False
+        bound = sign * level.mean - 2 * level.spread
+        return sign * honest.mean < bound <= sign * value
+
+
+def reference_levels(
+    prepared: PreparedComparison,
+    *,
+    n_synthetic: int | None = None,
+    n_repeats: int = 10,
+    seed: int = 0,
+) -> ReferenceLevels:
+    """Compute the reference levels of a real table.
+
+    *Fresh* cannot be measured, only extrapolated: scores between disjoint halves and between
+    disjoint quarters of the real rows follow a power law in v = 1/n + 1/m, the variance of a
+    difference of two samples of n and m rows, which is continued to the sizes asked for.
+
+    ``detection`` is the same at every size where rows are honest: its fresh level is that of two
+    halves, and a bootstrap, whose rows occur in both tables, has none. The levels of ``tstr`` are
+    those of training on real rows, and the fresh one of ``dcr_share`` is 0.5 by its definition.
+
+    Args:
+        prepared: A plan, prepared with the real rows; its options are used.
+        n_synthetic: Rows of the synthetic tables that will be scored; as many as real ones if not
+            given.
+        n_repeats: Bootstraps and shuffles; halves and quarters are drawn as often. Scores that
+            train models have fewer.
+        seed: Of all that is drawn.
+    """
+    rng = np.random.default_rng(seed)
+    plan, real = prepared.plan, prepared.real
+    wanted = tuple(name for name in _DISTRIBUTIONS if name in plan.scores)
+    n_rows = real.n_rows
+    n_synthetic = n_synthetic or n_rows
+    size = min(n_synthetic, _MOST_ROWS)
+    if n_rows > _MOST_ROWS:
+        real = real.take(np.sort(rng.choice(n_rows, _MOST_ROWS, replace=False)))
+
+    def score(first: TableColumns, second: TableColumns) -> dict[str, float]:
+        sides = TablePair(first, second, plan.options)
+        found: dict[str, float] = {name: sides.score(name) for name in wanted}
+        if "mean_js_distance" in wanted or "js_distance" in plan.score_collections:
+            found |= {f"js_distance/{name}": v for name, v in sides.js_distances.items()}
+        if "column_shapes" in plan.score_collections:
+            found |= {f"column_shapes/{name}": v for name, v in sides.column_shapes.items()}
+        return found
+
+    def repeat(draw: Callable[[], tuple[TableColumns, TableColumns]]) -> dict[str, Level]:
+        samples = [score(*draw()) for _ in range(n_repeats)]
+        return {name: _level([sample[name] for sample in samples]) for name in samples[0]}
+
+    def parts(n_parts: int) -> tuple[TableColumns, TableColumns]:
+        order, part = rng.permutation(real.n_rows), real.n_rows // n_parts
+        return real.take(order[:part]), real.take(order[part : 2 * part])
+
+    higher = tuple(name for name in plan.scores if plan.options.higher_is_better(name))
+    levels = ReferenceLevels(n_rows=n_rows, n_synthetic=n_synthetic, higher_is_better=higher)
+    levels.resample.update(repeat(lambda: (real, real.take(rng.integers(real.n_rows, size=size)))))
+    if len(real.names) > 1:  # a single column is independent of all others as it is
+        levels.independent.update(repeat(lambda: (real, _shuffled(real, size, rng))))
+    if real.n_rows >= 8:
+        halves, quarters = repeat(lambda: parts(2)), repeat(lambda: parts(4))
+        # In units of the halves' v, which is 4 / n.
+        ratio = (1 / real.n_rows + 1 / size) * real.n_rows / 4
+        for name, half in halves.items():
+            best = 1.0 if name.partition("/")[0] in (*higher, "column_shapes") else 0.0
+            levels.fresh[name] = _extrapolate(best, half, quarters[name], ratio)
+    if "detection" in plan.scores:
+        _add_detection(levels, prepared, parts, rng)
+    if "tstr" in plan.scores:
+        _add_usefulness(levels, prepared, rng)
+    if "dcr_share" in plan.scores:
+        levels.fresh["dcr_share"] = Level(0.5, 0.0)
+    return levels
+
+
+def _add_detection(
+    levels: ReferenceLevels,
+    prepared: PreparedComparison,
+    parts: Callable[[int], tuple[TableColumns, TableColumns]],
+    rng: np.random.Generator,
+) -> None:
+    detector, real = prepared.plan.options.detector, prepared.real
+
+    def repeat(draw: Callable[[], tuple[TableColumns, TableColumns]]) -> Level:
+        return _level(
+            [
+                detection(*draw(), detector=detector, most_rows=_MODEL_ROWS)
+                for _ in range(_MODEL_REPEATS)
+            ]
+        )
+
+    if real.n_rows >= 8:
+        levels.fresh["detection"] = repeat(lambda: parts(2))
+    if len(real.names) > 1:
+        size = min(real.n_rows, _MODEL_ROWS)
+        levels.independent["detection"] = repeat(lambda: (real, _shuffled(real, size, rng)))
+
+
+def _add_usefulness(
+    levels: ReferenceLevels, prepared: PreparedComparison, rng: np.random.Generator
+) -> None:
+    assert prepared.tested is not None and prepared.target is not None
+    training, held_out = prepared.tested
+    target, most_rows = prepared.target, prepared.plan.options.usefulness_max_rows
+
+    def result(table: TableColumns) -> tuple[float, float]:
+        found = usefulness(training, held_out, table, target, most_rows=most_rows)
+        return found.tstr, found.trtr
+
+    size = min(training.n_rows, _MODEL_ROWS)
+    draws = [training.take(rng.integers(training.n_rows, size=size)) for _ in range(_MODEL_REPEATS)]
+    resampled = [result(table) for table in draws]
+    levels.resample["tstr"] = _level([tstr for tstr, _ in resampled])
+    levels.fresh["tstr"] = Level(resampled[0][1], levels.resample["tstr"].spread)
+    shuffled = [_shuffled(training, size, rng) for _ in range(_MODEL_REPEATS)]
+    levels.independent["tstr"] = _level([result(table)[0] for table in shuffled])
+
+
+def _shuffled(table: TableColumns, size: int, rng: np.random.Generator) -> TableColumns:
+    return table.take({name: rng.integers(table.n_rows, size=size) for name in table.names})
+
+
+def _extrapolate(best: float, half: Level, quarter: Level, ratio: float) -> Level:
+    """Continue a power law from v = 2 (quarters) over v = 1 (halves) to v = ``ratio``."""
+    at_half, at_quarter = abs(half.mean - best), abs(quarter.mean - best)
+    if at_half == 0 or at_quarter == 0:
+        return half
+    # Histograms with more cells than rows hardly change; nothing changes faster than v itself.
+    power = min(max(math.log2(at_quarter / at_half), 0.0), 1.0)
+    factor = ratio**power
+    return Level(best + math.copysign(at_half * factor, half.mean - best), half.spread * factor)
+
+
+def _level(values: Sequence[float]) -> Level:
+    return Level(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0)

@@ -1,0 +1,53 @@
+"""Statistics of continuous columns, the real table's beside the synthetic one's."""
+
+from collections.abc import Callable
+from typing import Literal, get_args
+
+import numpy as np
+
+from tabvae_ray.comparison.reading.table_columns import Floats, TableColumns
+
+__all__ = ["STATISTICS", "Statistic", "statistics"]
+
+Statistic = Literal[
+    "means",
+    "stds",
+    "variances",
+    "medians",
+    "first_quartiles",
+    "third_quartiles",
+    "minima",
+    "maxima",
+]
+STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
+
+
+def statistics(table: TableColumns, statistic: Statistic) -> dict[str, float]:
+    """One statistic of every continuous column, missing values left out; datetimes are not in it.
+
+    Standard deviations and variances are the sample's (n - 1) and NaN for a single value;
+    quartiles are interpolated linearly. A column without values has NaN; what is too large for a
+    float is infinite.
+    """
+    compute = _COMPUTE[statistic]
+    values = {
+        name: table.sorted_numbers(name) for name in table.numbers if name not in table.epochs
+    }
+    least = 2 if statistic in ("stds", "variances") else 1
+    with np.errstate(over="ignore", invalid="ignore"):
+        return {
+            name: compute(column) if len(column) >= least else float("nan")
+            for name, column in values.items()
+        }
+
+
+_COMPUTE: dict[Statistic, Callable[[Floats], float]] = {
+    "means": lambda values: float(np.mean(values)),
+    "stds": lambda values: float(np.std(values, ddof=1)),
+    "variances": lambda values: float(np.var(values, ddof=1)),
+    "medians": lambda values: float(np.median(values)),
+    "first_quartiles": lambda values: float(np.quantile(values, 0.25)),
+    "third_quartiles": lambda values: float(np.quantile(values, 0.75)),
+    "minima": lambda values: float(values[0]),
+    "maxima": lambda values: float(values[-1]),
+}

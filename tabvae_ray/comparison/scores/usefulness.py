@@ -1,0 +1,205 @@
+"""Whether a model that learns from synthetic rows predicts real ones."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from tabvae_ray.comparison.reading.table_columns import Floats, Integers, TableColumns
+from tabvae_ray.comparison.scores.features import filled, one_thread, tree_features
+from tabvae_ray.errors import DataError
+
+__all__ = ["Metric", "Usefulness", "check_target", "split_for_test", "usefulness"]
+
+Metric = Literal["AUC", "macro-F1", "R2"]
+
+
+@dataclass(frozen=True)
+class Usefulness:
+    """How good two models are on the same held-out real rows.
+
+    Attributes:
+        target: The column they predict.
+        metric: ``AUC`` for two categories, ``macro-F1`` for more, ``R2`` for numbers.
+        tstr: Of the model trained on synthetic rows.
+        trtr: Of the model trained on real rows: what ``tstr`` is read against.
+        n_tested: Real rows tested on.
+    """
+
+    target: str
+    metric: Metric
+    tstr: float
+    trtr: float
+    n_tested: int
+
+    @property
+    def verdict(self) -> str:
+        """What the numbers say, in words."""
+        return (
+            f"A model that learns {self.target} from synthetic rows reaches {self.metric} "
+            f"{self.tstr:.3f} on {self.n_tested} held-out real rows; one that learns it from real "
+            f"rows {self.trtr:.3f}."
+        )
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The numbers and the verdict, for JSON."""
+        return {**asdict(self), "verdict": self.verdict}
+
+
+def usefulness(
+    training: TableColumns,
+    held_out: TableColumns,
+    synthetic: TableColumns,
+    target: str,
+    *,
+    most_rows: int = 20_000,
+    seed: int = 0,
+) -> Usefulness:
+    """Train gradient-boosted trees on synthetic and on real rows, test both on held-out ones.
+
+    Rows without the target are left out, and rows whose target the real table never has. A
+    training table without such rows, or with one category alone, makes a model that always says
+    the same: AUC 0.5, R2 of the mean.
+
+    Args:
+        training: Real rows to train on; their result is kept with them.
+        held_out: Real rows to test on.
+        synthetic: Synthetic rows to train on.
+        target: The column to predict.
+        most_rows: Rows drawn of a larger training table.
+        seed: Of the rows drawn and the trees.
+
+    Raises:
+        DataError: If the held-out rows cannot be tested on, see :func:`check_target`.
+    """
+    check_target(held_out, target)
+    task = _Task(held_out, target, _metric(training, target), most_rows, seed)
+    trtr = held_out.keep(("trtr", target, str(most_rows)), lambda: task.result(training))
+    n_tested = held_out.n_rows - held_out.n_missing(target)
+    return Usefulness(target, task.metric, task.result(synthetic), trtr, n_tested)
+
+
+def check_target(held_out: TableColumns, target: str) -> None:
+    """Check that rows can be tested on.
+
+    Raises:
+        DataError: If the target is no column, or does not vary.
+    """
+    if target not in held_out.names:
+        known = ", ".join(map(repr, held_out.names))
+        raise DataError(f"target: must be one of {known}, but got {target!r}")
+    if target in held_out.codes:
+        n_known = held_out.n_known[target]
+        varies = bool(np.count_nonzero(held_out.counts(target)[:n_known]) > 1)
+    else:
+        values = held_out.sorted_numbers(target)
+        varies = len(values) > 1 and bool(values[0] < values[-1])
+    if not varies:
+        raise DataError(
+            f"target: must take at least 2 values in the held-out real rows, but {target!r} does "
+            f"not in {held_out.n_rows} rows"
+        )
+
+
+def split_for_test(
+    table: TableColumns, target: str, *, share: float = 0.25, seed: int = 0
+) -> tuple[TableColumns, TableColumns]:
+    """Training rows and rows to test on, drawn at random; every category is in both if it can be.
+
+    Raises:
+        DataError: If the target is no column.
+    """
+    if target not in table.names:
+        check_target(table, target)
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(table.n_rows)
+    if target in table.codes:
+        order = order[np.argsort(table.codes[target][order], kind="stable")]
+    # Of rows ordered by category, every fourth.
+    period = max(round(1 / share), 2)
+    tested = np.zeros(table.n_rows, dtype=bool)
+    tested[order[::period]] = True
+    return table.take(np.flatnonzero(~tested)), table.take(np.flatnonzero(tested))
+
+
+@dataclass
+class _Task:
+    held_out: TableColumns
+    target: str
+    metric: Metric
+    most_rows: int
+    seed: int
+
+    def result(self, table: TableColumns) -> float:
+        """The metric of a model trained on a table."""
+        train = _labelled(table, self.target)
+        if train.n_rows > self.most_rows:
+            rng = np.random.default_rng(self.seed)
+            train = train.take(np.sort(rng.choice(train.n_rows, self.most_rows, replace=False)))
+        test = _labelled(self.held_out, self.target)
+        names = [name for name in test.names if name != self.target]
+        features = tree_features(train, test, names)
+        there = filled(features.first) if train.n_rows else np.zeros(len(names), dtype=bool)
+        x, x_test = features.first[:, there], features.second[:, there]
+        compute = self._r2 if self.metric == "R2" else self._classes
+        with one_thread():
+            return compute(train, test, x, x_test, features.categorical[there])
+
+    def _r2(
+        self, train: TableColumns, test: TableColumns, x: Floats, x_test: Floats, categorical: Any
+    ) -> float:
+        from sklearn.ensemble import HistGradientBoostingRegressor
+
+        truth = test.numbers[self.target]
+        # On the test rows' scale, where no square overflows.
+        scale = float(np.abs(truth).max())
+        truth, y = truth / scale, np.clip(train.numbers[self.target] / scale, -1e9, 1e9)
+        if len(y) < 2 or y.min() == y.max() or not x.shape[1]:
+            predicted = np.full(len(truth), float(y.mean()) if len(y) else 0.0)
+        else:
+            model = HistGradientBoostingRegressor(
+                categorical_features=categorical, early_stopping=False, random_state=self.seed
+            )
+            predicted = model.fit(x, y).predict(x_test)
+        left = float(np.sum((truth - predicted) ** 2))
+        return 1.0 - left / float(np.sum((truth - truth.mean()) ** 2))
+
+    def _classes(
+        self, train: TableColumns, test: TableColumns, x: Floats, x_test: Floats, categorical: Any
+    ) -> float:
+        from sklearn.ensemble import HistGradientBoostingClassifier
+        from sklearn.metrics import f1_score, roc_auc_score
+
+        truth, y = test.codes[self.target], train.codes[self.target]
+        classes = np.unique(y)
+        if len(classes) < 2 or not x.shape[1]:
+            if self.metric == "AUC":
+                return 0.5
+            predicted = np.full(len(truth), _commonest(y))
+            return float(f1_score(truth, predicted, average="macro", zero_division=0.0))
+        model = HistGradientBoostingClassifier(
+            categorical_features=categorical, early_stopping=False, random_state=self.seed
+        ).fit(x, y)
+        if self.metric == "AUC":
+            return float(roc_auc_score(truth == classes[1], model.predict_proba(x_test)[:, 1]))
+        return float(f1_score(truth, model.predict(x_test), average="macro", zero_division=0.0))
+
+
+def _labelled(table: TableColumns, target: str) -> TableColumns:
+    """The rows whose target is there, and known to the real table."""
+    if target in table.codes:
+        codes = table.codes[target]
+        kept = (codes >= 0) & (codes < table.n_known[target])
+    else:
+        kept = ~np.isnan(table.numbers[target])
+    return table if kept.all() else table.take(np.flatnonzero(kept))
+
+
+def _metric(table: TableColumns, target: str) -> Metric:
+    if target in table.numbers:
+        return "R2"
+    return "AUC" if table.n_known[target] == 2 else "macro-F1"
+
+
+def _commonest(codes: Integers) -> int:
+    return int(np.bincount(codes).argmax()) if len(codes) else 0

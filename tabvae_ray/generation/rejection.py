@@ -1,0 +1,142 @@
+"""Rows that keep conditions, drawn by rejection with a bound on the draws.
+
+A room of its own beside the synthesizer, which has rows without conditions; what the decoder has to
+know of conditions is in ``model/conditional.py``, what a column has to be in
+``table/conditions.py``.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from tabvae_ray.errors import DataError
+from tabvae_ray.model.conditional_decoder import ConditionalDecoder
+from tabvae_ray.model.row_decoder import Draw, RowDecoder
+from tabvae_ray.table.conditions import RowConditions
+
+__all__ = ["MAX_DRAWS", "Rejection"]
+
+MAX_DRAWS = 10_000_000
+
+# Draws that the bound is learnt from before the first row is kept.
+_PILOT_ROWS = 16_384
+_MOST_AT_ONCE = 65_536
+_FEWEST_AT_ONCE = 256
+
+Latent = Callable[[int, torch.Generator], Tensor]
+
+
+@dataclass
+class Rejection:
+    """Draws blocks of rows that keep conditions.
+
+    Args:
+        conditions: What the rows have to be.
+        decoder: Turns latent vectors into codes.
+        latent: Draws ``(n, Z)`` latent vectors.
+        temperature: Divides the logits.
+        sample: Draw from the heads; otherwise take the likeliest code.
+        max_draws: Most draws for one block.
+        on_draws: Called with the rows kept and the draws made, of all blocks.
+
+    Attributes:
+        draws: Draws of all blocks; those that the bound was learnt from are not counted.
+        kept: Rows of all blocks.
+    """
+
+    conditions: RowConditions
+    decoder: RowDecoder
+    latent: Latent
+    temperature: float
+    sample: bool
+    max_draws: int = MAX_DRAWS
+    on_draws: Callable[[int, int], None] | None = None
+    draws: int = 0
+    kept: int = 0
+    _log_bound: float = -math.inf
+    _rate: float = 0.0
+
+    def learn_bound(self, generator: torch.Generator) -> None:
+        """Learn the largest weight of a proposal, and how many will be kept, from a first draw."""
+        log_weight = self._conditional(generator).propose(self.latent(_PILOT_ROWS, generator))
+        self._log_bound = float(log_weight.log_weight.max())
+        if self._log_bound > -math.inf:
+            self._rate = float((log_weight.log_weight - self._log_bound).exp().mean())
+
+    def block(
+        self,
+        n: int,
+        generator: torch.Generator,
+        rng: np.random.Generator,
+        *,
+        compact: bool,
+        first_row: int,
+    ) -> pd.DataFrame:
+        """Draw until ``n`` rows keep the conditions.
+
+        What is drawn depends on the bound and the two sources of randomness alone. ``attrs`` of the
+        table has the number of ``draws``.
+
+        Args:
+            n: Rows.
+            generator: Source of latent vectors and codes.
+            rng: Source of the values inside bins.
+            compact: See :meth:`TableEncoder.decode`.
+            first_row: What identifiers that are filled with numbers begin with.
+
+        Raises:
+            DataError: If the conditions are too rare for ``max_draws``.
+        """
+        encoder = self.conditions.encoder
+        conditional = self._conditional(generator)
+        log_bound, rate = self._log_bound, self._rate
+        parts: list[pd.DataFrame] = []
+        kept = draws = 0
+        while kept < n:
+            batch = _batch(n - kept, rate, self.max_draws - draws)
+            if batch == 0:
+                raise DataError(
+                    f"the condition is too rare: {kept:,} of {n:,} rows after {draws:,} draws; ask "
+                    "for fewer rows or wider conditions, or allow more draws (max_draws)"
+                )
+            proposals = conditional.propose(self.latent(batch, generator))
+            log_bound = max(log_bound, float(proposals.log_weight.max()))
+            level = torch.rand(batch, generator=generator, device=generator.device).log()
+            taken = level < proposals.log_weight - log_bound
+            draws += batch
+            if bool(taken.any()):
+                codes = conditional.complete(proposals, taken).cpu().numpy()
+                rows = encoder.decode(codes, rng, compact=compact)
+                # All of them, but for numbers that a narrow dtype rounds beyond an end.
+                rows = rows[self.conditions.hold(rows)]
+                kept += len(rows)
+                parts += [rows] if len(rows) else []
+            # One more on either side, so that none kept is a rate as well.
+            rate = (kept + 1) / (draws + 1)
+            if self.on_draws is not None:
+                self.on_draws(self.kept + min(kept, n), self.draws + draws)
+        self.kept, self.draws = self.kept + n, self.draws + draws
+        if not parts:
+            parts = [encoder.decode(np.empty((0, len(encoder.columns)), dtype=np.int64), rng)]
+        table = pd.concat(parts, ignore_index=True).iloc[:n]
+        for name in encoder.spec.identifier:
+            if name in table:
+                table[name] = np.arange(first_row, first_row + n)
+        table.attrs["draws"] = draws
+        return table
+
+    def _conditional(self, generator: torch.Generator) -> ConditionalDecoder:
+        allowed = {c: torch.from_numpy(shares) for c, shares in self.conditions.allowed.items()}
+        draw = Draw(self.temperature, self.sample, generator)
+        return ConditionalDecoder(self.decoder, allowed, draw)
+
+
+def _batch(wanted: int, rate: float, left: int) -> int:
+    """Draws that will probably do, neither few nor more than memory should hold."""
+    likely = wanted / rate * 1.1 if rate > 0 else math.inf
+    return min(math.ceil(min(max(likely, _FEWEST_AT_ONCE), _MOST_AT_ONCE)), left)

@@ -1,0 +1,1 @@
+"""Rows by the million as a directory of Parquet shards."""

@@ -1,0 +1,72 @@
+"""Show how many shards are finished while they are made."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from tabvae_ray.generation.shards.plan import ShardPlan, ShardRecord
+
+__all__ = []
+
+
+# Seconds between two writes of the manifest, and between two lines of progress.
+_INTERVAL = 5.0
+
+
+class _Progress:
+    """Shows how it goes: a bar on a terminal, lines elsewhere."""
+
+    def __init__(self, console: Console, plan: ShardPlan) -> None:
+        self.console, self.plan = console, plan
+        self._bar: Progress | None = None
+        self._started = self._said = time.monotonic()
+        self._n_shards = self._n_made = self._rows = self._rows_made = 0
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self._bar = Progress(
+                TextColumn("shards"),
+                BarColumn(bar_width=40),
+                TextColumn("{task.fields[state]}"),
+                TimeRemainingColumn(),
+                console=self.console,
+            )
+            self._task = self._bar.add_task("rows", total=max(1, self.plan.rows), state="")
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def say(self, message: str) -> None:
+        """A line that stays."""
+        self.console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+    def finished(self, record: ShardRecord, is_new: bool) -> None:
+        """A shard is there."""
+        self._n_shards += 1
+        self._rows += record.rows
+        self._n_made += is_new
+        self._rows_made += record.rows * is_new
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self._rows, state=self._state())
+        elif time.monotonic() - self._said >= _INTERVAL or self._n_shards == len(self.plan):
+            self._said = time.monotonic()
+            self.say(self._state())
+
+    def _state(self) -> str:
+        seconds = max(time.monotonic() - self._started, 1e-3)
+        parts = [f"{self._n_shards}/{len(self.plan)} shards, {self._rows:,} rows"]
+        if self._n_made < self._n_shards:
+            parts.append(f"{self._n_shards - self._n_made} were there")
+        parts.append(f"{self._rows_made / seconds:,.0f} rows/s")
+        return ", ".join(parts)

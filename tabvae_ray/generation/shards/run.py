@@ -1,0 +1,166 @@
+"""Has the shards of ``shards.py`` made: by this process, or by workers on a Ray cluster.
+
+A room of its own because it is about time, machines and what the user sees, and a shard is not.
+"""
+
+import hashlib
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+
+from rich.console import Console
+
+from tabvae_ray.errors import ConfigError, StorageError
+from tabvae_ray.generation.shards.maker import ShardMaker
+from tabvae_ray.generation.shards.plan import Made, ShardManifest, ShardPlan, ShardRecord, versions
+from tabvae_ray.generation.shards.progress import _INTERVAL, _Progress
+from tabvae_ray.generation.synthesizer import BLOCK_ROWS, load_synthesizer
+from tabvae_ray.storage import Location
+
+__all__ = ["SHARD_ROWS", "generate_shards"]
+
+SHARD_ROWS = 16 * BLOCK_ROWS
+
+
+_EXPORT_FILES = ("synthesizer.json", "model.safetensors")
+
+
+def generate_shards(
+    model: Location | str,
+    rows: int,
+    out: Location | str,
+    *,
+    seed: int = 0,
+    temperature: float | None = None,
+    use_mean: bool | None = None,
+    sample: bool | None = None,
+    device: str = "auto",
+    shard_rows: int = SHARD_ROWS,
+    address: str | None = None,
+    workers: int | None = None,
+    console: Console | None = None,
+) -> ShardManifest:
+    """Make rows and write them to a directory of Parquet shards, with a manifest.
+
+    The shards' rows, one after the other, are those that ``generate`` makes with the same seed, on
+    whatever number of workers and whatever ``shard_rows``. CPUs of different kinds round
+    differently, so a few values in a billion may differ between them. What an earlier run has
+    finished in the same directory is checked and kept.
+
+    Args:
+        model: The export, a path or URI.
+        rows: How many, >= 0.
+        out: The directory, a path or URI; on a cluster, one that all nodes share.
+        seed: See :meth:`TabularVAESynthesizer.generate`.
+        temperature: Likewise.
+        use_mean: Likewise.
+        sample: Likewise.
+        device: ``cpu``, ``cuda``, or ``auto``, which on a cluster is ``cpu``: CPUs and GPUs make
+            different rows, and which of them a node has is not known beforehand.
+        shard_rows: Rows of each shard but the last, >= 1.
+        address: The Ray cluster that makes them: ``auto``, ``host:port``, ``ray://host:port``, or
+            ``local`` for one that is started here; this process makes them if None.
+        workers: Processes on the cluster, each with one CPU, and one GPU for ``cuda``; as many as
+            it has now if None.
+        console: Where to show progress; stderr if None.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        ConfigError: If an option breaks its rule, ``out`` was begun with another model, seed,
+            number of rows or option, or the cluster cannot be reached.
+        ExportError: If ``model`` is not an export.
+        StorageError: If a shard cannot be written.
+    """
+    plan, target = ShardPlan(rows, shard_rows), Location(out)
+    if seed < 0:
+        raise ConfigError(f"--seed must be >= 0, but got {seed}")
+    if workers is not None and (address is None or workers < 1):
+        raise ConfigError(f"--workers must be >= 1 and needs --address, but got {workers}")
+    on_driver = device if address is None else "cpu"
+    synthesizer = load_synthesizer(model, on_driver)
+    files = {name: (Location(model) / name).read_bytes() for name in _EXPORT_FILES}
+    defaults = synthesizer.config.generation
+    manifest = ShardManifest(
+        rows=rows,
+        shard_rows=shard_rows,
+        seed=seed,
+        options={
+            "temperature": defaults.temperature if temperature is None else temperature,
+            "use_mean": defaults.use_mean if use_mean is None else use_mean,
+            "sample": defaults.sample if sample is None else sample,
+            "device": "cuda" if "cuda" in (device, synthesizer.device.type) else "cpu",
+        },
+        model=str(Location(model)),
+        fingerprint=_fingerprint(files),
+        versions=versions(),
+    )
+    known = _known(manifest, target)
+    show = _Progress(console or Console(file=sys.stderr), plan)
+    with ExitStack() as stack:
+        if address is None:
+            maker = ShardMaker(synthesizer, manifest, target)
+            made: Made = (
+                (index, *maker.make(index, known.get(index))) for index in range(len(plan))
+            )
+        else:
+            from tabvae_ray.generation.shards.workers import Job, on_ray
+
+            job = Job(manifest, target)
+            made = stack.enter_context(on_ray(job, files, known, address, workers, show.say))
+        return _run(manifest, known, made, target, show)
+
+
+def _run(
+    manifest: ShardManifest,
+    known: Mapping[int, ShardRecord],
+    made: Made,
+    out: Location,
+    show: "_Progress",
+) -> ShardManifest:
+    """Take the shards as they come, and keep the manifest and the user up to date."""
+    records, n_done, written = dict(known), 0, time.monotonic()
+    # Workers look for the manifest, to see that they see the directory.
+    manifest.with_shards(records).write(out)
+    with show:
+        try:
+            for index, record, is_new in made:
+                records[index] = record
+                n_done += 1
+                show.finished(record, is_new)
+                if time.monotonic() - written >= _INTERVAL:
+                    manifest.with_shards(records).write(out)
+                    written = time.monotonic()
+        except BaseException:
+            with suppress(StorageError):
+                manifest.with_shards(records).write(out)
+            show.say(
+                f"{n_done} of {len(show.plan)} shards are done in {out}; "
+                "the same command goes on from there"
+            )
+            raise
+    complete = manifest.with_shards(records, complete=True)
+    complete.write(out)
+    for child in out.children():
+        # What processes that were killed have left; nobody writes shards here any more.
+        if child.name.startswith(".part-") and child.name.endswith(".tmp"):
+            child.remove()
+    return complete
+
+
+def _known(manifest: ShardManifest, out: Location) -> dict[int, ShardRecord]:
+    """The shards that an earlier run says it has finished, by number."""
+    plan = manifest.plan
+    before = ShardManifest.read(out)
+    if before is None:
+        return {}
+    manifest.check_resumes(before, out)
+    numbers = {plan.name(index): index for index in range(len(plan))}
+    return {numbers[record.name]: record for record in before.shards if record.name in numbers}
+
+
+def _fingerprint(files: Mapping[str, bytes]) -> str:
+    digests = (hashlib.sha256(files[name]).digest() for name in _EXPORT_FILES)
+    return hashlib.sha256(b"".join(digests)).hexdigest()

@@ -1,0 +1,313 @@
+"""Drawing rows of codes from a trained VAE.
+
+Shapes: ``B`` rows, ``C`` columns, ``K_c`` categories of column ``c``, ``C_g`` and ``K_g`` columns
+and categories of group ``g``, ``W`` width of the decoder, ``Z`` latent dimensions.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from tabvae_ray.errors import ConfigError, ExportError
+from tabvae_ray.model.layers import head_starts, padding
+from tabvae_ray.model.vae import VAE
+
+__all__ = ["MIN_TEMPERATURE", "Draw", "RowDecoder"]
+
+# Rows whose activations stay in the processor's cache, next to a core's share of the weights.
+_CPU_ROWS = 384
+_GPU_ROWS = 65_536
+
+
+class RowDecoder:
+    """A frozen decoder: latent vectors in, rows of codes out.
+
+    Batch norm is folded into the linear layers. An independent decoder draws all columns at once;
+    an autoregressive one column by column, and a step costs one head and one addition.
+
+    Args:
+        cardinalities: Codes per column (``K_c``).
+        layers: Weight ``(out, in)`` and bias ``(out,)`` of every hidden layer.
+        head: Weight ``(P, W)`` and bias ``(P,)`` of the heads, in the order of the groups.
+        groups: Columns and width of every group.
+        slope: Slope of the activation below zero.
+        context: Embeddings ``(sum of K_c, W)`` that a drawn column adds for the ones after it; None
+            for an independent decoder. With it, every group is one column.
+    """
+
+    def __init__(
+        self,
+        cardinalities: Sequence[int],
+        layers: Sequence[tuple[Tensor, Tensor]],
+        head: tuple[Tensor, Tensor],
+        groups: Sequence[tuple[Sequence[int], int]],
+        slope: float,
+        context: Tensor | None = None,
+    ) -> None:
+        self.cardinalities = tuple(cardinalities)
+        self.layers = list(layers)
+        self.head_weight, self.head_bias = head
+        self.groups = [(list(columns), k) for columns, k in groups]
+        self.sizes = [len(columns) * k for columns, k in self.groups]
+        self.slope = slope
+        self.context = context
+        self.padding = padding(self.cardinalities, self.groups).to(self.head_bias.device)
+        self._offsets = [0, *accumulate(self.cardinalities)]
+        self._heads = {
+            column: slice(start, start + self.cardinalities[column])
+            for column, start in head_starts(self.groups).items()
+        }
+
+    @classmethod
+    def from_model(cls, model: VAE) -> "RowDecoder":
+        """Freeze the decoder of a trained model; its weights are copied."""
+        with torch.no_grad():
+            return cls(
+                model.cardinalities,
+                [(weight.clone(), bias.clone()) for weight, bias in model.decoder.folded()],
+                (model.predictor.weights().clone(), model.predictor.linear.bias.clone()),
+                model.predictor.groups,
+                model.slope,
+                None if model.order is None else model.context.vectors().clone(),
+            )
+
+    @classmethod
+    def from_parts(
+        cls,
+        structure: Mapping[str, Any],
+        cardinalities: Sequence[int],
+        tensors: Mapping[str, Tensor],
+    ) -> "RowDecoder":
+        """Put together what :meth:`structure` and :meth:`tensors` took apart.
+
+        Raises:
+            ExportError: If the parts do not fit each other.
+        """
+        if structure["cardinalities"] != list(cardinalities):
+            raise ExportError(
+                f"decoder: has heads of {structure['cardinalities']} codes, but the columns have "
+                f"{list(cardinalities)}"
+            )
+        groups = [([int(c) for c in columns], int(k)) for columns, k in structure["groups"]]
+        members = [column for columns, _ in groups for column in columns]
+        if sorted(members) != list(range(len(cardinalities))):
+            raise ExportError(f"decoder: the groups must hold each column once, but got {members}")
+        for columns, k in groups:
+            if k != max(cardinalities[column] for column in columns):
+                raise ExportError(f"decoder: the group of columns {columns} cannot be {k} wide")
+        slope = float(structure["slope"])
+        if not 0 <= slope < 1:
+            raise ExportError(f"decoder: slope must be >= 0 and < 1, but got {slope}")
+        autoregressive = structure["autoregressive"] is True
+        if autoregressive and any(len(columns) != 1 for columns, _ in groups):
+            raise ExportError("decoder: an autoregressive decoder has one column per group")
+
+        def tensor(name: str, *shape: int | None) -> Tensor:
+            found = tensors.get(name)
+            if found is None:
+                raise ExportError(f"decoder: model.safetensors has no {name}")
+            fits = found.dim() == len(shape) and all(
+                want in (None, have) for want, have in zip(shape, found.shape, strict=True)
+            )
+            if not fits:
+                raise ExportError(f"decoder: {name} has the wrong shape {tuple(found.shape)}")
+            return found
+
+        layers = []
+        width: int | None = None
+        for i in range(int(structure["n_layers"])):
+            weight = tensor(f"decoder.{i}.weight", None, width)
+            width = weight.shape[0]
+            layers.append((weight, tensor(f"decoder.{i}.bias", width)))
+        rows = sum(len(columns) * k for columns, k in groups)
+        weight = tensor("head.weight", rows, width)
+        context = tensor("context", sum(cardinalities), width) if autoregressive else None
+        head = (weight, tensor("head.bias", rows))
+        return cls(cardinalities, layers, head, groups, slope, context)
+
+    def structure(self) -> dict[str, Any]:
+        """All but the weights, for JSON."""
+        return {
+            "cardinalities": list(self.cardinalities),
+            "groups": [[columns, k] for columns, k in self.groups],
+            "n_layers": len(self.layers),
+            "slope": self.slope,
+            "autoregressive": self.context is not None,
+        }
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The weights by name."""
+        named = {"head.weight": self.head_weight, "head.bias": self.head_bias}
+        for i, (weight, bias) in enumerate(self.layers):
+            named |= {f"decoder.{i}.weight": weight, f"decoder.{i}.bias": bias}
+        return named if self.context is None else {**named, "context": self.context}
+
+    @property
+    def latent_dim(self) -> int:
+        """Latent dimensions (``Z``)."""
+        first = self.layers[0][0] if self.layers else self.head_weight
+        return first.shape[1]
+
+    @property
+    def order(self) -> list[int] | None:
+        """The order in which an autoregressive decoder draws its columns."""
+        return None if self.context is None else [columns[0] for columns, _ in self.groups]
+
+    @torch.inference_mode()
+    def decode(
+        self,
+        z: Tensor,
+        *,
+        temperature: float = 1.0,
+        sample: bool = True,
+        generator: torch.Generator | None = None,
+        allowed: Mapping[int, Tensor] | None = None,
+    ) -> Tensor:
+        """One row of codes per latent vector: ``(B, Z) -> (B, C)`` int64.
+
+        Args:
+            z: Latent vectors, on the decoder's device.
+            temperature: Divides the logits; above 1 flattens, below 1 sharpens.
+            sample: Draw from the heads; otherwise take the likeliest code.
+            generator: Source of the draws, on the decoder's device.
+            allowed: The share of each code's draws that is kept, ``(K_c,)`` per column, or a mask
+                of the codes that are; the heads are restricted to them and renormalised.
+        """
+        rows = _CPU_ROWS if z.device.type == "cpu" else _GPU_ROWS
+        codes = torch.empty(len(z), len(self.cardinalities), dtype=torch.int64, device=z.device)
+        draw = Draw(temperature, sample, generator)
+        bias = self._restricted_bias(allowed or {}, draw)
+        for start in range(0, len(z), rows):
+            features = self.features(z[start : start + rows])
+            block = codes[start : start + rows]
+            if self.context is None:
+                self._decode_at_once(features, bias, draw, block)
+            else:
+                self._decode_in_order(features, self.context, bias, draw, block)
+        return codes
+
+    def features(self, z: Tensor) -> Tensor:
+        """What the heads read, or an autoregressive decoder begins with: ``(B, Z) -> (B, W)``.
+
+        A tensor of its own, that columns may be added to.
+        """
+        features = z if self.layers else z.clone()
+        for weight, offset in self.layers:
+            features = functional.linear(features, weight, offset)
+            features = functional.leaky_relu_(features, self.slope)
+        return features
+
+    def head_of(self, column: int) -> slice:
+        """Where the head of a column lies in ``head_weight`` and ``head_bias``."""
+        return self._heads[column]
+
+    def column_logits(self, features: Tensor, column: int) -> Tensor:
+        """What the head of one column says: ``(B, W) -> (B, K_c)``.
+
+        Args:
+            features: Those of z; in an autoregressive decoder, with the columns before this one
+                added by :meth:`add_column`.
+            column: The column.
+        """
+        hidden = features
+        if self.context is not None:
+            hidden = functional.leaky_relu(features, self.slope)
+        head = self._heads[column]
+        return functional.linear(hidden, self.head_weight[head], self.head_bias[head])
+
+    def add_column(self, features: Tensor, column: int, codes: Tensor) -> None:
+        """Show the columns after it what was drawn for a column: codes ``(B,)``, in place."""
+        assert self.context is not None
+        features += self.context[codes + self._offsets[column]]
+
+    def to(self, device: torch.device) -> "RowDecoder":
+        """Move the weights; returns self."""
+        self.layers = [(weight.to(device), bias.to(device)) for weight, bias in self.layers]
+        self.head_weight, self.head_bias = self.head_weight.to(device), self.head_bias.to(device)
+        self.padding = self.padding.to(device)
+        self.context = None if self.context is None else self.context.to(device)
+        return self
+
+    def _decode_at_once(self, features: Tensor, bias: Tensor, draw: "Draw", out: Tensor) -> None:
+        logits = functional.linear(features, self.head_weight, bias)  # (B, P)
+        for part, (columns, k) in zip(torch.split(logits, self.sizes, 1), self.groups, strict=True):
+            out[:, columns] = draw(part.reshape(-1, k)).view(-1, len(columns))  # (B, C_g, K_g)
+
+    def _decode_in_order(
+        self, context: Tensor, embeddings: Tensor, bias: Tensor, draw: "Draw", out: Tensor
+    ) -> None:
+        # What is drawn is added onto the context in place. No step makes a tensor of its size: what
+        # its head has read makes room for it.
+        scratch = torch.empty_like(context)
+        widths = [k for _, k in self.groups]
+        weights, biases = torch.split(self.head_weight, widths), torch.split(bias, widths)
+        tables = torch.split(embeddings, list(self.cardinalities))
+        for ((column,), _), weight, offset in zip(self.groups, weights, biases, strict=True):
+            hidden = torch.ops.aten.leaky_relu.out(context, self.slope, out=scratch)
+            codes = draw(functional.linear(hidden, weight, offset))
+            out[:, column] = codes
+            if offset is not biases[-1]:
+                context += torch.index_select(tables[column], 0, codes, out=scratch)
+
+    def _restricted_bias(self, allowed: Mapping[int, Tensor], draw: "Draw") -> Tensor:
+        bias = self.head_bias + self.padding
+        start = 0
+        for columns, k in self.groups:
+            for column in columns:
+                if column in allowed:
+                    part = bias[start : start + self.cardinalities[column]]
+                    part.copy_(draw.restricted(part, allowed[column].to(bias.device)))
+                start += k
+        return bias
+
+
+class Draw:
+    """Codes from logits.
+
+    Args:
+        temperature: Divides the logits.
+        sample: Draw; otherwise take the likeliest code.
+        generator: Source of the draws, on the logits' device.
+    """
+
+    def __init__(self, temperature: float, sample: bool, generator: torch.Generator | None) -> None:
+        self.temperature, self.sample, self.generator = temperature, sample, generator
+
+    def restricted(self, logits: Tensor, allowed: Tensor) -> Tensor:
+        """Logits that draw as these do when only a share ``(K,)`` of each code's draws is kept."""
+        if not self.sample:
+            return logits.masked_fill(allowed <= 0, -torch.inf)
+        return logits + self.temperature * allowed.to(logits.dtype).log()
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        """``(R, K) -> (R,)``."""
+        if not self.sample:
+            return logits.argmax(dim=1)
+        if self.temperature != 1.0:
+            logits = logits / self.temperature
+        # Inverse CDF: one uniform number a row, where Gumbel-max needs one a logit. A softmax takes
+        # ten times as long over a few codes, and the sum that it divides by is not needed.
+        mass = (logits - logits.amax(dim=1, keepdim=True)).exp_().cumsum(dim=1)
+        level = torch.rand(len(logits), 1, generator=self.generator, device=logits.device)
+        # Scaled by the total, the level never passes the last code that has any mass, so neither
+        # padding nor a code that is not allowed can be drawn.
+        level = level * mass[:, -1:]
+        return (
+            torch.searchsorted(mass, level, right=True).squeeze(1).clamp_(max=logits.shape[1] - 1)
+        )
+
+
+def _check_temperature(temperature: float) -> None:
+    if not (math.isfinite(temperature) and temperature >= MIN_TEMPERATURE):
+        raise ConfigError(
+            f"the temperature must be a number >= {MIN_TEMPERATURE}, but got {temperature}"
+        )
+
+
+# Logits of at most _MAX_LOGIT divided by it are finite in float32.
+MIN_TEMPERATURE = 1e-6

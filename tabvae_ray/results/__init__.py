@@ -1,0 +1,1 @@
+"""What a search leaves behind: its manifest, trial records and checkpoints."""

@@ -1,0 +1,138 @@
+"""The front's models as tables in which nothing is cut, at any width, and what is said below."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.table import Table
+
+from tabvae_ray.comparison.reference_levels import ReferenceLevels
+from tabvae_ray.results.memorising import nats_gap
+from tabvae_ray.search.display.live import number
+from tabvae_ray.search.optimize.selection import Candidate
+from tabvae_ray.space.search_space import SearchSpace
+
+__all__ = ["front_tables", "level_lines", "parameter_lines"]
+
+_LEVELS = {
+    "resample": "real rows against a bootstrap of themselves: the noise floor",
+    "fresh": "what another sample of the same population would score",
+    "independent": "columns shuffled one by one: nothing learnt about associations",
+}
+# Of a column's name; a value such as 0.05161 ± 0.0008 takes as much.
+_NAME_WIDTH = 16
+# Between two columns.
+_GUTTER = 3
+
+
+def front_tables(
+    found: Sequence[Candidate],
+    chosen: int,
+    space: SearchSpace,
+    levels: ReferenceLevels,
+    *,
+    width: int,
+) -> list[Table]:
+    """Scores of every candidate with their spread, its gap, and the levels of real rows.
+
+    The gap is what held-out rows cost above training rows, in nats per row at beta = 1.
+
+    Args:
+        found: The front's models and their runners-up, scored again.
+        chosen: Number of the trial that was chosen.
+        space: The search space.
+        levels: What real rows score against themselves; rows of their own below the trials.
+        width: Characters of a line. Columns that do not fit are those of another table.
+    """
+    kinds = _shown_levels(space, levels)
+    trials = [
+        f"{'* ' if c.record.number == chosen else ''}{c.record.number}" for c in found
+    ] + kinds
+    columns = []
+    for name in _scores(space):
+        cells = [_cell(c.means.get(name), c.spreads.get(name, 0.0)) for c in found]
+        for kind in kinds:
+            level = getattr(levels, kind).get(name)
+            cells.append("-" if level is None else _cell(level.mean, level.spread))
+        columns.append((_in_lines(name), cells))
+    gaps = [nats_gap(candidate.record) for candidate in found]
+    if any(gap is not None for gap in gaps):
+        cells = ["-" if gap is None else f"{gap[0]:+.4g}" for gap in gaps] + ["-"] * len(kinds)
+        columns.append(("gap, nats", cells))
+    first = ("trial", trials)
+    return [
+        _table([first, *some], len(found)) for some in _by_width(columns, width - _width(first))
+    ]
+
+
+def level_lines(space: SearchSpace, levels: ReferenceLevels) -> list[str]:
+    """What the rows of levels in the table are, a line each."""
+    return [f"{kind}: {_LEVELS[kind]}" for kind in _shown_levels(space, levels)]
+
+
+def parameter_lines(found: Sequence[Candidate], chosen: int) -> list[str]:
+    """The parameters of every candidate, a line each."""
+    lines = []
+    for candidate in found:
+        record = candidate.record
+        mark = "*" if record.number == chosen else " "
+        values = ", ".join(
+            f"{name.rpartition('.')[2]}={number(value)}"
+            for name, value in sorted(record.parameters.items())
+        )
+        lines.append(f"{mark} {record.number}: {values}")
+    return lines
+
+
+Column = tuple[str, list[str]]
+
+
+def _table(columns: Sequence[Column], n_candidates: int) -> Table:
+    # The box adds one more between columns.
+    padding = (0, _GUTTER - 1, 0, 0)
+    table = Table(box=box.SIMPLE_HEAD, padding=padding, show_edge=False, pad_edge=False)
+    for title, _ in columns:
+        table.add_column(title, justify="right", overflow="fold")
+    for i, cells in enumerate(zip(*(cells for _, cells in columns), strict=True)):
+        table.add_row(*cells, end_section=i + 1 == n_candidates)
+    return table
+
+
+def _by_width(columns: Sequence[Column], width: int) -> list[list[Column]]:
+    """The columns, in as few parts as fit into the width; at least one in each."""
+    parts: list[list[Column]] = [[]]
+    for column in columns:
+        if parts[-1] and sum(map(_width, [*parts[-1], column])) > width:
+            parts.append([])
+        parts[-1].append(column)
+    return parts
+
+
+def _width(column: Column) -> int:
+    title, cells = column
+    return max(map(len, [*title.split("\n"), *cells])) + _GUTTER
+
+
+def _scores(space: SearchSpace) -> list[str]:
+    """What is shown: what is searched for, then what is bounded."""
+    return list(dict.fromkeys([*space.objectives, *space.constraints]))
+
+
+def _shown_levels(space: SearchSpace, levels: ReferenceLevels) -> list[str]:
+    names = _scores(space)
+    return [kind for kind in _LEVELS if any(name in getattr(levels, kind) for name in names)]
+
+
+def _cell(mean: float | None, spread: float) -> str:
+    if mean is None:
+        return "-"
+    return f"{mean:.4g} ± {spread:.2g}" if spread else f"{mean:.4g}"
+
+
+def _in_lines(name: str) -> str:
+    """The name in lines of no more than ``_NAME_WIDTH``, broken after underscores."""
+    lines = [""]
+    for part in name.replace("_", "_\0").split("\0"):
+        if lines[-1] and len(lines[-1] + part) > _NAME_WIDTH:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)

@@ -1,0 +1,167 @@
+"""What the user sees while a search runs: a live display on a terminal, lines elsewhere."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from tabvae_ray.results.trial_record import TrialRecord
+from tabvae_ray.search.display.statistics import RunStatistics, Snapshot
+from tabvae_ray.search.driver.ledger import Ledger
+from tabvae_ray.space.search_space import SearchSpace
+
+__all__ = ["SearchProgress", "clock", "number"]
+
+
+class SearchProgress:
+    """Shows how a search goes, on stderr.
+
+    Args:
+        space: The search space.
+        quiet: Show nothing.
+        console: Where to show it; stderr if None.
+
+    Attributes:
+        at_end: What was counted when training ended; None before.
+    """
+
+    def __init__(
+        self, space: SearchSpace, *, quiet: bool = False, console: Console | None = None
+    ) -> None:
+        self.space = space
+        self.console = console or Console(file=sys.stderr, quiet=quiet)
+        self._started = time.monotonic()
+        self._statistics: RunStatistics | None = None
+        self.at_end: Snapshot | None = None
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal and not self.console.quiet:
+            self._live = Live(get_renderable=self._render, console=self.console)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._statistics is not None:
+            self.at_end = self._statistics.snapshot()
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def follow(self, statistics: RunStatistics) -> None:
+        """Show what this statistics says, which is told of every trial before this is."""
+        self._statistics = statistics
+
+    def say(self, message: str) -> None:
+        """A line that stays."""
+        self.console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+    def __call__(self, ledger: Ledger, record: TrialRecord) -> None:
+        """A trial started, reported or ended."""
+        if record.state != "RUNNING" and self._live is None and self._statistics is not None:
+            self.say(self._line(self._statistics.snapshot(), record))
+
+    def summary(self) -> str | None:
+        """A line on what this run has cost and won; None before its end."""
+        now = self.at_end
+        if now is None:
+            return None
+        budget = (now.epochs + now.saved) or 1
+        parts = [f"{now.epochs} epochs trained, {now.saved} saved ({now.saved / budget:.0%})"]
+        if now.overhead is not None:
+            parts.append(f"overhead {now.overhead:.0%}")
+        if now.suggestion_seconds is not None:
+            parts.append(f"{now.suggestion_seconds:.2g} s per suggestion")
+        if now.hypervolume is not None:
+            parts.append(f"hypervolume {now.hypervolume:.4f}")
+        return ", ".join(parts)
+
+    def _line(self, now: Snapshot, record: TrialRecord) -> str:
+        total = self.space.settings.n_trials
+        scores = record.rungs[-1] if record.rungs else None
+        known = scores.values if scores else {}
+        values = "  ".join(
+            f"{name}={number(known[name])}" for name in self.space.objectives if name in known
+        )
+        state = {"COMPLETE": "complete", "PRUNED": "stopped", "FAIL": "failed"}[record.state]
+        text = f"[{now.n_finished:>{len(str(total))}}/{total}] trial {record.number:>3} {state:<8} "
+        text += f"after {record.epochs} epochs, {record.seconds:.1f} s  {values}"
+        if record.state == "FAIL" or record.epochs == 0:
+            text += f"  {record.reason}"
+        best = f"best: {_best(now)}" if _best(now) else ""
+        parts = [text.rstrip(), best, f"{_counts(now)}, {self._times(now)}"]
+        return "  | ".join(filter(None, parts))
+
+    def _times(self, now: Snapshot | None) -> str:
+        elapsed = f"{clock(time.monotonic() - self._started)} elapsed"
+        if now is None or not now.left:
+            return elapsed
+        return f"{elapsed}, about {clock(now.left)} left"
+
+    def _render(self) -> RenderableType:
+        """Asked for several times a second, so that the clocks move by themselves."""
+        total = self.space.settings.n_trials
+        now = None if self._statistics is None else self._statistics.snapshot()
+        done = 0 if now is None else now.n_finished
+        bar = Table.grid(padding=(0, 1))
+        bar.add_row(
+            "trials",
+            ProgressBar(total=total, completed=min(done, total), width=24),
+            f"{done}/{total}",
+            self._times(now),
+        )
+        if now is None:
+            return bar
+        lines = [f"{_counts(now)} ({now.busy_slots} of {now.slots} slots busy)"]
+        lines[0] += f", {now.saved} epochs saved by stopping"
+        costs = []
+        if now.overhead is not None:
+            costs.append(f"overhead {now.overhead:.0%}")
+        if now.suggestion_seconds is not None:
+            costs.append(f"{now.suggestion_seconds:.2g} s per suggestion")
+        if now.hypervolume is not None:
+            costs.append(f"hypervolume {now.hypervolume:.4f}")
+        lines += [", ".join(costs)] if costs else []
+        lines.append(f"best so far: {_best(now) or 'no trial is complete yet'}")
+        return Group(bar, *(Text(line, overflow="fold") for line in lines))
+
+
+def clock(seconds: float) -> str:
+    """Seconds for people: ``42s``, ``3m05s``, ``2h07m``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+
+
+def number(value: object) -> str:
+    """A value for people: four digits of a number."""
+    if value is None:
+        return "not finite"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value)
+
+
+def _counts(now: Snapshot) -> str:
+    parts = [f"{now.states['RUNNING']} running", f"{now.states['PRUNED']} stopped"]
+    parts += [f"{now.states['FAIL']} failed"] if now.states["FAIL"] else []
+    return ", ".join(parts)
+
+
+def _best(now: Snapshot) -> str:
+    known = {name: value for name, value in now.best.items() if value is not None}
+    return ", ".join(f"{name} {number(value)}" for name, value in known.items())

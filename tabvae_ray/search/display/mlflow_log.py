@@ -1,0 +1,111 @@
+"""A search on an MLflow server: one run per trial, kept up to date by the driver.
+
+Only the driver speaks to the server; nodes need no way there. A server that fails costs the search
+nothing: it is said once, and the records have everything.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tabvae_ray.errors import StorageError
+from tabvae_ray.results.search_manifest import SearchManifest
+from tabvae_ray.results.trial_record import TrialRecord
+from tabvae_ray.search.driver.ledger import Ledger
+from tabvae_ray.storage import Location
+from tabvae_ray.training.mlflow_tracking import MlflowTracker, Status, find_runs
+
+__all__ = ["MlflowLog"]
+
+_LOG = logging.getLogger(__name__)
+_STATUS: dict[str, Status] = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
+
+
+class MlflowLog:
+    """Told of every trial, as the progress display is.
+
+    Runs bear the tags ``tabvae_ray.search`` (the search's id) and ``tabvae_ray.trial``, by which a
+    search that is resumed finds them again.
+
+    Args:
+        experiment: Name of the MLflow experiment.
+        manifest: The search.
+        finished: Trials that had finished before; one that a killed driver could not tell of is
+            told now.
+
+    Raises:
+        ConfigError: If mlflow is not installed.
+        StorageError: If the server does not answer.
+    """
+
+    def __init__(
+        self, experiment: str, manifest: SearchManifest, finished: Sequence[TrialRecord] = ()
+    ) -> None:
+        self.experiment, self.manifest = experiment, manifest
+        # Trackers by trial, each with the last epoch that its run has.
+        self._runs: dict[int, tuple[MlflowTracker, int]] = {}
+        self._broken = False
+        told: set[int] = set()
+        for run in find_runs(experiment, {"tabvae_ray.search": manifest.id}):
+            number = int(run.data.tags["tabvae_ray.trial"])
+            epoch = int(run.data.metrics.get("epoch", 0))
+            self._runs[number] = MlflowTracker.resume(run.info.run_id), epoch
+            if run.info.status in _STATUS.values():
+                told.add(number)
+        for record in finished:
+            if record.number not in told:
+                self._tell(record)
+
+    def __call__(self, ledger: Ledger, record: TrialRecord) -> None:
+        """A trial started, reported or ended."""
+        self._attempt(lambda: self._tell(record))
+
+    def close(self, ledger: Ledger) -> None:
+        """The search ends, for now: trials that are to be resumed no longer run."""
+
+        def end() -> None:
+            for record in ledger.active.values():
+                if record.number in self._runs:
+                    self._runs[record.number][0].finish("KILLED")
+
+        self._attempt(end)
+
+    def choose(self, number: int, reason: str, best: Location) -> None:
+        """The export went to this trial: its run gets it."""
+
+        def keep() -> None:
+            tracker = self._runs[number][0]
+            tracker.tag("tabvae_ray.chosen", reason)
+            for name in ("synthesizer.json", "model.safetensors", "scores.json", "README.md"):
+                tracker.file(f"best/{name}", (best / name).read_bytes())
+
+        self._attempt(keep)
+
+    def _tell(self, record: TrialRecord) -> None:
+        number = record.number
+        if number not in self._runs:
+            tags = {"tabvae_ray.search": self.manifest.id, "tabvae_ray.trial": str(number)}
+            name = f"{self.manifest.name} {number:06d}"
+            tracker = MlflowTracker(self.experiment, name, parameters=record.parameters, tags=tags)
+            self._runs[number] = tracker, 0
+        tracker, epoch = self._runs[number]
+        for rung in record.rungs:
+            if rung.epoch > epoch:
+                values = {**rung.values, "epoch": rung.epoch}
+                known = {name: value for name, value in values.items() if value is not None}
+                tracker.scores(known, rung.epoch)
+                self._runs[number] = tracker, rung.epoch
+        if record.state != "RUNNING":
+            tracker.tag("tabvae_ray.state", record.state)
+            if record.reason:
+                tracker.tag("tabvae_ray.reason", record.reason)
+            tracker.finish(_STATUS[record.state])
+
+    def _attempt(self, action: Callable[[], Any]) -> None:
+        if self._broken:
+            return
+        try:
+            action()
+        except StorageError as error:
+            self._broken = True
+            _LOG.warning("%s; the search goes on without it", error)

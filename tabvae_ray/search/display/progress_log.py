@@ -1,0 +1,119 @@
+"""``progress.jsonl``: how a search went, a line per finished trial, for scripts and dashboards."""
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from tabvae_ray.documents import plain
+from tabvae_ray.results.trial_record import TrialRecord
+from tabvae_ray.search.display.statistics import RunStatistics, TrialCounts
+from tabvae_ray.search.driver.ledger import Ledger
+from tabvae_ray.storage import Location
+
+__all__ = ["ProgressLog"]
+
+# Object stores cannot append: the file is written anew, but not for every trial of a fast search.
+_SECONDS_BETWEEN_WRITES = 2.0
+
+
+class ProgressLog:
+    """Keeps ``progress.jsonl`` of a search.
+
+    A line has: ``time`` (seconds since 1970), ``elapsed`` (seconds of this run), ``trial``,
+    ``state``, ``trials`` (counts by state, and how many run), ``best`` by objective,
+    ``hypervolume`` (see :func:`.statistics.hypervolume_of`), ``busy`` (share of the slots' time in
+    this run that was spent in trials), ``overhead`` (elapsed time above what the trials' own
+    seconds need on all slots, as a share of that), ``epochs`` (trained, and saved by stopping),
+    ``suggestion_seconds`` (mean), ``left`` (seconds).
+
+    On this machine a line is there as soon as its trial has finished, elsewhere seconds later. One
+    that a killed driver has left out is made from the trial's record in the next run, without what
+    only that driver knew.
+
+    Args:
+        directory: The search's directory.
+        statistics: Follows this run; told of every trial before this is.
+        finished: Trials that had finished before this run.
+    """
+
+    def __init__(
+        self, directory: Location, statistics: RunStatistics, finished: Sequence[TrialRecord] = ()
+    ) -> None:
+        self.statistics = statistics
+        self._file = directory / "progress.jsonl"
+        self._path = self._file.on_this_machine()
+        self._written = time.monotonic()
+        self._lines = self._completed(finished)
+        self.write()
+
+    def __call__(self, ledger: Ledger, record: TrialRecord) -> None:
+        """A trial started, reported or ended; the last is worth a line."""
+        if record.state == "RUNNING":
+            return
+        line = json.dumps(plain(self._entry(record)), allow_nan=False)
+        if self._path is not None:
+            self._file.attempt("written", lambda: self._append(line))
+            return
+        self._lines.append(line)
+        if time.monotonic() - self._written >= _SECONDS_BETWEEN_WRITES:
+            self.write()
+
+    def write(self) -> None:
+        """Write what has not been written."""
+        if self._lines:
+            self._file.write_text("\n".join(self._lines) + "\n")
+        self._written = time.monotonic()
+        if self._path is not None:
+            self._lines.clear()
+
+    def _append(self, line: str) -> None:
+        assert self._path is not None
+        with self._path.open("a") as file:
+            file.write(line + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _completed(self, finished: Sequence[TrialRecord]) -> list[str]:
+        """The lines that are there, and those that should be."""
+        lines, known = [], set()
+        for line in self._file.read_text().splitlines() if self._file.exists() else []:
+            try:
+                known.add(json.loads(line)["trial"])
+            except (ValueError, TypeError, KeyError):
+                # The last one of a machine that went down.
+                continue
+            lines.append(line)
+        counts = TrialCounts(self.statistics.space)
+        for record in sorted(finished, key=lambda record: record.number not in known):
+            counts.add(record)
+            if record.number not in known:
+                entry = {"trial": record.number, "state": record.state, **_of(counts)}
+                lines.append(json.dumps(plain(entry), allow_nan=False))
+        return lines
+
+    def _entry(self, record: TrialRecord) -> dict[str, Any]:
+        now = self.statistics.snapshot()
+        return {
+            "time": time.time(),
+            "elapsed": now.elapsed,
+            "trial": record.number,
+            "state": record.state,
+            **_of(self.statistics.counts),
+            "trials": now.states,
+            "busy": now.busy,
+            "overhead": now.overhead,
+            "suggestion_seconds": now.suggestion_seconds,
+            "left": now.left,
+        }
+
+
+def _of(counts: TrialCounts) -> dict[str, Any]:
+    """What a line says of the trials that have finished."""
+    return {
+        "trials": {state: counts.states[state] for state in ("COMPLETE", "PRUNED", "FAIL")},
+        "best": counts.best,
+        "hypervolume": counts.hypervolume,
+        "epochs": {"trained": counts.epochs, "saved": counts.saved},
+    }

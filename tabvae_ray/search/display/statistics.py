@@ -1,0 +1,193 @@
+"""How far a search has come, and what its time is spent on: for the display and for the log."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tabvae_ray.comparison.plan import SCORES
+from tabvae_ray.results.pareto import as_losses, front, hypervolume
+from tabvae_ray.results.trial_record import TrialRecord
+from tabvae_ray.search.driver.ledger import Ledger
+from tabvae_ray.space.search_space import SearchSpace
+
+__all__ = ["RunStatistics", "Snapshot", "TrialCounts", "hypervolume_of"]
+
+
+class TrialCounts:
+    """What finished trials add up to.
+
+    Args:
+        space: The search space.
+
+    Attributes:
+        states: Count of trials by state.
+        best: The best value of each objective among complete trials; None without one.
+        hypervolume: See :func:`hypervolume_of`.
+        epochs: Epochs trained.
+        saved: Epochs that stopping has saved: of the budgets of trials that did not fail.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.space = space
+        self.states: Counter[str] = Counter()
+        self.best: dict[str, float | None] = dict.fromkeys(space.objectives)
+        self.epochs = self.saved = 0
+        # The others add nothing to the hypervolume.
+        self._front: list[TrialRecord] = []
+        self.hypervolume = hypervolume_of([], space)
+
+    def add(self, record: TrialRecord) -> None:
+        """A trial has finished."""
+        self.states[record.state] += 1
+        self.epochs += record.epochs
+        if record.state != "FAIL":
+            self.saved += self.space.budget - record.epochs
+        if record.state != "COMPLETE":
+            return
+        known = [*self._front, record]
+        losses = as_losses([r.values(self.space.objectives) for r in known], self.space.directions)
+        self._front = [known[i] for i in front(losses)]
+        for name, direction in self.space.objectives.items():
+            better = min if direction == "minimize" else max
+            before, value = self.best[name], record.objectives[name]
+            self.best[name] = value if before is None else better(before, value)
+        self.hypervolume = hypervolume_of(self._front, self.space)
+
+    @property
+    def n_finished(self) -> int:
+        """All of them."""
+        return self.states.total()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A search at one moment.
+
+    Args:
+        states: Count of trials by state, and how many run.
+        n_finished: Trials that have finished, in all runs.
+        best: The best value of each objective among complete trials.
+        hypervolume: See :func:`hypervolume_of`.
+        epochs: Epochs trained.
+        saved: Epochs that stopping has saved.
+        slots: Trials at once.
+        busy_slots: How many of the slots have a trial.
+        elapsed: Seconds of this run.
+        busy: Share of the slots' time in this run that was spent in trials.
+        overhead: Elapsed time above what the trials' own seconds need on all slots, as a share of
+            that; None before the first of them has finished.
+        suggestion_seconds: Mean time of a proposal; None before the first one.
+        left: Seconds that are left, by the pace of this run and the time budget; None if not known.
+    """
+
+    states: Mapping[str, int]
+    n_finished: int
+    best: Mapping[str, float | None]
+    hypervolume: float | None
+    epochs: int
+    saved: int
+    slots: int
+    busy_slots: int
+    elapsed: float
+    busy: float
+    overhead: float | None
+    suggestion_seconds: float | None
+    left: float | None
+
+
+class RunStatistics:
+    """Follows a run of a search.
+
+    Args:
+        space: The search space.
+        slots: Trials at once.
+        finished: Trials that had finished before this run.
+    """
+
+    def __init__(
+        self, space: SearchSpace, slots: int, finished: Sequence[TrialRecord] = ()
+    ) -> None:
+        self.space, self.slots = space, slots
+        self.counts = TrialCounts(space)
+        for record in finished:
+            self.counts.add(record)
+        self._n_before = len(finished)
+        self._started = time.monotonic()
+        self._budget_end: float | None = None
+        # Of this run: a trial that was resumed brings seconds of another one.
+        self._seconds = 0.0
+        self._seconds_known: dict[int, float] = {}
+        # When each trial that has a slot got it, or last reported.
+        self._since: dict[int, float] = {}
+        self._suggestion_seconds: float | None = None
+
+    def __call__(self, ledger: Ledger, record: TrialRecord) -> None:
+        """A trial started, reported or ended."""
+        now = time.monotonic()
+        known = self._seconds_known.setdefault(record.number, record.seconds)
+        self._seconds += record.seconds - known
+        self._seconds_known[record.number] = record.seconds
+        if record.seconds > known:
+            self._since.pop(record.number, None)
+        if record.state != "RUNNING":
+            self.counts.add(record)
+        # One more than there is room for may be waiting: those that started first have the slots.
+        active = [other.number for other in ledger.active.values()][: self.slots]
+        self._since = {number: self._since.get(number, now) for number in active}
+        budget = self.space.settings.time_budget
+        self._budget_end = None if budget is None else ledger.started + budget
+        if ledger.proposals is not None and ledger.proposals.suggestion_seconds:
+            proposals = ledger.proposals.suggestion_seconds
+            self._suggestion_seconds = sum(proposals) / len(proposals)
+
+    def snapshot(self) -> Snapshot:
+        """The search now."""
+        now = time.monotonic()
+        elapsed = now - self._started
+        since = list(self._since.values())
+        needed = (self._seconds + sum(now - start for start in since)) / self.slots
+        counts = self.counts
+        tells = needed > 0 and counts.n_finished > self._n_before
+        return Snapshot(
+            states={
+                **{state: counts.states[state] for state in ("COMPLETE", "PRUNED", "FAIL")},
+                "RUNNING": len(since),
+            },
+            n_finished=counts.n_finished,
+            best=dict(counts.best),
+            hypervolume=counts.hypervolume,
+            epochs=counts.epochs,
+            saved=counts.saved,
+            slots=self.slots,
+            busy_slots=len(since),
+            elapsed=elapsed,
+            busy=min(1.0, needed / elapsed) if elapsed else 0.0,
+            overhead=max(0.0, elapsed / needed - 1) if tells else None,
+            suggestion_seconds=self._suggestion_seconds,
+            left=self._left(now),
+        )
+
+    def _left(self, now: float) -> float | None:
+        n_finished = self.counts.n_finished
+        bounds = []
+        if n_finished > self._n_before:
+            each = (now - self._started) / (n_finished - self._n_before)
+            bounds.append(each * (self.space.settings.n_trials - n_finished))
+        if self._budget_end is not None:
+            bounds.append(self._budget_end - now)
+        return max(0.0, min(bounds)) if bounds else None
+
+
+def hypervolume_of(complete: Sequence[TrialRecord], space: SearchSpace) -> float | None:
+    """Hypervolume of complete trials below the worst that scores can be, or None for losses.
+
+    Scores lie in [0, 1]: the reference point is 1 where they are minimised and 0 where maximised,
+    the same for every search, so that volumes can be compared.
+    """
+    if not all(name in SCORES for name in space.objectives):
+        return None
+    corner = [[1.0 if d == "minimize" else 0.0 for d in space.directions]]
+    reference = as_losses(corner, space.directions)[0].tolist()
+    values = [record.values(space.objectives) for record in complete]
+    return hypervolume(as_losses(values, space.directions), reference)

@@ -1,0 +1,61 @@
+"""Export the chosen model."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tabvae_ray.results.search_manifest import SearchManifest
+from tabvae_ray.search.optimize.selection import Candidate, as_scores
+from tabvae_ray.search.trials.trial import SearchTask, restore_trial
+from tabvae_ray.storage import Location
+
+__all__ = ["export"]
+
+
+def export(
+    task: SearchTask,
+    manifest: SearchManifest,
+    chosen: Candidate,
+    reason: str,
+    found: Sequence[Candidate],
+    best: Location,
+) -> None:
+    """Write ``best/``, and into the manifest why it is that trial.
+
+    Args:
+        task: What the trials shared.
+        manifest: The search.
+        chosen: The candidate to export.
+        reason: Why it is that one.
+        found: All candidates.
+        best: Where the export goes.
+    """
+    record = chosen.record
+    vae = restore_trial(replace(task, device="cpu"), record)
+    levels = {
+        kind: {name: level for name, level in manifest.levels[kind].items() if name in chosen.means}
+        for kind in ("resample", "fresh", "independent")
+    }
+    scores = {**as_scores(chosen), "reference_levels": levels}
+    vae.synthesizer().save(
+        best,
+        scores=scores,
+        provenance={
+            "search": manifest.name,
+            "search_id": manifest.id,
+            "trial": record.number,
+            "chosen": reason,
+            "parameters": record.parameters,
+            "epochs": record.epochs,
+            "seed": task.seed,
+            "data": manifest.data,
+            "table": manifest.table,
+            "versions": manifest.versions,
+        },
+    )
+    manifest.chosen = {
+        "trial": record.number,
+        "reason": reason,
+        "candidates": [
+            {"trial": candidate.record.number, **as_scores(candidate)} for candidate in found
+        ],
+    }

@@ -1,0 +1,83 @@
+"""SIGINT and SIGTERM, from before Ray is there to the end of the export."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+__all__ = ["Interrupts"]
+
+
+class Interrupts:
+    """The first SIGINT or SIGTERM ends the search in order, the second one at once.
+
+    In order means ``KeyboardInterrupt`` or, inside :meth:`divert_to`, a call of the function given
+    there. Only the main thread can take signals: elsewhere nothing happens here.
+
+    Args:
+        say: Called, from another thread, with what the user should know.
+
+    Attributes:
+        happened: Whether there was a signal.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.happened = False
+        self._say = say
+        self._tell: Callable[[], None] | None = None
+        self._signalled = threading.Event()
+        self._before: dict[int, Any] = {}
+        # Not in the handler: what it interrupts may be the display at work, which is not
+        # re-entrant.
+        self._speaker = threading.Thread(target=self._speak, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._speaker.start()
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._signalled.set()
+        self._speaker.join()
+
+    @contextmanager
+    def divert_to(self, tell: Callable[[], None]) -> Iterator[None]:
+        """Call this instead of raising while the block lasts."""
+        self._tell = tell
+        try:
+            if self.happened:
+                # What was raised has been swallowed, as it is where Python cleans up.
+                tell()
+            yield
+        finally:
+            self._tell = None
+
+    def check(self) -> None:
+        """Raise if there was a signal that nobody has heeded."""
+        if self.happened:
+            raise KeyboardInterrupt
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.happened:
+            raise KeyboardInterrupt
+        self.happened = True
+        self._signalled.set()
+        if self._tell is None:
+            raise KeyboardInterrupt
+        self._tell()
+
+    def _speak(self) -> None:
+        self._signalled.wait()
+        if self.happened:
+            self._say("interrupted: writing down what is there; once more to stop at once")

@@ -1,0 +1,204 @@
+"""What a search is made of, read and checked before anything starts: space, table, directory."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import ValidationError
+
+from tabvae_ray.comparison.plan import SCORES, ComparisonPlan, PreparedComparison
+from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_levels
+from tabvae_ray.documents import validation_messages
+from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.results.search_manifest import SearchManifest
+from tabvae_ray.search.optimize.sampler import choose_sampler
+from tabvae_ray.search.optimize.scheduler import rung_epochs
+from tabvae_ray.space.rules import parse_select
+from tabvae_ray.space.search_space import SearchSpace
+from tabvae_ray.space.space_file import load_space
+from tabvae_ray.storage import Location, masked
+from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.io import fingerprint, read_table
+from tabvae_ray.table.spec import TableSpec
+from tabvae_ray.tabular_vae import TabularVAE, split_rows
+
+__all__ = ["SearchInputs", "prepare_inputs"]
+
+# The table that ships with a checkout.
+_HEART = Path(__file__).parents[2] / "assets" / "heart.csv"
+
+
+@dataclass(frozen=True)
+class SearchInputs:
+    """A search that can start.
+
+    Args:
+        space: The search space, with the budgets that the user has given.
+        directory: Where the search is kept.
+        name: Its name.
+        data: Where the table was read from.
+        table: The real rows.
+        spec: What their columns are.
+        comparison: The scores, prepared with the real rows.
+    """
+
+    space: SearchSpace
+    directory: Location
+    name: str
+    data: Location
+    table: pd.DataFrame
+    spec: TableSpec
+    comparison: PreparedComparison
+
+    def reference_levels(self) -> ReferenceLevels:
+        """What real rows score against themselves."""
+        rows = self.space.base.validation.generation_n_records
+        return reference_levels(self.comparison, n_synthetic=rows, seed=self.space.settings.seed)
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """Epochs after which trials report; the last is the budget."""
+        settings, budget = self.space.settings, self.space.budget
+        # Rounded down, so that two rungs fit below the budget; none where there is no room for one.
+        shortest = max(1, budget // settings.eta**2) if budget >= settings.eta else budget
+        first = settings.grace_period or shortest
+        return tuple(rung_epochs(first, budget, settings.eta))
+
+    def manifest(self, *, resources: dict[str, float]) -> SearchManifest:
+        """What ``search.json`` says of it before the first trial."""
+        return SearchManifest(
+            name=self.name,
+            space=self.space.to_mapping(),
+            space_file=self.space.source,
+            data=str(self.data),
+            spec=self.spec.to_mapping(),
+            table={
+                "fingerprint": fingerprint(self.table),
+                "rows": len(self.table),
+                "columns": len(self.table.columns),
+            },
+            rungs=list(self.rungs),
+            sampler=choose_sampler(self.space)[1],
+            resources=resources,
+        )
+
+
+def prepare_inputs(
+    *,
+    space: str | None,
+    out: str = "runs",
+    name: str | None = None,
+    data: str | None = None,
+    spec: str | None = None,
+    resume: bool = False,
+    settings: dict[str, Any] | None = None,
+) -> SearchInputs:
+    """Read and check what a search is made of.
+
+    Args:
+        space: Path or URI of the space file; with ``resume`` it may be left out.
+        out: Directory of searches, a path or URI.
+        name: Name of the search; the space file's if not given.
+        data: Path or URI of the table; the space file's if not given, or the table that ships.
+        spec: Path or URI of the table's spec; the space file's if not given.
+        resume: Read what is not given from the search that lies there.
+        settings: Settings that go before those of the space file, such as ``n_trials``.
+
+    Raises:
+        ConfigError: If the space or an option breaks a rule.
+        DataError: If the table cannot be modelled.
+        StorageError: If something cannot be read.
+    """
+    given = {"space": space, "out": out, "name": name, "data": data, "spec": spec}
+    for option, value in given.items():
+        if value == "":
+            raise ConfigError(f"--{option}: must not be empty")
+    if space is None and not (resume and name):
+        raise ConfigError("--space: must be given, or --resume and --name of a search in --out")
+    known = load_space(space) if space is not None else None
+    name = name or Location(space or "").name.partition(".")[0]
+    if not name or "/" in name or name in (".", ".."):
+        raise ConfigError(f"--name: must be the name of a directory, but got {name!r}")
+    directory = Location(out) / name
+    before = None
+    if known is None:
+        before = SearchManifest.read(directory)
+        known = before.search_space()
+    known = _with_settings(known, settings or {})
+    where = _data(data, known, before)
+    table = read_table(where)
+    table_spec = TableSpec.infer(
+        table, declared=_declaration(spec, known, before), source=str(where)
+    )
+    # From here on it goes into files, and to other machines.
+    known = _without_credentials(known)
+    wanted = tuple(name for name in SCORES if name in _score_names(known))
+    training, held_out = split_rows(
+        len(table), known.base.validation.holdout_fraction, known.settings.seed
+    )
+    if len(training) < 2:
+        raise DataError(
+            f"{where}: training needs at least 2 rows, but it has {len(table)}, "
+            f"of which {len(held_out)} are held out"
+        )
+    plan = ComparisonPlan(scores=wanted, options=known.comparison)
+    comparison = plan.prepare(table, table_spec, held_out=held_out if len(held_out) else None)
+    # Whatever a trial would say of the table is better said now.
+    TabularVAE.build(table_spec, known.base, device="cpu").prepare(table)
+    return SearchInputs(known, directory, name, where, table, table_spec, comparison)
+
+
+def _with_settings(space: SearchSpace, settings: dict[str, Any]) -> SearchSpace:
+    given = {key: value for key, value in settings.items() if value is not None}
+    try:
+        updated = space.settings.model_validate({**space.settings.model_dump(), **given})
+    except ValidationError as error:
+        lines = [f"--{line.removeprefix('n_')}" for line in validation_messages(error)]
+        raise ConfigError("\n".join(lines).replace("time_budget", "time-budget")) from None
+    parse_select(updated.select, list(space.objectives), constrained=bool(space.constraints))
+    return replace(space, settings=updated)
+
+
+def _without_credentials(space: SearchSpace) -> SearchSpace:
+    leaf = "data.training_dataset_path"
+    path = space.base.data.training_dataset_path
+    return replace(
+        space,
+        base=space.base if path is None else space.base.replace({leaf: masked(path)}),
+        data=space.data and masked(space.data),
+        spec=space.spec and masked(space.spec),
+    )
+
+
+def _score_names(space: SearchSpace) -> set[str]:
+    standard = {"mean_js_distance", "correlation_distance"}
+    return standard | set(space.objectives) | set(space.constraints)
+
+
+def _data(data: str | None, space: SearchSpace, before: SearchManifest | None) -> Location:
+    named = (data, space.data, space.base.data.training_dataset_path)
+    given = next((name for name in named if name is not None), None)
+    if given is None and before is not None:
+        given = before.data
+    if given is not None:
+        if before is not None and "***" in given:
+            raise ConfigError(f"--data: must be given again, with credentials: {given}")
+        return Location(given)
+    if not _HEART.exists():
+        raise ConfigError("--data: must be given: this installation has no assets/heart.csv")
+    return Location(_HEART)
+
+
+def _declaration(
+    spec: str | None, space: SearchSpace, before: SearchManifest | None
+) -> SpecDeclaration | None:
+    given = space.spec if spec is None else spec
+    if given is not None:
+        return SpecDeclaration.load(given)
+    if before is not None:
+        return SpecDeclaration.from_mapping(before.spec)
+    columns = space.base.data
+    if columns.continuous or columns.categorical:
+        return SpecDeclaration(continuous=columns.continuous, categorical=columns.categorical)
+    return None

@@ -1,0 +1,108 @@
+"""Choosing the best trial: the front and its runners-up, scored again on fresh samples.
+
+The score that a trial reported is the luckiest of many draws where there are many trials, so it is
+not the score that its rows will have; fresh samples tell.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tabvae_ray.results.constraints import _keeps_constraints, violations
+from tabvae_ray.results.pareto import as_losses, choose, front, rank_order
+from tabvae_ray.results.trial_record import TrialRecord
+from tabvae_ray.space.rules import parse_select
+from tabvae_ray.space.search_space import SearchSpace
+
+__all__ = ["Candidate", "as_scores", "best_of", "select"]
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A trial of the front, or one of its runners-up, scored again.
+
+    Args:
+        record: The trial.
+        means: Mean of every score over the fresh samples, and the losses of the last rung.
+        spreads: Their standard deviation; 0 with one sample, and for losses.
+    """
+
+    record: TrialRecord
+    means: dict[str, float]
+    spreads: dict[str, float]
+
+
+def best_of(
+    records: Sequence[TrialRecord], space: SearchSpace
+) -> tuple[list[TrialRecord], list[TrialRecord]]:
+    """The front of some trials, by number, and its runners-up, if it is small.
+
+    Both are of the complete trials that keep the constraints, or of all complete ones where none
+    does. With its runners-up the front is half as large as there may be candidates.
+    """
+    complete = sorted(
+        (record for record in records if record.state == "COMPLETE"),
+        key=lambda record: record.number,
+    )
+    complete = [record for record in complete if _keeps_constraints(record, space)] or complete
+    if not complete:
+        return [], []
+    names = list(space.objectives)
+    losses = as_losses([record.values(names) for record in complete], space.directions)
+    best = front(losses)
+    room = space.settings.n_candidates // 2 - len(best)
+    # Of the order of all, those of the front come first.
+    after = rank_order(losses)[len(best) :][:room] if room > 0 else []
+    return [complete[i] for i in best], [complete[i] for i in after]
+
+
+def select(found: Sequence[Candidate], space: SearchSpace) -> tuple[Candidate, str]:
+    """The candidate that ``search.select`` asks for, and why it is that one.
+
+    Candidates that break a constraint count only where all do; then, and with the rule
+    ``constraint``, it is the one that breaks them least, and among equals the nearest to the ideal.
+    """
+    names = list(space.objectives)
+    rule = parse_select(space.settings.select, names, constrained=bool(space.constraints))
+    least = min(_broken(candidate, space) for candidate in found)
+    kept = [candidate for candidate in found if _broken(candidate, space) <= least]
+    values = as_losses([[c.means[name] for name in names] for c in kept], space.directions)
+    if least > 0:
+        # A user would rather see it than nothing.
+        reason = "breaks the constraints least; no candidate keeps them"
+        return kept[choose(values, "ideal")], reason
+    chosen = kept[choose(values, "ideal" if rule == "constraint" else rule)]
+    if len(found) == 1:
+        return chosen, "the only one there is"
+    reason = f"{_meaning(rule, names)} of {len(found)} candidates"
+    reason += f" on {space.settings.n_rescores} fresh samples each"
+    if space.constraints:
+        reason += f", among {len(kept)} of {len(found)} that keep the constraints"
+    return chosen, reason
+
+
+def as_scores(candidate: Candidate) -> Mapping[str, Any]:
+    """What ``scores.json`` of the export holds."""
+    return {
+        **candidate.means,
+        "spread": candidate.spreads,
+    }
+
+
+def _meaning(rule: str | int | Sequence[float], names: Sequence[str]) -> str:
+    if rule == "knee":
+        return "farthest below the line between the front's ends"
+    if isinstance(rule, str):
+        return "nearest to the best of every objective"
+    if isinstance(rule, int):
+        return f"best {names[rule]}"
+    parts = (f"{weight:g} {name}" for weight, name in zip(rule, names, strict=True))
+    return f"least weighted sum of {', '.join(parts)}, each scaled to [0, 1]"
+
+
+def _broken(candidate: Candidate, space: SearchSpace) -> float:
+    """By how much a candidate breaks the constraints."""
+    return sum(max(0.0, value) for value in violations(candidate.means, space).values())

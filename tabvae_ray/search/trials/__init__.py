@@ -1,0 +1,1 @@
+"""One trial: its trainable, and scoring it again."""

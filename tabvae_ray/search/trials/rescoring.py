@@ -1,0 +1,99 @@
+"""Score the best models again on fresh samples."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import ray
+import torch
+
+from tabvae_ray.cluster.nodes import Resources
+from tabvae_ray.errors import StorageError
+from tabvae_ray.results.pareto import as_losses, epsilon_net_order
+from tabvae_ray.results.trial_record import TrialRecord
+from tabvae_ray.search.optimize.selection import _LOG, Candidate
+from tabvae_ray.search.trials.trial import SearchTask, draw_rows, n_scored_rows, restore_trial
+
+__all__ = ["candidates"]
+
+
+# So many rows are scored here before the process of another would have started.
+_ROWS_HERE = 50_000
+
+
+# Apart from the seeds of trials, which are made of two numbers.
+_FRESH = 0x0F5E5A
+
+
+def candidates(
+    task: SearchTask,
+    best: Sequence[TrialRecord],
+    resources: Resources,
+    *,
+    runners_up: Sequence[TrialRecord] = (),
+) -> list[Candidate]:
+    """Score the best models on fresh samples, by number; many rows where Ray has room.
+
+    A model whose checkpoint is gone is left out, if it is of the front, with a warning.
+
+    Args:
+        task: What the trials shared.
+        best: Complete trials that no other dominates, with their checkpoints.
+        resources: What a trial had.
+        runners_up: Others to choose among.
+
+    Raises:
+        StorageError: If no checkpoint is left.
+    """
+    settings, names = task.space.settings, list(task.space.objectives)
+    losses = as_losses([record.values(names) for record in best], task.space.directions)
+    order = epsilon_net_order(losses, settings.n_candidates)
+    chosen = sorted([*(best[i] for i in order), *runners_up], key=lambda record: record.number)
+    n_rows = len(task.table) * len(chosen) * settings.n_rescores
+    if task.device == "cpu" and n_rows <= _ROWS_HERE:
+        answers = [_score_again(task, record, settings.n_rescores) for record in chosen]
+    else:
+        shared = ray.put(task)
+        remote = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_score_again)
+        answers = ray.get([remote.remote(shared, record, settings.n_rescores) for record in chosen])
+    found, gone = [], []
+    for record, answer in zip(chosen, answers, strict=True):
+        if not isinstance(answer, str):
+            found.append(_candidate(record, answer))
+        elif record in best:
+            gone.append(f"trial {record.number} of the front cannot be scored again: {answer}")
+    if not found:
+        raise StorageError("\n".join([*gone, "go on by --resume, with more --trials"]))
+    for line in gone:
+        _LOG.warning("%s; it is left out", line)
+    return found
+
+
+def _candidate(record: TrialRecord, samples: Sequence[Mapping[str, float]]) -> Candidate:
+    last = {name: value for name, value in record.rungs[-1].losses.items() if value is not None}
+    scored = {name: [sample[name] for sample in samples] for name in samples[0]}
+    return Candidate(
+        record,
+        # Losses are of the training and the held-out rows: there is nothing to draw again.
+        last | {name: float(np.mean(values)) for name, values in scored.items()},
+        dict.fromkeys(last, 0.0) | {name: _spread(values) for name, values in scored.items()},
+    )
+
+
+def _score_again(task: SearchTask, record: TrialRecord, n: int) -> list[dict[str, float]] | str:
+    """Scores of ``n`` fresh samples, or why there are none."""
+    torch.set_num_threads(task.threads)
+    try:
+        vae = restore_trial(task, record)
+    except StorageError as error:
+        return str(error)
+    rows, made = n_scored_rows(task, vae.config), vae.synthesizer()
+    found = []
+    for sample in range(n):
+        seed = np.random.SeedSequence([task.seed, record.number, _FRESH, sample])
+        fresh = draw_rows(made, rows, seed=int(seed.generate_state(1)[0]))
+        found.append(task.comparison.compute(fresh).scores)
+    return found
+
+
+def _spread(values: Sequence[float]) -> float:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0

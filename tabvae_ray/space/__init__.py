@@ -1,0 +1,1 @@
+"""The search space: parameters, the space file and its rules."""

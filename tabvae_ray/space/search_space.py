@@ -1,0 +1,172 @@
+"""The search space: what is searched, and how."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import optuna
+from pydantic import Field
+
+from tabvae_ray.comparison.plan import ComparisonOptions
+from tabvae_ray.config import TabularVAEConfig
+from tabvae_ray.space.parameters import (
+    Parameter,
+    Strict,
+    Value,
+    distribution,
+    encode,
+    same,
+    suggest,
+    value_at,
+)
+
+__all__ = ["LOSSES", "Constraint", "SearchSettings", "SearchSpace"]
+
+# What a trial reports beside the scores of the comparison; each may be an objective.
+LOSSES = ("loss", "reconstruction", "kl", "train_nats", "holdout_nats")
+
+
+class Constraint(Strict):
+    """Bounds that a score must keep for a trial to be feasible."""
+
+    min: float | None = None
+    max: float | None = None
+
+
+class SearchSettings(Strict):
+    """How the search goes about it.
+
+    Args:
+        n_trials: Trials to finish.
+        sampler: What proposes them; ``auto`` chooses and says why.
+        scheduler: ``moasha`` stops weak trials at rungs, ``none`` trains all to the end.
+        grace_period: Epochs before the first rung; a ninth of the budget if not given.
+        eta: At a rung, about one trial in ``eta`` goes on; rungs lie a factor ``eta`` apart.
+        n_startup_trials: Quasi-random trials before the sampler begins.
+        seed: Seed of everything that is drawn.
+        time_budget: Seconds after which no new trial starts.
+        max_failures: Failed trials in a row that end the search.
+        n_candidates: Most trials of the front that are scored again before one is chosen; where it
+            has less than half as many, the next best join it.
+        n_rescores: Fresh samples that each of them is scored on.
+        select: Which one is chosen: ``ideal`` (nearest to the best of every objective), ``knee``,
+            ``constraint`` (the one that breaks the constraints least, then ideal), the name of an
+            objective, or ``weights A,B``.
+        suggestion_seconds: A proposal that takes longer is worth a warning.
+    """
+
+    n_trials: int = Field(32, ge=1)
+    sampler: Literal["auto", "tpe", "random", "nsga2", "qmc", "gp"] = "tpe"
+    scheduler: Literal["moasha", "none"] = "moasha"
+    grace_period: int | None = Field(None, ge=1)
+    eta: int = Field(3, ge=2)
+    n_startup_trials: int = Field(8, ge=1)
+    seed: int = Field(0, ge=0, lt=2**63)
+    time_budget: float | None = Field(None, gt=0)
+    max_failures: int = Field(3, ge=1)
+    n_candidates: int = Field(8, ge=1)
+    n_rescores: int = Field(5, ge=1)
+    select: str = "ideal"
+    suggestion_seconds: float = Field(2.0, gt=0)
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """What is searched, and how.
+
+    Args:
+        source: Where it was read from.
+        base: The configuration that parameters are put into.
+        parameters: By dotted name, every one after those that its ``when`` names.
+        objectives: Direction by name, in the order of Optuna's values.
+        constraints: Bounds by score.
+        initial: Parameter values of the trials that always run, first.
+        settings: The search itself.
+        comparison: How scores are computed.
+        data: The table, if the file names one.
+        spec: The table's spec, likewise.
+    """
+
+    source: str
+    base: TabularVAEConfig
+    parameters: Mapping[str, Parameter]
+    objectives: Mapping[str, Literal["minimize", "maximize"]]
+    constraints: Mapping[str, Constraint]
+    initial: Sequence[Mapping[str, Value]]
+    settings: SearchSettings
+    comparison: ComparisonOptions = field(default_factory=ComparisonOptions)
+    data: str | None = None
+    spec: str | None = None
+
+    @property
+    def directions(self) -> list[Literal["minimize", "maximize"]]:
+        """Directions of the objectives."""
+        return list(self.objectives.values())
+
+    @property
+    def budget(self) -> int:
+        """Epochs of a trial that is never stopped."""
+        return self.base.training.max_n_epochs
+
+    def suggest(self, trial: optuna.Trial) -> dict[str, Value]:
+        """Values of all parameters whose conditions hold, by dotted name."""
+        values: dict[str, Value] = {}
+        for name, parameter in self.parameters.items():
+            if self._holds(parameter.when, values):
+                values[name] = suggest(trial, name, parameter)
+        return values
+
+    def distributions(
+        self, values: Mapping[str, Value]
+    ) -> dict[str, optuna.distributions.BaseDistribution]:
+        """Optuna's distributions of the given parameters."""
+        return {name: distribution(self.parameters[name]) for name in values}
+
+    def to_optuna(self, values: Mapping[str, Value]) -> dict[str, Any]:
+        """Values as Optuna sees them: lists as JSON text."""
+        return {name: encode(self.parameters[name], value) for name, value in values.items()}
+
+    def config(self, values: Mapping[str, Value]) -> TabularVAEConfig:
+        """The configuration of a trial."""
+        return self.base.replace(values, self.source)
+
+    def quasi_random(self, n: int) -> list[dict[str, Value]]:
+        """``n`` points that cover the space evenly (Sobol), a value for every parameter."""
+        from scipy.stats import qmc
+
+        sampler = qmc.Sobol(len(self.parameters), rng=self.settings.seed)
+        points = sampler.random_base2(max(1, math.ceil(math.log2(max(n, 2)))))[:n]
+        return [
+            {
+                name: value_at(parameter, float(level))
+                for (name, parameter), level in zip(self.parameters.items(), point, strict=True)
+            }
+            for point in points
+        ]
+
+    def to_mapping(self) -> dict[str, Any]:
+        """What determines the trials of a search, as plain values for JSON."""
+        base = self.base.model_dump(mode="json")
+        for name in self.parameters:
+            section, _, leaf = name.partition(".")
+            del base[section][leaf]
+        return {
+            "base": base,
+            "parameters": {n: p.model_dump(mode="json") for n, p in self.parameters.items()},
+            "objectives": dict(self.objectives),
+            "constraints": {n: c.model_dump(mode="json") for n, c in self.constraints.items()},
+            "initial": [dict(point) for point in self.initial],
+            "search": self.settings.model_dump(mode="json"),
+            "comparison": self.comparison.model_dump(mode="json"),
+        }
+
+    @staticmethod
+    def _holds(when: Mapping[str, Any], values: Mapping[str, Value]) -> bool:
+        for parent, wanted in when.items():
+            if parent not in values:
+                return False
+            accepted = wanted if isinstance(wanted, list) else [wanted]
+            if not any(same(values[parent], value) for value in accepted):
+                return False
+        return True

@@ -1,0 +1,260 @@
+"""Search spaces in YAML, checked whole before anything starts."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError
+
+from tabvae_ray.comparison.plan import ComparisonOptions
+from tabvae_ray.config import TabularVAEConfig
+from tabvae_ray.documents import validation_messages
+from tabvae_ray.errors import ConfigError
+from tabvae_ray.space.parameters import (
+    CategoricalParameter,
+    FloatParameter,
+    IntParameter,
+    Parameter,
+    Strict,
+)
+from tabvae_ray.space.rules import (
+    check_conditions,
+    check_initial,
+    check_name,
+    check_scores,
+    check_values,
+    in_order,
+    parse_select,
+)
+from tabvae_ray.space.search_space import Constraint, SearchSettings, SearchSpace
+from tabvae_ray.storage import Location
+
+__all__ = ["load_space", "parse_space"]
+
+_KINDS: Mapping[object, type[FloatParameter | IntParameter | CategoricalParameter]] = {
+    "float": FloatParameter,
+    "int": IntParameter,
+    "categorical": CategoricalParameter,
+}
+Part = TypeVar("Part", bound=BaseModel)
+
+
+class _Rest(Strict):
+    """All sections but ``base`` and ``parameters``."""
+
+    data: str | None = Field(default=None, min_length=1)
+    spec: str | None = Field(default=None, min_length=1)
+    objectives: dict[str, Literal["minimize", "maximize"]] = Field(
+        default={"mean_js_distance": "minimize", "correlation_distance": "minimize"}, min_length=1
+    )
+    constraints: dict[str, Constraint] = Field(default={})
+    initial: list[dict[str, Any]] = Field(default=[])
+    search: SearchSettings = SearchSettings()
+    comparison: ComparisonOptions = ComparisonOptions()
+
+
+_SECTIONS = ("base", "parameters", *_Rest.model_fields)
+
+
+def load_space(location: Location | str) -> SearchSpace:
+    """Read a search space from a YAML file.
+
+    Raises:
+        ConfigError: With one line for everything that is wrong in it.
+        StorageError: If it cannot be read.
+    """
+    source = Location(location)
+    text = source.read_text()
+    try:
+        document = yaml.load(text, Loader=_UniqueKeyLoader)
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{source}: not YAML: {reason}") from None
+    return parse_space(document, str(source))
+
+
+def parse_space(document: object, source: str = "search space") -> SearchSpace:
+    """Check a search space as YAML gives it.
+
+    Raises:
+        ConfigError: With one line for everything that is wrong in it.
+    """
+    if not isinstance(document, Mapping):
+        raise ConfigError(f"{source}: must be a mapping, but got {type(document).__name__}")
+    errors = [
+        f"{key}: no such key; known are {', '.join(_SECTIONS)}"
+        for key in document
+        if key not in _SECTIONS
+    ]
+    base = _base(document.get("base"), errors)
+    parameters, broken = _parameters(document, base, errors)
+    file = _rest({k: v for k, v in document.items() if k in _Rest.model_fields}, errors)
+    errors += check_conditions(parameters, base, broken)
+    errors += check_initial(file.initial, parameters, broken)
+    errors += check_scores(
+        file.objectives, file.constraints, [*parameters, *broken], file.comparison
+    )
+    try:
+        names, constrained = list(file.objectives), bool(file.constraints)
+        parse_select(file.search.select, names, constrained=constrained)
+    except ConfigError as error:
+        errors.append(f"search.{error}")
+    budget = base.training.max_n_epochs
+    if (file.search.grace_period or 1) > budget:
+        errors.append(
+            f"search.grace_period: must be <= training.max_n_epochs ({budget}), "
+            f"but got {file.search.grace_period}"
+        )
+    if errors:
+        raise ConfigError("\n".join(f"{source}: {line}" for line in errors))
+    return SearchSpace(
+        source=source,
+        base=base,
+        parameters=in_order(parameters),
+        objectives=file.objectives,
+        constraints=file.constraints,
+        initial=file.initial,
+        settings=file.search,
+        comparison=file.comparison,
+        data=file.data,
+        spec=file.spec,
+    )
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML in which a key may stand only once; PyYAML silently keeps the last."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """A mapping whose keys all differ."""
+        merge = "tag:yaml.org,2002:merge"
+        nodes = [key for key, _ in node.value if key.tag != merge]
+        keys = [self.construct_object(key, deep=True) for key in nodes]
+        for i, key in enumerate(keys):
+            if key in keys[:i]:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands twice", node.start_mark
+                )
+        return super().construct_mapping(node, deep=deep)
+
+
+def _base(mapping: object, errors: list[str]) -> TabularVAEConfig:
+    """The fixed part of the configuration; where it is broken, the defaults for that part."""
+    if mapping is None:
+        return TabularVAEConfig()
+    if not isinstance(mapping, Mapping):
+        errors.append(f"base: must be a mapping, but got {mapping!r}")
+        return TabularVAEConfig()
+    return _sound_part(TabularVAEConfig, mapping, "base.", errors)
+
+
+def _rest(mapping: Mapping[str, Any], errors: list[str]) -> _Rest:
+    return _sound_part(_Rest, mapping, "", errors)
+
+
+def _parameters(
+    document: Mapping[Any, Any], base: TabularVAEConfig, errors: list[str]
+) -> tuple[dict[str, Parameter], list[str]]:
+    """The parameters that can be searched, and the names of the others."""
+    if "parameters" not in document:
+        errors.append("parameters: must be there")
+        return {}, []
+    mapping = document["parameters"]
+    if not isinstance(mapping, Mapping) or not mapping:
+        errors.append(f"parameters: must be a mapping of at least one name, but got {mapping!r}")
+        return {}, []
+    parameters: dict[str, Parameter] = {}
+    broken = []
+    for name, value in mapping.items():
+        wrong = check_name(name, base)
+        found = [f"parameters.{name}: {wrong}"] if wrong else []
+        parameter = None if wrong else _parameter(f"parameters.{name}", value, found)
+        if parameter is not None:
+            found += check_values(str(name), parameter, base)
+        if parameter is None or found:
+            broken.append(str(name))
+        else:
+            parameters[str(name)] = parameter
+        errors += found
+    return parameters, broken
+
+
+def _parameter(where: str, value: object, errors: list[str]) -> Parameter | None:
+    kinds = "float, int or categorical"
+    if not isinstance(value, Mapping):
+        errors.append(
+            f"{where}: must be a mapping such as {{type: float, low: 0.1, high: 1.0}}, "
+            f"but got {value!r}"
+        )
+    elif "type" not in value:
+        errors.append(f"{where}.type: must be there: {kinds}")
+    elif value["type"] not in list(_KINDS):
+        errors.append(f"{where}.type: must be {kinds}, but got {value['type']!r}")
+    else:
+        try:
+            return _KINDS[value["type"]].model_validate(value)
+        except ValidationError as error:
+            errors += _lines(error, f"{where}.")
+    return None
+
+
+def _sound_part(
+    model: type[Part], mapping: Mapping[str, Any], prefix: str, errors: list[str]
+) -> Part:
+    """The model of what is sound in the mapping, with a line for everything that is not.
+
+    So that what one section says is checked though another one is broken.
+    """
+    try:
+        return model.model_validate(mapping)
+    except ValidationError as error:
+        errors += _lines(error, prefix)
+        sound = dict(mapping)
+        for item in error.errors():
+            section, *inner = item["loc"]
+            part = sound.get(str(section))
+            if inner and isinstance(part, Mapping) and len(part) > 1:
+                sound[str(section)] = {k: v for k, v in part.items() if k != inner[0]}
+            elif inner and isinstance(part, list):
+                sound[str(section)] = [{} if i == inner[0] else v for i, v in enumerate(part)]
+            else:
+                sound.pop(str(section), None)
+    try:
+        return model.model_validate(sound)
+    except ValidationError:
+        return model()
+
+
+def _lines(error: ValidationError, prefix: str) -> list[str]:
+    """A line per broken rule, in words that do not presume pydantic's."""
+    lines = []
+    for line, item in zip(validation_messages(error), error.errors(), strict=True):
+        name = ".".join(map(str, item["loc"]))
+        if item["type"] == "missing":
+            line = f"{name}: must be there"
+        elif item["type"] in ("too_short", "string_too_short"):
+            line = f"{name}: must not be empty, but got {item['input']!r}"
+        line = line.replace("a valid dictionary", "a mapping")
+        line = line.replace("a valid tuple", "a list").replace("a valid list", "a list")
+        lines.append(_as_number_hint(f"{prefix}{line}", item["input"]))
+    return lines
+
+
+def _as_number_hint(line: str, value: object) -> str:
+    if isinstance(value, str):
+        try:
+            number = float(value)
+        except ValueError:
+            return line
+        whole = "integer" in line and number.is_integer()
+        wanted = str(int(number)) if whole else _plain(number)
+        return f"{line}; YAML reads {value} as text, write {wanted}"
+    return line
+
+
+def _plain(number: float) -> str:
+    """The number as YAML reads numbers: with a point before an exponent."""
+    text = repr(number)
+    mantissa, e, exponent = text.partition("e")
+    if e and "." not in mantissa:
+        return f"{mantissa}.0e{exponent}"
+    return text

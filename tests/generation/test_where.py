@@ -1,0 +1,119 @@
+"""Rows that keep conditions."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabvae_ray import TableSpec, TabularVAE, TabularVAEConfig, load_synthesizer, read_table
+from tabvae_ray.errors import TabVAEError
+from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
+
+HEART = Path(__file__).parents[2] / "assets" / "heart.csv"
+
+
+@pytest.fixture(scope="module", params=["independent", "autoregressive"])
+def synthesizer(request: pytest.FixtureRequest) -> TabularVAESynthesizer:
+    table = read_table(str(HEART))
+    config = TabularVAEConfig().replace(
+        {
+            "training.max_n_epochs": 15,
+            "training.batch_size": 128,
+            "architecture.decoder": request.param,
+            "architecture.encoder_layer_sizes": [64],
+            "architecture.latent_dim": 8,
+        }
+    )
+    vae = TabularVAE.build(TableSpec.infer(table), config, seed=0)
+    vae.fit(table)
+    return vae.synthesizer()
+
+
+def test_every_row_keeps_the_conditions(synthesizer: TabularVAESynthesizer) -> None:
+    rows = synthesizer.generate(300, seed=1, where={"Sex": "F", "Age": (60, None)})
+    assert len(rows) == 300
+    assert set(rows["Sex"]) == {"F"}
+    assert rows["Age"].min() >= 60
+    assert rows.dtypes.equals(synthesizer.generate(5).dtypes)
+
+
+def test_the_same_seed_gives_the_same_rows(synthesizer: TabularVAESynthesizer) -> None:
+    first, second, other = (
+        synthesizer.generate(50, seed=seed, where={"Sex": "F"}) for seed in (1, 1, 2)
+    )
+    pd.testing.assert_frame_equal(first, second)
+    assert not first.equals(other)
+
+
+def test_conditions_leave_the_other_columns_as_they_are_among_such_rows(
+    synthesizer: TabularVAESynthesizer,
+) -> None:
+    free = synthesizer.generate(40_000, seed=3)
+    among = free[(free["Sex"] == "F") & (free["Age"] >= 55)]
+    asked = synthesizer.generate(len(among), seed=4, where={"Sex": "F", "Age": (55, None)})
+    for column in ("HeartDisease", "ExerciseAngina", "ST_Slope"):
+        shares = [part[column].value_counts(normalize=True) for part in (among, asked)]
+        difference = shares[0].sub(shares[1], fill_value=0).abs().max()
+        # Two samples of n rows differ by less than this 9,999 times of 10,000.
+        assert difference < 4 * np.sqrt(0.5 / len(among)), column
+
+
+def test_a_range_that_cuts_bins_has_the_values_of_such_rows(
+    synthesizer: TabularVAESynthesizer,
+) -> None:
+    free = synthesizer.generate(150_000, seed=5)
+    where = {"Cholesterol": (195, 238), "Oldpeak": (0.3, 1.5)}
+    among = free[free["Cholesterol"].between(195, 238) & free["Oldpeak"].between(0.3, 1.5)]
+    n = 6000
+    asked = synthesizer.generate(n, seed=6, where=where)
+    assert len(among) > n
+    assert asked["Cholesterol"].between(195, 238).all() and asked["Oldpeak"].between(0.3, 1.5).all()
+    assert asked.attrs["draws"] < 10 * n
+    for column in ("Cholesterol", "Oldpeak", "Age", "MaxHR"):
+        # Kolmogorov-Smirnov at a level of one in ten thousand.
+        limit = 2.23 * np.sqrt(1 / n + 1 / len(among))
+        points = np.union1d(among[column], asked[column])
+        shares = [
+            np.searchsorted(np.sort(part[column].to_numpy()), points, side="right") / len(part)
+            for part in (among, asked)
+        ]
+        assert np.abs(shares[0] - shares[1]).max() < limit, column
+    for column in ("HeartDisease", "Sex"):
+        ends = [part[column].value_counts(normalize=True).sort_index() for part in (among, asked)]
+        assert (ends[0] - ends[1]).abs().max() < 4 * np.sqrt(0.5 / n), column
+
+
+@pytest.mark.parametrize(
+    "where",
+    [{"Sx": "F"}, {"Sex": "X"}, {"Age": (70, 60)}, {"Age": (500, None)}, {"Age": "old"}],
+)
+def test_a_condition_that_no_row_can_keep_is_refused_by_name(
+    synthesizer: TabularVAESynthesizer, where: dict[str, object]
+) -> None:
+    with pytest.raises(TabVAEError, match=next(iter(where))):
+        synthesizer.generate(5, where=where)
+
+
+def test_the_command_takes_conditions(synthesizer: TabularVAESynthesizer, tmp_path: Path) -> None:
+    synthesizer.save(tmp_path / "model")
+    out = tmp_path / "rows.csv"
+    command = [sys.executable, "-m", "tabvae_ray.generate", "--model", str(tmp_path / "model")]
+    command += ["--rows", "40", "--out", str(out), "--where", "Sex=F", "--where", "Age=60:"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "draws" in done.stderr
+    rows = pd.read_csv(out)
+    assert set(rows["Sex"]) == {"F"}
+    assert rows["Age"].min() >= 60
+    expected = load_synthesizer(tmp_path / "model").generate(
+        40, where={"Sex": "F", "Age": (60, None)}
+    )
+    assert rows["Age"].tolist() == expected["Age"].tolist()
+    refused = subprocess.run(
+        [*command, "--where", "Sex"], capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error: ")

@@ -1,0 +1,402 @@
+"""The page of a search: what it shows, that it loads nothing, and that a browser shows it well."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabvae_ray.config import TabularVAEConfig
+from tabvae_ray.report import main, write_report
+from tabvae_ray.report.charts import Axis, Line, plane
+from tabvae_ray.report.contents import gather
+from tabvae_ray.results.record_store import RecordStore
+from tabvae_ray.results.search_manifest import SearchManifest
+from tabvae_ray.results.trial_record import Rung, TrialRecord
+from tabvae_ray.space.space_file import parse_space
+from tabvae_ray.storage import Location
+from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.io import fingerprint, read_table
+from tabvae_ray.table.spec import TableSpec
+from tabvae_ray.tabular_vae import TabularVAE
+
+EVIL = "<script>alert(1)</script>"
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+
+
+def _records(n: int) -> list[TrialRecord]:
+    rng = np.random.default_rng(0)
+    records = []
+    for number in range(n):
+        beta, dim = float(10 ** rng.uniform(-2, 1)), int(rng.integers(4, 64))
+        parameters = {"architecture.loss_beta": beta, "architecture.latent_dim": dim}
+        parameters["architecture.encoder_layer_sizes"] = [[32], [32, 16]][number % 2]
+        rungs = []
+        for rung, epoch in enumerate((1, 3)):
+            js = 0.05 + 0.03 * abs(np.log10(beta)) + 0.05 / (1 + rung) + rng.uniform(0, 0.01)
+            distance = 0.06 + 0.4 / dim + 0.05 / (1 + rung)
+            scores = {"mean_js_distance": float(js), "correlation_distance": float(distance)}
+            rungs.append(Rung(epoch, scores, {"loss": 1.0}, order=2 * number + rung))
+        record = TrialRecord(number, "COMPLETE", parameters, rungs=rungs, seconds=1.5)
+        if number % 3 == 1:
+            record = replace(record, state="PRUNED", rungs=rungs[:1], reason="stopped at a rung")
+        elif number % 8 == 5:
+            record = replace(record, state="FAIL", rungs=[], error=f"boom {EVIL}")
+        else:
+            record = replace(record, objectives={k: float(v or 0) for k, v in scores.items()})
+        records.append(record)
+    return records
+
+
+def _write_search(
+    directory: Path,
+    *,
+    n_trials: int = 18,
+    export: bool = True,
+    columns: int = 3,
+    target: str | None = None,
+) -> Path:
+    """A search as it lies on disk, its model trained for an epoch."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=200)
+    table = pd.DataFrame(
+        {EVIL: x, "$y": x + rng.normal(size=200), "c": np.where(x > 0, f"a{EVIL}", "b")}
+    )
+    table = table[list(table)[:columns]]
+    directory.mkdir(parents=True)
+    data = directory.parent / "table.csv"
+    table.to_csv(data, index=False)
+    table = read_table(str(data))
+    spec = TableSpec.infer(table, declared=SpecDeclaration(target=target))
+    space = parse_space(
+        {
+            "base": {"training": {"max_n_epochs": 3}},
+            "parameters": {
+                "architecture.loss_beta": {"type": "float", "low": 0.01, "high": 10.0, "log": True},
+                "architecture.latent_dim": {"type": "int", "low": 4, "high": 64},
+                "architecture.encoder_layer_sizes": {
+                    "type": "categorical",
+                    "choices": [[32], [32, 16]],
+                },
+            },
+            "constraints": {"dcr_share": {"max": 0.25}},
+        }
+    )
+    records, location = _records(n_trials), Location(directory)
+    for record in records:
+        RecordStore(location).finish(record)
+    manifest = SearchManifest(
+        name=f"beta {EVIL}",
+        space=space.to_mapping(),
+        space_file="space.yaml",
+        data=str(data),
+        spec=spec.to_mapping(),
+        table={"fingerprint": fingerprint(table), "rows": 200, "columns": columns},
+        rungs=[1, 3],
+        sampler="tpe: asked for",
+        resources={"cpus": 1.0},
+        seconds=3723.0,
+        state="finished" if export else "interrupted",
+    )
+    if export:
+        scores = {"mean_js_distance": 0.1, "correlation_distance": 0.2, "dcr_share": 0.5}
+        spread = dict.fromkeys(scores, 0.01)
+        candidates = [{"trial": 0, **scores, "spread": spread}]
+        manifest.chosen = {"trial": 0, "reason": "nearest to the best", "candidates": candidates}
+        config = TabularVAEConfig().replace(
+            {
+                "training.max_n_epochs": 1,
+                "architecture.encoder_layer_sizes": [16],
+                "architecture.latent_dim": 4,
+                "training.device": "cpu",
+            }
+        )
+        vae = TabularVAE.build(spec, config)
+        vae.fit(table)
+        vae.synthesizer().save(location / "best", scores={**scores, "spread": spread})
+    manifest.write(location)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def search(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _write_search(tmp_path_factory.mktemp("search") / "beta")
+
+
+@pytest.fixture(scope="module")
+def page(search: Path) -> str:
+    target = write_report(str(search))
+    assert str(target) == str(search / "report.html")
+    return (search / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_page_shows_trials_scores_levels_and_the_chosen_model(page: str) -> None:
+    text = _text(page)
+    for words in (
+        "Trial 0: nearest to the best",
+        "0.1000 ± 0.0100",
+        "resample",
+        "hypervolume",
+        "No synthetic row is an exact copy.",
+        "1 h 2 min",
+        "stopped after 1 epoch ",
+        "load_synthesizer",
+        "architecture.loss_beta",
+        "trials after 3 epochs",
+    ):
+        assert words in text, words
+
+
+def _text(page: str) -> str:
+    return html.unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", page, flags=re.S))
+
+
+def test_a_chosen_trial_is_drawn_where_the_table_has_it(page: str, search: Path) -> None:
+    (star,) = re.findall(r'<polygon class="chosen"[^>]*data-tip="([^"]*)"', page)[:1]
+    assert "mean_js_distance 0.1000\ncorrelation_distance 0.2000\non fresh samples" in star
+    evidence = gather(Location(search))
+    record = evidence.chosen_record
+    assert record is not None
+    names = list(evidence.objectives)
+    assert evidence.values(record, names) == [0.1, 0.2] != record.values(names)
+
+
+def test_a_broken_constraint_is_said_and_nothing_that_contradicts_it(page: str) -> None:
+    text = _text(page)
+    assert "must be at most 0.25" in text
+    assert "The constraint that dcr_share be at most 0.25 is broken: 0.500" in text
+    assert "No sign of memorising" not in text
+    assert "chance is 0.5" in text
+    assert "180 training, 20 held out" in text
+
+
+def test_without_a_target_the_page_says_how_to_name_one(page: str) -> None:
+    assert "No target is named" in _text(page)
+
+
+def test_a_target_shows_how_useful_the_rows_are(tmp_path: Path) -> None:
+    text = _text(
+        (_write_page(_write_search(tmp_path / "target", n_trials=3, target="c"))).read_text(
+            encoding="utf-8"
+        )
+    )
+    assert "trained on synthetic rows (tstr), AUC" in text
+    assert "trained on real rows (trtr), AUC" in text
+
+
+def test_a_table_of_one_column_has_a_page_without_planes(tmp_path: Path) -> None:
+    directory = _write_search(tmp_path / "one", n_trials=3, columns=1)
+    text = _text(_write_page(directory).read_text(encoding="utf-8"))
+    assert "nothing was learnt about associations" not in text
+    assert "Rows in the plane" not in text
+    assert "Associations" not in text
+    assert "Columns, cumulated" in text
+
+
+def _write_page(directory: Path) -> Path:
+    write_report(str(directory))
+    return directory / "report.html"
+
+
+def test_the_page_loads_nothing_and_is_small(page: str) -> None:
+    assert len(page) < 3_000_000
+    assert not re.search(r"""(?:src|href|srcset)=["'](?!data:)""", page)
+    assert "url(" not in page
+    assert "default-src 'none'" in page
+
+
+def test_names_are_only_names(page: str) -> None:
+    assert EVIL not in page
+    assert html.escape(EVIL) in page
+    assert page.count("<script>") == 1
+
+
+def test_every_picture_and_chart_has_a_text(page: str) -> None:
+    found = []
+
+    class Images(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            if tag in ("img", "svg"):
+                found.append(dict(attrs).get("alt" if tag == "img" else "aria-label"))
+
+    Images().feed(page)
+    assert len(found) > 10
+    assert all(found)
+
+
+def test_every_tag_is_closed(page: str) -> None:
+    empty = {"meta", "link", "img", "source", "path", "br"}
+    stack = []
+
+    class Tags(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            if tag not in empty:
+                stack.append(tag)
+
+        def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            pass
+
+        def handle_endtag(self, tag: str) -> None:
+            assert stack.pop() == tag
+
+    Tags().feed(page)
+    assert stack == []
+
+
+def test_the_front_is_found_where_the_manifest_has_none(search: Path) -> None:
+    evidence = gather(Location(search))
+    assert evidence.manifest.front == []
+    names = list(evidence.objectives)
+    points = [tuple(record.values(names)) for record in evidence.front]
+    assert points
+    for x, y in points:
+        assert not any(a < x and b < y for a, b in points)
+    volumes = [volume for _, volume in evidence.hypervolumes()]
+    assert volumes == sorted(volumes)
+    assert volumes[-1] > 0
+
+
+def test_importances_find_the_parameter_that_matters(search: Path) -> None:
+    found = gather(Location(search)).importances
+    assert found is not None
+    assert found.n_trials >= 8
+    best = max(found.shares["mean_js_distance"], key=found.shares["mean_js_distance"].__getitem__)
+    assert best == "architecture.loss_beta"
+    assert sum(found.shares["correlation_distance"].values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("n_trials", [0, 1, 2])
+def test_an_interrupted_search_has_a_page_too(n_trials: int, tmp_path: Path) -> None:
+    directory = _write_search(tmp_path / "early", n_trials=n_trials, export=False)
+    assert main(["--search", str(directory), "--out", str(tmp_path / "page.html")]) == 0
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "has exported no model yet" in text
+    assert not (directory / "report.html").exists()
+
+
+def test_a_table_that_has_changed_is_said_and_not_compared(tmp_path: Path) -> None:
+    directory = _write_search(tmp_path / "changed", n_trials=3)
+    data = tmp_path / "table.csv"
+    data.write_text(data.read_text(encoding="utf-8") + "9.5,9.5,b\n", encoding="utf-8")
+    write_report(str(directory))
+    text = (directory / "report.html").read_text(encoding="utf-8")
+    assert "has changed since the search" in text
+    data.unlink()
+    write_report(str(directory))
+    text = (directory / "report.html").read_text(encoding="utf-8")
+    assert "Without the table there are neither levels nor pictures" in text
+
+
+def test_where_there_is_no_search_is_one_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--search", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "search.json" in error
+
+
+def test_reporting_does_without_ray() -> None:
+    code = "import sys, tabvae_ray.report.page; sys.exit('ray' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_whole_numbers_have_whole_ticks_and_levels_names_of_their_own() -> None:
+    axis = Axis("finished trials", 1, 3, whole=True)
+    assert [text for _, text in axis.ticks()] == ["1", "2", "3"]
+    lines = [Line("resample", y=0.50, name="a"), Line("fresh", y=0.501, name="b")]
+    drawn = plane(Axis("x", 0, 1), Axis("y", 0, 1), [], lines, alt="levels")
+    heights = [float(y) for y in re.findall(r'class="name" x="[^"]*" y="([^"]*)"', drawn)]
+    assert abs(heights[0] - heights[1]) >= 12
+    many = plane(Axis("x", 9e-4, 0.99, log=True), Axis("y", 0, 1), [], alt="ticks")
+    ticks = re.findall(r'class="tick" x="([^"]*)" y="[^"]*" text-anchor="middle">([^<]*)<', many)
+    ends = [(float(x) - 3 * len(text), float(x) + 3 * len(text)) for x, text in ticks]
+    assert len(ends) > 2
+    assert all(one[1] < other[0] for one, other in pairwise(ends))
+
+
+@pytest.mark.parametrize(
+    "axis",
+    [
+        Axis("a", 0.01, 0.012),
+        Axis("a", -5, 1e6),
+        Axis("a", 3.9, 33.0, log=True),
+        Axis("a", 1e-8, 1e3, log=True),
+        Axis.around("a", [7.0]),
+    ],
+)
+def test_an_axis_has_a_few_ticks_inside(axis: Axis) -> None:
+    inside = [value for value, _ in axis.ticks() if -1e-6 <= axis.place(value) <= 1 + 1e-6]
+    assert 2 <= len(inside) <= 8
+
+
+PROBE = """<script>
+addEventListener("load", () => {
+  const mark = document.querySelector("[data-tip]"), tip = document.getElementById("tip");
+  mark.dispatchEvent(new PointerEvent("pointerover", {bubbles: true}));
+  const box = tip.getBoundingClientRect();
+  parent.postMessage(JSON.stringify({
+    overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    width: document.documentElement.clientWidth,
+    tip: tip.textContent, shown: getComputedStyle(tip).display,
+    inside: box.left >= 0 && box.right <= innerWidth,
+    pictures: [...document.images].every((i) => i.complete && i.naturalWidth > 0),
+    n: document.images.length,
+    dark: [...document.images].every((i) => i.currentSrc !== i.src),
+    paper: getComputedStyle(document.body).backgroundColor,
+  }), "*");
+});
+</script></body>"""
+# A window has a least width, a frame has none.
+FRAME = """<!doctype html><body><script>
+addEventListener("message", (event) => { document.body.dataset.found = event.data; });
+</script><iframe src="page.html" style="border: 0; width: {width}px; height: 800px"></iframe>"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+@pytest.mark.parametrize("width", [400, 1400])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_browser_shows_the_page(width: int, scheme: str, page: str, tmp_path: Path) -> None:
+    assert CHROMIUM is not None
+    (tmp_path / "page.html").write_text(page.replace("</body>", PROBE), encoding="utf-8")
+    file = tmp_path / "frame.html"
+    file.write_text(FRAME.replace("{width}", str(width)), encoding="utf-8")
+    command = [
+        CHROMIUM,
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--enable-logging=stderr",
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--hide-scrollbars",
+        "--window-size=1500,900",
+        "--virtual-time-budget=5000",
+        f"--blink-settings=preferredColorScheme={0 if scheme == 'dark' else 1}",
+        "--dump-dom",
+        file.as_uri(),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert "CONSOLE" not in done.stderr, done.stderr
+    said = re.search(r'data-found="([^"]*)"', done.stdout)
+    assert said is not None, done.stdout[-500:]
+    found = json.loads(html.unescape(said[1]))
+    assert found["width"] == width
+    assert found["overflow"] <= 0
+    assert found["tip"].startswith("trial ")
+    assert found["shown"] == "block"
+    assert found["inside"]
+    assert found["pictures"] and found["n"] > 8
+    assert found["dark"] == (scheme == "dark")
+    assert (found["paper"] == "rgb(255, 255, 255)") == (scheme == "light")

@@ -1,0 +1,113 @@
+import io
+import time
+
+import pytest
+from rich.console import Console
+
+from tabvae_ray.results.trial_record import TrialRecord
+from tabvae_ray.search.display.live import SearchProgress, clock, number
+from tabvae_ray.search.display.statistics import RunStatistics
+from tabvae_ray.space.search_space import SearchSpace
+from tests.support.records import finished, ledger_of
+
+
+def on(
+    space: SearchSpace, *, terminal: bool, width: int = 80
+) -> tuple[SearchProgress, io.StringIO]:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=terminal, width=width, _environ={})
+    return SearchProgress(space, console=console), file
+
+
+def rendered(progress: SearchProgress, width: int) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(progress._render())
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def follow(progress: SearchProgress, *records: TrialRecord) -> None:
+    meter = RunStatistics(progress.space, 2)
+    progress.follow(meter)
+    ledger = ledger_of(progress.space, TrialRecord(9, "RUNNING", {}))
+    for record in records:
+        meter(ledger, record)
+        progress(ledger, record)
+
+
+def test_without_a_terminal_every_finished_trial_is_a_line_that_says_how_far_things_are(
+    space: SearchSpace,
+) -> None:
+    progress, file = on(space, terminal=False, width=40)
+    with progress:
+        follow(progress, finished(0, "COMPLETE", 9), finished(1, "PRUNED", 1))
+    lines = file.getvalue().splitlines()
+    assert [line[:13] for line in lines] == ["[1/6] trial  ", "[2/6] trial  "]
+    assert "stopped  after 1 epochs" in lines[1]
+    assert "mean_js_distance=0.2  correlation_distance=0.5" in lines[1]
+    assert "best: mean_js_distance 0.2, correlation_distance 0.5" in lines[1]
+    assert "1 running, 1 stopped, 0s elapsed" in lines[1]
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_the_live_display_says_everything_at_any_width(space: SearchSpace, width: int) -> None:
+    progress, _ = on(space, terminal=True)
+    assert "0/6" in rendered(progress, width)
+    follow(progress, finished(0, "COMPLETE", 9), finished(1, "PRUNED", 1), finished(2, "FAIL", 1))
+    text = " ".join(rendered(progress, width).split())
+    for expected in (
+        *("3/6", "1 running", "1 stopped", "1 failed", "1 of 2 slots busy", "elapsed"),
+        *("8 epochs saved", "overhead", "hypervolume 0.4000"),
+        "mean_js_distance 0.2, correlation_distance 0.5",
+    ):
+        assert expected in text, expected
+    assert "…" not in text
+
+
+def test_the_clocks_move_while_no_trial_reports(space: SearchSpace) -> None:
+    progress, _ = on(space, terminal=True)
+    follow(progress, finished(0, "COMPLETE", 9))
+    assert "0s elapsed" in rendered(progress, 80)
+    progress._started -= 61
+    assert "1m01s elapsed" in rendered(progress, 80)
+
+
+def test_a_summary_says_what_the_run_has_cost_until_it_ended(space: SearchSpace) -> None:
+    progress, _ = on(space, terminal=False)
+    record = finished(0, "PRUNED", 3)
+    record.seconds = 0.005
+    with progress:
+        follow(progress, record, finished(1, "COMPLETE", 9))
+        assert progress.summary() is None
+        time.sleep(0.01)
+    said = progress.summary()
+    assert said is not None
+    assert said.startswith("12 epochs trained, 6 saved (33%)")
+    assert said.endswith("hypervolume 0.4000")
+    time.sleep(0.01)
+    assert progress.summary() == said
+
+
+def test_quiet_says_nothing(space: SearchSpace, capsys: pytest.CaptureFixture[str]) -> None:
+    progress = SearchProgress(space, quiet=True)
+    with progress:
+        follow(progress, finished(0, "COMPLETE", 9))
+        progress.say("hello")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0s"), (42, "42s"), (185, "3m05s"), (7620, "2h07m")]
+)
+def test_seconds_are_for_people(seconds: float, text: str) -> None:
+    assert clock(seconds) == text
+
+
+def test_numbers_have_four_digits() -> None:
+    assert [number(value) for value in (0.123456, 12, None, [1, 2])] == [
+        "0.1235",
+        "12",
+        "not finite",
+        "[1, 2]",
+    ]

@@ -1,0 +1,153 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from tabvae_ray.errors import ConfigError, DataError, StorageError, TabVAEError
+from tabvae_ray.search.inputs import prepare_inputs
+
+TABLES = {
+    "empty.csv": b"",
+    "header.csv": b"a,b\n",
+    "twice.csv": b"a,a\n1,2\n",
+    "missing.csv": b"a,b\n1,\n2,\n",
+    "text.csv": b"a,b\n1,x\n2,y\n3,z\n4,x\n",
+    "infinite.csv": b"a,b\n1,inf\n2,3\n",
+    "one.csv": b"a,b\n1,2\n",
+    "junk.csv": bytes(range(256)),
+    "junk.parquet": bytes(range(256)),
+    "table.txt": b"a\n1\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("table", "spec", "message"),
+    [
+        ("nowhere.csv", None, r"cannot be read: there is no such file"),
+        ("empty.csv", None, "is empty"),
+        ("header.csv", None, "has a header, but no rows"),
+        ("twice.csv", None, "column 'a': occurs more than once"),
+        ("missing.csv", None, "column 'b': has no values, all 2 are missing"),
+        ("text.csv", {"continuous": ["b"]}, "column 'b': must be numbers to be continuous"),
+        ("text.csv", {"continuous": ["z"]}, "column 'z': declared in the spec, but not there"),
+        ("text.csv", {"continous": ["a"]}, "continous: no such key"),
+        ("infinite.csv", None, "column 'b': must be finite, but row 0 is inf"),
+        ("one.csv", None, "training needs at least 2 rows, but it has 1"),
+        ("junk.csv", None, "not CSV: it holds binary data"),
+        ("junk.parquet", None, "not Parquet"),
+        ("table.txt", None, r"a table must end in .csv, .csv.gz, .parquet"),
+    ],
+)
+def test_a_table_that_cannot_be_modelled_is_refused_by_name(
+    space_file: Path, tmp_path: Path, table: str, spec: dict | None, message: str
+) -> None:
+    if table in TABLES:
+        (tmp_path / table).write_bytes(TABLES[table])
+    if spec is not None:
+        (tmp_path / "spec.yaml").write_text(yaml.safe_dump(spec))
+    with pytest.raises(TabVAEError, match=message) as caught:
+        prepare_inputs(
+            space=str(space_file),
+            out=str(tmp_path / "runs"),
+            data=str(tmp_path / table),
+            spec=None if spec is None else str(tmp_path / "spec.yaml"),
+        )
+    assert str(tmp_path) in str(caught.value)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_table_is_the_options_then_the_space_files_then_the_one_that_ships(
+    tiny: dict, tmp_path: Path
+) -> None:
+    for name in ("first", "second"):
+        pd.DataFrame({name: range(40)}).to_csv(tmp_path / f"{name}.csv", index=False)
+    plain, naming = tmp_path / "plain.yaml", tmp_path / "naming.yaml"
+    plain.write_text(yaml.safe_dump(tiny))
+    naming.write_text(yaml.safe_dump({**tiny, "data": str(tmp_path / "first.csv")}))
+
+    def columns(space: Path, data: str | None = None) -> tuple[str, ...]:
+        return prepare_inputs(space=str(space), out=str(tmp_path), data=data).spec.names
+
+    assert "Cholesterol" in columns(plain)
+    assert columns(naming) == ("first",)
+    assert columns(naming, str(tmp_path / "second.csv")) == ("second",)
+
+
+def test_unknown_scores_are_refused_with_those_that_are_known(tiny: dict, tmp_path: Path) -> None:
+    tiny["objectives"] = {"mean_js": "minimize"}
+    tiny["constraints"] = {"privacy": {"max": 1.0}}
+    file = tmp_path / "space.yaml"
+    file.write_text(yaml.safe_dump(tiny))
+    with pytest.raises(ConfigError) as caught:
+        prepare_inputs(space=str(file), out=str(tmp_path))
+    assert "objectives.mean_js: no such score; known are mean_js_distance" in str(caught.value)
+    assert "constraints.privacy: no such score" in str(caught.value)
+
+
+def test_a_score_that_needs_a_target_says_so(tiny: dict, tmp_path: Path) -> None:
+    tiny["objectives"] = {"mean_js_distance": "minimize", "tstr": "maximize"}
+    file = tmp_path / "space.yaml"
+    file.write_text(yaml.safe_dump(tiny))
+    with pytest.raises(ConfigError, match="target"):
+        prepare_inputs(space=str(file), out=str(tmp_path))
+    tiny["comparison"] = {"target": "HeartDisease"}
+    file.write_text(yaml.safe_dump(tiny))
+    assert "tstr" in prepare_inputs(space=str(file), out=str(tmp_path)).comparison.plan.scores
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "."])
+def test_a_name_is_that_of_a_directory(space_file: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=f"must be the name of a directory, but got '{name}'"):
+        prepare_inputs(space=str(space_file), out=str(tmp_path), name=name)
+
+
+@pytest.mark.parametrize("option", ["space", "out", "name", "data", "spec"])
+def test_an_option_that_is_empty_is_not_one_that_was_left_out(
+    space_file: Path, tmp_path: Path, option: str
+) -> None:
+    options = {"space": str(space_file), "out": str(tmp_path), option: ""}
+    with pytest.raises(ConfigError, match=f"--{option}: must not be empty"):
+        prepare_inputs(**options)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"seed": 2**64}, r"--seed: must be less than 9223372036854775808, but got 1844674"),
+        ({"n_trials": 0}, r"--trials: must be greater than or equal to 1, but got 0"),
+        ({"time_budget": -1.0}, r"--time-budget: must be greater than 0, but got -1"),
+    ],
+)
+def test_a_setting_that_breaks_its_rule_is_named_as_the_option_is(
+    space_file: Path, tmp_path: Path, settings: dict, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        prepare_inputs(space=str(space_file), out=str(tmp_path), settings=settings)
+
+
+def test_without_a_space_there_must_be_a_search(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--space: must be given"):
+        prepare_inputs(space=None)
+    with pytest.raises(StorageError, match=r"search\.json: cannot be read"):
+        prepare_inputs(space=None, resume=True, name="x", out=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("budget", "rungs"),
+    [(100, (11, 33, 100)), (60, (6, 18, 60)), (50, (5, 15, 50)), (3, (1, 3)), (2, (2,)), (1, (1,))],
+)
+def test_a_rung_leaves_room_below_the_budget(
+    tiny: dict, tmp_path: Path, budget: int, rungs: tuple[int, ...]
+) -> None:
+    tiny["base"]["training"]["max_n_epochs"] = budget
+    file = tmp_path / "space.yaml"
+    file.write_text(yaml.safe_dump(tiny))
+    assert prepare_inputs(space=str(file), out=str(tmp_path)).rungs == rungs
+
+
+def test_rungs_lie_below_the_budget(space_file: Path, tmp_path: Path) -> None:
+    made = prepare_inputs(space=str(space_file), out=str(tmp_path))
+    assert made.rungs == (1, 3, 9)
+    with pytest.raises(DataError):
+        prepare_inputs(space=str(space_file), out=str(tmp_path), data=__file__)

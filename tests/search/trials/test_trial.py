@@ -1,0 +1,172 @@
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from tabvae_ray.search.inputs import prepare_inputs
+from tabvae_ray.search.trials import trial as module
+from tabvae_ray.search.trials.trial import SearchTask, TrialRun
+from tabvae_ray.tabular_vae import split_rows
+
+ONE = {
+    "number": 0,
+    "parameters": {"architecture.loss_beta": 0.1, "architecture.latent_dim": 4},
+    "checkpoint": None,
+}
+TWO = {
+    "number": 1,
+    "parameters": {"architecture.loss_beta": 0.5, "architecture.latent_dim": 6},
+    "checkpoint": None,
+}
+
+
+@pytest.fixture
+def task(space_file: Path, tmp_path: Path) -> SearchTask:
+    inputs = prepare_inputs(space=str(space_file), out=str(tmp_path / "runs"))
+    return SearchTask(
+        inputs.space, inputs.table, inputs.spec, inputs.comparison, inputs.rungs, inputs.directory
+    )
+
+
+def start(task: SearchTask, config: dict[str, Any]) -> TrialRun:
+    trial = TrialRun(task)
+    trial.begin(config)
+    return trial
+
+
+def run(trial: TrialRun) -> list[dict[str, Any]]:
+    reports = [trial.step()]
+    while not reports[-1]["done"]:
+        reports.append(trial.step())
+    return [{k: v for k, v in report.items() if k != "seconds"} for report in reports]
+
+
+def test_a_trial_reports_at_every_rung_and_is_done_at_the_budget(task: SearchTask) -> None:
+    reports = run(start(task, ONE))
+    assert [report["epoch"] for report in reports] == [1, 3, 9]
+    assert [report["done"] for report in reports] == [False, False, True]
+    last = reports[-1]
+    assert set(last["scores"]) == {"mean_js_distance", "correlation_distance"}
+    assert set(last["losses"]) == {"loss", "reconstruction", "kl", "train_nats", "holdout_nats"}
+
+
+def test_a_reused_process_gives_what_a_fresh_one_gives(task: SearchTask) -> None:
+    reused = start(task, TWO)
+    run(reused)
+    torch.manual_seed(123)
+    reused.begin(ONE)
+    assert run(reused) == run(start(task, ONE))
+
+
+def test_a_trial_that_goes_on_from_a_checkpoint_ends_where_it_would_have(
+    task: SearchTask, tmp_path: Path
+) -> None:
+    undisturbed = run(start(task, ONE))
+    first = start(task, ONE)
+    first.step()
+    checkpoint = tmp_path / "runs" / "tiny" / "checkpoint"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "state.pt").write_bytes(first.state())
+    resumed = start(task, {**ONE, "checkpoint": "checkpoint"})
+    assert run(resumed) == undisturbed[1:]
+    reloaded = start(task, TWO)
+    reloaded.begin(ONE)
+    reloaded.restore(first.state())
+    assert run(reloaded) == undisturbed[1:]
+
+
+def test_a_trial_whose_driver_died_after_its_last_epoch_reports_again(
+    task: SearchTask, tmp_path: Path
+) -> None:
+    first = start(task, ONE)
+    reports = run(first)
+    checkpoint = tmp_path / "runs" / "tiny" / "checkpoint"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "state.pt").write_bytes(first.state())
+    assert run(start(task, {**ONE, "checkpoint": "checkpoint"})) == reports[-1:]
+
+
+def test_divergence_is_reported_and_not_raised(task: SearchTask) -> None:
+    trial = start(task, ONE)
+    assert not trial.step()["done"]
+    assert trial.vae is not None
+    with torch.no_grad():
+        next(trial.vae.trainer.model.parameters()).fill_(float("nan"))
+    report = trial.step()
+    assert report["done"]
+    assert report["diverged"] == "the loss is nan in epoch 2, batch 1"
+
+
+def test_what_memory_does_not_allow_is_tried_again_with_half_the_batch(
+    task: SearchTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = start(task, ONE)
+    first = trial.step()
+    routine = module.BatchRoutine
+
+    class Starved(routine):
+        def __call__(self, trainer: Any, result: Any) -> None:
+            if trainer.config.batch_size > 128:
+                raise torch.OutOfMemoryError("out of memory")
+            super().__call__(trainer, result)
+
+    monkeypatch.setattr(module, "BatchRoutine", Starved)
+    second = trial.step()
+    assert (first["batch_size"], second["batch_size"]) == (None, 128)
+    assert (second["epoch"], second["batch_size_from"]) == (3, 1)
+
+
+def test_half_a_batch_is_half_of_the_rows_where_they_are_fewer(
+    task: SearchTask, space_file: Path
+) -> None:
+    base = task.space.base.replace({"training.batch_size": 100_000})
+    starved = dataclasses.replace(task, space=dataclasses.replace(task.space, base=base))
+    report = start(starved, {**ONE, "shrink": True}).step()
+    assert report["batch_size"] == len(split_rows(918, 0.1, 7)[0]) // 2
+    assert report["batch_size_from"] == 0
+
+
+@pytest.mark.parametrize("epochs", [0, 1, 3])
+def test_smaller_batches_from_a_checkpoint_on_can_be_had_again_without_it(
+    task: SearchTask, tmp_path: Path, epochs: int
+) -> None:
+    first = start(task, ONE)
+    while first.epoch < epochs:
+        first.step()
+    directory = tmp_path / "runs" / "tiny" / "checkpoint"
+    directory.mkdir(parents=True)
+    (directory / "state.pt").write_bytes(first.state())
+    shrunk = run(start(task, {**ONE, "checkpoint": "checkpoint", "shrink": True}))
+    assert {report["batch_size_from"] for report in shrunk} == {epochs}
+    again = start(task, ONE)
+    while again.epoch < epochs:
+        again.step()
+    again.shrink()
+    assert run(again) == shrunk
+    assert shrunk[-1]["scores"] != run(start(task, ONE))[-1]["scores"]
+
+
+def test_a_score_does_not_depend_on_global_randomness(task: SearchTask) -> None:
+    torch.manual_seed(1)
+    one = run(start(task, ONE))
+    torch.manual_seed(2)
+    pd.Series([1, 2, 3]).sample(1)
+    assert run(start(task, ONE)) == one
+
+
+def test_a_trial_that_stops_itself_early_is_done_and_says_why(tiny: dict, tmp_path: Path) -> None:
+    tiny["base"]["training"] |= {"early_stopping": "train", "patience": 2, "learning_rate": 1e-12}
+    file = tmp_path / "space.yaml"
+    file.write_text(yaml.safe_dump(tiny))
+    inputs = prepare_inputs(space=str(file), out=str(tmp_path / "runs"))
+    task = SearchTask(
+        inputs.space, inputs.table, inputs.spec, inputs.comparison, inputs.rungs, inputs.directory
+    )
+    last = run(start(task, ONE))[-1]
+    assert last["done"] and last["epoch"] < 9
+    assert last["stopped"] == "loss has not fallen for 2 epochs"
+    assert set(last["scores"]) == {"mean_js_distance", "correlation_distance"}

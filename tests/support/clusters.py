@@ -1,0 +1,124 @@
+"""What tests and benchmarks on clusters share."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray.cluster_utils import Cluster
+
+from tabvae_ray.storage import Location
+from tests.support.drivers import SECONDS
+from tests.support.spaces import TINY
+
+# What a trial becomes depends on its number alone, so that searches that went differently compare.
+STEADY = {
+    **TINY,
+    "base": {**TINY["base"], "training": {"max_n_epochs": 180, "batch_size": 256}},
+    "search": {**TINY["search"], "sampler": "random", "scheduler": "none", "n_trials": 6},
+}
+
+
+def wait_for(condition: Callable[[], object], seconds: float = SECONDS) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def two_nodes(**environment: str) -> Iterator[Cluster]:
+    """Two nodes of one CPU each, beside a head without any; with an environment of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+        for _ in range(2):
+            started.add_node(num_cpus=1)
+        started.wait_for_nodes()
+    try:
+        yield started
+    finally:
+        started.shutdown()
+
+
+def n_finished(directory: Location) -> int:
+    return len((directory / "trials").children())
+
+
+def n_checkpoints(directory: Location) -> int:
+    """Of trials; directories come and go while one looks."""
+    here = directory.on_this_machine()
+    assert here is not None
+    found = (names for _, _, names in os.walk(here / "tune"))
+    return sum("state.pt" in names for names in found)
+
+
+def trial_processes(node: Any) -> list[int]:
+    """Processes of trials below a node's raylet."""
+    raylet = node.all_processes["raylet"][0].process.pid
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == raylet and (entry / "cmdline").read_text().startswith("ray::VAETrial"):
+                found.append(int(entry.name))
+    return found
+
+
+def outcomes(directory: Location) -> list[dict[str, Any]]:
+    """What the records say, without what may differ between two runs of a trial."""
+    found = []
+    for file in (directory / "trials").children():
+        record = json.loads(file.read_bytes())
+        rungs = [{**rung, "order": None} for rung in record["rungs"]]
+        found.append({key: record[key] for key in ("number", "state", "parameters", "objectives")})
+        found[-1]["rungs"] = rungs
+    return found
+
+
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a" * 64}
+
+
+@contextlib.contextmanager
+def started_head(*options: str, port: int, **environment: str) -> Iterator[Path]:
+    """A head as ``ray start`` makes it, and the directory that it and its nodes lie in."""
+    # Sockets have short names only.
+    home = Path(tempfile.mkdtemp(prefix="head-", dir="/tmp"))
+    start = [str(Path(sys.executable).parent / "ray"), "start", "--head", "--block"]
+    start += [f"--port={port}", f"--temp-dir={home}", "--include-dashboard=false", *options]
+    log = home / "log"
+    known = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    with log.open("wb") as out:
+        head = subprocess.Popen(start, env=known | environment, stdout=out, stderr=out)
+    try:
+        wait_for(lambda: head.poll() is not None or "Ray runtime started" in log.read_text(), 60)
+        assert head.poll() is None, log.read_text()
+        yield home
+    finally:
+        head.terminate()
+        head.wait(60)
+        for pid in processes_in(home):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def processes_in(home: Path, name: str = "") -> list[int]:
+    """Processes of a head and its nodes, which all name its directory."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            line = (entry / "cmdline").read_text()
+            if f"{home}/" in line and name in line.partition("\0")[0]:
+                found.append(int(entry.name))
+    return found
