@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from tabvae_ray.compare import main
-from tabvae_ray.comparison.plan import SCORES
+from tabvae_ray.comparison.options import PLOTS, SCORES
+from tabvae_ray.comparison.plan import PICTURES
 
 
 @pytest.fixture
@@ -221,3 +222,12 @@ def test_a_wrong_option_is_one_message(
     assert message in captured.err
     assert captured.out == ""
     assert not (tmp_path / "o").exists()
+
+
+def test_the_help_page_names_every_plot(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    *most, last = PLOTS
+    assert f"some of {', '.join(most)} and {last}," in words
+    rare = [name for name in PLOTS if name not in PICTURES]
+    assert f"all but {' and '.join(rare)};" in words
