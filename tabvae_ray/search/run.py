@@ -100,9 +100,8 @@ def run_search(
     manifest.study_storage = shown_url
     if before is not None:
         check_unchanged(before, manifest)
-        manifest = replace(
-            manifest, id=before.id, runs=before.runs, seconds=before.seconds, levels=before.levels
-        )
+        kept = ("id", "runs", "seconds", "levels")
+        manifest = manifest.model_copy(update={name: getattr(before, name) for name in kept})
     manifest.runs += 1
     task = SearchTask(
         space=inputs.space,
@@ -170,7 +169,7 @@ class SearchRun:
         self.interrupts = interrupts
         self.mlflow: MlflowLog | None = None
         self._writing = threading.Lock()
-        self.records = RecordStore(inputs.directory)
+        self.records = RecordStore(inputs.directory, inputs.space.objectives)
         self._started = time.monotonic()
         self._seconds_before = manifest.seconds
 

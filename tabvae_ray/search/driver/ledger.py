@@ -11,7 +11,7 @@ from typing import Any
 from ray.tune import Callback, Stopper
 from ray.tune.experiment import Trial
 
-from tabvae_ray.documents import plain
+from tabvae_ray.documents import finite
 from tabvae_ray.errors import StorageError
 from tabvae_ray.results.checkpoints import Checkpoints
 from tabvae_ray.results.record_store import RecordStore
@@ -139,8 +139,8 @@ class Ledger(Callback):
             record.rungs.append(
                 Rung(
                     int(result["epoch"]),
-                    plain(result["scores"]),
-                    plain(result["losses"]),
+                    finite(result["scores"]),
+                    finite(result["losses"]),
                     order=self._n_reports,
                 )
             )

@@ -7,7 +7,7 @@ from typing import Any
 
 from ray.tune.schedulers import TrialScheduler
 
-from tabvae_ray.documents import plain
+from tabvae_ray.documents import finite
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.results.checkpoints import Checkpoints
 from tabvae_ray.results.record_store import RecordStore
@@ -183,7 +183,7 @@ def check_unchanged(before: SearchManifest, now: SearchManifest) -> None:
 def _identity(manifest: SearchManifest) -> dict[str, Any]:
     """All that must stay as it was, by dotted name."""
     settings = {k: v for k, v in manifest.space["search"].items() if k not in _BUDGETS}
-    document = plain(
+    document = finite(
         {
             **manifest.space,
             "search": settings,
