@@ -22,7 +22,7 @@ FORMAT_VERSION: Final = 1
 @with_config(ConfigDict(allow_inf_nan=False))
 @dataclass
 class Rung:
-    """What a trial reported at a rung.
+    """The report of a trial at a rung.
 
     Args:
         epoch: Epochs trained.
