@@ -255,7 +255,7 @@ class TabularVAEConfig(_Section):
 
     @classmethod
     def demo(cls) -> Self:
-        """Return the demo's defaults: ten uniform bins, its sizes, nothing fitted after training."""
+        """Return the demo's defaults: ten uniform bins, its sizes, no fit after training."""
         return cls(
             transformers=TransformersConfig(strategy="uniform", n_bins_cts=10),
             architecture=ArchitectureConfig(ordinal_codes=False, calibrate_marginals=False),
