@@ -166,18 +166,12 @@ def command(
 
 def _plan(path: str) -> "ComparisonPlan":
     """Read the plan of a file."""
-    import yaml
-
     from tabvae_ray.comparison.plan import ComparisonPlan
+    from tabvae_ray.documents import read_document
     from tabvae_ray.storage import Location
 
     source = Location(path)
-    try:
-        document = yaml.safe_load(source.read_text())
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{source}: not YAML or JSON: {reason}") from None
-    return ComparisonPlan.from_mapping(document or {}, str(source))
+    return ComparisonPlan.from_mapping(read_document(source) or {}, str(source))
 
 
 def _default_plan(

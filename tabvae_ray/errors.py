@@ -1,6 +1,6 @@
-"""What the user gets told.
+"""Errors for the user.
 
-Every error here carries one message that names the file, column or key, the rule and the value.
+Each carries one message that names the file, column or key, the rule and the value.
 The command line prints that message without a traceback and exits with code 2.
 """
 
@@ -15,7 +15,7 @@ __all__ = [
 
 
 class TabVAEError(Exception):
-    """Something that the user can mend; its message says how."""
+    """An error that the user can fix; its message says how."""
 
 
 class ConfigError(TabVAEError, ValueError):
@@ -35,4 +35,4 @@ class ExportError(TabVAEError, ValueError):
 
 
 class DivergenceError(TabVAEError, ArithmeticError):
-    """Training met a loss that is NaN or infinite."""
+    """The loss of a training run became NaN or infinite."""

@@ -152,6 +152,26 @@ def _plan(folder: Path, text: str) -> list[str]:
     return ["--plan", str(folder / "plan.yaml")]
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("scores: []\nscores: [kl]\n", "line 2, column 1: the key stands twice: scores"),
+        ("scores: " + "[" * 40 + "]" * 40, "must be nested at most 32 deep"),
+    ],
+)
+def test_a_plan_is_read_within_bounds(
+    sampled: tuple[Path, Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    text: str,
+    message: str,
+) -> None:
+    assert main(_arguments(sampled[:2], *_plan(tmp_path, text))) == 2
+    error = capsys.readouterr().err
+    assert "plan.yaml: cannot be read as YAML: " in error and message in error
+    assert len(error.splitlines()) == 1
+
+
 def test_a_target_alone_does_not_hide_copies(
     sampled: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
