@@ -2,10 +2,14 @@
 
 import ast
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
+
+from tabvae_ray import __version__
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "tabvae_ray"
@@ -106,3 +110,33 @@ def test_the_code_refers_to_no_document_that_is_not_in_the_repository() -> None:
         named = set(re.findall(r"\b[\w-]+\.md\b", file.read_text()))
         assert named <= known | {"README.md"}, file
         assert "DESIGN" not in file.read_text(), file
+
+
+def test_the_architecture_describes_every_package() -> None:
+    described = {text.rstrip("/") for text in quoted(GUIDES[0]) if text.endswith("/")}
+    packages = {str(file.parent.relative_to(PACKAGE)) for file in PACKAGE.glob("*/**/__init__.py")}
+    assert packages <= described
+
+
+def test_the_version_and_the_pythons_are_the_same_wherever_they_are_said() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == __version__
+    assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text()
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    pythons = workflow["jobs"]["ci"]["strategy"]["matrix"]["python-version"]
+    classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
+    declared = [found.group(1) for c in classifiers if (found := re.search(r":: (3\.\d+)$", c))]
+    assert pythons == declared
+    assert f"Python {pythons[0]} to {pythons[-1]}" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("form", ["bug", "feature"])
+def test_issue_forms_have_what_github_asks_of_them(form: str) -> None:
+    document = yaml.safe_load((ROOT / ".github" / "ISSUE_TEMPLATE" / f"{form}.yml").read_text())
+    assert document["name"] and document["description"]
+    ids = [field["id"] for field in document["body"] if field["type"] != "markdown"]
+    assert len(ids) == len(set(ids)) > 0
+    assert all(
+        field["attributes"].get("label") or field["attributes"]["value"]
+        for field in document["body"]
+    )
