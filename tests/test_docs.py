@@ -144,8 +144,13 @@ def test_issue_forms_have_what_github_asks_of_them(form: str) -> None:
 
 def test_the_wheel_ships_every_file_of_the_package() -> None:
     tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
-    patterns = tool["setuptools"]["package-data"]["tabvae_ray"]
+    shipped = {
+        file
+        for package, patterns in tool["setuptools"]["package-data"].items()
+        for pattern in patterns
+        for file in ROOT.joinpath(*package.split(".")).glob(pattern)
+    }
     others = {file for file in PACKAGE.rglob("*") if file.is_file() and file.suffix != ".py"}
     others = {file for file in others if "__pycache__" not in file.parts}
     assert others
-    assert others <= {file for pattern in patterns for file in PACKAGE.glob(pattern)}
+    assert others <= shipped
