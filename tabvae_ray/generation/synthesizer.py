@@ -28,7 +28,8 @@ from tabvae_ray.generation.model_card import model_card
 from tabvae_ray.generation.rejection import MAX_DRAWS, Rejection
 from tabvae_ray.model.prior import GaussianMixturePrior, Prior
 from tabvae_ray.model.row_decoder import RowDecoder, _check_temperature
-from tabvae_ray.storage import Location, masked
+from tabvae_ray.storage import Location
+from tabvae_ray.uri import masked
 from tabvae_ray.table.conditions import RowConditions
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.spec import TableSpec
