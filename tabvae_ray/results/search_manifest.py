@@ -8,7 +8,7 @@ import uuid
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from tabvae_ray import __version__
+from tabvae_ray._version import package_versions
 from tabvae_ray.documents import plain, read_json
 from tabvae_ray.errors import StorageError
 from tabvae_ray.space.search_space import SearchSpace
@@ -115,13 +115,5 @@ class SearchManifest:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what determines the numbers."""
-    import platform
-    from importlib.metadata import version
-
-    packages = ("torch", "ray", "optuna", "pandas", "numpy", "pyarrow")
-    return {
-        "tabvae_ray": __version__,
-        "python": platform.python_version(),
-        **{name: version(name) for name in packages},
-    }
+    """Return the versions of the packages that determine the numbers."""
+    return package_versions("python", "torch", "ray", "optuna", "pandas", "numpy", "pyarrow")
