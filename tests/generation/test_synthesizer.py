@@ -317,8 +317,14 @@ def test_a_description_that_is_no_json_object_is_refused(
         ),
         (lambda t: t.update({"head.bias": t["head.bias"].double()}), "must be float32"),
         (lambda t: t.pop("decoder.0.bias"), "model.safetensors has no decoder.0.bias"),
-        (lambda t: t.update({"other": torch.zeros(3)}), "model.safetensors has an unexpected tensor 'other'"),
-        (lambda t: t["head.weight"].fill_(3e38), "weights give logits of up to .*, which is too large"),
+        (
+            lambda t: t.update({"other": torch.zeros(3)}),
+            "model.safetensors has an unexpected tensor 'other'",
+        ),
+        (
+            lambda t: t["head.weight"].fill_(3e38),
+            "weights give logits of up to .*, which is too large",
+        ),
         (lambda t: t["head.bias"][0].fill_(3e38), "weights give logits of up to"),
         (lambda t: t["decoder.0.weight"].fill_(3e38), "weights give logits of up to"),
     ],
