@@ -86,6 +86,7 @@ def silent() -> Console:
     return Console(quiet=True)
 
 
+@settings(deadline=None)
 @given(rows=st.integers(0, 10_000), shard_rows=st.integers(1, 2_000))
 def test_a_plan_covers_all_rows_once_and_in_order(rows: int, shard_rows: int) -> None:
     plan = ShardPlan(rows, shard_rows)
