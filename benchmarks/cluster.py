@@ -188,7 +188,7 @@ def table(home: Path) -> None:
             ),
             ("the head's processes, grown by", f"{busy - idle:.0f}", f"{(busy - idle) / size:.2f}"),
             (
-                "the driver at its peak, what it maps of the store included",
+                "the driver at its peak, including mapped pages of the store",
                 f"{peak - before:.0f}",
                 f"{(peak - before) / size:.2f}",
             ),

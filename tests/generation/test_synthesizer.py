@@ -465,7 +465,7 @@ def test_whatever_the_weights_are_they_are_loaded_or_refused(
 def test_what_is_too_large_is_not_read(export: Path) -> None:
     for name in ("model.safetensors", "synthesizer.json"):
         with (export / name).open("r+b") as file:
-            # A hole, that takes no room on the disk.
+            # A sparse file, which takes no disk space.
             file.truncate(2**36)
         with pytest.raises(ExportError, match=f"{name}: too large: 68719476736 bytes"):
             load_synthesizer(export)
