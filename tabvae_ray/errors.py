@@ -20,27 +20,27 @@ _MAX_LINE = 300
 
 
 class TabVAEError(Exception):
-    """Something that the user can mend; its message says how."""
+    """An error that the user can fix; its message says how."""
 
 
 class ConfigError(TabVAEError, ValueError):
-    """A configuration, a search space or a command-line option breaks a rule."""
+    """An invalid configuration, search space or command-line option."""
 
 
 class DataError(TabVAEError, ValueError):
-    """A table, or the spec that describes it, breaks a rule."""
+    """An invalid table or spec."""
 
 
 class StorageError(TabVAEError, OSError):
-    """A path or URI cannot be read or written."""
+    """A path or URI that cannot be read or written."""
 
 
 class ExportError(TabVAEError, ValueError):
-    """A directory is not an export that this version can load."""
+    """A directory that is not an export, or not one that this version can load."""
 
 
 class DivergenceError(TabVAEError, ArithmeticError):
-    """Training met a loss that is NaN or infinite."""
+    """A loss that became NaN or infinite in training."""
 
 
 def last_line(error: BaseException | str) -> str:

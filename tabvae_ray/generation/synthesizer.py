@@ -87,7 +87,7 @@ class TabularVAESynthesizer:
 
         With ``where``, rows are drawn from the model's distribution given conditions on some
         columns. A condition is a value; a tuple of two ends (included; None for an open end) for a
-        range of numbers or moments; a list of categories of which one must match; or None for a
+        range of numbers or datetimes; a list of categories of which one must match; or None for a
         missing value. Such rows are drawn by rejection, so a rare condition takes many draws;
         ``attrs["draws"]`` of the result has their number.
 

@@ -7,8 +7,8 @@ import torch
 from tabvae_ray.config import TrainingConfig
 from tabvae_ray.errors import DataError, DivergenceError
 from tabvae_ray.model.vae import VAE
-from tabvae_ray.training.stopping import EpochBound, Plateau
 from tabvae_ray.training.schedules import kl_weight
+from tabvae_ray.training.stopping import EpochBound, Plateau
 from tabvae_ray.training.trainer import BatchResult, TabularVAETrainer
 
 CARDINALITIES = (4, 3, 6)

@@ -37,7 +37,7 @@ _SILENT_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Job:
-    """What all workers share, besides the model.
+    """The task that all workers share, without the model.
 
     Args:
         manifest: The manifest of the rows.
@@ -187,7 +187,7 @@ class _Worker:
         return str(torch.backends.cpu.get_cpu_capability())
 
     def make(self, index: int, known: ShardRecord | None) -> tuple[ShardRecord, bool]:
-        """See :meth:`ShardMaker.make`."""
+        """Make a shard, see :meth:`ShardMaker.make`."""
         return self._maker.make(index, known)
 
 
