@@ -13,6 +13,7 @@ from tabvae_ray.errors import DataError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
 from tabvae_ray.model.calibration import calibrate
 from tabvae_ray.model.column_order import mutual_information_order
+from tabvae_ray.model.devices import resolve_device
 from tabvae_ray.model.prior import GaussianMixturePrior, Prior, StandardNormalPrior
 from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.model.vae import VAE
@@ -20,7 +21,7 @@ from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.spec import TableSpec, check_table
 from tabvae_ray.training.routines import ArtifactRoutine, CheckpointRoutine, LoaderRoutine
 from tabvae_ray.training.tracking import Tracker
-from tabvae_ray.training.trainer import BatchHook, EpochHook, TabularVAETrainer, resolve_device
+from tabvae_ray.training.trainer import BatchHook, EpochHook, TabularVAETrainer
 
 __all__ = ["TabularVAE", "split_rows"]
 

@@ -13,6 +13,7 @@ from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.generation.export import ExportedModel, read_export, write_export
 from tabvae_ray.generation.rejection import MAX_DRAWS, Rejection
+from tabvae_ray.model.devices import resolve_device
 from tabvae_ray.model.draw import check_temperature
 from tabvae_ray.model.prior import Prior
 from tabvae_ray.model.row_decoder import RowDecoder
@@ -20,7 +21,6 @@ from tabvae_ray.storage import Location
 from tabvae_ray.table.conditions import RowConditions
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.spec import TableSpec
-from tabvae_ray.training.trainer import resolve_device
 
 __all__ = ["BLOCK_ROWS", "TabularVAESynthesizer", "load_synthesizer"]
 

@@ -73,7 +73,7 @@ class MlflowTracker:
             Param(_name(name), str(value)[:_MAX_CHARACTERS])
             for name, value in (parameters or {}).items()
         ]
-        with mlflow_errors():
+        with _mlflow_errors():
             experiment_id = _experiment(self._client, experiment)
             made = self._client.create_run(experiment_id, run_name=run, tags=dict(tags or {}))
             self.run_id: str = made.info.run_id
@@ -94,7 +94,7 @@ class MlflowTracker:
 
         now = int(time.time() * 1000)
         metrics = [Metric(_name(name), float(v), now, step) for name, v in scores.items()]
-        with mlflow_errors():
+        with _mlflow_errors():
             for start in range(0, len(metrics), _MAX_METRICS):
                 part = metrics[start : start + _MAX_METRICS]
                 self._client.log_batch(self.run_id, metrics=part, synchronous=True)
@@ -117,7 +117,7 @@ class MlflowTracker:
     def file(self, name: str, content: bytes) -> None:
         """Keep a file of the whole run, such as ``best/model.safetensors``."""
         parent, _, base = name.rpartition("/")
-        with tempfile.TemporaryDirectory() as folder, mlflow_errors():
+        with tempfile.TemporaryDirectory() as folder, _mlflow_errors():
             # MLflow uploads only files, under their own name.
             path = Path(folder) / base
             path.write_bytes(content)
@@ -125,12 +125,12 @@ class MlflowTracker:
 
     def tag(self, name: str, value: str) -> None:
         """Set a tag of the run."""
-        with mlflow_errors():
+        with _mlflow_errors():
             self._client.set_tag(self.run_id, name, value[:_MAX_CHARACTERS])
 
     def finish(self, status: Status = "FINISHED") -> None:
         """Mark the run as ended."""
-        with mlflow_errors():
+        with _mlflow_errors():
             self._client.set_terminated(self.run_id, status)
 
 
@@ -144,7 +144,7 @@ def find_runs(experiment: str, tags: Mapping[str, str], *, uri: str | None = Non
     client = _client(uri)
     query = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
     found: list[Any] = []
-    with mlflow_errors():
+    with _mlflow_errors():
         experiment_id = _experiment(client, experiment)
         page = client.search_runs([experiment_id], query)
         found += page
@@ -164,12 +164,12 @@ def _client(uri: str | None) -> "MlflowClient":
         raise ConfigError(
             "tracking with MLflow needs the package mlflow: pip install 'tabvae-ray[mlflow]'"
         ) from None
-    with mlflow_errors():
+    with _mlflow_errors():
         return MlflowClient(uri)
 
 
 @contextmanager
-def mlflow_errors() -> Iterator[None]:
+def _mlflow_errors() -> Iterator[None]:
     """Turn MLflow's exceptions into a StorageError."""
     from mlflow.exceptions import MlflowException
 

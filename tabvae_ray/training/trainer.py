@@ -13,11 +13,12 @@ from torch.nn.utils import clip_grad_norm_
 
 from tabvae_ray.config import TrainingConfig
 from tabvae_ray.errors import DataError, DivergenceError
+from tabvae_ray.model.devices import autocasts, resolve_device
 from tabvae_ray.model.vae import VAE
 from tabvae_ray.training.schedules import kl_weight, learning_rate
 from tabvae_ray.training.stopping import EpochBound, Plateau, StoppingRule, stale_epochs
 
-__all__ = ["EVALUATION_MAX_ROWS", "BatchResult", "TabularVAETrainer", "resolve_device"]
+__all__ = ["EVALUATION_MAX_ROWS", "BatchResult", "TabularVAETrainer"]
 
 # Rows per forward pass without gradients.
 _EVALUATION_ROWS = 4096
@@ -103,7 +104,7 @@ class TabularVAETrainer:
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self.optimizer = _optimizer(model, config)
         self._plateau_factor = 1.0
-        self._autocast = _autocasts(config, self.device)
+        self._autocast = autocasts(config, self.device)
         self._rules: list[StoppingRule] = [EpochBound(config.max_n_epochs)]
         # During a KL warm-up the loss has a smaller KL weight, so it is not comparable.
         self._n_warmup = math.ceil(config.kl_warmup_epochs)
@@ -284,19 +285,6 @@ class TabularVAETrainer:
         """Compute nats per row, on the first rows of a large table."""
         cells, kl = self.measure(codes[:EVALUATION_MAX_ROWS])
         return sum(cells) + beta * kl
-
-
-def resolve_device(name: torch.device | str) -> torch.device:
-    """Return the device of a name; ``auto`` is a GPU if there is one, otherwise the CPU."""
-    if isinstance(name, torch.device) or name != "auto":
-        return torch.device(name)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def _autocasts(config: TrainingConfig, device: torch.device) -> bool:
-    if config.autocast != "auto":
-        return config.autocast
-    return device.type == "cuda" and torch.cuda.is_bf16_supported()
 
 
 def _optimizer(model: VAE, config: TrainingConfig) -> torch.optim.Optimizer:
