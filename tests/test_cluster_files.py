@@ -285,6 +285,6 @@ def test_the_scheduler_works_with_any_trainable() -> None:
         timeout=300,
         check=True,
     )
-    steps, full = re.search(r"(\d+) steps in place of (\d+)", done.stdout).groups()  # type: ignore[union-attr]
+    steps, full = re.search(r"(\d+) steps instead of (\d+)", done.stdout).groups()  # type: ignore[union-attr]
     assert int(steps) < int(full) / 2
     assert "penalty" in done.stdout

@@ -17,7 +17,7 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from tabvae_ray import __version__
+from tabvae_ray._version import package_versions
 from tabvae_ray.documents import read_versioned, write_json
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.results.trial_record import Count, Number
@@ -179,12 +179,4 @@ class SearchManifest(BaseModel):
 
 def versions() -> dict[str, str]:
     """Return the versions of the packages that determine the numbers."""
-    import platform
-    from importlib.metadata import version
-
-    packages = ("torch", "ray", "optuna", "pandas", "numpy", "pyarrow")
-    return {
-        "tabvae_ray": __version__,
-        "python": platform.python_version(),
-        **{name: version(name) for name in packages},
-    }
+    return package_versions("python", "torch", "ray", "optuna", "pandas", "numpy", "pyarrow")
