@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tabvae_ray.results.constraints import _keeps_constraints, violations
+from tabvae_ray.results.constraints import keeps_constraints, violations
 from tabvae_ray.results.pareto import as_losses, choose, front, rank_order
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.space.rules import parse_select
@@ -47,7 +47,7 @@ def best_of(
         (record for record in records if record.state == "COMPLETE"),
         key=lambda record: record.number,
     )
-    complete = [record for record in complete if _keeps_constraints(record, space)] or complete
+    complete = [record for record in complete if keeps_constraints(record, space)] or complete
     if not complete:
         return [], []
     names = list(space.objectives)
