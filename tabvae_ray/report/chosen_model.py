@@ -144,10 +144,10 @@ def privacy(contents: ReportContents) -> RowFacts | None:
     facts = {}
     if found.dcr_share is not None and found.standard_error is not None:
         nearer = f"{found.dcr_share:.3f} ± {found.standard_error:.3f}; chance is 0.5"
-        facts["nearer to training than to held-out rows"] = nearer
+        facts["share nearer to training than to held-out rows"] = nearer
     fresh = contents.fresh_scores.get("dcr_share")
     if fresh is not None:
-        facts["the same on fresh samples (dcr_share)"] = f"{fresh:.3f}"
+        facts["the same share on fresh samples (dcr_share)"] = f"{fresh:.3f}"
     facts["exact copies of training rows"] = (
         f"{found.exact_copies:,} ({found.exact_copies_share:.2%})"
     )
@@ -156,13 +156,13 @@ def privacy(contents: ReportContents) -> RowFacts | None:
     facts["distance to the closest training row, fifth percentile"] = (
         f"{found.fifth_percentile:.4f}; of {others} {found.held_out_fifth_percentile:.4f}"
     )
-    facts["rows looked at"] = (
+    facts["rows compared"] = (
         f"{found.n_synthetic:,} synthetic, {found.n_training:,} training, "
         f"{found.n_held_out:,} held out"
     )
     gap = None if record is None else nats_gap(record)
     if gap is not None:
-        facts["held-out rows cost above training rows"] = (
+        facts["extra cost of held-out rows over training rows"] = (
             f"{gap[0]:+.2f} nats each, {gap[0] / abs(gap[1]):.1%} of {gap[1]:.2f}; up to "
             f"{GAP_LIMIT:.0%} is healthy"
         )
@@ -187,7 +187,7 @@ def usefulness(contents: ReportContents) -> RowFacts | None:
             f"trained on synthetic rows (tstr), {found.metric}": f"{found.tstr:.3f}",
             f"trained on real rows (trtr), {found.metric}": f"{found.trtr:.3f}",
             "target": found.target,
-            "held-out real rows tested on": f"{found.n_tested:,}",
+            "held-out real rows in the test": f"{found.n_tested:,}",
         }
         fresh = contents.fresh_scores.get("tstr")
         if fresh is not None:
@@ -235,7 +235,7 @@ def _remark(contents: ReportContents, name: str, *, fresh: bool) -> str:
         better = "0.5 is chance, 1 is copying"
     if name in contents.space.constraints:
         better += f"; must be {bounds_text(contents.space.constraints[name])}"
-    return better if fresh else f"{better}; of the rows that this page has drawn"
+    return better if fresh else f"{better}; on the rows generated for this page"
 
 
 def _verdict(contents: ReportContents, name: str) -> str:

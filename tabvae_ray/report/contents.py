@@ -198,7 +198,7 @@ def last_values(record: TrialRecord, names: Sequence[str]) -> list[float] | None
 def _synthesizer(contents: ReportContents) -> TabularVAESynthesizer | None:
     best = contents.directory / "best"
     if not best.exists():
-        contents.notes.append("The search has exported no model yet.")
+        contents.notes.append("The search has not exported a model yet.")
         return None
     try:
         contents.scores = dict(json.loads((best / "scores.json").read_bytes()))
@@ -215,12 +215,14 @@ def _table(contents: ReportContents) -> pd.DataFrame | None:
     try:
         table = read_table(manifest.data)
     except (TabVAEError, OSError) as error:
-        contents.notes.append(f"Without the table there are neither levels nor pictures: {error}")
+        contents.notes.append(
+            f"Without the table, reference levels and pictures are left out: {error}"
+        )
         return None
     if fingerprint(table) != manifest.table.get("fingerprint"):
         contents.notes.append(
-            f"{manifest.data} has changed since the search: levels and pictures are left out, "
-            "because they would be of another table."
+            f"{manifest.data} has changed since the search: reference levels and pictures are left "
+            "out, because they would describe another table."
         )
         return None
     return table

@@ -171,10 +171,10 @@ def _draw(
 def _column_sections(pictures: Pictures) -> list[PictureSection]:
     light, dark = pictures.comparison.plot_collections, pictures.dark.plot_collections
     n_left = pictures.n_columns - len(pictures.columns)
-    left = f" The {n_left} columns nearest to the real ones are left out." if n_left else ""
+    left = f" The {n_left} columns that differ least are left out." if n_left else ""
     sections = []
     for kind, title, what in (
-        ("pdf", "Columns", "How often values occur"),
+        ("pdf", "Columns", "The distribution of values"),
         ("cdf", "Columns, cumulated", "The share of rows up to each value"),
     ):
         images = tuple(
@@ -185,8 +185,8 @@ def _column_sections(pictures: Pictures) -> list[PictureSection]:
         )
         text = (
             f"{what}, in the real table and in {pictures.n_rows:,} rows of the chosen model; "
-            "the columns that are farthest off come first. JS: the column's Jensen-Shannon "
-            f"distance, and what resampled real rows have.{left}"
+            "the columns that differ most come first. JS: the column's Jensen-Shannon distance, "
+            f"beside that of resampled real rows.{left}"
         )
         sections.append(PictureSection(kind, title, text, images))
     return sections
@@ -199,21 +199,21 @@ def _table_sections(pictures: Pictures, correlation_distance: str) -> list[Pictu
         (
             "correlation_heatmaps",
             "Associations",
-            "How strongly each two columns depend on each other, in the real table, in the "
-            "synthetic one, and synthetic less real. The whole difference, as "
-            f"correlation_distance: {correlation_distance}.",
+            "How strongly each pair of columns is associated: in the real table, in the synthetic "
+            "one, and the difference, synthetic minus real. The correlation_distance sums it up: "
+            f"{correlation_distance}.",
         ),
         (
             "pca",
             "Rows in the plane",
-            "Each point is a row, real ones blue and synthetic ones orange, seen along the two "
-            "directions in which real rows vary most; at most 2,000 of each.",
+            "Each point is a row, real ones blue and synthetic ones orange, on the first two "
+            "principal components of the real rows; at most 2,000 rows of each table.",
         ),
         (
             "descriptive_statistics",
             "Statistics",
-            "Each point is a continuous column: its real value across, its synthetic one upwards, "
-            "in units of the column's real range. On the diagonal both are equal.",
+            "Each point is a continuous column, in units of its real range: the real value is on "
+            "the horizontal axis, the synthetic one on the vertical. On the diagonal both agree.",
         ),
     ):
         images = tuple(

@@ -95,8 +95,8 @@ def over_time(contents: ReportContents) -> Figure | None:
     line = Line("volume", points=points, steps=True)
     return Figure(
         plane(x, y, [], [line], alt="Hypervolume by trial"),
-        "The volume of objectives that the front dominates, measured from just beyond the worst "
-        "trial. Where it no longer rises, more trials of this space bring little.",
+        "The hypervolume that the front dominates, measured from a point just beyond the worst "
+        "trial. When it stops rising, more trials in this space bring little.",
     )
 
 
@@ -116,7 +116,7 @@ def states(contents: ReportContents) -> Figure | None:
         Bar(name, float(n), str(n), f"bar {kind}")
         for (name, kind), n in sorted(counts.items(), key=lambda item: (item[0][1], item[0][0]))
     ]
-    return Figure(bars(rows, alt="Trials by how they ended"), "Trials by how they ended.")
+    return Figure(bars(rows, alt="Trials by how they ended"), "Number of trials by how they ended.")
 
 
 def failures(contents: ReportContents) -> list[Failure]:
@@ -200,11 +200,11 @@ def _front(contents: ReportContents, first: str, second: str) -> Figure | None:
         points = sorted(points[i] for i in front(losses))
         lines.insert(0, Line("front", points=points, steps=True))
     marks = [mark(contents, record, values, names, values) for record, values in known]
-    note = f"{n_outside} stopped trials lie outside. " if n_outside else ""
+    note = f"{n_outside} stopped trials lie outside the chart. " if n_outside else ""
     return Figure(
         plane(*axes, marks, lines, alt=f"Trials by {first} and {second}"),
         f"{second} against {first}. {note}Candidates lie at the mean of their fresh "
-        "samples, other trials where they reported. Hover or focus a point for its parameters.",
+        "samples, other trials at their last report. Hover or focus a point for its parameters.",
     )
 
 

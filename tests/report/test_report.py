@@ -281,7 +281,7 @@ def test_an_interrupted_search_has_a_page_too(n_trials: int, tmp_path: Path) -> 
     directory = _write_search(tmp_path / "early", n_trials=n_trials, export=False)
     assert main(["--search", str(directory), "--out", str(tmp_path / "page.html")]) == 0
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "has exported no model yet" in text
+    assert "has not exported a model yet" in text
     assert not (directory / "report.html").exists()
 
 
@@ -295,7 +295,7 @@ def test_a_table_that_has_changed_is_said_and_not_compared(tmp_path: Path) -> No
     data.unlink()
     write_report(str(directory))
     text = (directory / "report.html").read_text(encoding="utf-8")
-    assert "Without the table there are neither levels nor pictures" in text
+    assert "Without the table, reference levels and pictures are left out" in text
 
 
 def test_where_there_is_no_search_is_one_message(
