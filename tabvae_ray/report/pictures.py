@@ -200,8 +200,8 @@ def _table_sections(pictures: Pictures, correlation_distance: str) -> list[Pictu
             "correlation_heatmaps",
             "Associations",
             "How strongly each pair of columns is associated: in the real table, in the synthetic "
-            "one, and the difference, synthetic minus real. The correlation_distance sums it up: "
-            f"{correlation_distance}.",
+            "one, and the difference, synthetic minus real. The correlation_distance measures the "
+            f"whole difference: {correlation_distance}.",
         ),
         (
             "pca",
