@@ -10,6 +10,7 @@ from tabvae_ray.report.page import _environment
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.results.trial_record import Rung, TrialRecord
+from tabvae_ray.space.parameters import Value
 from tabvae_ray.space.space_file import parse_space
 from tabvae_ray.storage import Location
 
@@ -27,11 +28,11 @@ def _write_hostile_search(directory: Path) -> None:
     )
     scores: dict[str, float | None] = dict.fromkeys(space.objectives, 0.5)
     for number in range(3):
-        parameters = {"architecture.latent_dim": 4 + number, HOSTILE: HOSTILE}
+        parameters: dict[str, Value] = {"architecture.latent_dim": number + 4, HOSTILE: HOSTILE}
         record = TrialRecord(
             number,
             "COMPLETE" if number < 2 else "FAIL",
-            dict(parameters),
+            parameters,
             objectives={name: 0.5 + number for name in space.objectives} if number < 2 else {},
             rungs=[Rung(3, scores, order=number)],
             reason=HOSTILE,
