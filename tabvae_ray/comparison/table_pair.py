@@ -148,10 +148,10 @@ class TablePair:
 
     def _panel(self, kind: Literal["pdf", "cdf"], column: str) -> "Pixels":
         """The picture of a column, drawn once for the table's plot and for the collection."""
-        from tabvae_ray.comparison.pictures import canvas, plots
+        from tabvae_ray.comparison.pictures import canvas, column_plots
 
         if (kind, column) not in self._panels:
-            draw = plots.pdf if kind == "pdf" else plots.cdf
+            draw = column_plots.pdf if kind == "pdf" else column_plots.cdf
             note = self.notes.get(column, "")
             figure = draw(self.real, self.synthetic, column, note=note, theme=self.theme)
             self._panels[kind, column] = canvas.pixels(figure, self.options.dpi)
@@ -160,14 +160,14 @@ class TablePair:
     @cached_property
     def _heatmaps(self) -> "dict[str, Pixels]":
         """The pictures of the association matrices, likewise."""
-        from tabvae_ray.comparison.pictures import canvas, plots
+        from tabvae_ray.comparison.pictures import canvas, table_plots
 
         matrices = self.association_matrices
         # One scale for all, so that equal colours are equal numbers; a difference has signs.
         signed = min(float(matrices[side].min(initial=0.0)) for side in ("real", "synthetic")) < 0
         return {
             title: canvas.pixels(
-                plots.heatmap(
+                table_plots.heatmap(
                     title,
                     matrix,
                     self.real.names,
@@ -198,14 +198,14 @@ def _correlation_distance(sides: TablePair) -> float:
 
 
 def _draw_statistics(sides: TablePair) -> "Figure":
-    from tabvae_ray.comparison.pictures.plots import descriptive_statistics
+    from tabvae_ray.comparison.pictures.table_plots import descriptive_statistics
 
     return descriptive_statistics(sides.real, sides.synthetic, theme=sides.theme)
 
 
 def _draw_projection(sides: TablePair, kind: Literal["pca", "truncated_svd", "tsne"]) -> "Figure":
-    from tabvae_ray.comparison.pictures.plots import scatter
     from tabvae_ray.comparison.pictures.projections import project
+    from tabvae_ray.comparison.pictures.table_plots import scatter
 
     word = {"pca": "principal component", "truncated_svd": "component", "tsne": "t-SNE"}[kind]
     points = project(sides.real, sides.synthetic, kind)
