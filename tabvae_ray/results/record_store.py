@@ -6,14 +6,12 @@ The Optuna study is a view of the records and can be rebuilt from them.
 import csv
 import io
 import json
-from collections.abc import Collection, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from tabvae_ray.documents import plain, read_json
 from tabvae_ray.errors import StorageError
-from tabvae_ray.results.checkpoints import _ATTEMPT, _RUN, STATE_FILE
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.space.parameters import Value
 from tabvae_ray.storage import Location
@@ -50,60 +48,6 @@ class RecordStore:
         """Keep a finished trial; written once, and before it is forgotten as running."""
         (self._trials / _name(record)).write_text(_to_json(record))
         (self._running / _name(record)).remove()
-
-    def remove_checkpoints_but(self, kept: Collection[str | None]) -> None:
-        """Remove those that a driver has left that was killed before it had written them down.
-
-        What cannot be removed costs room, and no more.
-
-        Args:
-            kept: Checkpoints that are needed, relative to the search's directory.
-        """
-        with suppress(StorageError):
-            for run in (self.directory / "tune").children():
-                for trial in run.children() if _RUN.fullmatch(run.name) else ():
-                    if _ATTEMPT.fullmatch(trial.name) and trial.is_dir():
-                        self._remove_but(kept, f"tune/{run.name}/{trial.name}")
-
-    def _remove_but(self, kept: Collection[str | None], home: str) -> None:
-        for found in (self.directory / home).children():
-            path = f"{home}/{found.name}"
-            if found.name.startswith("checkpoint_") and path not in kept:
-                with suppress(StorageError):
-                    self.inside_tune(path).remove_tree()
-
-    def inside_tune(self, path: str) -> Location:
-        """A directory of checkpoints; safe to be removed.
-
-        Raises:
-            StorageError: If it is not below the search's ``tune/``, by a link perhaps.
-        """
-        root, found = self.directory / "tune", self.directory / path
-        here, top = found.on_this_machine(), root.on_this_machine()
-        if here is not None and top is not None:
-            inside = top.resolve() in here.resolve().parents
-        else:
-            inside = found.path.startswith(f"{root.path}/")
-        if not inside:
-            raise StorageError(f"{found}: is not below {root}, where checkpoints are")
-        return found
-
-    def forget_lost_checkpoint(self, record: TrialRecord) -> bool:
-        """Let a trial begin again if somebody has removed its checkpoint; whether it was so.
-
-        It reports what it has reported before, up to where it was.
-
-        Raises:
-            StorageError: If the storage cannot be asked.
-        """
-        if record.checkpoint is None or (self.directory / record.checkpoint / STATE_FILE).exists():
-            return False
-        record.checkpoint = None
-        if record.batch_size is not None:
-            # With its own batch size it fares otherwise, or as it did before.
-            record.batch_size, record.batch_size_from, record.rungs = None, 0, []
-        self.keep_running(record)
-        return True
 
     def write_table(self, records: Sequence[TrialRecord], objectives: Sequence[str]) -> None:
         """Write ``trials.csv``: a row per finished trial."""

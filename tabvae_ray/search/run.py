@@ -19,6 +19,7 @@ from tabvae_ray.cluster.nodes import Resources, autoscales, free_slots
 from tabvae_ray.cluster.preflight import preflight
 from tabvae_ray.comparison.reference_levels import ReferenceLevels
 from tabvae_ray.errors import ConfigError, StorageError, TabVAEError
+from tabvae_ray.results.checkpoints import Checkpoints
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.search_manifest import HEARTBEAT_SECONDS, SearchManifest
 from tabvae_ray.results.trial_record import TrialRecord
@@ -205,7 +206,9 @@ class SearchRun:
         ledger = Ledger(space, self.records, finished, n_reports=n_reports(known), on_change=tell)
         if known:
             needed = [*unfinished, *ledger.front(), *ledger.runners_up()]
-            self.records.remove_checkpoints_but({record.checkpoint for record in needed})
+            Checkpoints(self.records.directory).remove_all_but(
+                {record.checkpoint for record in needed}
+            )
         proposals = Proposals(
             space,
             study,

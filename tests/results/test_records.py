@@ -92,39 +92,6 @@ def test_the_checkpoints_of_a_trial_are_its_own(tmp_path: Path) -> None:
         assert records.finished() == [made]
 
 
-def test_what_a_link_leads_out_of_the_search_is_not_removed(tmp_path: Path) -> None:
-    (tmp_path / "victim" / "000000").mkdir(parents=True)
-    records = RecordStore(Location(tmp_path / "search"))
-    (tmp_path / "search" / "tune").mkdir(parents=True)
-    (tmp_path / "search" / "tune" / "run_001").symlink_to(tmp_path / "victim")
-    with pytest.raises(StorageError, match=r"is not below .*tune, where checkpoints are"):
-        records.inside_tune("tune/run_001/000000/checkpoint_000000")
-    inside = records.inside_tune("tune/run_002/000000")
-    assert inside == Location(tmp_path / "search" / "tune" / "run_002" / "000000")
-
-
-def test_checkpoints_that_nobody_wrote_down_are_removed_and_nothing_else(tmp_path: Path) -> None:
-    tune = tmp_path / "search" / "tune"
-    kept = ["run_001/000000/checkpoint_000002", "run_002/000001-2/checkpoint_000000"]
-    orphans = ["run_001/000000/checkpoint_000001", "run_001/000003/checkpoint_000000"]
-    others = [
-        "run_001/000003/events",
-        "run_001/basic/checkpoint_000000",
-        "mine/000000/checkpoint_1",
-    ]
-    for name in (*kept, *orphans, *others):
-        (tune / name).mkdir(parents=True)
-        (tune / name / "state.pt").write_text("")
-    (tune / "run_001" / "000009").write_text("a file")
-    (tmp_path / "victim" / "checkpoint_000000").mkdir(parents=True)
-    (tune / "run_001" / "000002").symlink_to(tmp_path / "victim")
-    records = RecordStore(Location(tmp_path / "search"))
-    records.remove_checkpoints_but({None, *(f"tune/{name}" for name in kept)})
-    left = {str(file.parent.relative_to(tune)) for file in tune.glob("*/*/*/state.pt")}
-    assert left == {*kept, *others}
-    assert (tmp_path / "victim" / "checkpoint_000000").exists()
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -154,19 +121,6 @@ def test_absurdly_nested_files_are_named(tmp_path: Path, depth: int) -> None:
         RecordStore(Location(tmp_path)).finished()
     with pytest.raises(StorageError, match=r"search\.json: is not .* nested at most 32 deep"):
         SearchManifest.read(Location(tmp_path))
-
-
-def test_a_checkpoint_that_is_gone_is_forgotten_and_one_that_is_there_is_not(
-    tmp_path: Path,
-) -> None:
-    records = RecordStore(Location(tmp_path))
-    made = record(0, state="RUNNING", checkpoint="tune/run_001/000000/checkpoint_000001")
-    (Location(tmp_path) / made.checkpoint / "state.pt").write_text("")
-    assert not records.forget_lost_checkpoint(made)
-    (tmp_path / made.checkpoint / "state.pt").unlink()
-    assert records.forget_lost_checkpoint(made)
-    assert records.running() == [record(0, state="RUNNING")]
-    assert not records.forget_lost_checkpoint(made)
 
 
 def test_the_table_of_trials_has_a_row_each(tmp_path: Path) -> None:
