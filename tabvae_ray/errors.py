@@ -1,4 +1,4 @@
-"""What the user gets told.
+"""The errors that users see.
 
 Every error here carries one message that names the file, column or key, the rule and the value.
 The command line prints that message without a traceback and exits with code 2.
@@ -11,7 +11,12 @@ __all__ = [
     "ExportError",
     "StorageError",
     "TabVAEError",
+    "last_line",
+    "one_line",
 ]
+
+# Longer texts of other packages' errors are cut.
+_MAX_LINE = 300
 
 
 class TabVAEError(Exception):
@@ -36,3 +41,16 @@ class ExportError(TabVAEError, ValueError):
 
 class DivergenceError(TabVAEError, ArithmeticError):
     """Training met a loss that is NaN or infinite."""
+
+
+def last_line(error: BaseException | str) -> str:
+    """Return the last line of an error's text, in which Ray's errors name the cause."""
+    lines = [line for line in str(error).strip().splitlines() if line.strip()]
+    if lines:
+        return lines[-1].strip()[:_MAX_LINE]
+    return "no reason was given" if isinstance(error, str) else type(error).__name__
+
+
+def one_line(error: BaseException | str) -> str:
+    """Return an error's text on one line."""
+    return " ".join(str(error).split())[:_MAX_LINE]
