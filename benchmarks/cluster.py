@@ -38,7 +38,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 import tabvae_ray.search.driver.tune_loop as tuning_module
 from benchmarks.common import HEART, show
-from benchmarks.search import Idle, space_of, task_of
+from benchmarks.search import Idle, space_of
 from tabvae_ray import TableSpec, TabularVAE, TabularVAEConfig
 from tabvae_ray.cluster.connection import connected
 from tabvae_ray.cluster.nodes import Resources
@@ -48,7 +48,7 @@ from tabvae_ray.search.display.live import SearchProgress
 from tabvae_ray.search.driver.interrupts import Interrupts
 from tabvae_ray.search.inputs import prepare_inputs
 from tabvae_ray.search.run import SearchRun
-from tabvae_ray.search.trials.trial import SearchTask
+from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.storage import Location
 from tabvae_ray.table.io import read_table
 from tests.support.clusters import STEADY
@@ -150,10 +150,7 @@ def table(home: Path) -> None:
     inputs = prepare_inputs(
         space=str(space), out=str(home / "runs"), data=str(home / "table.parquet")
     )
-    task = SearchTask(
-        inputs.space, inputs.table, inputs.spec, inputs.comparison.for_scores(), inputs.rungs,
-        inputs.directory,
-    )  # fmt: skip
+    task = inputs.task()
     size = float(inputs.table.memory_usage(deep=True).sum()) / 2**20
     store = {"object_store_memory": 2 * 2**30}
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **store})
@@ -219,13 +216,13 @@ def slots(home: Path) -> None:
             search = SearchRun(
                 inputs,
                 inputs.manifest(resources={"cpus": 1.0, "gpus": 0.0}),
-                task_of(inputs),
+                inputs.task(),
                 Resources(),
                 Clock(inputs.space, quiet=True),
                 Interrupts(print),
             )
             inputs.directory.make_dir()
-            search.train(*search.begin(SLOTS, None))
+            search.train(search.assemble(SLOTS, None))
     finally:
         tuning_module.VAETrial = real  # type: ignore[misc]
         ray.shutdown()

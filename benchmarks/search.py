@@ -41,7 +41,8 @@ from tabvae_ray.search.display.live import SearchProgress
 from tabvae_ray.search.driver.interrupts import Interrupts
 from tabvae_ray.search.inputs import SearchInputs, prepare_inputs
 from tabvae_ray.search.run import SearchRun, run_search
-from tabvae_ray.search.trials.trial import SearchTask, TrialRun, draw_rows, n_scored_rows
+from tabvae_ray.search.trials.task import SearchTask
+from tabvae_ray.search.trials.trial import TrialRun, draw_rows, n_scored_rows
 
 SPACE = ROOT / "search_spaces" / "beta.yaml"
 NAMES = ("mean_js_distance", "correlation_distance")
@@ -114,15 +115,15 @@ def overhead() -> None:
                 search = SearchRun(
                     inputs,
                     inputs.manifest(resources={"cpus": cpus, "gpus": 0.0}),
-                    task_of(inputs),
+                    inputs.task(),
                     Resources(cpus),
                     Clock(inputs.space, quiet=True),
                     Interrupts(print),
                 )
                 inputs.directory.make_dir()
-                parts = search.begin(slots, None)
+                parts = search.assemble(slots, None)
                 started = time.perf_counter()
-                search.train(*parts)
+                search.train(parts)
         finally:
             tuning_module.VAETrial = real  # type: ignore[misc]
             shutil.rmtree(home)
@@ -243,7 +244,7 @@ def volume(values: list[list[float]]) -> float:
 
 def rescore(inputs: SearchInputs, parameters: dict[str, Any], number: int) -> list[float]:
     """Train again, as it is the same bit for bit, and score on five fresh samples."""
-    run = TrialRun(task_of(inputs))
+    run = TrialRun(inputs.task())
     run.begin({"number": number, "parameters": parameters, "checkpoint": None})
     while not run.step()["done"]:
         pass
@@ -332,7 +333,7 @@ def by_hand(inputs: SearchInputs, home: Path, *, reuse: bool) -> list[dict[str, 
     ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
         tuner = tune.Tuner(
-            tune.with_resources(tune.with_parameters(ByHand, task=task_of(inputs)), {"cpu": 1}),
+            tune.with_resources(tune.with_parameters(ByHand, task=inputs.task()), {"cpu": 1}),
             tune_config=tune.TuneConfig(
                 search_alg=search,
                 scheduler=scheduler,
@@ -367,7 +368,7 @@ def by_hand(inputs: SearchInputs, home: Path, *, reuse: bool) -> list[dict[str, 
 
 def plain_optuna(inputs: SearchInputs, home: Path) -> list[dict[str, Any]]:
     """(c)."""
-    space, task = inputs.space, task_of(inputs)
+    space, task = inputs.space, inputs.task()
     found = []
 
     def objective(trial: optuna.Trial) -> tuple[float, ...]:
@@ -414,13 +415,6 @@ def resident() -> float:
     """Memory of this process in MiB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
-def task_of(inputs: SearchInputs) -> SearchTask:
-    """What all trials share."""
-    return SearchTask(
-        inputs.space, inputs.table, inputs.spec, inputs.comparison, inputs.rungs, inputs.directory
-    )
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Export the chosen model."""
+"""Export the model of the chosen trial."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,15 +19,15 @@ def export(
     found: Sequence[Candidate],
     best: Location,
 ) -> None:
-    """Write ``best/``, and into the manifest why it is that trial.
+    """Write the export, and record the choice in the manifest.
 
     Args:
         task: What the trials shared.
         manifest: The search.
         chosen: The candidate to export.
-        reason: Why it is that one.
+        reason: The reason for choosing it.
         found: All candidates.
-        best: Where the export goes.
+        best: The directory of the export.
     """
     record = chosen.record
     vae = restore_trial(replace(task, device="cpu"), record)

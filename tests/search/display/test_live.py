@@ -4,13 +4,14 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
+from tabvae_ray.report.formatting import duration
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.display import live
 from tabvae_ray.search.display.live import SearchProgress, number
 from tabvae_ray.search.display.statistics import RunStatistics
 from tabvae_ray.space.search_space import SearchSpace
 from tests.support.clocks import Clock
-from tests.support.records import finished, ledger_of
+from tests.support.records import finished, run_state
 
 
 @pytest.fixture
@@ -37,12 +38,12 @@ def rendered(progress: SearchProgress, width: int) -> str:
 
 
 def follow(progress: SearchProgress, clock: Clock, *records: TrialRecord) -> None:
-    meter = RunStatistics(progress.space, 2, clock=clock)
-    progress.follow(meter)
-    ledger = ledger_of(progress.space, TrialRecord(9, "RUNNING", {}))
+    statistics = RunStatistics(progress.space, 2, clock=clock)
+    progress.follow(statistics)
+    state = run_state(TrialRecord(9, "RUNNING", {}))
     for record in records:
-        meter(ledger, record)
-        progress(ledger, record)
+        statistics(state, record)
+        progress(state, record)
 
 
 def test_without_a_terminal_every_finished_trial_is_a_line_that_says_how_far_things_are(
@@ -119,7 +120,7 @@ def test_quiet_says_nothing(
     ("seconds", "text"), [(0.4, "0s"), (42, "42s"), (185, "3m05s"), (7620, "2h07m")]
 )
 def test_seconds_are_for_people(seconds: float, text: str) -> None:
-    assert live.clock(seconds) == text
+    assert duration(seconds) == text
 
 
 def test_numbers_have_four_digits() -> None:
