@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.search.optimize.selection import Candidate, as_scores
-from tabvae_ray.search.trials.trial import SearchTask, restore_trial
+from tabvae_ray.search.trials.task import SearchTask
+from tabvae_ray.search.trials.trial import restore_trial
 from tabvae_ray.storage import Location
 
 __all__ = ["export"]
