@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 import pandas as pd
-import yaml
 
 from tabvae_ray.cli import run_command
 from tabvae_ray.comparison.options import SCORES, PlotName
 from tabvae_ray.comparison.plan import PICTURES, ComparisonPlan, PreparedComparison
 from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_levels
 from tabvae_ray.comparison.scores.privacy import Privacy, privacy
+from tabvae_ray.documents import read_document
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.storage import Location
 from tabvae_ray.table.declaration import SpecDeclaration
@@ -125,12 +125,7 @@ def _plan(
 ) -> ComparisonPlan:
     if options.plan:
         source = Location(options.plan)
-        try:
-            document = yaml.safe_load(source.read_text())
-        except yaml.YAMLError as error:
-            reason = " ".join(str(error).split())
-            raise ConfigError(f"{source}: not YAML or JSON: {reason}") from None
-        plan = ComparisonPlan.from_mapping(document or {}, str(source))
+        plan = ComparisonPlan.from_mapping(read_document(source) or {}, str(source))
         if options.plots == "none":
             return plan.model_copy(update={"plots": (), "plot_collections": ()})
         return plan.model_copy(update={"plots": plots}) if plots else plan

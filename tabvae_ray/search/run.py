@@ -148,7 +148,7 @@ class SearchRun:
         self.resources, self.progress, self.trackers = resources, progress, trackers
         self.interrupts = interrupts
         self.writer = ManifestWriter(manifest, inputs.directory)
-        self.records = RecordStore(inputs.directory)
+        self.records = RecordStore(inputs.directory, inputs.space.objectives)
         self.mlflow: MlflowLog | None = None
 
     def assemble(self, concurrency: int | None, study_storage: str | None) -> LoopParts:

@@ -9,7 +9,7 @@ import optuna
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
-from tabvae_ray.documents import plain
+from tabvae_ray.documents import finite
 from tabvae_ray.errors import StorageError
 from tabvae_ray.results.checkpoints import Checkpoints
 from tabvae_ray.results.trial_record import Rung, TrialRecord
@@ -87,8 +87,8 @@ class Ledger(Callback):
             record.rungs.append(
                 Rung(
                     int(result["epoch"]),
-                    plain(result["scores"]),
-                    plain(result["losses"]),
+                    finite(result["scores"]),
+                    finite(result["losses"]),
                     order=self._n_reports,
                 )
             )

@@ -9,7 +9,7 @@ from typing import Any
 from ray.tune.schedulers import TrialScheduler
 
 from tabvae_ray.cluster.nodes import Resources
-from tabvae_ray.documents import plain
+from tabvae_ray.documents import finite
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.results.checkpoints import Checkpoints
 from tabvae_ray.results.record_store import RecordStore
@@ -233,7 +233,7 @@ def _check_idle(before: SearchManifest, directory: Location) -> None:
 def _identity(manifest: SearchManifest) -> dict[str, Any]:
     """Return everything that must not change, by dotted name."""
     settings = {k: v for k, v in manifest.space["search"].items() if k not in _BUDGETS}
-    document = plain(
+    document = finite(
         {
             **manifest.space,
             "search": settings,
