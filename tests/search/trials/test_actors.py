@@ -15,8 +15,8 @@ from ray import tune
 from tabvae_ray.cluster.connection import connected
 from tabvae_ray.search.inputs import prepare_inputs
 from tabvae_ray.search.optimize.scheduler import PatientFIFO
+from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.search.trials.trainable import VAETrial
-from tabvae_ray.search.trials.trial import SearchTask
 from tests.support.spaces import TINY
 
 pytestmark = pytest.mark.slow
@@ -37,9 +37,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> SearchTask:
     home = tmp_path_factory.mktemp("actors")
     (home / "tiny.yaml").write_text(yaml.safe_dump(TINY))
     inputs = prepare_inputs(space=str(home / "tiny.yaml"), out=str(home))
-    return SearchTask(
-        inputs.space, inputs.table, inputs.spec, inputs.comparison, inputs.rungs, inputs.directory
-    )
+    return inputs.task()
 
 
 @pytest.fixture(scope="module")
