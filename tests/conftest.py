@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
@@ -18,6 +19,9 @@ from tabvae_ray.tabular_vae import TabularVAE
 from tests.support.s3_server import S3Server, weed
 from tests.support.spaces import TINY
 from tests.support.tables import make_mixed, small_config
+
+if TYPE_CHECKING:
+    from ray.cluster_utils import Cluster
 
 # Two threads on two busy cores cost many times the work of one.
 torch.set_num_threads(1)
@@ -50,6 +54,17 @@ def trained(_mixed: pd.DataFrame, mixed_spec: TableSpec) -> TabularVAE:
 @pytest.fixture(scope="session")
 def synthesizer(trained: TabularVAE) -> TabularVAESynthesizer:
     return trained.synthesizer()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator["Cluster"]:
+    """Two nodes of one CPU each, beside a head without any."""
+    # Ray takes longer to import than the fast tests of a module to run.
+    from tests.support.clusters import two_nodes
+
+    # Without credentials, pyarrow would ask for those of a machine in AWS.
+    with two_nodes(AWS_EC2_METADATA_DISABLED="true") as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

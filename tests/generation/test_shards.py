@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,8 @@ from tabvae_ray.generation.shards.plan import ShardManifest, ShardPlan
 from tabvae_ray.generation.shards.run import generate_shards
 from tabvae_ray.generation.synthesizer import BLOCK_ROWS, TabularVAESynthesizer
 from tabvae_ray.storage import Location
-from tests.support.clusters import two_nodes
+from tests.support.clusters import wait_for
+from tests.support.drivers import GENERATE, Driver, started
 from tests.support.s3_server import free_ports
 
 BLOCK = 100
@@ -313,24 +314,10 @@ def expected(model: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     return sums(out)
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    """Two nodes of one CPU each, beside a head without any."""
-    with two_nodes() as started:
-        yield started
-
-
-def start_command(model: str, out: Path | str, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tabvae_ray.generate", "--model", model, "--rows", str(ROWS)]
-    command += ["--seed", "2", "--shard-rows", str(BLOCK_ROWS), "--out", str(out), *more]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
+def generating(model: str, out: Path | str, *more: str) -> AbstractContextManager[Driver]:
+    """Run the command in a process of its own."""
+    options = ["--model", model, "--rows", ROWS, "--seed", 2, "--shard-rows", BLOCK_ROWS]
+    return started(*options, "--out", out, *more, module=GENERATE)
 
 
 @pytest.mark.slow
@@ -338,17 +325,17 @@ def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
 def test_a_run_that_was_ended_goes_on(
     model: str, tmp_path: Path, expected: dict[str, str], end: signal.Signals
 ) -> None:
-    first = start_command(model, tmp_path)
-    wait_for(lambda: (tmp_path / "part-00000.parquet").exists())
-    first.send_signal(end)
-    _, said = first.communicate(timeout=60)
+    with generating(model, tmp_path) as first:
+        wait_for(lambda: (tmp_path / "part-00000.parquet").exists())
+        first.send_signal(end)
+        _, said = first.communicate(timeout=60)
     assert first.returncode == (130 if end == signal.SIGINT else -9)
     if end == signal.SIGINT:
         assert f"of {N_SHARDS} shards are done" in said
     assert not (tmp_path / f"part-{N_SHARDS - 1:05}.parquet").exists()
     there = {path: path.stat().st_mtime_ns for path in tmp_path.glob("part-*")}
-    second = start_command(model, tmp_path)
-    _, said = second.communicate(timeout=120)
+    with generating(model, tmp_path) as second:
+        _, said = second.communicate(timeout=120)
     assert second.returncode == 0, said
     assert f"{len(there)} were there" in said
     assert {path: path.stat().st_mtime_ns for path in there} == there
@@ -367,8 +354,8 @@ def test_any_number_of_workers_makes_the_same_shards(
         )  # fmt: skip
         assert sums(out) == expected
     (out / "part-00002.parquet").unlink()
-    command = start_command(model, out, "--address", cluster.address)
-    _, said = command.communicate(timeout=120)
+    with generating(model, out, "--address", cluster.address) as command:
+        _, said = command.communicate(timeout=120)
     assert command.returncode == 0, said
     assert f"{N_SHARDS}/{N_SHARDS} shards" in said
     assert f"{N_SHARDS - 1} were there" in said
@@ -405,8 +392,8 @@ def test_a_client_has_the_same_shards_made_in_an_object_store(
     model: str, expected: dict[str, str], client_address: str, s3: Location
 ) -> None:
     """From a machine outside of the cluster, with nothing but the store between them."""
-    command = start_command(model, s3.uri, "--address", client_address)
-    _, said = command.communicate(timeout=200)
+    with generating(model, s3.uri, "--address", client_address) as command:
+        _, said = command.communicate(timeout=200)
     assert command.returncode == 0, said
     assert f"{N_SHARDS}/{N_SHARDS} shards" in said
     assert "tabvae-secret" not in said
@@ -443,8 +430,8 @@ def disturbed(
 
     thread = threading.Thread(target=wait_and_disturb)
     thread.start()
-    command = start_command(model, out, "--address", cluster.address)
-    _, said = command.communicate(timeout=200)
+    with generating(model, out, "--address", cluster.address) as command:
+        _, said = command.communicate(timeout=200)
     thread.join()
     assert command.returncode == 0, said
     return said, bool(n_shards_then) and n_shards_then[0] < N_SHARDS
@@ -483,10 +470,10 @@ def test_an_output_that_the_nodes_do_not_see_is_named(
     model: str, tmp_path: Path, cluster: Cluster
 ) -> None:
     # All nodes are this machine, so the directory is taken away while the workers start.
-    command = start_command(model, tmp_path / "out", "--address", cluster.address)
-    wait_for(lambda: (tmp_path / "out" / "_manifest.json").exists())
-    (tmp_path / "out").rename(tmp_path / "elsewhere")
-    _, said = command.communicate(timeout=60)
+    with generating(model, tmp_path / "out", "--address", cluster.address) as command:
+        wait_for(lambda: (tmp_path / "out" / "_manifest.json").exists())
+        (tmp_path / "out").rename(tmp_path / "elsewhere")
+        _, said = command.communicate(timeout=60)
     assert command.returncode == 2
     assert "give --out a directory that all nodes share" in said
 

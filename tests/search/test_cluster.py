@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,8 @@ from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.cluster.preflight import preflight
 from tabvae_ray.cluster.versions import check_versions
 from tabvae_ray.errors import ConfigError, StorageError
+from tabvae_ray.generate import main as generate
+from tabvae_ray.report import main as report
 from tabvae_ray.storage import Location
 from tests.support.clusters import (
     STEADY,
@@ -32,10 +34,16 @@ from tests.support.clusters import (
     processes_in,
     started_head,
     trial_processes,
-    two_nodes,
     wait_for,
+    without_ray,
 )
-from tests.support.drivers import SECONDS, search, started, trials_of
+from tests.support.connections import (
+    ask_for_a_node_that_never_comes,
+    check_nodes,
+    connect,
+    connect_before_ray_does,
+)
+from tests.support.drivers import SECONDS, completed, search, started, trials_of
 from tests.support.s3_server import KEY, SECRET, S3Server, free_ports
 
 pytestmark = pytest.mark.slow
@@ -47,14 +55,6 @@ def steady(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("space") / "tiny.yaml"
     file.write_text(yaml.safe_dump(STEADY))
     return file
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    """Two nodes of one CPU each, beside a head without any."""
-    # Without credentials, pyarrow would ask for those of a machine in AWS.
-    with two_nodes(AWS_EC2_METADATA_DISABLED="true") as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_an_object_store_is_all_that_a_search_needs_to_go_on(
     assert 0 < n_finished(directory) < 6, said_first
 
     before = n_finished(directory)
-    with started("--resume", "--name", "tiny", *out, cwd="/") as resumed:
+    with started("--resume", "--name", "tiny", *out, page=True, cwd="/") as resumed:
         wait_for(lambda: resumed.poll() is not None or n_finished(directory) > before)
         assert n_finished(directory) < 6
         s3_server.stop()
@@ -123,12 +123,9 @@ def test_an_object_store_is_all_that_a_search_needs_to_go_on(
     assert outcomes(directory) == outcomes(undisturbed)
 
     page, rows = tmp_path / "report.html", tmp_path / "rows.csv"
-    for module, options in (
-        ("report", ["--search", directory.uri, "--out", page]),
-        ("generate", ["--model", (directory / "best").uri, "--rows", 5, "--out", rows]),
-    ):
-        call = [sys.executable, "-m", f"tabvae_ray.{module}", *map(str, options)]
-        subprocess.run(call, check=True, capture_output=True)
+    assert report(["--search", directory.uri, "--out", str(page)]) == 0
+    generated = ["--model", (directory / "best").uri, "--rows", "5", "--out", str(rows)]
+    assert generate(generated) == 0
     assert len(rows.read_text().splitlines()) == 6
     texts = [said_first, said, page.read_text(), (directory / "search.json").read_text()]
     texts += [(directory / name).read_text() for name in ("report.html", "progress.jsonl")]
@@ -196,13 +193,6 @@ def test_a_node_with_other_versions_is_named() -> None:
         check_versions("10.0.0.2", {**here, "torch": "2.9.0"}, here)
 
 
-# A trial that no node type has room for; how long nodes take to be launched is known here.
-NEVER = (
-    "import tabvae_ray.cluster.preflight as p; p._LAUNCH_SECONDS = 5.0; "
-    "p.preflight(p.Location('/tmp'), p.Resources(cpus=512))"
-)
-
-
 def test_nodes_come_for_a_search_and_go_after_it(tmp_path: Path, steady: Path) -> None:
     """The node types are those of cluster.yaml, on machines that are none."""
     (port,) = free_ports(1)
@@ -235,7 +225,7 @@ def test_nodes_come_for_a_search_and_go_after_it(tmp_path: Path, steady: Path) -
         RAY_FAKE_CLUSTER="1", AUTOSCALER_UPDATE_INTERVAL_S="1", **TOKEN,
     ) as home:  # fmt: skip
         assert len(processes_in(home, "raylet")) == 1
-        never = connect(f"127.0.0.1:{port}", NEVER, **TOKEN)
+        never = connecting(ask_for_a_node_that_never_comes, f"127.0.0.1:{port}", **TOKEN)
         assert "asks for 512 CPUs and 0 GPUs, but no node has that" in never.stderr
         assert "and the autoscaler has added none within" in never.stderr
         # A worker of eight CPUs has room for one trial.
@@ -265,43 +255,32 @@ def guarded() -> Iterator[tuple[str, str]]:
         yield f"127.0.0.1:{port}", f"ray://127.0.0.1:{client}"
 
 
-def connect(
-    address: str, code: str = "print('in')", **environment: str
+def connecting(
+    run: Callable[..., int], *arguments: object, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run code while connected."""
-    code = (
-        "import sys; from tabvae_ray.cluster.connection import connected\n"
-        f"with connected(sys.argv[1]): {code}"
-    )
-    known = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
-    return subprocess.run(
-        [sys.executable, "-c", code, address],
-        env=known | environment, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    """Run something in a process of its own, with an environment of its own."""
+    return completed(run, *arguments, timeout=120, env=without_ray() | environment)
 
 
 def test_a_token_that_is_missing_or_wrong_is_named_at_once(guarded: tuple[str, str]) -> None:
-    assert connect(guarded[0], **TOKEN).returncode == 0
+    assert connecting(connect, guarded[0], **TOKEN).returncode == 0
     for address in guarded:
-        started = time.monotonic()
-        unset = connect(address, RAY_AUTH_TOKEN="a" * 64)
+        unset = connecting(connect_before_ray_does, address, RAY_AUTH_TOKEN="a" * 64)
         assert "asks for a token" in unset.stderr and "set RAY_AUTH_MODE=token" in unset.stderr
-        wrong = connect(address, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="b" * 64)
-        assert "a token that is missing or wrong here: copy the head node's" in wrong.stderr
-        assert time.monotonic() - started < 20
+        wrong = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "b" * 64}
+        refused = connecting(connect_before_ray_does, address, **wrong)
+        assert "a token that is missing or wrong here: copy the head node's" in refused.stderr
+        assert "Ray was asked" not in unset.stderr + refused.stderr
 
 
 def test_a_cluster_that_sends_no_token_is_refused_where_one_is_asked_for(tmp_path: Path) -> None:
     """Ray itself connects, and cancels every actor."""
     (port,) = free_ports(1)
-    code = (
-        "import sys, tabvae_ray.cluster.preflight as p; "
-        f"p.preflight(p.Location({str(tmp_path)!r}), p.Resources())"
-    )
     with started_head("--num-cpus=1", port=port, RAY_AUTH_MODE="disabled"):
         address = f"127.0.0.1:{port}"
-        assert connect(address, code, RAY_AUTH_MODE="disabled").returncode == 0
-        refused = connect(address, code, **TOKEN)
+        there = (check_nodes, address, str(tmp_path))
+        assert connecting(*there, RAY_AUTH_MODE="disabled").returncode == 0
+        refused = connecting(*there, **TOKEN)
     assert "sends no token, but this process asks for one: unset RAY_AUTH_MODE" in refused.stderr
     assert not list(tmp_path.iterdir())
 
@@ -322,7 +301,7 @@ def test_a_search_through_a_client_runs_on_the_head(
     assert manifest["state"] == "interrupted"
     assert manifest["driver"]["pid"] != process.pid
 
-    with started(*options, "--resume", env=os.environ | TOKEN) as process:
+    with started(*options, "--resume", page=True, env=os.environ | TOKEN) as process:
         answer, said = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, said
     assert json.loads(answer.splitlines()[-1])["trials"] == {"COMPLETE": 6}

@@ -86,6 +86,11 @@ def outcomes(directory: Location) -> list[dict[str, Any]]:
     return found
 
 
+def without_ray() -> dict[str, str]:
+    """Return this process's environment without what configures Ray."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+
+
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a" * 64}
 
 
@@ -97,9 +102,8 @@ def started_head(*options: str, port: int, **environment: str) -> Iterator[Path]
     start = [str(Path(sys.executable).parent / "ray"), "start", "--head", "--block"]
     start += [f"--port={port}", f"--temp-dir={home}", "--include-dashboard=false", *options]
     log = home / "log"
-    known = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
     with log.open("wb") as out:
-        head = subprocess.Popen(start, env=known | environment, stdout=out, stderr=out)
+        head = subprocess.Popen(start, env=without_ray() | environment, stdout=out, stderr=out)
     try:
         wait_for(lambda: head.poll() is not None or "Ray runtime started" in log.read_text(), 60)
         assert head.poll() is None, log.read_text()

@@ -56,7 +56,7 @@ class S3Server:
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.directory)
         end = time.monotonic() + _STARTS_WITHIN
-        while not self._answers():
+        while not self.answers():
             if self._process.poll() is not None or time.monotonic() > end:
                 self.stop()
                 log_end = (self.directory / "log").read_text(errors="replace")[-2000:]
@@ -75,7 +75,8 @@ class S3Server:
             process.kill()
             process.wait()
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Return whether it takes requests."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=2):
                 return True

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tabvae_ray.comparison.plan import SCORES
@@ -103,17 +103,23 @@ class RunStatistics:
         space: The search space.
         slots: Trials at once.
         finished: Trials that had finished before this run.
+        clock: Returns seconds since some moment.
     """
 
     def __init__(
-        self, space: SearchSpace, slots: int, finished: Sequence[TrialRecord] = ()
+        self,
+        space: SearchSpace,
+        slots: int,
+        finished: Sequence[TrialRecord] = (),
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.space, self.slots = space, slots
+        self.space, self.slots, self._clock = space, slots, clock
         self.counts = TrialCounts(space)
         for record in finished:
             self.counts.add(record)
         self._n_before = len(finished)
-        self._started = time.monotonic()
+        self._started = self._clock()
         self._budget_end: float | None = None
         # Of this run: a trial that was resumed brings seconds of another one.
         self._seconds = 0.0
@@ -124,7 +130,7 @@ class RunStatistics:
 
     def __call__(self, ledger: Ledger, record: TrialRecord) -> None:
         """A trial started, reported or ended."""
-        now = time.monotonic()
+        now = self._clock()
         known = self._seconds_known.setdefault(record.number, record.seconds)
         self._seconds += record.seconds - known
         self._seconds_known[record.number] = record.seconds
@@ -143,7 +149,7 @@ class RunStatistics:
 
     def snapshot(self) -> Snapshot:
         """The search now."""
-        now = time.monotonic()
+        now = self._clock()
         elapsed = now - self._started
         since = list(self._since.values())
         needed = (self._seconds + sum(now - start for start in since)) / self.slots

@@ -1,11 +1,10 @@
-import time
-
 import pytest
 
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.display.statistics import RunStatistics, TrialCounts, hypervolume_of
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import parse_space
+from tests.support.clocks import Clock
 from tests.support.records import finished, ledger_of
 
 
@@ -43,56 +42,64 @@ def test_losses_have_no_hypervolume(tiny: dict) -> None:
 
 
 def test_running_trials_count_as_busy_and_those_that_wait_do_not(space: SearchSpace) -> None:
-    meter = RunStatistics(space, slots=2)
+    clock = Clock()
+    meter = RunStatistics(space, slots=2, clock=clock)
     active = [TrialRecord(number, "RUNNING", {}) for number in range(3)]
     ledger = ledger_of(space, *active)
     for record in active:
         meter(ledger, record)
-    time.sleep(0.05)
+    clock.move(8.0)
     now = meter.snapshot()
     assert (now.busy_slots, now.states["RUNNING"]) == (2, 2)
-    assert now.busy > 0.8
+    assert now.busy == 1.0
     assert now.overhead is None and now.left is None
-    done = TrialRecord(0, "PRUNED", {}, seconds=0.04)
+    done = TrialRecord(0, "PRUNED", {}, seconds=6.0)
     del ledger.active["0"]
     meter(ledger, done)
     now = meter.snapshot()
     # The one that waited has the slot now.
     assert now.busy_slots == 2
-    assert now.overhead is not None and now.overhead < 0.5
+    # Of 16 seconds on two slots, trials have needed 6 and 8.
+    assert now.overhead == pytest.approx(16 / 14 - 1)
 
 
 def test_only_seconds_of_this_run_count(space: SearchSpace) -> None:
-    meter = RunStatistics(space, slots=1)
+    clock = Clock()
+    meter = RunStatistics(space, slots=1, clock=clock)
     resumed = TrialRecord(0, "RUNNING", {}, seconds=1000.0)
     ledger = ledger_of(space, resumed)
     meter(ledger, resumed)
-    resumed.seconds += 0.01
+    resumed.seconds += 1.0
     meter(ledger, resumed)
     ledger.active.clear()
     resumed.state = "PRUNED"
     meter(ledger, resumed)
-    time.sleep(0.05)
+    clock.move(5.0)
     now = meter.snapshot()
-    assert now.elapsed >= 0.05
-    assert now.busy == pytest.approx(0.01 / now.elapsed)
-    assert now.overhead == pytest.approx(now.elapsed / 0.01 - 1)
+    assert now.elapsed == 5.0
+    assert now.busy == pytest.approx(1 / 5)
+    assert now.overhead == pytest.approx(5 / 1 - 1)
 
 
 def test_what_is_left_follows_the_pace_of_this_run_and_the_time_budget(tiny: dict) -> None:
     tiny["search"]["n_trials"] = 12
     before = [finished(number, "COMPLETE", 9) for number in range(9)]
-    meter = RunStatistics(parse_space(tiny), slots=1, finished=before)
+    clock = Clock()
+    meter = RunStatistics(parse_space(tiny), slots=1, finished=before, clock=clock)
     ledger = ledger_of(meter.space)
     assert meter.snapshot().left is None
-    time.sleep(0.02)
+    clock.move(3.0)
     meter(ledger, finished(9, "PRUNED", 1))
     now = meter.snapshot()
     assert now.n_finished == 10
     # Ten are done, one of them in this run: two more take two times as long.
-    assert now.left == pytest.approx(2 * now.elapsed, rel=0.2)
-    tiny["search"]["time_budget"] = 0.01
-    meter = RunStatistics(parse_space(tiny), slots=1, finished=before)
-    meter(ledger_of(meter.space), finished(9, "PRUNED", 1))
-    time.sleep(0.02)
+    assert now.left == 2 * 3.0
+    tiny["search"]["time_budget"] = 10.0
+    meter = RunStatistics(parse_space(tiny), slots=1, finished=before, clock=clock)
+    ledger = ledger_of(meter.space)
+    ledger.started = clock()
+    clock.move(8.0)
+    meter(ledger, finished(9, "PRUNED", 1))
+    assert meter.snapshot().left == 2.0
+    clock.move(3.0)
     assert meter.snapshot().left == 0.0

@@ -23,7 +23,6 @@ from tests.support.clusters import (
     outcomes,
     started_head,
     trial_processes,
-    two_nodes,
     wait_for,
 )
 from tests.support.drivers import search, started
@@ -42,13 +41,6 @@ def steady(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = {**STEADY["search"], "n_trials": N_TRIALS}
     file.write_text(yaml.safe_dump({**STEADY, "base": base, "search": settings}))
     return file
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    """Two nodes of one CPU each, beside a head without any."""
-    with two_nodes() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
