@@ -2,7 +2,7 @@
 
 Run it in an environment with sdmetrics 0.32 (its pandas is older than ours):
 
-    python tests/comparison/sdmetrics_expected/make_expected.py ../shared/fixtures/scores
+    python tests/comparison/sdmetrics_expected/make_expected.py tests/comparison/score_fixtures
 """
 
 import json
