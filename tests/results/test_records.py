@@ -161,9 +161,9 @@ def test_a_checkpoint_that_is_gone_is_forgotten_and_one_that_is_there_is_not(
 ) -> None:
     records = RecordStore(Location(tmp_path))
     made = record(0, state="RUNNING", checkpoint="tune/run_001/000000/checkpoint_000001")
-    (Location(tmp_path) / made.checkpoint / "state.pt").write_text("")
+    (Location(tmp_path) / made.checkpoint / "state.pt").write_text("")  # type: ignore[operator]
     assert not records.forget_lost_checkpoint(made)
-    (tmp_path / made.checkpoint / "state.pt").unlink()
+    (tmp_path / made.checkpoint / "state.pt").unlink()  # type: ignore[operator]
     assert records.forget_lost_checkpoint(made)
     assert records.running() == [record(0, state="RUNNING")]
     assert not records.forget_lost_checkpoint(made)

@@ -41,7 +41,9 @@ def two_nodes(**environment: str) -> Iterator[Cluster]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
-        started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+        started = Cluster(
+            initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
+        )
         for _ in range(2):
             started.add_node(num_cpus=1)
         started.wait_for_nodes()

@@ -20,7 +20,7 @@ def connect_before_ray_does(address: str) -> int:
     def fail(*_: object, **__: object) -> None:
         raise AssertionError("Ray was asked")
 
-    ray.init = fail
+    ray.init = fail  # type: ignore[assignment]
     return connect(address)
 
 

@@ -26,6 +26,7 @@ from tests.support.tables import small_config
 pytest.importorskip("mlflow", reason="mlflow is not installed: pip install '.[mlflow]'")
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.xdist_group("mlflow"),
     # Of MLflow's own making.
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
 ]

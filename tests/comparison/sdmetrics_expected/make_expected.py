@@ -67,7 +67,7 @@ def main() -> None:
         kinds = dict.fromkeys(case["continuous"], "numerical")
         kinds |= dict.fromkeys(case["categorical"], "categorical")
         tables = (pd.read_csv(folder / f"{name}.csv") for name in ("real", "synthetic"))
-        expected[folder.name] = scores(*tables, kinds)
+        expected[folder.name] = scores(*tables, kinds)  # type: ignore[call-arg]
     text = json.dumps(expected, indent=1, ensure_ascii=False)
     (HERE / "expected.json").write_text(text + "\n", encoding="utf-8")
 

@@ -15,7 +15,6 @@ from ray.cluster_utils import Cluster
 from tabvae_ray import load_synthesizer
 from tabvae_ray.storage import Location
 from tests.support.clusters import (
-    SECONDS,
     STEADY,
     TOKEN,
     n_checkpoints,
@@ -25,10 +24,10 @@ from tests.support.clusters import (
     trial_processes,
     wait_for,
 )
-from tests.support.drivers import search, started
+from tests.support.drivers import SECONDS, search, started
 from tests.support.s3_server import free_ports
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
 RAY = str(Path(sys.executable).parent / "ray")
 N_TRIALS = 8
 

@@ -17,7 +17,7 @@ from tests.support.clusters import STEADY, TOKEN, n_finished, outcomes, started_
 from tests.support.drivers import SECONDS, search, started, study_of, trials_of
 from tests.support.s3_server import free_ports
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kills")]
 N_TRIALS = 8
 # What a trial becomes depends on its number alone, and all of them are done in a moment.
 TINY = {
@@ -52,7 +52,9 @@ def undisturbed(space: Path, address: str, tmp_path_factory: pytest.TempPathFact
     return home / "tiny"
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(
+    "seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.many) for seed in range(4, 10))]
+)
 def test_a_driver_killed_at_a_random_moment_costs_nothing(
     seed: int, space: Path, address: str, undisturbed: Path, tmp_path: Path
 ) -> None:

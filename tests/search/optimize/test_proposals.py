@@ -39,7 +39,7 @@ def proposals(
 
 
 def finish(record: TrialRecord, state: str, a: float = 0.1, b: float = 0.2) -> TrialRecord:
-    record.state = state
+    record.state = state  # type: ignore[assignment]
     scores = {"mean_js_distance": a, "correlation_distance": b}
     record.rungs = [Rung(9, scores)]
     record.objectives = dict(scores) if state == "COMPLETE" else {}
@@ -69,7 +69,7 @@ def test_the_study_is_told_how_trials_ended_and_none_stays_running(space: Search
 
 
 def test_there_are_as_many_trials_as_asked_for_and_no_more_than_slots(space: SearchSpace) -> None:
-    made, started = proposals(space, n_active=lambda: len(started) % 3, concurrency=2)
+    made, started = proposals(space, n_active=lambda: len(started) % 3, concurrency=2)  # type: ignore[has-type]
     started.clear()
     asked = [made.suggest(str(i)) for i in range(3)]
     assert [type(answer) for answer in asked] == [dict, dict, type(None)]

@@ -19,7 +19,7 @@ from tabvae_ray.search.trials.trainable import VAETrial
 from tabvae_ray.search.trials.trial import SearchTask
 from tests.support.spaces import TINY
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("run")]
 ONE = {
     "number": 0,
     "parameters": {"architecture.loss_beta": 0.1, "architecture.latent_dim": 4},
@@ -120,4 +120,4 @@ def test_trials_that_are_done_at_once_do_not_take_the_place_of_processes_that_st
         ),
         run_config=tune.RunConfig(storage_path=str(tmp_path), verbose=0),
     ).fit()
-    assert len({result.metrics["process"] for result in results}) == 2
+    assert results.get_dataframe()["process"].nunique() == 2
