@@ -31,7 +31,7 @@ from tabvae_ray.generation.shards.run import generate_shards
 from tabvae_ray.generation.synthesizer import BLOCK_ROWS, TabularVAESynthesizer
 from tabvae_ray.storage import Location
 from tests.support.clusters import wait_for
-from tests.support.drivers import GENERATE, Driver, started
+from tests.support.drivers import GENERATE, SECONDS, Driver, started
 from tests.support.s3_server import free_ports
 
 BLOCK = 100
@@ -330,14 +330,14 @@ def test_a_run_that_was_ended_goes_on(
     with generating(model, tmp_path) as first:
         wait_for(lambda: (tmp_path / "part-00000.parquet").exists())
         first.send_signal(end)
-        _, said = first.communicate(timeout=60)
+        _, said = first.communicate(timeout=SECONDS)
     assert first.returncode == (130 if end == signal.SIGINT else -9)
     if end == signal.SIGINT:
         assert f"of {N_SHARDS} shards are done" in said
     assert not (tmp_path / f"part-{N_SHARDS - 1:05}.parquet").exists()
     there = {path: path.stat().st_mtime_ns for path in tmp_path.glob("part-*")}
     with generating(model, tmp_path) as second:
-        _, said = second.communicate(timeout=120)
+        _, said = second.communicate(timeout=SECONDS)
     assert second.returncode == 0, said
     assert f"{len(there)} were there" in said
     assert {path: path.stat().st_mtime_ns for path in there} == there
@@ -358,7 +358,7 @@ def test_any_number_of_workers_makes_the_same_shards(
         assert sums(out) == expected
     (out / "part-00002.parquet").unlink()
     with generating(model, out, "--address", cluster.address) as command:
-        _, said = command.communicate(timeout=120)
+        _, said = command.communicate(timeout=SECONDS)
     assert command.returncode == 0, said
     assert f"{N_SHARDS}/{N_SHARDS} shards" in said
     assert f"{N_SHARDS - 1} were there" in said
@@ -379,7 +379,7 @@ def client_address(cluster: Cluster, tmp_path: Path) -> Iterator[str]:
         yield f"ray://127.0.0.1:{port}"
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(SECONDS)
 
 
 def listens(port: int) -> bool:
@@ -397,7 +397,7 @@ def test_a_client_has_the_same_shards_made_in_an_object_store(
 ) -> None:
     """From a machine outside of the cluster, with nothing but the store between them."""
     with generating(model, s3.uri, "--address", client_address) as command:
-        _, said = command.communicate(timeout=200)
+        _, said = command.communicate(timeout=SECONDS)
     assert command.returncode == 0, said
     assert f"{N_SHARDS}/{N_SHARDS} shards" in said
     assert "tabvae-secret" not in said
@@ -435,7 +435,7 @@ def disturbed(
     thread = threading.Thread(target=wait_and_disturb)
     thread.start()
     with generating(model, out, "--address", cluster.address) as command:
-        _, said = command.communicate(timeout=200)
+        _, said = command.communicate(timeout=SECONDS)
     thread.join()
     assert command.returncode == 0, said
     return said, bool(n_shards_then) and n_shards_then[0] < N_SHARDS
@@ -480,7 +480,7 @@ def test_an_output_that_the_nodes_do_not_see_is_named(
     with generating(model, tmp_path / "out", "--address", cluster.address) as command:
         wait_for(lambda: (tmp_path / "out" / "_manifest.json").exists())
         (tmp_path / "out").rename(tmp_path / "elsewhere")
-        _, said = command.communicate(timeout=60)
+        _, said = command.communicate(timeout=SECONDS)
     assert command.returncode == 2
     assert "give --out a directory that all nodes share" in said
 

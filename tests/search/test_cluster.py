@@ -156,7 +156,7 @@ def test_a_search_starts_beside_a_node_that_is_about_to_go(
             preflight(Location(tmp_path), Resources(cpus=2))
             # A node that nothing runs on would go as soon as it is told to.
             keep = ray.remote(num_cpus=2)(lambda: time.sleep(600)).remote()
-            wait_for(lambda: ray.available_resources().get("CPU", 0) <= 2, 60)
+            wait_for(lambda: ray.available_resources().get("CPU", 0) <= 2)
             command = [str(Path(sys.executable).parent / "ray"), "drain-node"]
             command += ["--address", cluster.address, "--node-id", spot.node_id]
             command += ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "spot"]
@@ -241,7 +241,7 @@ def test_nodes_come_for_a_search_and_go_after_it(tmp_path: Path, steady: Path) -
         assert json.loads(answer.splitlines()[-1])["trials"] == {"COMPLETE": 6}
         # A raylet that starts a process is two for a moment.
         assert most >= 3
-        wait_for(lambda: len(processes_in(home, "raylet")) == 1, 60)
+        wait_for(lambda: len(processes_in(home, "raylet")) == 1)
 
 
 @pytest.fixture(scope="module")
@@ -259,7 +259,7 @@ def connecting(
     run: Callable[..., int], *arguments: object, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run something in a process of its own, with an environment of its own."""
-    return completed(run, *arguments, timeout=120, env=without_ray() | environment)
+    return completed(run, *arguments, env=without_ray() | environment)
 
 
 def test_a_token_that_is_missing_or_wrong_is_named_at_once(guarded: tuple[str, str]) -> None:
@@ -293,7 +293,7 @@ def test_a_search_through_a_client_runs_on_the_head(
     with started(*options, env=os.environ | TOKEN) as process:
         wait_for(lambda: (tmp_path / "tiny" / "trials" / "000001.json").exists())
         process.send_signal(signal.SIGINT)
-        answer, said = process.communicate(timeout=60)
+        answer, said = process.communicate(timeout=SECONDS)
     assert process.returncode == 130, said
     assert "interrupted: writing down what is there" in said and "--resume" in said
     assert json.loads(answer.splitlines()[-1])["trials"]["COMPLETE"] >= 2
@@ -314,7 +314,7 @@ def test_errors_of_a_search_on_the_head_are_told_as_elsewhere(
 ) -> None:
     options = ["--space", steady, "--out", tmp_path, "--address", guarded[1]]
     with started(*options, "--cpus-per-trial", 512, env=os.environ | TOKEN) as process:
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=SECONDS)
     assert process.returncode == 2
     assert said.splitlines()[-1].startswith("error: a trial asks for 512 CPUs and 0 GPUs")
     assert "Traceback" not in said

@@ -107,12 +107,12 @@ def started_head(*options: str, port: int, **environment: str) -> Iterator[Path]
     with log.open("wb") as out:
         head = subprocess.Popen(start, env=without_ray() | environment, stdout=out, stderr=out)
     try:
-        wait_for(lambda: head.poll() is not None or "Ray runtime started" in log.read_text(), 60)
+        wait_for(lambda: head.poll() is not None or "Ray runtime started" in log.read_text())
         assert head.poll() is None, log.read_text()
         yield home
     finally:
         head.terminate()
-        head.wait(60)
+        head.wait(SECONDS)
         for pid in processes_in(home):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -191,9 +191,9 @@ def test_a_node_that_is_cut_off_for_a_minute_costs_no_trial(
         node += [f"--node-ip-address={apart.far}", "--num-cpus=1"]
         with (home / "node").open("wb") as log:
             far = subprocess.Popen(node, stdout=log, stderr=log)
-        stack.callback(far.wait, 60)
+        stack.callback(far.wait, SECONDS)
         stack.callback(far.terminate)
-        wait_for(lambda: "Ray runtime started" in (home / "node").read_text(), 60)
+        wait_for(lambda: "Ray runtime started" in (home / "node").read_text())
         # Two at once, also where the far node is counted a moment after the search has begun.
         options = ["--space", steady, "--trials", 6, "--concurrency", 2, *where]
         process = stack.enter_context(started(*options))
