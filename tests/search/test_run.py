@@ -42,7 +42,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("run")]
 
 @pytest.fixture(scope="module")
 def one_ray() -> Iterator[None]:
-    """A Ray that searches of this process share."""
+    """Start the Ray that searches of this process share."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
         with connected(None):
@@ -74,7 +74,7 @@ def here(one_ray: None, capfd: pytest.CaptureFixture[str]) -> Iterator[Here]:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished search of one slot."""
+    """Run a search with one slot to its end."""
     home = tmp_path_factory.mktemp("undisturbed")
     (home / "tiny.yaml").write_text(yaml.safe_dump(TINY))
     options = ["--space", home / "tiny.yaml", "--out", home, "--concurrency", 1, "--json"]
@@ -257,7 +257,7 @@ def test_a_search_without_a_usable_trial_ends_with_3(
 def test_failures_in_a_row_end_with_3_and_say_where_they_are(
     tiny: dict, tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first trial is complete and exported; what trials run has a bug for all others."""
+    """Check that the first trial is exported although a bug fails all others."""
 
     class Broken(VAETrial):
         # A class of a function reaches the processes of trials by value.

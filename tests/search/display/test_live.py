@@ -15,7 +15,7 @@ from tests.support.records import finished, ledger_of
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of the display."""
+    """Replace the clock of the display."""
     made = Clock()
     monkeypatch.setattr(live, "time", SimpleNamespace(monotonic=made))
     return made

@@ -1,4 +1,4 @@
-"""Searches that machines fail: a disk is full, a network parts, a spot node is taken back."""
+"""Searches on failing machines: a full disk, a network that is cut, a preempted spot node."""
 
 import contextlib
 import os
@@ -53,7 +53,7 @@ def undisturbed(
 
 
 def assert_the_same(directory: Location, undisturbed: Location) -> None:
-    """All trials are there once, as they would have been, and the model loads."""
+    """Check that each trial is there once, with undisturbed scores, and that the model loads."""
     found = outcomes(directory)
     assert [record["number"] for record in found] == list(range(N_TRIALS))
     assert found == outcomes(undisturbed)
@@ -62,7 +62,7 @@ def assert_the_same(directory: Location, undisturbed: Location) -> None:
 
 
 def as_root(*command: object) -> None:
-    """Do what not every machine lets one do; the test is left out where it does not."""
+    """Run a command that needs root; skip the test where it is not permitted."""
     done = subprocess.run(
         [str(part) for part in command], capture_output=True, text=True, check=False
     )
@@ -146,7 +146,7 @@ class Apart:
         as_root("ip", "link", "set", self.here, state)
 
     def trials(self) -> list[str]:
-        """Processes there that train trials."""
+        """Find the processes in the namespace that train trials."""
         listed = subprocess.check_output(["ip", "netns", "pids", self.name], text=True)
         found = []
         for pid in listed.split():
@@ -177,7 +177,7 @@ def test_a_node_that_is_cut_off_for_a_minute_costs_no_trial(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Two hosts with addresses of their own; the cable between them is pulled."""
+    """Cut the network between two hosts that have addresses of their own."""
     for name, value in TOKEN.items():
         monkeypatch.setenv(name, value)
     (port,) = free_ports(1)
