@@ -9,6 +9,8 @@ import tomllib
 from pathlib import Path
 
 _LEFT_OUT = ("torch",)
+# A dependency of a dependency whose later versions old ones do not work with.
+_FURTHER = ("python-dateutil<3",)
 _LOWEST = re.compile(r"([A-Za-z0-9._-]+)(?:\[[a-z,]*\])?>=([0-9.]+)")
 
 
@@ -30,4 +32,5 @@ def lowest(requirements: list[str]) -> list[str]:
 
 if __name__ == "__main__":
     text = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
-    sys.stdout.write("\n".join(lowest(tomllib.loads(text)["project"]["dependencies"])) + "\n")
+    pinned = lowest(tomllib.loads(text)["project"]["dependencies"])
+    sys.stdout.write("\n".join([*pinned, *_FURTHER]) + "\n")
