@@ -362,7 +362,7 @@ def spots(part: Any) -> list[tuple[Any, Any]]:
     if isinstance(part, dict):
         here = [(part, key) for key in part]
     elif isinstance(part, list):
-        here = [(part, i) for i in range(len(part))]
+        here = [(part, i) for i in range(len(part))]  # type: ignore[misc]
     else:
         return []
     return here + [spot for container, key in here for spot in spots(container[key])]

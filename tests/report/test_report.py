@@ -41,7 +41,7 @@ def _records(n: int) -> list[TrialRecord]:
     for number in range(n):
         beta, dim = float(10 ** rng.uniform(-2, 1)), int(rng.integers(4, 64))
         parameters = {"architecture.loss_beta": beta, "architecture.latent_dim": dim}
-        parameters["architecture.encoder_layer_sizes"] = [[32], [32, 16]][number % 2]
+        parameters["architecture.encoder_layer_sizes"] = [[32], [32, 16]][number % 2]  # type: ignore[assignment]
         rungs = []
         for rung, epoch in enumerate((1, 3)):
             js = 0.05 + 0.03 * abs(np.log10(beta)) + 0.05 / (1 + rung) + rng.uniform(0, 0.01)

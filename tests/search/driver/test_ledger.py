@@ -125,7 +125,7 @@ def test_whatever_happens_no_trial_is_lost_told_twice_or_left_running(
     steps: list[tuple[str, int, float]],
 ) -> None:
     document = copy.deepcopy(TINY)
-    document["search"] |= {"sampler": "random", "max_failures": 99}
+    document["search"] |= {"sampler": "random", "max_failures": 99}  # type: ignore[operator]
     with tempfile.TemporaryDirectory() as home:
         search = Search(parse_space(document), Path(home))
         for step, which, value in steps:

@@ -105,9 +105,9 @@ def test_what_memory_does_not_allow_is_tried_again_with_half_the_batch(
 ) -> None:
     trial = start(task, ONE)
     first = trial.step()
-    routine = module.BatchRoutine
+    routine = module.BatchRoutine  # type: ignore[attr-defined]
 
-    class Starved(routine):
+    class Starved(routine):  # type: ignore[misc, valid-type]
         def __call__(self, trainer: Any, result: Any) -> None:
             if trainer.config.batch_size > 128:
                 raise torch.OutOfMemoryError("out of memory")
