@@ -60,7 +60,7 @@ def generate_to_file(
     """
     from tabvae_ray.generation.rejection import MAX_DRAWS
     from tabvae_ray.generation.synthesizer import load_synthesizer
-    from tabvae_ray.table.conditions import parse_where
+    from tabvae_ray.table.where_option import parse_where
 
     options = options or GenerateOptions()
     if rows < 0:
