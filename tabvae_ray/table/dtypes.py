@@ -11,7 +11,7 @@ __all__ = ["dtype_from_name", "dtype_name", "is_dtype_name", "moment_dtype", "nu
 
 _ARROW_STRING = "arrow[string]"
 _ZONE = r"[A-Za-z0-9_+\-:/]{1,64}"
-# All else that pandas would read is no dtype of a table's column, such as V2000000000 or 9i8.
+# pandas would read other names too, such as V2000000000 or 9i8, which no column of a table has.
 _DTYPE = re.compile(
     "bool|boolean|object|str|category|float(16|32|64)|Float(32|64)|u?int(8|16|32|64)"
     rf"|U?Int(8|16|32|64)|string\[(python|pyarrow)\]|datetime64\[(s|ms|us|ns)(, {_ZONE})?\]"
