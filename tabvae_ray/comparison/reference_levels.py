@@ -169,13 +169,12 @@ def reference_levels(
         seed: Of all that is drawn.
     """
     rng = np.random.default_rng(seed)
-    plan, real = prepared.plan, prepared.real
+    plan = prepared.plan
     wanted = tuple(name for name in _DISTRIBUTIONS if name in plan.scores)
-    n_rows = real.n_rows
+    n_rows = prepared.real.n_rows
+    real = prepared.real.sample(_MOST_ROWS, rng)
     n_synthetic = n_synthetic or n_rows
     size = min(n_synthetic, _MOST_ROWS)
-    if n_rows > _MOST_ROWS:
-        real = real.take(np.sort(rng.choice(n_rows, _MOST_ROWS, replace=False)))
 
     def score(first: TableColumns, second: TableColumns) -> dict[str, float]:
         sides = TablePair(first, second, plan.options)

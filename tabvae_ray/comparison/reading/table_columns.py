@@ -74,6 +74,12 @@ class TableColumns:
             epochs=self.epochs,
         )
 
+    def sample(self, n_rows: int, rng: np.random.Generator) -> "TableColumns":
+        """Draw at most ``n_rows`` rows without replacement, in the order of the table."""
+        if self.n_rows <= n_rows:
+            return self
+        return self.take(np.sort(rng.choice(self.n_rows, n_rows, replace=False)))
+
     def without_rows(self) -> "TableColumns":
         """What is known of its columns one by one, and of their associations, if it was kept.
 

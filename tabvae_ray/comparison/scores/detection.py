@@ -43,7 +43,7 @@ def detection(
     from sklearn.model_selection import StratifiedKFold
 
     rng = np.random.default_rng(seed)
-    real, synthetic = (_at_most(table, most_rows, rng) for table in (real, synthetic))
+    real, synthetic = (table.sample(most_rows, rng) for table in (real, synthetic))
     n_folds = min(n_folds, real.n_rows, synthetic.n_rows)
     if n_folds < 2:
         return 1.0
@@ -79,9 +79,3 @@ def _model(detector: Detector, categorical: Any, seed: int) -> Any:
     return HistGradientBoostingClassifier(
         categorical_features=categorical, early_stopping=False, random_state=seed
     )
-
-
-def _at_most(table: TableColumns, most_rows: int, rng: np.random.Generator) -> TableColumns:
-    if table.n_rows <= most_rows:
-        return table
-    return table.take(np.sort(rng.choice(table.n_rows, most_rows, replace=False)))

@@ -132,10 +132,8 @@ class _Task:
 
     def result(self, table: TableColumns) -> float:
         """The metric of a model trained on a table."""
-        train = _labelled(table, self.target)
-        if train.n_rows > self.most_rows:
-            rng = np.random.default_rng(self.seed)
-            train = train.take(np.sort(rng.choice(train.n_rows, self.most_rows, replace=False)))
+        rng = np.random.default_rng(self.seed)
+        train = _labelled(table, self.target).sample(self.most_rows, rng)
         test = _labelled(self.held_out, self.target)
         names = [name for name in test.names if name != self.target]
         features = tree_features(train, test, names)
