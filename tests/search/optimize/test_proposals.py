@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.results.constraints import violations
 from tabvae_ray.results.record_store import RecordStore
-from tabvae_ray.results.trial_record import Rung, TrialRecord
+from tabvae_ray.results.trial_record import Rung, State, TrialRecord
 from tabvae_ray.search.optimize.proposals import Proposals
 from tabvae_ray.search.optimize.run_state import RunState
 from tabvae_ray.search.optimize.sampler import choose_sampler
@@ -44,7 +44,7 @@ def proposals(
     return Proposals(space, study, state, concurrency=concurrency), state.active
 
 
-def finish(record: TrialRecord, state: str, a: float = 0.1, b: float = 0.2) -> TrialRecord:
+def finish(record: TrialRecord, state: State, a: float = 0.1, b: float = 0.2) -> TrialRecord:
     record.state = state
     scores = {"mean_js_distance": a, "correlation_distance": b}
     record.rungs = [Rung(9, scores)]
