@@ -1,1 +1,1 @@
-"""Ray clusters: connecting, what nodes have, and what they must share."""
+"""Ray clusters: connections, resources of nodes, checks, versions and credentials."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import ray
 
-from tabvae_ray.cluster.ray_private import grpc_channel
+from tabvae_ray.cluster.ray_private import STATE_LOGGERS, grpc_channel
 from tabvae_ray.cluster.secrets import mask_command_line
 from tabvae_ray.errors import ConfigError, last_line
 
@@ -169,6 +169,5 @@ def _quiet() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     # Lists incomplete trials by Ray's ids; the records have the reason for each of them.
     logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)
-    # Log tracebacks if Ray Tune's own state cannot be written, which nothing here reads.
-    for name in ("ray.tune.execution.experiment_state", "ray.train._internal.storage"):
+    for name in STATE_LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -15,6 +15,7 @@ from ray.core.generated.autoscaler_pb2 import (  # type: ignore[attr-defined]
 from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put
 
 __all__ = [
+    "STATE_LOGGERS",
     "autoscaling_state",
     "draining_nodes",
     "get_from_head",
@@ -24,6 +25,9 @@ __all__ = [
     "sends_token",
     "set_process_title",
 ]
+
+# Log tracebacks if Ray Tune's own state cannot be written, which no search resumes from.
+STATE_LOGGERS = ("ray.tune.execution.experiment_state", "ray.train._internal.storage")
 
 
 def put_on_head(key: bytes, value: bytes) -> None:

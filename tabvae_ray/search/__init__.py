@@ -1,1 +1,1 @@
-"""The hyperparameter search: Ray Tune runs it, Optuna proposes, records keep it."""
+"""Hyperparameter search: Ray Tune runs trials, Optuna proposes them, records keep them."""

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.errors import ConfigError, DataError, StorageError, TabVAEError
 from tabvae_ray.search.inputs import prepare_inputs
 
@@ -155,3 +156,16 @@ def test_rungs_lie_below_the_budget(space_file: Path, tmp_path: Path) -> None:
     assert made.rungs == (1, 3, 9)
     with pytest.raises(DataError):
         prepare_inputs(space=str(space_file), out=str(tmp_path), data=__file__)
+
+
+def test_trials_train_where_their_resources_are(tiny: dict, tmp_path: Path) -> None:
+    file = tmp_path / "space.yaml"
+    file.write_text(yaml.safe_dump(tiny))
+    inputs = prepare_inputs(space=str(file), out=str(tmp_path))
+    assert (inputs.task().device, inputs.task().threads) == ("cpu", 1)
+    shared = inputs.task(Resources(cpus=2.5, gpus=0.5))
+    assert (shared.device, shared.threads) == ("cuda", 2)
+    tiny["base"]["training"]["device"] = "cuda"
+    file.write_text(yaml.safe_dump(tiny))
+    with pytest.raises(ConfigError, match=r"training\.device is cuda, but trials get no GPU"):
+        prepare_inputs(space=str(file), out=str(tmp_path)).task()

@@ -1,1 +1,1 @@
-"""The driver of a search: Ray Tune's loop and the books that are kept of it."""
+"""The driver of a search: Ray Tune's loop, the ledger, resuming, signals and the export."""

@@ -48,7 +48,7 @@ _BUDGETS = (
 
 @dataclass(frozen=True)
 class SearchStart:
-    """Where a run of a search starts from.
+    """The starting point of a run of a search.
 
     Args:
         manifest: The manifest of this run, not written yet. What it must keep from earlier runs

@@ -1,1 +1,1 @@
-"""What is proposed, what is stopped early, and which model is best."""
+"""Proposals, early stopping, and the choice of the best model."""

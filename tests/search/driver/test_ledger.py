@@ -97,6 +97,21 @@ class Search:
         trial = SimpleNamespace(trial_id=ray_id, error_file=None, get_error=lambda: error)
         self.ledger.on_trial_error(1, [], trial)
 
+    def play(self, step: str, which: int, value: float) -> None:
+        """Let one thing happen: to the trial at a position, if there is one."""
+        if step == "kill":
+            self.begin()
+        elif step == "propose":
+            self.propose()
+        elif which < len(self.trials):
+            ray_id = list(self.trials)[which]
+            if step == "report":
+                self.report(ray_id, value)
+            elif step == "checkpoint":
+                self.checkpoint(ray_id)
+            else:
+                self.fail(ray_id, {"lost": LOST, "bug": BUG, "memory": MEMORY}[step])
+
     def finish(self) -> None:
         """Let everything that is left go well."""
         while self.propose() != "FINISHED" or self.trials:
@@ -128,22 +143,8 @@ def test_whatever_happens_no_trial_is_lost_told_twice_or_left_running(
     document["search"] |= {"sampler": "random", "max_failures": 99}  # type: ignore[operator]
     with tempfile.TemporaryDirectory() as home:
         search = Search(parse_space(document), Path(home))
-        for step, which, value in steps:
-            if step == "kill":
-                search.begin()
-                continue
-            if step == "propose":
-                search.propose()
-                continue
-            if which >= len(search.trials):
-                continue
-            ray_id = list(search.trials)[which]
-            if step == "report":
-                search.report(ray_id, value)
-            elif step == "checkpoint":
-                search.checkpoint(ray_id)
-            else:
-                search.fail(ray_id, {"lost": LOST, "bug": BUG, "memory": MEMORY}[step])
+        for step in steps:
+            search.play(*step)
         search.finish()
         finished = search.records.finished()
         told = {trial.number: trial.state.name for trial in search.study.trials}
@@ -154,6 +155,25 @@ def test_whatever_happens_no_trial_is_lost_told_twice_or_left_running(
         kept = {int(file.parents[1].name[:6]) for file in Path(home).glob("tune/**/state.pt")}
         best = [*search.ledger.front(), *search.ledger.runners_up()]
         assert kept <= {record.number for record in best}
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(STEPS, max_size=40))
+def test_proposals_and_ledger_agree_on_which_trials_run_wait_and_are_finished(
+    steps: list[tuple[str, int, float]],
+) -> None:
+    document = copy.deepcopy(TINY)
+    document["search"] |= {"sampler": "random", "max_failures": 99}
+    with tempfile.TemporaryDirectory() as home:
+        search = Search(parse_space(document), Path(home))
+        for step in steps:
+            search.play(*step)
+            state, ledger = search.state, search.ledger
+            assert search.proposals.state is ledger.state is state
+            assert state.active.keys() == search.trials.keys() and len(state.active) <= 3
+            places = [*state.active.values(), *state._queue, *ledger.finished]
+            numbers = Counter(record.number for record in places)
+            assert numbers == Counter(trial.number for trial in search.study.trials)
 
 
 def test_failures_in_a_row_end_the_search_and_name_their_tracebacks(search: Search) -> None:

@@ -1,13 +1,16 @@
+import dataclasses
 import os
 import threading
 from pathlib import Path
 
 import pytest
 
+from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.search.driver import resume
-from tabvae_ray.search.driver.resume import find_previous
+from tabvae_ray.search.driver.resume import begin_or_resume, find_previous
+from tabvae_ray.search.inputs import SearchInputs, prepare_inputs
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.storage import Location
 from tests.support.records import manifest
@@ -60,3 +63,48 @@ def test_a_search_on_another_host_is_watched_for_a_heartbeat(
     with pytest.raises(ConfigError, match="is at work on elsewhere"):
         find_previous(directory, resume=True)
     beat.join()
+
+
+def inputs_of(space_file: Path, home: Path) -> SearchInputs:
+    return prepare_inputs(space=str(space_file), out=str(home), name="mine")
+
+
+def test_a_search_that_begins_writes_nothing_before_it_is_checked(
+    space_file: Path, tmp_path: Path
+) -> None:
+    inputs = inputs_of(space_file, tmp_path / "runs")
+    start = begin_or_resume(inputs, Resources(), "sqlite:///mine.db", resume=False)
+    assert (start.previous_state, start.study_url) == (None, "sqlite:///mine.db")
+    assert start.manifest.runs == 1
+    assert not (tmp_path / "runs").exists()
+    with pytest.raises(ConfigError, match="--resume: there is no search in"):
+        begin_or_resume(inputs, Resources(), None, resume=True)
+
+
+def test_a_search_that_is_resumed_keeps_what_earlier_runs_have_left(
+    space_file: Path, tmp_path: Path
+) -> None:
+    inputs = inputs_of(space_file, tmp_path)
+    first = begin_or_resume(inputs, Resources(), "sqlite:///mine.db", resume=False).manifest
+    first.state, first.seconds = "interrupted", 12.5
+    first.levels = inputs.reference_levels().to_mapping()
+    first.write(inputs.directory)
+    content = (inputs.directory / "search.json").read_text()
+    start = begin_or_resume(inputs, Resources(), None, resume=True)
+    assert (start.previous_state, start.study_url) == ("interrupted", "sqlite:///mine.db")
+    again = start.manifest
+    assert (again.id, again.runs, again.seconds) == (first.id, 2, 12.5)
+    assert again.levels.keys() == first.levels.keys()
+    assert (inputs.directory / "search.json").read_text() == content
+    with pytest.raises(ConfigError, match="holds a search already: go on with it by --resume"):
+        begin_or_resume(inputs, Resources(), None, resume=False)
+
+
+def test_a_search_of_other_rows_is_not_resumed(space_file: Path, tmp_path: Path) -> None:
+    inputs = inputs_of(space_file, tmp_path)
+    begin_or_resume(inputs, Resources(), None, resume=False).manifest.write(inputs.directory)
+    file = inputs.directory / "search.json"
+    file.write_text(file.read_text().replace('"state": "running"', '"state": "finished"'))
+    fewer = dataclasses.replace(inputs, table=inputs.table.head(400))
+    with pytest.raises(ConfigError, match=r"because this has changed since it began:\n.*table"):
+        begin_or_resume(fewer, Resources(), None, resume=True)
