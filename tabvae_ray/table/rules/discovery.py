@@ -39,11 +39,11 @@ def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0)
     computed += find_formulas(view, rng, {rule.column: rule.given for rule in computed})
     given = {rule.column: rule.given for rule in computed}
     dependences = find_dependences(view, rng, given)
-    together = [{rule.column, *rule.given} for rule in computed]
     orders = [
         rule
         for rule in find_orders(view, rng)
         # A part is no larger than its whole: the formula says it already.
-        if not any({rule.column, rule.upper} <= columns for columns in together)
+        if rule.upper not in given.get(rule.column, ())
+        and rule.column not in given.get(rule.upper, ())
     ]
     return [*computed, *dependences, *orders, *find_missing(view)]
