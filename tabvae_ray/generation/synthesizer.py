@@ -227,6 +227,7 @@ class TabularVAESynthesizer:
             "tabvae_ray": __version__,
             "spec": self.spec.to_mapping(),
             "encoder": self.encoder.to_mapping(),
+            "rules": self.encoder.keeper.to_mapping(),
             "decoder": self.decoder.structure(),
             "prior": "gmm" if isinstance(self.prior, GaussianMixturePrior) else "standard_normal",
             "config": config,
@@ -325,7 +326,7 @@ def load_synthesizer(
     tensors = read_tensors(source / "model.safetensors")
     try:
         spec = TableSpec.from_mapping(document["spec"], source=f"{source}: spec")
-        encoder = TableEncoder.from_mapping(document["encoder"], spec)
+        encoder = TableEncoder.from_mapping(document["encoder"], spec, document.get("rules"))
         config = TabularVAEConfig.from_mapping(document["config"], source=f"{source}: config")
         _check_temperature(config.generation.temperature)
         decoder = RowDecoder.from_parts(document["decoder"], encoder.cardinalities, tensors)

@@ -14,6 +14,9 @@ Long form, which the short one may be mixed with::
       Grade: {kind: categorical, categories: [A, B, C, D]}
       Share: {kind: continuous, minimum: 0, maximum: 1}
     drop: [Comment]
+    rules:
+      add: [total = casual + registered, Admitted <= Discharged]
+      deny: [season is determined by month]
 
 What :meth:`TableSpec.to_mapping` writes is a declaration, too: of all columns, so that others are
 left out.
@@ -30,7 +33,14 @@ from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import DataError
 from tabvae_ray.storage import Location
 
-__all__ = ["ColumnDeclaration", "Kind", "Scalar", "SpecDeclaration", "read_mapping"]
+__all__ = [
+    "ColumnDeclaration",
+    "Kind",
+    "RulesDeclaration",
+    "Scalar",
+    "SpecDeclaration",
+    "read_mapping",
+]
 
 Kind = Literal["continuous", "categorical", "datetime", "identifier"]
 Scalar = bool | int | float | str
@@ -94,6 +104,24 @@ class ColumnDeclaration(BaseModel):
         return self.model_dump(exclude_none=True, exclude={"kind", "timezone", "fill"})
 
 
+class RulesDeclaration(BaseModel):
+    """What a user says of rules between columns.
+
+    Args:
+        find: Whether to look for rules.
+        add: Rules that hold, as sentences such as ``total = casual + registered``, or as mappings
+            as a spec has them.
+        deny: Sentences of rules that are found and should not be kept, or names of columns that
+            should have none.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    find: bool = True
+    add: tuple[str | dict[str, Any], ...] = ()
+    deny: tuple[str, ...] = ()
+
+
 class SpecDeclaration(BaseModel):
     """Kinds of some or all columns; the rest are inferred from the table.
 
@@ -106,6 +134,7 @@ class SpecDeclaration(BaseModel):
         drop: Names of columns to leave out.
         others: What happens to columns without a name here: ``infer`` or ``drop``.
         target: The column that usefulness is measured on.
+        rules: Rules between columns.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -118,6 +147,7 @@ class SpecDeclaration(BaseModel):
     drop: tuple[str, ...] = ()
     others: Literal["infer", "drop"] = "infer"
     target: str | None = None
+    rules: RulesDeclaration = RulesDeclaration()
 
     @classmethod
     def load(cls, location: Location | str) -> Self:
@@ -230,7 +260,8 @@ def _by_name(mapping: object, source: str) -> object:
             defaults |= {"ordered": False, "levels": ()}
         said = {key: value for key, value in column.items() if key != "name"}
         columns[column["name"]] = {**defaults, **said}
-    return {"others": "drop", **mapping, "columns": columns}
+    rules = {"find": False, "add": mapping.get("rules", ())}
+    return {"others": "drop", **mapping, "columns": columns, "rules": rules}
 
 
 def _broken_rules(column: ColumnDeclaration) -> list[str]:

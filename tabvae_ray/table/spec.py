@@ -19,17 +19,20 @@ from tabvae_ray.table.dtypes import (
     moment_dtype,
 )
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
+from tabvae_ray.table.rules.declared import check_rules, rules_of
+from tabvae_ray.table.rules.rule import Rule
 
 __all__ = ["Kind", "Scalar", "TableSpec", "check_table"]
 
 
 class TableSpec(BaseModel):
-    """The columns of a table, in its order, and the target if there is one."""
+    """The columns of a table, in its order, the target if there is one, and rules between them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     columns: tuple[Column, ...] = Field(min_length=1)
     target: str | None = None
+    rules: tuple[Rule, ...] = ()
 
     @classmethod
     def infer(
@@ -74,7 +77,8 @@ class TableSpec(BaseModel):
             raise DataError("\n".join(errors))
         if all(column.kind == "identifier" for column in columns):
             raise DataError(f"{source}: has no columns to model, only identifiers")
-        spec = cls(columns=tuple(columns), target=declared.target)
+        rules = rules_of(table, columns, declared.rules, source)
+        spec = cls(columns=tuple(columns), target=declared.target, rules=rules)
         if spec.target in spec.identifier:
             raise DataError(f"{source}: target: {spec.target!r} is an identifier")
         return spec
@@ -108,11 +112,19 @@ class TableSpec(BaseModel):
             raise DataError(f"{source}: target: there is no column {spec.target!r}")
         for column in spec.columns:
             check_column(column, source)
+        check_rules(spec.rules, spec.columns, f"{source}: rules")
         return spec
 
     def to_mapping(self) -> dict[str, Any]:
         """The spec as plain values for JSON."""
-        return self.model_dump(mode="json", exclude_defaults=True)
+        mapping = self.model_dump(mode="json", exclude_defaults=True)
+        if self.rules:
+            # The kind, which tells one sort of rule from another, is a default of each.
+            mapping["rules"] = [
+                {"kind": rule.kind, **rule.model_dump(mode="json", exclude_defaults=True)}
+                for rule in self.rules
+            ]
+        return mapping
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -15,8 +15,10 @@ __all__ = ["find_dependences", "leads_to"]
 _SAMPLE = 2_000
 # Rows of the sample whose group has another row; of fewer, chance cannot be ruled out.
 _MIN_REPEATED = 20
-# A determinant of nearly all-distinct values determines everything, and is no rule.
+# A determinant of nearly all-distinct values determines everything, and is no rule. What a number
+# determines is looked up by its values, which are then kept: they must be few, and many rows each.
 _MAX_DISTINCT = 0.5
+_MAX_NUMBERS, _MIN_ROWS_EACH = 1_500, 5
 # Pairs of determinants grow with the square of the columns.
 _MAX_COLUMNS_FOR_PAIRS = 80
 
@@ -34,6 +36,8 @@ def find_dependences(
         rng: Source of the sample.
         known: Columns that are computed otherwise, and what from; they need no dependence.
     """
+    if sum(view.n_codes > 1 for view in table.columns.values()) < 2:
+        return []
     search = _Search(table, rng)
     given = {name: tuple(others) for name, others in known.items()}
     found: dict[str, Dependence] = {}
@@ -95,7 +99,7 @@ class _Search:
 
         For each column those on the fewest values come first, which are the most general ones.
         """
-        usable = [i for i, size in enumerate(self._sizes) if size <= _MAX_DISTINCT * self._n_rows]
+        usable = [i for i, name in enumerate(self.names) if self._may_determine(name)]
         found: list[tuple[tuple[int, ...], Dependence]] = []
         for on in combinations(usable, n_on):
             groups = self._few[:, on[0]]
@@ -113,6 +117,12 @@ class _Search:
                 n_groups = len(np.unique(groups))
                 found.append(((*self._turn(int(column), n_on), n_groups, *on), rule))
         return [rule for _, rule in sorted(found, key=lambda item: item[0])]
+
+    def _may_determine(self, name: str) -> bool:
+        view = self.table[name]
+        if view.column.kind == "categorical":
+            return view.n_codes <= _MAX_DISTINCT * self._n_rows
+        return view.n_codes <= min(_MAX_NUMBERS, self._n_rows / _MIN_ROWS_EACH)
 
     def _is_finer(self, on: int, column: int) -> bool:
         """Return whether a column has more values than another; if as many, whether it is first."""

@@ -52,7 +52,7 @@ def find_formulas(
     names = [
         name
         for name, view in table.columns.items()
-        if view.numbers is not None and view.n_codes >= _MIN_VALUES
+        if view.numbers is not None and view.n_codes >= _MIN_VALUES and not view.missing.all()
     ]
     if len(names) < 2:
         return []
@@ -196,8 +196,11 @@ class _Search:
         votes = np.zeros((n, n, n), dtype=np.int64)
         for subset in range(_SUBSETS):
             rows = self._rows[subset * _SUBSET_ROWS : (subset + 1) * _SUBSET_ROWS]
+            if len(rows) < _SUBSET_ROWS:
+                break
             part = self._all[rows]
-            usable = ~np.isnan(part).any(0) & (np.nanstd(part, 0) > 0)
+            usable = ~np.isnan(part).any(0)
+            usable[usable] = part[:, usable].std(axis=0) > 0
             part = np.where(usable, part, self._rng.random(part.shape))
             spread: Floats = np.std(part, axis=0)
             r = np.atleast_2d(np.corrcoef(part, rowvar=False))

@@ -60,8 +60,11 @@ def _without_implied(orders: list[Order]) -> list[Order]:
     return [
         rule
         for rule in orders
-        if (rule.upper, rule.column) in exact
-        or not any((rule.column, name) in exact and (name, rule.upper) in exact for name in between)
+        # Equal columns: that is more than an order.
+        if (rule.upper, rule.column) not in exact
+        and not any(
+            (rule.column, name) in exact and (name, rule.upper) in exact for name in between
+        )
     ]
 
 

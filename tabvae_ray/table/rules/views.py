@@ -63,7 +63,8 @@ class ColumnView:
             return None
         values = self.values
         if isinstance(values.dtype, pd.CategoricalDtype):
-            values = values.astype(values.cat.categories.dtype)
+            of = np.append(np.asarray(values.cat.categories, dtype=np.float64), np.nan)
+            values = pd.Series(of[values.cat.codes.to_numpy()], name=self.name)
         try:
             numbers = as_numbers(values, "table")
         except DataError:
