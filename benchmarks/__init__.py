@@ -1,1 +1,1 @@
-"""What claims to be fast or good is measured here; see README.md."""
+"""Benchmarks of speed, memory and quality; README.md has their results."""

@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: those that take minutes; the others are named in README.md."""
+"""``python -m benchmarks``: the benchmarks that take minutes; README.md lists the others."""
 
 from benchmarks import generation, training
 

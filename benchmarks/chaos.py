@@ -1,13 +1,12 @@
-"""One search, and all that happens to clusters happening to it.
+"""Run a search under random faults, and compare its records with those of an undisturbed search.
 
     python -m benchmarks.chaos --faults 20
 
-Two nodes of one CPU, results in an object store, and faults drawn at random: a trial's process is
-killed, a node is killed (and another one comes), the driver is killed (and resumed with nothing but
-the URI of the storage), the storage is away for up to 20 seconds. When all have happened and the
-search has ended, its records are held against those of the same search, undisturbed. A trial is
-*lost* if it has no record, *duplicated* if it is there twice, *wrong* if its state, parameters or
-any score at any rung differs in any bit.
+The search runs on two nodes of one CPU, with results in an object store. The faults are: a trial's
+process is killed; a node is killed (and another one joins); the driver is killed (and resumed with
+nothing but the URI of the storage); the storage is unreachable for up to 20 seconds. A trial is
+*lost* if it has no record, *duplicated* if it has two, and *wrong* if its state, parameters or any
+score at any rung differs in any bit.
 """
 
 import argparse
@@ -35,13 +34,13 @@ N_NODES = 2
 
 
 class Driver:
-    """The search's process, started again whenever it is gone and work is left.
+    """The search's process, which can be killed and started again.
 
     Args:
-        space: The space file, which only the first start is given.
-        out: Where the search goes.
+        space: The space file, which only the first start gets.
+        out: The directory of the results.
         address: The cluster.
-        log: What it says goes there.
+        log: The file for its output.
     """
 
     def __init__(self, space: Path, out: Location, address: str, log: Path) -> None:
@@ -53,7 +52,7 @@ class Driver:
         self.start()
 
     def start(self, *more: str) -> None:
-        """Begin, or go on by --resume."""
+        """Start the search, with --resume if it was started before."""
         began = (self.directory / "search.json").exists()
         what = ["--resume", "--name", "tiny"] if began else self._first
         command = [sys.executable, "-m", "tabvae_ray.search", *what, *self._always, *more]
@@ -61,13 +60,13 @@ class Driver:
         self.n_starts += 1
 
     def kill(self) -> None:
-        """As the kernel does when memory is out."""
+        """Kill the process as the kernel does when memory is exhausted."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
 
 def main() -> None:
-    """Run the search, do it all to it, and print what has become of it."""
+    """Start storage and cluster, and run the benchmark on them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--faults", type=int, default=20, metavar="N")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
@@ -87,7 +86,7 @@ def main() -> None:
 
 
 def run(home: Path, server: S3Server, cluster: Cluster, n: int, rng: random.Random) -> None:
-    """Both searches, and the tables."""
+    """Run both searches, and print the tables."""
     space = home / "tiny.yaml"
     n_trials = 3 * n
     search = {**STEADY["search"], "n_trials": n_trials}
@@ -102,7 +101,7 @@ def run(home: Path, server: S3Server, cluster: Cluster, n: int, rng: random.Rand
         wait_for(lambda: trials_run(cluster) or driver.process.poll() is not None)
         time.sleep(rng.uniform(0, 3))
         if driver.process.poll() == 0:
-            # All trials were done before all faults were.
+            # All trials finished before the last fault: add more.
             n_trials += 2 * (n - number)
             driver.start("--trials", str(n_trials))
             wait_for(lambda: trials_run(cluster))
@@ -153,7 +152,7 @@ def run(home: Path, server: S3Server, cluster: Cluster, n: int, rng: random.Rand
         *("faults", "trials finished", "lost", "duplicated", "wrong", "left running"),
         *("starts of the driver", "seconds", "seconds undisturbed"),
     )
-    show("What has become of it", [tuple(map(str, cells))], header)
+    show("Result", [tuple(map(str, cells))], header)
     if lost or twice or wrong or left:
         raise SystemExit(1)
 
@@ -161,7 +160,7 @@ def run(home: Path, server: S3Server, cluster: Cluster, n: int, rng: random.Rand
 def cause(
     kind: str, server: S3Server, cluster: Cluster, driver: Driver, rng: random.Random
 ) -> None:
-    """Let something happen."""
+    """Cause a fault."""
     if kind == "worker kill":
         processes = trials_run(cluster)
         if processes:
@@ -183,12 +182,12 @@ def cause(
 
 
 def trials_run(cluster: Cluster) -> list[int]:
-    """Processes that train trials."""
+    """Return the processes that train trials."""
     return [pid for node in cluster.worker_nodes for pid in trial_processes(node)]
 
 
 def mean(values: list[float]) -> float:
-    """Of no values, 0."""
+    """Return the mean; 0 for no values."""
     return sum(values) / len(values) if values else 0.0
 
 

@@ -1,19 +1,18 @@
-"""What nodes, an object store and a large table cost a search, and generating rows.
+"""The cost of nodes, object storage, large tables and many slots in searching and generating.
 
-    python -m benchmarks.cluster                  # all of it
+    python -m benchmarks.cluster                  # all parts
     python -m benchmarks.cluster --only table
 
 `trials`: trials per minute on one and two nodes of one CPU (scaling efficiency: half their ratio),
-and with the results in an object store instead of on disk. Trials are those of a small space and
-differ in nothing from run to run. The rate is that of the trials after the first on each node, so
-that the start of Ray and of processes, which a longer search does not notice, does not count.
+and with the results in an object store instead of on disk. The trials of all runs are the same. The
+first trial of each node does not count, so the rate excludes the start of Ray and of processes.
 
-`shards`: shards per minute by one worker and by two, after the first of each.
+`shards`: shards per minute with one worker and with two, without the first shard of each.
 
-`table`: what a table takes in the object stores of three nodes once all of them have asked for it,
-and what the driver and the head's processes take meanwhile.
+`table`: memory of a table in the object stores of three nodes after each has fetched it, and of the
+driver and the head's processes.
 
-`slots`: as many slots as 32 nodes of one CPU have, on one node, with trials that sleep.
+`slots`: the load of 32 slots on the driver, with trials that only sleep.
 """
 
 import argparse
@@ -36,7 +35,6 @@ from ray._private.internal_api import node_stats
 from ray.cluster_utils import Cluster
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-import tabvae_ray.search.driver.tune_loop as tuning_module
 from benchmarks.common import HEART, show
 from benchmarks.search import Idle, space_of, task_of
 from tabvae_ray import TableSpec, TabularVAE, TabularVAEConfig
@@ -45,6 +43,7 @@ from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.generation.shards.run import generate_shards
 from tabvae_ray.generation.synthesizer import BLOCK_ROWS
 from tabvae_ray.search.display.live import SearchProgress
+from tabvae_ray.search.driver import tune_loop
 from tabvae_ray.search.driver.interrupts import Interrupts
 from tabvae_ray.search.inputs import prepare_inputs
 from tabvae_ray.search.run import SearchRun
@@ -62,7 +61,7 @@ SLOTS, SLEEP, SLEEPERS = 32, 4.0, 512
 
 
 def main() -> None:
-    """Those that are asked for."""
+    """Run the parts that the command line names."""
     parts: dict[str, Callable[[Path], None]] = {
         "trials": trials,
         "shards": shards,
@@ -105,7 +104,7 @@ def trials(home: Path) -> None:
 
 
 def shards(home: Path) -> None:
-    """Make the same shards by one worker and by two."""
+    """Make the same shards with one worker and with two."""
     heart = read_table(HEART)
     config = TabularVAEConfig().replace({"training.max_n_epochs": 20})
     vae = TabularVAE.build(TableSpec.infer(heart), config, device="cpu")
@@ -137,7 +136,7 @@ def shards(home: Path) -> None:
 
 
 def table(home: Path) -> None:
-    """Put a search of a large table where its trials find it, and ask for it on every node."""
+    """Put a search's task with a large table into the object store, and fetch it on every node."""
     rng = np.random.default_rng(0)
     rows = pd.DataFrame(
         rng.normal(size=(TABLE_ROWS, TABLE_COLUMNS)), columns=[f"x{i}" for i in range(24)]
@@ -189,7 +188,7 @@ def table(home: Path) -> None:
             ),
             ("the head's processes, grown by", f"{busy - idle:.0f}", f"{(busy - idle) / size:.2f}"),
             (
-                "the driver at its peak, what it maps of the store included",
+                "the driver at its peak, including mapped pages of the store",
                 f"{peak - before:.0f}",
                 f"{(peak - before) / size:.2f}",
             ),
@@ -199,7 +198,7 @@ def table(home: Path) -> None:
 
 
 def slots(home: Path) -> None:
-    """Let a search drive trials that sleep."""
+    """Run a search whose trials only sleep."""
     inputs = space_of(home, SLEEPERS, 1, 0, "random")
     times: list[tuple[float, float]] = []
     processes: list[float] = []
@@ -210,11 +209,11 @@ def slots(home: Path) -> None:
                 times.append((time.perf_counter(), time.process_time()))
                 processes.append(record.rungs[-1].losses["process"])
 
-    real = tuning_module.VAETrial
-    tuning_module.VAETrial = type("Idle", (Idle,), {"seconds": SLEEP})  # type: ignore[misc]
+    real = tune_loop.VAETrial
+    tune_loop.VAETrial = type("Idle", (Idle,), {"seconds": SLEEP})  # type: ignore[misc]
     ray.init(num_cpus=SLOTS, include_dashboard=False, log_to_driver=False)
     try:
-        # It finds Ray there, and keeps it quiet.
+        # Uses the Ray that is running.
         with connected(None):
             search = SearchRun(
                 inputs,
@@ -227,9 +226,9 @@ def slots(home: Path) -> None:
             inputs.directory.make_dir()
             search.train(*search.begin(SLOTS, None))
     finally:
-        tuning_module.VAETrial = real  # type: ignore[misc]
+        tune_loop.VAETrial = real  # type: ignore[misc]
         ray.shutdown()
-    # Once all processes have done a trial, until there are too few left for all.
+    # From when each process has finished a trial until fewer trials than slots are left.
     first = max(processes.index(process) for process in set(processes))
     (start, cpu_start), (end, cpu_end) = times[first], times[-SLOTS]
     n = len(times) - SLOTS - first
@@ -248,7 +247,7 @@ def slots(home: Path) -> None:
 
 
 def resident(pid: int) -> float:
-    """Memory of a process in MiB, without what it shares with others."""
+    """Return the memory of a process in MiB, without memory shared with other processes."""
     _, pages, shared, *_ = map(int, Path(f"/proc/{pid}/statm").read_text().split())
     return (pages - shared) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
@@ -270,7 +269,7 @@ def _space_file(home: Path, base: dict[str, Any], settings: dict[str, Any]) -> P
 
 
 def _trials_per_minute(space: Path, out: Location, cluster: Cluster, nodes: int) -> float:
-    """Once all nodes train."""
+    """Run a search; return its rate once all nodes train."""
     command = [sys.executable, "-m", "tabvae_ray.search", "--space", str(space), "--quiet"]
     command += ["--out", out.uri, "--address", cluster.address]
     subprocess.run(command, check=True)

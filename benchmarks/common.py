@@ -1,4 +1,4 @@
-"""What the benchmarks share: where tables lie, and how results are printed."""
+"""Code that the benchmarks share: paths of tables, and printing of results."""
 
 import json
 from pathlib import Path
@@ -9,12 +9,12 @@ __all__ = ["DATA", "HEART", "adult", "show"]
 
 ROOT = Path(__file__).parents[1]
 HEART = str(ROOT / "assets" / "heart.csv")
-# Larger tables than the one that ships, beside the checkout.
+# Tables that do not ship with the project lie beside the checkout.
 DATA = ROOT.parent / "shared" / "data"
 
 
 def adult() -> pd.DataFrame | None:
-    """The training part of adult, 32,561 x 15, or None where it is not."""
+    """Read the training part of adult, 32,561 x 15; None if the file is missing."""
     folder = DATA / "adult"
     if not folder.exists():
         return None

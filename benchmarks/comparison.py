@@ -1,12 +1,12 @@
-"""What comparing tables costs, beside artifact-core 0.2.1 and SDMetrics in the same run.
+"""CPU time of comparing tables, beside artifact-core 0.2.1 and SDMetrics in the same run.
 
-Their pins clash with this project's, so that they live in an environment of their own:
+Their pins conflict with this project's, so they need an environment of their own:
 
     python -m venv .venv-reference
     .venv-reference/bin/pip install -r benchmarks/reference-requirements.txt
     python benchmarks/comparison.py --reference .venv-reference/bin/python [--adult adult.csv.gz]
 
-Prints a table of CPU seconds, the best of a few repetitions, each side warmed up by one run before.
+Prints a table of CPU seconds: the best of a few repetitions, after one run to warm up.
 """
 
 import argparse
@@ -27,7 +27,7 @@ PLOTS = ("pdf", "cdf", "descriptive_statistics", "pca", "truncated_svd", "correl
 
 
 def tables(arguments: argparse.Namespace) -> dict[str, pd.DataFrame]:
-    """The tables to compare with a resample of themselves."""
+    """Return the tables, each of which is compared with a resample of itself."""
     rng = np.random.default_rng(0)
     wide = pd.DataFrame(
         {f"number_{i}": rng.normal(size=200_000) for i in range(10)}
@@ -42,7 +42,7 @@ def tables(arguments: argparse.Namespace) -> dict[str, pd.DataFrame]:
 
 
 def best(work: Callable[[], object], repeats: int) -> float:
-    """CPU seconds of the fastest of some runs, after one to warm up."""
+    """Return the CPU seconds of the fastest of some runs, after one to warm up."""
     work()
     seconds = []
     for _ in range(repeats):
@@ -60,7 +60,7 @@ def reference_seconds(
     *,
     repeats: int,
 ) -> float | None:
-    """What another package takes for ``sdmetrics``, ``scores`` or ``plan``, see reference.py."""
+    """Time another package at ``sdmetrics``, ``scores`` or ``plan``, see reference.py."""
     from tabvae_ray.table.spec import TableSpec
 
     if python is None:
@@ -81,9 +81,9 @@ def reference_seconds(
 
 
 def main() -> int:
-    """Measure and print."""
+    """Measure all tables, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--reference", metavar="PYTHON", help="python that has them")
+    parser.add_argument("--reference", metavar="PYTHON", help="the Python of that environment")
     parser.add_argument("--adult", metavar="FILE", help="the adult table, as CSV")
     parser.add_argument("--quick", action="store_true", help="leave the largest table out")
     parser.add_argument("--repeats", type=int, default=3)

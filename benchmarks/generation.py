@@ -1,4 +1,4 @@
-"""Rows per second of generation on one core, beside what the matrix products alone allow."""
+"""Rows per second of generation on one core, beside the bound that matrix products alone set."""
 
 import time
 from collections.abc import Callable
@@ -30,7 +30,7 @@ FULL = TabularVAEConfig().replace(
 
 
 def main() -> None:
-    """Generate with both decoders: the demo's network on heart, that of full.yaml on adult."""
+    """Time both decoders: of the demo's network on heart, and of one of full.yaml on adult."""
     torch.set_num_threads(1)
     show(
         "Generation with the demo's network on heart, one thread",
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def rates(decoder: str, table: pd.DataFrame, config: TabularVAEConfig) -> list[tuple[str, ...]]:
-    """Rows per second, and their share of the bound."""
+    """Measure rows per second and their share of the bound."""
     leaves = {"training.max_n_epochs": 1, "architecture.decoder": decoder}
     vae = TabularVAE.build(TableSpec.infer(table), config.replace(leaves))
     vae.fit(table)
@@ -67,7 +67,7 @@ def rates(decoder: str, table: pd.DataFrame, config: TabularVAEConfig) -> list[t
 
 
 def products(vae: TabularVAE) -> None:
-    """The decoder's matrix products for ROWS rows, nothing else, in blocks that fit the cache."""
+    """Compute only the decoder's matrix products for ROWS rows, in blocks that fit the cache."""
     architecture = vae.config.architecture
     hidden = architecture.decoder_layer_sizes or architecture.encoder_layer_sizes[::-1]
     sizes = [architecture.latent_dim, *hidden]
@@ -86,7 +86,7 @@ def products(vae: TabularVAE) -> None:
 
 
 def timed(action: Callable[[], object]) -> float:
-    """Median seconds."""
+    """Return the median seconds of an action."""
     action()
     seconds = []
     for _ in range(ROUNDS):

@@ -1,14 +1,14 @@
-"""How good generated rows are, beside real rows and other models, on the same table.
+"""Quality of generated rows, beside real rows and other models, on the same table.
 
     python -m benchmarks.quality --table adult --search-seconds 900 \
         --reference-python .venv-reference/bin/python
 
-Rows of the result: real rows resampled, one half of them against the other, columns drawn one by
-one, the demo's defaults, ctgan's TVAE, and the model that a search of a stated budget chose. Each
-is kept in `--out` as soon as it is there, and not made again.
+The rows of the result are: a resample of the real rows, one half of the real rows against the
+other, independent columns, the demo's defaults, ctgan's TVAE, and the model that a search with the
+given budget chose. Each result is kept in `--out` and not computed again.
 
-`--reference-python` is a Python with the packages of `benchmarks/reference-requirements.txt`;
-without it there is no TVAE, and shapes and trends come from this project's own implementation.
+`--reference-python` is a Python with the packages of `benchmarks/reference-requirements.txt`.
+Without it, TVAE is skipped, and shapes and trends come from this project's own implementation.
 """
 
 import argparse
@@ -40,7 +40,7 @@ from tabvae_ray.comparison.scores.shapes_and_trends import mean_score, pair_tren
 from tabvae_ray.table.declaration import SpecDeclaration
 
 TABLES = ("heart", "adult", "magic", "shoppers", "beijing", "covertype_10k")
-# The rows that come with the table as its training part; of the others, nine in ten.
+# Tables with a training part of their own; of the others, nine in ten rows.
 TRAINING_ROWS = {"adult": 32_561}
 N_BINS = 10
 COLUMNS = {
@@ -60,15 +60,15 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Made:
-    """Rows to be judged.
+    """Rows to score.
 
     Args:
         rows: The rows.
         training: The real rows that they are compared with; the training part if None.
-        seconds: Spent on making the model.
-        rows_per_second: With which it made the rows.
-        holdout_nats: Nats per row on rows that it was not trained on.
-        remark: What else is to be said.
+        seconds: Time to make the model.
+        rows_per_second: Rate of generation.
+        holdout_nats: Nats per row on held-out rows.
+        remark: A remark for the result.
     """
 
     rows: pd.DataFrame
@@ -80,12 +80,12 @@ class Made:
 
 
 class Skipped(Exception):
-    """A row that cannot be had here, and why."""
+    """A row of the result that cannot be made here; the message says why."""
 
 
 @dataclass
 class Bench:
-    """One table, and where its results lie."""
+    """One table and the directory of its results."""
 
     options: argparse.Namespace
     train: pd.DataFrame
@@ -99,11 +99,11 @@ class Bench:
 
     @cached_property
     def spec(self) -> TableSpec:
-        """What the columns are, as the training part has them."""
+        """The spec of the training part."""
         return TableSpec.infer(self.train, declared=self.declared)
 
     def sources(self) -> dict[str, Callable[[], Made]]:
-        """What makes each row of the result."""
+        """Return the functions that make the rows of the result, by name."""
         return {
             "real, resampled": self.resampled,
             "real, half against half": self.halves,
@@ -114,23 +114,23 @@ class Bench:
         }
 
     def resampled(self) -> Made:
-        """The noise floor."""
+        """Resample the real rows, for the noise floor."""
         return Made(self.train.sample(len(self.train), replace=True, random_state=0))
 
     def halves(self) -> Made:
-        """What other rows of the same population score, with half as many on either side."""
+        """Split the real rows, for the score of other rows of the same population."""
         order = np.random.default_rng(0).permutation(len(self.train))
         half = len(order) // 2
         return Made(self.train.iloc[order[:half]], self.train.iloc[order[half:]])
 
     def independent(self) -> Made:
-        """Every column by its own distribution, nothing of how they go together."""
+        """Draw every column by itself, without any dependence between columns."""
         rng, n = np.random.default_rng(0), len(self.train)
         rows = {name: self.train[name].array.take(rng.integers(n, size=n)) for name in self.train}
         return Made(pd.DataFrame(rows))
 
     def demo(self) -> Made:
-        """The configuration of the demo, trained as it trains."""
+        """Train the demo's configuration."""
         vae = TabularVAE.build(self.spec, TabularVAEConfig.demo(), device="cpu")
         started = time.perf_counter()
         vae.fit(self.train)
@@ -139,7 +139,7 @@ class Bench:
         return replace(self._drawn(vae.synthesizer().generate), seconds=seconds, holdout_nats=nats)
 
     def tvae(self) -> Made:
-        """The published TVAE, with its own defaults."""
+        """Train the published TVAE with its own defaults."""
         if self.options.reference_python is None:
             raise Skipped("needs --reference-python")
         out = self.home / "tvae.csv"
@@ -148,7 +148,7 @@ class Bench:
         return Made(pd.read_csv(out, dtype=text), **answer)
 
     def ours(self) -> Made:
-        """The model that the search chose."""
+        """Search, and take the model that the search chose."""
         train, spec = self.home / "train.parquet", self.home / "spec.json"
         self.train.to_parquet(train, index=False)
         spec.write_text(self.declared.model_dump_json(exclude_defaults=True))
@@ -189,12 +189,12 @@ class Bench:
         return Made(rows, rows_per_second=len(rows) / (time.perf_counter() - started))
 
     def judge(self, made: Made) -> dict[str, float | str | None]:
-        """Every number of a row of the result."""
+        """Compute every number of a row of the result."""
         training = self.train if made.training is None else made.training
         options = ComparisonOptions(usefulness_max_rows=10**9)
         names = ("mean_js_distance", "correlation_distance", "column_shapes", "pair_trends")
         plan = ComparisonPlan(scores=(*names, "tstr", "dcr_share"), options=options)
-        # Of the other columns, only their values are looked at; the labels are the training part's.
+        # The kinds are declared, but the categories must be those of the rows compared with.
         spec = TableSpec.infer(training, declared=self.declared)
         prepared = plan.prepare(training, spec, held_out=self.test)
         synthetic = prepared.reader.read(made.rows)
@@ -227,14 +227,14 @@ class Bench:
         }
 
     def _detection(self, prepared: PreparedComparison, synthetic: TableColumns) -> float:
-        """Against held-out rows: values drawn from training rows would confuse the classifier."""
+        """Detect against held-out rows: the model may repeat values of its training rows."""
         assert prepared.held_out is not None
         n = min(prepared.held_out.n_rows, synthetic.n_rows)
         rows = np.random.default_rng(0).choice(synthetic.n_rows, n, replace=False)
         return detection(prepared.held_out, synthetic.take(rows), most_rows=n)
 
     def _auc(self, prepared: PreparedComparison, synthetic: TableColumns) -> dict[str, float | str]:
-        """AUC of each category of the target against the others, where there are more than two."""
+        """Compute the mean AUC of one category against the others, for more than two categories."""
         target, tested = self.spec.target, prepared.held_out
         assert target is not None and tested is not None
         learnt: dict[str, float | str] = {"metric": "mean AUC of one category against the others"}
@@ -252,13 +252,13 @@ class Bench:
         return learnt
 
     def csv(self, name: str, table: pd.DataFrame) -> Path:
-        """The table as a file for the reference."""
+        """Write a table as CSV for the reference."""
         path = self.home / f"{name}.csv"
         table[list(self.spec.names)].to_csv(path, index=False)
         return path
 
     def refer(self, *arguments: object) -> dict[str, Any]:
-        """Ask the reference."""
+        """Run the reference, and return its answer."""
         done = subprocess.run(
             [self.options.reference_python, "benchmarks/reference.py", *map(str, arguments)],
             input=json.dumps(self.spec.categorical),
@@ -275,7 +275,7 @@ class Bench:
 
 
 def shared_trends(prepared: PreparedComparison, synthetic: TableColumns) -> float:
-    """Pair trends with both sides cut at the same edges: those of the real side's range."""
+    """Compute pair trends with both sides binned at the same edges, over the real side's range."""
     real = prepared.real
     trends = pair_trends(real, synthetic)
 
@@ -304,11 +304,11 @@ def shared_trends(prepared: PreparedComparison, synthetic: TableColumns) -> floa
 
 
 def load(table: str) -> tuple[pd.DataFrame, pd.DataFrame, SpecDeclaration]:
-    """Training part, test part, and what the columns are."""
+    """Load training part, test part, and the declared spec."""
     folder = DATA / table
     if not folder.exists():
         if table != "heart":
-            raise SystemExit(f"skipped: {table} is not here; it is looked for in {folder}")
+            raise SystemExit(f"skipped: there is no table in {folder}")
         columns: dict[str, Any] = {"target": "HeartDisease"}
         rows = pd.read_csv(HEART)
     else:
@@ -324,7 +324,7 @@ def load(table: str) -> tuple[pd.DataFrame, pd.DataFrame, SpecDeclaration]:
 
 
 def result(bench: Bench, name: str, make: Callable[[], Made]) -> dict[str, Any]:
-    """A row of the result, made now or before."""
+    """Return a row of the result, computed now or in an earlier run."""
     kept = bench.home / f"{re.sub('[^a-z]+', '-', name)}.json"
     if kept.exists():
         found: dict[str, Any] = json.loads(kept.read_text())
@@ -339,11 +339,13 @@ def result(bench: Bench, name: str, make: Callable[[], Made]) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Make what is asked for, and print the table of all that is there."""
+    """Compute the rows that the command line names, and print the table."""
     torch.set_num_threads(1)
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--table", choices=TABLES, required=True)
-    parser.add_argument("--rows", metavar="NAME", action="append", help="only these; several times")
+    parser.add_argument(
+        "--rows", metavar="NAME", action="append", help="only this row; may be repeated"
+    )
     parser.add_argument("--space", default=str(ROOT / "search_spaces" / "full.yaml"))
     parser.add_argument("--search-seconds", type=float, default=900)
     parser.add_argument("--concurrency", type=int, default=1)
@@ -358,7 +360,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     }
     known = next((scores for scores in found.values() if "metric" in scores), None)
     if known is None:
-        raise SystemExit("nothing was made: " + "; ".join(s["remark"] for s in found.values()))
+        raise SystemExit("no row was computed: " + "; ".join(s["remark"] for s in found.values()))
     title = (
         f"{options.table}: {len(bench.train):,} rows to train on, {len(bench.test):,} held out, "
         f"{len(bench.spec.names)} columns; target {bench.spec.target} ({known['metric']}, "

@@ -1,13 +1,13 @@
-"""What other packages make and say of a table; run by a Python that has them.
+"""Run other packages on a table, in an environment that has them.
 
 `tvae TRAIN OUT ROWS EPOCHS`: rows of ctgan's TVAE with its own defaults.
-`scores REAL SYNTHETIC`: SDMetrics' column shapes and pair trends, every row and every pair counted.
-`time WHAT REAL SYNTHETIC REPEATS`: CPU seconds of `sdmetrics` for those two, of `scores` for
-artifact-core's two, or of `plan` for those, its arrays and its pictures; the best of some
-repetitions, after one to warm up.
+`scores REAL SYNTHETIC`: SDMetrics' column shapes and pair trends, over every row and every pair.
+`time WHAT REAL SYNTHETIC REPEATS`: CPU seconds of `sdmetrics` (these two scores), `scores`
+(artifact-core's two scores) or `plan` (artifact-core's scores, arrays and pictures); the best of
+some repetitions, after one to warm up.
 
-Tables are CSV; categorical columns' names come as JSON on stdin, the answer goes to stdout as JSON.
-Needs what is in reference-requirements.txt, not this project.
+Tables are CSV. The names of categorical columns come as JSON on stdin; the answer goes to stdout as
+JSON. The environment needs reference-requirements.txt, but not this project.
 """
 
 import io
@@ -21,7 +21,7 @@ from collections.abc import Callable
 import pandas as pd
 
 MISSING = "<missing>"
-# All of artifact-core's but t-SNE, whose time is scikit-learn's.
+# All plots of artifact-core except t-SNE, whose time is scikit-learn's.
 PLOTS = {
     "PDF",
     "CDF",
@@ -33,17 +33,17 @@ PLOTS = {
 
 
 def tvae(train: str, out: str, rows: int, epochs: int, categorical: list[str]) -> dict[str, object]:
-    """Fit, sample, write; what TVAE cannot take is left out and said."""
+    """Fit TVAE and write its rows; rows that it cannot be trained on are dropped and reported."""
     import ctgan
     import numpy as np
     import torch
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    np.random.seed(0)  # noqa: NPY002, it draws from global state
+    np.random.seed(0)  # noqa: NPY002, ctgan draws from global state
     table = pd.read_csv(train, dtype=dict.fromkeys(categorical, str), keep_default_na=True)
     table[categorical] = table[categorical].fillna(MISSING)
-    complete = table.dropna()  # it refuses missing numbers
+    complete = table.dropna()  # ctgan refuses missing numbers
     model = ctgan.TVAE(epochs=epochs, enable_gpu=False)
     started = time.perf_counter()
     model.fit(complete, categorical)
@@ -61,7 +61,7 @@ def tvae(train: str, out: str, rows: int, epochs: int, categorical: list[str]) -
 
 
 def scores(real: str, synthetic: str, categorical: list[str]) -> dict[str, float]:
-    """Both properties of the quality report, without a subsample and without a threshold."""
+    """Compute both properties of the quality report, without a subsample or a threshold."""
     from sdmetrics.reports.single_table._properties import ColumnPairTrends, ColumnShapes
 
     text = dict.fromkeys(categorical, str)
@@ -80,7 +80,7 @@ def scores(real: str, synthetic: str, categorical: list[str]) -> dict[str, float
 def seconds(
     what: str, real: str, synthetic: str, repeats: int, categorical: list[str]
 ) -> dict[str, float]:
-    """CPU seconds of the fastest run."""
+    """Return the CPU seconds of the fastest run."""
     tables = [pd.read_csv(path) for path in (real, synthetic)]
     work = _sdmetrics(*tables, categorical) if what == "sdmetrics" else None
     work = work or _artifact_core(*tables, categorical, pictures=what == "plan")

@@ -1,10 +1,10 @@
-"""Large tables: seconds and peak memory of each phase, each in a process of its own.
+"""Seconds and peak memory of each phase on a large table.
 
-    python -m benchmarks.scale                     # 1,000,000 x 15 rows, and 10,000,000 made
+    python -m benchmarks.scale                     # 1,000,000 x 15 rows; 10,000,000 generated
     python -m benchmarks.scale --rows 50000 --made 200000
 
-The table is adult's, tiled, with its numbers jittered. `--made` rows are written to Parquet by the
-`generate` command with the export that the phases before have left.
+The table is adult, tiled, with its numbers jittered. Fitting and generating run in a process each.
+The `generate` command writes `--made` rows to Parquet with the model that was fitted.
 """
 
 import argparse
@@ -40,10 +40,10 @@ CONFIG = TabularVAEConfig().replace(
 
 
 def make_table(rows: int, file: Path) -> None:
-    """Adult, tiled; numbers that are spread out move by up to 2% of their standard deviation."""
+    """Tile adult; fnlwgt and capital_gain move by up to 2% of their standard deviation."""
     real = adult()
     if real is None:
-        raise SystemExit(f"skipped: adult is not here; it is looked for in {DATA}")
+        raise SystemExit(f"skipped: there is no table adult in {DATA}")
     rng = np.random.default_rng(0)
     table = real.iloc[rng.integers(len(real), size=rows)].reset_index(drop=True)
     for name in ("fnlwgt", "capital_gain"):
@@ -54,7 +54,7 @@ def make_table(rows: int, file: Path) -> None:
 
 
 def fit_phases(file: Path, model: Path) -> list[tuple[str, float, float]]:
-    """Everything that a trial does, phase by phase: name, seconds, peak GiB so far."""
+    """Run all phases of a trial; return name, seconds and peak GiB so far of each."""
     torch.set_num_threads(1)
     found: list[tuple[str, float, float]] = []
 
@@ -88,19 +88,19 @@ def fit_phases(file: Path, model: Path) -> list[tuple[str, float, float]]:
 
 
 def peak() -> float:
-    """The most memory that this process has had, in GiB."""
+    """Return the peak memory of this process in GiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def child(*arguments: object) -> list[tuple[str, float, float]]:
-    """The phases of another process."""
+    """Run phases in another process, and return their results."""
     command = [sys.executable, "-m", "benchmarks.scale", *map(str, arguments)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return [tuple(row) for row in json.loads(done.stdout.splitlines()[-1])]
 
 
 def main() -> None:
-    """Run the phases, and print the table."""
+    """Run all phases, and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--made", type=int, default=10_000_000)

@@ -1,7 +1,7 @@
-"""One epoch of the demo's default network on heart, ours and by hand; both decoders on adult.
+"""Time an epoch of the demo's network on heart beside plain PyTorch, and of both decoders on adult.
 
-`bare loop`: the same network, trained by the shortest loop that does the same.
-`bare network`: the network, too, as one would write it: an embedding and a head per column.
+`bare loop`: the same network, trained by the shortest loop with the same result.
+`bare network`: also a network in plain style, with an embedding and a head per column.
 """
 
 import time
@@ -25,7 +25,7 @@ ROUNDS = 7
 
 
 class BareVAE(nn.Module):
-    """The demo's network, written straight down."""
+    """The demo's network in plain PyTorch."""
 
     def __init__(self, cardinalities: tuple[int, ...], latent: int = 128) -> None:
         super().__init__()
@@ -37,14 +37,14 @@ class BareVAE(nn.Module):
 
     @staticmethod
     def mlp(sizes: list[int]) -> nn.Sequential:
-        """Linear, activation, batch norm, as often as needed."""
+        """Build blocks of linear, activation and batch norm."""
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise(sizes):
             layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(0.1), nn.BatchNorm1d(n_out)]
         return nn.Sequential(*layers)
 
     def forward(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """Cross-entropy per cell (B, C) and KL per row (B,)."""
+        """Compute cross-entropy per cell (B, C) and KL per row (B,)."""
         embedded = [embed(codes[:, i]) for i, embed in enumerate(self.embeddings)]
         mean, log_variance = self.latent(self.encoder(torch.cat(embedded, 1))).chunk(2, 1)
         z = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
@@ -59,7 +59,7 @@ class BareVAE(nn.Module):
 def bare_epoch(
     network: nn.Module, codes: Tensor, optimizer: torch.optim.Optimizer, *extra: object
 ) -> None:
-    """What a tutorial would do, plus the mean loss that everybody prints."""
+    """Train an epoch as a tutorial would, with the mean loss that everybody prints."""
     network.train()
     total = 0.0
     for batch in torch.split(codes[torch.randperm(len(codes))], 512):
@@ -72,7 +72,7 @@ def bare_epoch(
 
 
 def main() -> None:
-    """The demo's network beside others on heart; both decoders on adult."""
+    """Time the demo's network on heart, and both decoders on adult if it is there."""
     torch.set_num_threads(1)
     beside_others()
     table = adult()
@@ -81,7 +81,7 @@ def main() -> None:
 
 
 def both_decoders(table: pd.DataFrame) -> None:
-    """Rows per second in training, with a network of full.yaml."""
+    """Time training of a network of full.yaml with both decoders."""
     rows = []
     for decoder in ("independent", "autoregressive"):
         leaves = {"architecture.decoder": decoder, "validation.holdout_fraction": 0.0}
@@ -102,7 +102,7 @@ def both_decoders(table: pd.DataFrame) -> None:
 
 
 def beside_others() -> None:
-    """Time all three in turns, and print the medians."""
+    """Time all three loops in turns, and print the medians."""
     table = read_table(HEART)
     spec = TableSpec.infer(table)
     config = TabularVAEConfig.demo().replace(

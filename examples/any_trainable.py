@@ -1,7 +1,7 @@
-"""Stop the weak trials of any Ray trainable early, judged by several objectives together.
+"""Stop weak trials of any Ray trainable early, by several objectives at once.
 
-Nothing here is about tables: a ridge regression of more and more steps, whose error and whose size
-are both to be small. Run it with ``python examples/any_trainable.py``.
+The example is not about tables: it minimises both the error and the size of the weights of a ridge
+regression. Run it with ``python examples/any_trainable.py``.
 """
 
 import logging
@@ -12,18 +12,18 @@ import numpy as np
 import ray
 from ray import tune
 
+from tabvae_ray import MultiObjectiveASHA
 from tabvae_ray.results.pareto import as_losses, rank_order
-from tabvae_ray.search.optimize.scheduler import MultiObjectiveASHA
 
 OBJECTIVES = {"error": "minimize", "weights": "minimize"}
 MAX_STEPS = 27
 
 
 class Ridge(tune.Trainable):
-    """Gradient descent on a ridge regression; one step of Tune is ten of descent."""
+    """Gradient descent on a ridge regression; one iteration of Tune is ten steps of descent."""
 
     def setup(self, config: dict[str, float]) -> None:
-        """Draw the data and begin at zero."""
+        """Draw the data, and set the weights to zero."""
         rng = np.random.default_rng(0)
         self.x = rng.normal(size=(200, 30))
         truth = np.where(np.arange(30) < 5, 3.0, 0.0)
@@ -31,7 +31,7 @@ class Ridge(tune.Trainable):
         self.w = np.zeros(30)
 
     def step(self) -> dict[str, float]:
-        """Descend, and report both objectives."""
+        """Take ten steps, and report both objectives."""
         for _ in range(10):
             residual = self.x @ self.w - self.y
             gradient = self.x.T @ residual / len(self.y) + self.config["penalty"] * self.w
@@ -40,22 +40,22 @@ class Ridge(tune.Trainable):
         return {"error": error, "weights": float(np.abs(self.w).sum())}
 
     def reset_config(self, new_config: dict[str, float]) -> bool:
-        """Begin another trial in the same process."""
+        """Start another trial in the same process."""
         self.setup(new_config)
         return True
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Keep the weights."""
+        """Save the weights."""
         np.save(f"{checkpoint_dir}/w.npy", self.w)
 
     def load_checkpoint(self, checkpoint_dir: str) -> None:
-        """Go on from them."""
+        """Load the weights."""
         self.w = np.load(f"{checkpoint_dir}/w.npy")
 
 
 def main() -> None:
-    """Search, and print the trials that reached the full budget, the best first."""
-    # A Ray of its own that says nothing but errors, and a Tune that says nothing.
+    """Search, and print the trials that reached the full budget, best first."""
+    # A Ray of its own that logs errors only, and a Tune without output.
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
     ray.init(
         address="local",
@@ -74,7 +74,7 @@ def main() -> None:
                 },
                 tune_config=tune.TuneConfig(
                     num_samples=20,
-                    # A process for each trial would take seconds to start; see reset_config.
+                    # A new process per trial would take seconds to start; see reset_config.
                     reuse_actors=True,
                     scheduler=MultiObjectiveASHA(
                         OBJECTIVES, max_t=MAX_STEPS, grace_period=1, eta=3
@@ -86,7 +86,7 @@ def main() -> None:
     finally:
         ray.shutdown()
     steps = sum(metrics["training_iteration"] for metrics in results)
-    print(f"{steps} steps in place of {len(results) * MAX_STEPS}")
+    print(f"{steps} steps instead of {len(results) * MAX_STEPS}")
     full = [metrics for metrics in results if metrics["training_iteration"] >= MAX_STEPS]
     values = [[metrics[name] for name in OBJECTIVES] for metrics in full]
     for position in rank_order(as_losses(values, list(OBJECTIVES.values()))):

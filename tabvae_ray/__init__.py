@@ -1,6 +1,6 @@
 """A Ray-distributed hyperparameter search for a tabular beta-VAE.
 
-Importing this package loads neither torch nor ray; the public names below are loaded when first
+Importing this package loads neither torch nor ray. Public names are loaded when they are first
 used.
 """
 
@@ -14,33 +14,38 @@ if TYPE_CHECKING:
     from tabvae_ray.config import TabularVAEConfig as TabularVAEConfig
     from tabvae_ray.generation.synthesizer import TabularVAESynthesizer as TabularVAESynthesizer
     from tabvae_ray.generation.synthesizer import load_synthesizer as load_synthesizer
+    from tabvae_ray.search.optimize.scheduler import MultiObjectiveASHA as MultiObjectiveASHA
+    from tabvae_ray.space.search_space import SearchSpace as SearchSpace
     from tabvae_ray.table.io import read_table as read_table
     from tabvae_ray.table.io import write_table as write_table
     from tabvae_ray.table.spec import TableSpec as TableSpec
     from tabvae_ray.tabular_vae import TabularVAE as TabularVAE
     from tabvae_ray.training.mlflow_tracking import MlflowTracker as MlflowTracker
     from tabvae_ray.training.tracking import DirectoryTracker as DirectoryTracker
+    from tabvae_ray.training.tracking import Tracker as Tracker
 
-
-_HOMES = {
+_MODULES = {
     "ComparisonPlan": "tabvae_ray.comparison.plan",
     "DirectoryTracker": "tabvae_ray.training.tracking",
     "MlflowTracker": "tabvae_ray.training.mlflow_tracking",
+    "MultiObjectiveASHA": "tabvae_ray.search.optimize.scheduler",
+    "SearchSpace": "tabvae_ray.space.search_space",
     "TableSpec": "tabvae_ray.table.spec",
     "TabularVAE": "tabvae_ray.tabular_vae",
     "TabularVAEConfig": "tabvae_ray.config",
     "TabularVAESynthesizer": "tabvae_ray.generation.synthesizer",
+    "Tracker": "tabvae_ray.training.tracking",
     "load_synthesizer": "tabvae_ray.generation.synthesizer",
     "read_table": "tabvae_ray.table.io",
     "write_table": "tabvae_ray.table.io",
 }
 
-__all__ = sorted([*_HOMES, "__version__"])
+__all__ = sorted([*_MODULES, "__version__"])
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module 'tabvae_ray' has no attribute {name!r}")
 
 

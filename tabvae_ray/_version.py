@@ -1,5 +1,25 @@
-"""The version, in one place: pyproject.toml reads it from here."""
+"""The version of this package, which pyproject.toml reads from here, and those of others."""
 
-__all__ = ["__version__"]
+import platform
+from importlib.metadata import version
+
+__all__ = ["__version__", "package_versions"]
 
 __version__ = "0.1.0"
+
+
+def package_versions(*names: str, builds: bool = True) -> dict[str, str]:
+    """Return the versions of tabvae_ray and of installed packages, by name.
+
+    Nothing is imported for it, so that a process without torch or Ray can ask, too.
+
+    Args:
+        names: The packages; ``python`` is the interpreter.
+        builds: Keep the build, such as ``+cu128``. CPU and CUDA builds of one version of torch may
+            work together.
+    """
+    found = {"tabvae_ray": __version__}
+    for name in names:
+        text = platform.python_version() if name == "python" else version(name)
+        found[name] = text if builds else text.partition("+")[0]
+    return found

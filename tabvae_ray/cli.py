@@ -1,43 +1,112 @@
-"""What the commands share: exit codes, and the console script ``tabvae``."""
+"""Options, help pages and exit codes of the commands, and the console script ``tabvae``.
 
+Nothing here imports torch, ray or pandas: help, completion and usage errors come at once.
+"""
+
+import math
 import os
+import re
 import sys
+import textwrap
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from importlib import import_module
+from typing import Any, TypeVar
 
+import click
+from click.shell_completion import shell_complete
+
+from tabvae_ray._version import __version__
 from tabvae_ray.errors import TabVAEError
 
-__all__ = ["main", "plain_warnings", "run_command"]
+__all__ = [
+    "PATH_OR_URI",
+    "Command",
+    "FiniteRange",
+    "Option",
+    "main",
+    "option",
+    "plain_warnings",
+    "run",
+    "run_command",
+]
 
-_COMMANDS = {
-    "search": ("tabvae_ray.search.__main__", "look for the best model of a table"),
-    "generate": ("tabvae_ray.generate", "make rows with an exported model"),
-    "compare": ("tabvae_ray.compare", "score a synthetic table against a real one"),
-    "report": ("tabvae_ray.report", "show a search as one HTML page"),
+_MODULES = {
+    "search": "tabvae_ray.search.__main__",
+    "generate": "tabvae_ray.generate",
+    "compare": "tabvae_ray.compare",
+    "report": "tabvae_ray.report",
 }
+_SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True}
+_COMPLETE = "_TABVAE_COMPLETE"
+_ERRORS = f"{__name__}.errors"
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+# Completes file names; whether a path exists and can be read is checked where it is opened.
+PATH_OR_URI = click.Path(readable=False)
+
+
+def main(arguments: Sequence[str] | None = None, *, program: str = "tabvae") -> int:
+    """Run ``tabvae COMMAND ...`` and return its exit code.
+
+    Args:
+        arguments: The command and its options; those of this process if None.
+        program: The name of the program on help pages.
+    """
+    instruction = os.environ.get(_COMPLETE)
+    if instruction:
+        return shell_complete(_tabvae, {}, "tabvae", _COMPLETE, instruction)
+    return run(_tabvae, program, arguments)
+
+
+def run(command: click.Command, program: str, arguments: Sequence[str] | None = None) -> int:
+    """Parse the arguments, run the command and return its exit code.
+
+    Args:
+        command: A command whose callback returns an exit code.
+        program: The name of the program on help pages.
+        arguments: The options; those of this process if None.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+
+    # Command.main() of click would end the process and has exit codes of its own.
+    def parse_and_invoke() -> int:
+        with command.make_context(program, words) as context:
+            code: int = command.invoke(context)
+            return code
+
+    return run_command(parse_and_invoke)
 
 
 def run_command(command: Callable[[], int]) -> int:
-    """Run a command and turn what it raises into an exit code.
+    """Run a function and turn every exception into an exit code.
 
     Returns:
-        What the command returns; 2 with one message on stderr if the user's input is wrong or the
-        storage is not there; 130 if interrupted; 1 with a traceback for anything else.
+        The function's own code; 2 with one message on stderr if the user's input is wrong or a
+        file cannot be read or written; 130 if interrupted; 1 with a traceback for anything else.
     """
     try:
         with plain_warnings():
             return command()
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.UsageError as error:
+        _say(f"error: {error.format_message()}")
+        if error.ctx is not None:
+            _say(f"Try '{error.ctx.command_path} --help' for help.")
+        return 2
     except TabVAEError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        _say(f"error: {error}")
         return 2
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)  # noqa: T201
+        _say("interrupted")
         return 130
     except BrokenPipeError:
-        # The reader of our stdout has gone (`... | head`); Python would complain again at exit.
+        # The reader of stdout has gone (`... | head`); Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception:
@@ -45,32 +114,175 @@ def run_command(command: Callable[[], int]) -> int:
         return 1
 
 
-def main() -> int:
-    """``tabvae COMMAND ...`` is the same as ``python -m tabvae_ray.COMMAND ...``."""
-    arguments = sys.argv[1:]
-    if arguments and arguments[0] in _COMMANDS:
-        module = import_module(_COMMANDS[arguments[0]][0])
-        sys.argv[0] = f"tabvae {arguments[0]}"
-        code: int = module.main(arguments[1:])
-        return code
-    wants_help = arguments[:1] in (["-h"], ["--help"])
-    out = sys.stdout if wants_help else sys.stderr
-    print("usage: tabvae COMMAND [options]\n\ncommands:", file=out)
-    for name, (_, summary) in _COMMANDS.items():
-        print(f"  {name:<10}{summary}", file=out)
-    if arguments and not wants_help:
-        print(f"\nerror: no such command: {arguments[0]}", file=out)
-    return 0 if wants_help else 2
-
-
 @contextmanager
 def plain_warnings() -> Iterator[None]:
-    """Show Python's warnings as lines for people, without the file and line of the code."""
+    """Show Python's warnings as one line each, without the file and line of the code."""
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
-        text = " ".join(str(message).split())
-        print(f"warning: {text}", file=sys.stderr)  # noqa: T201
+        _say(f"warning: {' '.join(str(message).split())}")
 
     with warnings.catch_warnings():
         warnings.showwarning = show
         yield
+
+
+def option(*names: str, **settings: Any) -> Callable[[_Function], _Function]:
+    """Declare an option of a command: ``click.option`` with :class:`Option`."""
+    return click.option(*names, cls=Option, **settings)
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers that has neither NaN nor infinities."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number, or raise ``click.BadParameter``."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not finite.", param, ctx)
+        return number
+
+
+class Option(click.Option):
+    """An option that belongs to a section of the help page.
+
+    A wrong value does not end the parsing, so that :class:`Command` can report all of them.
+
+    Args:
+        section: Heading of the section.
+    """
+
+    def __init__(self, *args: Any, section: str = "Options", **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.section = section
+
+    def handle_parse_result(
+        self, ctx: click.Context, opts: Mapping[str, Any], args: list[str]
+    ) -> tuple[Any, list[str]]:
+        """Return the value; keep the message in the context if it is wrong."""
+        try:
+            return super().handle_parse_result(ctx, opts, args)
+        except click.MissingParameter as error:
+            message = error.format_message()
+        except click.BadParameter as error:
+            given = opts.get(self.name or "")
+            message = self._broken_range(given) or f"{self.opts[0]}: {error.message}"
+        ctx.meta.setdefault(_ERRORS, []).append(message)
+        return None, args
+
+    def _broken_range(self, given: Any) -> str | None:
+        """Return the message for a number that is outside of its range, None without a range."""
+        kind = self.type
+        if not isinstance(kind, click.IntRange | click.FloatRange):
+            return None
+        is_whole = isinstance(kind, click.IntRange)
+        try:
+            int(given) if is_whole else float(given)
+        except ValueError:
+            noun = "a whole number " if is_whole else "a number "
+        else:
+            noun = ""
+        sign = ">" if kind.min_open else ">="
+        return f"{self.opts[0]} must be {noun}{sign} {kind.min}, but got {given!s:.80}"
+
+
+class Command(click.Command):
+    """A command whose help page has sections and examples.
+
+    Args:
+        examples: Options of each example.
+    """
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **settings: Any) -> None:
+        settings.setdefault("context_settings", dict(_SETTINGS))
+        super().__init__(*args, **settings)
+        self.examples = examples
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the options; report everything that is wrong with their values at once."""
+        rest = super().parse_args(ctx, args)
+        errors = ctx.meta.get(_ERRORS)
+        if errors and not ctx.resilient_parsing:
+            raise click.UsageError("\n".join(errors), ctx)
+        return rest
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, section by section."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                sections.setdefault(getattr(param, "section", "Options"), []).append(record)
+        for heading, records in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples."""
+        _write_examples(ctx, formatter, self.examples)
+
+
+class _Commands(click.Group):
+    """The commands, each imported when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _MODULES:
+            return None
+        command: click.Command = import_module(_MODULES[cmd_name]).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in _MODULES and not ctx.resilient_parsing:
+            near = get_close_matches(name, _MODULES, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            ctx.fail(f"No such command '{name}'.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:
+            _say(ctx.get_help())
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        examples = (
+            "search --space search_spaces/beta.yaml",
+            "generate --model runs/beta/best --rows 1000 --out rows.csv",
+        )
+        _write_examples(ctx, formatter, examples)
+
+
+@click.group("tabvae", cls=_Commands, no_args_is_help=False, context_settings=dict(_SETTINGS))
+@click.version_option(__version__, prog_name="tabvae", message="%(prog)s %(version)s")
+def _tabvae() -> None:
+    """From a private table to a synthetic one, by a search for the best tabular VAE."""
+
+
+def _write_examples(
+    ctx: click.Context, formatter: click.HelpFormatter, examples: Sequence[str]
+) -> None:
+    with formatter.section("Examples"):
+        margin = " " * formatter.current_indent
+        for example in examples:
+            # An option and its value stay on one line.
+            joined = re.sub(r"(--\S+) (?!--)", "\\1\0", example)
+            lines = textwrap.wrap(
+                f"{ctx.command_path} {joined}",
+                # The last columns are for the backslash.
+                formatter.width - len(margin) - 2,
+                subsequent_indent="    ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+            formatter.write(margin + f" \\\n{margin}".join(lines).replace("\0", " ") + "\n")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201

@@ -1,199 +1,221 @@
-"""``python -m tabvae_ray.compare``: scores any synthetic table against the real one."""
+"""``python -m tabvae_ray.compare`` and ``tabvae compare``: scores of a synthetic table."""
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import TYPE_CHECKING
 
-import pandas as pd
-import yaml
+import click
 
-from tabvae_ray.cli import run_command
-from tabvae_ray.comparison.options import SCORES, PlotName
-from tabvae_ray.comparison.plan import PICTURES, ComparisonPlan, PreparedComparison
-from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_levels
-from tabvae_ray.comparison.scores.privacy import Privacy, privacy
+from tabvae_ray.cli import PATH_OR_URI, Command, option, run
 from tabvae_ray.errors import ConfigError
-from tabvae_ray.storage import Location
-from tabvae_ray.table.declaration import SpecDeclaration
-from tabvae_ray.table.io import read_table
-from tabvae_ray.table.spec import TableSpec
 
-__all__ = ["main"]
+# What the command needs takes seconds to import; help and usage errors need none of it.
+if TYPE_CHECKING:
+    from tabvae_ray.comparison.options import PlotName
+    from tabvae_ray.comparison.plan import ComparisonPlan
+
+__all__ = ["command", "main"]
+
+_TABLES = "Tables"
+_CONTENT = "What to compute"
+_OUTPUT = "Output"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command: 0 if done, 2 if a table is not there or does not fit."""
-    options = _parser().parse_args(arguments)
-    return run_command(lambda: _run(options))
+    """Run the command and return its exit code: 0 if done, 2 if the input is wrong."""
+    return run(command, "python -m tabvae_ray.compare", arguments)
 
 
-def _run(options: argparse.Namespace) -> int:
-    plots = _plots(options)
-    declared = SpecDeclaration.load(options.spec) if options.spec else None
-    out = Location(options.out) if options.out else None
-    if out is not None:
-        out.check_writable()
-    real = read_table(options.real)
-    spec = TableSpec.infer(real, declared=declared, source=options.real)
-    if options.target:
-        spec = spec.model_copy(update={"target": options.target})
-    held_out = read_table(options.held_out) if options.held_out else None
-    plan = _plan(options, spec, plots, has_held_out=held_out is not None)
-    if out is None and (plan.plots or plan.plot_collections):
-        raise ConfigError("--plan: has pictures, which go to --out; give it, or --plots none")
-    prepared = plan.prepare(real, spec, held_out=held_out)
-    synthetic = read_table(options.synthetic)
-    result = _Result(prepared, synthetic, has_levels=not options.no_levels)
-    for warning in result.comparison.warnings:
-        print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
-    if out is not None:
-        _write(result, out)
-        print(f"written to {out}", file=sys.stderr)  # noqa: T201
-    if options.json:
-        text = json.dumps(result.document(), ensure_ascii=False, allow_nan=False)
+@click.command(
+    "compare",
+    cls=Command,
+    short_help="Score a synthetic table against a real one.",
+    examples=(
+        "--real real.csv --synthetic rows.csv",
+        "--real real.csv --synthetic rows.csv --target outcome --out comparison",
+    ),
+)
+@option(
+    "--real",
+    required=True,
+    type=PATH_OR_URI,
+    metavar="FILE|URI",
+    section=_TABLES,
+    help="Real table, CSV or Parquet.",
+)
+@option(
+    "--synthetic",
+    required=True,
+    type=PATH_OR_URI,
+    metavar="FILE|URI",
+    section=_TABLES,
+    help="Synthetic table, of any origin.",
+)
+@option(
+    "--held-out",
+    type=PATH_OR_URI,
+    metavar="FILE|URI",
+    section=_TABLES,
+    help="Real rows that the synthetic table was not made from. Adds the score dcr_share; tstr is "
+    "tested on these rows.",
+)
+@option(
+    "--spec",
+    type=PATH_OR_URI,
+    metavar="FILE|URI",
+    section=_TABLES,
+    show_default="inferred from the real table",
+    help="Types of the columns, YAML or JSON.",
+)
+@option(
+    "--target",
+    metavar="COLUMN",
+    section=_TABLES,
+    show_default="the spec's",
+    help="Column to predict. Adds the score tstr.",
+)
+@option(
+    "--plan",
+    type=PATH_OR_URI,
+    metavar="FILE|URI",
+    section=_CONTENT,
+    help="Scores, arrays and plots to compute, YAML or JSON.",
+)
+@option(
+    "--plots",
+    metavar="NAMES",
+    section=_CONTENT,
+    # The names are known to modules that take long to import; a test compares them.
+    show_default="with --out all but truncated_svd and tsne; with --plan the plan's",
+    help="Plots to draw: all, none, or some of pdf, cdf, descriptive_statistics, pca, "
+    "correlation_heatmaps, truncated_svd and tsne, with commas between them.",
+)
+@option("--no-levels", is_flag=True, section=_CONTENT, help="Leave out the reference levels.")
+@option(
+    "--out",
+    type=PATH_OR_URI,
+    metavar="DIR|URI",
+    section=_OUTPUT,
+    help="Directory for scores.json, arrays and plots.",
+)
+@option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    section=_OUTPUT,
+    help="Print one JSON object as the last line of stdout.",
+)
+def command(
+    *,
+    real: str,
+    synthetic: str,
+    held_out: str | None,
+    spec: str | None,
+    target: str | None,
+    plan: str | None,
+    plots: str | None,
+    no_levels: bool,
+    out: str | None,
+    as_json: bool,
+) -> int:
+    """Score any synthetic table against the real one, beside reference levels."""
+    from tabvae_ray.comparison.assessment import Assessment
+    from tabvae_ray.storage import Location
+    from tabvae_ray.table.declaration import SpecDeclaration
+    from tabvae_ray.table.io import read_table
+    from tabvae_ray.table.spec import TableSpec
+
+    wanted = _wanted_plots(plots, has_out=bool(out), has_plan=bool(plan))
+    declared = SpecDeclaration.load(spec) if spec else None
+    directory = Location(out) if out else None
+    if directory is not None:
+        directory.check_writable()
+    real_rows = read_table(real)
+    columns = TableSpec.infer(real_rows, declared=declared, source=real)
+    if target:
+        columns = columns.model_copy(update={"target": target})
+    held_out_rows = read_table(held_out) if held_out else None
+    if plan:
+        chosen = _plan(plan)
+        if plots is not None:
+            cleared = {"plot_collections": ()} if plots == "none" else {}
+            chosen = chosen.model_copy(update={"plots": wanted, **cleared})
     else:
-        text = result.text()
-    print(text)  # noqa: T201
+        chosen = _default_plan(
+            wanted,
+            has_arrays=directory is not None,
+            has_held_out=held_out_rows is not None,
+            has_target=columns.target is not None,
+        )
+    if directory is None and (chosen.plots or chosen.plot_collections):
+        raise ConfigError("--plan: has pictures, which go to --out; give it, or --plots none")
+    prepared = chosen.prepare(real_rows, columns, held_out=held_out_rows)
+    assessment = Assessment(prepared, read_table(synthetic), has_levels=not no_levels)
+    for warning in assessment.comparison.warnings:
+        print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
+    if directory is not None:
+        assessment.write(directory)
+        print(f"written to {directory}", file=sys.stderr)  # noqa: T201
+    if as_json:
+        print(json.dumps(assessment.document(), ensure_ascii=False, allow_nan=False))  # noqa: T201
+    else:
+        print(assessment.text())  # noqa: T201
     return 0
 
 
-class _Result:
-    """A comparison with all that it is read against."""
+def _plan(path: str) -> "ComparisonPlan":
+    """Read the plan of a file."""
+    from tabvae_ray.comparison.plan import ComparisonPlan
+    from tabvae_ray.documents import read_document
+    from tabvae_ray.storage import Location
 
-    def __init__(
-        self, prepared: PreparedComparison, synthetic: pd.DataFrame, *, has_levels: bool
-    ) -> None:
-        self.prepared = prepared
-        columns = prepared.reader.read(synthetic)
-        self.levels = ReferenceLevels()
-        if has_levels:
-            self.levels = reference_levels(prepared, n_synthetic=columns.n_rows)
-        self.comparison = prepared.compute_columns(columns, title=self.levels.title)
-        self.privacy: Privacy = self.comparison.privacy or privacy(
-            columns,
-            prepared.training or prepared.real,
-            prepared.held_out,
-            most_rows=prepared.plan.options.privacy_max_rows,
-        )
-
-    def document(self) -> dict[str, Any]:
-        """Scores and ``js_distance`` under their own names at the top, the rest under theirs."""
-        comparison = self.comparison
-        document: dict[str, Any] = dict(comparison.scores)
-        for name, members in comparison.score_collections.items():
-            # A score has the same name, and the top level.
-            document[f"{name}_per_column" if name in SCORES else name] = members
-        if self.levels.n_rows:
-            document["levels"] = self.levels.to_mapping()
-        document["privacy"] = self.privacy.to_mapping()
-        if comparison.usefulness is not None:
-            document["usefulness"] = comparison.usefulness.to_mapping()
-        if comparison.array_collections:
-            document["arrays"] = comparison.arrays()
-        document["warnings"] = list(comparison.warnings)
-        return document
-
-    def text(self) -> str:
-        """The same for people."""
-        comparison, levels = self.comparison, self.levels
-        lines = []
-        for name, value in comparison.scores.items():
-            lines.append(f"{name:<24}{value:>12.6f}   {levels.beside(name)}".rstrip())
-        for collection, members in comparison.score_collections.items():
-            width = min(max(map(len, members), default=0), 60) + 2
-            lines += ["", f"{collection} per column"]
-            for name, value in members.items():
-                beside = levels.beside(f"{collection}/{name}")
-                lines.append(f"  {name:<{width}}{value:>12.6f}   {beside}".rstrip())
-        said = [*levels.verdicts(comparison.scores), self.privacy.verdict]
-        if comparison.usefulness is not None:
-            said.append(comparison.usefulness.verdict)
-        return "\n".join([*lines, "", *said])
+    source = Location(path)
+    return ComparisonPlan.from_mapping(read_document(source) or {}, str(source))
 
 
-def _write(result: _Result, out: Location) -> None:
-    text = json.dumps(result.document(), indent=1, ensure_ascii=False, allow_nan=False)
-    files = {**result.comparison.files(), "scores.json": (text + "\n").encode()}
-    for name, content in files.items():
-        (out / name).write_bytes(content)
+def _default_plan(
+    plots: "Sequence[PlotName]", *, has_arrays: bool, has_held_out: bool, has_target: bool
+) -> "ComparisonPlan":
+    """Return the plan of every score that the tables allow."""
+    from tabvae_ray.comparison.plan import ComparisonPlan
 
-
-def _plan(
-    options: argparse.Namespace, spec: TableSpec, plots: Sequence[PlotName], *, has_held_out: bool
-) -> ComparisonPlan:
-    if options.plan:
-        source = Location(options.plan)
-        try:
-            document = yaml.safe_load(source.read_text())
-        except yaml.YAMLError as error:
-            reason = " ".join(str(error).split())
-            raise ConfigError(f"{source}: not YAML or JSON: {reason}") from None
-        plan = ComparisonPlan.from_mapping(document or {}, str(source))
-        if options.plots == "none":
-            return plan.model_copy(update={"plots": (), "plot_collections": ()})
-        return plan.model_copy(update={"plots": plots}) if plots else plan
     scores = ["mean_js_distance", "correlation_distance", "column_shapes", "pair_trends"]
     scores.append("detection")
     if has_held_out:
         scores.append("dcr_share")
-    if spec.target is not None:
+    if has_target:
         scores.append("tstr")
     return ComparisonPlan.from_mapping(
         {
             "scores": scores,
             "score_collections": ["js_distance"],
             "plots": plots,
-            "array_collections": ComparisonPlan.complete().array_collections if options.out else (),
+            "array_collections": ComparisonPlan.complete().array_collections if has_arrays else (),
         }
     )
 
 
-def _plots(options: argparse.Namespace) -> tuple[PlotName, ...]:
-    """The plots to draw: those asked for, or with ``--out`` the usual ones."""
-    known: tuple[PlotName, ...] = get_args(PlotName)
-    if options.plots is None:
-        return PICTURES if options.out and not options.plan else ()
-    if options.plots == "none":
+def _wanted_plots(given: str | None, *, has_out: bool, has_plan: bool) -> "tuple[PlotName, ...]":
+    """Return the plots that ``--plots`` names, or the usual ones if there is only ``--out``."""
+    from tabvae_ray.comparison.options import PLOTS
+    from tabvae_ray.comparison.plan import PICTURES
+
+    if given is None:
+        return PICTURES if has_out and not has_plan else ()
+    if given == "none":
         return ()
-    if not options.out:
+    if not has_out:
         raise ConfigError("--plots: must come with --out, where the pictures go")
-    if options.plots == "all":
-        return known
-    wanted = [name.strip() for name in options.plots.split(",")]
+    if given == "all":
+        return PLOTS
+    wanted = [name.strip() for name in given.split(",")]
     for name in wanted:
-        if name not in known:
+        if name not in PLOTS:
             raise ConfigError(
-                f"--plots: must be all, none, or some of {', '.join(known)}, but got {name!r}"
+                f"--plots: must be all, none, or some of {', '.join(PLOTS)}, but got {name!r}"
             )
-    return tuple(name for name in known if name in wanted)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tabvae_ray.compare", description=__doc__)
-    add = parser.add_argument
-    add("--real", required=True, metavar="FILE", help="real table: CSV or Parquet, path or URI")
-    add("--synthetic", required=True, metavar="FILE", help="synthetic table, whoever made it")
-    add("--spec", metavar="FILE", help="what the columns are (YAML or JSON); inferred if left out")
-    add("--target", metavar="COLUMN", help="column to predict: adds the score tstr")
-    add(
-        "--held-out",
-        metavar="FILE",
-        help="real rows that the synthetic table was not made from: adds the score dcr_share, and "
-        "tstr is tested on them",
-    )
-    add("--plan", metavar="FILE", help="which scores, arrays and plots to compute (YAML or JSON)")
-    add("--out", metavar="DIR", help="where scores.json, arrays and pictures go; path or URI")
-    add(
-        "--plots",
-        metavar="NAMES",
-        help=f"pictures to draw: all, none, or names with commas between ({', '.join(PICTURES)} "
-        "or the plan's if left out; truncated_svd and tsne are there too)",
-    )
-    add("--no-levels", action="store_true", help="leave the reference levels out")
-    add("--json", action="store_true", help="print one JSON object as the last line of stdout")
-    return parser
+    return tuple(name for name in PLOTS if name in wanted)
 
 
 if __name__ == "__main__":

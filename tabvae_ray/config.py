@@ -1,16 +1,15 @@
-"""Every hyperparameter once: its name, default, bounds, unit and meaning.
+"""All hyperparameters: name, default, bounds, unit and meaning.
 
 The sections and names follow the demo that this project grew from, so that its ``config.json``
-loads unchanged; its type-prefixed spellings (``ls_encoder_layer_sizes``) are accepted as aliases.
+loads unchanged. Its type-prefixed spellings (``ls_encoder_layer_sizes``) are accepted as aliases.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
-from tabvae_ray.documents import validation_messages
+from tabvae_ray.documents import parse_json, validation_messages
 from tabvae_ray.errors import ConfigError
 
 __all__ = [
@@ -35,7 +34,7 @@ class _Section(BaseModel):
 
 
 class DataConfig(_Section):
-    """Which table, and what its columns are."""
+    """The table and the kinds of its columns."""
 
     training_dataset_path: str | None = Field(None, description="Path or URI of the table.")
     continuous: tuple[str, ...] = Field(
@@ -51,7 +50,7 @@ class DataConfig(_Section):
 
 
 class TransformersConfig(_Section):
-    """How continuous columns become codes."""
+    """The encoding of continuous columns."""
 
     strategy: Literal["uniform", "quantile", "atoms"] = Field(
         "atoms",
@@ -115,7 +114,7 @@ class ArchitectureConfig(_Section):
     )
     prior: Literal["standard_normal", "gmm"] = Field(
         "standard_normal",
-        description="What z is drawn from: N(0, I), or a Gaussian mixture fitted to the encoded "
+        description="Distribution of z: N(0, I), or a Gaussian mixture fitted to the encoded "
         "training rows after training.",
     )
     prior_components: int = Field(16, ge=1, le=1024, description="Components of a gmm prior.")
@@ -127,9 +126,9 @@ class ArchitectureConfig(_Section):
 
 
 class TrainingConfig(_Section):
-    """The loop."""
+    """The training loop."""
 
-    device: Device = Field("auto", description="auto takes a GPU where there is one.")
+    device: Device = Field("auto", description="auto takes a GPU if there is one.")
     max_n_epochs: int = Field(100, ge=1, le=1_000_000, description="The budget, in epochs.")
     learning_rate: float = Field(1e-3, gt=0, le=10, description="Step size at the start.")
     batch_size: int = Field(512, ge=1, description="Rows per step; at most the whole table.")
@@ -139,13 +138,13 @@ class TrainingConfig(_Section):
     optimizer: Literal["adam", "adamw"] = Field("adam", description="adamw decouples the decay.")
     weight_decay: float = Field(0.0, ge=0, le=10, description="Weight decay of the optimiser.")
     scheduler: Literal["constant", "exponential", "cosine", "plateau"] = Field(
-        "constant", description="How the learning rate moves over the epochs."
+        "constant", description="Schedule of the learning rate over the epochs."
     )
     scheduler_gamma: float = Field(
         0.95,
         gt=0,
         le=1,
-        description="exponential: factor per epoch; plateau: factor when the loss stands still.",
+        description="exponential: factor per epoch; plateau: factor when the loss no longer falls.",
     )
     scheduler_patience: int = Field(
         5, ge=1, description="plateau: epochs without a lower loss before the rate falls."
@@ -160,7 +159,7 @@ class TrainingConfig(_Section):
         None, gt=0, description="Largest norm of the gradient; not clipped if not given."
     )
     early_stopping: Literal["none", "train", "holdout"] = Field(
-        "none", description="Which loss stops the training when it no longer falls."
+        "none", description="The loss that ends training when it no longer falls."
     )
     patience: int = Field(
         20, ge=1, description="early_stopping: epochs without a lower loss before the end."
@@ -173,7 +172,7 @@ class TrainingConfig(_Section):
 
 
 class ValidationConfig(_Section):
-    """What is measured during training, and how often; all periods are in epochs or batches."""
+    """Measurements during training; all periods are in epochs or batches."""
 
     batch_routine_period: int = Field(1, ge=1, description="Batches between two batch losses.")
     train_loader_routine_period: int = Field(
@@ -206,16 +205,16 @@ class GenerationConfig(_Section):
 
 
 class TrackingConfig(_Section):
-    """Where the results of a training run are kept."""
+    """The place of a training run's results."""
 
     experiment_id: str = Field("tabular_vae", min_length=1, description="Name of the experiment.")
 
 
 class TabularVAEConfig(_Section):
-    """A complete configuration of one training run.
+    """The complete configuration of one training run.
 
-    Build one from keyword arguments, from :meth:`from_mapping`, :meth:`from_json` or by replacing
-    dotted leaves of another one with :meth:`replace`.
+    Build one from keyword arguments, with :meth:`from_mapping` or :meth:`from_json`, or by
+    replacing dotted leaves of another one with :meth:`replace`.
     """
 
     data: DataConfig = DataConfig()
@@ -247,7 +246,7 @@ class TabularVAEConfig(_Section):
             ConfigError: If the text is not a JSON object or a key in it breaks a rule.
         """
         try:
-            mapping = json.loads(text)
+            mapping = parse_json(text)
         except ValueError as error:
             raise ConfigError(f"{source}: not JSON: {error}") from None
         if not isinstance(mapping, dict):
@@ -256,14 +255,14 @@ class TabularVAEConfig(_Section):
 
     @classmethod
     def demo(cls) -> Self:
-        """The demo's own defaults: ten uniform bins, its sizes, nothing fitted after training."""
+        """Return the demo's defaults: ten uniform bins, its sizes, no fit after training."""
         return cls(
             transformers=TransformersConfig(strategy="uniform", n_bins_cts=10),
             architecture=ArchitectureConfig(ordinal_codes=False, calibrate_marginals=False),
         )
 
     def replace(self, leaves: Mapping[str, Any], source: str = "configuration") -> Self:
-        """A copy with dotted leaves replaced, such as ``{"architecture.latent_dim": 16}``.
+        """Return a copy with dotted leaves replaced, such as ``{"architecture.latent_dim": 16}``.
 
         Raises:
             ConfigError: If a name is unknown or a value breaks its rule.

@@ -1,76 +1,200 @@
-"""Read and write JSON and YAML documents, within bounds."""
+"""JSON and YAML, read within bounds and written.
+
+Files come from users and from storage that others write to. A file that is damaged, or made to
+exhaust memory, is refused with one message.
+"""
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from tabvae_ray._version import __version__
+from tabvae_ray.bounded_yaml import MAX_DEPTH, MAX_INTEGER, parse_yaml
+from tabvae_ray.errors import ConfigError, StorageError
 from tabvae_ray.storage import Location
 
-__all__ = ["plain", "read_json", "validation_messages"]
+__all__ = [
+    "brief",
+    "finite",
+    "parse_json",
+    "read_document",
+    "read_json",
+    "read_versioned",
+    "validation_messages",
+    "write_json",
+]
+
+T = TypeVar("T")
+
+# A larger YAML file takes longer than anybody waits; a spec of so many categories may be JSON.
+_MAX_YAML_BYTES = 2**20
+_MAX_JSON_BYTES = 256 * 2**20
+_MAX_SHOWN = 200
+# Rules in words that do not presume pydantic's; all minimal lengths of this package are 1.
+_RULES = {
+    "dataclass_type": "be a mapping",
+    "dict_type": "be a mapping",
+    "model_attributes_type": "be a mapping",
+    "model_type": "be a mapping",
+    "list_type": "be a list",
+    "tuple_type": "be a list",
+    "too_short": "not be empty",
+    "string_too_short": "not be empty",
+}
 
 
-# Nothing that a search writes is nested any deeper.
-_MAX_DEPTH = 32
-
-
-def plain(value: Any) -> Any:
-    """The value for JSON: NaN and infinities become None."""
+def finite(value: Any) -> Any:
+    """Return the value for JSON, which has no NaN and no infinity: they become None."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [finite(item) for item in value]
     return value
 
 
-def read_json(file: Location) -> Any:
-    """A document that a search has written.
+def write_json(file: Location, document: Any) -> None:
+    """Write a document as JSON in UTF-8; NaN and infinities become null.
 
     Raises:
-        ValueError: If it is not JSON, or is nested deeper than anything that a search writes.
+        StorageError: If it cannot be written.
+    """
+    text = json.dumps(finite(document), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    # A lone surrogate, such as in a broken file name, becomes its JSON escape.
+    file.write_bytes(text.encode(errors="backslashreplace"))
+
+
+def read_json(file: Location) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        ValueError: As :func:`parse_json` does.
+        StorageError: If it cannot be read.
+    """
+    return parse_json(file.read_bytes())
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON.
+
+    Raises:
+        ValueError: If it is not JSON, has a key twice or a number of absurd size, or is nested
+            deeper than any file of this package.
     """
     try:
-        document = json.loads(file.read_bytes())
+        document = json.loads(text, object_pairs_hook=_unique_keys, parse_int=_parse_integer)
     except RecursionError:
-        document = None
-        depth = math.inf
-    else:
-        depth = _depth(document)
-    if depth > _MAX_DEPTH:
-        raise ValueError(f"it must be nested at most {_MAX_DEPTH} deep")
-    return document
+        raise ValueError(f"must be nested at most {MAX_DEPTH} deep") from None
+    level = [document] if isinstance(document, dict | list) else []
+    for _ in range(MAX_DEPTH):
+        inner = (part.values() if isinstance(part, dict) else part for part in level)
+        level = [child for part in inner for child in part if isinstance(child, dict | list)]
+        if not level:
+            return document
+    raise ValueError(f"must be nested at most {MAX_DEPTH} deep")
 
 
-def _depth(document: Any) -> int:
-    """How deep it is nested; no further than is too deep already."""
-    depth, level = 0, [document]
-    while depth <= _MAX_DEPTH:
-        inner = [
-            item.values() if isinstance(item, dict) else item
-            for item in level
-            if isinstance(item, dict | list)
-        ]
-        level = [item for items in inner for item in items]
-        if not inner:
-            break
-        depth += 1
-    return depth
+def read_versioned(
+    file: Location, model: TypeAdapter[T], version: int, what: str, context: Any = None
+) -> T:
+    """Read a JSON file whose layout has a ``format_version``.
+
+    Args:
+        file: The file.
+        model: Its content. Files without a ``format_version`` are of version 1.
+        version: The newest version of the layout that this code reads.
+        what: The kind of file, such as ``a trial record``.
+        context: Passed to the validators of the model.
+
+    Raises:
+        StorageError: If it cannot be read, is of a newer version, or breaks a rule; the message
+            names the file and the field.
+    """
+    try:
+        document = read_json(file)
+        found = document.get("format_version", 1) if isinstance(document, dict) else 1
+        if type(found) is int and found > version:
+            raise StorageError(
+                f"{file}: format_version is {found}, but this tabvae_ray {__version__} reads up "
+                f"to {version}: install a newer tabvae_ray"
+            )
+        return model.validate_python(document, context=context)
+    except ValidationError as error:
+        reason = "; ".join(validation_messages(error)[:3])
+    except ValueError as error:
+        reason = str(error)
+    raise StorageError(f"{file}: is not {what}: {reason}")
+
+
+def read_document(source: Location) -> Any:
+    """Read a file that a user wrote: JSON if its name ends in ``.json``, otherwise YAML 1.2.
+
+    Returns:
+        Mappings, lists, text, numbers, booleans and None. Dates stay text.
+
+    Raises:
+        ConfigError: If it is not JSON or YAML, has a key twice, is too large, or is nested too
+            deeply; in one line.
+        StorageError: If it cannot be read.
+    """
+    kind = "JSON" if source.suffix == ".json" else "YAML"
+    limit = _MAX_JSON_BYTES if kind == "JSON" else _MAX_YAML_BYTES
+    if source.size() > limit:
+        hint = "" if kind == "JSON" else "; a larger one may be JSON, in a file that ends in .json"
+        raise ConfigError(f"{source}: must be at most {limit // 2**20} MiB of {kind}{hint}")
+    text = source.read_text()
+    try:
+        return parse_json(text) if kind == "JSON" else parse_yaml(text)
+    except ValueError as error:
+        reason = _cut(" ".join(str(error).split()))
+        raise ConfigError(f"{source}: cannot be read as {kind}: {reason}") from None
 
 
 def validation_messages(error: ValidationError) -> list[str]:
-    """One line per broken rule: dotted name, rule, value."""
+    """Return one line per broken rule: dotted name, rule, value."""
     lines = []
     for item in error.errors():
         name = ".".join(str(part) for part in item["loc"]) or "(top level)"
         if item["type"] == "extra_forbidden":
             lines.append(f"{name}: no such key")
+        elif item["type"] == "missing":
+            lines.append(f"{name}: is required")
         else:
-            rule = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-            if item["type"] in ("model_type", "model_attributes_type", "dict_type"):
-                rule = "a mapping"
-            lines.append(f"{name}: must be {rule}, but got {item['input']!r}")
+            kind, message = item["type"], item["msg"].removeprefix("Value error, ")
+            # pydantic says "Input should be", "List should have", or what a validator says.
+            subject, should, rule = message.partition(" should ")
+            if not should or " " in subject:
+                rule = f"be {message}"
+            rule = _RULES.get(kind, rule)
+            lines.append(f"{name}: must {rule}, but got {brief(item['input'])}")
     return lines
+
+
+def brief(value: object) -> str:
+    """Return a value for a message, cut where it is long."""
+    return _cut(repr(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
+        [(twice, _)] = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"the key stands twice: {_cut(twice)}")
+    return mapping
+
+
+def _parse_integer(text: str) -> int:
+    # Python refuses integers of some thousand digits, and those of some hundred are no float.
+    value = int(text) if len(text) < 100 else MAX_INTEGER
+    if abs(value) >= MAX_INTEGER:
+        raise ValueError(f"a whole number must be below 2**64, but one has {len(text)} digits")
+    return value

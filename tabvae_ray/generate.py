@@ -1,178 +1,227 @@
-"""``python -m tabvae_ray.generate``: rows from an exported model, and the function behind it."""
+"""``python -m tabvae_ray.generate`` and ``tabvae generate``: rows from an exported model."""
 
-import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
-from tabvae_ray.cli import run_command
+import click
+
+from tabvae_ray.cli import PATH_OR_URI, Command, FiniteRange, option, run
 from tabvae_ray.errors import ConfigError
-from tabvae_ray.storage import Location
-from tabvae_ray.table.io import TableWriter
 
-__all__ = ["GenerateOptions", "generate_to_file", "main"]
+# What the command needs takes seconds to import; help and usage errors need none of it.
+if TYPE_CHECKING:
+    from tabvae_ray.generation.single_file import GenerateOptions
+    from tabvae_ray.storage import Location
 
+__all__ = ["command", "main"]
 
-@dataclass(frozen=True)
-class GenerateOptions:
-    """How rows are drawn; what is None is taken from the export.
+# The defaults of the library, which a test holds equal; importing them would load torch.
+_MAX_DRAWS = 10_000_000
+_SHARD_ROWS = 1_048_576
 
-    Args:
-        seed: The same seed gives the same rows, on the same kind of device.
-        temperature: Above 1 flattens the columns' distributions, below 1 sharpens them.
-        use_mean: Decode the prior's mean in place of draws from it.
-        sample: Draw codes from the heads; otherwise take the likeliest ones.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        where: Conditions that every row keeps, as :func:`parse_where` reads them.
-        max_draws: With conditions, most draws for each block of rows; the synthesizer's if None.
-    """
-
-    seed: int = 0
-    temperature: float | None = None
-    use_mean: bool | None = None
-    sample: bool | None = None
-    device: str = "auto"
-    where: tuple[str, ...] = ()
-    max_draws: int | None = None
-
-
-def generate_to_file(
-    model: Location | str, rows: int, out: Location | str, options: GenerateOptions | None = None
-) -> int:
-    """Make rows and write them to one file, block by block, in bounded memory.
-
-    Args:
-        model: The export, a path or URI.
-        rows: How many, >= 0.
-        out: The file to write, CSV or Parquet by its suffix; complete or not there at all.
-        options: How rows are drawn.
-
-    Returns:
-        The number of rows written.
-
-    Raises:
-        ConfigError: If ``rows`` or an option breaks its rule.
-        DataError: If the conditions are too rare.
-        ExportError: If ``model`` is not an export.
-        StorageError: If the file cannot be written.
-    """
-    from tabvae_ray.generation.rejection import MAX_DRAWS
-    from tabvae_ray.generation.synthesizer import load_synthesizer
-    from tabvae_ray.table.conditions import parse_where
-
-    options = options or GenerateOptions()
-    if rows < 0:
-        raise ConfigError(f"--rows must be >= 0, but got {rows}")
-    target = Location(out)
-    synthesizer = load_synthesizer(model, options.device)
-    where = parse_where(options.where, synthesizer.spec) if options.where else None
-    with _draws_shown(rows if where else 0) as on_draws:
-        blocks = synthesizer.generate_blocks(
-            rows,
-            seed=options.seed,
-            temperature=options.temperature,
-            use_mean=options.use_mean,
-            sample=options.sample,
-            where=where,
-            max_draws=MAX_DRAWS if options.max_draws is None else options.max_draws,
-            on_draws=on_draws,
-        )
-        with TableWriter(target, synthesizer.encoder.example()) as writer:
-            for block in blocks:
-                # What is said of a block would be kept in a Parquet file.
-                block.attrs.clear()
-                writer.write(block)
-    return rows
+_ROWS = "Rows"
+_DRAWING = "Drawing"
+_MANY = "Many rows"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; see DESIGN's contract for its exit codes."""
-    options = _parser().parse_args(arguments)
-    return run_command(lambda: _run(options))
+    """Run the command and return its exit code: 0 if done, 2 if the input is wrong."""
+    return run(command, "python -m tabvae_ray.generate", arguments)
 
 
-def _run(options: argparse.Namespace) -> int:
-    drawn = GenerateOptions(
-        seed=options.seed,
-        temperature=options.temperature,
-        use_mean=options.use_mean,
-        sample=None if options.likeliest is None else not options.likeliest,
-        device=options.device,
-        where=tuple(options.where),
-        max_draws=options.max_draws,
+@click.command(
+    "generate",
+    cls=Command,
+    short_help="Generate rows with an exported model.",
+    examples=(
+        "--model runs/beta/best --rows 1000 --out rows.csv",
+        "--model runs/beta/best --rows 100 --out rows.csv --where Sex=F --where Age=60:",
+    ),
+)
+@option(
+    "--model",
+    required=True,
+    type=PATH_OR_URI,
+    metavar="DIR|URI",
+    section=_ROWS,
+    help="Exported model, such as runs/beta/best.",
+)
+@option(
+    "--rows",
+    required=True,
+    type=click.IntRange(min=0),
+    metavar="N",
+    section=_ROWS,
+    help="Number of rows.",
+)
+@option(
+    "--out",
+    required=True,
+    type=PATH_OR_URI,
+    metavar="FILE|DIR|URI",
+    section=_ROWS,
+    help="File to write, .csv, .csv.gz or .parquet; for shards, a directory.",
+)
+@option(
+    "--where",
+    multiple=True,
+    metavar="CONDITION",
+    section=_ROWS,
+    help="Make only rows that satisfy the condition: Sex=F, Age=60:70, Age=60:, "
+    "Day=2024-01-01..2024-06-30, or City= for missing values. Conditions on several columns must "
+    "all hold; of several on one categorical column, any one.",
+)
+@option(
+    "--max-draws",
+    type=click.IntRange(min=1),
+    default=_MAX_DRAWS,
+    metavar="N",
+    section=_ROWS,
+    help="With --where, the limit of draws for each block of rows.",
+)
+@option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    section=_DRAWING,
+    help="The same seed gives the same rows.",
+)
+@option(
+    "--temperature",
+    type=FiniteRange(min=0, min_open=True),
+    metavar="T",
+    section=_DRAWING,
+    show_default="the model's",
+    help="Above 1 flattens the columns' distributions, below 1 sharpens them.",
+)
+@option(
+    "--use-mean",
+    is_flag=True,
+    section=_DRAWING,
+    help="Decode the prior's mean instead of draws from it.",
+)
+@option(
+    "--likeliest",
+    is_flag=True,
+    section=_DRAWING,
+    help="Take the likeliest code of each column instead of a draw.",
+)
+@option(
+    "--device",
+    type=click.Choice(("auto", "cpu", "cuda")),
+    default="auto",
+    section=_DRAWING,
+    help="Device to generate on.",
+)
+@option(
+    "--shard-rows",
+    type=click.IntRange(min=1),
+    metavar="N",
+    section=_MANY,
+    show_default=f"{_SHARD_ROWS} with --address, or else one file",
+    help="Write Parquet shards of so many rows and a manifest. Shards that are complete are not "
+    "made again.",
+)
+@option(
+    "--address",
+    metavar="ADDR",
+    section=_MANY,
+    show_default="this process, without Ray",
+    help="Make the shards on a Ray cluster: auto, host:port, ray://host:port, or local to start "
+    "one on this machine.",
+)
+@option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    section=_MANY,
+    show_default="as many as its CPUs",
+    help="Workers on the cluster.",
+)
+def command(
+    *,
+    model: str,
+    rows: int,
+    out: str,
+    where: tuple[str, ...],
+    max_draws: int,
+    seed: int,
+    temperature: float | None,
+    use_mean: bool,
+    likeliest: bool,
+    device: str,
+    shard_rows: int | None,
+    address: str | None,
+    workers: int | None,
+) -> int:
+    """Generate rows with an exported model.
+
+    Rows go to one file, or with --shard-rows or --address to a directory of Parquet shards.
+    """
+    from tabvae_ray.generation.single_file import GenerateOptions, generate_to_file
+    from tabvae_ray.storage import Location
+
+    options = GenerateOptions(
+        seed=seed,
+        temperature=temperature,
+        # A flag that is absent leaves the choice to the model.
+        use_mean=use_mean or None,
+        sample=False if likeliest else None,
+        device=device,
+        where=where,
+        max_draws=max_draws,
     )
     started = time.perf_counter()
-    if options.address is None:
-        _check_device(options.device)
-    if options.address is None and options.shard_rows is None and options.workers is None:
-        rows = generate_to_file(options.model, options.rows, options.out, drawn)
-        shards = ""
+    target, shards = Location(out), ""
+    if address is None:
+        _check_device(device)
+    if address is None and shard_rows is None and workers is None:
+        generate_to_file(model, rows, target, options)
     else:
-        rows = options.rows
-        shards = f" in {_generate_shards(options, drawn):,} shards"
+        n_shards = _generate_shards(model, rows, target, options, shard_rows, address, workers)
+        shards = f" in {n_shards:,} shards"
     seconds = time.perf_counter() - started
     print(  # noqa: T201
-        f"{rows:,} rows written to {Location(options.out)}{shards} in {seconds:.1f} s",
-        file=sys.stderr,
+        f"{rows:,} rows written to {target}{shards} in {seconds:.1f} s", file=sys.stderr
     )
     return 0
 
 
-def _generate_shards(options: argparse.Namespace, drawn: GenerateOptions) -> int:
-    from tabvae_ray.generation.shards.run import SHARD_ROWS, generate_shards
+def _generate_shards(
+    model: str,
+    rows: int,
+    out: "Location",
+    options: "GenerateOptions",
+    shard_rows: int | None,
+    address: str | None,
+    workers: int | None,
+) -> int:
+    """Make the shards and return their number."""
+    from tabvae_ray.generation.shards.run import generate_shards
 
-    if drawn.where:
+    if options.where:
         raise ConfigError("--where: rows with conditions are written to one file, not to shards")
-    known = asdict(drawn)
-    del known["where"], known["max_draws"]
-    out = Location(options.out)
     if out.suffix in (".csv", ".csv.gz", ".parquet"):
         raise ConfigError(
             f"--out {out}: shards are written to a directory, but this names a file; without "
             "--shard-rows and --address, one file is written"
         )
+    drawing = asdict(options)
+    del drawing["where"], drawing["max_draws"]
     manifest = generate_shards(
-        options.model,
-        options.rows,
+        model,
+        rows,
         out,
-        **known,
-        shard_rows=SHARD_ROWS if options.shard_rows is None else options.shard_rows,
-        address=options.address,
-        workers=options.workers,
+        **drawing,
+        shard_rows=shard_rows or _SHARD_ROWS,
+        address=address,
+        workers=workers,
     )
     return len(manifest.shards)
-
-
-@contextmanager
-def _draws_shown(rows: int) -> Iterator[Callable[[int, int], None]]:
-    """Show on stderr how many draws rows with conditions take; nothing for 0 rows."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    console = Console(stderr=True)
-    counted = [0, 0]
-    bar = Progress(
-        TextColumn("rows"),
-        BarColumn(bar_width=40),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[draws]:,} draws"),
-        console=console,
-        transient=True,
-        disable=not rows or not console.is_terminal,
-    )
-    task = bar.add_task("rows", total=rows, draws=0)
-
-    def show(kept: int, draws: int) -> None:
-        counted[:] = kept, draws
-        bar.update(task, completed=kept, draws=draws)
-
-    with bar:
-        yield show
-    if rows:
-        kept, draws = counted
-        console.print(f"{kept:,} rows that keep the conditions, of {draws:,} draws")
 
 
 def _check_device(name: str) -> None:
@@ -181,76 +230,6 @@ def _check_device(name: str) -> None:
 
         if not torch.cuda.is_available():
             raise ConfigError("--device cuda: torch finds no CUDA device here; use cpu or auto")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m tabvae_ray.generate", description="Make rows with an exported model."
-    )
-    parser.add_argument(
-        "--model", required=True, metavar="DIR|URI", help="the export, such as runs/beta/best"
-    )
-    parser.add_argument("--rows", required=True, type=int, metavar="N", help="how many rows")
-    parser.add_argument(
-        "--out",
-        required=True,
-        metavar="FILE|DIR|URI",
-        help="where to write: a file, .csv, .csv.gz or .parquet; for shards a directory",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="the same seed gives the same rows (0)"
-    )
-    parser.add_argument(
-        "--temperature",
-        type=float,
-        metavar="T",
-        help="above 1 flattens the columns' distributions, below 1 sharpens them (the export's)",
-    )
-    parser.add_argument(
-        "--use-mean",
-        action="store_true",
-        default=None,
-        help="decode the prior's mean in place of draws from it",
-    )
-    parser.add_argument(
-        "--likeliest",
-        action="store_true",
-        default=None,
-        help="take the likeliest code of each column in place of a draw",
-    )
-    parser.add_argument(
-        "--where",
-        action="append",
-        default=[],
-        metavar="CONDITION",
-        help="make only such rows: Sex=F, Age=60:70, Age=60:, Day=2024-01-01..2024-06-30, City= "
-        "for missing values; several conditions are all kept, of a categorical column any of them",
-    )
-    parser.add_argument(
-        "--max-draws",
-        type=int,
-        metavar="N",
-        help="with --where, most draws for each 65536 rows (10000000)",
-    )
-    parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to generate (auto)"
-    )
-    shards = parser.add_argument_group(
-        "many rows", "written as Parquet shards with a manifest; what is there is not made again"
-    )
-    shards.add_argument(
-        "--shard-rows", type=int, metavar="N", help="rows of each shard (1048576 with --address)"
-    )
-    shards.add_argument(
-        "--address",
-        metavar="ADDR",
-        help="make them on a Ray cluster: auto, host:port, ray://host:port, or local for one that "
-        "is started here",
-    )
-    shards.add_argument(
-        "--workers", type=int, metavar="N", help="workers on the cluster (as many as its CPUs)"
-    )
-    return parser
 
 
 if __name__ == "__main__":

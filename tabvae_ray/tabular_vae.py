@@ -1,4 +1,4 @@
-"""The tabular VAE for people without a cluster: build, fit, generate."""
+"""The tabular VAE on one machine: build, fit, generate."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -13,6 +13,7 @@ from tabvae_ray.errors import DataError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
 from tabvae_ray.model.calibration import calibrate
 from tabvae_ray.model.column_order import mutual_information_order
+from tabvae_ray.model.devices import resolve_device
 from tabvae_ray.model.prior import GaussianMixturePrior, Prior, StandardNormalPrior
 from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.model.vae import VAE
@@ -20,13 +21,13 @@ from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.spec import TableSpec, check_table
 from tabvae_ray.training.routines import ArtifactRoutine, CheckpointRoutine, LoaderRoutine
 from tabvae_ray.training.tracking import Tracker
-from tabvae_ray.training.trainer import BatchHook, EpochHook, TabularVAETrainer, resolve_device
+from tabvae_ray.training.trainer import BatchHook, EpochHook, TabularVAETrainer
 
 __all__ = ["TabularVAE", "split_rows"]
 
 # Draws of z that a mixture prior is fitted to.
 _PRIOR_MAX_ROWS = 10_000
-# Fewest and most rows that marginals are calibrated on: half a per cent, and less than is seen.
+# Rows generated for calibration: at least 8,192 (error of a share about 0.5 %), at most 65,536.
 _CALIBRATION_ROWS = (8_192, 65_536)
 
 
@@ -40,9 +41,9 @@ class TabularVAE:
         >>> rows = vae.generate(1000)
 
     Args:
-        spec: What the table's columns are.
+        spec: The spec of the table's columns.
         config: Every hyperparameter.
-        seed: Seed of everything that is drawn while the model is built and trained.
+        seed: Seed of initialisation, training and generation.
         split_seed: Seed of the choice of held-out rows; trials that are compared share it.
         device: Where to train; ``config.training.device`` if None.
         batch_hooks: Called after every step, see :class:`TabularVAETrainer`.
@@ -79,7 +80,7 @@ class TabularVAE:
         batch_hooks: Sequence[BatchHook] = (),
         epoch_hooks: Sequence[EpochHook] = (),
     ) -> Self:
-        """See the class; without ``config``, the defaults."""
+        """Build a model, see the class; without ``config``, with the defaults."""
         return cls(
             spec,
             TabularVAEConfig() if config is None else config,
@@ -101,15 +102,15 @@ class TabularVAE:
 
         Args:
             table: The real rows.
-            tracker: Where losses per column, comparisons with generated rows and checkpoints go, at
-                the periods that the configuration has; nothing is measured without one.
-            plan: What is compared; :meth:`ComparisonPlan.complete` if not given.
+            tracker: Keeps losses per column, comparisons with generated rows, and checkpoints, at
+                the periods of the configuration; without one, nothing of this is computed.
+            plan: The scores and plots of a comparison; :meth:`ComparisonPlan.complete` if None.
 
         Returns:
-            The scores of every epoch, see :class:`TabularVAETrainer`.
+            The history of all epochs, see :class:`TabularVAETrainer`.
 
         Raises:
-            ConfigError: If a score of the plan needs what the table does not have.
+            ConfigError: If the table cannot have a score of the plan.
             DataError: If the table does not fit the spec.
             DivergenceError: If the loss becomes NaN or infinite.
         """
@@ -119,9 +120,9 @@ class TabularVAE:
         return self.trainer.train()
 
     def prepare(self, table: pd.DataFrame) -> None:
-        """Do all that comes before the first epoch: split, encode, build the network.
+        """Prepare the training: split and encode the table, and build the network.
 
-        Held-out rows are drawn before anything is fitted, and the bins are fitted without them.
+        Held-out rows are drawn before anything is fitted; the encoder is fitted without them.
 
         Raises:
             DataError: If the table does not fit the spec, or has fewer than two training rows.
@@ -153,7 +154,7 @@ class TabularVAE:
         return self.synthesizer().generate(n_records, seed=seed)
 
     def synthesizer(self) -> TabularVAESynthesizer:
-        """The synthesizer as trained so far; later training does not change it."""
+        """Return the synthesizer as trained so far; later training does not change it."""
         encoder, trainer = self._parts()
         if self._synthesizer is None or self._synthesizer[0] != trainer.epoch:
             trainer.model.eval()
@@ -165,31 +166,31 @@ class TabularVAE:
         return self._synthesizer[1]
 
     def evaluate(self) -> dict[str, float | None]:
-        """Nats per row on training and held-out rows, see :meth:`TabularVAETrainer.evaluate`."""
+        """Compute nats per row, see :meth:`TabularVAETrainer.evaluate`."""
         return self.trainer.evaluate()
 
     @property
     def encoder(self) -> TableEncoder:
-        """What turns the table into codes; there once a table was given."""
+        """The encoder of the table; available after :meth:`prepare` or :meth:`fit`."""
         return self._parts()[0]
 
     @property
     def trainer(self) -> TabularVAETrainer:
-        """The training loop; there once a table was given."""
+        """The training loop; available after :meth:`prepare` or :meth:`fit`."""
         return self._parts()[1]
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of the training, see :meth:`TabularVAETrainer.state_dict`."""
+        """Return the state of the training, see :meth:`TabularVAETrainer.state_dict`."""
         return self.trainer.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state; :meth:`prepare` with the same table, config and seeds comes first."""
+        """Load a state, after :meth:`prepare` with the same table, configuration and seeds."""
         self.trainer.load_state_dict(state)
         self._synthesizer = None
 
     def _parts(self) -> tuple[TableEncoder, TabularVAETrainer]:
         if self._prepared is None:
-            raise DataError("the model has not seen a table yet: call fit first")
+            raise DataError("the model has no table yet: call fit first")
         return self._prepared
 
     def _track(self, table: pd.DataFrame, tracker: Tracker, plan: ComparisonPlan) -> None:
@@ -216,7 +217,7 @@ class TabularVAE:
 
     def _network(self, encoder: TableEncoder, codes: np.ndarray[Any, Any], seed: int) -> VAE:
         architecture = self.config.architecture
-        # Layers draw their first weights from global state, which is put back afterwards.
+        # Layers draw their initial weights from global state, which is restored afterwards.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return VAE(
@@ -257,10 +258,9 @@ class TabularVAE:
 def split_rows(
     n: int, holdout_fraction: float, seed: int
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Positions of the training and of the held-out rows of a table of ``n``.
+    """Return the positions of training rows and of held-out rows of a table of ``n`` rows.
 
-    Each in random order, so that the first of them stand for all where all would cost too much,
-    in whatever order the table is.
+    Both are in random order, so that the first rows of each are a sample.
     """
     n_held_out = int(n * holdout_fraction)
     order = np.random.default_rng([seed, n]).permutation(n)

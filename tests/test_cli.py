@@ -1,12 +1,15 @@
+import shlex
 import subprocess
 import sys
 import warnings
 from collections.abc import Callable
 
+import click
 import pytest
 
 import tabvae_ray
-from tabvae_ray import cli
+import tabvae_ray.search.__main__ as search_command
+from tabvae_ray import _version, cli, compare, generate, report
 from tabvae_ray.errors import ConfigError, DataError, ExportError, StorageError
 
 
@@ -59,9 +62,10 @@ def test_a_bug_is_a_traceback_and_code_1(capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        ([], 2, "usage: tabvae COMMAND"),
-        (["--help"], 0, "make rows with an exported model"),
-        (["serach"], 2, "error: no such command: serach"),
+        ([], 2, "Usage: tabvae [OPTIONS] COMMAND"),
+        (["--help"], 0, "Generate rows with an exported model."),
+        (["serach"], 2, "error: No such command 'serach'. Did you mean 'search'?"),
+        (["--version"], 0, f"tabvae {tabvae_ray.__version__}\n"),
     ],
 )
 def test_tabvae_names_its_commands(
@@ -76,6 +80,108 @@ def test_tabvae_names_its_commands(
     captured = capsys.readouterr()
     assert said in (captured.err if code else captured.out)
     assert not (captured.out if code else captured.err)
+
+
+COMMANDS = {
+    "search": search_command.main,
+    "generate": generate.main,
+    "compare": compare.main,
+    "report": report.main,
+}
+
+
+@pytest.mark.parametrize("width", ["60", "100"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_help_page_shows_the_command_as_it_was_called_and_fits_the_terminal(
+    name: str, width: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    assert cli.main([name, "--help"]) == 0
+    as_tabvae = capsys.readouterr().out
+    assert COMMANDS[name](["-h"]) == 0
+    as_module = capsys.readouterr().out
+    for page, program in (
+        (as_tabvae, f"tabvae {name}"),
+        (as_module, f"python -m tabvae_ray.{name}"),
+    ):
+        assert page.startswith(f"Usage: {program} [OPTIONS]\n")
+        examples = page.partition("Examples:\n")[2]
+        assert examples.count(f"  {program} ") == 2
+        assert "`" not in page
+        assert max(map(len, page.splitlines())) <= int(width)
+
+
+def test_the_examples_of_the_help_pages_are_valid() -> None:
+    for name in COMMANDS:
+        command = cli._tabvae.get_command(click.Context(cli._tabvae), name)
+        assert isinstance(command, cli.Command)
+        for example in command.examples:
+            command.make_context(name, shlex.split(example))
+
+
+def test_everything_wrong_with_the_options_is_reported_at_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    wrong = {
+        "--trials": "0",
+        "--seed": "x",
+        "--time-budget": "nan",
+        "--cpus-per-trial": "inf",
+        "--gpus-per-trial": "-1",
+        "--concurrency": "1.5",
+        "--track": "mflow",
+    }
+    assert search_command.main([word for pair in wrong.items() for word in pair]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines() == [
+        "error: --trials must be >= 1, but got 0",
+        "--seed must be a whole number >= 0, but got x",
+        "--time-budget must be > 0, but got nan",
+        "--cpus-per-trial must be > 0, but got inf",
+        "--gpus-per-trial must be >= 0, but got -1",
+        "--concurrency must be a whole number >= 1, but got 1.5",
+        "--track: 'mflow' is not one of 'mlflow', 'tensorboard'.",
+        "Try 'python -m tabvae_ray.search --help' for help.",
+    ]
+
+
+def test_an_unknown_option_is_told_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["generate", "--tempreature", "2"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: No such option")
+    assert "--temperature" in error
+
+
+def test_missing_options_are_all_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert compare.main([]) == 2
+    error = capsys.readouterr().err
+    assert "Missing option '--real'" in error and "Missing option '--synthetic'" in error
+    assert search_command.main(["--resume"]) == 2
+    assert "--space: must be given, or --resume and --name" in capsys.readouterr().err
+
+
+def test_python_m_is_the_same_as_tabvae() -> None:
+    command = [sys.executable, "-m", "tabvae_ray", "report", "--serach", "runs"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: No such option")
+    assert done.stderr.endswith("Try 'python -m tabvae_ray report --help' for help.\n")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_commands_and_options(
+    shell: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    incomplete = {"COMP_WORDS": "tabvae search --tr", "COMP_CWORD": "2"}
+    if shell == "fish":
+        incomplete["COMP_CWORD"] = "--tr"
+    for name, value in incomplete.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("_TABVAE_COMPLETE", f"{shell}_complete")
+    assert cli.main([]) == 0
+    completed = capsys.readouterr().out
+    assert "--track" in completed and "--trials" in completed and "--space" not in completed
 
 
 def test_tabvae_runs_a_command_with_its_arguments_and_code(
@@ -116,9 +222,49 @@ def test_importing_the_package_loads_neither_torch_nor_ray() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_help_usage_errors_and_completion_import_nothing_that_takes_long() -> None:
+    script = (
+        "import os, sys\n"
+        "from tabvae_ray import cli\n"
+        "for name in ('search', 'generate', 'compare', 'report'):\n"
+        "    for word, code in (('--help', 0), ('--unknown', 2)):\n"
+        "        assert cli.main([name, word]) == code\n"
+        "for wrong in ([], ['--trials', '0'], ['--resume']):\n"
+        "    assert cli.main(['search', *wrong]) == 2\n"
+        "assert cli.main(['generate', '--rows', 'many']) == 2\n"
+        "os.environ |= {'COMP_CWORD': '2', '_TABVAE_COMPLETE': 'bash_complete'}\n"
+        "for name in ('search', 'generate', 'compare', 'report'):\n"
+        "    os.environ['COMP_WORDS'] = f'tabvae {name} --'\n"
+        "    assert cli.main([]) == 0\n"
+        "heavy = {'torch', 'ray', 'pandas', 'optuna', 'numpy', 'pyarrow', 'pydantic', 'rich'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+PUBLIC = {
+    "ComparisonPlan",
+    "DirectoryTracker",
+    "MlflowTracker",
+    "MultiObjectiveASHA",
+    "SearchSpace",
+    "TableSpec",
+    "TabularVAE",
+    "TabularVAEConfig",
+    "TabularVAESynthesizer",
+    "Tracker",
+    "__version__",
+    "load_synthesizer",
+    "read_table",
+    "write_table",
+}
+
+
 def test_every_public_name_is_there() -> None:
-    assert set(tabvae_ray.__all__) == set(dir(tabvae_ray))
-    for name in tabvae_ray.__all__:
+    assert set(tabvae_ray.__all__) == set(dir(tabvae_ray)) == PUBLIC
+    for name in PUBLIC:
         assert getattr(tabvae_ray, name) is not None
+    assert tabvae_ray.__version__ == _version.__version__
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = tabvae_ray.nothing

@@ -15,7 +15,7 @@ import ray
 import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 
-from tabvae_ray.search.__main__ import _parser
+from tabvae_ray.search.__main__ import command as search_command
 
 ROOT = Path(__file__).parent.parent
 CLUSTER = ROOT / "cluster.yaml"
@@ -270,10 +270,10 @@ def test_the_job_begins_a_search_once_and_goes_on_with_it_when_retried(
     assert resumed == resumed_again == f"{begun} --resume"
     module, *arguments = shlex.split(begun.removeprefix("-m "))
     assert module == "tabvae_ray.search"
-    options = _parser().parse_args(arguments)
-    assert (ROOT / options.space).exists()
-    assert options.address == "auto"
-    assert not options.resume
+    options = search_command.make_context("search", arguments).params
+    assert (ROOT / options["space"]).exists()
+    assert options["address"] == "auto"
+    assert not options["resume"]
 
 
 @pytest.mark.slow
@@ -285,6 +285,6 @@ def test_the_scheduler_works_with_any_trainable() -> None:
         timeout=300,
         check=True,
     )
-    steps, full = re.search(r"(\d+) steps in place of (\d+)", done.stdout).groups()  # type: ignore[union-attr]
+    steps, full = re.search(r"(\d+) steps instead of (\d+)", done.stdout).groups()  # type: ignore[union-attr]
     assert int(steps) < int(full) / 2
     assert "penalty" in done.stdout

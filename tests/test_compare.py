@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from tabvae_ray.compare import main
-from tabvae_ray.comparison.plan import SCORES
+from tabvae_ray.comparison.options import PLOTS, SCORES
+from tabvae_ray.comparison.plan import PICTURES
 
 
 @pytest.fixture
@@ -151,6 +152,26 @@ def _plan(folder: Path, text: str) -> list[str]:
     return ["--plan", str(folder / "plan.yaml")]
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("scores: []\nscores: [kl]\n", "line 2, column 1: the key stands twice: scores"),
+        ("scores: " + "[" * 40 + "]" * 40, "must be nested at most 32 deep"),
+    ],
+)
+def test_a_plan_is_read_within_bounds(
+    sampled: tuple[Path, Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    text: str,
+    message: str,
+) -> None:
+    assert main(_arguments(sampled[:2], *_plan(tmp_path, text))) == 2
+    error = capsys.readouterr().err
+    assert "plan.yaml: cannot be read as YAML: " in error and message in error
+    assert len(error.splitlines()) == 1
+
+
 def test_a_target_alone_does_not_hide_copies(
     sampled: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -221,3 +242,12 @@ def test_a_wrong_option_is_one_message(
     assert message in captured.err
     assert captured.out == ""
     assert not (tmp_path / "o").exists()
+
+
+def test_the_help_page_names_every_plot(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    *most, last = PLOTS
+    assert f"some of {', '.join(most)} and {last}," in words
+    rare = [name for name in PLOTS if name not in PICTURES]
+    assert f"all but {' and '.join(rare)};" in words

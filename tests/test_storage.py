@@ -12,6 +12,7 @@ from tabvae_ray.errors import StorageError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer, load_synthesizer
 from tabvae_ray.storage import Location
 from tabvae_ray.table.io import read_table, write_table
+from tabvae_ray.uri import masked_within
 from tests.support.s3_server import GUEST_KEY, GUEST_SECRET, S3Server, free_ports
 
 # --- this machine -------------------------------------------------------------------------------
@@ -178,8 +179,12 @@ def test_credentials_are_masked_for_people_and_kept_for_opening() -> None:
 
 def test_secrets_in_an_error_of_the_filesystem_are_masked_unless_too_short_to_be_one() -> None:
     location = Location("s3://ab:some%2Fsecret@bucket/a")
-    reason = location._reason(OSError("a bad thing about some/secret and some%2Fsecret"))
-    assert reason == "a bad thing about *** and ***"
+
+    def fail() -> None:
+        raise OSError("a bad thing about some/secret and some%2Fsecret")
+
+    with pytest.raises(StorageError, match=r"read: a bad thing about \*\*\* and \*\*\*$"):
+        location.attempt("read", fail)
 
 
 def test_all_of_a_query_is_shown_but_secrets() -> None:
@@ -219,6 +224,18 @@ def test_a_uri_without_a_bucket_or_with_a_fragment_is_refused() -> None:
     with pytest.raises(StorageError, match=r"write %23 for the sign #") as caught:
         Location("s3://key:secret-word@bucket/rows#1.csv")
     assert "secret-word" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("--out s3://key:hidden-word@bucket/a b", "--out s3://***@bucket/a b"),
+        ("see https://example.com/a?b=c", "see https://example.com/a?b=c"),
+        ("s3://key:hidden/word@bucket/a", "***"),
+    ],
+)
+def test_credentials_are_masked_within_a_text(text: str, shown: str) -> None:
+    assert masked_within(text) == shown
 
 
 def test_a_scheme_that_nobody_knows_is_an_error() -> None:

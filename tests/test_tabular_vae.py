@@ -152,7 +152,7 @@ def test_what_columns_share_is_learnt() -> None:
 
 
 def test_nothing_is_generated_before_a_table_was_seen(mixed_spec: TableSpec) -> None:
-    with pytest.raises(DataError, match="has not seen a table yet: call fit first"):
+    with pytest.raises(DataError, match="has no table yet: call fit first"):
         build(mixed_spec).generate(5)
 
 

@@ -20,7 +20,7 @@ from pyarrow import fs
 from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put
 
 from tabvae_ray.errors import StorageError
-from tabvae_ray.storage import masked
+from tabvae_ray.uri import masked
 
 __all__ = ["credentials_hidden", "mask_command_line"]
 

@@ -1,20 +1,16 @@
 """Versions that must be the same on every node."""
 
-import platform
-
-import ray
-
-from tabvae_ray import __version__
+from tabvae_ray._version import package_versions
 from tabvae_ray.errors import ConfigError
 
 __all__ = ["check_versions", "versions_here"]
 
 
 def check_versions(node: str, there: dict[str, str], here: dict[str, str]) -> None:
-    """Refuse a node whose versions are not those here.
+    """Check that the versions on a node are those here.
 
     Raises:
-        ConfigError: Naming all that differ.
+        ConfigError: If any differ; it names all that do.
     """
     differing = [
         f"{name} {there.get(name)} (here {value})"
@@ -28,13 +24,7 @@ def check_versions(node: str, there: dict[str, str], here: dict[str, str]) -> No
 
 
 def versions_here() -> dict[str, str]:
-    """Versions of what must be the same on every node."""
-    import torch
-
-    return {
-        "python": ".".join(platform.python_version_tuple()[:2]),
-        "ray": ray.__version__,
-        # CPU and CUDA builds of one version may work together.
-        "torch": torch.__version__.partition("+")[0],
-        "tabvae_ray": __version__,
-    }
+    """Return the versions that must be the same on every node."""
+    found = package_versions("python", "ray", "torch", builds=False)
+    # Patch releases of Python work together.
+    return found | {"python": found["python"].rpartition(".")[0]}

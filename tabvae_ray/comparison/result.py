@@ -1,7 +1,6 @@
 """What a comparison has found out, as numbers and as files."""
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from typing import Any
 
 from tabvae_ray.comparison.scores.privacy import Privacy
 from tabvae_ray.comparison.scores.usefulness import Usefulness
+from tabvae_ray.documents import finite
 
 __all__ = ["Comparison"]
 
@@ -46,7 +46,7 @@ class Comparison:
 
     def arrays(self) -> dict[str, dict[str, dict[str, float | None]]]:
         """Array collections for JSON: by statistic, by column, ``real`` and ``synthetic``."""
-        found: dict[str, dict[str, dict[str, float | None]]] = _plain(
+        found: dict[str, dict[str, dict[str, float | None]]] = finite(
             {
                 name: {
                     column: {"real": ours, "synthetic": theirs}
@@ -79,14 +79,7 @@ class Comparison:
 
 
 def _json_file(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(_plain(content), indent=1, ensure_ascii=False) + "\n").encode()
-
-
-def _plain(value: Any) -> Any:
-    """Without NaN and infinities, which JSON does not know."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return (json.dumps(finite(content), indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def _file_names(names: list[str]) -> dict[str, str]:

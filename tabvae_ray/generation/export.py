@@ -1,39 +1,185 @@
-"""The parts of an export, read and refused where no model of this package could have left them.
+"""Write exports, and read them with every check that an untrusted directory needs.
 
-An export may come from anybody. Nothing in it is run; what is too large is not read, and what would
-not make rows is refused at once rather than when rows are made.
+An export is a directory of plain weights and JSON. It may come from anybody: loading it runs no
+code from it, files that are too large are not read, and weights that cannot make rows are refused
+at once rather than when rows are made.
 """
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from tabvae_ray.errors import ExportError
+from tabvae_ray import __version__
+from tabvae_ray.config import TabularVAEConfig
+from tabvae_ray.errors import ConfigError, DataError, ExportError
+from tabvae_ray.generation.model_card import model_card
+from tabvae_ray.model.draw import check_temperature
 from tabvae_ray.model.prior import GaussianMixturePrior, Prior, StandardNormalPrior
 from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.storage import Location
 from tabvae_ray.table.encoding import TableEncoder
+from tabvae_ray.table.spec import TableSpec
+from tabvae_ray.uri import masked
 
-__all__ = ["FORMAT_VERSION", "check_rows", "read_document", "read_prior", "read_tensors"]
+__all__ = ["FORMAT_VERSION", "ExportedModel", "read_export", "write_export"]
 
+FORMAT_VERSION = 1
+
+_FORMAT = "tabvae_ray synthesizer"
 _MAX_LOGIT = 1e30
-# Far above any real model; what is larger was not made by this package.
+# Far above any real model.
 _MAX_JSON_BYTES = 256 * 2**20
 _MAX_WEIGHT_BYTES = 16 * 2**30
 _MAX_DEPTH = 32
-# Draws from the prior that the largest logit is judged by.
+# Draws from the prior that the bound on the logits is computed from.
 _TRIAL_ROWS = 1024
 
 
-def read_document(source: Location) -> dict[str, Any]:
-    """A JSON object of finite numbers.
+@dataclass(frozen=True)
+class ExportedModel:
+    """The parts of a synthesizer that an export keeps.
+
+    Args:
+        encoder: Turns codes into values; fitted, and with the table's spec.
+        decoder: Turns latent vectors into codes.
+        prior: The distribution of latent vectors.
+        config: The configuration that the model was trained with.
+    """
+
+    encoder: TableEncoder
+    decoder: RowDecoder
+    prior: Prior
+    config: TabularVAEConfig
+
+
+def write_export(
+    model: ExportedModel,
+    target: Location,
+    scores: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write an export: weights, JSON, scores and a model card.
+
+    ``synthesizer.json`` is written last, and an older one is removed first: a directory without it
+    is not an export.
+
+    Args:
+        model: The model.
+        target: The directory.
+        scores: The content of ``scores.json``.
+        provenance: The origin of the model: search, trial, table, versions.
 
     Raises:
-        ExportError: If it is none, too large, or nested too deeply.
+        StorageError: If a file cannot be written.
+    """
+    from safetensors.torch import save
+
+    (target / "synthesizer.json").remove()
+    config = model.config.model_dump(mode="json")
+    path = config["data"]["training_dataset_path"]
+    if path is not None:
+        # Exports are given to others.
+        config["data"]["training_dataset_path"] = masked(path)
+    tensors = {**model.decoder.tensors(), **model.prior.tensors()}
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    spec = model.encoder.spec
+    document = {
+        "format": _FORMAT,
+        "format_version": FORMAT_VERSION,
+        "tabvae_ray": __version__,
+        "spec": spec.to_mapping(),
+        "encoder": model.encoder.to_mapping(),
+        "rules": model.encoder.keeper.to_mapping(),
+        "decoder": model.decoder.structure(),
+        "prior": "gmm" if isinstance(model.prior, GaussianMixturePrior) else "standard_normal",
+        "config": config,
+        "provenance": dict(provenance),
+    }
+    (target / "model.safetensors").write_bytes(save(tensors))
+    (target / "scores.json").write_text(json.dumps(dict(scores), indent=2) + "\n")
+    (target / "README.md").write_text(model_card(spec, scores, provenance))
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    (target / "synthesizer.json").write_text(text + "\n")
+
+
+def read_export(source: Location) -> ExportedModel:
+    """Read an export, and check that it can make rows.
+
+    Raises:
+        ExportError: If it is not an export, was written by a newer format version, or its parts
+            are damaged or do not fit each other.
+        StorageError: If it cannot be read.
+    """
+    if not (source / "synthesizer.json").exists():
+        raise ExportError(f"{source}: {_why_no_export(source)}")
+    document = _read_document(source / "synthesizer.json")
+    _check_format(document, source)
+    tensors = _read_tensors(source / "model.safetensors")
+    try:
+        return _assemble(document, tensors, source)
+    except (ConfigError, DataError, ExportError) as error:
+        raise ExportError(str(error)) from None
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise ExportError(f"{source}: its parts do not fit together: {error!r}"[:500]) from None
+
+
+def _check_format(document: Mapping[str, Any], source: Location) -> None:
+    version = document.get("format_version")
+    # True is an int.
+    if document.get("format") != _FORMAT or type(version) is not int:
+        raise ExportError(f"{source}: synthesizer.json is not that of a tabvae_ray export")
+    if version < 1:
+        raise ExportError(f"{source}: format_version must be >= 1, but got {version}")
+    if version > FORMAT_VERSION:
+        raise ExportError(
+            f"{source}: format_version is {version}, but this tabvae_ray {__version__} reads up to "
+            f"{FORMAT_VERSION}: install a newer tabvae_ray"
+        )
+    missing = {"spec", "encoder", "decoder", "prior", "config"} - document.keys()
+    if missing:
+        raise ExportError(f"{source}: synthesizer.json has no {', '.join(sorted(missing))}")
+
+
+def _assemble(
+    document: Mapping[str, Any], tensors: Mapping[str, Tensor], source: Location
+) -> ExportedModel:
+    spec = TableSpec.from_mapping(document["spec"], source=f"{source}: spec")
+    encoder = TableEncoder.from_mapping(document["encoder"], spec, document.get("rules"))
+    config = TabularVAEConfig.from_mapping(document["config"], source=f"{source}: config")
+    check_temperature(config.generation.temperature)
+    decoder = RowDecoder.from_parts(document["decoder"], encoder.cardinalities, tensors)
+    if decoder.latent_dim != config.architecture.latent_dim:
+        raise ExportError(
+            f"{source}: the decoder has {decoder.latent_dim} latent dimensions, but the "
+            f"configuration {config.architecture.latent_dim}"
+        )
+    prior = _read_prior(document["prior"], decoder.latent_dim, tensors)
+    unexpected = tensors.keys() - decoder.tensors().keys() - prior.tensors().keys()
+    if unexpected:
+        raise ExportError(
+            f"{source}: model.safetensors has an unexpected tensor {min(unexpected)!r}"
+        )
+    _check_rows(encoder, decoder, prior)
+    return ExportedModel(encoder, decoder, prior, config)
+
+
+def _read_document(source: Location) -> dict[str, Any]:
+    """Read a JSON object of finite numbers.
+
+    Raises:
+        ExportError: If it is not one, too large, or nested too deeply.
         StorageError: If it cannot be read.
     """
     data = _read(source, _MAX_JSON_BYTES)
@@ -56,11 +202,11 @@ def read_document(source: Location) -> dict[str, Any]:
     raise ExportError(f"{source}: nested more than {_MAX_DEPTH} levels deep")
 
 
-def read_tensors(source: Location) -> dict[str, Tensor]:
-    """Weights by name, all of finite float32.
+def _read_tensors(source: Location) -> dict[str, Tensor]:
+    """Read weights by name, all of finite float32.
 
     Raises:
-        ExportError: If they are not, or too large.
+        ExportError: If they are not finite float32, or too large.
         StorageError: If they cannot be read.
     """
     from safetensors import SafetensorError
@@ -79,11 +225,11 @@ def read_tensors(source: Location) -> dict[str, Tensor]:
     return tensors
 
 
-def read_prior(kind: object, latent_dim: int, tensors: Mapping[str, Tensor]) -> Prior:
-    """The prior of a kind, with what :meth:`tensors` gave.
+def _read_prior(kind: object, latent_dim: int, tensors: Mapping[str, Tensor]) -> Prior:
+    """Build the prior of a kind from its tensors.
 
     Raises:
-        ExportError: If there is no such kind, or the tensors are not those of one.
+        ExportError: If there is no such kind, or the tensors are not those of such a prior.
     """
     if kind == "standard_normal":
         return StandardNormalPrior(latent_dim)
@@ -104,11 +250,11 @@ def read_prior(kind: object, latent_dim: int, tensors: Mapping[str, Tensor]) -> 
 
 
 @torch.inference_mode()
-def check_rows(encoder: TableEncoder, decoder: RowDecoder, prior: Prior) -> None:
-    """Check that rows can be made: that all codes have values, and all logits will be finite.
+def _check_rows(encoder: TableEncoder, decoder: RowDecoder, prior: Prior) -> None:
+    """Check that rows can be made: all codes have values, and all logits are finite.
 
     Raises:
-        ExportError: If a logit could be too large to reckon with.
+        ExportError: If a logit could be too large to compute with.
         ArithmeticError, LookupError, RuntimeError, TypeError, ValueError: If a code has no value.
     """
     cardinalities = encoder.cardinalities
@@ -120,24 +266,21 @@ def check_rows(encoder: TableEncoder, decoder: RowDecoder, prior: Prior) -> None
     z = torch.cat([prior.sample(_TRIAL_ROWS, generator), prior.mean(1, torch.device("cpu"))])
     largest = decoder.features(z).abs().amax(0).double()
     if decoder.context is not None:
-        # Whatever is drawn for the columns before.
+        # A bound for any codes of the columns before.
         for part in torch.split(decoder.context, list(decoder.cardinalities)):
             largest += part.abs().amax(0).double()
     logit = float((decoder.head_weight.abs().double() @ largest).max())
     logit += float(decoder.head_bias.abs().max())
-    # Written so that NaN is refused as well.
+    # NaN is refused as well.
     if not logit <= _MAX_LOGIT:
-        raise ExportError(f"decoder: weights make logits of up to {logit:.3g}, too large for rows")
+        raise ExportError(f"decoder: weights give logits of up to {logit:.3g}, which is too large")
 
 
-def _read(source: Location, most: int) -> bytes:
+def _read(source: Location, max_bytes: int) -> bytes:
     size = source.size()
-    if size > most:
+    if size > max_bytes:
         raise ExportError(f"{source}: too large: {size} bytes")
     return source.read_bytes()
-
-
-FORMAT_VERSION = 1
 
 
 def _why_no_export(source: Location) -> str:

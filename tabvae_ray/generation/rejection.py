@@ -1,8 +1,7 @@
-"""Rows that keep conditions, drawn by rejection with a bound on the draws.
+"""Draw rows that satisfy conditions, by rejection, with a limit on the draws.
 
-A room of its own beside the synthesizer, which has rows without conditions; what the decoder has to
-know of conditions is in ``model/conditional.py``, what a column has to be in
-``table/conditions.py``.
+``table/conditions.py`` translates conditions into shares of codes; ``model/conditional_decoder.py``
+has the method.
 """
 
 import math
@@ -16,36 +15,37 @@ from torch import Tensor
 
 from tabvae_ray.errors import DataError
 from tabvae_ray.model.conditional_decoder import ConditionalDecoder
-from tabvae_ray.model.row_decoder import Draw, RowDecoder
+from tabvae_ray.model.draw import Draw
+from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.table.conditions import RowConditions
 
 __all__ = ["MAX_DRAWS", "Rejection"]
 
 MAX_DRAWS = 10_000_000
 
-# Draws that the bound is learnt from before the first row is kept.
+# Draws that the bound is learnt from before the first row is accepted.
 _PILOT_ROWS = 16_384
-_MOST_AT_ONCE = 65_536
-_FEWEST_AT_ONCE = 256
+_MAX_BATCH = 65_536
+_MIN_BATCH = 256
 
 Latent = Callable[[int, torch.Generator], Tensor]
 
 
 @dataclass
 class Rejection:
-    """Draws blocks of rows that keep conditions.
+    """Draws blocks of rows that satisfy conditions.
 
     Args:
-        conditions: What the rows have to be.
+        conditions: The conditions.
         decoder: Turns latent vectors into codes.
         latent: Draws ``(n, Z)`` latent vectors.
         temperature: Divides the logits.
         sample: Draw from the heads; otherwise take the likeliest code.
-        max_draws: Most draws for one block.
-        on_draws: Called with the rows kept and the draws made, of all blocks.
+        max_draws: Limit of the draws for one block.
+        on_draws: Called with the rows accepted and the draws made, of all blocks.
 
     Attributes:
-        draws: Draws of all blocks; those that the bound was learnt from are not counted.
+        draws: Draws of all blocks, without those that the bound was learnt from.
         kept: Rows of all blocks.
     """
 
@@ -62,11 +62,11 @@ class Rejection:
     _rate: float = 0.0
 
     def learn_bound(self, generator: torch.Generator) -> None:
-        """Learn the largest weight of a proposal, and how many will be kept, from a first draw."""
-        log_weight = self._conditional(generator).propose(self.latent(_PILOT_ROWS, generator))
-        self._log_bound = float(log_weight.log_weight.max())
+        """Estimate the largest weight of a proposal and the acceptance rate from pilot draws."""
+        pilot = self._conditional(generator).propose(self.latent(_PILOT_ROWS, generator))
+        self._log_bound = float(pilot.log_weight.max())
         if self._log_bound > -math.inf:
-            self._rate = float((log_weight.log_weight - self._log_bound).exp().mean())
+            self._rate = float((pilot.log_weight - self._log_bound).exp().mean())
 
     def block(
         self,
@@ -77,17 +77,17 @@ class Rejection:
         compact: bool,
         first_row: int,
     ) -> pd.DataFrame:
-        """Draw until ``n`` rows keep the conditions.
+        """Draw until ``n`` rows satisfy the conditions.
 
-        What is drawn depends on the bound and the two sources of randomness alone. ``attrs`` of the
-        table has the number of ``draws``.
+        The rows depend only on the bound and the two generators. ``attrs["draws"]`` of the table
+        has the number of draws.
 
         Args:
-            n: Rows.
+            n: Number of rows.
             generator: Source of latent vectors and codes.
             rng: Source of the values inside bins.
             compact: See :meth:`TableEncoder.decode`.
-            first_row: What identifiers that are filled with numbers begin with.
+            first_row: First number of identifier columns.
 
         Raises:
             DataError: If the conditions are too rare for ``max_draws``.
@@ -112,11 +112,11 @@ class Rejection:
             if bool(taken.any()):
                 codes = conditional.complete(proposals, taken).cpu().numpy()
                 rows = encoder.decode(codes, rng, compact=compact)
-                # All of them, but for numbers that a narrow dtype rounds beyond an end.
+                # A narrow dtype can round a number beyond the end of its range.
                 rows = rows[self.conditions.hold(rows)]
                 kept += len(rows)
                 parts += [rows] if len(rows) else []
-            # One more on either side, so that none kept is a rate as well.
+            # One more of each, so that the rate is above 0.
             rate = (kept + 1) / (draws + 1)
             if self.on_draws is not None:
                 self.on_draws(self.kept + min(kept, n), self.draws + draws)
@@ -137,6 +137,6 @@ class Rejection:
 
 
 def _batch(wanted: int, rate: float, left: int) -> int:
-    """Draws that will probably do, neither few nor more than memory should hold."""
+    """Return the number of draws that probably gives the rows wanted, within bounds."""
     likely = wanted / rate * 1.1 if rate > 0 else math.inf
-    return min(math.ceil(min(max(likely, _FEWEST_AT_ONCE), _MOST_AT_ONCE)), left)
+    return min(math.ceil(min(max(likely, _MIN_BATCH), _MAX_BATCH)), left)

@@ -1,9 +1,5 @@
-"""The synthesizer: a fitted spec, encoder and decoder that make rows, and its export.
+"""The synthesizer: a fitted encoder, decoder and prior that make rows."""
 
-An export is a directory of plain weights and JSON; loading one runs no code from it.
-"""
-
-import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any, TypedDict
@@ -13,37 +9,29 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from tabvae_ray import __version__
 from tabvae_ray.config import TabularVAEConfig
-from tabvae_ray.errors import ConfigError, DataError, ExportError
-from tabvae_ray.generation.export import (
-    FORMAT_VERSION,
-    _why_no_export,
-    check_rows,
-    read_document,
-    read_prior,
-    read_tensors,
-)
-from tabvae_ray.generation.model_card import model_card
+from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.generation.export import ExportedModel, read_export, write_export
 from tabvae_ray.generation.rejection import MAX_DRAWS, Rejection
-from tabvae_ray.model.prior import GaussianMixturePrior, Prior
-from tabvae_ray.model.row_decoder import RowDecoder, _check_temperature
-from tabvae_ray.storage import Location, masked
+from tabvae_ray.model.devices import resolve_device
+from tabvae_ray.model.draw import check_temperature
+from tabvae_ray.model.prior import Prior
+from tabvae_ray.model.row_decoder import RowDecoder
+from tabvae_ray.storage import Location
 from tabvae_ray.table.conditions import RowConditions
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.spec import TableSpec
-from tabvae_ray.training.trainer import resolve_device
 
 __all__ = ["BLOCK_ROWS", "TabularVAESynthesizer", "load_synthesizer"]
 
 BLOCK_ROWS = 65_536
 
-# Beyond all blocks of rows: the draws that conditions learn their bound from.
+# No block of rows has this number; its draws are those that conditions learn their bound from.
 _PILOT_BLOCK = 2**62
 
 
 class _Drawing(TypedDict):
-    """How codes are drawn, once the defaults are filled in."""
+    """Options of drawing codes, with the defaults filled in."""
 
     temperature: float
     use_mean: bool
@@ -53,15 +41,15 @@ class _Drawing(TypedDict):
 class TabularVAESynthesizer:
     """Makes rows like those of the table that it was fitted to.
 
-    Rows come in blocks of ``BLOCK_ROWS``. Block ``i`` depends on the seed and on ``i`` alone, so
-    that blocks may be made in any order and on any number of machines. CPU and GPU draw different
-    rows from the same seed.
+    Rows come in blocks of ``BLOCK_ROWS``. Block ``i`` depends only on the seed and on ``i``, so
+    blocks may be made in any order and on any number of machines. CPU and GPU draw different rows
+    from the same seed.
 
     Args:
         encoder: Turns codes into values; fitted.
         decoder: Turns latent vectors into codes.
-        prior: What latent vectors are drawn from.
-        config: The configuration that the model was trained with; its ``generation`` section gives
+        prior: The distribution of latent vectors.
+        config: The configuration that the model was trained with; its ``generation`` section has
             the defaults of :meth:`generate`.
         device: Where to generate.
     """
@@ -80,7 +68,7 @@ class TabularVAESynthesizer:
 
     @property
     def spec(self) -> TableSpec:
-        """What the columns are."""
+        """The spec of the columns."""
         return self.encoder.spec
 
     def generate(
@@ -97,29 +85,29 @@ class TabularVAESynthesizer:
     ) -> pd.DataFrame:
         """Make rows.
 
-        With ``where``, rows as the model makes them given what some columns are: a value for a
-        column, a tuple of two ends (included; None for an open one) for a range of numbers or
-        moments, a list of categories of which any will do, None for a missing value. They are
-        drawn by rejection, so a rare condition takes many draws; ``attrs["draws"]`` of the result
-        says how many it took.
+        With ``where``, rows are drawn from the model's distribution given conditions on some
+        columns. A condition is a value; a tuple of two ends (included; None for an open end) for a
+        range of numbers or datetimes; a list of categories of which one must match; or None for a
+        missing value. Such rows are drawn by rejection, so a rare condition takes many draws;
+        ``attrs["draws"]`` of the result has their number.
 
         Example:
             >>> synthesizer.generate(100, where={"Sex": "F", "Age": (60, None)})
 
         Args:
-            n_records: How many.
+            n_records: Number of rows.
             seed: The same seed gives the same rows, on the same kind of device.
             temperature: Above 1 flattens the columns' distributions, below 1 sharpens them.
-            use_mean: Decode the prior's mean in place of draws from it.
-            sample: Draw codes from the heads; otherwise take the likeliest ones.
-            compact: Leave categorical columns as pandas categoricals, which is cheaper than the
+            use_mean: Decode the prior's mean instead of draws from it.
+            sample: Draw codes from the heads; otherwise take the likeliest codes.
+            compact: Keep categorical columns as pandas categoricals, which is faster than the
                 table's own dtypes.
-            where: Conditions that every row keeps, by column.
-            max_draws: With ``where``, most draws for each block of ``BLOCK_ROWS`` rows.
+            where: Conditions on the rows, by column.
+            max_draws: With ``where``, the limit of draws for each block of ``BLOCK_ROWS`` rows.
 
         Raises:
-            ConfigError: If a condition names no column or value, or no row could ever keep it.
-            DataError: If ``n_records`` is negative, or a condition too rare.
+            ConfigError: If a condition names an unknown column or value, or no row can satisfy it.
+            DataError: If ``n_records`` is negative, or a condition is too rare.
         """
         blocks = list(
             self.generate_blocks(
@@ -154,23 +142,23 @@ class TabularVAESynthesizer:
         max_draws: int = MAX_DRAWS,
         on_draws: Callable[[int, int], None] | None = None,
     ) -> Iterator[pd.DataFrame]:
-        """Make rows block by block, in bounded memory; at least one block, empty for 0 rows.
+        """Make rows block by block, in bounded memory; 0 rows are one empty block.
 
         Args:
-            n_records: How many rows, from the start of the first block on.
+            n_records: Number of rows, from the start of the first block on.
             seed: See :meth:`generate`.
-            first_block: Number of the first block, for a worker that makes a part of the rows.
+            first_block: Index of the first block, for a worker that makes a part of the rows.
             temperature: See :meth:`generate`.
             use_mean: See :meth:`generate`.
             sample: See :meth:`generate`.
             compact: See :meth:`generate`.
             where: See :meth:`generate`.
             max_draws: See :meth:`generate`.
-            on_draws: With ``where``, called with the rows kept and the draws made so far.
+            on_draws: With ``where``, called with the rows accepted and the draws made so far.
 
         Raises:
-            ConfigError: As :meth:`generate` does.
-            DataError: Likewise.
+            ConfigError: See :meth:`generate`.
+            DataError: See :meth:`generate`.
         """
         if n_records < 0:
             raise DataError(f"the number of rows must be >= 0, but got {n_records}")
@@ -206,38 +194,15 @@ class TabularVAESynthesizer:
 
         Args:
             location: The directory to write, a path or URI. ``synthesizer.json`` is written last,
-                and an older one removed first: a directory without it is no export.
-            scores: What ``scores.json`` holds.
-            provenance: Where the model comes from: search, trial, table, versions.
-        """
-        from safetensors.torch import save
+                and an older one is removed first: a directory without it is not an export.
+            scores: The content of ``scores.json``.
+            provenance: The origin of the model: search, trial, table, versions.
 
-        target = Location(location)
-        (target / "synthesizer.json").remove()
-        config = self.config.model_dump(mode="json")
-        if config["data"]["training_dataset_path"] is not None:
-            # An export is handed on.
-            path = config["data"]["training_dataset_path"]
-            config["data"]["training_dataset_path"] = masked(path)
-        tensors = {**self.decoder.tensors(), **self.prior.tensors()}
-        tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-        document = {
-            "format": "tabvae_ray synthesizer",
-            "format_version": FORMAT_VERSION,
-            "tabvae_ray": __version__,
-            "spec": self.spec.to_mapping(),
-            "encoder": self.encoder.to_mapping(),
-            "rules": self.encoder.keeper.to_mapping(),
-            "decoder": self.decoder.structure(),
-            "prior": "gmm" if isinstance(self.prior, GaussianMixturePrior) else "standard_normal",
-            "config": config,
-            "provenance": dict(provenance or {}),
-        }
-        (target / "model.safetensors").write_bytes(save(tensors))
-        (target / "scores.json").write_text(json.dumps(dict(scores or {}), indent=2) + "\n")
-        (target / "README.md").write_text(model_card(self.spec, scores or {}, provenance or {}))
-        text = json.dumps(document, ensure_ascii=False, allow_nan=False)
-        (target / "synthesizer.json").write_text(text + "\n")
+        Raises:
+            StorageError: If a file cannot be written.
+        """
+        model = ExportedModel(self.encoder, self.decoder, self.prior, self.config)
+        write_export(model, Location(location), scores or {}, provenance or {})
 
     def _codes(
         self,
@@ -248,7 +213,7 @@ class TabularVAESynthesizer:
         use_mean: bool,
         sample: bool,
     ) -> Tensor:
-        _check_temperature(temperature)
+        check_temperature(temperature)
         z = self._latent(n, generator, use_mean)
         return self.decoder.decode(z, temperature=temperature, sample=sample, generator=generator)
 
@@ -263,7 +228,7 @@ class TabularVAESynthesizer:
         use_mean: bool,
         sample: bool,
     ) -> Rejection:
-        _check_temperature(temperature)
+        check_temperature(temperature)
         if max_draws < 1:
             raise ConfigError(f"max_draws must be >= 1, but got {max_draws}")
         rejection = Rejection(
@@ -301,54 +266,9 @@ def load_synthesizer(
         device: Where to generate: ``cpu``, ``cuda``, or ``auto``.
 
     Raises:
-        ExportError: If it is not an export, was written by a newer format version, or does not
-            hold together.
+        ExportError: If it is not an export, was written by a newer format version, or its parts
+            are damaged or do not fit each other.
         StorageError: If it cannot be read.
     """
-    source = Location(location)
-    if not (source / "synthesizer.json").exists():
-        raise ExportError(f"{source}: {_why_no_export(source)}")
-    document = read_document(source / "synthesizer.json")
-    version = document.get("format_version")
-    # True is an int.
-    if document.get("format") != "tabvae_ray synthesizer" or type(version) is not int:
-        raise ExportError(f"{source}: synthesizer.json is not that of a tabvae_ray export")
-    if version < 1:
-        raise ExportError(f"{source}: format_version must be >= 1, but got {version}")
-    if version > FORMAT_VERSION:
-        raise ExportError(
-            f"{source}: format_version is {version}, but this tabvae_ray {__version__} reads up to "
-            f"{FORMAT_VERSION}: install a newer tabvae_ray"
-        )
-    missing = {"spec", "encoder", "decoder", "prior", "config"} - document.keys()
-    if missing:
-        raise ExportError(f"{source}: synthesizer.json has no {', '.join(sorted(missing))}")
-    tensors = read_tensors(source / "model.safetensors")
-    try:
-        spec = TableSpec.from_mapping(document["spec"], source=f"{source}: spec")
-        encoder = TableEncoder.from_mapping(document["encoder"], spec, document.get("rules"))
-        config = TabularVAEConfig.from_mapping(document["config"], source=f"{source}: config")
-        _check_temperature(config.generation.temperature)
-        decoder = RowDecoder.from_parts(document["decoder"], encoder.cardinalities, tensors)
-        if decoder.latent_dim != config.architecture.latent_dim:
-            raise ExportError(
-                f"{source}: the decoder has {decoder.latent_dim} latent dimensions, but the "
-                f"configuration {config.architecture.latent_dim}"
-            )
-        prior = read_prior(document["prior"], decoder.latent_dim, tensors)
-        strange = tensors.keys() - decoder.tensors().keys() - prior.tensors().keys()
-        if strange:
-            raise ExportError(f"{source}: model.safetensors has {min(strange)!r}, which is no part")
-        check_rows(encoder, decoder, prior)
-    except (ConfigError, DataError, ExportError) as error:
-        raise ExportError(str(error)) from None
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
-        raise ExportError(f"{source}: does not hold together: {error!r}"[:500]) from None
-    return TabularVAESynthesizer(encoder, decoder, prior, config, device)
+    model = read_export(Location(location))
+    return TabularVAESynthesizer(model.encoder, model.decoder, model.prior, model.config, device)

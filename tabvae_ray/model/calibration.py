@@ -1,10 +1,10 @@
-"""Bringing the columns' marginals of a trained decoder to those of the training rows.
+"""Calibrate the marginals of a trained decoder to those of the training rows.
 
-Training ends with heads whose mean prediction is a little off: dropout, weight decay, a last step
-in some direction, and z from the prior where training had it from the encoder. What is drawn adds
-that up over the columns. An offset per code takes it out again, as the bias of an output layer does
-at the maximum of the likelihood, where mean prediction and share in the data agree (the score
-equations of multinomial logistic regression); here they are made to agree for the rows that the
+After training, the mean prediction of a head differs a little from the share of each code in the
+data: because of dropout, weight decay and the last step, and because z comes from the prior instead
+of the encoder. In generated rows these errors add up over the columns. At the maximum of the
+likelihood, the bias of an output layer makes mean prediction and share agree (the score equations
+of multinomial logistic regression). Here, an offset per code makes them agree for the rows that the
 model itself generates.
 
 Shapes: ``M`` rows, ``K_c`` codes of column ``c``, ``Z`` latent dimensions.
@@ -15,16 +15,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from tabvae_ray.model.row_decoder import Draw, RowDecoder
+from tabvae_ray.model.draw import Draw
+from tabvae_ray.model.row_decoder import RowDecoder
 
 __all__ = ["calibrate"]
 
-# Each scales the codes as iterative proportional fitting does (Deming & Stephan 1940); the offsets
-# are small, and after so many steps what is left is below the noise of the rows.
+# Steps of iterative proportional fitting (Deming & Stephan 1940). The offsets are small; after this
+# many steps the error is below the noise of the rows.
 _STEPS = 4
-# Rows whose logits stay in the processor's cache.
+# Rows whose logits fit into the CPU cache.
 _ROWS = 2048
-_LEAST_MASS = 1e-12
+_MIN_MASS = 1e-12
 
 
 @torch.inference_mode()
@@ -33,14 +34,14 @@ def calibrate(
 ) -> None:
     """Shift the biases of the heads so that generated columns have the shares of ``counts``.
 
-    Column by column in the order in which they are drawn, so that a column is calibrated given
-    the columns before it as they will be; for draws at temperature 1.
+    Columns are calibrated in the order in which they are drawn, each given draws of the calibrated
+    columns before it, at temperature 1.
 
     Args:
         decoder: The decoder; its ``head_bias`` is changed.
         z: ``(M, Z)`` draws from the prior, on the decoder's device.
-        counts: Training rows per code, ``(K_c,)`` for every column. A code that none has keeps its
-            part of one more row, which is spread over all codes.
+        counts: Training rows per code, ``(K_c,)`` for every column. One more row is spread over
+            all codes, so that no code has a share of zero.
         generator: Source of the draws of autoregressive columns, on the decoder's device.
     """
     features = [decoder.features(part) for part in torch.split(z, _ROWS)]
@@ -56,7 +57,12 @@ def calibrate(
 
 
 def _offset(logits: Sequence[Tensor], target: Tensor) -> Tensor:
-    """What brings the mean softmax of logits ``(M, K_c)``, in parts, to shares ``(K_c,)``."""
+    """Fit the offset that gives the logits the target shares as their mean softmax.
+
+    Args:
+        logits: ``(M, K_c)``, in parts.
+        target: ``(K_c,)`` shares.
+    """
     n_rows = sum(len(part) for part in logits)
     offset = torch.zeros(len(target), device=target.device)
     for _ in range(_STEPS):
@@ -64,5 +70,5 @@ def _offset(logits: Sequence[Tensor], target: Tensor) -> Tensor:
         for part in logits:
             mass += torch.softmax(part + offset, 1).double().sum(0)
         # A code may be so unlikely everywhere that its mass is zero in float32.
-        offset += (target / (mass / n_rows).clamp(min=_LEAST_MASS)).log().float()
+        offset += (target / (mass / n_rows).clamp(min=_MIN_MASS)).log().float()
     return offset

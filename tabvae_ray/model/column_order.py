@@ -1,4 +1,4 @@
-"""The order of the columns of an autoregressive decoder."""
+"""Choose the order in which an autoregressive decoder draws the columns."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,10 +14,10 @@ _MAX_ROWS = 20_000
 def mutual_information_order(
     codes: np.ndarray[Any, np.dtype[Any]], cardinalities: Sequence[int]
 ) -> list[int]:
-    """Columns such that each follows the one, of those before it, that tells most about it.
+    """Order columns by mutual information, so that each follows a column that is informative of it.
 
-    The order in which Prim's algorithm builds the tree of Chow & Liu (1968), from the column that
-    tells most about all others.
+    The order is that in which Prim's algorithm builds the tree of Chow & Liu (1968), starting from
+    the column with the most information about all others.
 
     Args:
         codes: ``(N, C)`` integer codes.
@@ -35,10 +35,10 @@ def mutual_information_order(
 def _mutual_information(
     codes: np.ndarray[Any, np.dtype[Any]], cardinalities: Sequence[int]
 ) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Pairwise mutual information in nats, ``(C, C)``, zero on the diagonal.
+    """Compute pairwise mutual information in nats, ``(C, C)``, zero on the diagonal.
 
-    Less its bias for independent columns, ``(K_a - 1)(K_b - 1) / 2N`` (Miller 1955): without that,
-    two columns of many codes look associated.
+    The bias for independent columns, ``(K_a - 1)(K_b - 1) / 2N`` (Miller 1955), is subtracted:
+    without that, two independent columns of many codes look associated.
     """
     n, columns = codes.shape
     wide = codes.astype(np.int64)

@@ -1,17 +1,16 @@
-"""Drawing rows of codes that a trained VAE would draw, given what some columns may be.
+"""Draw rows of codes from a trained VAE, given conditions on some columns.
 
-A row of the model has the probability ``p(z) prod_c p(x_c | z, x_<c)``. Rows are proposed with the
-heads of the conditioned columns restricted to what is allowed: the codes, each weighted by the
-share ``s`` of its values that are as asked for. What such a head would have given to those values,
-``W_c = sum_k p(x_c = k | z, x_<c) s_k``, says how often the model itself would have come there, so
-a proposal is kept
-with probability ``prod_c W_c / bound``. That is exact for every column and any decoder if the bound
-is that of all proposals. It is learnt from them (empirical supremum rejection sampling, Caffo,
-Booth & Davis 2002), because with a bound of 1 rare conditions would cost as much as drawing rows
-and dropping those that do not fit.
+The model gives a row the probability ``p(z) prod_c p(x_c | z, x_<c)``. Rows are proposed with the
+heads of the conditioned columns restricted to the allowed values: code ``k`` is weighted by the
+share ``s_k`` of its values that satisfy the condition. The unrestricted head gives the allowed
+values the probability ``W_c = sum_k p(x_c = k | z, x_<c) s_k``, so a proposal is accepted with
+probability ``prod_c W_c / bound``. This is exact for any decoder if the bound is the supremum over
+all proposals. The bound is learnt from the proposals (empirical supremum rejection sampling, Caffo,
+Booth & Davis 2002): with a bound of 1, rare conditions would cost as much as drawing rows and
+dropping those that do not fit.
 
-Only columns up to the last conditioned one are drawn before a proposal is kept or dropped; an
-independent decoder draws none.
+Columns after the last conditioned one are drawn for accepted proposals only. An independent decoder
+draws all columns then.
 
 Shapes: ``B`` rows, ``C`` columns, ``K_c`` codes of column ``c``, ``W`` width of the decoder, ``Z``
 latent dimensions.
@@ -23,7 +22,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tabvae_ray.model.row_decoder import Draw, RowDecoder
+from tabvae_ray.model.draw import Draw
+from tabvae_ray.model.row_decoder import RowDecoder
 
 __all__ = ["ConditionalDecoder", "Proposals"]
 
@@ -32,14 +32,14 @@ _ROWS = 1024
 
 @dataclass(frozen=True)
 class Proposals:
-    """Rows as far as they are drawn.
+    """Rows that are drawn up to the last conditioned column.
 
     Args:
-        log_weight: ``(B,)`` log of the product of all ``W_c``; where the likeliest codes are asked
-            for, of the shares of those, which may be minus infinity.
-        z: ``(B, Z)``.
+        log_weight: ``(B,)`` log of the product of all ``W_c``. If the likeliest codes are taken,
+            it is the log of the product of their shares, which may be minus infinity.
+        z: ``(B, Z)`` latent vectors.
         codes: ``(B, C)``, of which an autoregressive decoder has drawn some columns.
-        context: ``(B, W)`` what the next column's head sees before its activation; None for an
+        context: ``(B, W)`` input of the next column's head, before the activation; None for an
             independent decoder.
     """
 
@@ -50,13 +50,13 @@ class Proposals:
 
 
 class ConditionalDecoder:
-    """A decoder under conditions.
+    """A decoder with conditions on some columns.
 
     Args:
         decoder: The decoder.
-        allowed: Per conditioned column, the share ``(K_c,)`` of each code's values that are as
-            asked for.
-        draw: How codes are drawn from logits.
+        allowed: Per conditioned column, the share ``(K_c,)`` of each code's values that satisfy
+            the condition.
+        draw: Draws codes from logits.
     """
 
     def __init__(self, decoder: RowDecoder, allowed: Mapping[int, Tensor], draw: Draw) -> None:
@@ -68,7 +68,7 @@ class ConditionalDecoder:
 
     @torch.inference_mode()
     def propose(self, z: Tensor) -> Proposals:
-        """Draw rows up to the last conditioned column: ``(B, Z)`` latent vectors."""
+        """Draw rows up to the last conditioned column, from latent vectors ``(B, Z)``."""
         parts = [self._propose(part) for part in torch.split(z, _ROWS)]
         context = [part.context for part in parts if part.context is not None]
         return Proposals(
@@ -80,7 +80,15 @@ class ConditionalDecoder:
 
     @torch.inference_mode()
     def complete(self, proposals: Proposals, kept: Tensor) -> Tensor:
-        """Draw the other columns of the proposals that are kept, ``(B,)``: ``(kept, C)`` codes."""
+        """Draw the other columns of accepted proposals.
+
+        Args:
+            proposals: The proposals.
+            kept: ``(B,)`` mask of those that are accepted.
+
+        Returns:
+            ``(number accepted, C)`` codes.
+        """
         if proposals.context is None:
             return self.decoder.decode(
                 proposals.z[kept],
@@ -110,10 +118,10 @@ class ConditionalDecoder:
         return Proposals(log_weight, z, codes, None)
 
     def _draw_columns(self, context: Tensor, codes: Tensor, first: int, last: int) -> Tensor:
-        """Draw columns of the order onto ``codes``, and add them to ``context``, both in place.
+        """Draw a range of the order's columns into ``codes`` and add them to ``context``, in place.
 
         Returns:
-            ``(B,)`` log of what the heads give to the allowed values.
+            ``(B,)`` log of the probability that the heads give to the allowed values.
         """
         order = self.decoder.order
         assert order is not None
@@ -130,7 +138,7 @@ class ConditionalDecoder:
         return log_weight
 
     def _log_allowed(self, logits: Tensor, column: int) -> Tensor:
-        """Log of the allowed values' share: ``(B, K_c) -> (B,)``."""
+        """Compute the log probability of the allowed values: ``(B, K_c) -> (B,)``."""
         allowed = self.allowed[column]
         if not self.draw.sample:
             return allowed[logits.argmax(dim=1)].log()

@@ -16,7 +16,7 @@ __all__ = ["cross_entropy", "kl_divergence"]
 def cross_entropy(
     logits: Sequence[Tensor], codes: Tensor, groups: Sequence[tuple[Sequence[int], int]]
 ) -> Tensor:
-    """Cross-entropy of every cell in nats: ``(B, C)``, columns in the order of the groups.
+    """Compute the cross-entropy per cell in nats: ``(B, C)``, columns in the order of the groups.
 
     Args:
         logits: ``(B, C_g, K_g)`` per group.
@@ -32,7 +32,7 @@ def cross_entropy(
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(q(z | x) || N(0, I)) per row in nats: ``(B, Z), (B, Z) -> (B,)``.
+    """Compute KL(q(z | x) || N(0, I)) per row in nats: ``(B, Z), (B, Z) -> (B,)``.
 
     Kingma & Welling 2014, appendix B.
     """

@@ -1,4 +1,4 @@
-"""What z is drawn from when rows are generated.
+"""Priors: the distributions that z is drawn from when rows are generated.
 
 Shapes: ``B`` rows, ``Z`` latent dimensions, ``G`` components of the mixture.
 """
@@ -19,24 +19,24 @@ class StandardNormalPrior:
         self.latent_dim = latent_dim
 
     def mean(self, n: int, device: torch.device) -> Tensor:
-        """``(n, Z)`` copies of the mean."""
+        """Return ``(n, Z)`` copies of the mean."""
         return torch.zeros(n, self.latent_dim, device=device)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """``(n, Z)`` draws, on the generator's device."""
+        """Draw ``(n, Z)`` latent vectors, on the generator's device."""
         return torch.empty(n, self.latent_dim, device=generator.device).normal_(generator=generator)
 
     def tensors(self) -> dict[str, Tensor]:
-        """What an export has to keep."""
+        """Return the tensors that an export keeps, by name."""
         return {}
 
 
 class GaussianMixturePrior:
     """A Gaussian mixture with full covariances, fitted to encoded training rows.
 
-    For a small beta the encoded rows fill only a part of N(0, I), and a decoder is asked about
-    places that it has never seen; a mixture fitted to them afterwards (Ghosh et al. 2020, From
-    variational to deterministic autoencoders, section 4) asks it about places that it knows.
+    For a small beta, the encoded rows fill only a part of N(0, I), and draws from N(0, I) include
+    latent vectors that the decoder was never trained on. A mixture fitted to the encoded rows
+    (Ghosh et al. 2020, From variational to deterministic autoencoders, section 4) avoids them.
 
     Args:
         weights: ``(G,)``, a distribution.
@@ -54,7 +54,7 @@ class GaussianMixturePrior:
 
         Args:
             z: ``(N, Z)`` draws from q(z | row), N >= 2.
-            n_components: Most components; fewer where there are too few rows for as many.
+            n_components: Upper bound of the components; fewer are used for few rows.
             seed: Seed of the initialisation.
         """
         from sklearn.mixture import GaussianMixture
@@ -63,9 +63,9 @@ class GaussianMixturePrior:
         draws = z.double().cpu().numpy()
         n_components = max(1, min(n_components, len(draws) // (_ROWS_PER_DIMENSION * z.shape[1])))
         mixture = GaussianMixture(n_components, reg_covar=1e-4, random_state=seed, max_iter=50)
-        # A mixture that has not converged is still a better prior than none.
+        # An unconverged mixture is still a better prior than N(0, I).
         mixture.tol = 1e-2
-        # One number of threads for all that a trial does.
+        # scikit-learn would use all cores, but a trial has only its share.
         with threadpool_limits(torch.get_num_threads()):
             mixture.fit(draws)
         return cls(
@@ -75,11 +75,11 @@ class GaussianMixturePrior:
         )
 
     def mean(self, n: int, device: torch.device) -> Tensor:
-        """``(n, Z)`` copies of the mixture's mean."""
+        """Return ``(n, Z)`` copies of the mixture's mean."""
         return (self.weights @ self.means).to(device).expand(n, -1)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """``(n, Z)`` draws, on the generator's device."""
+        """Draw ``(n, Z)`` latent vectors, on the generator's device."""
         device = generator.device
         component = torch.multinomial(
             self.weights.to(device), n, replacement=True, generator=generator
@@ -92,7 +92,7 @@ class GaussianMixturePrior:
         return z
 
     def tensors(self) -> dict[str, Tensor]:
-        """What an export has to keep."""
+        """Return the tensors that an export keeps, by name."""
         return {
             "prior.weights": self.weights,
             "prior.means": self.means,

@@ -1,10 +1,9 @@
-"""Drawing rows of codes from a trained VAE.
+"""The frozen decoder, which draws rows of codes.
 
 Shapes: ``B`` rows, ``C`` columns, ``K_c`` categories of column ``c``, ``C_g`` and ``K_g`` columns
 and categories of group ``g``, ``W`` width of the decoder, ``Z`` latent dimensions.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
@@ -13,13 +12,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tabvae_ray.errors import ConfigError, ExportError
-from tabvae_ray.model.layers import head_starts, padding
+from tabvae_ray.errors import ExportError
+from tabvae_ray.model.draw import Draw
+from tabvae_ray.model.heads import head_starts, padding
 from tabvae_ray.model.vae import VAE
 
-__all__ = ["MIN_TEMPERATURE", "Draw", "RowDecoder"]
+__all__ = ["RowDecoder"]
 
-# Rows whose activations stay in the processor's cache, next to a core's share of the weights.
+# Rows whose activations fit into the CPU cache, beside a core's share of the weights.
 _CPU_ROWS = 384
 _GPU_ROWS = 65_536
 
@@ -27,8 +27,8 @@ _GPU_ROWS = 65_536
 class RowDecoder:
     """A frozen decoder: latent vectors in, rows of codes out.
 
-    Batch norm is folded into the linear layers. An independent decoder draws all columns at once;
-    an autoregressive one column by column, and a step costs one head and one addition.
+    Batch norm is folded into the linear layers. An independent decoder draws all columns at once.
+    An autoregressive one draws column by column; a step costs one head and one addition.
 
     Args:
         cardinalities: Codes per column (``K_c``).
@@ -36,8 +36,8 @@ class RowDecoder:
         head: Weight ``(P, W)`` and bias ``(P,)`` of the heads, in the order of the groups.
         groups: Columns and width of every group.
         slope: Slope of the activation below zero.
-        context: Embeddings ``(sum of K_c, W)`` that a drawn column adds for the ones after it; None
-            for an independent decoder. With it, every group is one column.
+        context: Embeddings ``(sum of K_c, W)`` of drawn codes, added to the features that later
+            columns see; None for an independent decoder. With it, every group is one column.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class RowDecoder:
         cardinalities: Sequence[int],
         tensors: Mapping[str, Tensor],
     ) -> "RowDecoder":
-        """Put together what :meth:`structure` and :meth:`tensors` took apart.
+        """Rebuild a decoder from what :meth:`structure` and :meth:`tensors` returned.
 
         Raises:
             ExportError: If the parts do not fit each other.
@@ -131,7 +131,7 @@ class RowDecoder:
         return cls(cardinalities, layers, head, groups, slope, context)
 
     def structure(self) -> dict[str, Any]:
-        """All but the weights, for JSON."""
+        """Return everything but the weights, for JSON."""
         return {
             "cardinalities": list(self.cardinalities),
             "groups": [[columns, k] for columns, k in self.groups],
@@ -141,7 +141,7 @@ class RowDecoder:
         }
 
     def tensors(self) -> dict[str, Tensor]:
-        """The weights by name."""
+        """Return the weights by name."""
         named = {"head.weight": self.head_weight, "head.bias": self.head_bias}
         for i, (weight, bias) in enumerate(self.layers):
             named |= {f"decoder.{i}.weight": weight, f"decoder.{i}.bias": bias}
@@ -168,15 +168,15 @@ class RowDecoder:
         generator: torch.Generator | None = None,
         allowed: Mapping[int, Tensor] | None = None,
     ) -> Tensor:
-        """One row of codes per latent vector: ``(B, Z) -> (B, C)`` int64.
+        """Draw one row of codes per latent vector: ``(B, Z) -> (B, C)`` int64.
 
         Args:
             z: Latent vectors, on the decoder's device.
             temperature: Divides the logits; above 1 flattens, below 1 sharpens.
             sample: Draw from the heads; otherwise take the likeliest code.
             generator: Source of the draws, on the decoder's device.
-            allowed: The share of each code's draws that is kept, ``(K_c,)`` per column, or a mask
-                of the codes that are; the heads are restricted to them and renormalised.
+            allowed: By column, the share ``(K_c,)`` of each code's draws that is kept, or a mask;
+                the heads are restricted to these codes and renormalised.
         """
         rows = _CPU_ROWS if z.device.type == "cpu" else _GPU_ROWS
         codes = torch.empty(len(z), len(self.cardinalities), dtype=torch.int64, device=z.device)
@@ -192,9 +192,9 @@ class RowDecoder:
         return codes
 
     def features(self, z: Tensor) -> Tensor:
-        """What the heads read, or an autoregressive decoder begins with: ``(B, Z) -> (B, W)``.
+        """Compute the features that the heads read: ``(B, Z) -> (B, W)``.
 
-        A tensor of its own, that columns may be added to.
+        An autoregressive decoder starts from them. The tensor is new; columns may be added to it.
         """
         features = z if self.layers else z.clone()
         for weight, offset in self.layers:
@@ -203,11 +203,11 @@ class RowDecoder:
         return features
 
     def head_of(self, column: int) -> slice:
-        """Where the head of a column lies in ``head_weight`` and ``head_bias``."""
+        """Return the rows of a column's head in ``head_weight`` and ``head_bias``."""
         return self._heads[column]
 
     def column_logits(self, features: Tensor, column: int) -> Tensor:
-        """What the head of one column says: ``(B, W) -> (B, K_c)``.
+        """Compute the logits of one column: ``(B, W) -> (B, K_c)``.
 
         Args:
             features: Those of z; in an autoregressive decoder, with the columns before this one
@@ -221,28 +221,28 @@ class RowDecoder:
         return functional.linear(hidden, self.head_weight[head], self.head_bias[head])
 
     def add_column(self, features: Tensor, column: int, codes: Tensor) -> None:
-        """Show the columns after it what was drawn for a column: codes ``(B,)``, in place."""
+        """Add a column's drawn codes ``(B,)`` to what later columns see, in place."""
         assert self.context is not None
         features += self.context[codes + self._offsets[column]]
 
     def to(self, device: torch.device) -> "RowDecoder":
-        """Move the weights; returns self."""
+        """Move the weights to a device, and return self."""
         self.layers = [(weight.to(device), bias.to(device)) for weight, bias in self.layers]
         self.head_weight, self.head_bias = self.head_weight.to(device), self.head_bias.to(device)
         self.padding = self.padding.to(device)
         self.context = None if self.context is None else self.context.to(device)
         return self
 
-    def _decode_at_once(self, features: Tensor, bias: Tensor, draw: "Draw", out: Tensor) -> None:
+    def _decode_at_once(self, features: Tensor, bias: Tensor, draw: Draw, out: Tensor) -> None:
         logits = functional.linear(features, self.head_weight, bias)  # (B, P)
         for part, (columns, k) in zip(torch.split(logits, self.sizes, 1), self.groups, strict=True):
             out[:, columns] = draw(part.reshape(-1, k)).view(-1, len(columns))  # (B, C_g, K_g)
 
     def _decode_in_order(
-        self, context: Tensor, embeddings: Tensor, bias: Tensor, draw: "Draw", out: Tensor
+        self, context: Tensor, embeddings: Tensor, bias: Tensor, draw: Draw, out: Tensor
     ) -> None:
-        # What is drawn is added onto the context in place. No step makes a tensor of its size: what
-        # its head has read makes room for it.
+        # Drawn codes are added to the context in place. No step allocates a tensor of its size: one
+        # scratch tensor holds first the head's input, then the embeddings of the drawn codes.
         scratch = torch.empty_like(context)
         widths = [k for _, k in self.groups]
         weights, biases = torch.split(self.head_weight, widths), torch.split(bias, widths)
@@ -254,7 +254,7 @@ class RowDecoder:
             if offset is not biases[-1]:
                 context += torch.index_select(tables[column], 0, codes, out=scratch)
 
-    def _restricted_bias(self, allowed: Mapping[int, Tensor], draw: "Draw") -> Tensor:
+    def _restricted_bias(self, allowed: Mapping[int, Tensor], draw: Draw) -> Tensor:
         bias = self.head_bias + self.padding
         start = 0
         for columns, k in self.groups:
@@ -264,50 +264,3 @@ class RowDecoder:
                     part.copy_(draw.restricted(part, allowed[column].to(bias.device)))
                 start += k
         return bias
-
-
-class Draw:
-    """Codes from logits.
-
-    Args:
-        temperature: Divides the logits.
-        sample: Draw; otherwise take the likeliest code.
-        generator: Source of the draws, on the logits' device.
-    """
-
-    def __init__(self, temperature: float, sample: bool, generator: torch.Generator | None) -> None:
-        self.temperature, self.sample, self.generator = temperature, sample, generator
-
-    def restricted(self, logits: Tensor, allowed: Tensor) -> Tensor:
-        """Logits that draw as these do when only a share ``(K,)`` of each code's draws is kept."""
-        if not self.sample:
-            return logits.masked_fill(allowed <= 0, -torch.inf)
-        return logits + self.temperature * allowed.to(logits.dtype).log()
-
-    def __call__(self, logits: Tensor) -> Tensor:
-        """``(R, K) -> (R,)``."""
-        if not self.sample:
-            return logits.argmax(dim=1)
-        if self.temperature != 1.0:
-            logits = logits / self.temperature
-        # Inverse CDF: one uniform number a row, where Gumbel-max needs one a logit. A softmax takes
-        # ten times as long over a few codes, and the sum that it divides by is not needed.
-        mass = (logits - logits.amax(dim=1, keepdim=True)).exp_().cumsum(dim=1)
-        level = torch.rand(len(logits), 1, generator=self.generator, device=logits.device)
-        # Scaled by the total, the level never passes the last code that has any mass, so neither
-        # padding nor a code that is not allowed can be drawn.
-        level = level * mass[:, -1:]
-        return (
-            torch.searchsorted(mass, level, right=True).squeeze(1).clamp_(max=logits.shape[1] - 1)
-        )
-
-
-def _check_temperature(temperature: float) -> None:
-    if not (math.isfinite(temperature) and temperature >= MIN_TEMPERATURE):
-        raise ConfigError(
-            f"the temperature must be a number >= {MIN_TEMPERATURE}, but got {temperature}"
-        )
-
-
-# Logits of at most _MAX_LOGIT divided by it are finite in float32.
-MIN_TEMPERATURE = 1e-6

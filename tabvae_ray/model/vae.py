@@ -11,15 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tabvae_ray.model.layers import (
-    MLP,
-    ContextEmbedder,
-    DiagonalGaussianLatent,
-    MultiFeatureEmbedder,
-    MultiFeaturePredictor,
-    dropout_mask,
-    group_columns,
-)
+from tabvae_ray.model.embeddings import ContextEmbedder, MultiFeatureEmbedder
+from tabvae_ray.model.heads import MultiFeaturePredictor, group_columns
+from tabvae_ray.model.layers import MLP, DiagonalGaussianLatent, dropout_mask
 from tabvae_ray.model.loss import cross_entropy, kl_divergence
 
 __all__ = ["VAE", "LossTerms"]
@@ -35,18 +29,18 @@ class LossTerms(NamedTuple):
 class VAE(nn.Module):
     """A VAE over rows of integer codes.
 
-    Every column is embedded, an MLP encodes the row to a diagonal Gaussian, another decodes z to
-    features, and one categorical head per column reads those. With ``order``, the decoder is
+    Every column is embedded, an MLP encodes the row to a diagonal Gaussian, another MLP decodes z
+    to features, and one categorical head per column reads those. With ``order``, the decoder is
     autoregressive: the head of a column also sees the columns before it in that order. Their
-    embeddings, projected to the decoder's width, are summed onto the decoded z before the
-    activation (NADE, Larochelle & Murray 2011, with z as context), so that a column costs one
-    addition and one product with its own head, in training and in generation.
+    embeddings, projected to the decoder's width, are added to the decoded z before the activation
+    (NADE, Larochelle & Murray 2011, with z as context). A column then costs one addition and one
+    product with its own head, in training and in generation.
 
     Args:
         cardinalities: Codes per column (``K_c``), each at least 1.
         n_embd: Embedding size per column (``E``), of the encoder and of an autoregressive decoder.
         encoder_layer_sizes: Hidden widths of the encoder, input side first.
-        decoder_layer_sizes: Hidden widths of the decoder; the encoder's mirrored if None.
+        decoder_layer_sizes: Hidden widths of the decoder; those of the encoder, reversed, if None.
         latent_dim: Latent dimensions (``Z``).
         leaky_relu_slope: Slope of the activation below zero.
         bn_momentum: Weight of a new batch in batch norm's running statistics.
@@ -54,7 +48,7 @@ class VAE(nn.Module):
         dropout_rate: Share of hidden units dropped in training.
         order: Order of the columns for an autoregressive decoder, a permutation of ``range(C)``;
             None makes the columns independent given z.
-        code_orders: Codes of the columns that have an order, in that order, by column; see
+        code_orders: For each column with ordered codes, its codes in ascending order; see
             :class:`MultiFeatureEmbedder`.
     """
 
@@ -108,7 +102,7 @@ class VAE(nn.Module):
         self.predictor = MultiFeaturePredictor(width, cardinalities, groups, code_orders)
 
     def forward(self, codes: Tensor, generator: torch.Generator | None = None) -> LossTerms:
-        """The loss terms of a batch, ``(B, C)`` integer codes."""
+        """Compute the loss terms of a batch, ``(B, C)`` integer codes."""
         mean, log_variance = self.encode(codes, generator)
         z = self.latent.draw(mean, log_variance, generator)
         logits = self.logits(z, codes, generator)
@@ -118,7 +112,7 @@ class VAE(nn.Module):
     def encode(
         self, codes: Tensor, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance of q(z | row): ``(B, C) -> (B, Z), (B, Z)``."""
+        """Compute mean and log-variance of q(z | row): ``(B, C) -> (B, Z), (B, Z)``."""
         embedded = self.embedder(codes).flatten(1)  # (B, C, E) -> (B, C * E)
         mean, log_variance = self.latent(self.encoder(embedded, generator))
         return mean, log_variance
@@ -126,7 +120,7 @@ class VAE(nn.Module):
     def logits(
         self, z: Tensor, codes: Tensor, generator: torch.Generator | None = None
     ) -> list[Tensor]:
-        """Logits per group of columns, given z and (autoregressive only) the row itself."""
+        """Compute the logits per group, given z and (autoregressive only) the row itself."""
         features = self.decoder(z, generator)  # (B, W)
         if self.order is None:
             return self.predictor.forward(features)
@@ -135,14 +129,14 @@ class VAE(nn.Module):
     def _contexts(
         self, context: Tensor, codes: Tensor, generator: torch.Generator | None
     ) -> Iterator[Tensor]:
-        """What the head of each column sees, in their order: ``(B, W)`` each.
+        """Yield what the head of each column sees, in their order: ``(B, W)`` each.
 
-        A loop over columns on purpose: all columns in one ``(C, B, W)`` tensor leave the
-        processor's cache, and take four times as long there.
+        A loop over columns, because one ``(C, B, W)`` tensor for all columns does not fit into the
+        CPU cache and takes four times as long.
         """
         assert self.order is not None
         tables = self.context.tables()
-        # One mask for all columns of a row: drawing one for each would cost more than the heads.
+        # One mask for all columns of a row: drawing one per column would cost more than the heads.
         mask = None
         if self.training and self.dropout_rate > 0:
             mask = dropout_mask(context, self.dropout_rate, generator)

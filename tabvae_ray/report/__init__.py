@@ -1,34 +1,36 @@
-"""``python -m tabvae_ray.report``: a search as one HTML page.
+"""A search as one HTML page, and the command that writes it."""
 
-A package, because a page is three things that have little to do with each other: what there is to
-show (``evidence``), drawings (``charts``), and the page (``page``).
-"""
-
-import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from tabvae_ray.cli import run_command
-from tabvae_ray.storage import Location
+import click
 
-__all__ = ["main", "write_report"]
+from tabvae_ray.cli import PATH_OR_URI, Command, option, run
+
+# What the command needs takes seconds to import; help and usage errors need none of it.
+if TYPE_CHECKING:
+    from tabvae_ray.storage import Location
+
+__all__ = ["command", "main", "write_report"]
 
 
-def write_report(search: Location | str, out: Location | str | None = None) -> Location:
-    """Write the page of a search; what is missing for a part of it is said in the page.
+def write_report(search: "Location | str", out: "Location | str | None" = None) -> "Location":
+    """Write the page of a search; the page names what the search does not have yet.
 
     Args:
         search: The search's directory, a path or URI.
-        out: The page; ``report.html`` in the search's directory if not given.
+        out: The page; ``report.html`` in the search's directory if None.
 
     Returns:
-        Where the page is.
+        The location of the page.
 
     Raises:
         StorageError: If there is no search, or the page cannot be written.
     """
     from tabvae_ray.report.contents import gather
     from tabvae_ray.report.page import render
+    from tabvae_ray.storage import Location
 
     directory = Location(search)
     target = directory / "report.html" if out is None else Location(out)
@@ -37,25 +39,32 @@ def write_report(search: Location | str, out: Location | str | None = None) -> L
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command: 0 if done, 2 if there is no search or the page cannot be written."""
-    options = _parser().parse_args(arguments)
-    return run_command(lambda: _run(options))
+    """Run the command and return its exit code: 0 if done, 2 if there is no search."""
+    return run(command, "python -m tabvae_ray.report", arguments)
 
 
-def _run(options: argparse.Namespace) -> int:
-    target = write_report(options.search, options.out)
+@click.command(
+    "report",
+    cls=Command,
+    short_help="Show a search as one HTML page.",
+    examples=("--search runs/beta", "--search s3://bucket/runs/beta --out report.html"),
+)
+@option(
+    "--search",
+    required=True,
+    type=PATH_OR_URI,
+    metavar="DIR|URI",
+    help="Directory of the search.",
+)
+@option(
+    "--out",
+    type=PATH_OR_URI,
+    metavar="FILE|URI",
+    show_default="report.html in the search's directory",
+    help="Page to write.",
+)
+def command(*, search: str, out: str | None) -> int:
+    """Show a search as one HTML page that needs no network."""
+    target = write_report(search, out)
     print(f"written to {target}", file=sys.stderr)  # noqa: T201
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m tabvae_ray.report", description="A search as one HTML page."
-    )
-    parser.add_argument(
-        "--search", required=True, metavar="DIR", help="the search's directory, a path or URI"
-    )
-    parser.add_argument(
-        "--out", metavar="FILE", help="the page; report.html in the search's directory if left out"
-    )
-    return parser

@@ -1,4 +1,4 @@
-"""``python -m tabvae_ray.report``."""
+"""``python -m tabvae_ray.report``: the same as ``tabvae report``."""
 
 import sys
 

@@ -191,7 +191,8 @@ def gather(directory: Location) -> ReportContents:
         StorageError: If there is no search.
     """
     manifest = SearchManifest.read(directory)
-    evidence = ReportContents(directory, manifest, RecordStore(directory).finished())
+    records = RecordStore(directory, manifest.space["objectives"]).finished()
+    evidence = ReportContents(directory, manifest, records)
     evidence.importances = importances(evidence.records, manifest.space, manifest.rungs)
     synthesizer = _synthesizer(evidence)
     table = _table(evidence)

@@ -1,1 +1,1 @@
-"""What a search leaves behind: its manifest, trial records and checkpoints."""
+"""Results of a search: its manifest, trial records, checkpoints and Pareto front."""

@@ -1,20 +1,26 @@
-"""Measure by how much scores break the constraints of a space."""
+"""Constraints of a search space: how far scores break them, and which trials keep them."""
 
 from collections.abc import Mapping
 
 from tabvae_ray.results.trial_record import TrialRecord
-from tabvae_ray.space.search_space import SearchSpace
+from tabvae_ray.space.search_space import Constraint, SearchSpace
 
-__all__ = ["violations"]
+__all__ = ["bounds_text", "is_broken", "keeps_constraints", "total_violation", "violations"]
+
+# A score that a trial does not have breaks its constraint by more than any score can.
+_MISSING = 1e9
 
 
 def violations(scores: Mapping[str, float | None], space: SearchSpace) -> dict[str, float]:
-    """By how much each bound of the constraints is broken; feasible if none is above 0."""
+    """Return how far each bound is broken, by bound.
+
+    Scores are feasible if no violation is above 0.
+    """
     broken: dict[str, float] = {}
     for name, constraint in space.constraints.items():
         value = scores.get(name)
         if value is None:
-            broken[name] = 1e9
+            broken[name] = _MISSING
             continue
         if constraint.min is not None:
             broken[f"{name} >= {constraint.min:g}"] = constraint.min - value
@@ -23,7 +29,23 @@ def violations(scores: Mapping[str, float | None], space: SearchSpace) -> dict[s
     return broken
 
 
-def _keeps_constraints(record: TrialRecord, space: SearchSpace) -> bool:
-    """By what it reported last; scores on fresh samples may say otherwise later."""
-    last = record.rungs[-1]
-    return all(v <= 0 for v in violations(last.values, space).values())
+def total_violation(scores: Mapping[str, float | None], space: SearchSpace) -> float:
+    """Return the sum of what is broken; 0 if the scores are feasible."""
+    return sum(max(0.0, value) for value in violations(scores, space).values())
+
+
+def keeps_constraints(record: TrialRecord, space: SearchSpace) -> bool:
+    """Check the scores of a trial's last report; fresh samples may say otherwise later."""
+    return all(value <= 0 for value in violations(record.rungs[-1].values, space).values())
+
+
+def is_broken(value: float, constraint: Constraint) -> bool:
+    """Check one score against its constraint."""
+    low, high = constraint.min, constraint.max
+    return (low is not None and value < low) or (high is not None and value > high)
+
+
+def bounds_text(constraint: Constraint) -> str:
+    """Return the bounds in words, such as ``at least 0.1 and at most 0.6``."""
+    words = {"at least": constraint.min, "at most": constraint.max}
+    return " and ".join(f"{word} {bound:g}" for word, bound in words.items() if bound is not None)

@@ -1,7 +1,4 @@
-"""Whether a trial memorises: what held-out rows cost it above training rows.
-
-A room of its own because the display of a search says it and the report does, which knows no Ray.
-"""
+"""Detection of memorising: how many more nats held-out rows cost than training rows."""
 
 import math
 
@@ -9,13 +6,16 @@ from tabvae_ray.results.trial_record import TrialRecord
 
 __all__ = ["GAP_LIMIT", "gap_verdict", "nats_gap"]
 
-# Of the nats per row on training rows. Healthy models of a few thousand rows and more stay below
-# 0.05; at 0.1, a held-out row costs a tenth more to describe than a row that was trained on.
+# As a share of the nats per row on training rows. Healthy models of a few thousand rows and more
+# stay below 0.05; at 0.1, a held-out row costs a tenth more to describe than a training row.
 GAP_LIMIT = 0.1
 
 
 def gap_verdict(record: TrialRecord) -> str | None:
-    """A sentence if a trial memorises: a gap above ``GAP_LIMIT`` of its nats on training rows."""
+    """Return a sentence if a trial memorises, otherwise None.
+
+    It does if the gap is above ``GAP_LIMIT`` of its nats on training rows.
+    """
     gap = nats_gap(record)
     if gap is None or gap[0] <= GAP_LIMIT * abs(gap[1]):
         return None
@@ -29,7 +29,7 @@ def gap_verdict(record: TrialRecord) -> str | None:
 
 
 def nats_gap(record: TrialRecord) -> tuple[float, float] | None:
-    """Held-out less training nats per row at the last rung, and the latter; None if not known."""
+    """Return held-out minus training nats per row at the last rung, and the latter, if known."""
     losses = record.rungs[-1].losses if record.rungs else {}
     train, held_out = losses.get("train_nats"), losses.get("holdout_nats")
     if train is None or held_out is None or not (math.isfinite(train) and math.isfinite(held_out)):

@@ -1,6 +1,6 @@
 """Dominance, fronts, hypervolume, and choosing one point from a front.
 
-Everything here minimises: turn a maximised objective's sign first, see :func:`as_losses`.
+Everything here minimises: negate a maximised objective first, see :func:`as_losses`.
 """
 
 import bisect
@@ -24,17 +24,18 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def as_losses(values: Sequence[Sequence[float]], directions: Sequence[str]) -> Floats:
-    """Objectives as losses: ``(N, M)``, those to maximise with their sign turned."""
+    """Return objectives as losses, ``(N, M)``: those to maximise are negated."""
     signs = np.array([-1.0 if direction == "maximize" else 1.0 for direction in directions])
     losses: Floats = np.asarray(values, dtype=np.float64).reshape(-1, len(directions)) * signs
     return losses
 
 
 def non_dominated_ranks(losses: Floats) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Number of the front of each point, from 0: ``(N, M) -> (N,)``.
+    """Return the number of each point's front, from 0: ``(N, M) -> (N,)``.
 
-    Front 0 is dominated by nothing, front 1 by front 0 alone, and so on (Deb et al. 2002,
-    section III A). A point dominates another if it is no worse in all objectives and better in one.
+    No point dominates front 0, only points of front 0 dominate front 1, and so on (Deb et al.
+    2002, section III A). A point dominates another if it is no worse in all objectives and better
+    in at least one.
     """
     at_most = np.all(losses[:, None] <= losses[None], axis=2)
     dominates = np.logical_and(at_most, ~at_most.T)
@@ -50,24 +51,24 @@ def non_dominated_ranks(losses: Floats) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 
 def front(losses: Floats) -> list[int]:
-    """Positions of the points that nothing dominates, in their order."""
+    """Return the positions of the points that no other dominates, in their order."""
     return np.flatnonzero(non_dominated_ranks(losses) == 0).tolist()
 
 
 def epsilon_net_order(losses: Floats, n: int | None = None) -> list[int]:
-    """Points such that every prefix covers them all well: positions, best first.
+    """Order points so that every prefix covers all of them well; return positions, best first.
 
     Each point is the one farthest from those before it (the greedy epsilon net of Salinas et al.,
-    arXiv 2106.12639, algorithm 2), on objectives scaled to [0, 1]; the first is the one of least
-    sum, so that with one point to keep it is a balanced one.
+    arXiv 2106.12639, algorithm 2), on objectives scaled to [0, 1]. The first point has the least
+    sum, so that a single point is a balanced one.
 
     Args:
         losses: ``(N, M)`` points of one front, N >= 1.
-        n: How many are wanted; all if None.
+        n: Number of points to return; all if None.
     """
     scaled = _scaled(losses)
     order = [int(scaled.sum(axis=1).argmin())]
-    # Squared, and below 0 for a point that is taken.
+    # Squared, and below 0 for a point that was taken.
     distance = np.full(len(losses), np.inf)
     for _ in range(1, len(losses) if n is None else min(n, len(losses))):
         distance = np.minimum(distance, np.square(scaled - scaled[order[-1]]).sum(axis=1))
@@ -77,7 +78,7 @@ def epsilon_net_order(losses: Floats, n: int | None = None) -> list[int]:
 
 
 def rank_order(losses: Floats) -> list[int]:
-    """All points, best first: by front, and within a front by :func:`epsilon_net_order`."""
+    """Order all points, best first: by front, within a front by :func:`epsilon_net_order`."""
     ranks = non_dominated_ranks(losses)
     order: list[int] = []
     for rank in range(int(ranks.max()) + 1 if len(ranks) else 0):
@@ -87,14 +88,14 @@ def rank_order(losses: Floats) -> list[int]:
 
 
 class Ranking:
-    """Points that come one by one, and whether the last of them is among the best.
+    """Incremental ranking: tells whether the point added last is among the best ones.
 
-    The answers are those of :func:`rank_order`, which sorts all points anew. Here a point that
-    comes moves only those points to the next front that it pushes there (Li et al. 2017, "Efficient
-    nondomination level update"), and only the front that the cut goes through is ordered within.
+    The answers are those of :func:`rank_order`, which sorts all points anew. Here a new point moves
+    only the points that it pushes to the next front (Li et al. 2017, "Efficient nondomination level
+    update"), and only the front at the cut is ordered within.
 
     Args:
-        n_objectives: Losses of a point.
+        n_objectives: Number of losses of a point.
     """
 
     def __init__(self, n_objectives: int) -> None:
@@ -108,37 +109,37 @@ class Ranking:
         return self._n
 
     def add(self, losses: Sequence[float]) -> None:
-        """Take a point."""
+        """Add a point."""
         if self._n == len(self._points):
             self._points = np.concatenate([self._points, np.empty_like(self._points)])
         self._points[self._n] = losses
         moving = np.array([self._n])
         self._n += 1
-        level = self._front_of_last = self._front_of(self._points[moving[0]])
+        rank = self._front_of_last = self._front_of(self._points[moving[0]])
         while len(moving):
-            here = self._fronts[level] if level < len(self._fronts) else moving[:0]
+            here = self._fronts[rank] if rank < len(self._fronts) else moving[:0]
             pushed = _dominates(self._points[moving], self._points[here]).any(axis=0)
             if pushed.all():
-                # It takes all fronts below along.
-                self._fronts.insert(level, moving)
+                # All fronts below move down with this one.
+                self._fronts.insert(rank, moving)
                 return
-            self._fronts[level] = np.sort(np.concatenate([here[~pushed], moving]))
+            self._fronts[rank] = np.sort(np.concatenate([here[~pushed], moving]))
             moving = here[pushed]
-            level += 1
+            rank += 1
 
     def last_is_among(self, best: int) -> bool:
-        """Whether the point that came last is one of so many best ones."""
+        """Return True if the point added last is one of the ``best`` best ones."""
         members = self._fronts[self._front_of_last]
-        room = best - sum(len(front) for front in self._fronts[: self._front_of_last])
-        if room >= len(members):
+        free = best - sum(len(front) for front in self._fronts[: self._front_of_last])
+        if free >= len(members):
             return True
-        if room <= 0:
+        if free <= 0:
             return False
-        taken = epsilon_net_order(self._points[members], room)
+        taken = epsilon_net_order(self._points[members], free)
         return bool((members[taken] == self._n - 1).any())
 
     def _front_of(self, point: Floats) -> int:
-        """The first front that has no point dominating this one."""
+        """Return the first front without a point that dominates this one."""
         return bisect.bisect_left(
             self._fronts,
             True,
@@ -147,9 +148,9 @@ class Ranking:
 
 
 def hypervolume(losses: Floats, reference: Sequence[float]) -> float:
-    """Volume that the points dominate below a reference point: ``(N, M), (M,)``.
+    """Return the volume that points dominate below a reference point: ``(N, M), (M,)``.
 
-    By slices along the last objective (Fonseca et al. 2006): the volume of each slab is its height
+    The volume is sliced along the last objective (Fonseca et al. 2006): each slab has its height
     times the hypervolume, in one objective less, of the points below it.
     """
     limit = np.asarray(reference, dtype=np.float64)
@@ -171,7 +172,7 @@ def hypervolume(losses: Floats, reference: Sequence[float]) -> float:
 
 
 def choose(losses: Floats, rule: str | int | Sequence[float]) -> int:
-    """Position of one point of a front.
+    """Choose a point of a front; return its position.
 
     Args:
         losses: ``(N, M)`` points of one front, N >= 1.
@@ -187,7 +188,7 @@ def choose(losses: Floats, rule: str | int | Sequence[float]) -> int:
         return int((scaled @ np.asarray(rule, dtype=np.float64)).argmin())
     if rule == "ideal":
         distance = np.linalg.norm(scaled, axis=1)
-        # Two ends are equally far from the ideal point: the smaller sacrifice is the better one.
+        # Two ends may be equally far from the ideal point: prefer the smaller sacrifice.
         least = np.abs(losses.min(axis=0))
         excess = (losses - losses.min(axis=0)) / np.where(least > 0, least, 1.0)
         return int(np.lexsort((excess.sum(axis=1), distance.round(9)))[0])
@@ -198,7 +199,7 @@ def choose(losses: Floats, rule: str | int | Sequence[float]) -> int:
 
 
 def _dominates(a: Floats, b: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Which points dominate which: ``(N, M), (K, M) -> (N, K)``."""
+    """Return which points dominate which: ``(N, M), (K, M) -> (N, K)``."""
     worse = (a[:, None] > b[None]).any(axis=2)
     better = (a[:, None] < b[None]).any(axis=2)
     found: np.ndarray[Any, np.dtype[np.bool_]] = np.logical_and(better, ~worse)
@@ -206,7 +207,7 @@ def _dominates(a: Floats, b: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 
 def _scaled(losses: Floats) -> Floats:
-    """Each objective scaled to [0, 1]; one that is the same everywhere becomes 0."""
+    """Scale each objective to [0, 1]; a constant one becomes 0."""
     low = losses.min(axis=0)
     span = losses.max(axis=0) - low
     scaled: Floats = (losses - low) / np.where(span > 0, span, 1.0)

@@ -1,24 +1,27 @@
-"""One record per finished trial: the truth of a search.
+"""The records of a search, one file per trial.
 
-The Optuna study is a view of the records and can be rebuilt from them.
+They are what a search resumes from: the Optuna study is a view of them, rebuilt at every start.
 """
 
 import csv
 import io
 import json
-from collections.abc import Collection, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tabvae_ray.documents import plain, read_json
+from pydantic import TypeAdapter
+
+from tabvae_ray.documents import read_versioned, write_json
 from tabvae_ray.errors import StorageError
-from tabvae_ray.results.checkpoints import _ATTEMPT, _RUN, STATE_FILE
-from tabvae_ray.results.trial_record import TrialRecord
+from tabvae_ray.results.trial_record import FORMAT_VERSION, TrialRecord
 from tabvae_ray.space.parameters import Value
 from tabvae_ray.storage import Location
 
 __all__ = ["RecordStore"]
+
+
+_RECORDS = TypeAdapter(TrialRecord)
 
 
 class RecordStore:
@@ -26,87 +29,43 @@ class RecordStore:
 
     Args:
         directory: The search's directory.
+        objectives: Scores that a complete trial must have, or its record is refused.
     """
 
-    def __init__(self, directory: Location) -> None:
+    def __init__(self, directory: Location, objectives: Iterable[str] = ()) -> None:
         self.directory = directory
+        self._objectives = tuple(objectives)
         self._trials = directory / "trials"
         self._running = directory / "running"
 
     def finished(self) -> list[TrialRecord]:
-        """All finished trials, by number."""
-        return _read(self._trials)
+        """Return all finished trials, by number.
+
+        Raises:
+            StorageError: If a file is not the record of its trial.
+        """
+        return self._read(self._trials)
 
     def running(self) -> list[TrialRecord]:
-        """Trials that had not finished when the search was last seen, by number."""
+        """Return the trials that had not finished when the search ended, by number.
+
+        Raises:
+            StorageError: If a file is not the record of its trial.
+        """
         done = {record.number for record in self.finished()}
-        return [record for record in _read(self._running) if record.number not in done]
+        return [record for record in self._read(self._running) if record.number not in done]
 
     def keep_running(self, record: TrialRecord) -> None:
-        """Keep how far a trial has come."""
-        (self._running / _name(record)).write_text(_to_json(record))
+        """Write the record of a trial that runs."""
+        write_json(self._running / _name(record), asdict(record))
 
     def finish(self, record: TrialRecord) -> None:
-        """Keep a finished trial; written once, and before it is forgotten as running."""
-        (self._trials / _name(record)).write_text(_to_json(record))
+        """Write the record of a finished trial, then remove its record as a running one."""
+        write_json(self._trials / _name(record), asdict(record))
         (self._running / _name(record)).remove()
 
-    def remove_checkpoints_but(self, kept: Collection[str | None]) -> None:
-        """Remove those that a driver has left that was killed before it had written them down.
-
-        What cannot be removed costs room, and no more.
-
-        Args:
-            kept: Checkpoints that are needed, relative to the search's directory.
-        """
-        with suppress(StorageError):
-            for run in (self.directory / "tune").children():
-                for trial in run.children() if _RUN.fullmatch(run.name) else ():
-                    if _ATTEMPT.fullmatch(trial.name) and trial.is_dir():
-                        self._remove_but(kept, f"tune/{run.name}/{trial.name}")
-
-    def _remove_but(self, kept: Collection[str | None], home: str) -> None:
-        for found in (self.directory / home).children():
-            path = f"{home}/{found.name}"
-            if found.name.startswith("checkpoint_") and path not in kept:
-                with suppress(StorageError):
-                    self.inside_tune(path).remove_tree()
-
-    def inside_tune(self, path: str) -> Location:
-        """A directory of checkpoints; safe to be removed.
-
-        Raises:
-            StorageError: If it is not below the search's ``tune/``, by a link perhaps.
-        """
-        root, found = self.directory / "tune", self.directory / path
-        here, top = found.on_this_machine(), root.on_this_machine()
-        if here is not None and top is not None:
-            inside = top.resolve() in here.resolve().parents
-        else:
-            inside = found.path.startswith(f"{root.path}/")
-        if not inside:
-            raise StorageError(f"{found}: is not below {root}, where checkpoints are")
-        return found
-
-    def forget_lost_checkpoint(self, record: TrialRecord) -> bool:
-        """Let a trial begin again if somebody has removed its checkpoint; whether it was so.
-
-        It reports what it has reported before, up to where it was.
-
-        Raises:
-            StorageError: If the storage cannot be asked.
-        """
-        if record.checkpoint is None or (self.directory / record.checkpoint / STATE_FILE).exists():
-            return False
-        record.checkpoint = None
-        if record.batch_size is not None:
-            # With its own batch size it fares otherwise, or as it did before.
-            record.batch_size, record.batch_size_from, record.rungs = None, 0, []
-        self.keep_running(record)
-        return True
-
     def write_table(self, records: Sequence[TrialRecord], objectives: Sequence[str]) -> None:
-        """Write ``trials.csv``: a row per finished trial."""
+        """Write ``trials.csv``, a row per finished trial."""
         parameters = sorted({name for record in records for name in record.parameters})
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
@@ -124,31 +83,24 @@ class RecordStore:
             )
         (self.directory / "trials.csv").write_text(text.getvalue())
 
+    def _read(self, directory: Location) -> list[TrialRecord]:
+        records = []
+        for file in directory.children():
+            if file.suffix != ".json" or file.name.startswith("."):
+                continue
+            what = "a trial record"
+            record = read_versioned(file, _RECORDS, FORMAT_VERSION, what, self._objectives)
+            if file.name != _name(record):
+                raise StorageError(
+                    f"{file}: is not {what}: number: must be that of the file's name, but got "
+                    f"{record.number}"
+                )
+            records.append(record)
+        return sorted(records, key=lambda record: record.number)
+
 
 def _name(record: TrialRecord) -> str:
     return f"{record.number:06d}.json"
-
-
-def _to_json(record: TrialRecord) -> str:
-    return json.dumps(plain(asdict(record)), indent=1, allow_nan=False) + "\n"
-
-
-def _read(directory: Location) -> list[TrialRecord]:
-    records = []
-    for file in directory.children():
-        if file.suffix != ".json" or file.name.startswith("."):
-            continue
-        try:
-            record = TrialRecord.from_mapping(read_json(file))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise StorageError(f"{file}: not a trial's record: {error}") from None
-        if file.name != _name(record):
-            raise StorageError(
-                f"{file}: not a trial's record: its number must be that of its name, but got "
-                f"number={record.number}"
-            )
-        records.append(record)
-    return sorted(records, key=lambda record: record.number)
 
 
 def _cell(value: Value) -> Any:

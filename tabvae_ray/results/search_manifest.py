@@ -1,31 +1,92 @@
 """``search.json``: what a search is, and how far it has come."""
 
-import json
 import os
 import socket
 import time
 import uuid
-from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from tabvae_ray import __version__
-from tabvae_ray.documents import plain, read_json
-from tabvae_ray.errors import StorageError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetPydanticSchema,
+    TypeAdapter,
+    with_config,
+)
+from typing_extensions import TypedDict
+
+from tabvae_ray._version import package_versions
+from tabvae_ray.documents import read_versioned, write_json
+from tabvae_ray.errors import ConfigError
+from tabvae_ray.results.trial_record import Count, Number
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import parse_space
 from tabvae_ray.storage import Location
 
 __all__ = ["HEARTBEAT_SECONDS", "SearchManifest", "versions"]
 
-# A driver that lives writes search.json so often at least.
+# A driver writes search.json at least this often while it lives.
 HEARTBEAT_SECONDS = 10.0
 
+_FORMAT_VERSION: Final = 1
+_OPEN = ConfigDict(extra="allow", allow_inf_nan=False)
+Seconds = Annotated[Number, Field(ge=0)]
 
-@dataclass
-class SearchManifest:
+
+@with_config(_OPEN)
+class _Level(TypedDict):
+    mean: Number | None
+    spread: Number | None
+
+
+@with_config(_OPEN)
+class _Levels(TypedDict, total=False):
+    resample: dict[str, _Level]
+    fresh: dict[str, _Level]
+    independent: dict[str, _Level]
+    n_rows: Count
+    n_synthetic: Count
+    higher_is_better: list[str]
+
+
+@with_config(_OPEN)
+class _Candidate(TypedDict):
+    trial: Count
+
+
+@with_config(_OPEN)
+class _Chosen(TypedDict):
+    trial: Count
+    reason: str
+    candidates: list[_Candidate]
+
+
+@with_config(_OPEN)
+class _Driver(TypedDict, total=False):
+    host: str
+    pid: Annotated[int, Field(ge=1, lt=2**31, strict=True)]
+
+
+def _shaped_as(shape: Any) -> GetPydanticSchema:
+    """Check a mapping against a typed one."""
+    return GetPydanticSchema(lambda _, handler: handler(shape))
+
+
+def _check_space(space: dict[str, Any]) -> dict[str, Any]:
+    try:
+        parse_space(space)
+    except ConfigError as error:
+        raise ValueError(f"a search space ({str(error).splitlines()[0]})") from None
+    return space
+
+
+class SearchManifest(BaseModel):
     """The content of ``search.json``.
 
     Args:
+        format_version: Version of the file's layout.
         name: Name of the search.
         space: The resolved space, see :meth:`SearchSpace.to_mapping`.
         space_file: Where the space was read from.
@@ -49,61 +110,63 @@ class SearchManifest:
         updated: When this was written, seconds since 1970.
     """
 
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    format_version: Literal[1] = _FORMAT_VERSION
     name: str
-    space: dict[str, Any]
+    space: Annotated[dict[str, Any], AfterValidator(_check_space)]
     space_file: str
     data: str
     spec: dict[str, Any]
     table: dict[str, Any]
-    rungs: list[int]
+    rungs: list[Count] = Field(min_length=1)
     sampler: str
-    resources: dict[str, float]
-    levels: dict[str, Any] = field(default_factory=dict)
-    id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    state: str = "running"
-    runs: int = 0
-    seconds: float = 0.0
-    trials: dict[str, int] = field(default_factory=dict)
-    front: list[int] = field(default_factory=list)
+    resources: dict[str, Seconds]
+    levels: Annotated[dict[str, Any], _shaped_as(_Levels)] = {}
+    id: str = Field(default_factory=lambda: uuid.uuid4().hex)
+    state: str = Field("running", pattern="^(running|interrupted|finished|failed)$")
+    runs: Count = 0
+    seconds: Seconds = 0.0
+    trials: dict[str, Count] = {}
+    front: list[Count] = []
     study_storage: str | None = None
-    chosen: dict[str, Any] | None = None
-    versions: dict[str, str] = field(default_factory=lambda: versions())
-    driver: dict[str, Any] = field(default_factory=dict)
-    updated: float = 0.0
+    chosen: Annotated[dict[str, Any], _shaped_as(_Chosen)] | None = None
+    versions: dict[str, str] = Field(default_factory=lambda: versions())
+    driver: Annotated[dict[str, Any], _shaped_as(_Driver)] = {}
+    updated: Seconds = 0.0
 
     @classmethod
     def read(cls, directory: Location) -> Self:
         """Read ``search.json``.
 
         Raises:
-            StorageError: If it is not there, or is not that of a search.
+            StorageError: If it is not there, is of a newer version, or breaks a rule.
         """
-        file = directory / "search.json"
-        try:
-            document = read_json(file)
-            return cls(**{key: document[key] for key in cls.__dataclass_fields__})
-        except (ValueError, TypeError, KeyError) as error:
-            raise StorageError(f"{file}: is not that of a search: {error!r}") from None
+        what = "a search manifest"
+        return read_versioned(directory / "search.json", TypeAdapter(cls), _FORMAT_VERSION, what)
 
     def write(self, directory: Location) -> None:
-        """Write ``search.json``."""
+        """Write ``search.json``.
+
+        Raises:
+            StorageError: If it cannot be written.
+        """
         self.updated = time.time()
         self.driver = {"host": socket.gethostname(), "pid": os.getpid()}
-        text = json.dumps(plain(asdict(self)), indent=1, allow_nan=False, ensure_ascii=False)
-        (directory / "search.json").write_text(text + "\n")
+        write_json(directory / "search.json", self.model_dump(warnings=False))
 
     def search_space(self) -> SearchSpace:
-        """The space, as it was resolved when the search began."""
+        """Return the space as it was resolved when the search began."""
         return parse_space(self.space, self.space_file)
 
     def is_driven_from_here(self) -> bool:
-        """Whether the driver that has written this last was a process of this machine."""
+        """Return True if the driver that wrote this last was a process of this machine."""
         return bool(self.driver.get("host") == socket.gethostname())
 
     def is_driver_alive(self) -> bool:
-        """Whether that process, of this machine, is there and another one than ours."""
-        pid = int(self.driver["pid"])
-        if pid == os.getpid():
+        """Return True if the driver is alive on this machine and is not this process."""
+        pid = self.driver.get("pid")
+        if pid is None or pid == os.getpid():
             return False
         try:
             os.kill(pid, 0)
@@ -115,13 +178,5 @@ class SearchManifest:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what determines the numbers."""
-    import platform
-    from importlib.metadata import version
-
-    packages = ("torch", "ray", "optuna", "pandas", "numpy", "pyarrow")
-    return {
-        "tabvae_ray": __version__,
-        "python": platform.python_version(),
-        **{name: version(name) for name in packages},
-    }
+    """Return the versions of the packages that determine the numbers."""
+    return package_versions("python", "torch", "ray", "optuna", "pandas", "numpy", "pyarrow")

@@ -1,44 +1,54 @@
-"""One record per trial."""
+"""The record of one trial."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Annotated, Final, Literal
+
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, with_config
 
 from tabvae_ray.space.parameters import Value
 
-__all__ = ["Rung", "State", "TrialRecord"]
-
+__all__ = ["FORMAT_VERSION", "Count", "Number", "Rung", "State", "TrialRecord"]
 
 State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL"]
+# No conversions: text in place of a number is a sign that somebody has damaged the file.
+Count = Annotated[int, Field(ge=0, strict=True)]
+Number = Annotated[float, Field(strict=True)]
+
+FORMAT_VERSION: Final = 1
 
 
+@with_config(ConfigDict(allow_inf_nan=False))
 @dataclass
 class Rung:
-    """What a trial reported at a rung.
+    """The report of a trial at a rung.
 
     Args:
         epoch: Epochs trained.
         objectives: Scores by name; NaN or infinite ones are kept as None.
         losses: ``loss``, ``reconstruction``, ``kl`` of the last epoch and nats per row, by name.
-        order: Position of the report among all of the search, which is what the scheduler's
-            decisions depend on.
+        order: Position of the report among all of the search; the scheduler's decisions depend on
+            it.
     """
 
-    epoch: int
-    objectives: dict[str, float | None]
-    losses: dict[str, float | None] = field(default_factory=dict)
-    order: int = 0
+    epoch: Count
+    objectives: dict[str, Number | None]
+    losses: dict[str, Number | None] = field(default_factory=dict)
+    order: Count = 0
 
     @property
     def values(self) -> dict[str, float | None]:
-        """Return losses and scores as one mapping, by name."""
+        """Losses and scores as one mapping, by name."""
         return {**self.losses, **self.objectives}
 
 
+@with_config(ConfigDict(allow_inf_nan=False, validate_default=True))
 @dataclass
 class TrialRecord:
-    """A trial as it is kept.
+    """The content of ``trials/000007.json`` and ``running/000007.json``.
+
+    The rules of the fields are checked when :class:`RecordStore` reads a file.
 
     Args:
         number: Number of the trial, from 0.
@@ -51,25 +61,28 @@ class TrialRecord:
         reason: Why the trial ended.
         error: Traceback of a failure.
         checkpoint: Directory of the last checkpoint, relative to the search's.
-        batch_size: The batch size that a want of memory has forced on it, or None.
-        batch_size_from: Epochs that it had trained with its own until then.
-        generation: The generation that NSGA-II bore it in, or None.
+        batch_size: The smaller batch size that the trial goes on with after it ran out of memory,
+            or None.
+        batch_size_from: Epochs trained with the original batch size before that.
+        generation: The generation of NSGA-II that the trial belongs to, or None.
         parents: With the first trial of a generation, the trials that it descends from.
+        format_version: Version of the file's layout.
     """
 
-    number: int
+    number: Count
     state: State
     parameters: dict[str, Value]
-    objectives: dict[str, float] = field(default_factory=dict)
+    objectives: dict[str, Number] = field(default_factory=dict)
     rungs: list[Rung] = field(default_factory=list)
-    seconds: float = 0.0
+    seconds: Annotated[Number, Field(ge=0)] = 0.0
     reason: str | None = None
     error: str | None = None
     checkpoint: str | None = None
-    batch_size: int | None = None
-    batch_size_from: int = 0
-    generation: int | None = None
-    parents: list[int] | None = None
+    batch_size: Annotated[int, Field(ge=1, strict=True)] | None = None
+    batch_size_from: Count = 0
+    generation: Count | None = None
+    parents: list[Count] | None = None
+    format_version: Literal[1] = FORMAT_VERSION
 
     @property
     def epochs(self) -> int:
@@ -77,38 +90,33 @@ class TrialRecord:
         return self.rungs[-1].epoch if self.rungs else 0
 
     def values(self, names: Iterable[str]) -> list[float]:
-        """Objectives in the given order; a complete trial has them all."""
+        """Return the objectives in the given order; a complete trial has them all."""
         return [self.objectives[name] for name in names]
 
+    @field_validator("objectives")
     @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any]) -> "TrialRecord":
-        """Read a record; unknown keys are left out.
+    def _has_objectives(cls, scores: dict[str, float], info: ValidationInfo) -> dict[str, float]:
+        wanted = info.context or ()
+        if info.data.get("state") == "COMPLETE" and not (scores and scores.keys() >= set(wanted)):
+            names = ", ".join(wanted) or "the objectives"
+            raise ValueError(f"the scores of a COMPLETE trial ({names})")
+        return scores
 
-        Raises:
-            ValueError: If a value cannot be that of a record, whoever has written it.
-        """
-        known = {key: mapping[key] for key in cls.__dataclass_fields__ if key in mapping}
-        known["rungs"] = [Rung(**rung) for rung in known.get("rungs", [])]
-        record = cls(**known)
-        _check(record)
-        return record
+    @field_validator("rungs")
+    @classmethod
+    def _has_rungs(cls, rungs: list[Rung], info: ValidationInfo) -> list[Rung]:
+        if info.data.get("state") == "COMPLETE" and not rungs:
+            raise ValueError("the reports of a COMPLETE trial")
+        return rungs
 
-
-def _check(record: TrialRecord) -> None:
-    """The rules that other parts of a search count on, as do those who resume that of another."""
-    number = record.number
-    if type(number) is not int or number < 0:
-        raise ValueError(f"number must be a whole number >= 0, but got number={number!r}")
-    if record.state not in get_args(State):
-        raise ValueError(
-            f"state must be one of {', '.join(get_args(State))}, but got state={record.state!r}"
-        )
-    if record.checkpoint is not None:
-        # Checkpoints are removed when they are of no more use, and nothing else must be.
-        home = rf"tune/run_\d{{3,}}/{number:06d}(-\d+)?/checkpoint_\d+"
-        if not re.fullmatch(home, str(record.checkpoint), re.ASCII):
+    @field_validator("checkpoint")
+    @classmethod
+    def _is_its_own(cls, checkpoint: str | None, info: ValidationInfo) -> str | None:
+        """Refuse other directories: checkpoints are removed when they are no longer needed."""
+        home = f"{info.data.get('number', 0):06d}"
+        own = rf"tune/run_\d{{3,}}/{home}(-\d+)?/checkpoint_\d+"
+        if checkpoint is not None and not re.fullmatch(own, checkpoint, re.ASCII):
             raise ValueError(
-                f"checkpoint must be one of the trial's below tune/, such as "
-                f"tune/run_001/{number:06d}/checkpoint_000000, but got "
-                f"checkpoint={record.checkpoint!r}"
+                f"one of the trial's below tune/, such as tune/run_001/{home}/checkpoint_000000"
             )
+        return checkpoint

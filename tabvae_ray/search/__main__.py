@@ -1,80 +1,247 @@
-"""``python -m tabvae_ray.search``: arguments and exit codes."""
+"""``python -m tabvae_ray.search`` and ``tabvae search``: options and exit codes."""
 
-import argparse
 import json
-import math
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+import click
 
-from tabvae_ray.cli import run_command
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.cli import PATH_OR_URI, Command, FiniteRange, option, run
 
+# What the command needs takes seconds to import; help and usage errors need none of it.
 if TYPE_CHECKING:
     from tabvae_ray.search.display.live import SearchProgress
     from tabvae_ray.storage import Location
 
-__all__ = ["main"]
+__all__ = ["command", "main"]
+
+_INPUT = "What to search"
+_PLACE = "Where"
+_AMOUNT = "How much"
+_OUTPUT = "Result and output"
+_FROM_SPACE = "the space file's"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command.
+    """Run the command and return its exit code.
 
     Returns:
-        0 if done, 2 if the input is wrong, 3 if the search has no usable trial (or a replayed one
-        scores otherwise), 130 if it was interrupted and can be resumed.
+        0 if done, 2 if the input is wrong, 3 if the search has no usable trial (or the scores of a
+        replayed trial differ), 130 if the search was interrupted and can be resumed.
     """
-    options = _parser().parse_args(arguments)
-    return run_command(lambda: _run(options))
+    return run(command, "python -m tabvae_ray.search", arguments)
 
 
-def _run(options: argparse.Namespace) -> int:
-    _check_numbers(options)
-    if options.replay is not None:
-        return _replay(options)
-    # What is imported here takes seconds; --help and errors in options need none of it.
+@click.command(
+    "search",
+    cls=Command,
+    short_help="Search for the best model of a table.",
+    examples=(
+        "--space search_spaces/beta.yaml --data table.csv",
+        "--name beta --resume --trials 64",
+    ),
+)
+@option("--space", type=PATH_OR_URI, metavar="FILE", section=_INPUT, help="Search space, YAML.")
+@option(
+    "--data",
+    type=PATH_OR_URI,
+    metavar="FILE|URI",
+    section=_INPUT,
+    show_default="the space file's, or else the heart table of the repository",
+    help="Table to model, CSV or Parquet.",
+)
+@option(
+    "--spec",
+    type=PATH_OR_URI,
+    metavar="FILE",
+    section=_INPUT,
+    show_default="inferred from the table",
+    help="Types of the table's columns, YAML or JSON.",
+)
+@option(
+    "--seed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    section=_INPUT,
+    show_default=_FROM_SPACE,
+    help="Seed of all random draws.",
+)
+@option(
+    "--replay",
+    type=PATH_OR_URI,
+    metavar="RECORD",
+    section=_INPUT,
+    help="Train the trial of a record (runs/NAME/trials/000007.json) again, alone and without "
+    "Ray, and check that its scores are the same.",
+)
+@option(
+    "--out",
+    default="runs",
+    type=PATH_OR_URI,
+    metavar="DIR|URI",
+    section=_PLACE,
+    help="Directory that holds the searches.",
+)
+@option(
+    "--name",
+    metavar="NAME",
+    section=_PLACE,
+    show_default="the name of the space file",
+    help="Name of this search.",
+)
+@option("--resume", is_flag=True, section=_PLACE, help="Continue the search of that name.")
+@option(
+    "--address",
+    metavar="ADDR",
+    section=_PLACE,
+    show_default="RAY_ADDRESS, or else this machine",
+    help="Ray cluster: auto, host:port or ray://host:port.",
+)
+@option(
+    "--study-storage",
+    metavar="URL",
+    section=_PLACE,
+    show_default="study.log in the search's directory",
+    help="Optuna storage for the study.",
+)
+@option(
+    "--track",
+    multiple=True,
+    type=click.Choice(("mlflow", "tensorboard")),
+    section=_PLACE,
+    help="Also log trials to the MLflow server of MLFLOW_TRACKING_URI, or as event files below "
+    "tune/. May be given twice.",
+)
+@option(
+    "--trials",
+    type=click.IntRange(min=1),
+    metavar="N",
+    section=_AMOUNT,
+    show_default=_FROM_SPACE,
+    help="Trials in all.",
+)
+@option(
+    "--time-budget",
+    type=FiniteRange(min=0, min_open=True),
+    metavar="SECONDS",
+    section=_AMOUNT,
+    show_default=_FROM_SPACE,
+    help="Stop after this time and choose among the complete trials; the rest can be resumed.",
+)
+@option(
+    "--concurrency",
+    type=click.IntRange(min=1),
+    metavar="N",
+    section=_AMOUNT,
+    show_default="as many as the resources allow",
+    help="Trials at once.",
+)
+@option(
+    "--cpus-per-trial",
+    type=FiniteRange(min=0, min_open=True),
+    default=1.0,
+    metavar="X",
+    section=_AMOUNT,
+    help="CPUs, and threads, of each trial.",
+)
+@option(
+    "--gpus-per-trial",
+    type=FiniteRange(min=0),
+    default=0.0,
+    metavar="X",
+    section=_AMOUNT,
+    help="GPUs of each trial; a fraction lets several trials share one.",
+)
+@option(
+    "--select",
+    metavar="RULE",
+    section=_OUTPUT,
+    show_default=_FROM_SPACE,
+    help="Model of the Pareto front to export: ideal (nearest to the best of every objective), "
+    "knee, constraint (breaks the constraints least, then ideal), the name of an objective, or "
+    "'weights A,B'.",
+)
+@option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    section=_OUTPUT,
+    help="Print one JSON object as the last line of stdout.",
+)
+@option("--quiet", is_flag=True, section=_OUTPUT, help="Show no progress and no final table.")
+def command(
+    *,
+    space: str | None,
+    data: str | None,
+    spec: str | None,
+    seed: int | None,
+    replay: str | None,
+    out: str,
+    name: str | None,
+    resume: bool,
+    address: str | None,
+    study_storage: str | None,
+    track: tuple[str, ...],
+    trials: int | None,
+    time_budget: float | None,
+    concurrency: int | None,
+    cpus_per_trial: float,
+    gpus_per_trial: float,
+    select: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Search for the best tabular VAE of a table.
+
+    The first Ctrl-C saves what is finished; --resume continues from there.
+    """
+    if replay is not None:
+        return _replay(replay, data, spec, as_json=as_json, quiet=quiet)
+    if space is None and not (resume and name):
+        raise click.UsageError(
+            "--space: must be given, or --resume and --name of a search in --out"
+        )
     from tabvae_ray.cluster.nodes import Resources
+    from tabvae_ray.search.display import summary
     from tabvae_ray.search.display.live import SearchProgress
-    from tabvae_ray.search.display.summary import as_json, say_next, show
     from tabvae_ray.search.inputs import prepare_inputs
     from tabvae_ray.search.optimize.sampler import choose_sampler
     from tabvae_ray.search.run import run_search
 
     inputs = prepare_inputs(
-        space=options.space,
-        out=options.out,
-        name=options.name,
-        data=options.data,
-        spec=options.spec,
-        resume=options.resume,
+        space=space,
+        out=out,
+        name=name,
+        data=data,
+        spec=spec,
+        resume=resume,
         settings={
-            "n_trials": options.trials,
-            "time_budget": options.time_budget,
-            "seed": options.seed,
-            "select": options.select,
+            "n_trials": trials,
+            "time_budget": time_budget,
+            "seed": seed,
+            "select": select,
         },
     )
-    progress = SearchProgress(inputs.space, quiet=options.quiet)
+    progress = SearchProgress(inputs.space, quiet=quiet)
     if inputs.space.settings.sampler == "auto":
         progress.say(f"sampler {choose_sampler(inputs.space)[1]}")
     outcome = run_search(
         inputs,
-        resume=options.resume,
-        address=options.address,
-        resources=Resources(options.cpus_per_trial, options.gpus_per_trial),
-        concurrency=options.concurrency,
-        study_storage=options.study_storage,
-        trackers=options.track or (),
+        resume=resume,
+        address=address,
+        resources=Resources(cpus_per_trial, gpus_per_trial),
+        concurrency=concurrency,
+        study_storage=study_storage,
+        trackers=track,
         progress=progress,
     )
-    show(outcome, inputs, progress)
+    summary.show(outcome, inputs, progress)
     if outcome.state == "finished":
         _write_report(outcome.directory, progress)
-    say_next(outcome, inputs, progress)
-    if options.json:
-        print(json.dumps(as_json(outcome)))  # noqa: T201
+    summary.say_next(outcome, inputs, progress)
+    if as_json:
+        print(json.dumps(summary.as_json(outcome)))  # noqa: T201
     return {"finished": 0, "interrupted": 130}.get(outcome.state, 3)
 
 
@@ -85,125 +252,26 @@ def _write_report(directory: "Location", progress: "SearchProgress") -> None:
     try:
         page = write_report(directory)
     except Exception as error:
-        # A search of hours is not lost to a drawing.
+        # A failure to draw must not lose the result of hours.
         progress.say(f"warning: no report could be made: {error!r}")
     else:
         progress.say(f"report: {page}")
 
 
-def _replay(options: argparse.Namespace) -> int:
+def _replay(record: str, data: str | None, spec: str | None, *, as_json: bool, quiet: bool) -> int:
+    from rich.console import Console
+
     from tabvae_ray.search.display.summary import replay_table
     from tabvae_ray.search.replay import replay
 
-    done = replay(options.replay, data=options.data, spec=options.spec)
-    if not options.quiet:
+    done = replay(record, data=data, spec=spec)
+    if not quiet:
         Console(file=sys.stderr).print(replay_table(done))
-    if options.json:
+    if as_json:
         rungs = [{"epoch": rung.epoch, **rung.objectives} for rung in done.rungs]
         answer = {"trial": done.record.number, "same": done.same, "rungs": rungs}
         print(json.dumps(answer))  # noqa: T201
     return 0 if done.same else 3
-
-
-def _check_numbers(options: argparse.Namespace) -> None:
-    rules = (
-        ("trials", 1),
-        ("concurrency", 1),
-        ("seed", 0),
-        ("cpus_per_trial", 0),
-        ("gpus_per_trial", 0),
-        ("time_budget", 0),
-    )
-    errors = []
-    for name, least in rules:
-        value = getattr(options, name)
-        flag = "--" + name.replace("_", "-")
-        above = name in ("cpus_per_trial", "time_budget")
-        if value is None or (math.isfinite(value) and (value > least if above else value >= least)):
-            continue
-        errors.append(f"{flag} must be {'>' if above else '>='} {least}, but got {value:g}")
-    if errors:
-        raise ConfigError("\n".join(errors))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m tabvae_ray.search",
-        description="Look for the best tabular VAE of a table.",
-        epilog="The first Ctrl-C writes down what is there, to go on with by --resume.",
-    )
-    what = parser.add_argument_group("what")
-    what.add_argument("--space", metavar="FILE", help="the search space, a YAML file")
-    what.add_argument(
-        "--data",
-        metavar="FILE|URI",
-        help="the table, CSV or Parquet (the space file's; the heart table that ships)",
-    )
-    what.add_argument("--spec", metavar="FILE", help="what its columns are (inferred)")
-    what.add_argument(
-        "--seed", type=int, metavar="N", help="seed of everything that is drawn (the space file's)"
-    )
-    what.add_argument(
-        "--replay",
-        metavar="RECORD",
-        help="train the trial of a record (runs/NAME/trials/000007.json) again, alone, without "
-        "Ray, and say whether its scores come back",
-    )
-    where = parser.add_argument_group("where")
-    where.add_argument("--out", default="runs", metavar="DIR|URI", help="where searches lie (runs)")
-    where.add_argument("--name", help="name of this one (that of the space file)")
-    where.add_argument(
-        "--resume", action="store_true", help="go on with the search that lies there"
-    )
-    where.add_argument(
-        "--address",
-        metavar="ADDR",
-        help="Ray cluster: auto, host:port or ray://host:port (RAY_ADDRESS; else this machine)",
-    )
-    where.add_argument(
-        "--study-storage", metavar="URL", help="an Optuna storage to keep the study in (study.log)"
-    )
-    where.add_argument(
-        "--track",
-        action="append",
-        choices=("mlflow", "tensorboard"),
-        help="show trials there, too: on the MLflow server of MLFLOW_TRACKING_URI, or as event "
-        "files below tune/; may be given twice",
-    )
-    much = parser.add_argument_group("how much")
-    much.add_argument("--trials", type=int, metavar="N", help="trials in all (the space file's)")
-    much.add_argument(
-        "--time-budget",
-        type=float,
-        metavar="SECONDS",
-        help="stop then and choose among what is complete; the rest can be resumed",
-    )
-    much.add_argument(
-        "--concurrency", type=int, metavar="N", help="trials at once (as many as there is room for)"
-    )
-    much.add_argument(
-        "--cpus-per-trial", type=float, default=1.0, metavar="X", help="and threads (1)"
-    )
-    much.add_argument(
-        "--gpus-per-trial",
-        type=float,
-        default=0.0,
-        metavar="X",
-        help="a fraction lets several trials share a GPU (0)",
-    )
-    said = parser.add_argument_group("what is said")
-    said.add_argument(
-        "--select",
-        metavar="RULE",
-        help="which model of the front is exported: ideal (nearest to the best of every "
-        "objective), knee, constraint (breaks the constraints least, then ideal), the name of an "
-        "objective, or 'weights A,B' (ideal)",
-    )
-    said.add_argument(
-        "--json", action="store_true", help="print one JSON object as the last line of stdout"
-    )
-    said.add_argument("--quiet", action="store_true", help="no progress, no table at the end")
-    return parser
 
 
 if __name__ == "__main__":

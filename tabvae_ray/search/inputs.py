@@ -17,11 +17,12 @@ from tabvae_ray.search.optimize.scheduler import rung_epochs
 from tabvae_ray.space.rules import parse_select
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import load_space
-from tabvae_ray.storage import Location, masked
+from tabvae_ray.storage import Location
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.io import fingerprint, read_table
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE, split_rows
+from tabvae_ray.uri import masked
 
 __all__ = ["SearchInputs", "prepare_inputs"]
 

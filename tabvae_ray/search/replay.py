@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from tabvae_ray.documents import plain
+from tabvae_ray.documents import finite
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.search_manifest import SearchManifest
@@ -93,7 +93,7 @@ def replay(
         report = run.step()
         if "epoch" not in report:
             break
-        rungs.append(Rung(int(report["epoch"]), plain(report["scores"]), plain(report["losses"])))
+        rungs.append(Rung(int(report["epoch"]), finite(report["scores"]), finite(report["losses"])))
         on_rung(rungs[-1])
         if report["done"]:
             break

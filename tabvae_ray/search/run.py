@@ -19,6 +19,7 @@ from tabvae_ray.cluster.nodes import Resources, autoscales, free_slots
 from tabvae_ray.cluster.preflight import preflight
 from tabvae_ray.comparison.reference_levels import ReferenceLevels
 from tabvae_ray.errors import ConfigError, StorageError, TabVAEError
+from tabvae_ray.results.checkpoints import Checkpoints
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.search_manifest import HEARTBEAT_SECONDS, SearchManifest
 from tabvae_ray.results.trial_record import TrialRecord
@@ -99,9 +100,8 @@ def run_search(
     manifest.study_storage = shown_url
     if before is not None:
         check_unchanged(before, manifest)
-        manifest = replace(
-            manifest, id=before.id, runs=before.runs, seconds=before.seconds, levels=before.levels
-        )
+        kept = ("id", "runs", "seconds", "levels")
+        manifest = manifest.model_copy(update={name: getattr(before, name) for name in kept})
     manifest.runs += 1
     task = SearchTask(
         space=inputs.space,
@@ -169,7 +169,7 @@ class SearchRun:
         self.interrupts = interrupts
         self.mlflow: MlflowLog | None = None
         self._writing = threading.Lock()
-        self.records = RecordStore(inputs.directory)
+        self.records = RecordStore(inputs.directory, inputs.space.objectives)
         self._started = time.monotonic()
         self._seconds_before = manifest.seconds
 
@@ -205,7 +205,9 @@ class SearchRun:
         ledger = Ledger(space, self.records, finished, n_reports=n_reports(known), on_change=tell)
         if known:
             needed = [*unfinished, *ledger.front(), *ledger.runners_up()]
-            self.records.remove_checkpoints_but({record.checkpoint for record in needed})
+            Checkpoints(self.records.directory).remove_all_but(
+                {record.checkpoint for record in needed}
+            )
         proposals = Proposals(
             space,
             study,

@@ -1,11 +1,14 @@
-"""The parameters of a search space: what values they take, and how Optuna sees those."""
+"""The parameters of a search space: which values they take, and how Optuna sees them."""
 
 import json
 import math
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import optuna
 from pydantic import BaseModel, ConfigDict, Field
+
+from tabvae_ray.documents import brief
 
 __all__ = [
     "CategoricalParameter",
@@ -16,9 +19,11 @@ __all__ = [
     "Value",
     "distribution",
     "encode",
+    "range_error",
     "same",
     "suggest",
     "value_at",
+    "value_error",
 ]
 
 Value = bool | int | float | str | None | list[Any]
@@ -31,7 +36,7 @@ class Strict(BaseModel):
 
 
 class FloatParameter(Strict):
-    """A number in ``[low, high]``, on a logarithmic scale or in steps if asked for."""
+    """A number in ``[low, high]``, optionally on a logarithmic scale or in steps."""
 
     type: Literal["float"]
     low: float
@@ -42,7 +47,7 @@ class FloatParameter(Strict):
 
 
 class IntParameter(Strict):
-    """A whole number in ``[low, high]``, on a logarithmic scale or in steps if asked for."""
+    """A whole number in ``[low, high]``, optionally on a logarithmic scale or in steps."""
 
     type: Literal["int"]
     low: int
@@ -53,7 +58,7 @@ class IntParameter(Strict):
 
 
 class CategoricalParameter(Strict):
-    """One of some values, which may be lists."""
+    """One of several values, which may be lists."""
 
     type: Literal["categorical"]
     choices: list[Any] = Field(min_length=1)
@@ -80,7 +85,7 @@ def suggest(trial: optuna.Trial, name: str, parameter: Parameter) -> Value:
 
 
 def distribution(parameter: Parameter) -> optuna.distributions.BaseDistribution:
-    """The parameter as Optuna's distribution."""
+    """Return Optuna's distribution of a parameter."""
     if isinstance(parameter, FloatParameter):
         return optuna.distributions.FloatDistribution(
             parameter.low, parameter.high, log=parameter.log, step=parameter.step
@@ -95,9 +100,9 @@ def distribution(parameter: Parameter) -> optuna.distributions.BaseDistribution:
 
 
 def encode(parameter: Parameter, value: Any) -> Any:
-    """The value as Optuna sees it.
+    """Return a value as Optuna sees it.
 
-    Optuna takes scalars: where a choice is a list, every choice travels as JSON text.
+    Optuna takes scalars only: if a choice is a list, all choices are passed as JSON text.
     """
     return json.dumps(value) if _as_text(parameter) else value
 
@@ -112,27 +117,74 @@ def _as_text(parameter: Parameter) -> bool:
     return any(isinstance(choice, list) for choice in choices)
 
 
-def value_at(parameter: Parameter, level: float) -> Value:
-    """The value at a level in [0, 1) of the parameter's range."""
+def value_at(parameter: Parameter, position: float) -> Value:
+    """Return the value at a position in [0, 1) of the parameter's range."""
     if isinstance(parameter, CategoricalParameter):
-        chosen: Value = parameter.choices[int(level * len(parameter.choices))]
+        chosen: Value = parameter.choices[int(position * len(parameter.choices))]
         return chosen
     if isinstance(parameter, FloatParameter):
         low, high = parameter.low, parameter.high
         if parameter.step is not None:
             steps = int((high - low) / parameter.step + 1e-9)
-            return low + parameter.step * int(level * (steps + 1))
+            return low + parameter.step * int(position * (steps + 1))
         if parameter.log:
-            inside = math.exp(math.log(low) + level * (math.log(high) - math.log(low)))
+            inside = math.exp(math.log(low) + position * (math.log(high) - math.log(low)))
             return min(max(inside, low), high)
-        return low + level * (high - low)
+        return low + position * (high - low)
     first, last = parameter.low, parameter.high
     if parameter.log:
         span = math.log(last + 0.5) - math.log(first - 0.5)
-        return min(max(round(math.exp(math.log(first - 0.5) + level * span)), first), last)
-    return first + parameter.step * int(level * ((last - first) // parameter.step + 1))
+        return min(max(round(math.exp(math.log(first - 0.5) + position * span)), first), last)
+    return first + parameter.step * int(position * ((last - first) // parameter.step + 1))
+
+
+def range_error(parameter: FloatParameter | IntParameter) -> str | None:
+    """Return what is wrong with the keys of a parameter; None if nothing is."""
+    low, high, step = parameter.low, parameter.high, parameter.step
+    if low > high:
+        return f"low must be <= high, but got low={low}, high={high}"
+    if parameter.log and low <= 0:
+        return f"low must be > 0 if log is true, but got low={low}"
+    if "step" not in parameter.model_fields_set or step is None:
+        return None
+    if parameter.log and (step != 1 or isinstance(parameter, FloatParameter)):
+        return f"log and step cannot be combined, but got step={step}"
+    if low < high and step > high - low and not _on_grid(low, high, step):
+        return f"step must be <= high - low ({high - low:g}), but got step={step}"
+    if not _on_grid(low, high, step):
+        return (
+            "high must be low plus a whole number of steps, but got "
+            f"low={low}, high={high}, step={step}"
+        )
+    return None
+
+
+def value_error(parameter: Parameter, value: object) -> str | None:
+    """Return why a parameter does not take a value."""
+    if isinstance(parameter, CategoricalParameter):
+        if not any(same(value, choice) for choice in parameter.choices):
+            return f"{brief(value)} is not among its choices {brief(parameter.choices)}"
+        return None
+    if isinstance(value, bool | str) or not isinstance(value, int | float):
+        return f"must be a number, but got {brief(value)}"
+    if not parameter.low <= value <= parameter.high:
+        return f"must be within {parameter.low} and {parameter.high}, but got {value}"
+    if isinstance(parameter, IntParameter) and not isinstance(value, int):
+        return f"must be a whole number, but got {value}"
+    if parameter.step is not None and not _on_grid(parameter.low, value, parameter.step):
+        return (
+            f"must be {parameter.low} plus a whole number of steps of {parameter.step}, but got "
+            f"{value}"
+        )
+    return None
 
 
 def same(a: object, b: object) -> bool:
-    """Whether two values of a YAML file are the same; 1, 1.0 and true are not."""
+    """Return True if two values of a YAML file are the same; 1, 1.0 and true are not."""
     return json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
+
+
+def _on_grid(low: float, value: float, step: float) -> bool:
+    """Return True if a value is ``low`` plus a whole number of steps, as written in decimals."""
+    difference = Decimal(str(value)) - Decimal(str(low))
+    return difference % Decimal(str(step)) == 0

@@ -1,18 +1,21 @@
-"""What the sections of a space file must be to mean anything; every rule gives lines of errors.
-
-A room of its own because the file's shape is one thing, and what its values mean another.
-"""
+"""Rules for the values of a space file, beyond its shape; every check returns lines of errors."""
 
 import difflib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 from tabvae_ray.comparison.plan import SCORES, ComparisonOptions
 from tabvae_ray.config import TabularVAEConfig
+from tabvae_ray.documents import brief
 from tabvae_ray.errors import ConfigError
-from tabvae_ray.space.parameters import CategoricalParameter, FloatParameter, IntParameter, same
+from tabvae_ray.space.parameters import (
+    CategoricalParameter,
+    FloatParameter,
+    Parameter,
+    range_error,
+    value_error,
+)
 from tabvae_ray.space.search_space import LOSSES, Constraint
 
 __all__ = [
@@ -27,14 +30,14 @@ __all__ = [
     "parse_select",
 ]
 
-# What trials must have in common, or their scores could not be compared.
+# Trials must have these in common, or their scores could not be compared.
 _SHARED = {
     "training.max_n_epochs": "is the budget of every trial",
     "training.device": "is where every trial trains",
     "validation.holdout_fraction": "is what every trial is measured on",
     "validation.generation_n_records": "is what every trial is measured on",
 }
-# What trials do not depend on: they report at rungs, and their models generate later.
+# Trials do not depend on these: they report at rungs, and their models generate later.
 _UNUSED_SECTIONS = ("data", "tracking", "generation")
 _UNUSED = (
     "training.checkpoint_period",
@@ -42,39 +45,38 @@ _UNUSED = (
     "validation.train_loader_routine_period",
     "validation.artifact_routine_period",
 )
-AnyParameter = FloatParameter | IntParameter | CategoricalParameter
 
 
 def leaves(config: TabularVAEConfig) -> list[str]:
-    """All dotted names of a configuration."""
+    """Return all dotted names of a configuration."""
     return [f"{section}.{leaf}" for section, values in config for leaf in type(values).model_fields]
 
 
 def check_name(name: object, base: TabularVAEConfig) -> str | None:
-    """What is wrong with searching a name; None if nothing is."""
+    """Return why a name cannot be searched; None if it can be."""
     known = leaves(base)
     if name not in known:
         return f"no such parameter{closest(str(name), known)}"
     section, _, leaf = str(name).partition(".")
     if section in _UNUSED_SECTIONS or name in _UNUSED:
-        return "is of no effect on the trials of a search"
+        return "has no effect on the trials of a search"
     if name in _SHARED:
         return f"{_SHARED[str(name)]}; set it in base"
     if leaf in getattr(base, section).model_fields_set:
-        return "stands in base, too: fix it there or search it here"
+        return "is also in base: either fix it there or search it here"
     return None
 
 
-def check_values(name: str, parameter: AnyParameter, base: TabularVAEConfig) -> list[str]:
-    """Rules between the keys of a parameter, and the configuration's rules for its values."""
+def check_values(name: str, parameter: Parameter, base: TabularVAEConfig) -> list[str]:
+    """Check the keys of a parameter, and its values against the configuration's rules."""
     where = f"parameters.{name}"
     if isinstance(parameter, CategoricalParameter):
         keys = [json.dumps(choice, sort_keys=True) for choice in parameter.choices]
         if len(set(keys)) != len(keys):
-            return [f"{where}.choices: must all differ, but got {parameter.choices}"]
+            return [f"{where}.choices: must all differ, but got {brief(parameter.choices)}"]
         tried = [("choices", choice) for choice in parameter.choices]
     else:
-        error = _check_range(parameter)
+        error = range_error(parameter)
         if error is not None:
             return [f"{where}: {error}"]
         tried = [("low", parameter.low), ("high", parameter.high)]
@@ -84,22 +86,22 @@ def check_values(name: str, parameter: AnyParameter, base: TabularVAEConfig) -> 
         if rule is not None:
             errors.append(f"{where}.{key}: {rule}")
     if isinstance(parameter, FloatParameter) and not errors:
-        # Between whole ends, a whole number's values are not.
+        # Whole low and high pass where only whole numbers do; what lies between them does not.
         inside = parameter.low + (parameter.step or 0.381966 * (parameter.high - parameter.low))
         if parameter.low < inside < parameter.high and _broken_rule(name, inside, base):
-            errors.append(f"{where}.type: must be int, as {name} takes whole numbers only")
+            errors.append(f"{where}.type: must be int, because {name} takes whole numbers only")
     return errors
 
 
 def check_conditions(
-    parameters: Mapping[str, AnyParameter], base: TabularVAEConfig, broken: Collection[str] = ()
+    parameters: Mapping[str, Parameter], base: TabularVAEConfig, broken: Collection[str] = ()
 ) -> list[str]:
-    """Rules of ``when``.
+    """Check the conditions, ``when``.
 
     Args:
         parameters: The parameters, by dotted name.
-        base: What is fixed.
-        broken: Names of parameters with errors of their own, whose values are not known.
+        base: The fixed part of the configuration.
+        broken: Names of parameters that have errors already, so that their values are not known.
     """
     errors = []
     searched = [*parameters, *broken]
@@ -126,19 +128,19 @@ def check_conditions(
 
 def check_initial(
     initial: Sequence[Mapping[str, Any]],
-    parameters: Mapping[str, AnyParameter],
+    parameters: Mapping[str, Parameter],
     broken: Collection[str] = (),
 ) -> list[str]:
-    """Rules of the points that always run; ``broken`` as for conditions."""
+    """Check the points that always run; ``broken`` is as for conditions."""
     errors = []
     for i, point in enumerate(initial):
         for name, value in point.items():
             where = f"initial.{i}.{name}"
             if name in parameters:
-                rule = _not_a_value(parameters[name], value)
+                rule = value_error(parameters[name], value)
                 errors += [f"{where}: {rule}"] if rule else []
             elif name not in broken:
-                errors.append(f"{where}: is no searched parameter{closest(name, parameters)}")
+                errors.append(f"{where}: is not a searched parameter{closest(name, parameters)}")
     return errors
 
 
@@ -148,7 +150,7 @@ def check_scores(
     parameters: Collection[str],
     options: ComparisonOptions,
 ) -> list[str]:
-    """Rules of objectives and constraints."""
+    """Check objectives and constraints."""
     known = [*SCORES, *LOSSES]
     errors = [
         f"{key}.{name}: no such score; known are {', '.join(known)}"
@@ -161,12 +163,13 @@ def check_scores(
         if name in known and direction != right:
             better = "more" if right == "maximize" else "less"
             errors.append(
-                f"objectives.{name}: must be {right}, as {better} is better, but got {direction}"
+                f"objectives.{name}: must be {right}, because {better} is better, but got "
+                f"{direction}"
             )
     if "loss" in objectives and "architecture.loss_beta" in parameters:
         errors.append(
-            "objectives.loss: means nothing where architecture.loss_beta is searched: the least "
-            "loss_beta has the least loss"
+            "objectives.loss: has no meaning if architecture.loss_beta is searched: the smallest "
+            "loss_beta gives the smallest loss"
         )
     for name, bounds in constraints.items():
         if bounds.min is None and bounds.max is None:
@@ -179,115 +182,25 @@ def check_scores(
     return errors
 
 
-def in_order(parameters: Mapping[str, AnyParameter]) -> dict[str, AnyParameter]:
-    """Every parameter after those that its condition names.
-
-    Raises:
-        ConfigError: If there is no such order.
-    """
-    ordered: dict[str, AnyParameter] = {}
-    waiting = dict(parameters)
-    while waiting:
-        ready = [
-            name
-            for name, parameter in waiting.items()
-            if all(parent in ordered or parent not in parameters for parent in parameter.when)
-        ]
-        if not ready:
-            raise ConfigError(f"parameters: the conditions of {', '.join(waiting)} form a circle")
-        for name in ready:
-            ordered[name] = waiting.pop(name)
-    return ordered
-
-
-def closest(name: str, known: Iterable[str]) -> str:
-    """A question to end a message with, if one of the known names is like this one."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {found[0]}?" if found else ""
-
-
-def _check_range(parameter: FloatParameter | IntParameter) -> str | None:
-    low, high, step = parameter.low, parameter.high, parameter.step
-    if low > high:
-        return f"low must be <= high, but got low={low}, high={high}"
-    if parameter.log and low <= 0:
-        return f"low must be > 0 where log is true, but got low={low}"
-    if "step" not in parameter.model_fields_set or step is None:
-        return None
-    if parameter.log and (step != 1 or isinstance(parameter, FloatParameter)):
-        return f"log and step cannot be had together, but got step={step}"
-    if low < high and step > high - low and not _on_grid(low, high, step):
-        return f"step must be <= high - low ({high - low:g}), but got step={step}"
-    if not _on_grid(low, high, step):
-        return f"high must be low and some steps, but got low={low}, high={high}, step={step}"
-    return None
-
-
-def _broken_rule(name: str, value: object, base: TabularVAEConfig) -> str | None:
-    """The configuration's rule that a value breaks."""
-    try:
-        base.replace({name: value})
-    except ConfigError as error:
-        rule = str(error).splitlines()[0].partition(f"{name}")[2].lstrip(".0123456789")
-        return rule.removeprefix(": ").replace("a valid tuple", "a list")
-    return None
-
-
-def _never_holds(parent: AnyParameter, value: object) -> str | None:
-    """Why the parent never has the value."""
-    if isinstance(parent, FloatParameter) and parent.step is None:
-        return "is a number of any digits, which a condition would hardly ever meet; give it a step"
-    return _not_a_value(parent, value)
-
-
-def _not_a_value(parameter: AnyParameter, value: object) -> str | None:
-    """Why a parameter does not take a value."""
-    if isinstance(parameter, CategoricalParameter):
-        if not any(same(value, choice) for choice in parameter.choices):
-            return f"{value!r} is none of its choices {parameter.choices}"
-        return None
-    if isinstance(value, bool | str) or not isinstance(value, int | float):
-        return f"must be a number, but got {value!r}"
-    if not parameter.low <= value <= parameter.high:
-        return f"must be within {parameter.low} and {parameter.high}, but got {value}"
-    if isinstance(parameter, IntParameter) and not isinstance(value, int):
-        return f"must be a whole number, but got {value}"
-    if parameter.step is not None and not _on_grid(parameter.low, value, parameter.step):
-        return f"must be {parameter.low} and some steps of {parameter.step}, but got {value}"
-    return None
-
-
-def _not_searched(name: str, parent: str, searched: Collection[str], base: TabularVAEConfig) -> str:
-    if parent in leaves(base):
-        section, _, leaf = parent.partition(".")
-        value = getattr(getattr(base, section), leaf)
-        return f"is {value!r} in every trial: search it, too, or leave the condition out"
-    others = [other for other in [*searched, *leaves(base)] if other != name]
-    return f"is no searched parameter{closest(parent, others)}"
-
-
-def _on_grid(low: float, value: float, step: float) -> bool:
-    """Whether a value is ``low`` and a whole number of steps, as written in decimals."""
-    difference = Decimal(str(value)) - Decimal(str(low))
-    return difference % Decimal(str(step)) == 0
-
-
 def parse_select(
     text: str, names: Sequence[str], *, constrained: bool = False
 ) -> str | int | list[float]:
-    """``ideal``, ``knee``, ``constraint``, an objective's number, or one weight per objective.
+    """Read the rule ``search.select``.
 
     Args:
         text: The rule.
         names: The objectives.
-        constrained: Whether there are constraints.
+        constrained: True if there are constraints.
+
+    Returns:
+        ``ideal``, ``knee`` or ``constraint``; the number of an objective; or a weight for each.
 
     Raises:
         ConfigError: If it is none of them, or ``constraint`` without constraints.
     """
     if text == "constraint" and text not in names:
         if not constrained:
-            raise ConfigError("select: constraint needs constraints in the space file, it has none")
+            raise ConfigError("select: constraint needs constraints, but the space file has none")
         return text
     if text in ("ideal", "knee"):
         return text
@@ -307,3 +220,56 @@ def parse_select(
         )
     known = ", ".join(["ideal", "knee", "constraint", *names, "weights A,B"])
     raise ConfigError(f"select: must be one of {known}, but got {text!r}")
+
+
+def in_order(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
+    """Sort the parameters, each after those that its condition names.
+
+    Raises:
+        ConfigError: If there is no such order.
+    """
+    ordered: dict[str, Parameter] = {}
+    waiting = dict(parameters)
+    while waiting:
+        ready = [
+            name
+            for name, parameter in waiting.items()
+            if all(parent in ordered or parent not in parameters for parent in parameter.when)
+        ]
+        if not ready:
+            raise ConfigError(f"parameters: the conditions of {', '.join(waiting)} form a circle")
+        for name in ready:
+            ordered[name] = waiting.pop(name)
+    return ordered
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Return a question to end a message with, if a known name is similar to this one."""
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def _broken_rule(name: str, value: object, base: TabularVAEConfig) -> str | None:
+    """Return the configuration's rule that a value breaks."""
+    try:
+        base.replace({name: value})
+    except ConfigError as error:
+        rule = str(error).splitlines()[0].partition(f"{name}")[2].lstrip(".0123456789")
+        return rule.removeprefix(": ")
+    return None
+
+
+def _never_holds(parent: Parameter, value: object) -> str | None:
+    """Return why the parent never has the value."""
+    if isinstance(parent, FloatParameter) and parent.step is None:
+        return f"is a continuous float and almost never equals {value}; give it a step"
+    return value_error(parent, value)
+
+
+def _not_searched(name: str, parent: str, searched: Collection[str], base: TabularVAEConfig) -> str:
+    if parent in leaves(base):
+        section, _, leaf = parent.partition(".")
+        value = getattr(getattr(base, section), leaf)
+        return f"is {value!r} in every trial: search it as well, or remove the condition"
+    others = [other for other in [*searched, *leaves(base)] if other != name]
+    return f"is not a searched parameter{closest(parent, others)}"

@@ -1,4 +1,4 @@
-"""The search space: what is searched, and how."""
+"""The search space and the settings of a search."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,37 +23,37 @@ from tabvae_ray.space.parameters import (
 
 __all__ = ["LOSSES", "Constraint", "SearchSettings", "SearchSpace"]
 
-# What a trial reports beside the scores of the comparison; each may be an objective.
+# Losses that a trial reports with its scores; each may be an objective.
 LOSSES = ("loss", "reconstruction", "kl", "train_nats", "holdout_nats")
 
 
 class Constraint(Strict):
-    """Bounds that a score must keep for a trial to be feasible."""
+    """Bounds of a score; a trial that breaks one is infeasible."""
 
     min: float | None = None
     max: float | None = None
 
 
 class SearchSettings(Strict):
-    """How the search goes about it.
+    """Settings of the search, the section ``search`` of a space file.
 
     Args:
-        n_trials: Trials to finish.
-        sampler: What proposes them; ``auto`` chooses and says why.
+        n_trials: Number of trials to finish.
+        sampler: What proposes them; ``auto`` chooses one and says why.
         scheduler: ``moasha`` stops weak trials at rungs, ``none`` trains all to the end.
         grace_period: Epochs before the first rung; a ninth of the budget if not given.
         eta: At a rung, about one trial in ``eta`` goes on; rungs lie a factor ``eta`` apart.
         n_startup_trials: Quasi-random trials before the sampler begins.
-        seed: Seed of everything that is drawn.
+        seed: Seed of all random numbers.
         time_budget: Seconds after which no new trial starts.
         max_failures: Failed trials in a row that end the search.
-        n_candidates: Most trials of the front that are scored again before one is chosen; where it
-            has less than half as many, the next best join it.
-        n_rescores: Fresh samples that each of them is scored on.
-        select: Which one is chosen: ``ideal`` (nearest to the best of every objective), ``knee``,
-            ``constraint`` (the one that breaks the constraints least, then ideal), the name of an
-            objective, or ``weights A,B``.
-        suggestion_seconds: A proposal that takes longer is worth a warning.
+        n_candidates: Most trials of the front that are scored again before one is chosen. If the
+            front has less than half as many, the next best trials join it.
+        n_rescores: Fresh samples that each candidate is scored on.
+        select: The candidate to choose: ``ideal`` (nearest to the best of every objective),
+            ``knee``, ``constraint`` (the one that breaks the constraints least, then ideal), the
+            name of an objective, or ``weights A,B``.
+        suggestion_seconds: A warning follows a proposal that takes longer.
     """
 
     n_trials: int = Field(32, ge=1)
@@ -73,16 +73,16 @@ class SearchSettings(Strict):
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """What is searched, and how.
+    """A search space, as one file describes it.
 
     Args:
         source: Where it was read from.
-        base: The configuration that parameters are put into.
-        parameters: By dotted name, every one after those that its ``when`` names.
+        base: The configuration whose leaves the parameters replace.
+        parameters: By dotted name, each after those that its ``when`` names.
         objectives: Direction by name, in the order of Optuna's values.
         constraints: Bounds by score.
-        initial: Parameter values of the trials that always run, first.
-        settings: The search itself.
+        initial: Parameter values of the trials that always run, before all others.
+        settings: Settings of the search.
         comparison: How scores are computed.
         data: The table, if the file names one.
         spec: The table's spec, likewise.
@@ -110,7 +110,7 @@ class SearchSpace:
         return self.base.training.max_n_epochs
 
     def suggest(self, trial: optuna.Trial) -> dict[str, Value]:
-        """Values of all parameters whose conditions hold, by dotted name."""
+        """Let Optuna choose values for all parameters whose conditions hold, by dotted name."""
         values: dict[str, Value] = {}
         for name, parameter in self.parameters.items():
             if self._holds(parameter.when, values):
@@ -120,33 +120,33 @@ class SearchSpace:
     def distributions(
         self, values: Mapping[str, Value]
     ) -> dict[str, optuna.distributions.BaseDistribution]:
-        """Optuna's distributions of the given parameters."""
+        """Return Optuna's distributions of the given parameters."""
         return {name: distribution(self.parameters[name]) for name in values}
 
     def to_optuna(self, values: Mapping[str, Value]) -> dict[str, Any]:
-        """Values as Optuna sees them: lists as JSON text."""
+        """Return values as Optuna sees them: lists as JSON text."""
         return {name: encode(self.parameters[name], value) for name, value in values.items()}
 
     def config(self, values: Mapping[str, Value]) -> TabularVAEConfig:
-        """The configuration of a trial."""
+        """Return the configuration of a trial."""
         return self.base.replace(values, self.source)
 
     def quasi_random(self, n: int) -> list[dict[str, Value]]:
-        """``n`` points that cover the space evenly (Sobol), a value for every parameter."""
+        """Return ``n`` points that cover the space evenly (Sobol), a value for each parameter."""
         from scipy.stats import qmc
 
         sampler = qmc.Sobol(len(self.parameters), rng=self.settings.seed)
         points = sampler.random_base2(max(1, math.ceil(math.log2(max(n, 2)))))[:n]
         return [
             {
-                name: value_at(parameter, float(level))
-                for (name, parameter), level in zip(self.parameters.items(), point, strict=True)
+                name: value_at(parameter, float(position))
+                for (name, parameter), position in zip(self.parameters.items(), point, strict=True)
             }
             for point in points
         ]
 
     def to_mapping(self) -> dict[str, Any]:
-        """What determines the trials of a search, as plain values for JSON."""
+        """Return what determines the trials of a search, as plain values for JSON."""
         base = self.base.model_dump(mode="json")
         for name in self.parameters:
             section, _, leaf = name.partition(".")

@@ -1,14 +1,13 @@
-"""Search spaces in YAML, checked whole before anything starts."""
+"""Search spaces in YAML, checked as a whole before a search starts."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from tabvae_ray.comparison.plan import ComparisonOptions
 from tabvae_ray.config import TabularVAEConfig
-from tabvae_ray.documents import validation_messages
+from tabvae_ray.documents import brief, read_document, validation_messages
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.space.parameters import (
     CategoricalParameter,
@@ -57,27 +56,21 @@ _SECTIONS = ("base", "parameters", *_Rest.model_fields)
 
 
 def load_space(location: Location | str) -> SearchSpace:
-    """Read a search space from a YAML file.
+    """Read a search space from a YAML or JSON file.
 
     Raises:
-        ConfigError: With one line for everything that is wrong in it.
+        ConfigError: With one line for each thing that is wrong in it.
         StorageError: If it cannot be read.
     """
     source = Location(location)
-    text = source.read_text()
-    try:
-        document = yaml.load(text, Loader=_UniqueKeyLoader)
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{source}: not YAML: {reason}") from None
-    return parse_space(document, str(source))
+    return parse_space(read_document(source), str(source))
 
 
 def parse_space(document: object, source: str = "search space") -> SearchSpace:
-    """Check a search space as YAML gives it.
+    """Check a search space that was read from YAML.
 
     Raises:
-        ConfigError: With one line for everything that is wrong in it.
+        ConfigError: With one line for each thing that is wrong in it.
     """
     if not isinstance(document, Mapping):
         raise ConfigError(f"{source}: must be a mapping, but got {type(document).__name__}")
@@ -121,28 +114,12 @@ def parse_space(document: object, source: str = "search space") -> SearchSpace:
     )
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML in which a key may stand only once; PyYAML silently keeps the last."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """A mapping whose keys all differ."""
-        merge = "tag:yaml.org,2002:merge"
-        nodes = [key for key, _ in node.value if key.tag != merge]
-        keys = [self.construct_object(key, deep=True) for key in nodes]
-        for i, key in enumerate(keys):
-            if key in keys[:i]:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", node.start_mark
-                )
-        return super().construct_mapping(node, deep=deep)
-
-
 def _base(mapping: object, errors: list[str]) -> TabularVAEConfig:
-    """The fixed part of the configuration; where it is broken, the defaults for that part."""
+    """Return the fixed part of the configuration, with defaults for what is broken."""
     if mapping is None:
         return TabularVAEConfig()
     if not isinstance(mapping, Mapping):
-        errors.append(f"base: must be a mapping, but got {mapping!r}")
+        errors.append(f"base: must be a mapping, but got {brief(mapping)}")
         return TabularVAEConfig()
     return _sound_part(TabularVAEConfig, mapping, "base.", errors)
 
@@ -154,13 +131,15 @@ def _rest(mapping: Mapping[str, Any], errors: list[str]) -> _Rest:
 def _parameters(
     document: Mapping[Any, Any], base: TabularVAEConfig, errors: list[str]
 ) -> tuple[dict[str, Parameter], list[str]]:
-    """The parameters that can be searched, and the names of the others."""
+    """Return the parameters without errors, and the names of the others."""
     if "parameters" not in document:
-        errors.append("parameters: must be there")
+        errors.append("parameters: is required")
         return {}, []
     mapping = document["parameters"]
     if not isinstance(mapping, Mapping) or not mapping:
-        errors.append(f"parameters: must be a mapping of at least one name, but got {mapping!r}")
+        errors.append(
+            f"parameters: must be a mapping of at least one name, but got {brief(mapping)}"
+        )
         return {}, []
     parameters: dict[str, Parameter] = {}
     broken = []
@@ -183,12 +162,12 @@ def _parameter(where: str, value: object, errors: list[str]) -> Parameter | None
     if not isinstance(value, Mapping):
         errors.append(
             f"{where}: must be a mapping such as {{type: float, low: 0.1, high: 1.0}}, "
-            f"but got {value!r}"
+            f"but got {brief(value)}"
         )
     elif "type" not in value:
-        errors.append(f"{where}.type: must be there: {kinds}")
+        errors.append(f"{where}.type: is required: {kinds}")
     elif value["type"] not in list(_KINDS):
-        errors.append(f"{where}.type: must be {kinds}, but got {value['type']!r}")
+        errors.append(f"{where}.type: must be {kinds}, but got {brief(value['type'])}")
     else:
         try:
             return _KINDS[value["type"]].model_validate(value)
@@ -200,9 +179,9 @@ def _parameter(where: str, value: object, errors: list[str]) -> Parameter | None
 def _sound_part(
     model: type[Part], mapping: Mapping[str, Any], prefix: str, errors: list[str]
 ) -> Part:
-    """The model of what is sound in the mapping, with a line for everything that is not.
+    """Build the model from the valid part of a mapping, with an error line for each other part.
 
-    So that what one section says is checked though another one is broken.
+    This way one broken section does not hide errors in another one.
     """
     try:
         return model.model_validate(mapping)
@@ -225,36 +204,11 @@ def _sound_part(
 
 
 def _lines(error: ValidationError, prefix: str) -> list[str]:
-    """A line per broken rule, in words that do not presume pydantic's."""
+    """Return a line per broken rule."""
     lines = []
     for line, item in zip(validation_messages(error), error.errors(), strict=True):
-        name = ".".join(map(str, item["loc"]))
-        if item["type"] == "missing":
-            line = f"{name}: must be there"
-        elif item["type"] in ("too_short", "string_too_short"):
-            line = f"{name}: must not be empty, but got {item['input']!r}"
-        line = line.replace("a valid dictionary", "a mapping")
-        line = line.replace("a valid tuple", "a list").replace("a valid list", "a list")
-        lines.append(_as_number_hint(f"{prefix}{line}", item["input"]))
+        if item["type"] == "bool_type" and item["input"] in ("yes", "no", "on", "off"):
+            # Text in YAML 1.2, a boolean in YAML 1.1.
+            line += "; write true or false"
+        lines.append(f"{prefix}{line}")
     return lines
-
-
-def _as_number_hint(line: str, value: object) -> str:
-    if isinstance(value, str):
-        try:
-            number = float(value)
-        except ValueError:
-            return line
-        whole = "integer" in line and number.is_integer()
-        wanted = str(int(number)) if whole else _plain(number)
-        return f"{line}; YAML reads {value} as text, write {wanted}"
-    return line
-
-
-def _plain(number: float) -> str:
-    """The number as YAML reads numbers: with a point before an exponent."""
-    text = repr(number)
-    mantissa, e, exponent = text.partition("e")
-    if e and "." not in mantissa:
-        return f"{mantissa}.0e{exponent}"
-    return text

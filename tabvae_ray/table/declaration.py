@@ -22,15 +22,13 @@ What :meth:`TableSpec.to_mapping` writes is a declaration, too: of all columns, 
 left out.
 """
 
-import json
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tabvae_ray.documents import validation_messages
-from tabvae_ray.errors import DataError
+from tabvae_ray.documents import read_document, validation_messages
+from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.storage import Location
 
 __all__ = [
@@ -230,18 +228,16 @@ class SpecDeclaration(BaseModel):
 
 
 def read_mapping(source: Location) -> object:
-    """What a YAML or JSON file holds.
+    """Read a YAML or JSON file.
 
     Raises:
-        DataError: If it is neither.
+        DataError: If it is neither, or has a key twice.
         StorageError: If it cannot be read.
     """
-    text = source.read_text()
     try:
-        return json.loads(text) if source.suffix == ".json" else yaml.safe_load(text)
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{source}: not YAML or JSON: {reason}") from None
+        return read_document(source)
+    except ConfigError as error:
+        raise DataError(str(error)) from None
 
 
 def _by_name(mapping: object, source: str) -> object:

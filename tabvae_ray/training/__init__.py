@@ -1,1 +1,1 @@
-"""Training: the loop, what is measured during it, when it stops, where results go."""
+"""Training: the loop, its schedules and stopping rules, routines, and trackers."""

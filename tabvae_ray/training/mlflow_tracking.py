@@ -1,6 +1,6 @@
-"""Where the results of a training run go if that is an MLflow server.
+"""The tracker that writes to an MLflow server.
 
-A room of its own because MLflow is an extra, and everything of it is kept here.
+MLflow is an optional dependency, so it is imported inside functions.
 """
 
 import io
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 __all__ = ["MlflowTracker", "Status", "find_runs"]
 
-# How a run may have ended.
+# The states in which a run may end.
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
-# What one request may hold, and one value.
-_MOST_METRICS, _MOST_PARAMETERS, _MOST_CHARACTERS = 1000, 100, 500
+# MLflow's limits of one request, and of the text of one value.
+_MAX_METRICS, _MAX_PARAMETERS, _MAX_CHARACTERS = 1000, 100, 500
 
 
 class MlflowTracker:
-    """A run on an MLflow server; every call has been answered by the server when it returns.
+    """Writes to a run on an MLflow server; every call waits for the server's answer.
 
-    Scores become metrics, with the epoch as their step; files lie as :class:`DirectoryTracker` lays
-    them, so that ``artifacts/000060/plots/pca.png`` is found under the run's artifacts.
+    Scores become metrics, with the epoch as their step. Files have the same layout as in
+    :class:`DirectoryTracker`, such as ``artifacts/000060/plots/pca.png`` among the run's artifacts.
 
     Example:
         >>> tracker = MlflowTracker("patients", "first try", uri="http://localhost:5000")
@@ -43,14 +43,14 @@ class MlflowTracker:
         >>> tracker.finish()
 
     Args:
-        experiment: Its name; made if there is none.
+        experiment: Name of the experiment, which is made if missing.
         run: Name of the run.
-        uri: The server; what ``MLFLOW_TRACKING_URI`` says if not given, or else MLflow's default.
+        uri: The server; if None, ``MLFLOW_TRACKING_URI`` or MLflow's default.
         parameters: Hyperparameters, by name.
-        tags: What the run can be found by.
+        tags: Tags of the run, by which :func:`find_runs` finds it.
 
     Attributes:
-        run_id: MLflow's name of the run.
+        run_id: MLflow's identifier of the run.
 
     Raises:
         ConfigError: If mlflow is not installed.
@@ -70,20 +70,20 @@ class MlflowTracker:
         from mlflow.entities import Param
 
         values = [
-            Param(_name(name), str(value)[:_MOST_CHARACTERS])
+            Param(_name(name), str(value)[:_MAX_CHARACTERS])
             for name, value in (parameters or {}).items()
         ]
         with _mlflow_errors():
             experiment_id = _experiment(self._client, experiment)
             made = self._client.create_run(experiment_id, run_name=run, tags=dict(tags or {}))
             self.run_id: str = made.info.run_id
-            for start in range(0, len(values), _MOST_PARAMETERS):
-                part = values[start : start + _MOST_PARAMETERS]
+            for start in range(0, len(values), _MAX_PARAMETERS):
+                part = values[start : start + _MAX_PARAMETERS]
                 self._client.log_batch(self.run_id, params=part)
 
     @classmethod
     def resume(cls, run_id: str, *, uri: str | None = None) -> "MlflowTracker":
-        """Go on with a run that is there."""
+        """Continue an existing run."""
         tracker = cls.__new__(cls)
         tracker._client, tracker.run_id = _client(uri), run_id
         return tracker
@@ -95,8 +95,8 @@ class MlflowTracker:
         now = int(time.time() * 1000)
         metrics = [Metric(_name(name), float(v), now, step) for name, v in scores.items()]
         with _mlflow_errors():
-            for start in range(0, len(metrics), _MOST_METRICS):
-                part = metrics[start : start + _MOST_METRICS]
+            for start in range(0, len(metrics), _MAX_METRICS):
+                part = metrics[start : start + _MAX_METRICS]
                 self._client.log_batch(self.run_id, metrics=part, synchronous=True)
 
     def artifact(self, name: str, content: bytes, step: int) -> None:
@@ -118,24 +118,24 @@ class MlflowTracker:
         """Keep a file of the whole run, such as ``best/model.safetensors``."""
         parent, _, base = name.rpartition("/")
         with tempfile.TemporaryDirectory() as folder, _mlflow_errors():
-            # MLflow uploads files alone, under their own name.
+            # MLflow uploads only files, under their own name.
             path = Path(folder) / base
             path.write_bytes(content)
             self._client.log_artifact(self.run_id, str(path), parent)
 
     def tag(self, name: str, value: str) -> None:
-        """Say something about the run."""
+        """Set a tag of the run."""
         with _mlflow_errors():
-            self._client.set_tag(self.run_id, name, value[:_MOST_CHARACTERS])
+            self._client.set_tag(self.run_id, name, value[:_MAX_CHARACTERS])
 
     def finish(self, status: Status = "FINISHED") -> None:
-        """Say that the run has ended."""
+        """Mark the run as ended."""
         with _mlflow_errors():
             self._client.set_terminated(self.run_id, status)
 
 
 def find_runs(experiment: str, tags: Mapping[str, str], *, uri: str | None = None) -> list[Any]:
-    """The runs of an experiment that have all of some tags, as MLflow gives them.
+    """Find the runs of an experiment that have all the tags; they are MLflow's own objects.
 
     Raises:
         ConfigError: If mlflow is not installed.
@@ -155,14 +155,14 @@ def find_runs(experiment: str, tags: Mapping[str, str], *, uri: str | None = Non
 
 
 def _client(uri: str | None) -> "MlflowClient":
-    # MLflow's own patience is minutes, in which nothing else would happen.
+    # With its defaults, MLflow blocks for minutes if the server does not answer.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     try:
         from mlflow import MlflowClient
     except ImportError:
         raise ConfigError(
-            "tracking by MLflow needs the package mlflow: pip install 'tabvae-ray[mlflow]'"
+            "tracking with MLflow needs the package mlflow: pip install 'tabvae-ray[mlflow]'"
         ) from None
     with _mlflow_errors():
         return MlflowClient(uri)
@@ -170,7 +170,7 @@ def _client(uri: str | None) -> "MlflowClient":
 
 @contextmanager
 def _mlflow_errors() -> Iterator[None]:
-    """What MLflow raises, as an error that the user is told."""
+    """Turn MLflow's exceptions into a StorageError."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -187,7 +187,7 @@ def _experiment(client: "MlflowClient", name: str) -> str:
         try:
             return str(client.create_experiment(name))
         except MlflowException:
-            # Another process has been faster.
+            # Another process may have created it in the meantime.
             known = client.get_experiment_by_name(name)
             if known is None:
                 raise
@@ -195,5 +195,5 @@ def _experiment(client: "MlflowClient", name: str) -> str:
 
 
 def _name(name: str) -> str:
-    """A name that MLflow takes: no other characters than these, at most 250 of them."""
+    """Return a name that MLflow accepts: only these characters, at most 250."""
     return re.sub(r"[^\w\-. :/]", "_", name)[:250]

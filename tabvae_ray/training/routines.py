@@ -1,9 +1,9 @@
-"""What is measured during training, and how often.
+"""Routines: periodic measurements, comparisons and checkpoints during training.
 
 Each routine is a hook of :class:`~tabvae_ray.training.trainer.TabularVAETrainer`: a
 :class:`BatchRoutine` goes into ``batch_hooks``, the others into ``epoch_hooks``. The period of the
-latter is a number of epochs, or the epochs themselves (the rungs of a search); they also act when
-the run ends, so that its last state is always measured.
+latter is a number of epochs, or a collection of epochs (the rungs of a search). They also run at
+the end, so that the last state is always measured.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -23,7 +23,7 @@ __all__ = ["ArtifactRoutine", "BatchRoutine", "CheckpointRoutine", "LoaderRoutin
 
 
 class BatchRoutine:
-    """The loss of a batch, every so many batches, and whatever else callbacks measure.
+    """Records the loss of a batch periodically, and calls callbacks.
 
     Args:
         period: Batches between two measurements, counted over all epochs.
@@ -40,7 +40,7 @@ class BatchRoutine:
         self._seen = 0
 
     def __call__(self, trainer: TabularVAETrainer, result: BatchResult) -> None:
-        """Measure, if this batch is one of those to measure."""
+        """Measure if the period is over."""
         self._seen += 1
         if self._seen % self.period:
             return
@@ -50,14 +50,14 @@ class BatchRoutine:
 
 
 class LoaderRoutine:
-    """A pass over the rows after an epoch: the loss, and how well columns come back.
+    """Evaluates the loss and the reconstruction of every column after an epoch.
 
-    Tracks ``train_nats``, with held-out rows ``holdout_nats``, and ``kl`` and per column
-    ``reconstruction/<column>`` (cross-entropy) of the training rows; all in nats per row at
-    beta = 1. Of a large table, the first rows stand for all.
+    Tracks ``train_nats``, ``holdout_nats`` if there are held-out rows, and, on the training rows,
+    ``kl`` and per column ``reconstruction/<column>`` (cross-entropy); all in nats per row at
+    beta = 1. Of a large table, the first rows are evaluated.
 
     Args:
-        period: Epochs between two passes, or the epochs themselves.
+        period: Epochs between two evaluations, or a collection of epochs.
         columns: Names of the columns, in the order of the codes.
         tracker: Where the scores go.
     """
@@ -68,7 +68,7 @@ class LoaderRoutine:
         self.period, self.columns, self.tracker = period, list(columns), tracker
 
     def __call__(self, trainer: TabularVAETrainer) -> None:
-        """Act, if this epoch is one of the period's."""
+        """Run if this epoch is due."""
         if not _is_due(trainer, self.period):
             return
         cells, kl = trainer.measure(trainer.codes[:EVALUATION_MAX_ROWS])
@@ -83,11 +83,11 @@ class LoaderRoutine:
 
 
 class ArtifactRoutine:
-    """Generates rows after an epoch, compares them with the real ones by a plan, tracks both.
+    """Generates rows after an epoch, and tracks them and their comparison with the real rows.
 
     Args:
-        period: Epochs between two comparisons, or the epochs themselves.
-        generate: Makes so many rows with the model as it is now.
+        period: Epochs between two comparisons, or a collection of epochs.
+        generate: Makes a number of rows with the current model.
         comparison: A plan, prepared with the real rows.
         tracker: Where scores, artifacts and rows go.
         n_records: Rows to generate.
@@ -105,7 +105,7 @@ class ArtifactRoutine:
         self.tracker, self.n_records = tracker, n_records
 
     def __call__(self, trainer: TabularVAETrainer) -> None:
-        """Act, if this epoch is one of the period's."""
+        """Run if this epoch is due."""
         if not _is_due(trainer, self.period):
             return
         rows = self.generate(self.n_records)
@@ -117,18 +117,18 @@ class ArtifactRoutine:
 
 
 class CheckpointRoutine:
-    """Keeps the trainer's whole state every so many epochs.
+    """Tracks the trainer's whole state periodically.
 
     Args:
-        period: Epochs between two checkpoints, or the epochs themselves.
-        tracker: Where they go.
+        period: Epochs between two checkpoints, or a collection of epochs.
+        tracker: Where checkpoints go.
     """
 
     def __init__(self, period: int | Collection[int], tracker: Tracker) -> None:
         self.period, self.tracker = period, tracker
 
     def __call__(self, trainer: TabularVAETrainer) -> None:
-        """Act, if this epoch is one of the period's."""
+        """Run if this epoch is due."""
         if _is_due(trainer, self.period):
             self.tracker.checkpoint(trainer.state_dict(), trainer.epoch)
 

@@ -1,6 +1,6 @@
-"""When a training run ends.
+"""Rules that end a training run.
 
-A rule looks at the history alone, so that a run that was resumed ends where it would have ended.
+A rule depends only on the history, so a resumed run ends at the same epoch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,15 +13,15 @@ History = Sequence[Mapping[str, float]]
 
 
 class StoppingRule(Protocol):
-    """Says after every epoch whether the run should end."""
+    """Decides after every epoch if the run ends."""
 
     def reason(self, history: History) -> str | None:
-        """Why the run should end now, or None to go on; ``history`` has one entry per epoch."""
+        """Return why the run ends now, or None to continue; ``history`` has an entry per epoch."""
 
 
 @dataclass(frozen=True)
 class EpochBound:
-    """Ends a run after so many epochs.
+    """Ends a run after a number of epochs.
 
     Args:
         max_n_epochs: The budget, in epochs.
@@ -30,7 +30,7 @@ class EpochBound:
     max_n_epochs: int
 
     def reason(self, history: History) -> str | None:
-        """Why the run should end now, or None to go on."""
+        """Return why the run ends now, or None to continue."""
         if len(history) >= self.max_n_epochs:
             return f"reached its {self.max_n_epochs} epochs"
         return None
@@ -38,12 +38,12 @@ class EpochBound:
 
 @dataclass(frozen=True)
 class Plateau:
-    """Ends a run once a quantity has not fallen for so many epochs.
+    """Ends a run if a quantity has not fallen for a number of epochs.
 
     Args:
         key: Name of the quantity in an epoch's entry, such as ``loss`` or ``holdout_loss``.
-        patience: Epochs without a new minimum before the end.
-        since: Epochs at the start that do not count, such as those of a KL warm-up.
+        patience: Epochs without a new minimum after which the run ends.
+        since: Epochs at the start to ignore, such as those of a KL warm-up.
     """
 
     key: str
@@ -51,13 +51,13 @@ class Plateau:
     since: int = 0
 
     def reason(self, history: History) -> str | None:
-        """Why the run should end now, or None to go on."""
+        """Return why the run ends now, or None to continue."""
         if stale_epochs(history[self.since :], self.key) >= self.patience:
             return f"{self.key} has not fallen for {self.patience} epochs"
         return None
 
 
 def stale_epochs(history: History, key: str) -> int:
-    """Epochs since the smallest value of ``key``; 0 for an empty history."""
+    """Return the epochs since the smallest value of ``key``; 0 for an empty history."""
     values = [entry[key] for entry in history]
     return len(values) - 1 - values.index(min(values)) if values else 0

@@ -1,6 +1,6 @@
-"""Where the results of a training run go.
+"""Trackers: backends that keep the results of a training run.
 
-A backend is one class with the methods of :class:`Tracker`.
+A backend is a class with the methods of :class:`Tracker`.
 """
 
 import copy
@@ -18,7 +18,7 @@ __all__ = ["DirectoryTracker", "MemoryTracker", "Tracker"]
 
 
 class Tracker(Protocol):
-    """Takes what the routines measure; ``step`` is the epoch."""
+    """A backend that keeps what the routines measure; ``step`` is the epoch."""
 
     def scores(self, scores: Mapping[str, float], step: int) -> None:
         """Keep scores by name."""
@@ -34,7 +34,7 @@ class Tracker(Protocol):
 
 
 class MemoryTracker:
-    """Keeps everything in memory: each a dict by step, then by name."""
+    """Keeps everything in memory, in dicts by step, then by name."""
 
     def __init__(self) -> None:
         self.all_scores: dict[int, dict[str, float]] = {}
@@ -55,15 +55,16 @@ class MemoryTracker:
         self.tables.setdefault(step, {})[name] = table
 
     def checkpoint(self, state: Mapping[str, Any], step: int) -> None:
-        """Keep resumable state as it is now: its tensors are those that training goes on with."""
+        """Keep a copy of resumable state, because training changes its tensors in place."""
         self.checkpoints[step] = copy.deepcopy(dict(state))
 
 
 class DirectoryTracker:
-    """Writes to a directory, at once and whole: nothing is queued that an exit could lose.
+    """Writes files to a directory, synchronously and atomically: an exit loses nothing.
 
-    ``artifacts/<epoch>/scores.json`` and other files beside it,
-    ``tabular_data/<epoch>/<name>.csv``, ``torch_checkpoints/<epoch>.pt``. Epochs have six digits.
+    The files are ``artifacts/<epoch>/scores.json`` and other artifacts beside it,
+    ``tabular_data/<epoch>/<name>.csv`` and ``torch_checkpoints/<epoch>.pt``. Epochs have six
+    digits.
 
     Args:
         directory: A path or URI.
@@ -74,7 +75,7 @@ class DirectoryTracker:
         self._scores: tuple[int, dict[str, float]] = (0, {})
 
     def scores(self, scores: Mapping[str, float], step: int) -> None:
-        """Keep scores by name; those of one step end in one file."""
+        """Keep scores by name; all scores of a step are in one file."""
         known = self._scores[1] if self._scores[0] == step else {}
         self._scores = (step, {**known, **scores})
         text = json.dumps(self._scores[1], indent=2) + "\n"

@@ -1,4 +1,4 @@
-"""The training loop of the tabular VAE, and its whole state as one dict."""
+"""The training loop of the tabular VAE, with its whole state as one dict."""
 
 import copy
 import math
@@ -13,20 +13,22 @@ from torch.nn.utils import clip_grad_norm_
 
 from tabvae_ray.config import TrainingConfig
 from tabvae_ray.errors import DataError, DivergenceError
+from tabvae_ray.model.devices import autocasts, resolve_device
 from tabvae_ray.model.vae import VAE
+from tabvae_ray.training.schedules import kl_weight, learning_rate
 from tabvae_ray.training.stopping import EpochBound, Plateau, StoppingRule, stale_epochs
 
-__all__ = ["EVALUATION_MAX_ROWS", "BatchResult", "TabularVAETrainer", "resolve_device"]
+__all__ = ["EVALUATION_MAX_ROWS", "BatchResult", "TabularVAETrainer"]
 
-# Rows per forward pass where no gradients are kept.
+# Rows per forward pass without gradients.
 _EVALUATION_ROWS = 4096
-# More rows than this tell no more about the loss on the training rows.
+# The loss on this many rows is precise enough.
 EVALUATION_MAX_ROWS = 20_000
 
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What one step of the optimiser did.
+    """The result of one step of the optimiser.
 
     Args:
         epoch: Epoch of the step, from 1.
@@ -46,28 +48,27 @@ EpochHook = Callable[["TabularVAETrainer"], None]
 class TabularVAETrainer:
     """Trains a VAE on a table of codes.
 
-    The codes lie on the device as one tensor, and a batch is a slice of it. All randomness
-    (initialisation aside) comes from one generator, whose state is part of :meth:`state_dict`, so
-    that a run that was interrupted between epochs ends bit for bit where it would have ended.
+    The codes are one tensor on the device, and a batch is a slice of it. All randomness after
+    initialisation comes from one generator, whose state is part of :meth:`state_dict`. A run that
+    is interrupted between epochs and resumed therefore has bit for bit the same result.
 
     Args:
         model: The network; moved to the device.
         codes: Training rows, ``(N, C)`` integers, N >= 2.
-        config: Optimiser, schedule, budget and the rest of the loop.
+        config: Optimiser, schedules, budget and the other options of the loop.
         loss_beta: Weight of the KL term.
-        held_out: Rows kept from training, ``(M, C)``; needed by early stopping on them.
+        held_out: Held-out rows, ``(M, C)``; early stopping on them needs some.
         seed: Seed of batch order, latent noise and dropout.
         device: Where to train; ``config.device`` if None.
         batch_hooks: Called after every step.
-        epoch_hooks: Called after every epoch, once its entry stands in the history.
+        epoch_hooks: Called after every epoch, once its entry is in the history.
 
     Attributes:
         epoch: Epochs done.
-        history: One entry per epoch: ``epoch``, ``loss``, ``reconstruction``, ``kl`` (means over
-            the training rows while they were trained on, nats per row), ``learning_rate``, and
-            with early stopping on it ``holdout_loss``, the same loss on held-out rows with the
-            whole ``loss_beta``.
-        stopped: Why the run ended, or None while it may go on.
+        history: One entry per epoch: ``epoch``, ``loss``, ``reconstruction`` and ``kl`` (means over
+            the training batches, nats per row), ``learning_rate``, and with early stopping on
+            held-out rows ``holdout_loss``, their loss with the full ``loss_beta``.
+        stopped: The reason why the run ended, or None if it can continue.
 
     Raises:
         DataError: If there are fewer than two training rows.
@@ -103,9 +104,9 @@ class TabularVAETrainer:
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self.optimizer = _optimizer(model, config)
         self._plateau_factor = 1.0
-        self._autocast = _autocasts(config, self.device)
+        self._autocast = autocasts(config, self.device)
         self._rules: list[StoppingRule] = [EpochBound(config.max_n_epochs)]
-        # Losses of a KL warm-up are losses of other weights, and the smallest of all.
+        # During a KL warm-up the loss has a smaller KL weight, so it is not comparable.
         self._n_warmup = math.ceil(config.kl_warmup_epochs)
         # With early stopping on held-out rows, the weights of the best epoch.
         self._best: dict[str, Tensor] | None = None
@@ -121,21 +122,21 @@ class TabularVAETrainer:
 
     @property
     def stopped(self) -> str | None:
-        """Why the run has ended, or None while it may go on."""
+        """The reason why the run has ended, or None if it can continue."""
         reasons = (rule.reason(self.history) for rule in self._rules)
         return next((reason for reason in reasons if reason), None)
 
     def train(self, until_epoch: int | None = None) -> list[dict[str, float]]:
-        """Train until an epoch is reached, or a stopping rule ends the run.
+        """Train until an epoch is reached or a stopping rule ends the run.
 
-        With early stopping on held-out rows, a run that has ended has the weights of the epoch
-        that was best on them.
+        With early stopping on held-out rows, the model has the weights of the best epoch once the
+        run has ended.
 
         Args:
             until_epoch: Last epoch to train; the whole budget if None.
 
         Returns:
-            The whole history, see the class.
+            The history of all epochs, see the class.
 
         Raises:
             DivergenceError: If the loss becomes NaN or infinite.
@@ -155,10 +156,10 @@ class TabularVAETrainer:
         return self.history
 
     def evaluate(self) -> dict[str, float | None]:
-        """Nats per row at beta = 1, on training rows and on held-out rows.
+        """Compute nats per row at beta = 1, on training rows and on held-out rows.
 
-        The negative ELBO with one draw of z, the same noise every time. Comparable between models
-        of the same codes only: more bins per column mean more nats.
+        They are the negative ELBO with one draw of z, always with the same noise. They compare
+        models of the same codes only: more bins per column mean more nats.
 
         Returns:
             ``train_nats`` and ``holdout_nats``, the latter None without held-out rows.
@@ -169,7 +170,7 @@ class TabularVAETrainer:
         }
 
     def measure(self, codes: Tensor) -> tuple[list[float], float]:
-        """The terms of the loss on any rows, without learning from them.
+        """Compute the terms of the loss on any rows, without training on them.
 
         Args:
             codes: ``(N, C)`` integer codes on the trainer's device.
@@ -191,7 +192,7 @@ class TabularVAETrainer:
         return (totals / len(codes)).tolist(), kl_total / len(codes)
 
     def state_dict(self) -> dict[str, Any]:
-        """The whole state: tensors, numbers, strings, and lists and dicts of them."""
+        """Return the whole state: tensors, numbers, strings, and lists and dicts of them."""
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -203,7 +204,7 @@ class TabularVAETrainer:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state that :meth:`state_dict` gave, on any device."""
+        """Load a state that :meth:`state_dict` returned, on any device."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"].cpu())
@@ -219,10 +220,11 @@ class TabularVAETrainer:
         rate = 0.0
         for batch, (start, end) in enumerate(bounds, start=1):
             progress = self.epoch + (batch - 1) / len(bounds)
-            rate = self._learning_rate(progress, 1 / len(bounds))
+            rate = learning_rate(self.config, progress, 1 / len(bounds), self._plateau_factor)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
-            losses = self._step(codes[start:end], self._kl_weight(progress))
+            weight = kl_weight(self.config, self.loss_beta, progress)
+            losses = self._step(codes[start:end], weight)
             totals += losses * (end - start)
             for hook in self.batch_hooks:
                 hook(self, BatchResult(self.epoch + 1, batch, losses[0]))
@@ -230,7 +232,7 @@ class TabularVAETrainer:
         if not math.isfinite(loss):
             raise DivergenceError(
                 f"the loss is {loss} in epoch {self.epoch + 1}: "
-                f"a lower learning_rate than {self.config.learning_rate} may help"
+                f"try a lower learning_rate than {self.config.learning_rate}"
             )
         return {
             "epoch": self.epoch + 1,
@@ -240,12 +242,13 @@ class TabularVAETrainer:
             "learning_rate": rate,
         }
 
-    def _step(self, codes: Tensor, kl_weight: float) -> Tensor:
+    def _step(self, codes: Tensor, weight: float) -> Tensor:
+        """Take one step of the optimiser; return loss, reconstruction and KL."""
         self.optimizer.zero_grad()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocast):
             cells, kl_rows = self.model(codes, self.generator)
         reconstruction, kl = cells.sum(dim=1).mean(), kl_rows.mean()
-        loss = reconstruction + kl_weight * kl
+        loss = reconstruction + weight * kl
         loss.backward()
         if self.config.gradient_clip_norm is not None:
             clip_grad_norm_(self.model.parameters(), self.config.gradient_clip_norm)
@@ -259,61 +262,29 @@ class TabularVAETrainer:
         return self.codes[torch.randperm(n, generator=self.generator, device=self.device)]
 
     def _batches(self) -> list[tuple[int, int]]:
-        """First and last row (exclusive) of every batch."""
+        """Return first and last row (exclusive) of every batch."""
         n, size = len(self.codes), max(2, min(self.config.batch_size, len(self.codes)))
         starts = list(range(0, n, size))
         remainder = n - starts[-1]
-        # Batch norm cannot train on a single row: it goes to the batch before.
+        # Batch norm cannot train on a single row, so it joins the batch before.
         if len(starts) > 1 and (remainder == 1 or (self.config.drop_last and remainder < size)):
             starts.pop()
             n -= remainder if self.config.drop_last else 0
         return list(zip(starts, [*starts[1:], n], strict=True))
 
-    def _learning_rate(self, progress: float, step: float) -> float:
-        """Learning rate after ``progress`` epochs; ``step`` is one batch, in epochs."""
-        config = self.config
-        rate = config.learning_rate
-        if config.warmup_epochs > 0:
-            rate *= min(1.0, (progress + step) / config.warmup_epochs)
-        if config.scheduler == "cosine":
-            rate *= 0.5 * (1 + math.cos(math.pi * progress / config.max_n_epochs))
-        elif config.scheduler == "exponential":
-            rate *= config.scheduler_gamma**self.epoch
-        elif config.scheduler == "plateau":
-            rate *= self._plateau_factor
-        return rate
-
-    def _kl_weight(self, progress: float) -> float:
-        if self.config.kl_warmup_epochs > 0:
-            return self.loss_beta * min(1.0, progress / self.config.kl_warmup_epochs)
-        return self.loss_beta
-
     def _keep_best(self) -> None:
         assert self.held_out is not None
         self.history[-1]["holdout_loss"] = self._loss(self.held_out, self.loss_beta)
         if stale_epochs(self.history, "holdout_loss") == 0:
-            # A copy: training goes on with the tensors themselves.
+            # A copy, because training changes the tensors in place.
             self._best = copy.deepcopy(self.model.state_dict())
         if self.stopped is not None and self._best is not None:
             self.model.load_state_dict(self._best)
 
     def _loss(self, codes: Tensor, beta: float) -> float:
-        """Nats per row; of a large table, the first rows stand for all."""
+        """Compute nats per row, on the first rows of a large table."""
         cells, kl = self.measure(codes[:EVALUATION_MAX_ROWS])
         return sum(cells) + beta * kl
-
-
-def resolve_device(name: torch.device | str) -> torch.device:
-    """``auto`` is a GPU where there is one; any other name is taken as it is."""
-    if isinstance(name, torch.device) or name != "auto":
-        return torch.device(name)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def _autocasts(config: TrainingConfig, device: torch.device) -> bool:
-    if config.autocast != "auto":
-        return config.autocast
-    return device.type == "cuda" and torch.cuda.is_bf16_supported()
 
 
 def _optimizer(model: VAE, config: TrainingConfig) -> torch.optim.Optimizer:

@@ -5,8 +5,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tabvae_ray import generate
 from tabvae_ray.errors import ConfigError, DataError, ExportError, StorageError
-from tabvae_ray.generate import GenerateOptions, generate_to_file, main
+from tabvae_ray.generate import main
+from tabvae_ray.generation.rejection import MAX_DRAWS
+from tabvae_ray.generation.shards.run import SHARD_ROWS
+from tabvae_ray.generation.single_file import GenerateOptions, generate_to_file
 from tabvae_ray.generation.synthesizer import BLOCK_ROWS, TabularVAESynthesizer
 from tabvae_ray.storage import Location
 from tabvae_ray.table.io import read_table
@@ -160,18 +164,33 @@ def test_the_command_ends_with_2_and_one_line_where_the_input_is_wrong(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--rows", "5", "--out", "r.csv"], "required: --model"),
-        (["--model", "m", "--rows", "many", "--out", "r.csv"], "invalid int value: 'many'"),
-        (["--model", "m", "--rows", "5", "--out", "r.csv", "--device", "x"], "invalid choice"),
+        (["--rows", "5", "--out", "r.csv"], "Missing option '--model'"),
+        (
+            ["--model", "m", "--rows", "many", "--out", "r.csv"],
+            "--rows must be a whole number >= 0, but got many",
+        ),
+        (
+            ["--model", "m", "--rows", "5", "--out", "r.csv", "--device", "x"],
+            "--device: 'x' is not one of 'auto', 'cpu', 'cuda'",
+        ),
+        (
+            ["--model", "m", "--rows", "5", "--out", "r.csv", "--temperature", "inf"],
+            "--temperature must be > 0, but got inf",
+        ),
     ],
 )
 def test_arguments_that_do_not_parse_end_with_2(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    assert caught.value.code == 2
-    assert message in capsys.readouterr().err
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.out == ""
+
+
+def test_the_defaults_on_the_help_page_are_those_of_the_library() -> None:
+    assert generate._MAX_DRAWS == MAX_DRAWS
+    assert generate._SHARD_ROWS == SHARD_ROWS
 
 
 def test_a_missing_gpu_is_said(

@@ -270,8 +270,8 @@ def test_what_is_no_directory_of_an_export_is_refused(export: Path) -> None:
         (lambda d: d["decoder"].update(n_layers=2), "model.safetensors has no decoder.1.weight"),
         (lambda d: d["decoder"].update(n_layers=0), "has 32 latent dimensions, but .* 4"),
         (lambda d: d["decoder"].update(autoregressive=True), "has one column per group"),
-        (lambda d: d["decoder"].update(groups=None), "does not hold together"),
-        (lambda d: d.update(decoder=[]), "does not hold together"),
+        (lambda d: d["decoder"].update(groups=None), "its parts do not fit together"),
+        (lambda d: d.update(decoder=[]), "its parts do not fit together"),
         (lambda d: d.update(prior="flat"), "prior must be standard_normal or gmm, but got 'flat'"),
         (lambda d: d.update(prior="gmm"), "model.safetensors has no prior.weights, prior.means"),
     ],
@@ -317,10 +317,16 @@ def test_a_description_that_is_no_json_object_is_refused(
         ),
         (lambda t: t.update({"head.bias": t["head.bias"].double()}), "must be float32"),
         (lambda t: t.pop("decoder.0.bias"), "model.safetensors has no decoder.0.bias"),
-        (lambda t: t.update({"other": torch.zeros(3)}), "model.safetensors has 'other', which is"),
-        (lambda t: t["head.weight"].fill_(3e38), "weights make logits of up to .*, too large"),
-        (lambda t: t["head.bias"][0].fill_(3e38), "weights make logits of up to"),
-        (lambda t: t["decoder.0.weight"].fill_(3e38), "weights make logits of up to"),
+        (
+            lambda t: t.update({"other": torch.zeros(3)}),
+            "model.safetensors has an unexpected tensor 'other'",
+        ),
+        (
+            lambda t: t["head.weight"].fill_(3e38),
+            "weights give logits of up to .*, which is too large",
+        ),
+        (lambda t: t["head.bias"][0].fill_(3e38), "weights give logits of up to"),
+        (lambda t: t["decoder.0.weight"].fill_(3e38), "weights give logits of up to"),
     ],
 )
 def test_changed_weights_are_refused(
@@ -459,7 +465,7 @@ def test_whatever_the_weights_are_they_are_loaded_or_refused(
 def test_what_is_too_large_is_not_read(export: Path) -> None:
     for name in ("model.safetensors", "synthesizer.json"):
         with (export / name).open("r+b") as file:
-            # A hole, that takes no room on the disk.
+            # A sparse file, which takes no disk space.
             file.truncate(2**36)
         with pytest.raises(ExportError, match=f"{name}: too large: 68719476736 bytes"):
             load_synthesizer(export)

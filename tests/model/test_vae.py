@@ -5,12 +5,9 @@ import torch
 from torch.distributions import Independent, Normal, kl_divergence
 
 from tabvae_ray.model import loss
-from tabvae_ray.model.layers import (
-    LinBnDrop,
-    MultiFeatureEmbedder,
-    MultiFeaturePredictor,
-    group_columns,
-)
+from tabvae_ray.model.embeddings import MultiFeatureEmbedder
+from tabvae_ray.model.heads import MultiFeaturePredictor, group_columns
+from tabvae_ray.model.layers import LinBnDrop
 from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.model.vae import VAE
 from tests.support.models import CARDINALITIES, DECODERS, small_vae

@@ -1,7 +1,7 @@
 import numpy as np
 import optuna
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -60,6 +60,7 @@ def test_an_order_has_every_point_once_and_no_point_before_one_that_dominates_it
                 assert place[i] < place[j]
 
 
+@settings(deadline=None)
 @given(points)
 def test_points_that_come_one_by_one_are_ranked_as_all_together(losses: np.ndarray) -> None:
     ranking = Ranking(losses.shape[1])

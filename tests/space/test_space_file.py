@@ -6,8 +6,7 @@ import yaml
 
 from tabvae_ray.errors import ConfigError, StorageError
 from tabvae_ray.space.space_file import load_space, parse_space
-
-SPACES = Path(__file__).parents[2] / "search_spaces"
+from tests.support.spaces import SPACES
 
 
 def broken(tmp_path: Path, text: str) -> str:
@@ -49,7 +48,7 @@ parameters:
   architecture.n_embd: {type: whole, low: 1, high: 2}
   architecture.dropout_rate: {type: float, low: 0.0, high: 1.5}
   training.scheduler_gamma: {type: float, low: 0.9, high: 1.0, when: {training.schedulr: plateau}}
-  training.weight_decay: {type: float, low: 1e-3, high: 0.1}
+  training.weight_decay: {type: float, low: '1e-3', high: 0.1}
   training.max_n_epochs: {type: int, low: 1, high: 10}
 objectives: {mean_js_distance: minimise}
 search: {sampler: bayes, n_trials: 0}
@@ -61,12 +60,11 @@ extra: 1
         "parameters.architecture.latent_dims: no such parameter; did you mean "
         "architecture.latent_dim?",
         "parameters.architecture.loss_beta: low must be <= high, but got low=2.0, high=1.0",
-        "parameters.training.learning_rate: low must be > 0 where log is true, but got low=0.0",
+        "parameters.training.learning_rate: low must be > 0 if log is true, but got low=0.0",
         "parameters.architecture.n_embd.type: must be float, int or categorical",
         "parameters.architecture.dropout_rate.high: must be less than 1, but got 1.5",
-        "parameters.training.scheduler_gamma.when.training.schedulr: is no searched parameter",
-        "parameters.training.weight_decay.low: must be a valid number, but got '1e-3'; "
-        "YAML reads 1e-3 as text, write 0.001",
+        "parameters.training.scheduler_gamma.when.training.schedulr: is not a searched parameter",
+        "parameters.training.weight_decay.low: must be a valid number, but got '1e-3'",
         "parameters.training.max_n_epochs: is the budget of every trial",
         "objectives.mean_js_distance: must be 'minimize' or 'maximize', but got 'minimise'",
         "search.sampler: must be 'auto', 'tpe'",
@@ -97,7 +95,8 @@ data: ""
         "parameters.architecture.loss_beta: must be a mapping such as",
         "objectives.mean_js_distance: must be 'minimize' or 'maximize', but got 'minimise'",
         "objectives.privacy: no such score; known are mean_js_distance",
-        "objectives.correlation_distance: must be minimize, as less is better, but got maximize",
+        "objectives.correlation_distance: must be minimize, because less is better, but got "
+        "maximize",
         "constraints.kl: must have min or max",
         "constraints.train_nats.mx: no such key",
         "constraints.novelty: no such score",
@@ -106,8 +105,7 @@ data: ""
         "initial.1: must be a mapping, but got 4",
         "search.select: must be one of ideal, knee, constraint",
         "search.grace_period: must be <= training.max_n_epochs (9), but got 100",
-        "search.n_trials: must be a valid integer, but got '1e2'; "
-        "YAML reads 1e2 as text, write 100",
+        "search.n_trials: must be a valid integer, but got 100.0",
         "comparison.detector: must be 'boosted_trees'",
         "data: must not be empty, but got ''",
     ):
@@ -120,8 +118,8 @@ data: ""
     [
         ("architecture.loss_beta", "3", ": must be a mapping such as {type: float, low: 0.1"),
         ("architecture.loss_beta", "", ": must be a mapping such as"),
-        ("architecture.loss_beta", "{low: 1.0}", ".type: must be there: float, int or"),
-        ("architecture.latent_dim", "{type: int, low: 4}", ".high: must be there"),
+        ("architecture.loss_beta", "{low: 1.0}", ".type: is required: float, int or"),
+        ("architecture.latent_dim", "{type: int, low: 4}", ".high: is required"),
         ("architecture.latent_dim", "{type: itn, low: 4}", ".type: must be float, int or categor"),
         ("architecture.latent_dim", "{type: itn, low: 4}", "but got 'itn'"),
         ("architecture.latent_dim", "{type: [int]}", "but got ['int']"),
@@ -134,7 +132,7 @@ data: ""
         (
             "architecture.latent_dim",
             "{type: float, low: 4.0, high: 8.0}",
-            ".type: must be int, as architecture.latent_dim takes whole numbers only",
+            ".type: must be int, because architecture.latent_dim takes whole numbers only",
         ),
         (
             "architecture.latent_dim",
@@ -149,21 +147,21 @@ data: ""
         (
             "training.patience",
             "{type: int, low: 1, high: 10, step: 4}",
-            ": high must be low and some steps, but got low=1, high=10, step=4",
+            ": high must be low plus a whole number of steps, but got low=1, high=10, step=4",
         ),
         (
             "architecture.latent_dim",
             "{type: int, low: 2, high: 8, log: true, step: 2}",
-            ": log and step cannot be had together",
+            ": log and step cannot be combined",
         ),
         ("training.max_n_epochs", "{type: int, low: 1, high: 9}", "is the budget of every trial"),
-        ("architecture.n_embd", "{type: int, low: 1, high: 9}", ": stands in base, too"),
-        ("training.checkpoint_period", "{type: int, low: 1, high: 9}", ": is of no effect"),
-        ("validation.artifact_routine_period", "{type: int, low: 1, high: 9}", ": is of no eff"),
+        ("architecture.n_embd", "{type: int, low: 1, high: 9}", ": is also in base"),
+        ("training.checkpoint_period", "{type: int, low: 1, high: 9}", ": has no effect"),
+        ("validation.artifact_routine_period", "{type: int, low: 1, high: 9}", ": has no eff"),
         ("validation.generation_n_records", "{type: int, low: 9, high: 99}", "every trial is mea"),
-        ("generation.temperature", "{type: float, low: 0.5, high: 1.0}", ": is of no effect"),
-        ("tracking.experiment_id", "{type: categorical, choices: [a]}", ": is of no effect"),
-        ("data.continuous", "{type: categorical, choices: [[a]]}", ": is of no effect"),
+        ("generation.temperature", "{type: float, low: 0.5, high: 1.0}", ": has no effect"),
+        ("tracking.experiment_id", "{type: categorical, choices: [a]}", ": has no effect"),
+        ("data.continuous", "{type: categorical, choices: [[a]]}", ": has no effect"),
     ],
 )
 def test_a_parameter_that_can_mean_nothing_is_refused_in_words(
@@ -180,15 +178,21 @@ def test_a_parameter_that_can_mean_nothing_is_refused_in_words(
     ("when", "expected"),
     [
         ("{training.schduler: plateau}", "searched parameter; did you mean training.scheduler?"),
-        ("{training.optimizer: adamw}", "is 'adam' in every trial: search it, too, or leave the"),
+        ("{training.optimizer: adamw}", "is 'adam' in every trial: search it as well, or rem"),
         ("{training.scheduler_gamma: 0.9}", "a parameter cannot depend on itself"),
         ("{training.patience: 99}", "must be within 1 and 9, but got 99"),
-        ("{training.patience: 2}", "must be 1 and some steps of 2, but got 2"),
+        ("{training.patience: 2}", "must be 1 plus a whole number of steps of 2, but got 2"),
         ("{training.patience: 1.5}", "must be a whole number, but got 1.5"),
         ("{training.patience: one}", "must be a number, but got 'one'"),
         ("{training.scheduler: []}", "must name a value, but got []"),
-        ("{architecture.dropout_rate: 0.1}", "is a number of any digits"),
-        ("{training.warmup_epochs: 0.7}", "must be 0.0 and some steps of 0.5, but got 0.7"),
+        (
+            "{architecture.dropout_rate: 0.1}",
+            "is a continuous float and almost never equals 0.1; give it a step",
+        ),
+        (
+            "{training.warmup_epochs: 0.7}",
+            "must be 0.0 plus a whole number of steps of 0.5, but got 0.7",
+        ),
     ],
 )
 def test_a_condition_that_can_never_hold_is_refused(
@@ -224,7 +228,7 @@ def test_losses_may_be_minimised_but_not_the_weighted_one_where_its_weight_is_se
     tiny["objectives"] = {"train_nats": "minimize", "kl": "minimize"}
     assert list(parse_space(tiny).objectives) == ["train_nats", "kl"]
     tiny["objectives"] = {"loss": "minimize"}
-    with pytest.raises(ConfigError, match=r"objectives\.loss: means nothing where"):
+    with pytest.raises(ConfigError, match=r"objectives\.loss: has no meaning if"):
         parse_space(tiny)
     del tiny["parameters"]["architecture.loss_beta"]
     assert list(parse_space(tiny).objectives) == ["loss"]
@@ -239,10 +243,13 @@ def test_losses_may_be_minimised_but_not_the_weighted_one_where_its_weight_is_se
         ("initial: 3\nparameters: {}", "initial: must be a list, but got 3"),
         ("", "must be a mapping, but got NoneType"),
         ("- 1", "must be a mapping, but got list"),
-        ("a: [", "not YAML"),
+        ("a: [", "cannot be read as YAML: line 1, column 5: "),
         ("parameters: {}", "parameters: must be a mapping of at least one name"),
-        ("search: {n_trials: 3}", "parameters: must be there"),
-        ("parameters: {architecture.n_embd: {type: int, low: 1, high: 2}}\nparameters: 3", "twice"),
+        ("search: {n_trials: 3}", "parameters: is required"),
+        (
+            "parameters: {architecture.n_embd: {type: int, low: 1, high: 2}}\nparameters: 3",
+            "stands twice: parameters",
+        ),
         (
             "parameters: {architecture.n_embd: {type: int, low: 1, high: 8}}\n"
             "initial: [{architecture.n_embd: 9}]",
@@ -267,7 +274,7 @@ def test_losses_may_be_minimised_but_not_the_weighted_one_where_its_weight_is_se
             "  training.optimizer: {type: categorical, choices: [adam, adamw]}\n"
             "  training.weight_decay: {type: float, low: 0.1, high: 1.0, "
             "when: {training.optimizer: sgd}}",
-            "'sgd' is none of its choices",
+            "'sgd' is not among its choices",
         ),
     ],
 )

@@ -7,6 +7,7 @@ import torch
 from tabvae_ray.config import TrainingConfig
 from tabvae_ray.errors import DataError, DivergenceError
 from tabvae_ray.model.vae import VAE
+from tabvae_ray.training.schedules import kl_weight
 from tabvae_ray.training.stopping import EpochBound, Plateau
 from tabvae_ray.training.trainer import BatchResult, TabularVAETrainer
 
@@ -115,8 +116,8 @@ def test_the_learning_rate_warms_up_and_falls() -> None:
 
 
 def test_the_kl_weight_rises_over_its_warm_up() -> None:
-    trainer = make_trainer(kl_warmup_epochs=4)
-    weights = [trainer._kl_weight(progress) for progress in (0.0, 2.0, 4.0, 5.0)]
+    config = make_trainer(kl_warmup_epochs=4).config
+    weights = [kl_weight(config, 0.5, progress) for progress in (0.0, 2.0, 4.0, 5.0)]
     assert weights == [0.0, 0.25, 0.5, 0.5]
 
 

@@ -1,4 +1,4 @@
-"""Make shards one by one, and check those that are there."""
+"""Make shards one by one, and check those that exist."""
 
 import hashlib
 import json
@@ -11,29 +11,29 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tabvae_ray.errors import StorageError
-from tabvae_ray.generation.shards.plan import ShardManifest, ShardRecord
+from tabvae_ray.generation.shards.manifest import ShardManifest, ShardRecord
 from tabvae_ray.generation.synthesizer import BLOCK_ROWS, TabularVAESynthesizer
 from tabvae_ray.storage import Location
 
-__all__ = ["ShardMaker"]
+__all__ = ["MadeShards", "ShardMaker"]
 
+# Finished shards: index, record, and True if it was made now.
+MadeShards = Iterator[tuple[int, ShardRecord, bool]]
 
 _CHUNK_BYTES = 8 * 2**20
-
-
-# Key in a shard's own metadata of what it was made as.
+# Key in a shard's own metadata: the identity of its rows.
 _MADE_AS = b"tabvae_ray.shard"
 
 
 class ShardMaker:
-    """Makes shards one by one, in the memory of a block.
+    """Makes shards one by one, in the memory of one block.
 
-    A shard says in its own metadata what it was made as, so that one that is there, but that nobody
-    came to write down, need not be made again.
+    A shard holds the identity of its rows in its own metadata. A finished shard that the manifest
+    does not list yet, because the run was killed, is therefore recognised and kept.
 
     Args:
         synthesizer: The model.
-        manifest: What the rows are.
+        manifest: The manifest of the rows.
         out: The directory to write to.
     """
 
@@ -49,14 +49,14 @@ class ShardMaker:
         self._latest: tuple[int, pd.DataFrame] | None = None
 
     def make(self, index: int, known: ShardRecord | None = None) -> tuple[ShardRecord, bool]:
-        """Make a shard unless it is there.
+        """Make a shard unless it exists.
 
         Args:
-            index: The shard's number.
-            known: What the manifest says of it; it is made again unless its bytes agree with that.
+            index: The shard's index.
+            known: Its record in the manifest; it is made again unless its bytes match the record.
 
         Returns:
-            Its record, and whether it was made.
+            Its record, and True if it was made now.
 
         Raises:
             StorageError: If it cannot be written.
@@ -68,7 +68,7 @@ class ShardMaker:
                 return known, False
         made_as = json.dumps({**place, "made_as": self._identity}).encode()
         if known is None:
-            found = _adopted(self.out / name, made_as)
+            found = _find_same(self.out / name, made_as)
             if found is not None:
                 return ShardRecord(**place, bytes=found[0], sha256=found[1]), False
         schema = self._schema.with_metadata({**self._schema.metadata, _MADE_AS: made_as})
@@ -83,14 +83,14 @@ class ShardMaker:
         return record, True
 
     def _rows(self, first: int, n: int) -> Iterator[pd.DataFrame]:
-        """The rows from ``first`` on, block by block; one empty part for 0 rows."""
+        """Yield ``n`` rows from ``first`` on, block by block; 0 rows are one empty part."""
         for block in range(first // BLOCK_ROWS, max(first + n - 1, first) // BLOCK_ROWS + 1):
             start = block * BLOCK_ROWS
             made = self._block(block)
             yield made.iloc[max(first - start, 0) : first + n - start]
 
     def _block(self, block: int) -> pd.DataFrame:
-        """A whole block. The latest is kept for the next shard, which may begin in its midst."""
+        """Return a whole block; the latest is cached, as the next shard may start in the middle."""
         if self._latest is None or self._latest[0] != block:
             rows = min(BLOCK_ROWS, self.plan.rows - block * BLOCK_ROWS)
             blocks = self.synthesizer.generate_blocks(
@@ -101,7 +101,7 @@ class ShardMaker:
 
 
 class _HashingFile:
-    """A file that is only written to; it counts and digests what goes through."""
+    """A file to write to that counts and hashes the bytes."""
 
     closed = False
 
@@ -124,14 +124,14 @@ class _HashingFile:
         self._file.flush()
 
     def close(self) -> None:
-        """Leave closing to whoever opened the file."""
+        """Leave the file open: its opener closes it."""
 
 
 def _schema(synthesizer: TabularVAESynthesizer) -> pa.Schema:
-    """The Parquet schema of the rows, the same for all shards.
+    """Return the Parquet schema of the rows, the same for all shards.
 
-    It is that of rows in which every code occurs: those of one shard may lack all values of a
-    column.
+    It is inferred from rows in which every code occurs, because a column of one shard may have
+    missing values only.
     """
     cardinalities = np.array(synthesizer.encoder.cardinalities)
     codes = np.arange(cardinalities.max())[:, None] % cardinalities
@@ -140,14 +140,14 @@ def _schema(synthesizer: TabularVAESynthesizer) -> pa.Schema:
 
 
 def _holds(shard: Location, record: ShardRecord) -> bool:
-    """Whether the file is there, with the bytes of the record."""
+    """Return True if the file exists and has the bytes of the record."""
     return shard.size() == record.bytes and _digest(shard) == (record.bytes, record.sha256)
 
 
-def _adopted(shard: Location, made_as: bytes) -> tuple[int, str] | None:
-    """Bytes and digest of a shard that is there whole and was made as this one, or None.
+def _find_same(shard: Location, made_as: bytes) -> tuple[int, str] | None:
+    """Return size and digest of an existing shard with the same rows, or None.
 
-    It took its name when all of it was there; checksums of its pages say that it still is.
+    Files are written atomically, so it is complete; its page checksums show that it is intact.
     """
     if not shard.exists():
         return None
@@ -164,7 +164,7 @@ def _adopted(shard: Location, made_as: bytes) -> tuple[int, str] | None:
 
 
 def _digest(shard: Location) -> tuple[int, str] | None:
-    """Bytes and digest of a file; None if it cannot be read."""
+    """Return size and digest of a file; None if it cannot be read."""
     size, digest = 0, hashlib.sha256()
     try:
         with shard.open_input() as file:

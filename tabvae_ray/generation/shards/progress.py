@@ -1,4 +1,4 @@
-"""Show how many shards are finished while they are made."""
+"""Show the progress of a run that makes shards."""
 
 import time
 from types import TracebackType
@@ -7,17 +7,22 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tabvae_ray.generation.shards.plan import ShardPlan, ShardRecord
+from tabvae_ray.generation.shards.manifest import ShardRecord
+from tabvae_ray.generation.shards.plan import ShardPlan
 
-__all__ = []
-
+__all__ = ["INTERVAL_SECONDS", "ShardProgress"]
 
 # Seconds between two writes of the manifest, and between two lines of progress.
-_INTERVAL = 5.0
+INTERVAL_SECONDS = 5.0
 
 
-class _Progress:
-    """Shows how it goes: a bar on a terminal, lines elsewhere."""
+class ShardProgress:
+    """Shows finished shards: a bar on a terminal, lines elsewhere.
+
+    Args:
+        console: Where to show them.
+        plan: The division of the rows into shards.
+    """
 
     def __init__(self, console: Console, plan: ShardPlan) -> None:
         self.console, self.plan = console, plan
@@ -48,18 +53,18 @@ class _Progress:
             self._bar.stop()
 
     def say(self, message: str) -> None:
-        """A line that stays."""
+        """Print a line that stays above the bar."""
         self.console.print(message, markup=False, highlight=False, soft_wrap=True)
 
     def finished(self, record: ShardRecord, is_new: bool) -> None:
-        """A shard is there."""
+        """Count a finished shard."""
         self._n_shards += 1
         self._rows += record.rows
         self._n_made += is_new
         self._rows_made += record.rows * is_new
         if self._bar is not None:
             self._bar.update(self._task, completed=self._rows, state=self._state())
-        elif time.monotonic() - self._said >= _INTERVAL or self._n_shards == len(self.plan):
+        elif time.monotonic() - self._said >= INTERVAL_SECONDS or self._n_shards == len(self.plan):
             self._said = time.monotonic()
             self.say(self._state())
 
@@ -67,6 +72,6 @@ class _Progress:
         seconds = max(time.monotonic() - self._started, 1e-3)
         parts = [f"{self._n_shards}/{len(self.plan)} shards, {self._rows:,} rows"]
         if self._n_made < self._n_shards:
-            parts.append(f"{self._n_shards - self._n_made} were there")
+            parts.append(f"{self._n_shards - self._n_made} from an earlier run")
         parts.append(f"{self._rows_made / seconds:,.0f} rows/s")
         return ", ".join(parts)

@@ -1,7 +1,4 @@
-"""Has the shards of ``shards.py`` made: by this process, or by workers on a Ray cluster.
-
-A room of its own because it is about time, machines and what the user sees, and a shard is not.
-"""
+"""Make a directory of shards, in this process or by workers on a Ray cluster."""
 
 import hashlib
 import sys
@@ -12,17 +9,16 @@ from contextlib import ExitStack, suppress
 from rich.console import Console
 
 from tabvae_ray.errors import ConfigError, StorageError
-from tabvae_ray.generation.shards.maker import ShardMaker
-from tabvae_ray.generation.shards.plan import Made, ShardManifest, ShardPlan, ShardRecord, versions
-from tabvae_ray.generation.shards.progress import _INTERVAL, _Progress
+from tabvae_ray.generation.shards.maker import MadeShards, ShardMaker
+from tabvae_ray.generation.shards.manifest import ShardManifest, ShardRecord, versions
+from tabvae_ray.generation.shards.plan import ShardPlan
+from tabvae_ray.generation.shards.progress import INTERVAL_SECONDS, ShardProgress
 from tabvae_ray.generation.synthesizer import BLOCK_ROWS, load_synthesizer
 from tabvae_ray.storage import Location
 
 __all__ = ["SHARD_ROWS", "generate_shards"]
 
 SHARD_ROWS = 16 * BLOCK_ROWS
-
-
 _EXPORT_FILES = ("synthesizer.json", "model.safetensors")
 
 
@@ -43,34 +39,34 @@ def generate_shards(
 ) -> ShardManifest:
     """Make rows and write them to a directory of Parquet shards, with a manifest.
 
-    The shards' rows, one after the other, are those that ``generate`` makes with the same seed, on
-    whatever number of workers and whatever ``shard_rows``. CPUs of different kinds round
-    differently, so a few values in a billion may differ between them. What an earlier run has
-    finished in the same directory is checked and kept.
+    The rows of all shards are those that ``generate`` makes with the same seed, for any number of
+    workers and any ``shard_rows``. Different models of CPU round differently, so a few values in a
+    billion may differ between them. Shards that an earlier run finished in the same directory are
+    checked and kept.
 
     Args:
         model: The export, a path or URI.
-        rows: How many, >= 0.
+        rows: Number of rows, >= 0.
         out: The directory, a path or URI; on a cluster, one that all nodes share.
         seed: See :meth:`TabularVAESynthesizer.generate`.
-        temperature: Likewise.
-        use_mean: Likewise.
-        sample: Likewise.
+        temperature: See :meth:`TabularVAESynthesizer.generate`.
+        use_mean: See :meth:`TabularVAESynthesizer.generate`.
+        sample: See :meth:`TabularVAESynthesizer.generate`.
         device: ``cpu``, ``cuda``, or ``auto``, which on a cluster is ``cpu``: CPUs and GPUs make
-            different rows, and which of them a node has is not known beforehand.
+            different rows, and not all nodes may have a GPU.
         shard_rows: Rows of each shard but the last, >= 1.
-        address: The Ray cluster that makes them: ``auto``, ``host:port``, ``ray://host:port``, or
-            ``local`` for one that is started here; this process makes them if None.
-        workers: Processes on the cluster, each with one CPU, and one GPU for ``cuda``; as many as
-            it has now if None.
+        address: The Ray cluster to use: ``auto``, ``host:port``, ``ray://host:port``, or ``local``
+            to start one on this machine; without a cluster, in this process, if None.
+        workers: Processes on the cluster, each with one CPU, and one GPU for ``cuda``; one per CPU
+            or GPU that the cluster has now if None.
         console: Where to show progress; stderr if None.
 
     Returns:
         The manifest.
 
     Raises:
-        ConfigError: If an option breaks its rule, ``out`` was begun with another model, seed,
-            number of rows or option, or the cluster cannot be reached.
+        ConfigError: If an option is invalid, ``out`` was begun with another model, seed, number of
+            rows or option, or the cluster cannot be reached.
         ExportError: If ``model`` is not an export.
         StorageError: If a shard cannot be written.
     """
@@ -98,11 +94,11 @@ def generate_shards(
         versions=versions(),
     )
     known = _known(manifest, target)
-    show = _Progress(console or Console(file=sys.stderr), plan)
+    show = ShardProgress(console or Console(file=sys.stderr), plan)
     with ExitStack() as stack:
         if address is None:
             maker = ShardMaker(synthesizer, manifest, target)
-            made: Made = (
+            made: MadeShards = (
                 (index, *maker.make(index, known.get(index))) for index in range(len(plan))
             )
         else:
@@ -116,13 +112,13 @@ def generate_shards(
 def _run(
     manifest: ShardManifest,
     known: Mapping[int, ShardRecord],
-    made: Made,
+    made: MadeShards,
     out: Location,
-    show: "_Progress",
+    show: ShardProgress,
 ) -> ShardManifest:
-    """Take the shards as they come, and keep the manifest and the user up to date."""
+    """Collect finished shards, and keep the manifest and the progress display up to date."""
     records, n_done, written = dict(known), 0, time.monotonic()
-    # Workers look for the manifest, to see that they see the directory.
+    # Workers look for the manifest to check that they see the directory.
     manifest.with_shards(records).write(out)
     with show:
         try:
@@ -130,7 +126,7 @@ def _run(
                 records[index] = record
                 n_done += 1
                 show.finished(record, is_new)
-                if time.monotonic() - written >= _INTERVAL:
+                if time.monotonic() - written >= INTERVAL_SECONDS:
                     manifest.with_shards(records).write(out)
                     written = time.monotonic()
         except BaseException:
@@ -138,20 +134,20 @@ def _run(
                 manifest.with_shards(records).write(out)
             show.say(
                 f"{n_done} of {len(show.plan)} shards are done in {out}; "
-                "the same command goes on from there"
+                "run the same command again to continue"
             )
             raise
     complete = manifest.with_shards(records, complete=True)
     complete.write(out)
     for child in out.children():
-        # What processes that were killed have left; nobody writes shards here any more.
+        # Left behind by killed processes; no shard is being written any more.
         if child.name.startswith(".part-") and child.name.endswith(".tmp"):
             child.remove()
     return complete
 
 
 def _known(manifest: ShardManifest, out: Location) -> dict[int, ShardRecord]:
-    """The shards that an earlier run says it has finished, by number."""
+    """Return the records of shards that an earlier run finished, by index."""
     plan = manifest.plan
     before = ShardManifest.read(out)
     if before is None:

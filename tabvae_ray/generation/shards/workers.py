@@ -1,8 +1,8 @@
-"""Workers on a Ray cluster that make shards.
+"""Make shards with workers on a Ray cluster.
 
-Plain Ray actors rather than Ray Data: an actor loads the model once, a shard is written where it is
-made, so that only its record travels, and one that is lost with its node is simply made again.
-Each worker has one shard in hand, and nothing waits in Ray's object store but the model.
+The workers are plain Ray actors instead of Ray Data. An actor loads the model once and writes its
+shards itself, so only their records travel to the driver, and a shard that is lost with its node is
+made again. Each worker has one shard at a time. Ray's object store holds only the model.
 """
 
 import os
@@ -20,25 +20,27 @@ import torch
 from ray.exceptions import RayActorError, RayError, RayTaskError, WorkerCrashedError
 
 from tabvae_ray.cluster.connection import connected
-from tabvae_ray.errors import ConfigError, StorageError, TabVAEError
-from tabvae_ray.generation.shards.maker import ShardMaker
-from tabvae_ray.generation.shards.plan import MANIFEST, Made, ShardManifest, ShardRecord, versions
+from tabvae_ray.cluster.versions import check_versions
+from tabvae_ray.errors import ConfigError, StorageError, TabVAEError, last_line
+from tabvae_ray.generation.shards.maker import MadeShards, ShardMaker
+from tabvae_ray.generation.shards.manifest import MANIFEST, ShardManifest, ShardRecord, versions
 from tabvae_ray.generation.synthesizer import load_synthesizer
 from tabvae_ray.storage import Location
 
 __all__ = ["Job", "on_ray"]
 
-# A shard that takes this many workers with it is not tried again.
+# A shard whose workers died this often is given up.
 _MAX_DEATHS = 5
-_PATIENCE = 30.0
+# Seconds without any answer until the user is told why nothing happens.
+_SILENT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Job:
-    """What all workers share; it travels with every worker's start, the model's bytes apart.
+    """The task that all workers share, without the model.
 
     Args:
-        manifest: What the rows are.
+        manifest: The manifest of the rows.
         out: The directory to write to.
     """
 
@@ -54,24 +56,24 @@ def on_ray(
     address: str,
     workers: int | None,
     say: Callable[[str], None],
-) -> Iterator[Made]:
-    """Connect to a cluster and give the job's shards as its workers finish them.
+) -> Iterator[MadeShards]:
+    """Connect to a cluster, and yield the job's shards as its workers finish them.
 
-    A worker that dies is replaced, and its shard goes to the next one.
+    A worker that dies is replaced, and its shard goes to the next worker.
 
     Args:
-        job: What to make.
+        job: The shards to make.
         files: The export's files by name.
-        known: What is said to be there, by number; it is checked by the workers.
+        known: Records of an earlier run, by index; the workers check them.
         address: The cluster.
-        workers: How many; as many as its CPUs or GPUs now if None.
-        say: Tells the user something.
+        workers: Number of workers; one per CPU or GPU that the cluster has now if None.
+        say: Shows the user a line.
 
     Raises:
         ConfigError: If the cluster cannot be reached, or a node has other versions.
         StorageError: If a node cannot write there.
     """
-    # Ray takes RAY_ADDRESS for auto as well, but tries for minutes where nobody listens.
+    # Ray reads RAY_ADDRESS for auto, too, but tries for minutes if nothing listens there.
     target = os.environ.get("RAY_ADDRESS") or address if address == "auto" else address
     with connected(target):
         pool = _Pool(job, ray.put(dict(files)), say)
@@ -85,7 +87,7 @@ def on_ray(
 
 
 class _Pool:
-    """The workers, what each of them does, and what is left to do."""
+    """The workers, the shard that each of them makes, and the shards that are left."""
 
     def __init__(self, job: Job, files: Any, say: Callable[[str], None]) -> None:
         self.job, self.say = job, say
@@ -96,21 +98,21 @@ class _Pool:
             max_restarts=0,
             scheduling_strategy="SPREAD",
         )(_Worker)
-        # By the answer that is awaited: the worker, and its shard, None while it starts.
+        # By pending answer: the worker, and its shard's index, or None while the worker starts.
         self._busy: dict[Any, tuple[Any, int | None]] = {}
         self._cpu_kinds: set[str] = set()
 
-    def run(self, known: Mapping[int, ShardRecord], n_workers: int) -> Made:
+    def run(self, known: Mapping[int, ShardRecord], n_workers: int) -> MadeShards:
         """Make all shards."""
         left = deque(range(len(self.job.manifest.plan)))
         deaths: dict[int | None, int] = {}
         for _ in range(n_workers):
             self._hire()
         while self._busy:
-            ready, _ = ray.wait(list(self._busy), num_returns=1, timeout=_PATIENCE)
+            ready, _ = ray.wait(list(self._busy), num_returns=1, timeout=_SILENT_SECONDS)
             if not ready and not self._cpu_kinds:
                 self.say(
-                    "waiting for the cluster to start a worker; `ray status` says what it lacks"
+                    "waiting for the cluster to start a worker; `ray status` shows what is missing"
                 )
             for answer in ready:
                 worker, index = self._busy.pop(answer)
@@ -125,7 +127,7 @@ class _Pool:
                     if deaths[index] >= _MAX_DEATHS:
                         raise _why_they_die(index, error) from error
                     if index is None:
-                        self.say("a worker died while it started; another one takes its place")
+                        self.say("a worker died while it started; starting another one")
                     else:
                         self.say(f"a worker died; shard {index} goes to another one")
                         left.appendleft(index)
@@ -141,7 +143,7 @@ class _Pool:
                     answer = worker.make.remote(index, known.get(index))
                     self._busy[answer] = worker, index
                 else:
-                    # Its CPU is free for others, and the autoscaler can take the node away.
+                    # Frees its CPU, so that the autoscaler can remove the node.
                     ray.kill(worker)
 
     def dismiss(self) -> None:
@@ -165,19 +167,13 @@ class _Pool:
 
 
 class _Worker:
-    """Lives in a process of the cluster."""
+    """The actor that makes shards in a process of the cluster."""
 
     def start(self, job: Job, files: Mapping[str, bytes]) -> str:
-        """Load the model, and see that it can work here; the kind of CPU."""
+        """Load the model and check this node; return the CPU's instruction set."""
         torch.set_num_threads(1)
-        here, node = versions(), socket.gethostname()
-        differing = [
-            f"{k} {here[k]} (driver {v})" for k, v in job.manifest.versions.items() if here[k] != v
-        ]
-        if differing:
-            raise ConfigError(
-                f"node {node} has {', '.join(differing)}: install the same versions everywhere"
-            )
+        node = socket.gethostname()
+        check_versions(node, versions(), job.manifest.versions)
         if not (job.out / MANIFEST).exists():
             raise StorageError(
                 f"node {node} does not see {job.out}: give --out a directory that all nodes share, "
@@ -191,17 +187,17 @@ class _Worker:
         return str(torch.backends.cpu.get_cpu_capability())
 
     def make(self, index: int, known: ShardRecord | None) -> tuple[ShardRecord, bool]:
-        """See :meth:`ShardMaker.make`."""
+        """Make a shard, see :meth:`ShardMaker.make`."""
         return self._maker.make(index, known)
 
 
 def _why_they_die(index: int | None, error: RayError) -> Exception:
-    text = " ".join(str(error).split())
+    text = str(error)
     if "No module named" in text:
         missing = text.partition("No module named")[2].split()[0].strip("'\"")
         return ConfigError(f"{missing} is not installed on the cluster's nodes: install it there")
     what = "workers die while they start" if index is None else f"shard {index} kills its workers"
     return ConfigError(
-        f"{what}, {_MAX_DEATHS} times now; is there memory enough for the model and a block of "
-        f"rows? Ray says: {text[:500]}"
+        f"{what}, {_MAX_DEATHS} times so far; is there enough memory for the model and a block of "
+        f"rows? Ray says: {last_line(error)}"
     )

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from tabvae_ray.documents import plain
+from tabvae_ray.documents import finite
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.display.statistics import RunStatistics, TrialCounts
 from tabvae_ray.search.driver.ledger import Ledger
@@ -52,7 +52,7 @@ class ProgressLog:
         """A trial started, reported or ended; the last is worth a line."""
         if record.state == "RUNNING":
             return
-        line = json.dumps(plain(self._entry(record)), allow_nan=False)
+        line = json.dumps(finite(self._entry(record)), allow_nan=False)
         if self._path is not None:
             self._file.attempt("written", lambda: self._append(line))
             return
@@ -90,7 +90,7 @@ class ProgressLog:
             counts.add(record)
             if record.number not in known:
                 entry = {"trial": record.number, "state": record.state, **_of(counts)}
-                lines.append(json.dumps(plain(entry), allow_nan=False))
+                lines.append(json.dumps(finite(entry), allow_nan=False))
         return lines
 
     def _entry(self, record: TrialRecord) -> dict[str, Any]:

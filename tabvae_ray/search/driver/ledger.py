@@ -5,15 +5,15 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from ray.tune import Callback, Stopper
 from ray.tune.experiment import Trial
 
-from tabvae_ray.documents import plain
+from tabvae_ray.documents import finite
 from tabvae_ray.errors import StorageError
-from tabvae_ray.results.checkpoints import _home_of
+from tabvae_ray.results.checkpoints import Checkpoints
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.trial_record import Rung, TrialRecord
 from tabvae_ray.search.driver.failures import (
@@ -65,6 +65,7 @@ class Ledger(Callback):
         on_change: Callable[["Ledger", TrialRecord], None],
     ) -> None:
         self.space, self.records = space, records
+        self._checkpoints = Checkpoints(records.directory)
         self.finished = list(finished)
         self._front, self._runners_up = best_of(self.finished, space)
         self.active: dict[str, TrialRecord] = {}
@@ -138,8 +139,8 @@ class Ledger(Callback):
             record.rungs.append(
                 Rung(
                     int(result["epoch"]),
-                    plain(result["scores"]),
-                    plain(result["losses"]),
+                    finite(result["scores"]),
+                    finite(result["losses"]),
                     order=self._n_reports,
                 )
             )
@@ -152,14 +153,12 @@ class Ledger(Callback):
         record = self.active.get(trial.trial_id)
         if record is None:
             return
-        before, record.checkpoint = record.checkpoint, self._relative(checkpoint.path)
+        before, record.checkpoint = record.checkpoint, self._checkpoints.relative(checkpoint.path)
         with self._ends_if_storage_fails():
             self.records.keep_running(record)
-            if before is not None and before != record.checkpoint:
-                # Not left to Ray, which would write down the state of all trials for each that it
-                # removes, and does not remove what an attempt before has written.
-                same = _home_of(before) == _home_of(record.checkpoint)
-                self._discard(before if same else _home_of(before))
+            # Not left to Ray, which would write the state of all trials for each checkpoint that it
+            # removes, and does not remove what an earlier attempt has written.
+            self._checkpoints.remove_replaced(before, record.checkpoint)
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
@@ -199,7 +198,8 @@ class Ledger(Callback):
         assert self.proposals is not None
         if _STORAGE in error:
             with self._ends_if_storage_fails():
-                if self.records.forget_lost_checkpoint(record):
+                if self._checkpoints.forget_lost(record):
+                    self.records.keep_running(record)
                     self.proposals.requeue(record)
                     return
             # The trial has waited for it already, and can go on from its record.
@@ -247,14 +247,6 @@ class Ledger(Callback):
             self.storage_error = error
             self.stop = self.stop or str(error)
 
-    def _discard(self, checkpoints: str) -> None:
-        """Remove a checkpoint, or all those of an attempt.
-
-        What cannot be removed costs room, and no more.
-        """
-        with suppress(StorageError):
-            self.records.inside_tune(checkpoints).remove_tree()
-
     def _tracebacks(self) -> str:
         last = self.finished[-self._failures_in_a_row :]
         names = ", ".join(f"{record.number:06d}.json" for record in last)
@@ -274,15 +266,11 @@ class Ledger(Callback):
         self._front, self._runners_up = best_of([*before, record], self.space)
         best = [*self._front, *self._runners_up]
         for other in (*before, record):
-            if other not in best and other.checkpoint:
+            if other not in best:
                 # Only models that may be chosen, or that still train, are worth their bytes.
-                self._discard(_home_of(other.checkpoint))
+                self._checkpoints.remove_attempt(other.checkpoint)
         with self._ends_if_storage_fails():
             self._on_change(self, record)
-
-    def _relative(self, path: str) -> str:
-        """The checkpoint's path below the search's directory."""
-        return path.removeprefix(self.records.directory.path).lstrip("/")
 
 
 class LedgerStopper(Stopper):

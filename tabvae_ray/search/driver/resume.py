@@ -7,8 +7,9 @@ from typing import Any
 
 from ray.tune.schedulers import TrialScheduler
 
-from tabvae_ray.documents import plain
+from tabvae_ray.documents import finite
 from tabvae_ray.errors import ConfigError
+from tabvae_ray.results.checkpoints import Checkpoints
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.search_manifest import HEARTBEAT_SECONDS, SearchManifest
 from tabvae_ray.results.trial_record import TrialRecord
@@ -88,6 +89,7 @@ def restore_trials(
             )
             if not goes_on and rung.epoch < space.budget:
                 stopped.add(record.number)
+    checkpoints = Checkpoints(records.directory)
     still_running = []
     for record in unfinished:
         if record.number in stopped:
@@ -96,7 +98,8 @@ def restore_trials(
             records.finish(record)
             finished.append(record)
         else:
-            records.forget_lost_checkpoint(record)
+            if checkpoints.forget_lost(record):
+                records.keep_running(record)
             still_running.append(record)
     return finished, still_running
 
@@ -180,7 +183,7 @@ def check_unchanged(before: SearchManifest, now: SearchManifest) -> None:
 def _identity(manifest: SearchManifest) -> dict[str, Any]:
     """All that must stay as it was, by dotted name."""
     settings = {k: v for k, v in manifest.space["search"].items() if k not in _BUDGETS}
-    document = plain(
+    document = finite(
         {
             **manifest.space,
             "search": settings,

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tabvae_ray.results.constraints import _keeps_constraints, violations
+from tabvae_ray.results.constraints import keeps_constraints, total_violation
 from tabvae_ray.results.pareto import as_losses, choose, front, rank_order
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.space.rules import parse_select
@@ -47,7 +47,7 @@ def best_of(
         (record for record in records if record.state == "COMPLETE"),
         key=lambda record: record.number,
     )
-    complete = [record for record in complete if _keeps_constraints(record, space)] or complete
+    complete = [record for record in complete if keeps_constraints(record, space)] or complete
     if not complete:
         return [], []
     names = list(space.objectives)
@@ -67,8 +67,8 @@ def select(found: Sequence[Candidate], space: SearchSpace) -> tuple[Candidate, s
     """
     names = list(space.objectives)
     rule = parse_select(space.settings.select, names, constrained=bool(space.constraints))
-    least = min(_broken(candidate, space) for candidate in found)
-    kept = [candidate for candidate in found if _broken(candidate, space) <= least]
+    least = min(total_violation(candidate.means, space) for candidate in found)
+    kept = [candidate for candidate in found if total_violation(candidate.means, space) <= least]
     values = as_losses([[c.means[name] for name in names] for c in kept], space.directions)
     if least > 0:
         # A user would rather see it than nothing.
@@ -101,8 +101,3 @@ def _meaning(rule: str | int | Sequence[float], names: Sequence[str]) -> str:
         return f"best {names[rule]}"
     parts = (f"{weight:g} {name}" for weight, name in zip(rule, names, strict=True))
     return f"least weighted sum of {', '.join(parts)}, each scaled to [0, 1]"
-
-
-def _broken(candidate: Candidate, space: SearchSpace) -> float:
-    """By how much a candidate breaks the constraints."""
-    return sum(max(0.0, value) for value in violations(candidate.means, space).values())

@@ -7,6 +7,7 @@ import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
+from pydantic import TypeAdapter
 
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.results.constraints import violations
@@ -121,7 +122,8 @@ def test_a_rebuilt_search_by_nsga2_goes_on_in_its_generation(tiny: dict, constra
             made.tell(records[-1])
     running = [started[name] for name in names[-4:]]
     assert max(record.generation or 0 for record in records) >= 3
-    files = [TrialRecord.from_mapping(dataclasses.asdict(r)) for r in [*records, *running]]
+    known = [dataclasses.asdict(record) for record in [*records, *running]]
+    files = TypeAdapter(list[TrialRecord]).validate_python(known)
     again, _ = proposals(space, files)
     for name in ("next", "the one after"):
         assert again.suggest(name) == made.suggest(name)

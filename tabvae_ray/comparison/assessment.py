@@ -1,0 +1,80 @@
+"""The scores of a synthetic table together with what they are read against."""
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from tabvae_ray.comparison.options import SCORES
+from tabvae_ray.comparison.plan import PreparedComparison
+from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_levels
+from tabvae_ray.comparison.scores.privacy import Privacy, privacy
+from tabvae_ray.storage import Location
+
+__all__ = ["Assessment"]
+
+
+class Assessment:
+    """The comparison of a synthetic table with its reference levels and its privacy.
+
+    Args:
+        prepared: The comparison, prepared with the real rows.
+        synthetic: The synthetic table.
+        has_levels: Whether to compute the reference levels.
+    """
+
+    def __init__(
+        self, prepared: PreparedComparison, synthetic: pd.DataFrame, *, has_levels: bool = True
+    ) -> None:
+        columns = prepared.reader.read(synthetic)
+        self.levels = ReferenceLevels()
+        if has_levels:
+            self.levels = reference_levels(prepared, n_synthetic=columns.n_rows)
+        self.comparison = prepared.compute_columns(columns, title=self.levels.title)
+        self.privacy: Privacy = self.comparison.privacy or privacy(
+            columns,
+            prepared.training or prepared.real,
+            prepared.held_out,
+            most_rows=prepared.plan.options.privacy_max_rows,
+        )
+
+    def document(self) -> dict[str, Any]:
+        """Return everything as one JSON object, with the scores at its top level."""
+        comparison = self.comparison
+        document: dict[str, Any] = dict(comparison.scores)
+        for name, members in comparison.score_collections.items():
+            # A score may have the same name, and is at the top level.
+            document[f"{name}_per_column" if name in SCORES else name] = members
+        if self.levels.n_rows:
+            document["levels"] = self.levels.to_mapping()
+        document["privacy"] = self.privacy.to_mapping()
+        if comparison.usefulness is not None:
+            document["usefulness"] = comparison.usefulness.to_mapping()
+        if comparison.array_collections:
+            document["arrays"] = comparison.arrays()
+        document["warnings"] = list(comparison.warnings)
+        return document
+
+    def text(self) -> str:
+        """Return a table of the scores and the verdicts, for people."""
+        comparison, levels = self.comparison, self.levels
+        lines = []
+        for name, value in comparison.scores.items():
+            lines.append(f"{name:<24}{value:>12.6f}   {levels.beside(name)}".rstrip())
+        for collection, members in comparison.score_collections.items():
+            width = min(max(map(len, members), default=0), 60) + 2
+            lines += ["", f"{collection} per column"]
+            for name, value in members.items():
+                beside = levels.beside(f"{collection}/{name}")
+                lines.append(f"  {name:<{width}}{value:>12.6f}   {beside}".rstrip())
+        verdicts = [*levels.verdicts(comparison.scores), self.privacy.verdict]
+        if comparison.usefulness is not None:
+            verdicts.append(comparison.usefulness.verdict)
+        return "\n".join([*lines, "", *verdicts])
+
+    def write(self, out: Location) -> None:
+        """Write ``scores.json``, arrays and pictures to a directory."""
+        text = json.dumps(self.document(), indent=1, ensure_ascii=False, allow_nan=False)
+        files = {**self.comparison.files(), "scores.json": (text + "\n").encode()}
+        for name, content in files.items():
+            (out / name).write_bytes(content)

@@ -1,0 +1,110 @@
+"""The categorical heads of the decoder, in groups of columns.
+
+Shapes: ``B`` batch, ``K_c`` categories (codes) of column ``c``, ``W`` width of the decoder's last
+layer. Columns of similar cardinality form a group ``g`` of ``C_g`` columns, padded to ``K_g``
+categories each, so that one tensor operation serves all of them; ``P`` is the sum of ``C_g * K_g``.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tabvae_ray.model.embeddings import OrderedSteps
+
+__all__ = ["MultiFeaturePredictor", "group_columns", "head_starts", "padding"]
+
+
+class MultiFeaturePredictor(nn.Module):
+    """One categorical head per column, all in one weight matrix.
+
+    Args:
+        width: Features that a head sees (``W``).
+        cardinalities: Categories per column (``K_c``).
+        groups: Columns that share a tensor operation, see :func:`group_columns`. A column with
+            fewer categories than its group is wide has logits of minus infinity for the rest.
+        orders: As in :class:`MultiFeatureEmbedder`; heads of ordered codes are learnt by steps, so
+            that a step is the log odds of the next code (an adjacent-categories logit).
+    """
+
+    padding: Tensor
+
+    def __init__(
+        self,
+        width: int,
+        cardinalities: Sequence[int],
+        groups: Sequence[tuple[Sequence[int], int]],
+        orders: Mapping[int, Sequence[int]] | None = None,
+    ) -> None:
+        super().__init__()
+        self.groups = [(list(columns), k) for columns, k in groups]
+        self.sizes = [len(columns) * k for columns, k in self.groups]
+        self.linear = nn.Linear(width, sum(self.sizes))
+        starts = head_starts(self.groups)
+        self._steps = OrderedSteps(
+            [starts[column] + code for code in order] for column, order in (orders or {}).items()
+        )
+        self.register_buffer("padding", padding(cardinalities, self.groups), persistent=False)
+
+    def weights(self) -> Tensor:
+        """Return the weights of all heads: ``(P, W)``."""
+        return self._steps.accumulate(self.linear.weight)
+
+    def forward(self, features: Tensor | Iterable[Tensor]) -> list[Tensor]:
+        """Compute the logits per group, ``(B, C_g, K_g)`` each.
+
+        Args:
+            features: ``(B, W)`` if every group sees the same, or one such tensor per group.
+        """
+        weight, bias = self.weights(), self.linear.bias + self.padding
+        if isinstance(features, Tensor):
+            parts = torch.split(functional.linear(features, weight, bias), self.sizes, 1)
+        else:
+            heads = zip(
+                torch.split(weight, self.sizes),
+                torch.split(bias, self.sizes),
+                strict=True,
+            )
+            parts = tuple(
+                functional.linear(x, *head) for x, head in zip(features, heads, strict=True)
+            )
+        return [
+            part.view(-1, len(columns), k)
+            for part, (columns, k) in zip(parts, self.groups, strict=True)
+        ]
+
+
+def head_starts(groups: Sequence[tuple[Sequence[int], int]]) -> dict[int, int]:
+    """Return the first row of every column's head in the weights of all heads."""
+    starts = accumulate((len(columns) * k for columns, k in groups), initial=0)
+    return {
+        column: start + i * k
+        for start, (columns, k) in zip(starts, groups, strict=False)
+        for i, column in enumerate(columns)
+    }
+
+
+def padding(cardinalities: Sequence[int], groups: Sequence[tuple[Sequence[int], int]]) -> Tensor:
+    """Return the padding of the logits, ``(P,)``: 0, or minus infinity past a column's codes."""
+    parts = [
+        torch.where(torch.arange(k) < cardinalities[column], 0.0, -torch.inf)
+        for columns, k in groups
+        for column in columns
+    ]
+    return torch.cat(parts)
+
+
+def group_columns(cardinalities: Sequence[int]) -> list[tuple[list[int], int]]:
+    """Group columns of similar cardinality, widest first: ``[(columns, K_g), ...]``.
+
+    A group's narrowest column has more than 3/4 of its width, which bounds the padding.
+    """
+    groups: list[tuple[list[int], int]] = []
+    for column in sorted(range(len(cardinalities)), key=lambda c: (-cardinalities[c], c)):
+        if groups and cardinalities[column] * 4 > groups[-1][1] * 3:
+            groups[-1][0].append(column)
+        else:
+            groups.append(([column], cardinalities[column]))
+    return groups

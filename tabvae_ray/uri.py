@@ -1,0 +1,159 @@
+"""Paths and URIs: parse them, join them, and mask their credentials."""
+
+import os
+import re
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from tabvae_ray.errors import StorageError
+
+__all__ = ["URI", "masked", "masked_within"]
+
+# Shorter credentials are no secrets, and masking them would blot out letters of every message.
+_SECRET_MIN_LENGTH = 4
+# Keys of a query whose values are no secrets.
+_SAFE_QUERY = {
+    "allow_bucket_creation",
+    "allow_bucket_deletion",
+    "allow_delayed_open",
+    "background_writes",
+    "check_directory_existence_before_creation",
+    "endpoint_override",
+    "force_virtual_addressing",
+    "project_id",
+    "region",
+    "retry_limit_seconds",
+    "scheme",
+    "smart_defaults",
+    "tls_ca_dir_path",
+    "tls_ca_file_path",
+    "tls_verify_certificates",
+}
+_URI_IN_TEXT = re.compile(r"\b[a-z][a-z0-9+]*://\S*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class URI:
+    """A path on this machine or a URI of an object store, split into its parts.
+
+    ``str(uri)`` is for people: credentials are masked in it.
+
+    Args:
+        path: The absolute path, without percent-encoding.
+        scheme: Such as ``s3``; empty for a path on this machine.
+        authority: The bucket or host, with credentials before an ``@`` if there are any.
+        query: What follows the ``?``, percent-encoded.
+    """
+
+    path: str
+    scheme: str = ""
+    authority: str = ""
+    query: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> "URI":
+        """Parse a path or URI; a relative path is made absolute.
+
+        Raises:
+            StorageError: If it is empty, or a URI without a bucket or with a fragment.
+        """
+        if not text or "\0" in text:
+            raise StorageError(f"a path must not be empty or hold a zero byte, but got {text!r}")
+        scheme, separator, _ = text.partition("://")
+        if not separator or not scheme.isalnum():
+            return cls(os.path.abspath(os.path.expanduser(text)))
+        _check_authority(scheme, text)
+        parts = urlsplit(text)
+        if parts.scheme == "file":
+            return cls(os.path.abspath(unquote(parts.path) or "/"))
+        path = "/" + unquote(parts.path).strip("/")
+        uri = cls(path, parts.scheme, parts.netloc, parts.query)
+        if not uri.authority:
+            raise StorageError(f"{text}: a URI must name a bucket or host, as in s3://bucket/path")
+        if parts.fragment:
+            raise StorageError(f"{uri}: a URI must not have a fragment; write %23 for the sign #")
+        return uri
+
+    def __str__(self) -> str:
+        if self.is_local:
+            return self.path
+        user, at, host = self.authority.rpartition("@")
+        safe = [(key, value) for key, value in parse_qsl(self.query) if key in _SAFE_QUERY]
+        return self._assemble(f"***{at}{host}" if user else host, urlencode(safe, safe=":/"))
+
+    @property
+    def is_local(self) -> bool:
+        """True for a path on this machine."""
+        return not self.scheme
+
+    @property
+    def full(self) -> str:
+        """The path or URI as it must be to open it, credentials included."""
+        return self.path if self.is_local else self._assemble(self.authority, self.query)
+
+    def child(self, name: str) -> "URI":
+        """Return what ``name``, a relative path, names below this directory."""
+        return replace(self, path=os.path.normpath(os.path.join(self.path, name)))
+
+    def parent(self) -> "URI":
+        """Return the directory that holds this."""
+        return replace(self, path=str(PurePosixPath(self.path).parent))
+
+    def mask(self, text: str) -> str:
+        """Mask the credentials of this URI wherever ``text`` repeats them."""
+        for secret in self._secrets():
+            text = text.replace(secret, "***")
+        return text
+
+    def _secrets(self) -> list[str]:
+        user, _, _ = self.authority.rpartition("@")
+        hidden = [value for key, value in parse_qsl(self.query) if key not in _SAFE_QUERY]
+        return [
+            form
+            for part in (*user.split(":"), *hidden)
+            for form in (part, unquote(part))
+            if len(form) >= _SECRET_MIN_LENGTH
+        ]
+
+    def _assemble(self, authority: str, query: str) -> str:
+        path = quote(self.path, safe="/")
+        return f"{self.scheme}://{authority}{path}" + (f"?{query}" if query else "")
+
+
+def masked(path: str) -> str:
+    """Return a path as it is, and a URI with its credentials masked.
+
+    Raises:
+        StorageError: If it is a URI that cannot be parsed.
+    """
+    return str(URI.parse(path)) if "://" in path else path
+
+
+def masked_within(text: str) -> str:
+    """Mask the credentials of every URI in a text, such as an argument of a command."""
+    return _URI_IN_TEXT.sub(_masked_match, text)
+
+
+def _masked_match(found: re.Match[str]) -> str:
+    try:
+        return masked(found.group()) if "@" in found.group() else found.group()
+    except StorageError:
+        return "***"
+
+
+def _check_authority(scheme: str, text: str) -> None:
+    """Refuse credentials that end the authority too early, before any message shows them.
+
+    A secret often holds a slash, and the text before it would be taken for the bucket.
+    """
+    try:
+        authority, port = urlsplit(text).netloc, urlsplit(text).port
+    except ValueError:
+        authority, port = ":", None
+    after = text.partition("://")[2][len(authority) :]
+    if "@" not in authority and ":" in authority and (port is None or "@" in after):
+        raise StorageError(
+            f"{scheme}://***: credentials in a URI must be percent-encoded (%2F for the sign /) "
+            "and followed by @ and the bucket"
+        )
