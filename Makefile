@@ -3,13 +3,20 @@
 PYTHON ?= python3
 SPACE ?= search_spaces/beta.yaml
 ARGS ?=
+# Processes that run tests at once.
+WORKERS ?= 2
 BIN := .venv/bin
 STAMP := .venv/.installed
+PIP_OPTIONS := --quiet --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup
+# What uses most of each library.
+LOWEST_TESTS := tests/table tests/space tests/comparison/scores tests/results tests/report \
+	tests/search/optimize tests/search/driver tests/generation/test_synthesizer.py
 
 # One thread per process: two threads on two busy cores cost many times the CPU.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install search test test-all check format benchmarks clean
+.PHONY: help install search test test-slow test-all test-lowest check format benchmarks clean
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -19,19 +26,32 @@ install: $(STAMP)  ## make .venv and install the package with all that it needs
 # Not again until the declared packages change.
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,cluster,mlflow]'
+	$(BIN)/python -m pip install $(PIP_OPTIONS) --editable '.[dev,cluster,mlflow]'
 	@touch $@
 
 search: $(STAMP)  ## search SPACE (search_spaces/beta.yaml), further options in ARGS
 	$(BIN)/python -m tabvae_ray.search --space $(SPACE) $(ARGS)
 
 test: $(STAMP)  ## the fast tests
-	$(BIN)/python -m pytest -q -m "not slow" tests
+	$(PYTEST) -m "not slow" tests
 
-test-all: $(STAMP)  ## all tests: clusters, object stores and browsers too
-	$(BIN)/python -m pytest -q tests
+test-slow: $(STAMP)  ## the slow tests (clusters, object stores, a browser) with 4 of 10 kill moments
+	$(PYTEST) -m "slow and not many" tests
 
-check: $(STAMP)  ## formatting, lint, types and the order of the rooms
+test-all: $(STAMP)  ## all tests, with all 10 kill moments
+	$(PYTEST) tests
+
+# An environment of its own with the lowest versions that pyproject.toml declares; PyTorch and what
+# only tests need are those of .venv.
+test-lowest: $(STAMP)  ## some of the fast tests with the lowest declared versions
+	$(PYTHON) -m venv --clear .venv-lowest
+	$(BIN)/python tests/support/lowest_versions.py > .venv-lowest/lowest.txt
+	.venv-lowest/bin/python -m pip install $(PIP_OPTIONS) --only-binary :all: -r .venv-lowest/lowest.txt
+	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' \
+		> $$(.venv-lowest/bin/python -c 'import site; print(site.getsitepackages()[0])')/zz_venv.pth
+	.venv-lowest/bin/python -m pytest -q -p no:cacheprovider -m "not slow" $(LOWEST_TESTS)
+
+check: $(STAMP)  ## formatting, lint, types and the order of the packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

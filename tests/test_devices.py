@@ -10,7 +10,8 @@ import yaml
 
 from tabvae_ray import load_synthesizer
 from tabvae_ray.search.inputs import prepare_inputs
-from tabvae_ray.search.trials.trial import SearchTask, TrialRun
+from tabvae_ray.search.trials.task import SearchTask
+from tabvae_ray.search.trials.trial import TrialRun
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE
 from tests.support.spaces import TINY
@@ -30,9 +31,7 @@ def task(tmp_path: Path) -> SearchTask:
     file = tmp_path / "tiny.yaml"
     file.write_text(yaml.safe_dump(TINY))
     inputs = prepare_inputs(space=str(file), out=str(tmp_path / "runs"))
-    return SearchTask(
-        inputs.space, inputs.table, inputs.spec, inputs.comparison, inputs.rungs, inputs.directory
-    )
+    return inputs.task()
 
 
 @pytest.mark.parametrize("decoder", ["independent", "autoregressive"])

@@ -1,7 +1,4 @@
-"""Connecting to Ray, and what it says of its nodes.
-
-A room of its own because it is about machines, and nothing else in a search is.
-"""
+"""Connect to Ray, with messages that name what is wrong."""
 
 import logging
 import os
@@ -13,33 +10,35 @@ from contextlib import contextmanager
 
 import ray
 
+from tabvae_ray.cluster.ray_private import grpc_channel
 from tabvae_ray.cluster.secrets import mask_command_line
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.errors import ConfigError, last_line
 
-__all__ = ["connected", "last_line", "through_client"]
+__all__ = ["connected", "through_client"]
 
-_LOG = logging.getLogger(__name__)
-# Seconds that an address has to take a connection.
+# Timeout of one connection.
 _CONNECT_SECONDS = 10.0
 
 
 @contextmanager
 def connected(address: str | None) -> Iterator[bool]:
-    """Ray, started on this machine or joined at an address; left or stopped at the end.
+    """Start Ray on this machine or join a cluster, and disconnect at the end of the block.
 
-    Yields whether it was started, so that it is this process's own.
+    A Ray that this process is connected to already is used, and stays connected.
 
     Args:
-        address: ``auto``, ``host:port`` or ``ray://host:port``; if None, what ``RAY_ADDRESS`` says,
-            or a Ray of our own on this machine.
+        address: ``auto``, ``host:port`` or ``ray://host:port``; if None, the value of
+            ``RAY_ADDRESS``, or without that a new Ray on this machine.
+
+    Yields:
+        True if Ray was started here.
 
     Raises:
-        ConfigError: If there is no cluster at the address, or it does not let us in.
+        ConfigError: If there is no cluster at the address, or it refuses the connection.
     """
     target, origin = _target(address)
     _quiet()
     if ray.is_initialized():
-        # The caller's own; it stays as it is.
         yield False
         return
     _check_reachable(target, origin)
@@ -48,7 +47,7 @@ def connected(address: str | None) -> Iterator[bool]:
         _connect(target)
         yield target == "local"
     finally:
-        # Also what an interrupt has left half connected.
+        # Also after an interrupt in the middle of connecting.
         ray.shutdown()
 
 
@@ -62,18 +61,18 @@ def _connect(target: str) -> None:
             logging_level=logging.ERROR,
         )
     except SystemExit:
-        # What Ray makes of SIGTERM while it starts its processes.
+        # Ray turns SIGTERM into this while it starts its processes.
         raise KeyboardInterrupt from None
     except Exception as error:
         raise ConfigError(_why_not_connected(target, error)) from error
     finally:
-        # Ray has put its own in its place, and the C++ below it one that prints a dump and aborts.
+        # Ray installs a handler of its own, and its C++ part one that prints a dump and aborts.
         if callable(handler) and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)
 
 
 def through_client(address: str | None) -> bool:
-    """Whether Ray's calls are sent through a server on the cluster, or will be, once connected."""
+    """Return True if Ray is, or will be, used through a client server on the cluster."""
     if ray.is_initialized():
         is_client: bool = ray.util.client.ray.is_connected()  # type: ignore[no-untyped-call]
         return is_client
@@ -81,14 +80,17 @@ def through_client(address: str | None) -> bool:
 
 
 def _target(address: str | None) -> tuple[str, str]:
-    """What to connect to, and what has named it; Ray takes RAY_ADDRESS for ``auto``, too."""
+    """Return the address to connect to and its source; RAY_ADDRESS replaces ``auto``, as in Ray."""
     if address and address != "auto":
         return address, "--address"
     return os.environ.get("RAY_ADDRESS") or address or "local", "RAY_ADDRESS"
 
 
 def _check_reachable(target: str, origin: str) -> None:
-    """Ray itself tries an address where nobody listens for ten minutes, a wrong token for 20 s."""
+    """Fail at once where Ray would retry: for ten minutes where nobody listens.
+
+    With a wrong token it would retry for 20 seconds.
+    """
     if target in ("auto", "local"):
         return
     host, _, port = target.removeprefix("ray://").rpartition(":")
@@ -104,18 +106,15 @@ def _check_reachable(target: str, origin: str) -> None:
 
 
 def _check_token(target: str) -> None:
-    """Ask something harmless, with the token that Ray would use.
-
-    The answer is of no interest, unless it is that the token is missing or wrong.
-    """
+    """Make a harmless call with the token that Ray would use, to see if it is accepted."""
     try:
         import grpc
-        from ray._private.grpc_utils import init_grpc_channel
+
+        channel = grpc_channel(target.removeprefix("ray://"))
     except ImportError:
-        # A Ray without gRPC for Python, or before tokens: what Ray says then has to do.
+        # Without gRPC for Python the message of Ray itself must do.
         return
     is_client = target.startswith("ray://")
-    channel = init_grpc_channel(target.removeprefix("ray://"))
     method = "RayletDriver/ClusterInfo" if is_client else "NodeInfoGcsService/CheckAlive"
     try:
         channel.unary_unary(f"/ray.rpc.{method}")(b"", timeout=_CONNECT_SECONDS)
@@ -123,7 +122,7 @@ def _check_token(target: str) -> None:
         if error.code() is grpc.StatusCode.UNAUTHENTICATED:
             raise ConfigError(_token_refused(target, error.details())) from error
     except Exception as error:
-        # Ray's own complaint that the mode is token and there is none.
+        # Ray raises this if RAY_AUTH_MODE is token and there is none.
         raise ConfigError(_why_not_connected(target, error)) from error
     finally:
         channel.close()
@@ -135,7 +134,7 @@ def _token_refused(target: str, text: str) -> str:
         "RAY_AUTH_TOKEN_PATH"
     )
     if os.environ.get("RAY_AUTH_MODE", "").lower() != "token":
-        # Ray sends a token by itself only to a cluster of this machine that it has found by auto.
+        # Without this mode Ray sends a token only to a cluster on this machine, found by auto.
         missing = (
             f"set RAY_AUTH_MODE=token, without which none is sent to a given address; {missing}"
         )
@@ -152,7 +151,7 @@ def _why_not_connected(target: str, error: Exception) -> str:
         return _token_refused(target, text)
     hint = "is it up, and does RAY_ADDRESS or --address name its head?"
     if isinstance(error, ConnectionError) and not error.errno and target != "local":
-        # Ray's own error, after the address has taken a connection: it does not say of tokens.
+        # Raised by Ray after the port accepted a connection; its text does not mention tokens.
         hint = (
             "something listens there: is it a Ray head of this version, and is the token its own?"
         )
@@ -163,19 +162,13 @@ def _why_not_connected(target: str, error: Exception) -> str:
     return f"cannot connect to Ray at {target}: {text}; {hint}"
 
 
-def last_line(error: BaseException) -> str:
-    """The last line of an error's text, which with Ray's is the one that says something."""
-    lines = [line for line in str(error).strip().splitlines() if line.strip()]
-    return lines[-1].strip()[:300] if lines else type(error).__name__
-
-
 def _quiet() -> None:
-    """Keep Ray's chatter from drowning what the user wants to see; errors still come through."""
+    """Let Ray log nothing but errors."""
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     for name in ("ray", "ray.tune", "ray.train", "ray.air"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    # Says that trials did not complete, with Ray's names of them: the records say it of each.
+    # Lists incomplete trials by Ray's ids; the records have the reason for each of them.
     logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)
-    # Say with tracebacks that Tune's own state was not written, which no search is resumed from.
+    # Log tracebacks if Ray Tune's own state cannot be written, which nothing here reads.
     for name in ("ray.tune.execution.experiment_state", "ray.train._internal.storage"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

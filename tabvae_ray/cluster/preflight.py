@@ -1,4 +1,4 @@
-"""Checking before the first trial that a search can run on the nodes that are there."""
+"""Check before the first trial that a search can run on the nodes of the cluster."""
 
 import logging
 import os
@@ -8,25 +8,23 @@ from contextlib import contextmanager
 from typing import Any
 
 import ray
-from ray._private.authentication.authentication_utils import is_token_auth_enabled
-from ray._private.state import state
 
 from tabvae_ray import __version__
-from tabvae_ray.cluster.connection import last_line
 from tabvae_ray.cluster.nodes import Resources, autoscales, launches
+from tabvae_ray.cluster.ray_private import draining_nodes, sends_token
 from tabvae_ray.cluster.versions import check_versions, versions_here
-from tabvae_ray.errors import ConfigError, StorageError
+from tabvae_ray.errors import ConfigError, StorageError, last_line
 from tabvae_ray.storage import Location
 
 __all__ = ["HEAD", "preflight", "preflight_head"]
 
-# What to ask for, to be put on the cluster's head.
+# A resource that only the head of the cluster has.
 HEAD = {"node:__internal_head__": 0.001}
 
 _LOG = logging.getLogger(__name__)
-# Seconds that every node has to answer the preflight's questions.
+# Seconds that every node has to answer.
 _PREFLIGHT_SECONDS = 60.0
-# Seconds that an autoscaler has to add a node, and to begin with it.
+# Seconds that an autoscaler has to add a node, and to start launching one.
 _NODE_SECONDS = 900.0
 _LAUNCH_SECONDS = 60.0
 
@@ -36,22 +34,22 @@ def preflight(directory: Location, resources: Resources, *, started_here: bool =
 
     Args:
         directory: The search's directory.
-        resources: What a trial gets.
-        started_here: This process has started the only node itself: it need not be asked, which
-            takes seconds.
+        resources: The resources of a trial.
+        started_here: True if this process has started the only node, which then is not asked, to
+            save seconds.
 
     Raises:
-        ConfigError: If no node can ever take a trial, or a node has other versions or does not
-            send the token that this process asks for.
+        ConfigError: If no node can ever take a trial, or a node has other versions, or sends no
+            token although this process requires one.
         StorageError: If a node does not see the search's directory.
     """
     fitting = [node for node in _nodes() if _fits(node["Resources"], resources)]
     if not fitting:
-        message = _no_room(resources)
+        message = _too_small(resources)
         if not autoscales():
             raise ConfigError(f"{message}; change --cpus-per-trial or --gpus-per-trial")
         _LOG.warning("%s; waiting for the autoscaler to add one", message)
-        _wait_for_room(resources, message)
+        _wait_for_node(resources, message)
         fitting = [node for node in _nodes() if _fits(node["Resources"], resources)]
     if started_here:
         return
@@ -69,7 +67,7 @@ def preflight(directory: Location, resources: Resources, *, started_here: bool =
         done, silent = ray.wait(
             list(asked), num_returns=len(asked), timeout=_PREFLIGHT_SECONDS, fetch_local=True
         )
-        # Nodes come and go: one that has gone since is nobody's fault.
+        # A node that has left the cluster in the meantime does not count.
         still_there = {node["NodeID"] for node in _nodes()}
         lost = [r for r in silent if asked[r]["NodeID"] in still_there]
         if lost:
@@ -86,10 +84,10 @@ def preflight(directory: Location, resources: Resources, *, started_here: bool =
 
 
 def preflight_head(directory: Location) -> None:
-    """Check that the cluster's head can be the driver of a search.
+    """Check that the cluster's head can run the driver of a search.
 
     Args:
-        directory: Where searches lie.
+        directory: The directory of searches.
 
     Raises:
         ConfigError: If the head has other versions.
@@ -102,7 +100,7 @@ def preflight_head(directory: Location) -> None:
 
 @contextmanager
 def _probe_in(directory: Location) -> Iterator[Location]:
-    """A file for nodes to read, and to write beside, while they are asked."""
+    """Write a file for the nodes to read during the block, and to write beside."""
     probe = directory / f".preflight-{os.getpid()}"
     probe.write_text(__version__)
     try:
@@ -112,13 +110,13 @@ def _probe_in(directory: Location) -> Iterator[Location]:
 
 
 def _nodes() -> list[dict[str, Any]]:
-    """Nodes that are up and are not about to go."""
-    leaving = state.get_draining_nodes()
+    """Return the nodes that are up and are not about to leave."""
+    leaving = draining_nodes()
     nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
     return [node for node in nodes if node["Alive"] and node["NodeID"] not in leaving]
 
 
-def _no_room(resources: Resources) -> str:
+def _too_small(resources: Resources) -> str:
     largest = {
         kind: max((node["Resources"].get(kind, 0.0) for node in _nodes()), default=0.0)
         for kind in ("CPU", "GPU")
@@ -129,8 +127,8 @@ def _no_room(resources: Resources) -> str:
     )
 
 
-def _wait_for_room(resources: Resources, message: str) -> None:
-    """Ask the autoscaler for a node that can take a trial, by something that needs one."""
+def _wait_for_node(resources: Resources, message: str) -> None:
+    """Make the autoscaler add a node that fits a trial, by a task that asks for one."""
     needed = _nothing.options(num_cpus=resources.cpus, num_gpus=resources.gpus).remote()
     started = launched = time.monotonic()
     try:
@@ -145,7 +143,7 @@ def _wait_for_room(resources: Resources, message: str) -> None:
                     "limits (see ray status)"
                 )
     finally:
-        # Of a task that is done, Ray takes it amiss.
+        # Ray raises if a finished task is cancelled.
         if not ray.wait([needed], timeout=0)[0]:
             ray.cancel(needed, force=True)
 
@@ -157,8 +155,8 @@ def _nothing() -> None:
 
 @ray.remote
 def _ask(probe: Location) -> tuple[dict[str, str], bool, str | None]:
-    """Versions there, whether tokens are sent from there, and what is wrong with the storage."""
-    with_token = is_token_auth_enabled()
+    """Return the node's versions, True if it sends tokens, and any error of the storage."""
+    with_token = sends_token()
     try:
         seen = probe.read_text()
         answer = probe.parent / f"{probe.name}-{ray.get_runtime_context().get_node_id()}"
@@ -179,9 +177,9 @@ def _check_answer(reference: Any, node: str, here: dict[str, str], directory: Lo
             f"node {node}: cannot run trials: {reason}; install the same tabvae_ray on every node"
         ) from error
     check_versions(node, there, here)
-    if is_token_auth_enabled() and not with_token:
-        # Calls from here would pass, but none of the cluster's to this process: Ray would cancel
-        # every trial before it has begun, without a reason.
+    if sends_token() and not with_token:
+        # Calls to the cluster would work, but its calls to this process would be refused. Ray would
+        # then cancel every trial before it starts, without naming a reason.
         raise ConfigError(
             f"node {node} sends no token, but this process asks for one: unset RAY_AUTH_MODE here, "
             "or start the cluster with RAY_AUTH_MODE=token"

@@ -1,10 +1,11 @@
-"""Keeps the keys of a storage out of what Ray writes and shows.
+"""Keep storage credentials out of the files and command lines that Ray records.
 
-Ray Tune pickles the filesystem that it is given, keys included, into files of its own in the
-search's directory, which are read by whoever may read the results. While a search runs, a
-filesystem is pickled as a name, and what it stands for lies in the memory of the cluster's head.
+Ray Tune pickles the filesystem that it is given, with its credentials, into files in the search's
+directory, where everybody who may read the results can read them. While a search runs, filesystems
+are therefore pickled as a name, and the head of the cluster keeps what the name stands for in
+memory.
 
-Ray also shows the command line of every driver to whoever may look at the cluster's jobs.
+Ray also shows the command line of every driver to everybody who may see the cluster's jobs.
 """
 
 import copyreg
@@ -15,10 +16,9 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import ray
 from pyarrow import fs
-from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put
 
+from tabvae_ray.cluster.ray_private import get_from_head, put_on_head, set_process_title
 from tabvae_ray.errors import StorageError
 from tabvae_ray.uri import masked
 
@@ -29,33 +29,33 @@ _URI = re.compile(r"\b[a-z][a-z0-9+]*://\S*", re.IGNORECASE)
 
 
 def mask_command_line() -> None:
-    """Have this process show its command line with the credentials of URIs masked, if it has any.
+    """Mask credentials of URIs in the command line of this process.
 
-    Ray takes it from the system, which also shows it to the machine's other users.
+    Ray reads the command line from the system, which also shows it to other users of the machine.
     """
     shown = [_URI.sub(_masked, argument) for argument in sys.orig_argv]
     if shown != sys.orig_argv:
-        ray._raylet.setproctitle(" ".join(shown))  # type: ignore[attr-defined]
+        set_process_title(" ".join(shown))
 
 
 @contextmanager
 def credentials_hidden(filesystem: fs.FileSystem) -> Iterator[None]:
-    """Have this process pickle filesystems of this kind by name; Ray must be connected."""
+    """Pickle filesystems of this kind by name inside the block; Ray must be connected."""
     kind = type(filesystem)
     if kind is fs.LocalFileSystem:
         yield
         return
     names: dict[bytes, bytes] = {}
 
-    def by_name(found: fs.FileSystem) -> tuple[object, tuple[bytes]]:
+    def reduce_to_name(found: fs.FileSystem) -> tuple[object, tuple[bytes]]:
         content = pickle.dumps(found.__reduce__())
         if content not in names:
             name = _PREFIX + uuid.uuid4().hex.encode()
-            _internal_kv_put(name, content)
+            put_on_head(name, content)
             names[content] = name
         return _recall, (names[content],)
 
-    copyreg.pickle(kind, by_name)  # type: ignore[arg-type]
+    copyreg.pickle(kind, reduce_to_name)  # type: ignore[arg-type]
     try:
         yield
     finally:
@@ -63,7 +63,9 @@ def credentials_hidden(filesystem: fs.FileSystem) -> Iterator[None]:
 
 
 def _recall(name: bytes) -> fs.FileSystem:
-    make, arguments = pickle.loads(_internal_kv_get(name))
+    content = get_from_head(name)
+    assert content is not None
+    make, arguments = pickle.loads(content)
     return make(*arguments)
 
 

@@ -1,1 +1,1 @@
-"""Two tables side by side: scores, arrays, plots, and the levels they are read against."""
+"""Comparison of two tables: scores, statistics, plots and reference levels."""

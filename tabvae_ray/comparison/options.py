@@ -23,7 +23,6 @@ __all__ = [
     "ScoreName",
 ]
 
-
 ScoreName = Literal[
     "mean_js_distance",
     "correlation_distance",
@@ -34,36 +33,27 @@ ScoreName = Literal[
     "tstr",
 ]
 
-
 ScoreCollectionName = Literal["js_distance", "column_shapes"]
-
 
 PlotName = Literal[
     "pdf", "cdf", "descriptive_statistics", "pca", "correlation_heatmaps", "truncated_svd", "tsne"
 ]
 
-
 PlotCollectionName = Literal["pdf", "cdf", "correlation_heatmaps"]
 
-
 SCORES: tuple[ScoreName, ...] = get_args(ScoreName)
-
-
-# Of the others, lower is better; see ComparisonOptions.higher_is_better for the one that depends.
+# Lower is better for all other scores; for correlation_distance it depends on the metric.
 _HIGHER_IS_BETTER = frozenset({"column_shapes", "pair_trends", "detection", "tstr"})
-
 
 SCORE_COLLECTIONS: tuple[ScoreCollectionName, ...] = get_args(ScoreCollectionName)
 
-
 PLOTS: tuple[PlotName, ...] = get_args(PlotName)
-
 
 PLOT_COLLECTIONS: tuple[PlotCollectionName, ...] = get_args(PlotCollectionName)
 
 
 class ComparisonOptions(BaseModel):
-    """How the artifacts of a plan are computed; the defaults are the reference's."""
+    """Options of a comparison; the defaults are those of artifact-core."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -77,16 +67,16 @@ class ComparisonOptions(BaseModel):
         None, description="Column that tstr predicts; the spec's target if not given."
     )
     privacy_max_rows: int = Field(
-        10_000, ge=1, description="Synthetic rows whose closest real rows are looked for."
+        10_000, ge=1, description="Synthetic rows whose closest real rows are searched for."
     )
     usefulness_max_rows: int = Field(
-        20_000, ge=2, description="Rows that tstr trains a model on, of either table."
+        20_000, ge=2, description="Rows of each table that tstr trains a model on."
     )
     theme: Literal["light", "dark"] = Field("light", description="Colours of the plots.")
     dpi: int = Field(100, ge=20, le=600, description="Dots per inch of the plots.")
 
     def higher_is_better(self, score: str) -> bool:
-        """Whether a larger value of a score is a better one: the one place that says so."""
+        """Return True if larger values of a score are better."""
         if score == "correlation_distance":
             return self.distance_metric == "COSINE_SIMILARITY"
         return score in _HIGHER_IS_BETTER

@@ -1,4 +1,4 @@
-"""Which comparisons of two tables to make, and making them without doing any work twice."""
+"""Plan of a comparison by names of scores and pictures, and its execution."""
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ __all__ = [
     "PreparedComparison",
 ]
 
-# Plots that cost no more than a tenth of a second or two.
+# Plots that take a tenth of a second or two at most.
 PICTURES: tuple[PlotName, ...] = (
     "pdf",
     "cdf",
@@ -45,17 +45,17 @@ PICTURES: tuple[PlotName, ...] = (
     "pca",
     "correlation_heatmaps",
 )
-# Scores that ask for no row of the real table once it is prepared.
+# Scores that need no row of the real table once it is prepared.
 _WITHOUT_ROWS = {"mean_js_distance", "correlation_distance", "column_shapes"}
-# Scores that ask which rows are held out.
+# Scores that depend on the held-out rows.
 _OF_HELD_OUT = {"dcr_share", "tstr"}
 
 
 class ComparisonPlan(BaseModel):
-    """Artifacts of a comparison, by name.
+    """Names of the scores, statistics and plots that a comparison computes.
 
-    ``plan.prepare(real, spec).compute(synthetic)`` makes them; the prepared half can be kept,
-    pickled, and used for any number of synthetic tables.
+    ``plan.prepare(real, spec).compute(synthetic)`` computes them. The prepared comparison can be
+    pickled and used for any number of synthetic tables.
 
     Example:
         >>> plan = ComparisonPlan(scores=("mean_js_distance", "detection"), plots=("pdf", "pca"))
@@ -65,10 +65,10 @@ class ComparisonPlan(BaseModel):
     Args:
         scores: Numbers for the table.
         score_collections: A number per column.
-        array_collections: A statistic per continuous column, real beside synthetic.
+        array_collections: A statistic per continuous column, of the real and the synthetic table.
         plots: Pictures of the table.
         plot_collections: A picture per column, or per table.
-        options: How they are computed.
+        options: Options of the scores and plots.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -82,7 +82,7 @@ class ComparisonPlan(BaseModel):
 
     @classmethod
     def complete(cls) -> Self:
-        """Everything that needs neither held-out rows nor a target, but for t-SNE."""
+        """Return the plan of everything but t-SNE that needs neither held-out rows nor a target."""
         return cls(
             scores=(
                 "mean_js_distance",
@@ -117,18 +117,18 @@ class ComparisonPlan(BaseModel):
         *,
         held_out: pd.DataFrame | npt.ArrayLike | None = None,
     ) -> "PreparedComparison":
-        """Read the real table and compute its side of everything in the plan.
+        """Read the real table, and compute everything in the plan that concerns it alone.
 
         Args:
             real: The real rows.
-            spec: What their columns are.
-            held_out: The rows that no model is trained on: their positions in ``real``, or other
-                real rows. ``dcr_share`` needs them; ``tstr`` without them tests on a quarter of
-                the real rows.
+            spec: Spec of their columns.
+            held_out: Rows that no model is trained on: their positions in ``real``, or a table of
+                other real rows. ``dcr_share`` needs them. Without them ``tstr`` tests on a quarter
+                of the real rows.
 
         Raises:
             ConfigError: If a score of the plan needs held-out rows or a target.
-            DataError: If the table does not have the spec's columns, or holds infinite values.
+            DataError: If the table lacks columns of the spec, or holds infinite values.
         """
         prepared = PreparedComparison(self, spec, ColumnReader(spec, real))
         prepared.hold_out(held_out)
@@ -137,7 +137,16 @@ class ComparisonPlan(BaseModel):
 
 @dataclass
 class PreparedComparison:
-    """A plan with the real table's side computed; see :meth:`ComparisonPlan.prepare`."""
+    """Plan with everything computed that concerns the real table alone.
+
+    Attributes:
+        plan: The plan.
+        spec: Spec of the real table.
+        reader: Reader of synthetic tables, which holds the real table.
+        training: Real rows that models are trained on, if known and needed.
+        held_out: Held-out rows, if known and needed.
+        tested: Training rows and test rows of ``tstr``, if it is in the plan.
+    """
 
     plan: ComparisonPlan
     spec: TableSpec
@@ -145,20 +154,20 @@ class PreparedComparison:
     training: TableColumns | None = None
     held_out: TableColumns | None = None
     tested: tuple[TableColumns, TableColumns] | None = None
-    _asides: tuple[str, ...] = ()
+    _warnings: tuple[str, ...] = ()
 
     @property
     def real(self) -> TableColumns:
-        """The real table, read."""
+        """Columns of the real table."""
         return self.reader.real
 
     @property
     def target(self) -> str | None:
-        """The column that usefulness is measured on."""
+        """Column that usefulness is measured on."""
         return self.plan.options.target or self.spec.target
 
     def hold_out(self, held_out: pd.DataFrame | npt.ArrayLike | None) -> None:
-        """Say which real rows no model is trained on, see :meth:`ComparisonPlan.prepare`.
+        """Set the real rows that no model is trained on; see :meth:`ComparisonPlan.prepare`.
 
         Raises:
             ConfigError: If a score of the plan needs held-out rows or a target.
@@ -167,11 +176,11 @@ class PreparedComparison:
         if isinstance(held_out, pd.DataFrame):
             self.training = self.real
             self.held_out = self.reader.read(held_out, "the held-out table")
-            self._asides = self.held_out.warnings
+            self._warnings = self.held_out.warnings
         elif held_out is not None:
-            rows = _sides(self.real.n_rows, np.asarray(held_out))
+            rows = _split(self.real.n_rows, np.asarray(held_out))
             if _OF_HELD_OUT & set(self.plan.scores):
-                # Copies, which nobody else asks for.
+                # Only if needed, because these are copies.
                 self.training, self.held_out = map(self.real.take, rows)
         if "dcr_share" in self.plan.scores and self.held_out is None:
             raise ConfigError("dcr_share: must have held-out rows to compare with, but got none")
@@ -183,14 +192,14 @@ class PreparedComparison:
             self.tested = self.training, self.held_out
         else:
             self.tested = split_for_test(self.real, self.target)
-            self._asides = (
+            self._warnings = (
                 f"tstr: tested on {self.tested[1].n_rows} of the real rows, which the synthetic "
                 "table may have been made from; give held-out rows for a fair number",
             )
         check_target(self.tested[1], self.target)
 
     def warm(self) -> Self:
-        """Compute what every comparison will need of the real table."""
+        """Compute all intermediate results of the real table that comparisons need."""
         for name in self.real.numbers:
             self.real.sorted_numbers(name)
         for name in self.real.codes:
@@ -200,7 +209,7 @@ class PreparedComparison:
         return self
 
     def for_scores(self) -> Self:
-        """The same with what the plan's scores ask for, and nothing else: to be sent elsewhere."""
+        """Return a copy with only what the scores of the plan need, to send to other processes."""
         scores, reader = set(self.plan.scores), copy.copy(self.reader)
         if scores <= _WITHOUT_ROWS:
             reader.real = self.real.without_rows()
@@ -224,39 +233,40 @@ class PreparedComparison:
     def compute_columns(
         self, synthetic: TableColumns, *, title: Callable[[str, float], str] | None = None
     ) -> Comparison:
-        """The same of a table that :attr:`reader` has read.
+        """Compare a synthetic table that :attr:`reader` has read with the real one.
 
         Args:
             synthetic: The synthetic rows.
-            title: What a column's pictures say of its JS distance; the number alone if not given.
+            title: Function of the name and the JS distance of a column that returns the title of
+                its pictures. By default the title is the distance.
         """
         plan = self.plan
-        sides = self.beside(synthetic)
+        pair = self.pair_with(synthetic)
         if plan.plots or plan.plot_collections:
             title = title or (lambda _, distance: f"JS {distance:.3f}")
-            sides.notes = {name: title(name, value) for name, value in sides.js_distances.items()}
+            pair.notes = {name: title(name, value) for name, value in pair.js_distances.items()}
         skipped = {
-            name: f"{name}: not drawn, a single number per row has no second component"
+            name: f"{name}: not drawn, because a single number per row has no second component"
             for name in plan.plots
             if name in PROJECTIONS and not has_plane(self.real)
         }
         return Comparison(
-            scores={name: sides.score(name) for name in plan.scores},
+            scores={name: pair.score(name) for name in plan.scores},
             score_collections={
-                name: sides.score_collection(name) for name in plan.score_collections
+                name: pair.score_collection(name) for name in plan.score_collections
             },
             array_collections={
-                name: sides.array_collection(name) for name in plan.array_collections
+                name: pair.array_collection(name) for name in plan.array_collections
             },
-            plots={name: sides.plot(name) for name in plan.plots if name not in skipped},
-            plot_collections={name: sides.plot_collection(name) for name in plan.plot_collections},
-            privacy=sides.privacy if "dcr_share" in plan.scores else None,
-            usefulness=sides.usefulness if "tstr" in plan.scores else None,
-            warnings=(*synthetic.warnings, *self._asides, *skipped.values()),
+            plots={name: pair.plot(name) for name in plan.plots if name not in skipped},
+            plot_collections={name: pair.plot_collection(name) for name in plan.plot_collections},
+            privacy=pair.privacy if "dcr_share" in plan.scores else None,
+            usefulness=pair.usefulness if "tstr" in plan.scores else None,
+            warnings=(*synthetic.warnings, *self._warnings, *skipped.values()),
         )
 
-    def beside(self, synthetic: TableColumns) -> TablePair:
-        """Both tables, with all that the plan's artifacts need of the real one."""
+    def pair_with(self, synthetic: TableColumns) -> TablePair:
+        """Return the pair of the real table and a synthetic one, which computes the scores."""
         return TablePair(
             self.real,
             synthetic,
@@ -274,13 +284,13 @@ class PreparedComparison:
         columns: Sequence[str],
         notes: Mapping[str, str],
     ) -> dict[str, bytes]:
-        """A picture for each of some columns, as the plot collections have for all."""
-        sides = TablePair(self.real, synthetic, self.plan.options, notes=notes)
-        return sides.plot_collection(kind, columns)
+        """Draw a picture for each of some columns, as plot collections do for all columns."""
+        pair = TablePair(self.real, synthetic, self.plan.options, notes=notes)
+        return pair.plot_collection(kind, columns)
 
 
-def _sides(n_rows: int, positions: npt.NDArray[Any]) -> tuple[Integers, Integers]:
-    """Row numbers of the training rows, and of those held out."""
+def _split(n_rows: int, positions: npt.NDArray[Any]) -> tuple[Integers, Integers]:
+    """Return the row numbers of the training rows and of the held-out rows."""
     is_held = np.zeros(n_rows, dtype=bool)
     if positions.size and not (
         np.issubdtype(positions.dtype, np.integer)

@@ -1,8 +1,8 @@
-"""The levels that a score is read against: what real rows score against themselves.
+"""Reference levels of scores: the scores of real rows against themselves.
 
-- *resample*: real rows against a bootstrap of themselves. Nobody can honestly beat it.
-- *fresh*: what another sample of the same population would score. A model below it fits the sample.
-- *independent*: each column shuffled on its own. A model that does not beat it on the correlation
+- *resample*: real rows against a bootstrap of themselves. No honest model can beat it.
+- *fresh*: another sample of the same population. A model that beats it fits the sample.
+- *independent*: each column shuffled separately. A model that does not beat it on the correlation
   distance has learnt nothing about associations.
 """
 
@@ -22,26 +22,26 @@ from tabvae_ray.comparison.table_pair import TablePair
 
 __all__ = ["Level", "ReferenceLevels", "reference_levels"]
 
-# Scores that compare distributions: better than resampled real rows is too good to be honest.
+# Scores that compare distributions. To beat resampled real rows on them is too good to be honest.
 _DISTRIBUTIONS: tuple[ScoreName, ...] = (
     "mean_js_distance",
     "correlation_distance",
     "column_shapes",
     "pair_trends",
 )
-# Of more rows than this a sample stands for all: levels cost as much as so many comparisons.
+# Larger tables are sampled, because the levels take dozens of comparisons.
 _MOST_ROWS = 50_000
-# Those that train models are dearer: fewer repetitions, and fewer rows.
+# Scores that train models take longer: fewer repetitions, and fewer rows.
 _MODEL_REPEATS, _MODEL_ROWS = 2, 4_000
 
 
 @dataclass(frozen=True)
 class Level:
-    """A score over repetitions.
+    """Reference level of one score.
 
     Attributes:
-        mean: Their mean.
-        spread: Their standard deviation.
+        mean: Mean over repetitions.
+        spread: Standard deviation over repetitions.
     """
 
     mean: float
@@ -50,15 +50,15 @@ class Level:
 
 @dataclass(frozen=True)
 class ReferenceLevels:
-    """Reference levels by score, JS distances of single columns as ``js_distance/<column>``.
+    """Reference levels by score, such as ``tstr`` or ``js_distance/<column>``.
 
     Attributes:
-        resample: Real rows against a bootstrap of themselves.
-        fresh: Another sample of the same population; none with fewer than 8 rows.
-        independent: Columns shuffled one by one.
-        n_rows: Real rows.
-        n_synthetic: Rows of the samples compared with them.
-        higher_is_better: The scores of which this holds.
+        resample: Levels of a bootstrap of the real rows.
+        fresh: Levels of another sample of the same population; none for fewer than 8 rows.
+        independent: Levels of separately shuffled columns.
+        n_rows: Number of real rows.
+        n_synthetic: Number of rows in the samples compared with them.
+        higher_is_better: Names of the scores that are better when they are higher.
     """
 
     resample: dict[str, Level] = field(default_factory=dict)
@@ -69,12 +69,12 @@ class ReferenceLevels:
     higher_is_better: tuple[str, ...] = ()
 
     def describe(self, name: str, value: float) -> str:
-        """A score beside its levels: ``0.047; resample 0.044 ± 0.002, fresh 0.066``."""
+        """Format a score beside its levels: ``0.047; resample 0.044 ± 0.002, fresh 0.066``."""
         beside = self.beside(name)
         return f"{value:.3f}" + (f"; {beside}" if beside else "")
 
     def beside(self, name: str) -> str:
-        """The levels of a score; of a single column, those that mean something for it."""
+        """Format the levels of a score; for a single column, those that are meaningful for it."""
         parts = []
         if name in self.resample:
             level = self.resample[name]
@@ -87,37 +87,37 @@ class ReferenceLevels:
         return ", ".join(parts)
 
     def title(self, column: str, distance: float) -> str:
-        """A column's JS distance beside its level, for a picture of it."""
+        """Format the JS distance of a column beside its level, as title of a picture."""
         level = self.resample.get(f"js_distance/{column}")
         return f"JS {distance:.3f}" + ("" if level is None else f" (resample {level.mean:.3f})")
 
     def verdicts(self, scores: Mapping[str, float]) -> list[str]:
-        """What the levels say about scores, a sentence each; nothing if all is as it should be."""
+        """Return a sentence for each score that its levels show to be suspicious."""
         found = []
         for name, value in scores.items():
             sign = -1.0 if name in self.higher_is_better else 1.0
             if name == "correlation_distance" and self._is_no_better(value, sign):
                 level = self.independent[name]
                 found.append(
-                    f"{name} {value:.3f} is no better than {level.mean:.3f}, which columns "
-                    "shuffled one by one score: nothing was learnt about associations"
+                    f"{name} {value:.3f} is no better than {level.mean:.3f}, the score of "
+                    "separately shuffled columns: nothing was learnt about associations"
                 )
             if name in _DISTRIBUTIONS and name in self.resample:
                 level = self.resample[name]
                 if sign * value < sign * level.mean - 3 * level.spread:
                     found.append(
-                        f"{name} {value:.3f} is better than {level.mean:.3f}, which resampled real "
-                        "rows score: it fits this very sample, as copies do"
+                        f"{name} {value:.3f} is better than {level.mean:.3f}, the score of "
+                        "resampled real rows: the model fits this very sample, as copies do"
                     )
         return found
 
     def to_mapping(self) -> dict[str, Any]:
-        """The levels as plain values for JSON."""
+        """Return the levels as values for JSON."""
         return asdict(self)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
-        """Read what :meth:`to_mapping` wrote; what is not there stays empty."""
+        """Read the result of :meth:`to_mapping`; absent levels stay empty."""
 
         def levels(kind: str) -> dict[str, Level]:
             return {name: Level(**level) for name, level in mapping.get(kind, {}).items()}
@@ -133,7 +133,7 @@ class ReferenceLevels:
         )
 
     def _is_no_better(self, value: float, sign: float) -> bool:
-        """Whether a model that knows associations would score otherwise, and this one does not."""
+        """Return True if the score shows no associations although an honest score would."""
         name = "correlation_distance"
         level = self.independent.get(name)
         honest = self.fresh.get(name) or self.resample.get(name)
@@ -152,38 +152,38 @@ def reference_levels(
 ) -> ReferenceLevels:
     """Compute the reference levels of a real table.
 
-    *Fresh* cannot be measured, only extrapolated: scores between disjoint halves and between
+    *Fresh* cannot be measured, only extrapolated. Scores between disjoint halves and between
     disjoint quarters of the real rows follow a power law in v = 1/n + 1/m, the variance of a
-    difference of two samples of n and m rows, which is continued to the sizes asked for.
+    difference of two samples of n and m rows. The law is extrapolated to the sizes asked for.
 
-    ``detection`` is the same at every size where rows are honest: its fresh level is that of two
-    halves, and a bootstrap, whose rows occur in both tables, has none. The levels of ``tstr`` are
-    those of training on real rows, and the fresh one of ``dcr_share`` is 0.5 by its definition.
+    ``detection`` does not depend on the number of rows if they are honest. Its fresh level is
+    therefore that of two halves. It has no level for a bootstrap, whose rows occur in both tables.
+    The levels of ``tstr`` come from training on real rows. The fresh level of ``dcr_share`` is 0.5
+    by definition.
 
     Args:
-        prepared: A plan, prepared with the real rows; its options are used.
-        n_synthetic: Rows of the synthetic tables that will be scored; as many as real ones if not
-            given.
-        n_repeats: Bootstraps and shuffles; halves and quarters are drawn as often. Scores that
-            train models have fewer.
-        seed: Of all that is drawn.
+        prepared: A plan, prepared with the real rows.
+        n_synthetic: Number of rows in the synthetic tables to be scored; by default that of the
+            real table.
+        n_repeats: Number of bootstraps, shuffles, halves and quarters drawn. Scores that train
+            models have fewer.
+        seed: Seed of all random draws.
     """
     rng = np.random.default_rng(seed)
-    plan, real = prepared.plan, prepared.real
+    plan = prepared.plan
     wanted = tuple(name for name in _DISTRIBUTIONS if name in plan.scores)
-    n_rows = real.n_rows
+    n_rows = prepared.real.n_rows
+    real = prepared.real.sample(_MOST_ROWS, rng)
     n_synthetic = n_synthetic or n_rows
     size = min(n_synthetic, _MOST_ROWS)
-    if n_rows > _MOST_ROWS:
-        real = real.take(np.sort(rng.choice(n_rows, _MOST_ROWS, replace=False)))
 
     def score(first: TableColumns, second: TableColumns) -> dict[str, float]:
-        sides = TablePair(first, second, plan.options)
-        found: dict[str, float] = {name: sides.score(name) for name in wanted}
+        pair = TablePair(first, second, plan.options)
+        found: dict[str, float] = {name: pair.score(name) for name in wanted}
         if "mean_js_distance" in wanted or "js_distance" in plan.score_collections:
-            found |= {f"js_distance/{name}": v for name, v in sides.js_distances.items()}
+            found |= {f"js_distance/{name}": v for name, v in pair.js_distances.items()}
         if "column_shapes" in plan.score_collections:
-            found |= {f"column_shapes/{name}": v for name, v in sides.column_shapes.items()}
+            found |= {f"column_shapes/{name}": v for name, v in pair.column_shapes.items()}
         return found
 
     def repeat(draw: Callable[[], tuple[TableColumns, TableColumns]]) -> dict[str, Level]:
@@ -197,11 +197,11 @@ def reference_levels(
     higher = tuple(name for name in plan.scores if plan.options.higher_is_better(name))
     levels = ReferenceLevels(n_rows=n_rows, n_synthetic=n_synthetic, higher_is_better=higher)
     levels.resample.update(repeat(lambda: (real, real.take(rng.integers(real.n_rows, size=size)))))
-    if len(real.names) > 1:  # a single column is independent of all others as it is
+    if len(real.names) > 1:  # shuffling a single column changes nothing
         levels.independent.update(repeat(lambda: (real, _shuffled(real, size, rng))))
     if real.n_rows >= 8:
         halves, quarters = repeat(lambda: parts(2)), repeat(lambda: parts(4))
-        # In units of the halves' v, which is 4 / n.
+        # Relative to v of the halves, which is 4 / n.
         ratio = (1 / real.n_rows + 1 / size) * real.n_rows / 4
         for name, half in halves.items():
             best = 1.0 if name.partition("/")[0] in (*higher, "column_shapes") else 0.0
@@ -267,7 +267,7 @@ def _extrapolate(best: float, half: Level, quarter: Level, ratio: float) -> Leve
     at_half, at_quarter = abs(half.mean - best), abs(quarter.mean - best)
     if at_half == 0 or at_quarter == 0:
         return half
-    # Histograms with more cells than rows hardly change; nothing changes faster than v itself.
+    # At least 0, as for histograms with more cells than rows; scores change no faster than v.
     power = min(max(math.log2(at_quarter / at_half), 0.0), 1.0)
     factor = ratio**power
     return Level(best + math.copysign(at_half * factor, half.mean - best), half.spread * factor)

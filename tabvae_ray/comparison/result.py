@@ -1,4 +1,4 @@
-"""What a comparison has found out, as numbers and as files."""
+"""Result of a comparison, as numbers and as files."""
 
 import json
 import re
@@ -15,7 +15,7 @@ __all__ = ["Comparison"]
 
 @dataclass
 class Comparison:
-    """What a plan found out about one synthetic table.
+    """Result of comparing one synthetic table with the real one.
 
     Attributes:
         scores: A number per score.
@@ -23,9 +23,9 @@ class Comparison:
         array_collections: Two numbers per column, real and synthetic, per statistic.
         plots: PNG files by name.
         plot_collections: PNG files by column (or table), per collection.
-        privacy: What ``dcr_share`` is taken from, if it is in the plan.
-        usefulness: What ``tstr`` is taken from, if it is in the plan.
-        warnings: What the scores cannot show, one sentence each.
+        privacy: Details of ``dcr_share``, if it is in the plan.
+        usefulness: Details of ``tstr``, if it is in the plan.
+        warnings: Facts that the scores do not show, one sentence each.
     """
 
     scores: dict[str, float] = field(default_factory=dict)
@@ -38,19 +38,19 @@ class Comparison:
     warnings: tuple[str, ...] = ()
 
     def flat_scores(self) -> dict[str, float]:
-        """Every number under one name: ``mean_js_distance``, ``js_distance/Age``."""
+        """Return all scores under one name each: ``mean_js_distance``, ``js_distance/Age``."""
         flat = dict(self.scores)
         for collection, members in self.score_collections.items():
             flat |= {f"{collection}/{name}": value for name, value in members.items()}
         return flat
 
     def arrays(self) -> dict[str, dict[str, dict[str, float | None]]]:
-        """Array collections for JSON: by statistic, by column, ``real`` and ``synthetic``."""
+        """Return array collections for JSON by statistic, column, ``real`` and ``synthetic``."""
         found: dict[str, dict[str, dict[str, float | None]]] = finite(
             {
                 name: {
-                    column: {"real": ours, "synthetic": theirs}
-                    for column, (ours, theirs) in members.items()
+                    column: {"real": real, "synthetic": synthetic}
+                    for column, (real, synthetic) in members.items()
                 }
                 for name, members in self.array_collections.items()
             }
@@ -58,10 +58,10 @@ class Comparison:
         return found
 
     def files(self) -> dict[str, bytes]:
-        """Everything that is not a score, as files by their relative path.
+        """Return everything but the scores as files, by relative path.
 
-        ``arrays/means.json`` with ``{column: {"real": ..., "synthetic": ...}}``, ``plots/pdf.png``,
-        ``plots/pdf/Age.png``.
+        Paths are such as ``arrays/means.json``, which holds
+        ``{column: {"real": ..., "synthetic": ...}}``, ``plots/pdf.png`` and ``plots/pdf/Age.png``.
         """
         files = {
             f"arrays/{name}.json": _json_file(members) for name, members in self.arrays().items()
@@ -83,7 +83,7 @@ def _json_file(content: Mapping[str, Any]) -> bytes:
 
 
 def _file_names(names: list[str]) -> dict[str, str]:
-    """A file name per column that every file system takes, no two alike in lower case."""
+    """Choose a file name per column that is valid on every file system and unique in lower case."""
     taken: set[str] = set()
     files = {}
     for name in names:

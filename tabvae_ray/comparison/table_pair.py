@@ -1,4 +1,4 @@
-"""What a comparison consists of: every artifact by its name, and what several of them share."""
+"""Pair of tables, with every score and picture by its name."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,10 +15,7 @@ from tabvae_ray.comparison.options import (
     ScoreName,
 )
 from tabvae_ray.comparison.reading.table_columns import Floats, TableColumns
-from tabvae_ray.comparison.scores.association import (
-    associations,
-    correlation_distance,
-)
+from tabvae_ray.comparison.scores.association import associations, correlation_distance
 from tabvae_ray.comparison.scores.detection import detection
 from tabvae_ray.comparison.scores.jensen_shannon import js_distances, mean_js_distance
 from tabvae_ray.comparison.scores.privacy import Privacy, privacy
@@ -36,16 +33,18 @@ __all__ = ["TablePair"]
 
 @dataclass
 class TablePair:
-    """Both tables, and what several artifacts share; nothing is computed twice.
+    """Real and synthetic table, with the scores and pictures that compare them.
+
+    Intermediate results that several of them share are computed once.
 
     Attributes:
         real: The real table.
-        synthetic: The synthetic one.
-        options: How to compute.
-        training: The real rows that a model was trained on, where that is known.
-        held_out: The real rows that none was trained on.
-        target: The column that tstr predicts.
-        tested: The real rows that tstr trains its rival on, and those it tests on.
+        synthetic: The synthetic table.
+        options: Options of the comparison.
+        training: Real rows that the model was trained on, if known.
+        held_out: Real rows that the model was not trained on.
+        target: Column that tstr predicts.
+        tested: Real rows that tstr trains on for comparison, and real rows that it tests on.
         notes: A line per column for its plots.
     """
 
@@ -60,20 +59,20 @@ class TablePair:
     _panels: "dict[tuple[str, str], Pixels]" = field(default_factory=dict, repr=False)
 
     def score(self, name: ScoreName) -> float:
-        """A score by its name."""
+        """Compute a score by its name."""
         return _SCORE[name](self)
 
     def score_collection(self, name: ScoreCollectionName) -> dict[str, float]:
-        """A score per column."""
+        """Compute a score per column."""
         return dict(self.js_distances if name == "js_distance" else self.column_shapes)
 
     def array_collection(self, name: Statistic) -> dict[str, tuple[float, float]]:
-        """A statistic per continuous column, real beside synthetic."""
-        ours, theirs = statistics(self.real, name), statistics(self.synthetic, name)
-        return {column: (ours[column], theirs[column]) for column in ours}
+        """Compute a statistic per continuous column, of the real and the synthetic table."""
+        real, synthetic = statistics(self.real, name), statistics(self.synthetic, name)
+        return {column: (real[column], synthetic[column]) for column in real}
 
     def plot(self, name: PlotName) -> bytes:
-        """A picture as PNG."""
+        """Draw a picture as PNG."""
         from tabvae_ray.comparison.pictures import canvas
 
         if name in ("pdf", "cdf"):
@@ -86,7 +85,7 @@ class TablePair:
     def plot_collection(
         self, name: PlotCollectionName, columns: Sequence[str] | None = None
     ) -> dict[str, bytes]:
-        """A picture per column, or per table and their difference; all PNG."""
+        """Draw a picture per column, or per table and of their difference, as PNG."""
         from tabvae_ray.comparison.pictures import canvas
 
         if name == "correlation_heatmaps":
@@ -96,14 +95,14 @@ class TablePair:
 
     @property
     def theme(self) -> "Theme":
-        """The colours of plots."""
+        """Colours of plots."""
         from tabvae_ray.comparison.pictures.canvas import THEMES
 
         return THEMES[self.options.theme]
 
     @cached_property
     def js_distances(self) -> dict[str, float]:
-        """The JS distance of every column."""
+        """JS distance of every column."""
         return js_distances(
             self.real,
             self.synthetic,
@@ -113,12 +112,12 @@ class TablePair:
 
     @cached_property
     def column_shapes(self) -> dict[str, float]:
-        """The shape of every column."""
+        """Similarity of the distributions of every column."""
         return column_shapes(self.real, self.synthetic)
 
     @property
     def association_matrices(self) -> dict[str, Floats]:
-        """``real``, ``synthetic`` and their ``difference``, each (C, C)."""
+        """Matrices (C, C) of ``real``, ``synthetic`` and their ``difference``."""
         matrices = {
             "real": table_associations(self.real, self.options),
             "synthetic": table_associations(self.synthetic, self.options),
@@ -127,7 +126,7 @@ class TablePair:
 
     @cached_property
     def privacy(self) -> Privacy:
-        """How near synthetic rows come to real ones."""
+        """Distances from synthetic rows to real rows."""
         return privacy(
             self.synthetic,
             self.real if self.training is None else self.training,
@@ -137,7 +136,7 @@ class TablePair:
 
     @cached_property
     def usefulness(self) -> Usefulness:
-        """How good a model is that learnt from synthetic rows."""
+        """Quality of a model trained on synthetic rows, beside that of one trained on real rows."""
         assert self.target is not None and self.tested is not None
         return usefulness(
             *self.tested,
@@ -147,11 +146,11 @@ class TablePair:
         )
 
     def _panel(self, kind: Literal["pdf", "cdf"], column: str) -> "Pixels":
-        """The picture of a column, drawn once for the table's plot and for the collection."""
-        from tabvae_ray.comparison.pictures import canvas, plots
+        """Draw the picture of a column, once for the plot of the table and for the collection."""
+        from tabvae_ray.comparison.pictures import canvas, column_plots
 
         if (kind, column) not in self._panels:
-            draw = plots.pdf if kind == "pdf" else plots.cdf
+            draw = column_plots.pdf if kind == "pdf" else column_plots.cdf
             note = self.notes.get(column, "")
             figure = draw(self.real, self.synthetic, column, note=note, theme=self.theme)
             self._panels[kind, column] = canvas.pixels(figure, self.options.dpi)
@@ -159,15 +158,15 @@ class TablePair:
 
     @cached_property
     def _heatmaps(self) -> "dict[str, Pixels]":
-        """The pictures of the association matrices, likewise."""
-        from tabvae_ray.comparison.pictures import canvas, plots
+        """Pictures of the association matrices, by title."""
+        from tabvae_ray.comparison.pictures import canvas, table_plots
 
         matrices = self.association_matrices
-        # One scale for all, so that equal colours are equal numbers; a difference has signs.
+        # Both tables share a scale, so that equal colours are equal numbers.
         signed = min(float(matrices[side].min(initial=0.0)) for side in ("real", "synthetic")) < 0
         return {
             title: canvas.pixels(
-                plots.heatmap(
+                table_plots.heatmap(
                     title,
                     matrix,
                     self.real.names,
@@ -181,7 +180,7 @@ class TablePair:
 
 
 def table_associations(table: TableColumns, options: ComparisonOptions) -> Floats:
-    """A table's association matrix (C, C), kept with the table."""
+    """Return the association matrix (C, C) of a table, computed once per table."""
     kinds = options.categorical_association, options.continuous_association
     return table.keep(
         ("associations", *kinds),
@@ -189,43 +188,41 @@ def table_associations(table: TableColumns, options: ComparisonOptions) -> Float
     )
 
 
-def _correlation_distance(sides: TablePair) -> float:
+def _correlation_distance(pair: TablePair) -> float:
     return correlation_distance(
-        table_associations(sides.real, sides.options),
-        table_associations(sides.synthetic, sides.options),
-        sides.options.distance_metric,
+        table_associations(pair.real, pair.options),
+        table_associations(pair.synthetic, pair.options),
+        pair.options.distance_metric,
     )
 
 
-def _draw_statistics(sides: TablePair) -> "Figure":
-    from tabvae_ray.comparison.pictures.plots import descriptive_statistics
+def _draw_statistics(pair: TablePair) -> "Figure":
+    from tabvae_ray.comparison.pictures.table_plots import descriptive_statistics
 
-    return descriptive_statistics(sides.real, sides.synthetic, theme=sides.theme)
+    return descriptive_statistics(pair.real, pair.synthetic, theme=pair.theme)
 
 
-def _draw_projection(sides: TablePair, kind: Literal["pca", "truncated_svd", "tsne"]) -> "Figure":
-    from tabvae_ray.comparison.pictures.plots import scatter
+def _draw_projection(pair: TablePair, kind: Literal["pca", "truncated_svd", "tsne"]) -> "Figure":
     from tabvae_ray.comparison.pictures.projections import project
+    from tabvae_ray.comparison.pictures.table_plots import scatter
 
     word = {"pca": "principal component", "truncated_svd": "component", "tsne": "t-SNE"}[kind]
-    points = project(sides.real, sides.synthetic, kind)
-    return scatter(points, (f"{word} 1", f"{word} 2"), theme=sides.theme)
+    points = project(pair.real, pair.synthetic, kind)
+    return scatter(points, (f"{word} 1", f"{word} 2"), theme=pair.theme)
 
 
 _SCORE: dict[ScoreName, Callable[[TablePair], float]] = {
-    "mean_js_distance": lambda sides: mean_js_distance(sides.js_distances),
+    "mean_js_distance": lambda pair: mean_js_distance(pair.js_distances),
     "correlation_distance": _correlation_distance,
-    "column_shapes": lambda sides: mean_score(sides.column_shapes),
-    "pair_trends": lambda sides: mean_score(pair_trends(sides.real, sides.synthetic)),
-    "detection": lambda sides: detection(
-        sides.real, sides.synthetic, detector=sides.options.detector
-    ),
-    "dcr_share": lambda sides: sides.privacy.share_or_fail,
-    "tstr": lambda sides: sides.usefulness.tstr,
+    "column_shapes": lambda pair: mean_score(pair.column_shapes),
+    "pair_trends": lambda pair: mean_score(pair_trends(pair.real, pair.synthetic)),
+    "detection": lambda pair: detection(pair.real, pair.synthetic, detector=pair.options.detector),
+    "dcr_share": lambda pair: pair.privacy.share_or_fail,
+    "tstr": lambda pair: pair.usefulness.tstr,
 }
 _PLOT: dict[PlotName, Callable[[TablePair], "Figure"]] = {
     "descriptive_statistics": _draw_statistics,
-    "pca": lambda sides: _draw_projection(sides, "pca"),
-    "truncated_svd": lambda sides: _draw_projection(sides, "truncated_svd"),
-    "tsne": lambda sides: _draw_projection(sides, "tsne"),
+    "pca": lambda pair: _draw_projection(pair, "pca"),
+    "truncated_svd": lambda pair: _draw_projection(pair, "truncated_svd"),
+    "tsne": lambda pair: _draw_projection(pair, "tsne"),
 }

@@ -1,4 +1,4 @@
-"""README.md of an export: what it is, how good, how to use it, what it keeps of the table."""
+"""Model card: the README.md of an export."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,23 +6,23 @@ from typing import Any
 from tabvae_ray import __version__
 from tabvae_ray.table.spec import TableSpec
 
-__all__ = ["model_card"]
+__all__ = ["model_card", "one_line"]
 
 
 def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
-    """The card's text.
+    """Return the text of the card.
 
     Args:
-        spec: What the columns are.
-        scores: How good it is; mappings within become lists of their own.
-        provenance: Where the model comes from.
+        spec: Types and categories of the columns.
+        scores: Scores of the model; nested mappings become nested lists.
+        provenance: Origin of the model.
     """
     lines = [
         "# Synthesizer",
         "",
-        f"A tabular beta-VAE that makes rows of {len(spec.names)} columns "
-        f"({len(spec.continuous)} continuous, {len(spec.categorical)} categorical), "
-        f"made by tabvae_ray {__version__}.",
+        f"A tabular beta-VAE that generates rows of {len(spec.names)} columns "
+        f"({len(spec.continuous)} continuous, {len(spec.categorical)} categorical). "
+        f"tabvae_ray {__version__} exported it.",
         "",
         "```python",
         "from tabvae_ray import load_synthesizer",
@@ -30,39 +30,42 @@ def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[s
         'rows = load_synthesizer("PATH OF THIS DIRECTORY").generate(1000, seed=0)',
         "```",
         "",
-        "or `python -m tabvae_ray.generate --model PATH --rows 1000 --out synthetic.csv`.",
+        "Or run `python -m tabvae_ray.generate --model PATH --rows 1000 --out synthetic.csv`.",
         "",
         "## Scores",
         "",
     ]
-    lines += _bullets(scores) or ["- none kept"]
-    lines += ["", "## Where it comes from", ""]
-    lines += _bullets(provenance) or ["- not said"]
+    lines += _bullets(scores) or ["- none recorded"]
+    lines += ["", "## Provenance", ""]
+    lines += _bullets(provenance) or ["- not recorded"]
     lines += [
         "",
-        "## What it keeps of the table",
+        "## What the export retains of your table",
         "",
-        "Weights, the names and categories of the columns, the range of every continuous column, "
-        "and the quantiles and frequent values that its bins are made of. No row is kept. Rare "
-        "categories and extreme values are values of real rows: look at `synthesizer.json` before "
-        "you hand it on.",
+        "- the weights of the network",
+        "- the names of the columns and the categories of categorical ones",
+        "- the range of every continuous column",
+        "- the quantiles and frequent values that its bins are made of",
+        "",
+        "It retains no rows. Rare categories and extreme values do come from real rows: check "
+        "`synthesizer.json` before you share the export.",
         "",
     ]
     return "\n".join(lines)
 
 
 def _bullets(mapping: Mapping[str, Any], indent: str = "") -> list[str]:
-    """A Markdown list; what is a mapping itself becomes a list below its name."""
+    """Return a Markdown list; a nested mapping becomes a list below its name."""
     lines: list[str] = []
     for name, value in mapping.items():
         if isinstance(value, Mapping):
             lines += [f"{indent}- {name}", *_bullets(value, indent + "  ")]
         else:
-            lines.append(f"{indent}- {name}: {_plain(value)}")
+            lines.append(f"{indent}- {name}: {one_line(value)}")
     return lines
 
 
-def _plain(value: object) -> str:
-    """One line of Markdown, whatever the value holds."""
+def one_line(value: object) -> str:
+    """Return a value as one line of Markdown."""
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
     return " ".join(text.split()).replace("<", "&lt;")

@@ -11,8 +11,8 @@ from tabvae_ray.errors import ConfigError
 from tabvae_ray.generation.rejection import MAX_DRAWS
 from tabvae_ray.generation.synthesizer import load_synthesizer
 from tabvae_ray.storage import Location
-from tabvae_ray.table.conditions import parse_where
 from tabvae_ray.table.io import TableWriter
+from tabvae_ray.table.where_option import parse_where
 
 __all__ = ["GenerateOptions", "generate_to_file"]
 

@@ -1,21 +1,23 @@
-"""Charts as SVG, drawn into the page: they follow its colours and need nothing from outside.
+"""Charts as SVG inside the page, in its colours and without outside resources.
 
-Every text is escaped here; what a mark stands for is in its ``data-tip``, read by the page's script
-on hover and focus, and in a title where scripts do not run.
+This module escapes every text that it draws. The meaning of a mark is in its ``data-tip``, which
+the script of the page shows on hover and focus, and in a ``<title>`` for browsers without scripts.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
-__all__ = ["Axis", "Bar", "Line", "LineKind", "Mark", "MarkKind", "bars", "plane"]
+from tabvae_ray.comparison.pictures.round_numbers import round_numbers, round_powers
+
+__all__ = ["Axis", "Bar", "Figure", "Line", "LineKind", "Mark", "MarkKind", "bars", "plane"]
 
 MarkKind = Literal["complete", "front", "chosen", "pruned"]
 LineKind = Literal["front", "volume", "resample", "fresh", "independent"]
 
-# As wide as a phone, so that a text of 11 units is one of 11 pixels there.
+# As wide as a phone, where a text of 11 units is then 11 pixels high.
 _WIDTH, _HEIGHT = 360.0, 270.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64.0, 10.0, 12.0, 42.0
 _LETTER, _LINE = 6.4, 12.0
@@ -23,13 +25,13 @@ _LETTER, _LINE = 6.4, 12.0
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis.
+    """An axis of a chart.
 
     Args:
-        title: What it shows.
-        low: Value at its start.
-        high: Value at its end; more than ``low``.
-        log: Whether values lie on a logarithmic scale.
+        title: Quantity that it shows.
+        low: Value at the start.
+        high: Value at the end; more than ``low``.
+        log: Whether the scale is logarithmic.
         names: Names of the positions 0, 1, 2, ... in place of numbers.
         whole: Whether values are whole numbers.
     """
@@ -42,42 +44,32 @@ class Axis:
     whole: bool = False
 
     def place(self, value: float) -> float:
-        """Where a value lies, 0 at the start and 1 at the end."""
+        """Return the position of a value, 0 at the start and 1 at the end."""
         if self.log:
             low, high = math.log(self.low), math.log(self.high)
             return (math.log(max(value, 1e-300)) - low) / (high - low)
         return (value - self.low) / (self.high - self.low)
 
     def ticks(self) -> list[tuple[float, str]]:
-        """Values and their texts."""
+        """Return the values to mark, with their texts."""
         if self.names:
-            room = int((_WIDTH - _LEFT - _RIGHT) / len(self.names) / _LETTER)
-            return [(float(i), _short(name, max(room, 2))) for i, name in enumerate(self.names)]
+            letters = int((_WIDTH - _LEFT - _RIGHT) / len(self.names) / _LETTER)
+            return [(float(i), _short(name, max(letters, 2))) for i, name in enumerate(self.names)]
         if self.log:
-            first, last = math.floor(math.log10(self.low)), math.floor(math.log10(self.high))
-            factors = (1, 2, 5) if last - first < 3 else (1,)
-            steps = range(first, last + 1, max((last - first) // 5, 1))
-            values = [factor * 10.0**step for step in steps for factor in factors]
-            inside = [value for value in values if self.low <= value <= self.high]
-            if len(inside) < 2:
-                inside = [self.low, self.high]
-            return [(value, f"{value:.3g}") for value in inside]
-        step = _nice((self.high - self.low) / 6)
-        step = max(step, 1.0) if self.whole else step
-        first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
-        return [(i * step, f"{i * step:.6g}") for i in range(first, last + 1)]
+            return round_powers(self.low, self.high)
+        return round_numbers(self.low, self.high, 6, whole=self.whole)
 
     @classmethod
     def around(cls, title: str, values: Sequence[float], margin: float = 0.07) -> "Axis":
-        """A linear axis that holds all values."""
+        """Return a linear axis that holds all values."""
         low, high = min(values), max(values)
-        room = margin * (high - low) or 0.05 * abs(high) or 0.5
-        return cls(title, low - room, high + room)
+        space = margin * (high - low) or 0.05 * abs(high) or 0.5
+        return cls(title, low - space, high + space)
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A point; ``kind`` is its class in the page's style."""
+    """A point; ``kind`` is its CSS class."""
 
     x: float
     y: float
@@ -87,7 +79,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Line:
-    """A line through points, or a level right across the chart if it has one coordinate alone."""
+    """A line through points, or a level across the chart if only ``x`` or ``y`` is given."""
 
     kind: LineKind
     points: Sequence[tuple[float, float]] = ()
@@ -98,18 +90,31 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """A chart with its caption.
+
+    Args:
+        svg: The chart, as :func:`plane` or :func:`bars` draws it.
+        caption: Text below it.
+    """
+
+    svg: str
+    caption: str
+
+
+@dataclass(frozen=True)
 class Bar:
-    """A bar with its text behind it."""
+    """A bar, followed by a text."""
 
     name: str
     value: float
     text: str
     kind: str = "bar"
-    tip: str = field(default="")
+    tip: str = ""
 
 
 def plane(x: Axis, y: Axis, marks: Sequence[Mark], lines: Sequence[Line] = (), *, alt: str) -> str:
-    """Marks and lines over two axes."""
+    """Draw marks and lines over two axes."""
     parts, free = [_open(_WIDTH, _HEIGHT, alt)], 0.0
     for value, text in x.ticks():
         at = _x(x, value)
@@ -138,14 +143,14 @@ def plane(x: Axis, y: Axis, marks: Sequence[Mark], lines: Sequence[Line] = (), *
 
 
 def bars(rows: Sequence[Bar], *, alt: str, label_width: float = 170.0) -> str:
-    """Horizontal bars, one under the other."""
+    """Draw horizontal bars below each other."""
     step = 24.0
     height = step * len(rows) + 6
     longest = max((row.value for row in rows), default=0.0) or 1.0
-    room = _WIDTH - label_width - 40
+    most = _WIDTH - label_width - 40
     parts = [_open(_WIDTH, height, alt)]
     for i, row in enumerate(rows):
-        y, length = i * step + 4, max(room * row.value / longest, 1.0)
+        y, length = i * step + 4, max(most * row.value / longest, 1.0)
         tip = row.tip or f"{row.name}: {row.text}"
         parts.append(
             _text(label_width - 8, y + 13, _short(row.name, int(label_width / _LETTER)), "end")
@@ -164,7 +169,7 @@ def _open(width: float, height: float, alt: str) -> str:
 
 
 def _lines(lines: Sequence[Line], x: Axis, y: Axis) -> list[str]:
-    """All lines; the names of levels that lie close together are moved apart."""
+    """Draw all lines; names of levels that lie close together are moved apart."""
     parts, n_upright, heights = [], 0, list[float]()
     for line in lines:
         if line.x is not None and _inside(x, line.x):
@@ -177,7 +182,7 @@ def _lines(lines: Sequence[Line], x: Axis, y: Axis) -> list[str]:
         elif line.y is not None and _inside(y, line.y):
             at = _y(y, line.y)
             parts.append(f'<path class="{line.kind}" d="M{_LEFT} {at:.1f}H{_WIDTH - _RIGHT}"/>')
-            # Above its line, or where another one is named already, below.
+            # Above the line, or below it where another name stands already.
             height = next(
                 (h for h in (at - 4, at + 11, at - 16, at + 23) if _is_free(h, heights)), at - 4
             )
@@ -232,12 +237,6 @@ def _y(axis: Axis, value: float) -> float:
 
 def _inside(axis: Axis, value: float) -> bool:
     return -1e-9 <= axis.place(value) <= 1 + 1e-9
-
-
-def _nice(step: float) -> float:
-    """The next larger number that is 1, 2 or 5 times a power of ten."""
-    power = 10.0 ** math.floor(math.log10(step)) if step > 0 else 1.0
-    return next((power * k for k in (1, 2, 5) if step <= power * k * (1 + 1e-9)), 10 * power)
 
 
 def _short(text: str, most: int) -> str:

@@ -1,4 +1,4 @@
-"""How much each parameter matters for an objective."""
+"""Importance of each parameter for each objective."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,23 +8,25 @@ from typing import Any
 import numpy as np
 
 from tabvae_ray.results.trial_record import TrialRecord
+from tabvae_ray.space.parameters import CategoricalParameter, Parameter, Value
+from tabvae_ray.space.search_space import SearchSpace
 
 __all__ = ["Importances", "importances"]
 
 _LEAST_TRIALS = 8
-_N_SHUFFLES = 10
+_N_TREES, _N_SHUFFLES = 100, 5
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Importances:
-    """How much each parameter matters for an objective, between trials that got as far.
+    """Importance of each parameter for each objective.
 
     Args:
-        shares: By objective, then by parameter: a share of all, adding to 1.
-        n_trials: Trials that they are measured on.
-        epoch: After how many epochs these were measured.
+        shares: Shares that add up to 1, by objective and then by parameter.
+        n_trials: Number of trials that they are measured on.
+        epoch: Epochs after which the scores of these trials were taken.
     """
 
     shares: dict[str, dict[str, float]]
@@ -33,80 +35,75 @@ class Importances:
 
 
 def importances(
-    records: Sequence[TrialRecord], space: Mapping[str, Any], rungs: Sequence[int]
+    records: Sequence[TrialRecord], space: SearchSpace, rungs: Sequence[int]
 ) -> Importances | None:
-    """By permuting a parameter's values and asking a forest that has learnt the objective's rank.
+    """Compute permutation importances with a forest that predicts the rank of each objective.
 
-    Trials are compared at the last rung that enough of them reached: scores after different
-    numbers of epochs say more of the epochs than of the parameters.
+    Trials are compared at the last rung that enough of them reached, because scores after
+    different numbers of epochs depend more on the epochs than on the parameters.
 
     Args:
         records: Finished trials.
-        space: The search space, as ``search.json`` has it.
+        space: The search space.
         rungs: Epochs after which trials report.
+
+    Returns:
+        The importances; None with fewer than eight trials.
     """
-    names, parameters = list(space["objectives"]), dict(space["parameters"])
+    names, parameters = list(space.objectives), space.parameters
     for epoch in reversed(rungs):
-        reached: list[tuple[TrialRecord, Mapping[str, float | None]]] = []
-        for record in records:
-            for rung in record.rungs:
-                if rung.epoch == epoch:
-                    reached.append((record, rung.values))
-        reached = [(r, at) for r, at in reached if all(at.get(n) is not None for n in names)]
-        if len(reached) >= max(_LEAST_TRIALS, 2 * len(parameters)) or (
-            epoch == rungs[0] and len(reached) >= _LEAST_TRIALS
-        ):
+        reached = [
+            (record, rung.values)
+            for record in records
+            for rung in record.rungs
+            if rung.epoch == epoch and all(rung.values.get(name) is not None for name in names)
+        ]
+        wanted = _LEAST_TRIALS if epoch == rungs[0] else max(_LEAST_TRIALS, 2 * len(parameters))
+        if len(reached) >= wanted:
             features = _features(parameters, [record for record, _ in reached])
             shares = {}
             for name in names:
-                values = np.array([at[name] for _, at in reached], dtype=np.float64)
-                shares[name] = _permuted(features, values)
+                scores = np.array([values[name] for _, values in reached], dtype=np.float64)
+                shares[name] = dict(zip(parameters, _shares(features, scores), strict=True))
             return Importances(shares, len(reached), epoch)
     return None
 
 
-def _features(
-    parameters: Mapping[str, Mapping[str, Any]], records: Sequence[TrialRecord]
-) -> dict[str, Floats]:
-    """Parameters as numbers: on their scale, choices by position, -1 where they do not apply."""
-    features = {}
-    for name, parameter in parameters.items():
-        column = np.full(len(records), -1.0)
-        for i, record in enumerate(records):
+def _features(parameters: Mapping[str, Parameter], records: Sequence[TrialRecord]) -> Floats:
+    """Return parameter values as numbers (N, P); -1 where a parameter does not apply."""
+    features = np.full((len(records), len(parameters)), -1.0)
+    for column, (name, parameter) in enumerate(parameters.items()):
+        for row, record in enumerate(records):
             if name in record.parameters:
-                column[i] = _position(parameter, record.parameters[name])
-        features[name] = column
+                features[row, column] = _position(parameter, record.parameters[name])
     return features
 
 
-def _position(parameter: Mapping[str, Any], value: Any) -> float:
-    """Where a value lies in its parameter's range, in [0, 1]; choices by their number."""
-    if parameter["type"] == "categorical":
-        choices = parameter["choices"]
-        return float(choices.index(value)) if value in choices else 0.0
-    low, high = float(parameter["low"]), float(parameter["high"])
-    if parameter.get("log"):
-        low, high, value = math.log(low), math.log(high), math.log(float(value))
-    return (float(value) - low) / (high - low) if high > low else 0.0
+def _position(parameter: Parameter, value: Value) -> float:
+    """Return the position of a value in its range, in [0, 1]; the index of a choice."""
+    if isinstance(parameter, CategoricalParameter):
+        return float(parameter.choices.index(value)) if value in parameter.choices else 0.0
+    low, high, number = float(parameter.low), float(parameter.high), float(value)  # type: ignore[arg-type]
+    if parameter.log:
+        low, high, number = math.log(low), math.log(high), math.log(number)
+    return (number - low) / (high - low) if high > low else 0.0
 
 
-def _permuted(
-    features: Mapping[str, Floats],
-    values: Floats,
-) -> dict[str, float]:
+def _shares(features: Floats, scores: Floats) -> list[float]:
     from scipy.stats import rankdata
     from sklearn.ensemble import RandomForestRegressor
+    from sklearn.inspection import permutation_importance
 
-    matrix = np.column_stack(list(features.values()))
-    ranks = rankdata(values)
-    forest = RandomForestRegressor(100, random_state=0).fit(matrix, ranks)
-    # All shuffled copies (P, R, N, P) are asked at once: a question to a forest costs milliseconds.
-    n_parameters, rng = matrix.shape[1], np.random.default_rng(0)
-    copies = np.tile(matrix, (n_parameters, _N_SHUFFLES, 1, 1))
-    for i in range(n_parameters):
-        copies[i, :, :, i] = rng.permuted(copies[i, :, :, i], axis=1)
-    predicted = forest.predict(copies.reshape(-1, n_parameters)).reshape(copies.shape[:3])
-    errors = ((predicted - ranks) ** 2).mean(axis=(1, 2))
-    means = np.maximum(errors - ((forest.predict(matrix) - ranks) ** 2).mean(), 0.0)
-    total = float(means.sum()) or 1.0
-    return {name: float(mean) / total for name, mean in zip(features, means, strict=True)}
+    ranks = rankdata(scores)
+    forest = RandomForestRegressor(_N_TREES, random_state=0).fit(features, ranks)
+    found = permutation_importance(
+        forest,
+        features,
+        ranks,
+        scoring="neg_mean_squared_error",
+        n_repeats=_N_SHUFFLES,
+        random_state=0,
+    )
+    means = np.maximum(found.importances_mean, 0.0)
+    shares: list[float] = (means / (means.sum() or 1.0)).tolist()
+    return shares

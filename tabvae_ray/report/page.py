@@ -1,84 +1,121 @@
-"""The page: one HTML file with everything in it."""
+"""The page: one HTML file that contains everything it shows.
+
+Python computes what there is to show, and the templates lay it out. They escape every value; only
+the charts, the style and the script are inserted as they are.
+"""
 
 from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from html import escape
+from importlib.resources import files
 
-from tabvae_ray.report import chosen_model, trials
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from tabvae_ray.report import chosen_model, parameter_charts, trials
 from tabvae_ray.report.contents import ReportContents
-from tabvae_ray.report.markup import duration, section
-from tabvae_ray.report.style import SCRIPT, STYLE
+from tabvae_ray.report.formatting import duration
+from tabvae_ray.report.pictures import PictureSection, picture_sections
 
 __all__ = ["render"]
 
 
-def render(evidence: ReportContents) -> str:
-    """The page as text."""
-    title = f"Search {evidence.manifest.name}"
-    sections = [
-        _head(evidence),
-        _notes(evidence),
-        section("The chosen model", chosen_model.chosen(evidence), "chosen"),
-        section("Privacy", chosen_model.privacy(evidence), "privacy"),
-        section("Usefulness", chosen_model.usefulness(evidence), "usefulness"),
-        section("The front", trials.fronts(evidence), "front"),
-        section("Over time", trials.over_time(evidence), "time"),
-        section("What became of the trials", trials.states(evidence), "trials"),
-        section("Which parameters matter", trials.importances(evidence), "parameters"),
-        section("Parameter by parameter", trials.slices(evidence), "slices"),
-        *chosen_model.pictures(evidence),
-        section("Configuration", chosen_model.configuration(evidence), "configuration"),
-        section("How to use the model", chosen_model.usage(evidence), "usage"),
-        section("All trials", trials.all_trials(evidence), "all"),
-    ]
-    # Nothing is loaded, from here or from anywhere else, even if a value slipped through unescaped.
-    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-    policy += "script-src 'unsafe-inline'"
+@dataclass(frozen=True)
+class Header:
+    """The head of the page.
+
+    Args:
+        name: Name of the search.
+        objectives: Objectives with their directions.
+        data: Where the table was read from.
+        size: Rows and columns of the table.
+        sampler: The sampler, and why it is that one.
+        updated: When the search was last written.
+        facts: Text by name.
+    """
+
+    name: str
+    objectives: str
+    data: str
+    size: str
+    sampler: str
+    updated: str
+    facts: dict[str, str]
+
+
+def render(contents: ReportContents) -> str:
+    """Return the page as HTML."""
+    column_pictures, table_pictures = _pictures(contents)
     return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n<link rel="icon" href="data:,">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        + "\n".join(filter(None, sections))
-        + f'\n</main>\n<div id="tip" role="status"></div>\n<script>{SCRIPT}</script>\n'
-        "</body>\n</html>\n"
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            style=_asset("page.css"),
+            script=_asset("page.js"),
+            header=_header(contents),
+            notes=_notes(contents),
+            chosen=chosen_model.chosen_model(contents),
+            privacy=chosen_model.privacy(contents),
+            usefulness=chosen_model.usefulness(contents),
+            fronts=trials.fronts(contents),
+            hypervolume=trials.over_time(contents),
+            states=trials.states(contents),
+            failures=trials.failures(contents),
+            importances=parameter_charts.importance_charts(contents),
+            slices=parameter_charts.slices(contents),
+            column_pictures=column_pictures,
+            table_pictures=table_pictures,
+            parameters=chosen_model.parameters(contents),
+            documents=chosen_model.documents(contents),
+            usage=chosen_model.usage(contents),
+            table=trials.all_trials(contents),
+        )
     )
 
 
-def _head(evidence: ReportContents) -> str:
-    manifest, counts = evidence.manifest, Counter(r.state for r in evidence.records)
-    table = manifest.table
-    when = datetime.fromtimestamp(manifest.updated, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    facts = {
-        "state": manifest.state,
-        "trials": f"{len(evidence.records)} of {manifest.space['search']['n_trials']}",
-        "reached the full budget": str(counts["COMPLETE"]),
-        "stopped early": str(counts["PRUNED"]),
-        "failed": str(counts["FAIL"]),
-        "time": duration(manifest.seconds),
-    }
-    cells = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
-        for name, value in facts.items()
-    )
-    objectives = " and ".join(
-        f"{direction} {name}" for name, direction in evidence.objectives.items()
-    )
-    return (
-        f"<header><h1>{escape(manifest.name)}</h1>"
-        f"<p>A search to {escape(objectives)} for <b>{escape(manifest.data)}</b>, "
-        f"{int(table['rows']):,} rows and {int(table['columns']):,} columns. "
-        f"Sampler {escape(manifest.sampler)}. Last written {when}.</p>"
-        f'<dl class="facts">{cells}</dl></header>'
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("tabvae_ray.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
 
 
-def _notes(evidence: ReportContents) -> str:
-    warned = [*evidence.notes]
-    if evidence.pictures is not None:
-        warned += evidence.pictures.comparison.warnings
-    if not warned:
-        return ""
-    items = "".join(f"<li>{escape(note)}</li>" for note in warned)
-    return f'<ul class="notes">{items}</ul>'
+def _asset(name: str) -> str:
+    return (files("tabvae_ray.report") / "assets" / name).read_text(encoding="utf-8").rstrip()
+
+
+def _header(contents: ReportContents) -> Header:
+    manifest, counts = contents.manifest, Counter(r.state for r in contents.records)
+    rows, columns = int(manifest.table["rows"]), int(manifest.table["columns"])
+    return Header(
+        name=manifest.name,
+        objectives=" and ".join(f"{way} {name}" for name, way in contents.objectives.items()),
+        data=manifest.data,
+        size=f"{rows:,} rows and {columns:,} columns",
+        sampler=manifest.sampler,
+        updated=datetime.fromtimestamp(manifest.updated, UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        facts={
+            "state": manifest.state,
+            "trials": f"{len(contents.records)} of {contents.space.settings.n_trials}",
+            "reached the full budget": str(counts["COMPLETE"]),
+            "stopped early": str(counts["PRUNED"]),
+            "failed": str(counts["FAIL"]),
+            "time": duration(manifest.seconds),
+        },
+    )
+
+
+def _notes(contents: ReportContents) -> list[str]:
+    pictures = contents.pictures
+    return [*contents.notes, *([] if pictures is None else pictures.comparison.warnings)]
+
+
+def _pictures(contents: ReportContents) -> tuple[list[PictureSection], list[PictureSection]]:
+    if contents.pictures is None:
+        return [], []
+    scores = {**contents.pictures.comparison.scores, **contents.fresh_scores}
+    name = "correlation_distance"
+    return picture_sections(contents.pictures, contents.levels.describe(name, scores[name]))

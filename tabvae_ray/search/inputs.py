@@ -1,4 +1,4 @@
-"""What a search is made of, read and checked before anything starts: space, table, directory."""
+"""The inputs of a search (space, table, directory), read and checked before anything starts."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
+from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.comparison.plan import SCORES, ComparisonPlan, PreparedComparison
 from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_levels
 from tabvae_ray.documents import validation_messages
@@ -14,6 +15,7 @@ from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.search.optimize.sampler import choose_sampler
 from tabvae_ray.search.optimize.scheduler import rung_epochs
+from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.space.rules import parse_select
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import load_space
@@ -26,19 +28,19 @@ from tabvae_ray.uri import masked
 
 __all__ = ["SearchInputs", "prepare_inputs"]
 
-# The table that ships with a checkout.
+# The table of the repository.
 _HEART = Path(__file__).parents[2] / "assets" / "heart.csv"
 
 
 @dataclass(frozen=True)
 class SearchInputs:
-    """A search that can start.
+    """Everything that a search can start from.
 
     Args:
         space: The search space, with the budgets that the user has given.
         directory: Where the search is kept.
         name: Its name.
-        data: Where the table was read from.
+        data: The file that the table was read from.
         table: The real rows.
         spec: What their columns are.
         comparison: The scores, prepared with the real rows.
@@ -53,7 +55,7 @@ class SearchInputs:
     comparison: PreparedComparison
 
     def reference_levels(self) -> ReferenceLevels:
-        """What real rows score against themselves."""
+        """Compute what real rows score against themselves."""
         rows = self.space.base.validation.generation_n_records
         return reference_levels(self.comparison, n_synthetic=rows, seed=self.space.settings.seed)
 
@@ -61,13 +63,31 @@ class SearchInputs:
     def rungs(self) -> tuple[int, ...]:
         """Epochs after which trials report; the last is the budget."""
         settings, budget = self.space.settings, self.space.budget
-        # Rounded down, so that two rungs fit below the budget; none where there is no room for one.
+        # Rounded down, so that two rungs fit below the budget; none fits below a very small one.
         shortest = max(1, budget // settings.eta**2) if budget >= settings.eta else budget
         first = settings.grace_period or shortest
         return tuple(rung_epochs(first, budget, settings.eta))
 
+    def task(self, resources: Resources | None = None) -> SearchTask:
+        """Return what all trials share; one CPU each if no resources are given.
+
+        Raises:
+            ConfigError: If the space asks for a GPU, and trials get none.
+        """
+        resources = resources or Resources()
+        return SearchTask(
+            space=self.space,
+            table=self.table,
+            spec=self.spec,
+            comparison=self.comparison.for_scores(),
+            rungs=self.rungs,
+            directory=self.directory,
+            threads=resources.threads,
+            device=_device(self.space, resources),
+        )
+
     def manifest(self, *, resources: dict[str, float]) -> SearchManifest:
-        """What ``search.json`` says of it before the first trial."""
+        """Return the manifest of the search before its first trial."""
         return SearchManifest(
             name=self.name,
             space=self.space.to_mapping(),
@@ -95,16 +115,16 @@ def prepare_inputs(
     resume: bool = False,
     settings: dict[str, Any] | None = None,
 ) -> SearchInputs:
-    """Read and check what a search is made of.
+    """Read and check the inputs of a search.
 
     Args:
-        space: Path or URI of the space file; with ``resume`` it may be left out.
+        space: Path or URI of the space file; optional with ``resume``.
         out: Directory of searches, a path or URI.
         name: Name of the search; the space file's if not given.
         data: Path or URI of the table; the space file's if not given, or the table that ships.
         spec: Path or URI of the table's spec; the space file's if not given.
-        resume: Read what is not given from the search that lies there.
-        settings: Settings that go before those of the space file, such as ``n_trials``.
+        resume: Take what is not given from the search in the directory.
+        settings: Settings that replace those of the space file, such as ``n_trials``.
 
     Raises:
         ConfigError: If the space or an option breaks a rule.
@@ -132,7 +152,7 @@ def prepare_inputs(
     table_spec = TableSpec.infer(
         table, declared=_declaration(spec, known, before), source=str(where)
     )
-    # From here on it goes into files, and to other machines.
+    # From here on the space goes into files and to other machines.
     known = _without_credentials(known)
     wanted = tuple(name for name in SCORES if name in _score_names(known))
     training, held_out = split_rows(
@@ -145,9 +165,22 @@ def prepare_inputs(
         )
     plan = ComparisonPlan(scores=wanted, options=known.comparison)
     comparison = plan.prepare(table, table_spec, held_out=held_out if len(held_out) else None)
-    # Whatever a trial would say of the table is better said now.
+    # Fail now rather than in every trial.
     TabularVAE.build(table_spec, known.base, device="cpu").prepare(table)
     return SearchInputs(known, directory, name, where, table, table_spec, comparison)
+
+
+def _device(space: SearchSpace, resources: Resources) -> str:
+    """Return where trials train: on a GPU if they get one."""
+    wanted = space.base.training.device
+    if resources.gpus > 0:
+        return "cuda"
+    if wanted.startswith("cuda"):
+        raise ConfigError(
+            f"{space.source}: base.training.device is {wanted}, but trials get no GPU: "
+            "give --gpus-per-trial"
+        )
+    return "cpu" if wanted == "auto" else wanted
 
 
 def _with_settings(space: SearchSpace, settings: dict[str, Any]) -> SearchSpace:

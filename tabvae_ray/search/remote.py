@@ -1,7 +1,7 @@
-"""The driver of a search on the cluster's head, while its user sits outside, at a Ray client.
+"""Run the driver of a search on the cluster's head, for users outside who use a Ray client.
 
-Ray Tune's driver calls its trials and is called by them, which a client cannot be. So it runs in a
-task there, what it shows comes here, and Ctrl-C goes there.
+Trials must be able to call Ray Tune's driver, and they cannot call a client. The driver therefore
+runs in a task on the head; its output is shown here, and Ctrl-C is passed on to it.
 """
 
 import _thread
@@ -16,9 +16,9 @@ from ray.exceptions import RayError, RayTaskError
 from rich.console import Console
 
 from tabvae_ray.cli import plain_warnings
-from tabvae_ray.cluster.connection import connected, last_line
+from tabvae_ray.cluster.connection import connected
 from tabvae_ray.cluster.preflight import HEAD, preflight_head
-from tabvae_ray.errors import TabVAEError
+from tabvae_ray.errors import TabVAEError, last_line
 from tabvae_ray.search.display.live import SearchProgress
 from tabvae_ray.search.display.statistics import Snapshot
 from tabvae_ray.search.driver.interrupts import Interrupts
@@ -28,7 +28,7 @@ from tabvae_ray.storage import Location
 
 __all__ = ["run_on_head"]
 
-# Seconds between two looks at what is shown there, and at what is asked here.
+# Seconds between two exchanges of output and interrupts.
 _PERIOD = 0.2
 
 
@@ -38,21 +38,21 @@ def run_on_head(
     address: str | None,
     progress: SearchProgress,
 ) -> SearchOutcome:
-    """Run a search in a process on the cluster's head, and show here what it shows.
+    """Run a search in a process on the cluster's head, and show its output here.
 
-    The first Ctrl-C is passed on; the second one leaves, and the cluster ends the search as if it
-    had been killed.
+    The first Ctrl-C is passed on. The second one disconnects, and the cluster then ends the search
+    as if it had been killed.
 
     Args:
-        command: Runs the search, and takes the ``progress`` that it is to tell.
-        directory: Of the search; the head and this machine must both see it.
-        address: That of the client server, see :func:`connected`.
-        progress: Where to show it.
+        command: Runs the search; called with the ``progress`` that shows it.
+        directory: The search's directory, which both the head and this machine must see.
+        address: Address of the client server, see :func:`connected`.
+        progress: Shows the search here.
 
     Raises:
         ConfigError: If the cluster cannot be reached, or its head has other versions.
         StorageError: If the head does not see the directory.
-        TabVAEError: What the search raises there; or the driver or the connection was lost.
+        TabVAEError: If the search raises it there, or the driver or the connection is lost.
     """
     console = progress.console
     terminal = {
@@ -62,20 +62,22 @@ def run_on_head(
         "width": console.width,
         "height": console.height,
     }
-    # What is to be said of a Ctrl-C is said by the driver.
+    # The driver prints the message about a Ctrl-C.
     with Interrupts(lambda _: None) as interrupts, connected(address):
         preflight_head(directory.parent)
         try:
-            line = _Line.options(resources=HEAD).remote()  # type: ignore[attr-defined]
-            running = _drive.options(resources=HEAD).remote(line, command, progress.space, terminal)
+            relay = _Relay.options(resources=HEAD).remote()  # type: ignore[attr-defined]
+            running = _drive.options(resources=HEAD).remote(
+                relay, command, progress.space, terminal
+            )
             with interrupts.divert_to(lambda: None):
                 passed_on = ended = False
                 while not ended:
                     ended = bool(ray.wait([running], timeout=_PERIOD)[0])
                     if interrupts.happened and not passed_on:
-                        ray.get(line.interrupt.remote())
+                        ray.get(relay.interrupt.remote())
                         passed_on = True
-                    console.file.write(ray.get(line.take.remote()))
+                    console.file.write(ray.get(relay.take.remote()))
                     console.file.flush()
                 outcome, progress.at_end = ray.get(running)
         except RayTaskError as error:
@@ -83,7 +85,7 @@ def run_on_head(
                 raise error.cause from None
             raise
         except (RayError, ConnectionError) as error:
-            # Below what the display has left.
+            # The display may have ended in the middle of a line.
             console.print()
             raise TabVAEError(
                 f"the search's driver on the cluster is lost: {last_line(error)}; once the cluster "
@@ -96,46 +98,46 @@ def run_on_head(
 
 
 @ray.remote(num_cpus=0)
-class _Line:
-    """Between the driver, which is called by nobody, and the client."""
+class _Relay:
+    """Relay: the driver cannot receive calls, so it pushes its output here and the client polls."""
 
     def __init__(self) -> None:
         self._text: list[str] = []
         self._interrupted = False
 
     def say(self, text: str) -> bool:
-        """Text from the driver; whether it is to end."""
+        """Take text from the driver, and return True if the driver should end."""
         self._text.append(text)
         return self._interrupted
 
     def take(self) -> str:
-        """What has been said since it was asked last."""
+        """Return the text since the last call."""
         text, self._text = "".join(self._text), []
         return text
 
     def interrupt(self) -> None:
-        """Tell the driver to end, when it speaks next."""
+        """Make the driver end, which it learns when it speaks next."""
         self._interrupted = True
 
 
 @ray.remote(num_cpus=0, max_retries=0)
 def _drive(
-    line: Any,
+    relay: Any,
     command: Callable[..., SearchOutcome],
     space: SearchSpace,
     terminal: dict[str, Any],
 ) -> tuple[SearchOutcome | None, Snapshot | None]:
-    with _speaking(line) as text, redirect_stderr(text), plain_warnings():
+    with _relayed(relay) as text, redirect_stderr(text), plain_warnings():
         progress = SearchProgress(space, console=Console(file=text, **terminal))
         try:
             return command(progress=progress), progress.at_end
         except KeyboardInterrupt:
-            # There was nothing to write down yet. Ray would take it for its own way to cancel.
+            # Nothing had begun. Ray would take the exception for a cancelled task.
             return None, None
 
 
 class _Text(io.StringIO):
-    """A file that is written and read by two threads."""
+    """A text buffer that one thread writes and another one empties."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -147,7 +149,7 @@ class _Text(io.StringIO):
             return super().write(text)
 
     def take(self) -> str:
-        """What has been written since it was asked last."""
+        """Return the text since the last call."""
         with self._lock:
             text = self.getvalue()
             self.seek(self.truncate(0))
@@ -155,18 +157,18 @@ class _Text(io.StringIO):
 
 
 @contextmanager
-def _speaking(line: Any) -> Iterator[_Text]:
-    """A file whose text goes down the line, from where an interrupt comes back."""
+def _relayed(relay: Any) -> Iterator[_Text]:
+    """Send the text of a buffer to the relay, which answers if there was an interrupt."""
     written, ended = _Text(), threading.Event()
 
     def speak() -> None:
         heeded = last = False
         while not last:
             last = ended.wait(_PERIOD)
-            interrupted = ray.get(line.say.remote(written.take()))
+            interrupted = ray.get(relay.say.remote(written.take()))
             if interrupted and not heeded and not last:
                 heeded = True
-                # As SIGINT itself does, which Ray keeps from its workers.
+                # Has the effect of SIGINT, which Ray does not deliver to its workers.
                 _thread.interrupt_main()
 
     thread = threading.Thread(target=speak, daemon=True)

@@ -1,9 +1,10 @@
-"""One trial of a search, trained again alone: do its scores come back?"""
+"""Train one trial of a search again, alone, to see whether its scores come back."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.documents import finite
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.results.record_store import RecordStore
@@ -11,7 +12,7 @@ from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.results.trial_record import Rung, TrialRecord
 from tabvae_ray.search.driver.resume import check_unchanged
 from tabvae_ray.search.inputs import prepare_inputs
-from tabvae_ray.search.trials.trial import SearchTask, TrialRun
+from tabvae_ray.search.trials.trial import TrialRun
 from tabvae_ray.storage import Location
 
 __all__ = ["Replay", "replay"]
@@ -19,11 +20,11 @@ __all__ = ["Replay", "replay"]
 
 @dataclass(frozen=True)
 class Replay:
-    """A trial, and what it reported when trained again.
+    """A trial and what it reported when it was trained again.
 
     Args:
-        record: The trial as it was.
-        rungs: What it reported now.
+        record: The trial as recorded.
+        rungs: Its new reports.
     """
 
     record: TrialRecord
@@ -31,7 +32,7 @@ class Replay:
 
     @property
     def same(self) -> bool:
-        """Whether everything came back, bit for bit."""
+        """True if all reports came back, bit for bit."""
         return [(r.epoch, r.objectives, r.losses) for r in self.rungs] == [
             (r.epoch, r.objectives, r.losses) for r in self.record.rungs
         ]
@@ -44,11 +45,11 @@ def replay(
     spec: str | None = None,
     on_rung: Callable[[Rung], None] = lambda rung: None,
 ) -> Replay:
-    """Train a trial again, without Ray, as far as it came.
+    """Train a trial again, without Ray, for as many epochs as it had.
 
     Args:
         file: The trial's record, such as ``runs/beta/trials/000007.json``.
-        data: The table; where the search read it if not given.
+        data: The table; the one that the search read if not given.
         spec: The table's spec, likewise.
         on_rung: Called with every report.
 
@@ -74,17 +75,8 @@ def replay(
         resume=True,
     )
     check_unchanged(before, inputs.manifest(resources=before.resources))
-    task = SearchTask(
-        space=inputs.space,
-        table=inputs.table,
-        spec=inputs.spec,
-        comparison=inputs.comparison,
-        rungs=inputs.rungs,
-        directory=inputs.directory,
-        threads=max(1, int(before.resources["cpus"])),
-        device="cuda" if before.resources["gpus"] else "cpu",
-    )
-    run = TrialRun(task)
+    resources = Resources(cpus=before.resources["cpus"], gpus=before.resources["gpus"])
+    run = TrialRun(inputs.task(resources))
     run.begin({"number": record.number, "parameters": record.parameters, "checkpoint": None})
     rungs: list[Rung] = []
     while not rungs or rungs[-1].epoch < record.epochs:

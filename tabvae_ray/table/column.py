@@ -1,4 +1,4 @@
-"""One column of a table's spec, and the rules that it keeps."""
+"""One column of a spec, and its rules."""
 
 from typing import Any, Literal
 
@@ -9,38 +9,32 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.declaration import Kind, Scalar
-from tabvae_ray.table.dtypes import (
-    dtype_from_name,
-    is_dtype_name,
-    number_limits,
-)
+from tabvae_ray.table.dtypes import dtype_from_name, is_dtype_name, number_limits
 
 __all__ = ["MAX_DECIMALS", "Column", "check_column"]
-
 
 MAX_DECIMALS = 15
 
 
 class Column(BaseModel):
-    """One column of a table.
+    """Kind and properties of one column.
 
     Args:
-        name: Its name.
-        kind: What its values are.
-        dtype: Its pandas dtype, as text; see :func:`dtype_name`.
+        name: Name of the column.
+        kind: Kind of its values.
+        dtype: Name of its dtype, see :func:`tabvae_ray.table.dtypes.dtype_name`.
         missing: Whether values are missing.
-        categories: Categorical only: the values, in the order of their text, or in their own order
-            where the dtype has one.
+        categories: Categorical only: the values that occur, in the order of the category dtype, or
+            sorted as text.
         ordered: Whether a category dtype is ordered.
-        levels: All categories of a category dtype in its order, if no row has some of them: those
-            are never generated.
-        levels_dtype: The dtype of a category dtype's categories, as text.
-        minimum: Continuous and datetime only: the smallest value; ticks of the dtype for a
-            datetime.
-        maximum: Likewise the largest.
+        levels: All categories of a category dtype in its order, if some of them do not occur in any
+            row. Those are never generated.
+        levels_dtype: Name of the dtype of the categories of a category dtype.
+        minimum: Continuous and datetime only: smallest value; for a datetime in ticks of the dtype.
+        maximum: Likewise the largest value.
         decimals: Continuous only: decimal places that hold every value, None for more than 15.
-        step: Datetime only: the greatest number of ticks that divides all distances.
-        format: Datetime only: how its text is written, as ``strptime`` reads it; ISO 8601 if None.
+        step: Datetime only: greatest common divisor of all distances, in ticks of the dtype.
+        format: Datetime only: ``strptime`` format of its text, None for ISO 8601.
         fill: Identifier only: ``drop`` leaves the column out of synthetic rows, ``number`` fills it
             with 0, 1, 2, ...
     """
@@ -64,18 +58,18 @@ class Column(BaseModel):
 
 
 def check_column(column: Column, source: str) -> None:
-    """Check the rules that a spec read from a file has to keep; an inferred one does.
+    """Check the rules of a column that was read from a file; inferred columns follow them.
 
     Raises:
-        DataError: Saying which one it breaks.
+        DataError: Naming the rule that is broken.
     """
     where = f"{source}: column {column.name!r}"
     for name in filter(None, (column.dtype, column.levels_dtype)):
         if not is_dtype_name(name):
-            raise DataError(f"{where}: {name!r} is no dtype of a table's column")
+            raise DataError(f"{where}: {name!r} is not a supported dtype")
     dtype = dtype_from_name(column.dtype)
     if not _suits(dtype, column.kind):
-        raise DataError(f"{where}: {column.dtype!r} is no dtype of a {column.kind} column")
+        raise DataError(f"{where}: {column.dtype!r} is not a dtype of a {column.kind} column")
     if column.kind == "categorical":
         kinds = {type(value) for value in column.categories}
         if len(kinds) != 1 or len(set(column.categories)) != len(column.categories):
@@ -87,7 +81,7 @@ def check_column(column: Column, source: str) -> None:
             _ = pd.Series(column.categories, dtype=dtype)
             _ = pd.Index(column.levels, dtype=dtype_from_name(column.levels_dtype or "object"))
         except (ArithmeticError, TypeError, ValueError, pa.ArrowException):
-            raise DataError(f"{where}: its categories are not of dtype {column.dtype}") from None
+            raise DataError(f"{where}: categories must be of dtype {column.dtype}") from None
     if column.kind in ("continuous", "datetime"):
         _check_range(column, dtype, where)
 
@@ -105,7 +99,7 @@ def _check_range(column: Column, dtype: Any, where: str) -> None:
         limits = number_limits(dtype)
     whole = column.kind == "datetime" or pd.api.types.is_integer_dtype(dtype)
     if not (limits[0] <= low and high <= limits[1]) or (whole and (low % 1 or high % 1)):
-        raise DataError(f"{where}: {span} are no values of dtype {column.dtype}")
+        raise DataError(f"{where}: {span} are not values of dtype {column.dtype}")
     if not np.isfinite(float(high) - float(low)):
         raise DataError(f"{where}: must span less than 1.8e308, but is {span}")
     largest = float(np.finfo(np.float64).max) / 10.0 ** (column.decimals or 0)

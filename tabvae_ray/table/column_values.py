@@ -1,4 +1,4 @@
-"""The values of one column as plain numbers or positions of categories, and back in its dtype."""
+"""Conversion of one column to float64 or category positions, and back to its dtype."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ __all__ = ["categories_at", "column_numbers", "column_positions", "column_range"
 
 
 def column_range(column: Column) -> tuple[int | None, float, float]:
-    """Decimals, minimum and maximum of a column as :func:`column_numbers` gives it."""
+    """Return decimals, minimum and maximum of the numbers that :func:`column_numbers` returns."""
     assert column.minimum is not None and column.maximum is not None
     if column.kind == "datetime":
         return 0, 0.0, float((int(column.maximum) - int(column.minimum)) // (column.step or 1))
@@ -28,15 +28,15 @@ def column_range(column: Column) -> tuple[int | None, float, float]:
 
 
 def column_numbers(values: pd.Series, column: Column) -> Floats:
-    """The column as float64, NaN where missing.
+    """Convert a column to float64, NaN where missing.
 
-    Integers count from the column's minimum, datetimes in its steps from there: float64 holds those
-    exactly where it would not hold the values themselves.
+    Integers count from the minimum of the column, and datetimes in steps from there, because
+    float64 holds these differences exactly where it would not hold the values themselves.
     """
     assert column.minimum is not None and column.maximum is not None
     if column.kind == "datetime":
         dtype = moment_dtype(column.dtype)
-        # Where no time zone is said, the column's own is meant.
+        # A moment without a time zone is in the time zone of the column.
         zone = getattr(dtype, "tz", None)
         moments = as_datetimes(values, "table", written=column.format, zone=zone)
         try:
@@ -53,21 +53,21 @@ def column_numbers(values: pd.Series, column: Column) -> Floats:
         whole = values.fillna(int(column.minimum)) if absent.any() else values
         bits = np.uint64 if pd.api.types.is_unsigned_integer_dtype(values.dtype) else np.int64
         exact = np.clip(whole.to_numpy(bits), *_limits(column, bits))
-        # Modulo 2**64, the distance from the minimum is right for all integers of 64 bits.
+        # Modulo 2**64, the difference is right for all 64-bit integers.
         offsets = exact.astype(np.uint64) - np.uint64(int(column.minimum) % 2**64)
         return np.where(absent, np.nan, offsets.astype(np.float64))
     numbers = as_numbers(values, "table")
     if _is_integer(column):
         return numbers - float(column.minimum)
     if column.decimals is not None:
-        # 0.1 of 32 bits is another number in 64, and fewer decimals may be declared than there are:
-        # what is drawn and rounded has to be equal to it.
+        # Rounded like generated values: 0.1 in float32 is another number in float64, and fewer
+        # decimals may be declared than the table has.
         numbers = np.round(numbers, column.decimals)
     return numbers
 
 
 def _limits(column: Column, bits: type[np.int64] | type[np.uint64]) -> tuple[Any, Any]:
-    """Smallest and largest value of an integer column, as far as the integers of a type go."""
+    """Return the range of an integer column, clipped to the range of an integer type."""
     assert column.minimum is not None and column.maximum is not None
     info = np.iinfo(bits)
     low, high = int(column.minimum), int(column.maximum)
@@ -75,7 +75,7 @@ def _limits(column: Column, bits: type[np.int64] | type[np.uint64]) -> tuple[Any
 
 
 def restored(numbers: Floats, column: Column) -> Any:
-    """Numbers as :func:`column_numbers` gives them, in the column's dtype."""
+    """Convert numbers that :func:`column_numbers` returned back to the dtype of the column."""
     dtype = dtype_from_name(column.dtype)
     absent = np.isnan(numbers) if column.missing else None
     if absent is not None and not absent.any():
@@ -115,10 +115,10 @@ def _moments(
 
 
 def _integers(numbers: Floats, column: Column) -> np.ndarray[Any, Any]:
-    """Offsets from the column's minimum -> int64, or uint64 where the dtype is unsigned."""
+    """Convert offsets from the minimum to int64, or to uint64 if the dtype is unsigned."""
     assert column.minimum is not None and column.maximum is not None
     span = int(column.maximum) - int(column.minimum)
-    # Of a span beyond 2**53, the largest float may lie above the largest offset.
+    # If the span exceeds 2**53, it may round to a float that is larger than it.
     offsets = np.rint(np.nan_to_num(numbers))
     exact = np.where(offsets >= float(span), 0, offsets).astype(np.uint64)
     exact = np.where(offsets >= float(span), np.uint64(span), exact)
@@ -128,17 +128,17 @@ def _integers(numbers: Floats, column: Column) -> np.ndarray[Any, Any]:
 
 
 def column_positions(values: pd.Series, column: Column) -> Codes:
-    """Position of each value among the column's categories, -1 where missing.
+    """Find the position of each value among the categories of a column, -1 where missing.
 
     Raises:
-        DataError: If a value is none of them.
+        DataError: If a value is not one of the categories.
     """
     index = pd.Index(list(column.categories), dtype=object)
     if isinstance(values.dtype, pd.CategoricalDtype):
         lookup = np.append(index.get_indexer(values.cat.categories.astype(object)), -1)
         positions = lookup[values.cat.codes.to_numpy()]
     else:
-        # Few distinct values stand in many rows: look up each once.
+        # Looks up each distinct value once, as most columns have few.
         numbers, distinct = pd.factorize(values)
         known = index.get_indexer(pd.Index(distinct).astype(object))
         positions = np.append(known, -1)[numbers]
@@ -152,7 +152,10 @@ def column_positions(values: pd.Series, column: Column) -> Codes:
 
 
 def categories_at(positions: Codes, column: Column, compact: bool) -> Any:
-    """Values of the column's dtype at the given positions, missing at -1."""
+    """Return the categories at positions in the dtype of the column, missing at -1.
+
+    With ``compact``, return a pandas categorical of the categories that occur instead.
+    """
     values = list(column.categories)
     if compact:
         return pd.Categorical.from_codes(
@@ -171,7 +174,7 @@ def categories_at(positions: Codes, column: Column, compact: bool) -> Any:
         taken = base.take(np.where(positions < 0, len(values), positions))
     else:
         taken = pd.Series(values, dtype=dtype).array.take(positions)
-    # As a bare array, a DataFrame would take texts of dtype object for those of dtype str.
+    # A Series, because a DataFrame would infer dtype str for a bare array of text objects.
     return pd.Series(taken, dtype=dtype, copy=False)
 
 

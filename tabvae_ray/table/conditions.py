@@ -1,4 +1,4 @@
-"""What generated rows have to be: values or ranges of some columns, and what codes allow them."""
+"""Conditions on generated rows: values or ranges of some columns, and the codes that meet them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,34 +10,35 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.table.category_encoder import CategoryEncoder
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_numbers, column_positions
 from tabvae_ray.table.discretizer import Discretizer, Floats
 from tabvae_ray.table.dtypes import moment_dtype
-from tabvae_ray.table.encoding import CategoryEncoder, TableEncoder
-from tabvae_ray.table.spec import TableSpec
+from tabvae_ray.table.encoding import TableEncoder
+from tabvae_ray.table.truncation import truncate
 
-__all__ = ["Condition", "RowConditions", "parse_where"]
+__all__ = ["Condition", "RowConditions"]
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-# How far the ends of a range that is suggested lie from a number, as a part of it.
-_SUGGESTED = 0.01
+# Half the width of a suggested range, relative to the number in its middle.
+_SUGGESTED_REACH = 0.01
 
 
 @dataclass(frozen=True, eq=False)
 class Condition:
-    """What one column has to be.
+    """Condition on one column.
 
     Args:
         column: The column.
-        shares: ``(K_c,)`` the share of each code's values that are asked for.
-        coder: Draws only those values from the codes.
-        positions: Categorical only: positions of the categories asked for.
-        low: Otherwise the smallest number asked for, as the encoder counts it.
-        high: The largest.
-        missing: Whether a missing value is asked for.
+        shares: ``(K_c,)`` share of the values of each code that meet the condition.
+        coder: Encoder that draws only such values from the codes.
+        positions: Categorical only: positions of the allowed categories.
+        low: Numeric and datetime only: the smallest allowed number, as the encoder counts it.
+        high: Likewise the largest.
+        missing: Whether a missing value meets the condition.
     """
 
     column: Column
@@ -49,7 +50,7 @@ class Condition:
     missing: bool = False
 
     def holds(self, values: pd.Series) -> Mask:
-        """Which values are as asked for: ``(N,)``."""
+        """Return a mask ``(N,)`` of the values that meet the condition."""
         if self.column.kind == "categorical":
             positions = column_positions(values, self.column)
             wanted = [*self.positions, -1] if self.missing else list(self.positions)
@@ -62,21 +63,21 @@ class Condition:
 
 
 class RowConditions:
-    """Conditions on some columns of a table, all of which a row has to keep.
+    """Conditions on some columns of a table, all of which a row has to meet.
 
-    A column's condition is a value, or None for a missing one; for a column of numbers or moments a
-    tuple of two ends, both included, None for an open one; for a categorical one a list of values,
-    any of which will do.
+    A condition is a value, or None for a missing value. For a numeric or datetime column it may be
+    a range: a tuple of both ends, which are included, with None for an open end. For a categorical
+    column it may be a list of allowed values.
 
     Example:
         >>> RowConditions.of({"Sex": "F", "Age": (60, None), "City": ["Oslo", "Bergen"]}, encoder)
 
     Args:
-        conditions: One per column.
-        encoder: Of the table.
+        conditions: At most one per column.
+        encoder: Encoder of the table.
 
     Attributes:
-        encoder: Of the table, but that the conditioned columns are decoded as asked for.
+        encoder: Encoder of the table that decodes to values that meet the conditions.
     """
 
     def __init__(self, conditions: Sequence[Condition], encoder: TableEncoder) -> None:
@@ -85,59 +86,32 @@ class RowConditions:
 
     @classmethod
     def of(cls, where: Mapping[str, Any], encoder: TableEncoder) -> Self:
-        """Check what a user asks for.
+        """Build the conditions that a user asks for.
 
         Raises:
-            ConfigError: If a column or value does not exist, or no row could ever be so.
+            ConfigError: If a column or value does not exist, or no row can meet a condition.
         """
         made = []
         for name, wanted in where.items():
             if name not in encoder.columns:
                 known = ", ".join(encoder.columns)
-                why = "is not modelled" if name in encoder.spec.names else "is no column"
+                why = "is not modelled" if name in encoder.spec.names else "is not a column"
                 raise ConfigError(f"where: {name!r} {why}; known are {known}")
             made.append(_condition(encoder.spec[name], wanted, encoder))
         return cls(made, encoder)
 
     @property
     def allowed(self) -> dict[int, Floats]:
-        """What share of each code's values is allowed, ``(K_c,)`` per column with a condition."""
+        """Share ``(K_c,)`` of the values of each code that are allowed, by position of a column."""
         place = {name: i for i, name in enumerate(self.encoder.columns)}
         return {place[condition.column.name]: condition.shares for condition in self.conditions}
 
     def hold(self, table: pd.DataFrame) -> Mask:
-        """Which rows keep all conditions: ``(N,)``."""
+        """Return a mask ``(N,)`` of the rows that meet all conditions."""
         kept = np.ones(len(table), dtype=bool)
         for condition in self.conditions:
             kept &= condition.holds(table[condition.column.name])
         return kept
-
-
-def parse_where(texts: Sequence[str], spec: TableSpec) -> dict[str, Any]:
-    """Conditions as a command line has them.
-
-    ``Sex=F``; ``Age=60:70``, ``Age=60:``, ``Age=:70`` for numbers; ``Day=2024-01-01..2024-06-30``
-    for moments (and numbers), where a day is all of it; ``City=`` for missing values. A categorical
-    column may come again, then either value will do.
-
-    Raises:
-        ConfigError: If a text names no column, or is no condition of it.
-    """
-    found: dict[str, Any] = {}
-    for text in texts:
-        ends = [i for i, letter in enumerate(text) if letter == "=" and text[:i] in spec.names]
-        if not ends:
-            raise ConfigError(
-                f"--where {text}: must be COLUMN=VALUE; columns are {', '.join(spec.names)}"
-            )
-        column, value = spec[text[: ends[0]]], text[ends[0] + 1 :]
-        if column.kind == "categorical":
-            found.setdefault(column.name, []).append(_category(column, value))
-        elif column.name in found:
-            raise ConfigError(f"--where {text}: {column.name!r} has a condition already")
-        else:
-            found[column.name] = _ends(column, value, text)
-    return found
 
 
 def _condition(column: Column, wanted: Any, encoder: TableEncoder) -> Condition:
@@ -157,7 +131,7 @@ def _condition(column: Column, wanted: Any, encoder: TableEncoder) -> Condition:
             absent = column.missing and any(pd.isna(value) for value in values)
             positions = [_position(column, value) for value in values if not pd.isna(value)]
         if not positions and not absent:
-            raise ConfigError(f"where: {column.name!r}: no category is as asked for: {wanted!r}")
+            raise ConfigError(f"where: {column.name!r}: no category matches {wanted!r}")
         part, shares = coder.only(positions)
         shares = np.append(shares, gap + absent)
         return Condition(column, shares, part, positions=tuple(positions), missing=absent)
@@ -169,25 +143,25 @@ def _condition(column: Column, wanted: Any, encoder: TableEncoder) -> Condition:
     low, high = _range(column, wanted)
     if low > coder.maximum or high < coder.minimum or low > high:
         raise ConfigError(
-            f"where: {column.name!r}: no row can be {_said(wanted)}: the column goes from "
-            f"{_shown(column, column.minimum)} to {_shown(column, column.maximum)}"
+            f"where: {column.name!r}: no row can be {_in_words(wanted)}: the column goes from "
+            f"{_end_in_words(column, column.minimum)} to {_end_in_words(column, column.maximum)}"
         )
     if coder.decimals is not None:
-        low, high = _inwards(low, high, coder.decimals)
-    between, shares = coder.between(low, high)
+        low, high = _round_inwards(low, high, coder.decimals)
+    truncated, shares = truncate(coder, low, high)
     if not shares.any():
         why = _why_none(column, low, coder)
-        raise ConfigError(f"where: {column.name!r}: no row can be {_said(wanted)}: {why}")
-    return Condition(column, np.append(shares, gap), between, low=low, high=high)
+        raise ConfigError(f"where: {column.name!r}: no row can be {_in_words(wanted)}: {why}")
+    return Condition(column, np.append(shares, gap), truncated, low=low, high=high)
 
 
-def _inwards(low: float, high: float, decimals: int) -> tuple[float, float]:
-    """The smallest and the largest number of so many decimals between two ends."""
+def _round_inwards(low: float, high: float, decimals: int) -> tuple[float, float]:
+    """Return the smallest and the largest number with such decimals between two ends."""
     scale = 10.0**decimals
     ends = []
     for end, towards in ((low, np.ceil), (high, np.floor)):
         scaled = end * scale
-        # 0.3 times 10 is a little above 3.
+        # A product may be slightly off, as 0.3 times 10 is slightly above 3.
         nearest = np.rint(scaled)
         is_near = decimals > 0 and abs(scaled - nearest) <= 4 * np.spacing(abs(scaled))
         rounded = nearest if is_near else towards(scaled)
@@ -197,21 +171,21 @@ def _inwards(low: float, high: float, decimals: int) -> tuple[float, float]:
 
 def _why_none(column: Column, low: float, coder: Discretizer) -> str:
     if column.kind == "datetime":
-        return "no moment of the column lies there"
+        return "the column has no moment there"
     if coder.decimals == 0:
-        return "no whole number of the column lies there"
+        return "the column has no integer there"
     if coder.decimals is not None:
-        return f"no value of the column, with {coder.decimals} decimals, lies there"
-    # Nearly all numbers of so many decimals have a probability of zero.
-    reach = _SUGGESTED * (abs(low) or coder.maximum - coder.minimum)
+        return f"the column has no value with {coder.decimals} decimals there"
+    reach = _SUGGESTED_REACH * (abs(low) or coder.maximum - coder.minimum)
     ends = f"{low - reach:.6g} to {low + reach:.6g}"
-    return f"a single number of any decimals never comes; ask for a range such as {ends}"
+    advice = f"ask for a range such as {ends}"
+    return f"an exact value has probability zero in a continuous column; {advice}"
 
 
 def _position(column: Column, value: Any) -> int:
     categories = list(column.categories)
     for position, category in enumerate(categories):
-        # True is no 1 here.
+        # Python holds True and 1 to be equal.
         if category == value and isinstance(category, bool) == isinstance(value, bool | np.bool_):
             return position
     some = ", ".join(map(repr, categories[:10])) + (", ..." if len(categories) > 10 else "")
@@ -224,7 +198,7 @@ def _between(column: Column, wanted: tuple[Any, ...]) -> list[int]:
             f"where: {column.name!r} is categorical: ask for a list of values in place of a range, "
             f"but got {wanted!r}"
         )
-    low, high = _two(column, wanted)
+    low, high = _two_ends(column, wanted)
     return [
         position
         for position, value in enumerate(column.categories)
@@ -233,15 +207,15 @@ def _between(column: Column, wanted: tuple[Any, ...]) -> list[int]:
 
 
 def _range(column: Column, wanted: Any) -> tuple[float, float]:
-    """Both ends as the encoder counts the column."""
-    first, last = _two(column, wanted) if isinstance(wanted, tuple) else (wanted, wanted)
+    """Return both ends of a range, or a single value twice, as the encoder counts the column."""
+    first, last = _two_ends(column, wanted) if isinstance(wanted, tuple) else (wanted, wanted)
     low = -np.inf if first is None else _as_number(column, first)
     high = np.inf if last is None else _as_number(column, last, is_last=True)
     return low, high
 
 
 def _as_number(column: Column, end: Any, *, is_last: bool = False) -> float:
-    """An end as the encoder counts the column; of a day, its first moment or its last one."""
+    """Convert an end to the numbers of the encoder; a day to its first or its last moment."""
     try:
         if column.kind != "datetime":
             number = float(end)
@@ -256,7 +230,7 @@ def _as_number(column: Column, end: Any, *, is_last: bool = False) -> float:
             moment += pd.Timedelta(days=1)
         if moment.tzinfo is not None and not isinstance(dtype, pd.DatetimeTZDtype):
             raise ValueError("the column has no time zone")
-        # Where no time zone is said, the table's own is meant.
+        # A moment without a time zone is in the time zone of the column.
         steps = float(column_numbers(pd.Series([moment], name=column.name), column)[0])
         return float(np.ceil(steps)) - 1 if is_whole else steps
     except (DataError, TypeError, ValueError, OverflowError) as error:
@@ -265,7 +239,7 @@ def _as_number(column: Column, end: Any, *, is_last: bool = False) -> float:
         ) from None
 
 
-def _two(column: Column, wanted: tuple[Any, ...]) -> tuple[Any, Any]:
+def _two_ends(column: Column, wanted: tuple[Any, ...]) -> tuple[Any, Any]:
     if len(wanted) != 2 or wanted == (None, None):
         raise ConfigError(
             f"where: {column.name!r}: a range must be a tuple of two ends, one of which may be "
@@ -274,40 +248,7 @@ def _two(column: Column, wanted: tuple[Any, ...]) -> tuple[Any, Any]:
     return wanted[0], wanted[1]
 
 
-def _category(column: Column, text: str) -> Any:
-    """The category that a text stands for; None for a missing value."""
-    for category in column.categories:
-        if str(category) == text or (isinstance(category, bool) and str(category).lower() == text):
-            return category
-    if text == "" and column.missing:
-        return None
-    try:
-        number = float(text)
-    except ValueError:
-        number = None
-    for category in column.categories:
-        if number is not None and not isinstance(category, bool | str) and category == number:
-            return category
-    return text
-
-
-def _ends(column: Column, value: str, text: str) -> Any:
-    if value == "":
-        return None
-    separator = ".." if ".." in value or column.kind == "datetime" else ":"
-    first, found, last = value.partition(separator)
-    if column.kind == "datetime":
-        return (first or None, last or None) if found else value
-    try:
-        numbers = [None if part == "" else float(part) for part in (first, last)]
-    except ValueError:
-        raise ConfigError(
-            f"--where {text}: {column.name!r} is a column of numbers: must be a number or LOW:HIGH"
-        ) from None
-    return tuple(numbers) if found else numbers[0]
-
-
-def _said(wanted: Any) -> str:
+def _in_words(wanted: Any) -> str:
     if not isinstance(wanted, tuple):
         return str(wanted)
     low, high = wanted
@@ -316,7 +257,7 @@ def _said(wanted: Any) -> str:
     return f"at least {low}" if high is None else f"from {low} to {high}"
 
 
-def _shown(column: Column, end: float | None) -> str:
+def _end_in_words(column: Column, end: float | None) -> str:
     if column.kind != "datetime" or end is None:
         return str(end)
     dtype = moment_dtype(column.dtype)

@@ -1,4 +1,4 @@
-"""What a user says of a table's columns in a ``--spec`` file.
+"""Declaration of the columns of a table by the user, as in a ``--spec`` file.
 
 Short form::
 
@@ -6,7 +6,7 @@ Short form::
     categorical: [Sex]
     target: HeartDisease
 
-Long form, which the short one may be mixed with::
+Long form, which can be combined with the short form::
 
     columns:
       PatientId: {kind: identifier, fill: number}
@@ -18,11 +18,11 @@ Long form, which the short one may be mixed with::
       add: [total = casual + registered, Admitted <= Discharged]
       deny: [season is determined by month]
 
-What :meth:`TableSpec.to_mapping` writes is a declaration, too: of all columns, so that others are
-left out.
+The result of :meth:`TableSpec.to_mapping` is also a declaration. It declares all columns; other
+columns of a table are left out.
 """
 
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -37,13 +37,17 @@ __all__ = [
     "RulesDeclaration",
     "Scalar",
     "SpecDeclaration",
+    "SpecDocument",
     "read_mapping",
+    "validated",
 ]
 
 Kind = Literal["continuous", "categorical", "datetime", "identifier"]
 Scalar = bool | int | float | str
 
-# The kinds that a key goes with.
+Model = TypeVar("Model", bound=BaseModel)
+
+# The kinds of column that have a key.
 _KINDS: dict[str, tuple[Kind, ...]] = {
     "fill": ("identifier",),
     "format": ("datetime",),
@@ -59,24 +63,72 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
 }
 
 
+def validated(model: type[Model], mapping: object, source: str) -> Model:
+    """Validate a mapping as a model.
+
+    Raises:
+        DataError: Naming every key that breaks a rule.
+    """
+    try:
+        return model.model_validate(mapping)
+    except ValidationError as error:
+        lines = (f"{source}: {line}" for line in validation_messages(error))
+        raise DataError("\n".join(lines)) from None
+
+
+class SpecDocument(BaseModel):
+    """Content of a YAML or JSON file about the columns of a table."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def load(cls, location: Location | str) -> Self:
+        """Read a YAML or JSON file; see :meth:`from_mapping` for its content.
+
+        Raises:
+            DataError: If it is neither, or breaks a rule.
+            StorageError: If it cannot be read.
+        """
+        source = Location(location)
+        return cls.from_mapping(read_mapping(source), str(source))
+
+    @classmethod
+    def from_mapping(cls, mapping: object, source: str = "spec") -> Self:
+        """Validate the content of a file.
+
+        Raises:
+            DataError: Naming every key that breaks a rule.
+        """
+        document = validated(cls, mapping, source)
+        document.check(source)
+        return document
+
+    def check(self, source: str) -> None:
+        """Check the rules that concern more than one key.
+
+        Raises:
+            DataError: If one is broken.
+        """
+
+
 class ColumnDeclaration(BaseModel):
-    """What a user says of one column; what is not said is inferred.
+    """Declared properties of one column; all others are inferred.
 
     Args:
-        kind: What its values are.
-        fill: See :class:`tabvae_ray.table.spec.Column`, as for all below but the time zone.
-        format: How text is read as moments, such as ``%d/%m/%Y``.
-        timezone: Datetime only: the zone of moments that name none, and of what is generated.
-        dtype: The dtype of what is generated.
+        kind: Kind of its values.
+        fill: See :class:`tabvae_ray.table.column.Column`, also for the properties below.
+        format: Format of text that holds moments, such as ``%d/%m/%Y``.
+        timezone: Datetime only: time zone of moments without one, and of generated moments.
+        dtype: Dtype of generated values.
         missing: Whether values may be missing.
-        categories: All values that there may be.
+        categories: All values that may occur.
         ordered: Whether a category dtype is ordered.
         levels: All categories of a category dtype.
-        levels_dtype: Their dtype.
-        minimum: The smallest value that may be generated.
-        maximum: The largest.
-        decimals: Decimal places of what is generated.
-        step: Ticks of the dtype that all distances are multiples of.
+        levels_dtype: Dtype of these.
+        minimum: Smallest value that may be generated.
+        maximum: Largest value that may be generated.
+        decimals: Decimal places of generated values.
+        step: Ticks of the dtype between moments: all distances are multiples of it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -97,20 +149,20 @@ class ColumnDeclaration(BaseModel):
     step: int | None = None
 
     @property
-    def said(self) -> dict[str, Any]:
-        """What is said of the column of a spec, by its key."""
+    def properties(self) -> dict[str, Any]:
+        """Declared properties that replace inferred ones in the spec, by key."""
         return self.model_dump(exclude_none=True, exclude={"kind", "timezone", "fill"})
 
 
 class RulesDeclaration(BaseModel):
-    """What a user says of rules between columns.
+    """Declared rules between columns.
 
     Args:
         find: Whether to look for rules.
         add: Rules that hold, as sentences such as ``total = casual + registered``, or as mappings
-            as a spec has them.
-        deny: Sentences of rules that are found and should not be kept, or names of columns that
-            should have none.
+            in the form of :meth:`TableSpec.to_mapping`.
+        deny: Sentences of rules that are found but must not be kept, or names of columns that must
+            have no rule.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -120,22 +172,20 @@ class RulesDeclaration(BaseModel):
     deny: tuple[str, ...] = ()
 
 
-class SpecDeclaration(BaseModel):
-    """Kinds of some or all columns; the rest are inferred from the table.
+class SpecDeclaration(SpecDocument):
+    """Declared kinds of some or all columns; the others are inferred from the table.
 
     Args:
         continuous: Names of continuous columns.
         categorical: Names of categorical columns.
         datetime: Names of datetime columns.
         identifier: Names of columns that only name rows.
-        columns: The long form, by name.
+        columns: Declarations in the long form, by name.
         drop: Names of columns to leave out.
-        others: What happens to columns without a name here: ``infer`` or ``drop``.
-        target: The column that usefulness is measured on.
+        others: Treatment of columns that are not declared: ``infer`` or ``drop``.
+        target: Column that usefulness is measured on.
         rules: Rules between columns.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     continuous: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
@@ -148,76 +198,51 @@ class SpecDeclaration(BaseModel):
     rules: RulesDeclaration = RulesDeclaration()
 
     @classmethod
-    def load(cls, location: Location | str) -> Self:
-        """Read a YAML or JSON file.
-
-        Raises:
-            DataError: If it is neither, or breaks a rule.
-            StorageError: If it cannot be read.
-        """
-        source = Location(location)
-        return cls.from_mapping(read_mapping(source), str(source))
-
-    @classmethod
     def from_mapping(cls, mapping: object, source: str = "spec") -> Self:
-        """Validate a mapping, or take what :meth:`TableSpec.to_mapping` gave.
+        """Validate a declaration, or the result of :meth:`TableSpec.to_mapping`.
 
         Raises:
             DataError: Naming every key that breaks a rule.
         """
-        try:
-            declaration = cls.model_validate(_by_name(mapping, source))
-        except ValidationError as error:
-            lines = (f"{source}: {line}" for line in validation_messages(error))
-            raise DataError("\n".join(lines)) from None
+        return super().from_mapping(_by_name(mapping, source), source)
+
+    def check(self, source: str) -> None:
+        """Check that keys suit the kinds of the columns, and that no column is declared twice.
+
+        Raises:
+            DataError: If that is not so.
+        """
         errors = [
             f"{source}: columns.{name}.{line}"
-            for name, column in declaration.columns.items()
+            for name, column in self.columns.items()
             for line in _broken_rules(column)
         ]
         if errors:
             raise DataError("\n".join(errors))
         seen: set[str] = set()
-        for name in [
-            *declaration.continuous,
-            *declaration.categorical,
-            *declaration.datetime,
-            *declaration.identifier,
-            *declaration.columns,
-            *declaration.drop,
-        ]:
+        for name in self._declared:
             if name in seen:
                 raise DataError(f"{source}: column {name!r}: declared more than once")
             seen.add(name)
-        if declaration.target in declaration.drop:
-            raise DataError(f"{source}: target: {declaration.target!r} is dropped")
-        return declaration
+        if self.target in self.drop:
+            raise DataError(f"{source}: target: {self.target!r} is dropped")
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every column that is named, the target included."""
-        target = () if self.target is None else (self.target,)
-        return (
-            *self.continuous,
-            *self.categorical,
-            *self.datetime,
-            *self.identifier,
-            *self.columns,
-            *self.drop,
-            *target,
-        )
+        """Names of all columns that are declared, and of the target."""
+        return self._declared if self.target is None else (*self._declared, self.target)
 
     @property
     def identifiers(self) -> dict[str, Literal["drop", "number"]]:
-        """How identifier columns are filled, by name."""
-        return {name: said.fill for name, said in self.columns.items()}
+        """Fill of identifier columns, by name."""
+        return {name: column.fill for name, column in self.columns.items()}
 
     def leaves_out(self, name: str) -> bool:
-        """Whether a column of the table is not to be in the spec."""
+        """Return True if a column of the table is left out of the spec."""
         return name in self.drop or (self.others == "drop" and name not in self.names)
 
     def kind_of(self, name: str) -> Kind | None:
-        """The declared kind of a column, or None."""
+        """Return the declared kind of a column, None if there is none."""
         if name in self.columns:
             return self.columns[name].kind
         kinds: tuple[Kind, ...] = ("continuous", "categorical", "datetime", "identifier")
@@ -226,9 +251,20 @@ class SpecDeclaration(BaseModel):
                 return kind
         return None
 
+    @property
+    def _declared(self) -> tuple[str, ...]:
+        return (
+            *self.continuous,
+            *self.categorical,
+            *self.datetime,
+            *self.identifier,
+            *self.columns,
+            *self.drop,
+        )
+
 
 def read_mapping(source: Location) -> object:
-    """Read a YAML or JSON file.
+    """Read the content of a YAML or JSON file.
 
     Raises:
         DataError: If it is neither, or has a key twice.
@@ -241,7 +277,7 @@ def read_mapping(source: Location) -> object:
 
 
 def _by_name(mapping: object, source: str) -> object:
-    """The long form of a table's spec, whose columns are a list and all that there are."""
+    """Turn a spec, whose columns are a list, into a declaration of all columns by name."""
     if not isinstance(mapping, dict) or not isinstance(mapping.get("columns"), list):
         return mapping
     columns: dict[str, Any] = {}
@@ -250,12 +286,12 @@ def _by_name(mapping: object, source: str) -> object:
             raise DataError(f"{source}: columns.{i}: must be a mapping with a name")
         if column["name"] in columns:
             raise DataError(f"{source}: column {column['name']!r}: declared more than once")
-        # What such a spec leaves out is as it is by default.
+        # A spec leaves out values that are defaults; a declaration would have them inferred.
         defaults: dict[str, Any] = {"missing": False}
         if column.get("kind") == "categorical":
             defaults |= {"ordered": False, "levels": ()}
-        said = {key: value for key, value in column.items() if key != "name"}
-        columns[column["name"]] = {**defaults, **said}
+        properties = {key: value for key, value in column.items() if key != "name"}
+        columns[column["name"]] = {**defaults, **properties}
     rules = {"find": False, "add": mapping.get("rules", ())}
     return {"others": "drop", **mapping, "columns": columns, "rules": rules}
 

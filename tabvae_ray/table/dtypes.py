@@ -1,4 +1,4 @@
-"""The dtypes that a column may have, and their names."""
+"""Supported dtypes of columns, and their names."""
 
 import re
 from typing import Any
@@ -11,7 +11,7 @@ __all__ = ["dtype_from_name", "dtype_name", "is_dtype_name", "moment_dtype", "nu
 
 _ARROW_STRING = "arrow[string]"
 _ZONE = r"[A-Za-z0-9_+\-:/]{1,64}"
-# All else that pandas would read is no dtype of a table's column, such as V2000000000 or 9i8.
+# pandas would read other names too, such as V2000000000 or 9i8, which no column of a table has.
 _DTYPE = re.compile(
     "bool|boolean|object|str|category|float(16|32|64)|Float(32|64)|u?int(8|16|32|64)"
     rf"|U?Int(8|16|32|64)|string\[(python|pyarrow)\]|datetime64\[(s|ms|us|ns)(, {_ZONE})?\]"
@@ -22,10 +22,10 @@ _DTYPE = re.compile(
 
 
 def dtype_name(dtype: Any) -> str:
-    """A dtype as text that :func:`dtype_from_name` reads.
+    """Return the name of a dtype, which :func:`dtype_from_name` reads.
 
-    pandas' own text is ambiguous: Arrow's ``string`` has the same as the string dtype that is
-    backed by Arrow, and the storage of a string dtype is left out.
+    ``str(dtype)`` would be ambiguous: Arrow's ``string`` and pandas' string dtype with Arrow
+    storage have the same text, and the storage of a string dtype is left out.
     """
     if isinstance(dtype, pd.ArrowDtype) and dtype.pyarrow_dtype == pa.string():
         return _ARROW_STRING
@@ -35,10 +35,10 @@ def dtype_name(dtype: Any) -> str:
 
 
 def dtype_from_name(name: str) -> Any:
-    """The dtype that :func:`dtype_name` named.
+    """Return the dtype with a name that :func:`dtype_name` gave.
 
     Raises:
-        TypeError: If there is none of that name.
+        TypeError: If no dtype has that name.
     """
     if name == _ARROW_STRING:
         return pd.ArrowDtype(pa.string())
@@ -46,19 +46,19 @@ def dtype_from_name(name: str) -> Any:
 
 
 def is_dtype_name(name: str) -> bool:
-    """Whether :func:`dtype_from_name` reads it; what looks like anything else is not tried."""
+    """Return True if a text, which may come from a stranger, is the name of a supported dtype."""
     if not _DTYPE.fullmatch(name):
         return False
     try:
         dtype_from_name(name)
     except (TypeError, ValueError, NotImplementedError, KeyError, OSError):
-        # The last two are what a time zone that is none, or a directory of zones, can raise.
+        # The last two come from names of time zones that do not exist or are directories.
         return False
     return True
 
 
 def moment_dtype(name: str) -> Any:
-    """The dtype of a datetime column by its name, or the one of pandas' own in place of Arrow's."""
+    """Return the dtype of a datetime column by its name; NumPy's or pandas' in place of Arrow's."""
     dtype = dtype_from_name(name)
     if not isinstance(dtype, pd.ArrowDtype):
         return dtype
@@ -73,7 +73,7 @@ def moment_dtype(name: str) -> Any:
 
 
 def number_limits(dtype: Any) -> tuple[int | float, int | float]:
-    """The smallest and the largest number of a dtype of numbers or truth values."""
+    """Return the smallest and the largest number of a numeric or boolean dtype."""
     own = np.dtype(getattr(dtype, "numpy_dtype", dtype))
     if own.kind == "b":
         return 0, 1

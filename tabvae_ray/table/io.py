@@ -1,4 +1,4 @@
-"""Tables on disk and in object stores: CSV and Parquet, told apart by their suffix."""
+"""Tables in files and object stores: CSV or Parquet, by the suffix."""
 
 import gzip
 import hashlib
@@ -23,12 +23,13 @@ _SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
 
 def read_table(location: Location | str) -> pd.DataFrame:
-    """Read a CSV or Parquet file, as pandas infers its types.
+    """Read a CSV or Parquet file with the dtypes that pandas infers.
 
-    In CSV, ISO 8601 text becomes datetimes, and integers stay integers where some are missing.
+    In CSV, ISO 8601 text becomes datetimes, and a column of integers with missing values stays
+    integer.
 
     Raises:
-        DataError: If it is neither, is empty, or a column's name occurs twice.
+        DataError: If it is neither or empty, or the name of a column occurs twice.
         StorageError: If it cannot be read.
     """
     source = Location(location)
@@ -54,10 +55,10 @@ def read_table(location: Location | str) -> pd.DataFrame:
 
 
 def write_table(table: pd.DataFrame, location: Location | str) -> None:
-    """Write a table, whole or not at all; CSV or Parquet by the suffix.
+    """Write a table atomically, as CSV or Parquet by the suffix.
 
     Raises:
-        DataError: If the suffix is another one.
+        DataError: If the suffix is neither.
         StorageError: If it cannot be written.
     """
     with TableWriter(location) as writer:
@@ -65,7 +66,7 @@ def write_table(table: pd.DataFrame, location: Location | str) -> None:
 
 
 class TableWriter:
-    """Writes a table in parts; the file takes its name when all are there.
+    """Writer of a table in parts, whose file appears under its name when all are written.
 
     Example:
         >>> with TableWriter("rows.parquet") as writer:
@@ -74,11 +75,11 @@ class TableWriter:
 
     Args:
         location: The file, CSV or Parquet by its suffix.
-        example: Rows with a value in every column, whose types those of a Parquet file are; of the
-            first part if None, which may hold columns without any value.
+        example: Rows with a value in every column, which set the types of a Parquet file. If None,
+            the first part sets them, although it may have columns without values.
 
     Raises:
-        DataError: If the suffix is another one.
+        DataError: If the suffix is neither.
         StorageError: If it cannot be written.
     """
 
@@ -95,13 +96,13 @@ class TableWriter:
         file = self._stack.enter_context(self.location.open_output())
         self._file = file
         if self._suffix == ".csv.gz":
-            # Without a name and a time in it, equal rows make equal bytes.
+            # Without a name and a time, equal rows give equal bytes.
             zipped = gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0)
             self._file = cast(IO[bytes], self._stack.enter_context(zipped))
         return self
 
     def write(self, part: pd.DataFrame) -> None:
-        """Add rows; all parts have the same columns."""
+        """Append rows; all parts must have the same columns."""
         assert self._file is not None, "used outside of a with block"
         if self._suffix != ".parquet":
             text = part.to_csv(index=False, header=self._written == 0)
@@ -123,14 +124,14 @@ class TableWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # On the stack, so that the file below is dropped where closing this one fails.
+        # On the stack, so that the file underneath is discarded if closing fails.
         if self._parquet is not None:
             self._stack.callback(self._parquet.close)
         self._stack.__exit__(kind, error, traceback)
 
 
 def fingerprint(table: pd.DataFrame) -> str:
-    """A digest of names, dtypes, values and their order: 64 hexadecimal digits."""
+    """Return a digest of names, dtypes, values and their order: 64 hexadecimal digits."""
     digest = hashlib.sha256()
     for name in table.columns:
         digest.update(f"{name}\0{table[name].dtype}\0".encode())
@@ -145,7 +146,7 @@ def _read_csv(content: bytes, suffix: str, source: Location) -> pd.DataFrame:
         if b"\0" in text[:4096]:
             raise ValueError("it holds binary data")
         _check_separator(text)
-        # With a row below it, as pandas would take a column without a name for an index.
+        # Two rows, because from the header alone pandas would take an unnamed column as index.
         header = pd.read_csv(
             io.BytesIO(text), header=None, nrows=2, dtype=str, keep_default_na=False
         )
@@ -169,7 +170,7 @@ def _read_csv(content: bytes, suffix: str, source: Location) -> pd.DataFrame:
 
 
 def _check_separator(text: bytes) -> None:
-    """Refuse what would be read as one column that holds them all.
+    """Refuse text with another separator than commas, which would be read as a single column.
 
     Raises:
         ValueError: Naming the separator.
@@ -177,7 +178,7 @@ def _check_separator(text: bytes) -> None:
     lines = text[: 2**20].lstrip(b"\r\n").splitlines()[:2] or [b""]
     for separator, name in ((b";", "semicolons"), (b"\t", "tabs")):
         counts = {line.count(separator) for line in lines}
-        # A title in quotes may hold one, but then the row below it has none.
+        # A quoted column name may hold the character, but then the next row does not.
         if b"," not in lines[0] and len(counts) == 1 and counts != {0}:
             raise ValueError(
                 f"its columns are separated by {name}; it must be commas, as from "
@@ -194,7 +195,7 @@ def _check_names(names: Sequence[str], source: Location) -> None:
 
 
 def _may_be_integers(values: pd.Series) -> bool:
-    """Whether they may have been integers before the missing ones made them floats."""
+    """Return True if floats may be integers that missing values made floats."""
     if values.dtype != np.float64 or not values.isna().any():
         return False
     present = values.to_numpy(np.float64)

@@ -1,4 +1,4 @@
-"""The values of one column as numbers or as points in time."""
+"""Parsing of columns as numbers or datetimes, whatever their dtype."""
 
 import re
 from typing import Any
@@ -16,10 +16,10 @@ _OFFSET = re.compile(r"[T ]\d{2}.*(Z|[+-]\d{2}(:?\d{2})?)$")
 
 
 def as_numbers(values: pd.Series, source: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """The column as float64 with NaN where a value is missing.
+    """Parse a column as float64, NaN where a value is missing.
 
     Raises:
-        DataError: If a value is no number, or infinite.
+        DataError: If a value is not a number, or infinite.
     """
     where = f"{source}: column {values.name!r}"
     if pd.api.types.is_complex_dtype(values.dtype):
@@ -40,20 +40,20 @@ def as_numbers(values: pd.Series, source: str) -> np.ndarray[Any, np.dtype[np.fl
 def as_datetimes(
     values: pd.Series, source: str, *, written: str | None = None, zone: Any = None
 ) -> pd.Series:
-    """The column as datetimes.
+    """Parse a column as datetimes.
 
-    Moments of several offsets from UTC, as those of a zone with summer time have in text, become
-    moments of UTC.
+    If moments have different offsets from UTC, as text from a zone with summer time does, all are
+    converted to UTC.
 
     Args:
         values: Datetimes, or text.
-        source: What error messages call the table.
-        written: How text is written, as ``strptime`` reads it; ISO 8601 if None.
-        zone: The time zone of what names none, and of the result; of a moment that occurs twice
-            when summer time ends, the first is meant.
+        source: Name of the table in error messages.
+        written: ``strptime`` format of text, None for ISO 8601.
+        zone: Time zone of moments without one, and of the result. A time that occurs twice when
+            summer time ends is the earlier one.
 
     Raises:
-        DataError: If a value is no point in time.
+        DataError: If a value is not a point in time.
     """
     where = f"{source}: column {values.name!r}"
     if isinstance(values.dtype, pd.CategoricalDtype):
@@ -85,7 +85,7 @@ def as_datetimes(
 
 
 def parse_iso(values: pd.Series) -> pd.Series | None:
-    """Text as datetimes if all of it is ISO 8601; None otherwise."""
+    """Parse text as datetimes if all of it is ISO 8601; return None otherwise."""
     present = values.dropna()
     if present.empty or not all(_ISO_DATE.fullmatch(str(v)) for v in present.head(100)):
         return None
@@ -96,7 +96,7 @@ def parse_iso(values: pd.Series) -> pd.Series | None:
 
 
 def datetime_ticks(moments: pd.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Ticks of the dtype's unit since 1970 (UTC); the smallest int64 where missing."""
+    """Return ticks of the unit of the dtype since 1970 (UTC); the smallest int64 where missing."""
     if moments.dt.tz is not None:
         moments = moments.dt.tz_convert("UTC").dt.tz_localize(None)
     ticks: np.ndarray[Any, np.dtype[np.int64]] = moments.to_numpy().view(np.int64)
@@ -107,13 +107,13 @@ def _parsed(values: pd.Series, written: str) -> pd.Series:
     try:
         return pd.to_datetime(values, format=written)
     except (ValueError, TypeError):
-        if "%z" not in written and not all(map(_says_offset, values.dropna())):
+        if "%z" not in written and not all(map(_has_offset, values.dropna())):
             raise
-        # pandas takes more than one offset for UTC alone, and what says none for UTC as well.
+        # pandas reads several offsets only with utc=True; text without an offset is UTC then.
         return pd.to_datetime(values, format=written, utc=True)
 
 
-def _says_offset(value: object) -> bool:
+def _has_offset(value: object) -> bool:
     if isinstance(value, str):
         return _OFFSET.search(value) is not None
     return getattr(value, "tzinfo", None) is not None

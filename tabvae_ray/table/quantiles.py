@@ -1,4 +1,4 @@
-"""Bins of about equal mass, and the quantiles within them."""
+"""Bins of about equal mass, and the grid of quantiles within each."""
 
 from typing import Any
 
@@ -13,23 +13,23 @@ _MAX_GRID = 64
 
 
 def even_cdf(grid: Floats) -> Floats:
-    """Levels ``(B, G + 1)`` of bins whose segments have the same mass each."""
+    """Return the CDF points ``(B, G + 1)`` of bins whose segments all have the same mass."""
     return np.tile(np.linspace(0, 1, grid.shape[1]), (len(grid), 1))
 
 
 def quantile_grid(
     distinct: Floats, counts: Counts, decimals: int | None, n_bins: int
 ) -> tuple[Floats, Floats]:
-    """``(B, G + 1)`` quantiles in at most ``n_bins`` bins of about equal mass, and their levels.
+    """Compute quantiles ``(B, G + 1)`` in bins of about equal mass, and their CDF points.
 
-    Bins are cut between different values, never within equal ones: what was drawn from a bin, and
-    rounded, is encoded as that bin again.
+    Bins are cut between different values, never within equal ones. A value that is drawn from a bin
+    and rounded is therefore encoded as the same bin.
 
     Args:
         distinct: ``(D,)`` ascending values.
-        counts: ``(D,)`` how often each occurs.
-        decimals: Decimal places of the values, None if they have more than a float can tell.
-        n_bins: Most bins.
+        counts: ``(D,)`` number of rows with each value.
+        decimals: Decimal places of the values, None if they have more than a float can hold.
+        n_bins: Largest number of bins.
     """
     if len(distinct) == 0:
         return np.empty((0, 2)), np.empty((0, 2))
@@ -40,7 +40,7 @@ def quantile_grid(
     ends = np.append(starts[1:], n)
     values = _spread(distinct, counts, decimals)
 
-    # Where a bin has few values, fewer quantiles than segments, and straight lines between them.
+    # A bin with few values has fewer quantiles than segments, and straight lines between them.
     held = np.clip((ends - starts) // 2, 1, n_segments)
     position = np.arange(n_segments + 1) / n_segments * held[:, None]
     below = np.minimum(np.floor(position), held[:, None] - 1)
@@ -48,32 +48,32 @@ def quantile_grid(
     rank = starts[:, None] + below * step
     low, high = _quantiles(values, rank), _quantiles(values, rank + step)
     grid: Floats = low + (position - below) * (high - low)
-    levels = even_cdf(grid)
+    cdf_points = even_cdf(grid)
     for i in {0, len(grid) - 1}:
         knots = _tail_ranks(
             int(ends[i] - starts[i]), int(held[i]), first=i == 0, last=i == len(grid) - 1
         )
         even = np.linspace(0, len(knots) - 1, n_segments + 1)
         grid[i] = np.interp(even, np.arange(len(knots)), _quantiles(values, starts[i] + knots))
-        levels[i] = np.interp(even, np.arange(len(knots)), knots / knots[-1])
+        cdf_points[i] = np.interp(even, np.arange(len(knots)), knots / knots[-1])
 
     if decimals is not None:
         # Exactly between two values that can occur, so that rounding never leaves the bin.
         unit = 10.0**-decimals
         grid[1:, 0] = (np.floor(grid[1:, 0] / unit) + 0.5) * unit
     grid[:-1, -1] = grid[1:, 0]
-    # A mean of neighbours may lie beyond the cut between two values that it is nearest to.
+    # A mean of neighbouring values may lie beyond the nearest cut.
     grid = np.clip(grid, grid[:, :1], grid[:, -1:])
     alone = np.repeat(distinct, counts)[starts]
     single = (alone == np.repeat(distinct, counts)[ends - 1]) & (ends - starts > 1)
     grid = np.maximum.accumulate(np.where(single[:, None], alone[:, None], grid), axis=1)
-    return grid, levels
+    return grid, cdf_points
 
 
 def _quantiles(values: Floats, rank: Floats) -> Floats:
-    """Values that a number of rows lie below, such as 2.0 for one between the second and the third.
+    """Return the values at ranks, such as 2.0 for one between the second and the third row.
 
-    Means of two neighbours or more, so that none is the value of a row, except beyond the last one.
+    Each is a mean of two neighbours or more, so that none but the ends is the value of a row.
     """
     n = np.arange(len(values))
     mean: Floats = (np.interp(rank - 1, n, values) + np.interp(rank, n, values)) / 2
@@ -81,13 +81,13 @@ def _quantiles(values: Floats, rank: Floats) -> Floats:
 
 
 def _tail_ranks(n: int, n_segments: int, *, first: bool, last: bool) -> Floats:
-    """Ranks of a bin of ``n`` values, from 0 to n, at most one for every two values.
+    """Compute ranks in a bin of ``n`` values, from 0 to n, at most one for every two values.
 
     Args:
-        n: Values of the bin, at least two for each segment if there is more than one segment.
-        n_segments: Segments between the ranks; one less where both ends have tails and it is odd.
+        n: Number of values; at least two for each segment if there is more than one segment.
+        n_segments: Segments between the ranks; one less if both ends have tails and it is odd.
         first: Whether the ranks lie closer and closer towards the first value.
-        last: Likewise towards the last.
+        last: Whether they lie closer and closer towards the last value.
     """
     if first and last and n_segments > 1:
         half = _towards_zero(n / 2, n_segments // 2)
@@ -97,10 +97,10 @@ def _tail_ranks(n: int, n_segments: int, *, first: bool, last: bool) -> Floats:
 
 
 def _towards_zero(n: float, n_segments: int) -> Floats:
-    """``(n_segments + 1,)`` ascending numbers from 0 to n, at least 2 apart if n is large enough.
+    """Return ``(n_segments + 1,)`` numbers from 0 to n, at least 2 apart if n is large enough.
 
-    Half of them are evenly spaced. The others divide the first quarter by a constant factor: a
-    straight line between two quantiles then misses a power law's mean by a constant, small share.
+    Half of them are evenly spaced. The others divide the first quarter by a constant factor: with
+    straight lines between such quantiles, the mean of a power law is off by a small constant share.
     """
     n_near = n_segments // 2
     n_even = n_segments - n_near
@@ -113,7 +113,7 @@ def _towards_zero(n: float, n_segments: int) -> Floats:
 
 
 def _cuts(counts: Counts, n_bins: int) -> Counts:
-    """Ranks of the first value of each bin: of all cuts between values, those nearest to equal."""
+    """Return the rank of the first value of each bin, from the cuts nearest to equal mass."""
     cuts = np.concatenate([[0], np.cumsum(counts)])
     wanted = np.arange(n_bins) * (cuts[-1] / n_bins)
     above = np.searchsorted(cuts, wanted)
@@ -124,9 +124,9 @@ def _cuts(counts: Counts, n_bins: int) -> Counts:
 
 
 def _spread(distinct: Floats, counts: Counts, decimals: int | None) -> Floats:
-    """Every value as often as it occurs, spread evenly over the interval that rounds to it.
+    """Repeat each value as often as it occurs, spread evenly over the interval that rounds to it.
 
-    Otherwise a draw between two grid points would give the values next to a frequent one too often.
+    Otherwise draws between two grid points would overstate the neighbours of a frequent value.
     """
     values = np.repeat(distinct, counts)
     if decimals is None:

@@ -1,34 +1,30 @@
-"""What each column of a table is: inferred from the table, or declared by the user.
+"""Spec of a table: the kind and the properties of each column.
 
-Kinds: ``continuous`` numbers, ``categorical`` values, ``datetime`` points in time, and
-``identifier`` columns, whose values name rows and are not modelled.
+Kinds are ``continuous`` for numbers, ``categorical``, ``datetime`` for points in time, and
+``identifier`` for columns that only name rows and are not modelled. A spec is inferred from a
+table; the user can declare what is inferred wrongly.
 """
 
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import DataError
-from tabvae_ray.storage import Location
 from tabvae_ray.table.column import Column, check_column
-from tabvae_ray.table.declaration import Kind, Scalar, SpecDeclaration, read_mapping
-from tabvae_ray.table.dtypes import (
-    moment_dtype,
-)
+from tabvae_ray.table.declaration import Kind, SpecDeclaration, SpecDocument
+from tabvae_ray.table.dtypes import moment_dtype
+from tabvae_ray.table.inference import infer_column
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
 from tabvae_ray.table.rules.declared import check_rules, rules_of
 from tabvae_ray.table.rules.rule import Rule
 
-__all__ = ["Kind", "Scalar", "TableSpec", "check_table"]
+__all__ = ["TableSpec", "check_table"]
 
 
-class TableSpec(BaseModel):
-    """The columns of a table, in its order, the target if there is one, and rules between them."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class TableSpec(SpecDocument):
+    """Columns of a table, in its order, the target if there is one, and rules between columns."""
 
     columns: tuple[Column, ...] = Field(min_length=1)
     target: str | None = None
@@ -44,25 +40,25 @@ class TableSpec(BaseModel):
     ) -> Self:
         """Infer the spec of a table.
 
-        Numbers are continuous, except for booleans and for integers of at most ten values, which
-        are categorical like all text, unless all of it is ISO 8601 moments. Text whose values
-        differ, all or nearly, is an identifier.
+        Numbers are continuous, except that booleans and integers with at most ten values are
+        categorical. Text is a datetime if all of it is ISO 8601, an identifier if all or nearly all
+        values differ, and categorical otherwise. Rules between columns are looked for, unless the
+        declaration says otherwise.
 
         Args:
             table: The real rows.
-            declared: What the user says of some or all columns; goes before what is inferred.
-            source: What error messages call the table.
+            declared: Declaration of some or all columns; it overrides what is inferred.
+            source: Name of the table in error messages.
 
         Raises:
-            DataError: If the table is empty, a name occurs twice, or naming every declared column
-                that is absent and every column that cannot be what it is declared to be.
+            DataError: If the table is empty, or a name occurs twice. Otherwise naming every
+                declared column that is absent, and every column that contradicts its declaration.
+                Otherwise naming a declared rule that a row breaks, and the row.
         """
-        from tabvae_ray.table.inference import infer_column
-
         declared = declared or SpecDeclaration()
-        check_shape(table, source)
+        _check_shape(table, source)
         errors = [
-            f"{source}: column {name!r}: declared in the spec, but not there"
+            f"{source}: column {name!r}: declared in the spec, but not in the table"
             for name in dict.fromkeys(declared.names)
             if name not in table.columns
         ]
@@ -83,43 +79,25 @@ class TableSpec(BaseModel):
             raise DataError(f"{source}: target: {spec.target!r} is an identifier")
         return spec
 
-    @classmethod
-    def load(cls, location: Location | str) -> Self:
-        """Read a YAML or JSON file that holds what :meth:`to_mapping` gave.
+    def check(self, source: str) -> None:
+        """Check the names, the target, and the rules of each column.
 
         Raises:
-            DataError: If it is neither, or breaks a rule.
-            StorageError: If it cannot be read.
+            DataError: If one of them is wrong.
         """
-        source = Location(location)
-        return cls.from_mapping(read_mapping(source), str(source))
-
-    @classmethod
-    def from_mapping(cls, mapping: object, source: str = "spec") -> Self:
-        """Read what :meth:`to_mapping` wrote.
-
-        Raises:
-            DataError: Naming every key that breaks a rule.
-        """
-        try:
-            spec = cls.model_validate(mapping)
-        except ValidationError as error:
-            lines = (f"{source}: {line}" for line in validation_messages(error))
-            raise DataError("\n".join(lines)) from None
-        if len(set(spec.names)) != len(spec.names):
+        if len(set(self.names)) != len(self.names):
             raise DataError(f"{source}: columns: must have different names")
-        if spec.target is not None and spec.target not in spec.names:
-            raise DataError(f"{source}: target: there is no column {spec.target!r}")
-        for column in spec.columns:
+        if self.target is not None and self.target not in self.names:
+            raise DataError(f"{source}: target: there is no column {self.target!r}")
+        for column in self.columns:
             check_column(column, source)
-        check_rules(spec.rules, spec.columns, f"{source}: rules")
-        return spec
+        check_rules(self.rules, self.columns, f"{source}: rules")
 
     def to_mapping(self) -> dict[str, Any]:
-        """The spec as plain values for JSON."""
+        """Return the spec as values for JSON, which :meth:`from_mapping` reads."""
         mapping = self.model_dump(mode="json", exclude_defaults=True)
         if self.rules:
-            # The kind, which tells one sort of rule from another, is a default of each.
+            # The kind, by which one rule is told from another, is a default of each.
             mapping["rules"] = [
                 {"kind": rule.kind, **rule.model_dump(mode="json", exclude_defaults=True)}
                 for rule in self.rules
@@ -152,7 +130,7 @@ class TableSpec(BaseModel):
         return self._of_kind("identifier")
 
     def __getitem__(self, name: str) -> Column:
-        # Not from a cached dict: pydantic's copies would keep the one of the original.
+        # No cached dictionary, because copies by pydantic would keep that of the original.
         for column in self.columns:
             if column.name == name:
                 return column
@@ -166,9 +144,9 @@ def check_table(table: pd.DataFrame, spec: TableSpec, source: str = "table") -> 
     """Check that a table has the columns of a spec, of the right kinds.
 
     Raises:
-        DataError: Naming every column that does not fit, and why.
+        DataError: Naming every column that does not fit, with the reason.
     """
-    check_shape(table, source)
+    _check_shape(table, source)
     errors = []
     for column in spec.columns:
         try:
@@ -179,7 +157,7 @@ def check_table(table: pd.DataFrame, spec: TableSpec, source: str = "table") -> 
         raise DataError("\n".join(errors))
 
 
-def check_shape(table: pd.DataFrame, source: str) -> None:
+def _check_shape(table: pd.DataFrame, source: str) -> None:
     if len(table.columns) == 0:
         raise DataError(f"{source}: has no columns")
     if not all(isinstance(name, str) for name in table.columns):

@@ -11,7 +11,7 @@ import yaml
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.search.inputs import prepare_inputs
 from tabvae_ray.storage import Location
-from tests.support.drivers import search
+from tests.support.drivers import fresh_search
 from tests.support.s3_server import KEY, SECRET
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ def files_below(directory: Location) -> Iterator[Location]:
 
 
 def forms(secret: str) -> tuple[bytes, ...]:
-    """As it is, and as Ray writes what it has pickled into JSON."""
+    """Return a secret as it is, and as Ray writes pickled objects into JSON."""
     return secret.encode(), secret.encode().hex().encode()
 
 
@@ -61,7 +61,8 @@ def test_no_file_of_a_search_holds_the_keys_of_its_storage(
     tiny["search"] |= {"n_trials": 2, "scheduler": "none"}
     space = s3 / "keys.yaml"
     space.write_text(yaml.safe_dump(tiny))
-    done = search("--space", space.uri, "--out", (s3 / "runs").uri, "--json")
+    # Ray shows command lines: this one is the command's own.
+    done = fresh_search("--space", space.uri, "--out", (s3 / "runs").uri, "--json")
     assert done.returncode == 0, done.stderr
     found = list(files_below(s3 / "runs"))
     names = {file.name for file in found}

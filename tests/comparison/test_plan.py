@@ -110,7 +110,7 @@ def test_names_are_never_formulas_nor_paths(theme: str) -> None:
     ids=["one row", "constant", "huge", "categorical", "missing"],
 )
 def test_odd_tables_have_all_scores_and_pictures(table: pd.DataFrame) -> None:
-    kinds = {name: "continuous" if name in "xy" else "categorical" for name in table}
+    kinds = {name: "continuous" if name in "xy" else "categorical" for name in table}  # type: ignore[operator]
     declared = SpecDeclaration(
         continuous=tuple(n for n, k in kinds.items() if k == "continuous"),
         categorical=tuple(n for n, k in kinds.items() if k == "categorical"),

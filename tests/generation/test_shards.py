@@ -1,4 +1,4 @@
-"""Rows as shards: planned, made here and on a cluster, begun again after all sorts of ends."""
+"""Rows as shards: planned, made here and on a cluster, and resumed after interruptions."""
 
 import hashlib
 import json
@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ from tabvae_ray.generation.shards.plan import ShardPlan
 from tabvae_ray.generation.shards.run import generate_shards
 from tabvae_ray.generation.synthesizer import BLOCK_ROWS, TabularVAESynthesizer
 from tabvae_ray.storage import Location
-from tests.support.clusters import two_nodes
+from tests.support.clusters import wait_for
+from tests.support.drivers import GENERATE, SECONDS, Driver, started
 from tests.support.s3_server import free_ports
 
 BLOCK = 100
@@ -46,7 +47,7 @@ def model(synthesizer: TabularVAESynthesizer, tmp_path_factory: pytest.TempPathF
 
 
 def use_small_blocks(patch: pytest.MonkeyPatch) -> None:
-    """Blocks of a size that takes no time."""
+    """Make blocks so small that they take no time."""
     for module in (tabvae_ray.generation.shards.maker, tabvae_ray.generation.synthesizer):
         patch.setattr(module, "BLOCK_ROWS", BLOCK)
 
@@ -57,7 +58,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sums(directory: Path) -> dict[str, str]:
-    """Digests of the shards by name; the manifest agrees with them."""
+    """Return the digests of the shards by name; check that the manifest has the same."""
     found = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(directory.glob("part-*"))
@@ -303,54 +304,42 @@ def test_a_directory_that_cannot_be_written_is_named(model: str, tmp_path: Path)
         generate_shards(model, 10, tmp_path / "file" / "rows", console=silent())
 
 
+on_a_cluster = pytest.mark.xdist_group("cluster")
 N_SHARDS = 12
 ROWS = N_SHARDS * BLOCK_ROWS - 1000
 
 
 @pytest.fixture(scope="module")
 def expected(model: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What one process makes, undisturbed."""
+    """Make the shards in one process without any disturbance; return their digests."""
     out = tmp_path_factory.mktemp("expected")
     generate_shards(model, ROWS, out, seed=2, shard_rows=BLOCK_ROWS, console=silent())
     return sums(out)
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    """Two nodes of one CPU each, beside a head without any."""
-    with two_nodes() as started:
-        yield started
-
-
-def start_command(model: str, out: Path | str, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tabvae_ray.generate", "--model", model, "--rows", str(ROWS)]
-    command += ["--seed", "2", "--shard-rows", str(BLOCK_ROWS), "--out", str(out), *more]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
+def generating(model: str, out: Path | str, *more: str) -> AbstractContextManager[Driver]:
+    """Run the command in a forked process."""
+    options = ["--model", model, "--rows", ROWS, "--seed", 2, "--shard-rows", BLOCK_ROWS]
+    return started(*options, "--out", out, *more, module=GENERATE)
 
 
 @pytest.mark.slow
+@on_a_cluster
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_was_ended_goes_on(
     model: str, tmp_path: Path, expected: dict[str, str], end: signal.Signals
 ) -> None:
-    first = start_command(model, tmp_path)
-    wait_for(lambda: (tmp_path / "part-00000.parquet").exists())
-    first.send_signal(end)
-    _, said = first.communicate(timeout=60)
+    with generating(model, tmp_path) as first:
+        wait_for(lambda: (tmp_path / "part-00000.parquet").exists())
+        first.send_signal(end)
+        _, said = first.communicate(timeout=SECONDS)
     assert first.returncode == (130 if end == signal.SIGINT else -9)
     if end == signal.SIGINT:
         assert f"of {N_SHARDS} shards are done" in said
     assert not (tmp_path / f"part-{N_SHARDS - 1:05}.parquet").exists()
     there = {path: path.stat().st_mtime_ns for path in tmp_path.glob("part-*")}
-    second = start_command(model, tmp_path)
-    _, said = second.communicate(timeout=120)
+    with generating(model, tmp_path) as second:
+        _, said = second.communicate(timeout=SECONDS)
     assert second.returncode == 0, said
     assert f"{len(there)} from an earlier run" in said
     assert {path: path.stat().st_mtime_ns for path in there} == there
@@ -358,6 +347,7 @@ def test_a_run_that_was_ended_goes_on(
 
 
 @pytest.mark.slow
+@on_a_cluster
 def test_any_number_of_workers_makes_the_same_shards(
     model: str, tmp_path: Path, expected: dict[str, str], cluster: Cluster
 ) -> None:
@@ -369,8 +359,8 @@ def test_any_number_of_workers_makes_the_same_shards(
         )  # fmt: skip
         assert sums(out) == expected
     (out / "part-00002.parquet").unlink()
-    command = start_command(model, out, "--address", cluster.address)
-    _, said = command.communicate(timeout=120)
+    with generating(model, out, "--address", cluster.address) as command:
+        _, said = command.communicate(timeout=SECONDS)
     assert command.returncode == 0, said
     assert f"{N_SHARDS}/{N_SHARDS} shards" in said
     assert f"{N_SHARDS - 1} from an earlier run" in said
@@ -379,7 +369,7 @@ def test_any_number_of_workers_makes_the_same_shards(
 
 @pytest.fixture
 def client_address(cluster: Cluster, tmp_path: Path) -> Iterator[str]:
-    """Where the cluster takes clients, as it does on the head that ``ray start`` makes."""
+    """Start a server for clients beside the cluster, as ``ray start`` does on a head."""
     (port,) = free_ports(1)
     command = [sys.executable, "-m", "ray.util.client.server", "--host=127.0.0.1"]
     command += [f"--port={port}", f"--address={cluster.address}"]
@@ -391,7 +381,7 @@ def client_address(cluster: Cluster, tmp_path: Path) -> Iterator[str]:
         yield f"ray://127.0.0.1:{port}"
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(SECONDS)
 
 
 def listens(port: int) -> bool:
@@ -403,12 +393,13 @@ def listens(port: int) -> bool:
 
 
 @pytest.mark.slow
+@on_a_cluster
 def test_a_client_has_the_same_shards_made_in_an_object_store(
     model: str, expected: dict[str, str], client_address: str, s3: Location
 ) -> None:
-    """From a machine outside of the cluster, with nothing but the store between them."""
-    command = start_command(model, s3.uri, "--address", client_address)
-    _, said = command.communicate(timeout=200)
+    """Ask for shards from outside of the cluster, with only the store in common."""
+    with generating(model, s3.uri, "--address", client_address) as command:
+        _, said = command.communicate(timeout=SECONDS)
     assert command.returncode == 0, said
     assert f"{N_SHARDS}/{N_SHARDS} shards" in said
     assert "tabvae-secret" not in said
@@ -419,7 +410,7 @@ def test_a_client_has_the_same_shards_made_in_an_object_store(
 
 
 def workers_of(node: Any) -> list[int]:
-    """Processes of a node's raylet that make shards."""
+    """Find the processes below a node's raylet that make shards."""
     raylet = node.all_processes["raylet"][0].process.pid
     found = []
     for entry in Path("/proc").iterdir():
@@ -435,7 +426,7 @@ def workers_of(node: Any) -> list[int]:
 def disturbed(
     model: str, out: Path, cluster: Cluster, disturb: Callable[[], None]
 ) -> tuple[str, bool]:
-    """Make the shards, and do something to the cluster once the first is there."""
+    """Make the shards, and disturb the cluster once the first is there."""
     n_shards_then: list[int] = []
 
     def wait_and_disturb() -> None:
@@ -445,14 +436,15 @@ def disturbed(
 
     thread = threading.Thread(target=wait_and_disturb)
     thread.start()
-    command = start_command(model, out, "--address", cluster.address)
-    _, said = command.communicate(timeout=200)
+    with generating(model, out, "--address", cluster.address) as command:
+        _, said = command.communicate(timeout=SECONDS)
     thread.join()
     assert command.returncode == 0, said
     return said, bool(n_shards_then) and n_shards_then[0] < N_SHARDS
 
 
 @pytest.mark.slow
+@on_a_cluster
 def test_a_killed_worker_is_replaced(
     model: str, tmp_path: Path, expected: dict[str, str], cluster: Cluster
 ) -> None:
@@ -467,6 +459,7 @@ def test_a_killed_worker_is_replaced(
 
 
 @pytest.mark.slow
+@on_a_cluster
 def test_a_lost_node_is_done_without(
     model: str, tmp_path: Path, expected: dict[str, str], cluster: Cluster
 ) -> None:
@@ -481,14 +474,15 @@ def test_a_lost_node_is_done_without(
 
 
 @pytest.mark.slow
+@on_a_cluster
 def test_an_output_that_the_nodes_do_not_see_is_named(
     model: str, tmp_path: Path, cluster: Cluster
 ) -> None:
     # All nodes are this machine, so the directory is taken away while the workers start.
-    command = start_command(model, tmp_path / "out", "--address", cluster.address)
-    wait_for(lambda: (tmp_path / "out" / "_manifest.json").exists())
-    (tmp_path / "out").rename(tmp_path / "elsewhere")
-    _, said = command.communicate(timeout=60)
+    with generating(model, tmp_path / "out", "--address", cluster.address) as command:
+        wait_for(lambda: (tmp_path / "out" / "_manifest.json").exists())
+        (tmp_path / "out").rename(tmp_path / "elsewhere")
+        _, said = command.communicate(timeout=SECONDS)
     assert command.returncode == 2
     assert "give --out a directory that all nodes share" in said
 

@@ -254,15 +254,15 @@ def test_what_is_no_directory_of_an_export_is_refused(export: Path) -> None:
         (lambda d: d["decoder"].update(groups=[]), "the groups must hold each column once"),
         (lambda d: d["spec"]["columns"][1].update(maximum=1e307), "too many for 1e.307"),
         (lambda d: d["spec"]["columns"][3].update(maximum=-1e300), "must have minimum <= maximum"),
-        (lambda d: d["spec"]["columns"][0].update(maximum=2**70), "are no values of dtype int64"),
+        (lambda d: d["spec"]["columns"][0].update(maximum=2**70), "are not values of dtype int64"),
         (lambda d: d["spec"]["columns"][8].update(step=10**30), "must have a step below"),
-        (lambda d: d["spec"]["columns"][5].update(dtype="S2000000000"), "is no dtype of a table's"),
+        (lambda d: d["spec"]["columns"][5].update(dtype="S2000000000"), "is not a supported"),
         (
             lambda d: d["config"]["generation"].update(temperature=1e-320),
             "must be a number >= 1e-0",
         ),
         (lambda d: d.update(provenance=nested(40)), "nested more than 32 levels deep"),
-        (lambda d: d["spec"]["columns"][0].update(dtype="no"), "'no' is no dtype"),
+        (lambda d: d["spec"]["columns"][0].update(dtype="no"), "'no' is not a supported dtype"),
         (lambda d: d["encoder"].pop("age"), "encoder: column 'age': must be an object"),
         (lambda d: d["encoder"]["age"].update(atoms=[], grid=[]), "must be finite, ascending"),
         (lambda d: d["config"]["training"].update(learning_rate=-1), "learning_rate: must be"),
@@ -362,7 +362,7 @@ def spots(part: Any) -> list[tuple[Any, Any]]:
     if isinstance(part, dict):
         here = [(part, key) for key in part]
     elif isinstance(part, list):
-        here = [(part, i) for i in range(len(part))]
+        here = [(part, i) for i in range(len(part))]  # type: ignore[misc]
     else:
         return []
     return here + [spot for container, key in here for spot in spots(container[key])]

@@ -41,7 +41,7 @@ def _records(n: int) -> list[TrialRecord]:
     for number in range(n):
         beta, dim = float(10 ** rng.uniform(-2, 1)), int(rng.integers(4, 64))
         parameters = {"architecture.loss_beta": beta, "architecture.latent_dim": dim}
-        parameters["architecture.encoder_layer_sizes"] = [[32], [32, 16]][number % 2]
+        parameters["architecture.encoder_layer_sizes"] = [[32], [32, 16]][number % 2]  # type: ignore[assignment]
         rungs = []
         for rung, epoch in enumerate((1, 3)):
             js = 0.05 + 0.03 * abs(np.log10(beta)) + 0.05 / (1 + rung) + rng.uniform(0, 0.01)
@@ -149,7 +149,7 @@ def test_the_page_shows_trials_scores_levels_and_the_chosen_model(page: str) -> 
         "resample",
         "hypervolume",
         "No synthetic row is an exact copy.",
-        "1 h 2 min",
+        "1h02m",
         "stopped after 1 epoch ",
         "load_synthesizer",
         "architecture.loss_beta",
@@ -165,11 +165,11 @@ def _text(page: str) -> str:
 def test_a_chosen_trial_is_drawn_where_the_table_has_it(page: str, search: Path) -> None:
     (star,) = re.findall(r'<polygon class="chosen"[^>]*data-tip="([^"]*)"', page)[:1]
     assert "mean_js_distance 0.1000\ncorrelation_distance 0.2000\non fresh samples" in star
-    evidence = gather(Location(search))
-    record = evidence.chosen_record
+    contents = gather(Location(search))
+    record = contents.chosen_record
     assert record is not None
-    names = list(evidence.objectives)
-    assert evidence.values(record, names) == [0.1, 0.2] != record.values(names)
+    names = list(contents.objectives)
+    assert contents.values(record, names) == [0.1, 0.2] != record.values(names)
 
 
 def test_a_broken_constraint_is_said_and_nothing_that_contradicts_it(page: str) -> None:
@@ -255,14 +255,14 @@ def test_every_tag_is_closed(page: str) -> None:
 
 
 def test_the_front_is_found_where_the_manifest_has_none(search: Path) -> None:
-    evidence = gather(Location(search))
-    assert evidence.manifest.front == []
-    names = list(evidence.objectives)
-    points = [tuple(record.values(names)) for record in evidence.front]
+    contents = gather(Location(search))
+    assert contents.manifest.front == []
+    names = list(contents.objectives)
+    points = [tuple(record.values(names)) for record in contents.front]
     assert points
     for x, y in points:
         assert not any(a < x and b < y for a, b in points)
-    volumes = [volume for _, volume in evidence.hypervolumes()]
+    volumes = [volume for _, volume in contents.hypervolumes()]
     assert volumes == sorted(volumes)
     assert volumes[-1] > 0
 
@@ -281,7 +281,7 @@ def test_an_interrupted_search_has_a_page_too(n_trials: int, tmp_path: Path) -> 
     directory = _write_search(tmp_path / "early", n_trials=n_trials, export=False)
     assert main(["--search", str(directory), "--out", str(tmp_path / "page.html")]) == 0
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "has exported no model yet" in text
+    assert "has not exported a model yet" in text
     assert not (directory / "report.html").exists()
 
 
@@ -295,7 +295,7 @@ def test_a_table_that_has_changed_is_said_and_not_compared(tmp_path: Path) -> No
     data.unlink()
     write_report(str(directory))
     text = (directory / "report.html").read_text(encoding="utf-8")
-    assert "Without the table there are neither levels nor pictures" in text
+    assert "Without the table, reference levels and pictures are left out" in text
 
 
 def test_where_there_is_no_search_is_one_message(

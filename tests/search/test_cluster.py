@@ -1,4 +1,4 @@
-"""Searches on clusters: several nodes, an object store, and what goes wrong with either."""
+"""Searches on clusters: several nodes, an object store, and failures of both."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,8 @@ from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.cluster.preflight import preflight
 from tabvae_ray.cluster.versions import check_versions
 from tabvae_ray.errors import ConfigError, StorageError
+from tabvae_ray.generate import main as generate
+from tabvae_ray.report import main as report
 from tabvae_ray.storage import Location
 from tests.support.clusters import (
     STEADY,
@@ -32,13 +34,19 @@ from tests.support.clusters import (
     processes_in,
     started_head,
     trial_processes,
-    two_nodes,
     wait_for,
+    without_ray,
 )
-from tests.support.drivers import SECONDS, search, started, trials_of
+from tests.support.connections import (
+    ask_for_a_node_that_never_comes,
+    check_nodes,
+    connect,
+    connect_before_ray_does,
+)
+from tests.support.drivers import SECONDS, completed, search, started, trials_of
 from tests.support.s3_server import KEY, SECRET, S3Server, free_ports
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
 ROOT = Path(__file__).parents[2]
 
 
@@ -50,18 +58,10 @@ def steady(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    """Two nodes of one CPU each, beside a head without any."""
-    # Without credentials, pyarrow would ask for those of a machine in AWS.
-    with two_nodes(AWS_EC2_METADATA_DISABLED="true") as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def undisturbed(
     steady: Path, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> Location:
-    """A search on two nodes that nothing happened to."""
+    """Run a search on two nodes without any disturbance."""
     home = tmp_path_factory.mktemp("undisturbed")
     done = search("--space", steady, "--out", home, "--address", cluster.address, "--json")
     assert done.returncode == 0, done.stderr
@@ -100,7 +100,7 @@ def test_an_object_store_is_all_that_a_search_needs_to_go_on(
     steady: Path, cluster: Cluster, undisturbed: Location, s3: Location, s3_server: S3Server,
     tmp_path: Path,
 ) -> None:  # fmt: skip
-    """The driver is killed; then, somewhere else, the store is away for 20 seconds."""
+    """Kill the driver; then resume elsewhere while the store is away for 20 seconds."""
     out, directory = ["--out", s3.uri, "--address", cluster.address], s3 / "tiny"
     with started("--space", steady, *out) as first:
         wait_for(lambda: first.poll() is not None or n_finished(directory))
@@ -109,7 +109,7 @@ def test_an_object_store_is_all_that_a_search_needs_to_go_on(
     assert 0 < n_finished(directory) < 6, said_first
 
     before = n_finished(directory)
-    with started("--resume", "--name", "tiny", *out, cwd="/") as resumed:
+    with started("--resume", "--name", "tiny", *out, page=True, cwd="/") as resumed:
         wait_for(lambda: resumed.poll() is not None or n_finished(directory) > before)
         assert n_finished(directory) < 6
         s3_server.stop()
@@ -123,12 +123,9 @@ def test_an_object_store_is_all_that_a_search_needs_to_go_on(
     assert outcomes(directory) == outcomes(undisturbed)
 
     page, rows = tmp_path / "report.html", tmp_path / "rows.csv"
-    for module, options in (
-        ("report", ["--search", directory.uri, "--out", page]),
-        ("generate", ["--model", (directory / "best").uri, "--rows", 5, "--out", rows]),
-    ):
-        call = [sys.executable, "-m", f"tabvae_ray.{module}", *map(str, options)]
-        subprocess.run(call, check=True, capture_output=True)
+    assert report(["--search", directory.uri, "--out", str(page)]) == 0
+    generated = ["--model", (directory / "best").uri, "--rows", "5", "--out", str(rows)]
+    assert generate(generated) == 0
     assert len(rows.read_text().splitlines()) == 6
     texts = [said_first, said, page.read_text(), (directory / "search.json").read_text()]
     texts += [(directory / name).read_text() for name in ("report.html", "progress.jsonl")]
@@ -159,7 +156,7 @@ def test_a_search_starts_beside_a_node_that_is_about_to_go(
             preflight(Location(tmp_path), Resources(cpus=2))
             # A node that nothing runs on would go as soon as it is told to.
             keep = ray.remote(num_cpus=2)(lambda: time.sleep(600)).remote()
-            wait_for(lambda: ray.available_resources().get("CPU", 0) <= 2, 60)
+            wait_for(lambda: ray.available_resources().get("CPU", 0) <= 2)
             command = [str(Path(sys.executable).parent / "ray"), "drain-node"]
             command += ["--address", cluster.address, "--node-id", spot.node_id]
             command += ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "spot"]
@@ -196,15 +193,8 @@ def test_a_node_with_other_versions_is_named() -> None:
         check_versions("10.0.0.2", {**here, "torch": "2.9.0"}, here)
 
 
-# A trial that no node type has room for; how long nodes take to be launched is known here.
-NEVER = (
-    "import tabvae_ray.cluster.preflight as p; p._LAUNCH_SECONDS = 5.0; "
-    "p.preflight(p.Location('/tmp'), p.Resources(cpus=512))"
-)
-
-
 def test_nodes_come_for_a_search_and_go_after_it(tmp_path: Path, steady: Path) -> None:
-    """The node types are those of cluster.yaml, on machines that are none."""
+    """Launch the node types of cluster.yaml as processes of this machine."""
     (port,) = free_ports(1)
     launcher = prepare_config(yaml.safe_load((ROOT / "cluster.yaml").read_text()))
     named = {launcher["head_node_type"]: FAKE_HEAD_NODE_TYPE}
@@ -235,10 +225,10 @@ def test_nodes_come_for_a_search_and_go_after_it(tmp_path: Path, steady: Path) -
         RAY_FAKE_CLUSTER="1", AUTOSCALER_UPDATE_INTERVAL_S="1", **TOKEN,
     ) as home:  # fmt: skip
         assert len(processes_in(home, "raylet")) == 1
-        never = connect(f"127.0.0.1:{port}", NEVER, **TOKEN)
+        never = connecting(ask_for_a_node_that_never_comes, f"127.0.0.1:{port}", **TOKEN)
         assert "asks for 512 CPUs and 0 GPUs, but no node has that" in never.stderr
         assert "and the autoscaler has added none within" in never.stderr
-        # A worker of eight CPUs has room for one trial.
+        # A worker of eight CPUs takes one trial.
         options = ["--space", steady, "--out", tmp_path, "--concurrency", 2]
         options += ["--cpus-per-trial", 5, "--address", f"127.0.0.1:{port}", "--json"]
         most = 0
@@ -251,12 +241,12 @@ def test_nodes_come_for_a_search_and_go_after_it(tmp_path: Path, steady: Path) -
         assert json.loads(answer.splitlines()[-1])["trials"] == {"COMPLETE": 6}
         # A raylet that starts a process is two for a moment.
         assert most >= 3
-        wait_for(lambda: len(processes_in(home, "raylet")) == 1, 60)
+        wait_for(lambda: len(processes_in(home, "raylet")) == 1)
 
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[tuple[str, str]]:
-    """A head that asks for a token: its addresses for drivers and for clients."""
+    """Start a head that asks for a token; yield its addresses for drivers and for clients."""
     port, client = free_ports(2)
     with started_head(
         "--num-cpus=1", f"--ray-client-server-port={client}", port=port,
@@ -265,43 +255,32 @@ def guarded() -> Iterator[tuple[str, str]]:
         yield f"127.0.0.1:{port}", f"ray://127.0.0.1:{client}"
 
 
-def connect(
-    address: str, code: str = "print('in')", **environment: str
+def connecting(
+    run: Callable[..., int], *arguments: object, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run code while connected."""
-    code = (
-        "import sys; from tabvae_ray.cluster.connection import connected\n"
-        f"with connected(sys.argv[1]): {code}"
-    )
-    known = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
-    return subprocess.run(
-        [sys.executable, "-c", code, address],
-        env=known | environment, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    """Run a function in a forked process with environment variables."""
+    return completed(run, *arguments, env=without_ray() | environment)
 
 
 def test_a_token_that_is_missing_or_wrong_is_named_at_once(guarded: tuple[str, str]) -> None:
-    assert connect(guarded[0], **TOKEN).returncode == 0
+    assert connecting(connect, guarded[0], **TOKEN).returncode == 0
     for address in guarded:
-        started = time.monotonic()
-        unset = connect(address, RAY_AUTH_TOKEN="a" * 64)
+        unset = connecting(connect_before_ray_does, address, RAY_AUTH_TOKEN="a" * 64)
         assert "asks for a token" in unset.stderr and "set RAY_AUTH_MODE=token" in unset.stderr
-        wrong = connect(address, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="b" * 64)
-        assert "a token that is missing or wrong here: copy the head node's" in wrong.stderr
-        assert time.monotonic() - started < 20
+        wrong = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "b" * 64}
+        refused = connecting(connect_before_ray_does, address, **wrong)
+        assert "a token that is missing or wrong here: copy the head node's" in refused.stderr
+        assert "Ray was asked" not in unset.stderr + refused.stderr
 
 
 def test_a_cluster_that_sends_no_token_is_refused_where_one_is_asked_for(tmp_path: Path) -> None:
-    """Ray itself connects, and cancels every actor."""
+    """Check what Ray itself does not: it connects, and cancels every actor."""
     (port,) = free_ports(1)
-    code = (
-        "import sys, tabvae_ray.cluster.preflight as p; "
-        f"p.preflight(p.Location({str(tmp_path)!r}), p.Resources())"
-    )
     with started_head("--num-cpus=1", port=port, RAY_AUTH_MODE="disabled"):
         address = f"127.0.0.1:{port}"
-        assert connect(address, code, RAY_AUTH_MODE="disabled").returncode == 0
-        refused = connect(address, code, **TOKEN)
+        there = (check_nodes, address, str(tmp_path))
+        assert connecting(*there, RAY_AUTH_MODE="disabled").returncode == 0
+        refused = connecting(*there, **TOKEN)
     assert "sends no token, but this process asks for one: unset RAY_AUTH_MODE" in refused.stderr
     assert not list(tmp_path.iterdir())
 
@@ -309,12 +288,12 @@ def test_a_cluster_that_sends_no_token_is_refused_where_one_is_asked_for(tmp_pat
 def test_a_search_through_a_client_runs_on_the_head(
     guarded: tuple[str, str], steady: Path, tmp_path: Path
 ) -> None:
-    """What it shows, an interrupt and the end are as they are where the driver is."""
+    """Check that output, an interrupt and the end are as with a driver on this machine."""
     options = ["--space", steady, "--out", tmp_path, "--address", guarded[1], "--json"]
     with started(*options, env=os.environ | TOKEN) as process:
         wait_for(lambda: (tmp_path / "tiny" / "trials" / "000001.json").exists())
         process.send_signal(signal.SIGINT)
-        answer, said = process.communicate(timeout=60)
+        answer, said = process.communicate(timeout=SECONDS)
     assert process.returncode == 130, said
     assert "interrupted: writing down what is there" in said and "--resume" in said
     assert json.loads(answer.splitlines()[-1])["trials"]["COMPLETE"] >= 2
@@ -322,7 +301,7 @@ def test_a_search_through_a_client_runs_on_the_head(
     assert manifest["state"] == "interrupted"
     assert manifest["driver"]["pid"] != process.pid
 
-    with started(*options, "--resume", env=os.environ | TOKEN) as process:
+    with started(*options, "--resume", page=True, env=os.environ | TOKEN) as process:
         answer, said = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, said
     assert json.loads(answer.splitlines()[-1])["trials"] == {"COMPLETE": 6}
@@ -335,7 +314,7 @@ def test_errors_of_a_search_on_the_head_are_told_as_elsewhere(
 ) -> None:
     options = ["--space", steady, "--out", tmp_path, "--address", guarded[1]]
     with started(*options, "--cpus-per-trial", 512, env=os.environ | TOKEN) as process:
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=SECONDS)
     assert process.returncode == 2
     assert said.splitlines()[-1].startswith("error: a trial asks for 512 CPUs and 0 GPUs")
     assert "Traceback" not in said

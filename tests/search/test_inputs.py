@@ -30,7 +30,11 @@ TABLES = {
         ("twice.csv", None, "column 'a': occurs more than once"),
         ("missing.csv", None, "column 'b': has no values, all 2 are missing"),
         ("text.csv", {"continuous": ["b"]}, "column 'b': must be numbers to be continuous"),
-        ("text.csv", {"continuous": ["z"]}, "column 'z': declared in the spec, but not there"),
+        (
+            "text.csv",
+            {"continuous": ["z"]},
+            "column 'z': declared in the spec, but not in the table",
+        ),
         ("text.csv", {"continous": ["a"]}, "continous: no such key"),
         ("infinite.csv", None, "column 'b': must be finite, but row 0 is inf"),
         ("one.csv", None, "training needs at least 2 rows, but it has 1"),

@@ -1,4 +1,8 @@
-"""Whole searches, on a real Ray of their own, as a user starts them."""
+"""Whole searches on a real Ray.
+
+One is started as users start it. Those that take signals are processes of their own; the others run
+in this process, on one Ray.
+"""
 
 import json
 import os
@@ -7,7 +11,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pandas as pd
@@ -15,32 +21,64 @@ import pytest
 import yaml
 
 from tabvae_ray import load_synthesizer
-from tests.support.drivers import SECONDS, search, started, study_of, trials_of, workers_of
-
-pytestmark = pytest.mark.slow
-# The command, with a bug in what trials run.
-BROKEN = """
-import sys
-from tabvae_ray.search.driver import tune_loop
+from tabvae_ray.cluster.connection import connected
 from tabvae_ray.search.__main__ import main
+from tabvae_ray.search.driver import tune_loop
+from tabvae_ray.search.trials.trainable import VAETrial
+from tests.support.drivers import (
+    SECONDS,
+    fresh_search,
+    search,
+    started,
+    study_of,
+    trials_of,
+    without_page,
+    workers_of,
+)
+from tests.support.spaces import TINY
 
-class Broken(tune_loop.VAETrial):
-    def step(self):
-        return super().step() if self.run.number == 0 else 1 / 0
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("run")]
 
-tune_loop.VAETrial = Broken
-sys.exit(main(sys.argv[1:]))
-"""
+
+@pytest.fixture(scope="module")
+def one_ray() -> Iterator[None]:
+    """Start the Ray that searches of this process share."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("RAY_ADDRESS", raising=False)
+        with connected(None):
+            yield
+
+
+class Here:
+    """The command in this process, on a Ray that is there."""
+
+    def __init__(self, capture: pytest.CaptureFixture[str]) -> None:
+        self._capture = capture
+
+    def __call__(self, *options: object) -> subprocess.CompletedProcess[str]:
+        """Run the command to its end."""
+        self._capture.readouterr()
+        code = main([str(option) for option in options])
+        return subprocess.CompletedProcess([], code, *self._capture.readouterr())
+
+
+@pytest.fixture
+def here(one_ray: None, capfd: pytest.CaptureFixture[str]) -> Iterator[Here]:
+    environment = dict(os.environ)
+    with without_page():
+        yield Here(capfd)
+    # Ray Tune is configured by environment variables.
+    os.environ.clear()
+    os.environ.update(environment)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished search of one slot."""
-    from tests.support.spaces import TINY
-
+    """Run a search with one slot to its end."""
     home = tmp_path_factory.mktemp("undisturbed")
     (home / "tiny.yaml").write_text(yaml.safe_dump(TINY))
-    done = search("--space", home / "tiny.yaml", "--out", home, "--concurrency", 1, "--json")
+    options = ["--space", home / "tiny.yaml", "--out", home, "--concurrency", 1, "--json"]
+    done = fresh_search(*options)
     assert done.returncode == 0, done.stderr
     (home / "stdout").write_text(done.stdout)
     (home / "stderr").write_text(done.stderr)
@@ -115,10 +153,12 @@ def test_the_export_generates(undisturbed: Path, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(pd.read_csv(out), rows, check_dtype=False)
 
 
-def test_a_trial_trained_again_alone_scores_the_same_bit_for_bit(undisturbed: Path) -> None:
+def test_a_trial_trained_again_alone_scores_the_same_bit_for_bit(
+    undisturbed: Path, here: Here
+) -> None:
     for number in (0, 5):
         record = undisturbed / "tiny" / "trials" / f"{number:06d}.json"
-        done = search("--replay", record, "--json")
+        done = here("--replay", record, "--json")
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["same"]
 
@@ -162,11 +202,11 @@ def test_killed_again_and_again_a_search_ends_where_it_would_have(
 
 
 def test_a_finished_search_is_extended_from_its_directory_alone(
-    undisturbed: Path, tmp_path: Path
+    undisturbed: Path, tmp_path: Path, here: Here
 ) -> None:
     before = trials_of(undisturbed / "tiny")
     subprocess.run(["cp", "-r", str(undisturbed / "tiny"), str(tmp_path)], check=True)
-    done = search("--resume", "--out", tmp_path, "--name", "tiny", "--trials", 8, "--quiet")
+    done = here("--resume", "--out", tmp_path, "--name", "tiny", "--trials", 8, "--quiet")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     after = trials_of(tmp_path / "tiny")
     assert len(after) == 8
@@ -188,36 +228,47 @@ def test_an_interrupted_search_says_how_to_go_on(space_file: Path, tmp_path: Pat
     assert json.loads((tmp_path / "tiny" / "search.json").read_text())["state"] == "interrupted"
 
 
-def test_a_time_budget_ends_a_search_that_can_be_resumed(space_file: Path, tmp_path: Path) -> None:
+def test_a_time_budget_ends_a_search_that_can_be_resumed(
+    space_file: Path, tmp_path: Path, here: Here
+) -> None:
     options = ["--space", space_file, "--out", tmp_path, "--trials", 5000, "--time-budget", 25]
-    done = search(*options, "--json")
+    done = here(*options, "--json")
     assert done.returncode == 0, done.stderr
     assert "ended early: the time budget of 25 s is spent" in done.stderr
     assert json.loads(done.stdout)["trials"]["COMPLETE"] >= 1
 
 
-def test_a_search_without_a_usable_trial_ends_with_3(tiny: dict, tmp_path: Path) -> None:
+def test_a_search_without_a_usable_trial_ends_with_3(
+    tiny: dict, tmp_path: Path, here: Here
+) -> None:
     # Without held-out rows there are no held-out nats.
     tiny["base"]["validation"] = {"holdout_fraction": 0.0}
     tiny["objectives"] = {"holdout_nats": "minimize"}
     tiny["search"] |= {"n_trials": 2, "scheduler": "none"}
     file = tmp_path / "never.yaml"
     file.write_text(yaml.safe_dump(tiny))
-    done = search("--space", file, "--out", tmp_path, "--json")
+    done = here("--space", file, "--out", tmp_path, "--json")
     assert done.returncode == 3, done.stderr
     assert json.loads(done.stdout)["best"] is None
     assert json.loads(done.stdout)["trials"] == {"PRUNED": 2}
     assert not (tmp_path / "never" / "best").exists()
 
 
-def test_failures_in_a_row_end_with_3_and_say_where_they_are(tiny: dict, tmp_path: Path) -> None:
-    """The first trial is complete and exported; what trials run has a bug for all others."""
+def test_failures_in_a_row_end_with_3_and_say_where_they_are(
+    tiny: dict, tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Check that the first trial is exported although a bug fails all others."""
+
+    class Broken(VAETrial):
+        # A class of a function reaches the processes of trials by value.
+        def step(self) -> dict[str, Any]:
+            return super().step() if self.run.number == 0 else {"loss": 1 / 0}
+
+    monkeypatch.setattr(tune_loop, "VAETrial", Broken)
     tiny["search"] |= {"max_failures": 2, "scheduler": "none", "n_trials": 9}
     file = tmp_path / "broken.yaml"
     file.write_text(yaml.safe_dump(tiny))
-    options = ["--space", file, "--out", tmp_path, "--concurrency", 1, "--json"]
-    call = [sys.executable, "-c", BROKEN, *map(str, options)]
-    done = subprocess.run(call, capture_output=True, text=True, timeout=SECONDS, check=False)
+    done = here("--space", file, "--out", tmp_path, "--concurrency", 1, "--json")
     assert done.returncode == 3, done.stderr
     directory = tmp_path / "broken"
     where = f"the tracebacks are in {directory / 'trials'}: 000001.json, 000002.json"
@@ -227,7 +278,7 @@ def test_failures_in_a_row_end_with_3_and_say_where_they_are(tiny: dict, tmp_pat
     assert json.loads(done.stdout)["trials"] == {"COMPLETE": 1, "FAIL": 2}
     assert len(load_synthesizer(directory / "best").generate(5)) == 5
     record = json.loads((directory / "trials" / "000002.json").read_text())
-    assert 'File "<string>", line' in record["error"] and "\x1b" not in record["error"]
+    assert f'File "{__file__}", line' in record["error"] and "\x1b" not in record["error"]
     assert record["error"].rstrip().endswith("ZeroDivisionError: division by zero")
 
 
@@ -284,13 +335,13 @@ def test_a_trial_whose_process_dies_goes_on_from_its_checkpoint(
     ],
 )
 def test_resuming_with_something_else_is_refused(
-    undisturbed: Path, tmp_path: Path, changes: list[str], message: str
+    undisturbed: Path, tmp_path: Path, here: Here, changes: list[str], message: str
 ) -> None:
     heart = Path(__file__).parents[2] / "assets" / "heart.csv"
     pd.read_csv(heart).iloc[1:].to_csv(tmp_path / "other.csv", index=False)
     changes = [str(tmp_path / c) if c.endswith(".csv") else c for c in changes]
     before = (undisturbed / "tiny" / "search.json").read_bytes()
-    done = search("--space", undisturbed / "tiny.yaml", "--out", undisturbed, "--resume", *changes)
+    done = here("--space", undisturbed / "tiny.yaml", "--out", undisturbed, "--resume", *changes)
     assert done.returncode == 2
     assert message in done.stderr
     assert (undisturbed / "tiny" / "search.json").read_bytes() == before
@@ -301,7 +352,6 @@ def test_resuming_with_something_else_is_refused(
     [
         (["--cpus-per-trial", "512"], "no node has that: the largest have"),
         (["--gpus-per-trial", "512"], "no node has that: the largest have"),
-        (["--address", "127.0.0.1:1"], "cannot connect to Ray at 127.0.0.1:1"),
         (["--trials", "0"], "--trials must be >= 1, but got 0"),
         (["--out", "/proc/nowhere"], "error: /proc/nowhere/tiny: cannot be written"),
         (["--select", "best"], "select: must be one of ideal, knee"),
@@ -310,31 +360,43 @@ def test_resuming_with_something_else_is_refused(
     ],
 )
 def test_options_that_cannot_be_are_refused_and_leave_nothing(
-    space_file: Path, tmp_path: Path, options: list[str], message: str
+    space_file: Path, tmp_path: Path, here: Here, options: list[str], message: str
 ) -> None:
-    done = search("--space", space_file, "--out", tmp_path / "runs", *options)
+    done = here("--space", space_file, "--out", tmp_path / "runs", *options)
+    assert_refused(done, message, tmp_path / "runs")
+
+
+def test_an_address_where_nobody_listens_is_refused_and_leaves_nothing(
+    space_file: Path, tmp_path: Path
+) -> None:
+    options = ["--space", space_file, "--out", tmp_path / "runs", "--address", "127.0.0.1:1"]
+    done = search(*options)
+    assert_refused(done, "cannot connect to Ray at 127.0.0.1:1", tmp_path / "runs")
+
+
+def assert_refused(done: subprocess.CompletedProcess[str], message: str, runs: Path) -> None:
     assert done.returncode == 2, done.stderr
     assert done.stderr.removeprefix("starting Ray\n").startswith("error: ")
     assert message in done.stderr
     assert "Traceback" not in done.stderr
-    assert not (tmp_path / "runs" / "tiny").exists()
+    assert not (runs / "tiny").exists()
 
 
-def test_a_directory_that_holds_a_search_is_not_taken(undisturbed: Path) -> None:
-    done = search("--space", undisturbed / "tiny.yaml", "--out", undisturbed)
+def test_a_directory_that_holds_a_search_is_not_taken(undisturbed: Path, here: Here) -> None:
+    done = here("--space", undisturbed / "tiny.yaml", "--out", undisturbed)
     assert done.returncode == 2
     assert "holds a search already: go on with it by --resume" in done.stderr
 
 
-def test_a_study_can_be_kept_in_a_database(space_file: Path, tmp_path: Path) -> None:
+def test_a_study_can_be_kept_in_a_database(space_file: Path, tmp_path: Path, here: Here) -> None:
     url = f"sqlite:///{tmp_path}/studies.db"
     options = ["--space", space_file, "--out", tmp_path, "--trials", 2, "--study-storage", url]
-    assert search(*options).returncode == 0
+    assert here(*options).returncode == 0
     assert len(optuna.load_study(study_name="tiny", storage=url).trials) == 2
-    other = search(*options, "--out", tmp_path / "other")
+    other = here(*options, "--out", tmp_path / "other")
     assert other.returncode == 2
     assert "has a study named 'tiny' already" in other.stderr
     resumed = ["--resume", "--out", tmp_path, "--name", "tiny", "--trials", 3]
-    assert search(*resumed).returncode == 0
+    assert here(*resumed).returncode == 0
     assert len(optuna.load_study(study_name="tiny", storage=url).trials) == 3
     assert not (tmp_path / "tiny" / "study.log").exists()

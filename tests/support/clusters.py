@@ -1,4 +1,4 @@
-"""What tests and benchmarks on clusters share."""
+"""Clusters on this machine, for tests and benchmarks."""
 
 import contextlib
 import json
@@ -37,11 +37,13 @@ def wait_for(condition: Callable[[], object], seconds: float = SECONDS) -> None:
 
 @contextlib.contextmanager
 def two_nodes(**environment: str) -> Iterator[Cluster]:
-    """Two nodes of one CPU each, beside a head without any; with an environment of their own."""
+    """Start two nodes of one CPU each and a head without CPUs, with environment variables."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
-        started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+        started = Cluster(
+            initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
+        )
         for _ in range(2):
             started.add_node(num_cpus=1)
         started.wait_for_nodes()
@@ -56,7 +58,7 @@ def n_finished(directory: Location) -> int:
 
 
 def n_checkpoints(directory: Location) -> int:
-    """Of trials; directories come and go while one looks."""
+    """Count the checkpoints of trials; directories come and go meanwhile."""
     here = directory.on_this_machine()
     assert here is not None
     found = (names for _, _, names in os.walk(here / "tune"))
@@ -64,7 +66,7 @@ def n_checkpoints(directory: Location) -> int:
 
 
 def trial_processes(node: Any) -> list[int]:
-    """Processes of trials below a node's raylet."""
+    """Find the processes of trials below a node's raylet."""
     raylet = node.all_processes["raylet"][0].process.pid
     found = []
     for entry in Path("/proc").iterdir():
@@ -76,7 +78,7 @@ def trial_processes(node: Any) -> list[int]:
 
 
 def outcomes(directory: Location) -> list[dict[str, Any]]:
-    """What the records say, without what may differ between two runs of a trial."""
+    """Read the records, without what may differ between two runs of a trial."""
     found = []
     for file in (directory / "trials").children():
         record = json.loads(file.read_bytes())
@@ -86,27 +88,31 @@ def outcomes(directory: Location) -> list[dict[str, Any]]:
     return found
 
 
+def without_ray() -> dict[str, str]:
+    """Return this process's environment without what configures Ray."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+
+
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a" * 64}
 
 
 @contextlib.contextmanager
 def started_head(*options: str, port: int, **environment: str) -> Iterator[Path]:
-    """A head as ``ray start`` makes it, and the directory that it and its nodes lie in."""
+    """Start a head by ``ray start``; yield the directory of its and its nodes' files."""
     # Sockets have short names only.
     home = Path(tempfile.mkdtemp(prefix="head-", dir="/tmp"))
     start = [str(Path(sys.executable).parent / "ray"), "start", "--head", "--block"]
     start += [f"--port={port}", f"--temp-dir={home}", "--include-dashboard=false", *options]
     log = home / "log"
-    known = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
     with log.open("wb") as out:
-        head = subprocess.Popen(start, env=known | environment, stdout=out, stderr=out)
+        head = subprocess.Popen(start, env=without_ray() | environment, stdout=out, stderr=out)
     try:
-        wait_for(lambda: head.poll() is not None or "Ray runtime started" in log.read_text(), 60)
+        wait_for(lambda: head.poll() is not None or "Ray runtime started" in log.read_text())
         assert head.poll() is None, log.read_text()
         yield home
     finally:
         head.terminate()
-        head.wait(60)
+        head.wait(SECONDS)
         for pid in processes_in(home):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -114,7 +120,7 @@ def started_head(*options: str, port: int, **environment: str) -> Iterator[Path]
 
 
 def processes_in(home: Path, name: str = "") -> list[int]:
-    """Processes of a head and its nodes, which all name its directory."""
+    """Find the processes of a head and its nodes, which all name its directory."""
     found = []
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError, ValueError):

@@ -3,7 +3,7 @@
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.results.trial_record import Rung, TrialRecord
-from tabvae_ray.search.driver.ledger import Ledger
+from tabvae_ray.search.optimize.run_state import RunState
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.storage import Location
 
@@ -15,10 +15,10 @@ def finished(number: int, state: str, epochs: int, js: float = 0.2) -> TrialReco
     return record
 
 
-def ledger_of(space: SearchSpace, *active: TrialRecord) -> Ledger:
-    ledger = Ledger(space, RecordStore(Location("/nothing")), on_change=lambda *_: None)
-    ledger.active = {str(record.number): record for record in active}
-    return ledger
+def run_state(*active: TrialRecord) -> RunState:
+    state = RunState(RecordStore(Location("/nothing")))
+    state.active = {str(record.number): record for record in active}
+    return state
 
 
 def manifest(space: SearchSpace, **changes: object) -> SearchManifest:

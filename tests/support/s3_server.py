@@ -19,7 +19,7 @@ _STOPS_WITHIN = 3.0
 
 
 class S3Server:
-    """Starts and stops the server; what it stores outlives a restart.
+    """A server that can be stopped and started again; what it stores outlives a restart.
 
     Args:
         directory: Where it keeps what it stores.
@@ -56,7 +56,7 @@ class S3Server:
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.directory)
         end = time.monotonic() + _STARTS_WITHIN
-        while not self._answers():
+        while not self.answers():
             if self._process.poll() is not None or time.monotonic() > end:
                 self.stop()
                 log_end = (self.directory / "log").read_text(errors="replace")[-2000:]
@@ -75,7 +75,8 @@ class S3Server:
             process.kill()
             process.wait()
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Return whether it takes requests."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=2):
                 return True
@@ -88,14 +89,14 @@ class S3Server:
 
 
 def weed() -> Path | None:
-    """The server's program, beside this Python's or on the path."""
+    """Find the server's program, beside this Python's or on the path."""
     beside = Path(sys.executable).parent / "weed"
     found = str(beside) if beside.is_file() else shutil.which("weed")
     return Path(found) if found else None
 
 
 def free_ports(n: int) -> list[int]:
-    """Ports that nobody listens on now, all different."""
+    """Return different ports on which nothing listens now."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
     ports: list[int] = [each.getsockname()[1] for each in sockets]
     for each in sockets:

@@ -9,7 +9,7 @@ ROWS = 400
 
 
 def make_mixed(rows: int = ROWS, seed: int = 7) -> pd.DataFrame:
-    """One column of each sort; ``rare`` occurs once, and some columns go together."""
+    """Make a table with a column of each kind; ``rare`` occurs once, and some columns correlate."""
     rng = np.random.default_rng(seed)
     age = rng.integers(18, 95, rows)
     income = np.round(np.where(rng.random(rows) < 0.4, 0.0, rng.lognormal(8, 1.5, rows)), 2)
@@ -36,7 +36,7 @@ def make_mixed(rows: int = ROWS, seed: int = 7) -> pd.DataFrame:
 
 
 def small_config(**leaves: object) -> TabularVAEConfig:
-    """A network that trains in a moment."""
+    """Return the configuration of a network that trains in a moment."""
     small = {
         "architecture.encoder_layer_sizes": [32],
         "architecture.latent_dim": 4,

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tabvae_ray.config import TransformersConfig
 from tabvae_ray.errors import ExportError
 from tabvae_ray.table.discretizer import Discretizer
+from tabvae_ray.table.truncation import truncate
 
 STRATEGIES = ("uniform", "quantile", "atoms")
 
@@ -184,7 +185,7 @@ def test_between_two_ends_a_discretizer_draws_what_it_draws_there_otherwise(
         values = np.round(values, decimals)
     fitted = fit(values, strategy, decimals, n_bins_cts=7)
     low, high = 2.5, 4.4
-    part, shares = fitted.between(low, high)
+    part, shares = truncate(fitted, low, high)
     free = np.repeat(np.arange(fitted.n_codes, dtype=np.int32), 20_000)
     drawn = fitted.decode(free, random)
     inside = (drawn >= low) & (drawn <= high)
@@ -194,7 +195,7 @@ def test_between_two_ends_a_discretizer_draws_what_it_draws_there_otherwise(
         asked = part.decode(np.full(5000, code, dtype=np.int32), random)
         assert asked.min() >= low and asked.max() <= high
         assert distance(asked, drawn[inside & (free == code)]) < 0.05
-    assert fitted.between(-100, -50)[1].sum() == 0
+    assert truncate(fitted, -100, -50)[1].sum() == 0
 
 
 def test_values_outside_the_range_go_to_the_nearest_code() -> None:
@@ -309,7 +310,7 @@ def test_json_keeps_a_discretizer_to_the_bit(
         ({"grid": [[0.0], [1.0]]}, "must be finite, ascending"),
         ({"atoms": [float("inf")]}, "must be finite, ascending"),
         ({"atoms": [1e300]}, "must lie between 0.0 and 1.0, but go from 0.0 to 1e.300"),
-        ({"tails": [[0.0, 1.0]]}, "tails must be the levels of the first and last bin"),
+        ({"tails": [[0.0, 1.0]]}, "tails must be the CDF points of the first and last bin"),
         ({"tails": [[0.0, 1.0], [0.0, 0.5]]}, "tails must ascend from 0 to 1"),
         ({"tails": [[float("nan"), 1.0], [0.0, 1.0]]}, "tails must ascend from 0 to 1"),
     ],

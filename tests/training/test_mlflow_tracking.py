@@ -1,4 +1,4 @@
-"""MLflow, on a server of its own with SQLite behind it."""
+"""MLflow tracking on a server with SQLite."""
 
 import json
 import os
@@ -26,7 +26,8 @@ from tests.support.tables import small_config
 pytest.importorskip("mlflow", reason="mlflow is not installed: pip install '.[mlflow]'")
 pytestmark = [
     pytest.mark.slow,
-    # Of MLflow's own making.
+    pytest.mark.xdist_group("mlflow"),
+    # MLflow causes these itself.
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
 ]
 TABLE = pd.DataFrame({"x": [1, 2], "city": ["Zürich", "a, b"]})
@@ -36,7 +37,7 @@ SERVER_PYTHON = os.environ.get("MLFLOW_SERVER_PYTHON", sys.executable)
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server that is up."""
+    """Start a server; yield its address."""
     has_server = [SERVER_PYTHON, "-c", "import mlflow.server, flask"]
     if subprocess.run(has_server, capture_output=True, check=False).returncode:
         pytest.skip("no MLflow server: MLFLOW_SERVER_PYTHON may name a Python that has mlflow")
@@ -195,7 +196,7 @@ def test_a_search_that_is_killed_and_resumed_has_one_run_for_each_trial(
 
 
 def events_of(directory: Path) -> dict[str, list[Any]]:
-    """Values by tag in all of TensorBoard's event files."""
+    """Read the values by tag of all TensorBoard event files."""
     from tensorboardX.proto.event_pb2 import Event
 
     found: dict[str, list[Any]] = {}

@@ -1,10 +1,6 @@
-"""What pictures are drawn on: colours, panels, ticks, and the way to an image file.
-
-A room of its own because pictures are many and this they share.
-"""
+"""The canvas that all pictures share: colours, panels, ticks, and image files."""
 
 import io
-import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +13,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.markers import TICKDOWN, TICKLEFT
-from matplotlib.ticker import MaxNLocator
 from PIL import Image
+
+from tabvae_ray.comparison.pictures.round_numbers import round_numbers
 
 __all__ = [
     "LEGEND",
@@ -41,13 +38,13 @@ __all__ = [
 Pixels = npt.NDArray[np.uint8]
 
 _MOST_PANELS = 100
-# Inches above a column's panel.
+# Height of the legend above a column's panel, in inches.
 LEGEND = 0.34
 
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours; real and synthetic stay apart for the colour-blind (Okabe and Ito)."""
+    """Colours of a picture; colour-blind readers can tell real from synthetic (Okabe and Ito)."""
 
     paper: str
     ink: str
@@ -56,7 +53,7 @@ class Theme:
     synthetic: str
 
     def colours(self, *, diverging: bool) -> LinearSegmentedColormap:
-        """From nothing to strong, or from negative over nothing to positive."""
+        """Return a colour map from 0 to strong, or from negative through 0 to positive."""
         ends = [self.synthetic, self.paper, self.real] if diverging else [self.paper, self.real]
         return LinearSegmentedColormap.from_list("strength", ends)
 
@@ -68,11 +65,11 @@ THEMES: Mapping[Literal["light", "dark"], Theme] = {
 
 
 def pixels(figure: Figure, dpi: int = 100) -> Pixels:
-    """The figure as an image (H, W, 3)."""
+    """Draw the figure as an image (H, W, 3)."""
     figure.set_dpi(dpi)
     canvas = FigureCanvasAgg(figure)
     with warnings.catch_warnings():
-        # A name in a script that the font lacks is drawn as boxes; nothing to stop for.
+        # Letters that the font lacks are drawn as boxes, which is no reason to stop.
         warnings.filterwarnings("ignore", message=".*Glyph.*missing from font")
         canvas.draw()  # type: ignore[no-untyped-call]
     image: Pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
@@ -80,14 +77,14 @@ def pixels(figure: Figure, dpi: int = 100) -> Pixels:
 
 
 def png(image: Pixels) -> bytes:
-    """The image as a PNG file; the same bytes for the same image."""
+    """Encode the image as a PNG file; the same image gives the same bytes."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="png", compress_level=4)
     return buffer.getvalue()
 
 
 def cut(picture: bytes, n_columns: int, n_rows: int) -> list[bytes]:
-    """The panels of a picture as pictures of their own, row by row: a narrow screen stacks them."""
+    """Cut a picture into its panels, row by row, so that a narrow screen can stack them."""
     image = np.asarray(Image.open(io.BytesIO(picture)))
     height, width = image.shape[0] // n_rows, image.shape[1] // n_columns
     return [
@@ -98,17 +95,17 @@ def cut(picture: bytes, n_columns: int, n_rows: int) -> list[bytes]:
 
 
 def in_a_row(panels: Sequence[Pixels]) -> Pixels:
-    """Pictures of the same height side by side."""
+    """Join pictures of the same height side by side."""
     return np.concatenate(list(panels), axis=1)
 
 
 def tiled(panels: Sequence[Pixels], dpi: int, *, per_row: int = 4) -> Pixels:
-    """Pictures of columns as one, at most the first 100, with the first one's legend for all.
+    """Join the pictures of columns, the first 100 at most, under the legend of the first.
 
     Args:
         panels: Pictures of :func:`pdf` or :func:`cdf`, all of the same size (H, W, 3).
         dpi: Dots per inch that they were drawn at.
-        per_row: Pictures side by side.
+        per_row: Number of pictures side by side.
     """
     shown = panels[:_MOST_PANELS]
     legend = round(LEGEND * dpi)
@@ -134,7 +131,10 @@ def grid(
     top: float = 0.05,
     note: str = "",
 ) -> tuple[Figure, dict[str, Axes]]:
-    """A figure with a panel per name, placed by hand: matplotlib's layout engines cost as much."""
+    """Return a figure with a panel per name.
+
+    Panels are placed by hand: a layout engine of matplotlib doubles the drawing time.
+    """
     n_columns = min(per_row, len(names))
     n_rows = -(-len(names) // n_columns)
     size = n_columns * cell[0] + 0.1, n_rows * cell[1] + top
@@ -153,7 +153,7 @@ def grid(
             fontsize=8.5,
             color=theme.ink,
             loc="left",
-            # Said, it need not be looked for, which takes a sixth of the drawing.
+            # A fixed position saves matplotlib's search for one, a sixth of the drawing time.
             y=1.0,
             pad=4,
             linespacing=1.15,
@@ -164,12 +164,12 @@ def grid(
 
 
 def dress(axes: Axes, theme: Theme) -> None:
-    """Give a panel its colours, and take matplotlib's own ticks off it."""
+    """Give a panel its colours, and remove matplotlib's own ticks."""
     axes.set_facecolor(theme.paper)
     for spine in axes.spines.values():
         spine.set_color(theme.faint)
         spine.set_linewidth(0.8)
-    # Ticks of matplotlib's own are five artists each, half of the time that a picture takes.
+    # Each tick of matplotlib's own is five artists; together they take half the drawing time.
     axes.xaxis.set_visible(False)
     axes.yaxis.set_visible(False)
 
@@ -184,7 +184,7 @@ def ticks(
     size: float = 7.5,
     rotation: float = 0.0,
 ) -> None:
-    """Small marks on an axis, and a text beside each."""
+    """Draw small marks on an axis, each with a text beside it."""
     box, figure = axes.get_position(), axes.figure
     assert isinstance(figure, Figure)
     width, height = (72 * inches for inches in figure.get_size_inches())
@@ -222,34 +222,20 @@ def _mark(theme: Theme, mark: int) -> dict[str, Any]:
 
 
 def number_ticks(axes: Axes, which: str, theme: Theme, n: int = 4) -> None:
-    """About ``n`` round numbers on the axis ``x`` or ``y``."""
+    """Put about ``n`` round numbers on the axis ``x`` or ``y``."""
     low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
-    found = MaxNLocator(n, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
-    places = [float(v) for v in found if low <= v <= high]
-    if len(places) < 2:
-        places = [low, high]
-    step = places[1] - places[0]
-    ticks(axes, which, theme, places, [_number(value, step) for value in places])
-
-
-def _number(value: float, step: float) -> str:
-    """With as many digits as tell it from its neighbours."""
-    if abs(value) < step / 1e6:
-        return "0"
-    if not 1e-5 < step < 1e6:
-        return f"{value:.{max(math.ceil(math.log10(abs(value) / step)) + 1, 2)}g}"
-    text = f"{value:.{max(1 - math.floor(math.log10(step)), 1)}f}"
-    return text.rstrip("0").rstrip(".")
+    places, texts = zip(*round_numbers(low, high, n), strict=True)
+    ticks(axes, which, theme, places, texts)
 
 
 def name_axes(axes: Axes, x: str, y: str, theme: Theme, gap: float) -> None:
-    """What the axes show; ``gap`` is how far out, in heights and widths of the panel."""
+    """Write titles beside the axes, ``gap`` heights and widths of the panel away from them."""
     where: dict[str, Any] = {"transform": axes.transAxes, "fontsize": 8, "color": theme.ink}
     axes.text(0.5, gap, x, ha="center", va="top", **where)
     axes.text(gap, 0.5, y, ha="right", va="center", rotation=90, **where)
 
 
 def short(text: str, most: int) -> str:
-    """The text on one line, its end cut off where there are too many letters."""
+    """Return the text on one line, cut to ``most`` letters."""
     text = " ".join(str(text).split())
     return text if len(text) <= most else text[: most - 1] + "…"

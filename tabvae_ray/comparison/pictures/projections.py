@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from tabvae_ray.comparison.reading.table_columns import Floats, TableColumns
-from tabvae_ray.comparison.scores.features import Features, vector_features
+from tabvae_ray.comparison.scores.features import Features, one_thread, vector_features
 
 __all__ = ["PROJECTIONS", "Projection", "ProjectionKind", "has_plane", "project"]
 
@@ -19,12 +19,12 @@ _FITTED, _SHOWN, _SHOWN_TSNE = 20_000, 2_000, 750
 
 @dataclass(frozen=True)
 class Projection:
-    """Both tables in the plane.
+    """The rows of both tables in the plane.
 
     Attributes:
         real: (N, 2).
         synthetic: (M, 2).
-        shares: How much of the real rows' variation each axis shows, in [0, 1]; none for t-SNE.
+        shares: Share of the real rows' variation along each axis, in [0, 1]; empty for t-SNE.
     """
 
     real: Floats
@@ -33,7 +33,7 @@ class Projection:
 
 
 def has_plane(table: TableColumns) -> bool:
-    """Whether a table has the two features that a plane takes: numbers, or categories."""
+    """Return True if a table has the two features that a plane takes: numbers, or categories."""
     n_features = len(table.numbers) + sum(table.n_known.values())
     return n_features > 1
 
@@ -43,30 +43,37 @@ def project(
 ) -> Projection:
     """Project standardised numbers and one-hot categories; missing numbers take the mean.
 
-    The axes of ``pca`` and ``truncated_svd`` (the same, but not centred) are those of the real
-    rows; ``tsne`` places both tables together. Larger tables are thinned out at random.
+    The axes of ``pca`` and ``truncated_svd`` (the same without centring) are those of the real
+    rows; ``tsne`` places both tables together. Large tables are sampled.
 
     Args:
         real: The real table, which :func:`has_plane`.
         synthetic: The synthetic one.
-        kind: How to place the rows.
-        seed: Of the rows drawn, and of t-SNE.
+        kind: The method.
+        seed: Seed of the rows drawn and of the method.
     """
     rng = np.random.default_rng(seed)
     features = vector_features(_thinned(real, _FITTED, rng), _thinned(synthetic, _FITTED, rng))
-    if kind == "tsne":
-        return _tsne(features, seed)
+    return _tsne(features, seed) if kind == "tsne" else _linear(features, kind, seed)
+
+
+def _linear(features: Features, kind: Literal["pca", "truncated_svd"], seed: int) -> Projection:
+    from sklearn.decomposition import PCA, TruncatedSVD
+
     first, second = features.first, features.second
     if kind == "pca":
         mean = first.mean(axis=0)
         first, second = first - mean, second - mean
-    squared, axes = np.linalg.eigh(first.T @ first)
-    best = axes[:, ::-1][:, :2]
-    # An axis may point either way; the larger entries are made positive.
-    best = best * np.where(best.sum(axis=0) < 0, -1.0, 1.0)
-    total = float(squared.sum())
-    shares = tuple(float(max(s, 0.0)) / total if total > 0 else 0.0 for s in squared[::-1][:2])
-    return Projection(first[:_SHOWN] @ best, second[:_SHOWN] @ best, shares)
+    total = float((first**2).sum())
+    if len(first) < 2 or total == 0:
+        return _origin(len(first[:_SHOWN]), len(second[:_SHOWN]), (0.0, 0.0))
+    model = PCA(2, random_state=seed) if kind == "pca" else TruncatedSVD(2, random_state=seed)
+    with one_thread(), np.errstate(divide="ignore", invalid="ignore"):
+        model.fit(first)
+    # The sign of an axis is arbitrary; the larger entries are made positive.
+    axes = (model.components_ * np.where(model.components_.sum(axis=1) < 0, -1.0, 1.0)[:, None]).T
+    one, other = (float(value) ** 2 / total for value in model.singular_values_)
+    return Projection(first[:_SHOWN] @ axes, second[:_SHOWN] @ axes, (one, other))
 
 
 def _tsne(features: Features, seed: int) -> Projection:
@@ -75,7 +82,7 @@ def _tsne(features: Features, seed: int) -> Projection:
     first, second = features.first[:_SHOWN_TSNE], features.second[:_SHOWN_TSNE]
     rows = np.concatenate((first, second))
     if len(rows) < 4 or not np.ptp(rows, axis=0).any():
-        return Projection(np.zeros((len(first), 2)), np.zeros((len(second), 2)))
+        return _origin(len(first), len(second))
     model = TSNE(
         init="random",
         perplexity=min(30.0, (len(rows) - 1) / 3),
@@ -87,6 +94,11 @@ def _tsne(features: Features, seed: int) -> Projection:
     return Projection(points[: len(first)], points[len(first) :])
 
 
+def _origin(n_real: int, n_synthetic: int, shares: tuple[float, ...] = ()) -> Projection:
+    """Place all rows in one point, where they do not differ."""
+    return Projection(np.zeros((n_real, 2)), np.zeros((n_synthetic, 2)), shares)
+
+
 def _thinned(table: TableColumns, most: int, rng: np.random.Generator) -> TableColumns:
-    """At most so many rows, in random order so that any first ones stand for all."""
+    """Return at most ``most`` rows in random order, so that the first ones are a sample."""
     return table.take(rng.permutation(table.n_rows)[:most])

@@ -1,1 +1,1 @@
-"""Tables as scores see them."""
+"""Reading of tables into columns that scores compare."""

@@ -1,7 +1,4 @@
-"""What the cells of a column are, and which label a category goes by however it is written.
-
-A room of its own because the reader of tables is about columns, and this about single values.
-"""
+"""Single values of a column: their type, and the label of a category in any notation."""
 
 import re
 from collections import Counter
@@ -35,7 +32,7 @@ _TRUTH = {"true": Decimal(1), "false": Decimal(0)}
 
 
 def cell_sorts(values: "pd.Series[Any]") -> npt.NDArray[np.str_]:
-    """What sort of value each cell holds (N,); missing ones have any."""
+    """Return the sort of value in each cell (N,), which is arbitrary for missing values."""
     sort = _sort_of_dtype(values.dtype)
     if sort is not None:
         return np.full(len(values), sort)
@@ -46,7 +43,7 @@ def cell_sorts(values: "pd.Series[Any]") -> npt.NDArray[np.str_]:
 
 
 def label_of(value: Hashable) -> str:
-    """The text under which a category is compared: ``1`` and ``1.0`` are both ``"1"``."""
+    """Return the text that stands for a category: ``1`` and ``1.0`` are both ``"1"``."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool | np.bool_):
@@ -57,14 +54,14 @@ def label_of(value: Hashable) -> str:
 
 
 class Labels:
-    """The labels of a categorical column of the real table, found however they are written.
+    """Labels of a categorical column of the real table, which are found in any notation.
 
-    A label that is not one of them is compared as a number (``0.0`` is ``0``) and as a truth value
-    (``true`` is ``True``), with 0 and 1 standing for each other where the real table has no other
-    values. A way of writing that fits two labels fits none.
+    A text that is not a label is compared as a number (``0.0`` is ``0``) and as a truth value
+    (``true`` is ``True``). If all labels are 0, 1, false or true, numbers and truth values also
+    match each other. A text that matches two labels in this way matches neither.
 
     Args:
-        labels: The labels, each once.
+        labels: The labels.
     """
 
     def __init__(self, labels: Sequence[str]) -> None:
@@ -75,7 +72,7 @@ class Labels:
         return len(self.labels)
 
     def code(self, label: str) -> int | None:
-        """The position of a label, None if it is not known."""
+        """Return the position of a label, None if it is not known."""
         if label in self._codes:
             return self._codes[label]
         value = _value_of(label)
@@ -84,7 +81,7 @@ class Labels:
         return self._binary.get(_binary(value))
 
     def near(self, label: str) -> str | None:
-        """The label that one differs from in case and spaces alone."""
+        """Return the known label that differs from a text only in case and spaces."""
         return self._loose.get(_loose(label))
 
     @cached_property
@@ -102,7 +99,7 @@ class Labels:
 
 
 def near_names(missing: Sequence[str], extra: Sequence[str]) -> list[str]:
-    """Which names differ in case and spaces alone, a clause each."""
+    """Return a clause for each missing name that differs from an extra one in case and spaces."""
     known = {_loose(str(name)): name for name in extra}
     pairs = [(name, known.get(_loose(name))) for name in missing]
     return [f"{near!r} may be meant for {name!r}" for name, near in pairs if near is not None]
@@ -145,7 +142,7 @@ def _sort_of(value: object) -> Sort:
 
 
 def _value_of(label: str) -> Decimal | str | None:
-    """What a label means: a number, ``true`` or ``false``, or nothing but itself."""
+    """Parse a label as a number or as ``true`` or ``false``; None for any other text."""
     if _NUMBER.fullmatch(label):
         return Decimal(label.strip())
     word = label.strip().lower()
@@ -153,12 +150,12 @@ def _value_of(label: str) -> Decimal | str | None:
 
 
 def _binary(value: Decimal | str | None) -> Decimal | None:
-    """A number, or the one that a truth value stands for."""
+    """Return the number that a number or truth value stands for."""
     return _TRUTH[value] if isinstance(value, str) else value
 
 
 def _positions(values: Sequence[Decimal | str | None]) -> dict[Decimal | str | None, int]:
-    """Where the values are that occur once."""
+    """Return the positions of the values that occur once."""
     times = Counter(values)
     return {
         value: position

@@ -1,4 +1,4 @@
-"""Reads tables into columns that can be compared with those of one real table."""
+"""Reader of tables into columns that can be compared with those of one real table."""
 
 import math
 from typing import Any
@@ -19,16 +19,16 @@ __all__ = ["ColumnReader"]
 
 
 class ColumnReader:
-    """Reads tables into :class:`TableColumns` with the labels of one real table.
+    """Reader of tables into :class:`TableColumns` with the labels of one real table.
 
     Identifier columns are left out: their values say nothing about the rows.
 
     Args:
-        spec: The real table's spec.
+        spec: Spec of the real table.
         real: The real table.
 
     Attributes:
-        real: The real table, read.
+        real: Columns of the real table.
 
     Raises:
         DataError: If the real table lacks a column of the spec, or holds an infinite value.
@@ -50,7 +50,7 @@ class ColumnReader:
                 self._truths |= {name} if is_truth.any() else set()
         real_columns = self.read(real, "the real table")
         for name, labels in real_columns.labels.items():
-            # A spec may have been read from other rows of the same table.
+            # The spec may come from other rows of the same table.
             self._labels[name] = Labels(labels)
             real_columns.n_known[name] = len(labels)
         real_columns.warnings = ()
@@ -98,9 +98,9 @@ class ColumnReader:
         if not missing:
             return
         extra = self._extra(frame) if hasattr(self, "real") else []
-        said = [f"{source} lacks the columns {missing}"]
-        said += [f"has {extra}, which the real one lacks"] * bool(extra)
-        raise DataError("; ".join([*said, *near_names(missing, extra)]))
+        parts = [f"{source} lacks the columns {missing}"]
+        parts += [f"has {extra}, which the real one lacks"] * bool(extra)
+        raise DataError("; ".join([*parts, *near_names(missing, extra)]))
 
     def _extra(self, frame: pd.DataFrame) -> list[str]:
         return [name for name in frame.columns if name not in self._known_names]
@@ -127,16 +127,16 @@ class ColumnReader:
     def _numbers(
         self, column: Column, values: "pd.Series[Any]"
     ) -> tuple[Floats, npt.NDArray[np.str_]]:
-        """The values as floats, and of what sort those are that are not what they should be."""
+        """Convert values to floats; return these, and the sorts of those that do not fit."""
         is_datetime = column.kind == "datetime"
         if isinstance(values.dtype, np.dtype) and values.dtype.kind in "iuf" and not is_datetime:
             return values.to_numpy(dtype=np.float64), np.array([], dtype=np.str_)
-        there, sorts = values.notna().to_numpy(), cell_sorts(values)
+        present, sorts = values.notna().to_numpy(), cell_sorts(values)
         wanted = ["moment" if is_datetime else "number", "text"]
         if column.name in self._truths:
             wanted.append("truth")
         fits = np.isin(sorts, wanted)
-        if isinstance(values.dtype, pd.CategoricalDtype) or not fits[there].all():
+        if isinstance(values.dtype, pd.CategoricalDtype) or not fits[present].all():
             values = values.astype(object).where(fits)
         if is_datetime:
             numbers = self._days(column, values)
@@ -146,10 +146,10 @@ class ColumnReader:
                 numbers = parsed.to_numpy(dtype=np.float64, na_value=np.nan)
             except OverflowError as error:
                 raise DataError(f"column {column.name!r}: must be floats, but {error}") from None
-        return numbers, sorts[there & np.isnan(numbers)]
+        return numbers, sorts[present & np.isnan(numbers)]
 
     def _days(self, column: Column, values: "pd.Series[Any]") -> Floats:
-        """Moments as days since the real table's earliest one."""
+        """Convert moments to days since the earliest one of the real table."""
         zone = getattr(moment_dtype(column.dtype), "tz", None)
         try:
             moments = as_datetimes(values, "table", written=column.format, zone=zone)
@@ -172,7 +172,7 @@ def _unseen_warning(table: TableColumns, name: str, known: Labels, source: str) 
     near = [(label, found) for label in labels if (found := known.near(label)) is not None]
     hint = ""
     if near:
-        hint = f"; {near[0][0]!r} differs from {near[0][1]!r} in case or spaces alone"
+        hint = f"; {near[0][0]!r} differs from {near[0][1]!r} only in case or spaces"
     return [
         f"{name}: {_share(unseen.sum(), table.n_rows)} of {source} has values that the real "
         f"table never has ({', '.join(map(repr, labels[:3]))}{', ...' * (len(labels) > 3)}){hint}"
@@ -199,15 +199,15 @@ def _number_warnings(
 def _missing_warning(
     real: TableColumns, table: TableColumns, column: Column, odd: int, source: str
 ) -> list[str]:
-    """What becomes of missing values; said where chance does not explain them.
+    """Warn of missing values whose share chance does not explain.
 
-    Values that were no numbers have been spoken of and are not counted again.
+    Cells of another sort have their own warning and are not counted here.
     """
     name = column.name
-    here, there = table.n_missing(name) - odd, real.n_missing(name)
-    pooled = (here + there) / (table.n_rows + real.n_rows)
+    n_missing, n_in_real = table.n_missing(name) - odd, real.n_missing(name)
+    pooled = (n_missing + n_in_real) / (table.n_rows + real.n_rows)
     error = math.sqrt(pooled * (1 - pooled) * (1 / table.n_rows + 1 / real.n_rows))
-    if abs(here / table.n_rows - there / real.n_rows) <= 4 * error:
+    if abs(n_missing / table.n_rows - n_in_real / real.n_rows) <= 4 * error:
         return []
     counted = {
         "categorical": "a category of their own",
@@ -218,8 +218,8 @@ def _missing_warning(
     if table.n_missing(name) == table.n_rows:
         effect = "as no value is left, its distance is the largest"
     return [
-        f"{name}: missing in {_share(here, table.n_rows)} of {source}, but in "
-        f"{_share(there, real.n_rows)} of the real one; {effect}"
+        f"{name}: missing in {_share(n_missing, table.n_rows)} of {source}, but in "
+        f"{_share(n_in_real, real.n_rows)} of the real one; {effect}"
     ]
 
 

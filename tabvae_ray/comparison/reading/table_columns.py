@@ -1,7 +1,7 @@
-"""The columns of a table as arrays that can be compared: numbers, and codes of shared labels.
+"""Columns of a table as arrays: numbers, and codes of labels that both tables share.
 
-A room of its own because every measure here starts from it: a table is read once, and counts,
-sorted values and the like are kept for whatever asks next.
+All scores start from these arrays. A table is read once, and counts, sorted values and the like are
+kept for the next score that needs them.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,15 +25,16 @@ class TableColumns:
     """One table, read for comparison.
 
     Attributes:
-        n_rows: Rows of the table.
-        numbers: Per continuous or datetime column, its values (n_rows,); NaN where missing.
+        n_rows: Number of rows.
+        numbers: Values (n_rows,) of each continuous or datetime column, NaN where missing.
             Datetimes are days since ``epochs``.
-        codes: Per categorical column, the index of each value's label (n_rows,); -1 where missing.
-        labels: Per categorical column, what the codes stand for. The first ``n_known`` are those
-            of the real table, the same in both tables; the others occur in this table alone.
-        n_known: Per categorical column, how many labels the real table has.
-        epochs: Per datetime column, the moment that days are counted from.
-        warnings: What was odd about the table, one sentence each.
+        codes: Index (n_rows,) of the label of each value of each categorical column, -1 where
+            missing.
+        labels: Labels of each categorical column, by code. The first ``n_known`` are those of the
+            real table, the same in both tables. The others occur in this table only.
+        n_known: Number of labels that the real table has, for each categorical column.
+        epochs: Moment that days are counted from, for each datetime column.
+        warnings: Oddities of the table, one sentence each.
     """
 
     n_rows: int
@@ -47,21 +48,21 @@ class TableColumns:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns: continuous and datetime ones first, then categorical ones."""
+        """Names of the columns: continuous and datetime ones first, then categorical ones."""
         return (*self.numbers, *self.codes)
 
     def keep(self, key: tuple[str, ...], compute: Callable[[], T]) -> T:
-        """What ``compute`` returns, computed once per table and key."""
+        """Return the result of ``compute``, computed once per table and key."""
         if key not in self._kept:
             self._kept[key] = compute()
         kept: T = self._kept[key]
         return kept
 
     def take(self, rows: Integers | Mapping[str, Integers]) -> "TableColumns":
-        """Some of the rows, in the order given.
+        """Select rows, in the order given.
 
         Args:
-            rows: Row numbers; as a mapping, row numbers of each column's own.
+            rows: Row numbers; as a mapping, separate row numbers for each column.
         """
         if not isinstance(rows, Mapping):
             rows = dict.fromkeys(self.names, rows)
@@ -74,10 +75,16 @@ class TableColumns:
             epochs=self.epochs,
         )
 
-    def without_rows(self) -> "TableColumns":
-        """What is known of its columns one by one, and of their associations, if it was kept.
+    def sample(self, n_rows: int, rng: np.random.Generator) -> "TableColumns":
+        """Draw at most ``n_rows`` rows without replacement, in the order of the table."""
+        if self.n_rows <= n_rows:
+            return self
+        return self.take(np.sort(rng.choice(self.n_rows, n_rows, replace=False)))
 
-        Half of what the table takes, or less; asked for a row, it has none.
+    def without_rows(self) -> "TableColumns":
+        """Return a copy without rows, which holds only kept results of columns and associations.
+
+        It takes at most half the memory of the table.
         """
         kept = {
             key: value
@@ -92,7 +99,7 @@ class TableColumns:
         )
 
     def sorted_numbers(self, name: str) -> Floats:
-        """The values of a continuous column that are not missing, ascending."""
+        """Return the values of a continuous column that are not missing, ascending."""
 
         def compute() -> Floats:
             values = np.sort(self.numbers[name])
@@ -101,14 +108,14 @@ class TableColumns:
         return self.keep(("sorted", name), compute)
 
     def complete_numbers(self, name: str) -> Floats:
-        """The values of a continuous column, zero where missing (as the reference has it)."""
+        """Return the values of a continuous column, zero where missing, as artifact-core does."""
         values = self.numbers[name]
         if len(self.sorted_numbers(name)) == self.n_rows:
             return values
         return self.keep(("complete", name), lambda: np.where(np.isnan(values), 0.0, values))
 
     def counts(self, name: str) -> Integers:
-        """Rows per label of a categorical column (n_labels + 1,); the last entry: missing."""
+        """Count the rows per label of a categorical column (n_labels + 1,); missing ones last."""
 
         def compute() -> Integers:
             counts = np.bincount(self.codes[name] + 1, minlength=len(self.labels[name]) + 1)
@@ -117,14 +124,14 @@ class TableColumns:
         return self.keep(("counts", name), compute)
 
     def complete_codes(self, name: str) -> Integers:
-        """The codes of a categorical column, ``n_labels`` where missing: a label of its own."""
+        """Return the codes of a categorical column, ``n_labels`` where missing, like a label."""
         codes, n_labels = self.codes[name], len(self.labels[name])
         if self.counts(name)[-1] == 0:
             return codes
         return self.keep(("complete", name), lambda: np.where(codes < 0, n_labels, codes))
 
     def n_missing(self, name: str) -> int:
-        """Rows whose value is missing."""
+        """Count the rows whose value is missing."""
         if name in self.codes:
             return int(self.counts(name)[-1])
         return self.n_rows - len(self.sorted_numbers(name))

@@ -1,9 +1,10 @@
-"""How strongly the columns of a table depend on each other, and how far two tables differ in it.
+"""Associations between the columns of a table, and the distance of two tables in them.
 
-Defined as in artifact-core 0.2.1 (dython 0.7.12) and equal to it: Pearson, Spearman or Kendall
-between continuous columns, bias-corrected Cramer's V or Theil's U between categorical ones, the
-correlation ratio between the two kinds. Missing numbers count as 0, missing categories as a
-category. A column with a single value is associated with nothing, itself included.
+They equal those of artifact-core 0.2.1 (dython 0.7.12): Pearson, Spearman or Kendall between
+continuous columns, bias-corrected Cramer's V or Theil's U between categorical columns, and the
+correlation ratio between a continuous and a categorical one. Missing numbers count as 0, and
+missing categories as a category. A column with a single value is associated with no column, not
+even with itself.
 """
 
 import math
@@ -30,7 +31,7 @@ CategoricalAssociation = Literal["CRAMERS_V", "THEILS_U"]
 ContinuousAssociation = Literal["PEARSON", "SPEARMAN", "KENDALL"]
 DistanceMetric = Literal["RMSE", "MAE", "L2", "COSINE_SIMILARITY"]
 
-# Above so many cells a contingency table is kept as its occupied cells alone.
+# A larger contingency table is kept as its occupied cells only.
 MOST_CELLS = 2**20
 
 
@@ -40,9 +41,9 @@ def associations(
     categorical: CategoricalAssociation = "CRAMERS_V",
     continuous: ContinuousAssociation = "PEARSON",
 ) -> Floats:
-    """The association matrix (C, C); rows and columns in the order of ``table.names``.
+    """Compute the association matrix (C, C), with columns in the order of ``table.names``.
 
-    With Theil's U, entry (i, j) is the share of column i's entropy that column j explains; all
+    With Theil's U, entry (i, j) is the share of the entropy of column i that column j explains. All
     other measures are symmetric.
     """
     n_numbers = len(table.numbers)
@@ -72,12 +73,12 @@ def associations(
 
 
 def correlation_distance(real: Floats, synthetic: Floats, metric: DistanceMetric = "RMSE") -> float:
-    """How far two association matrices are from each other, over all their entries.
+    """Compute the distance between two association matrices, over all entries.
 
     Args:
         real: (C, C).
         synthetic: (C, C), columns in the same order.
-        metric: ``COSINE_SIMILARITY`` is 1 for equal matrices, and for two that are all zero.
+        metric: ``COSINE_SIMILARITY`` is 1 for equal matrices, also if both are zero.
     """
     first, second = real.ravel(), synthetic.ravel()
     difference = first - second
@@ -94,19 +95,19 @@ def correlation_distance(real: Floats, synthetic: Floats, metric: DistanceMetric
 
 
 def correlation_ratio(codes: Integers, counts: Integers, unit: Floats) -> float:
-    """The share (as a root) of a number's variance that lies between categories, in [0, 1].
+    """Compute the root of the share of variance that lies between categories, in [0, 1].
 
     Args:
         codes: A category per row (N,).
         counts: Rows per category.
-        unit: A number per row (N,), its mean taken off, of Euclidean length 1 (or 0 if constant).
+        unit: A number per row (N,), centred and scaled to Euclidean length 1, or 0 if constant.
     """
     sums = np.bincount(codes, weights=unit, minlength=len(counts))
     return min(math.sqrt(float(np.sum(sums**2 / np.maximum(counts, 1)))), 1.0)
 
 
 def cramers_v(first: Integers, second: Integers) -> float:
-    """Bias-corrected Cramer's V of two columns of codes (N,), in [0, 1].
+    """Compute bias-corrected Cramer's V of two columns of codes (N,), in [0, 1].
 
     Bergsma, "A bias-correction for Cramer's V and Tschuprow's T", J. Korean Stat. Soc. 42 (2013).
     """
@@ -114,12 +115,12 @@ def cramers_v(first: Integers, second: Integers) -> float:
 
 
 def theils_u(first: Integers, second: Integers) -> tuple[float, float]:
-    """Theil's U of two columns of codes (N,): U(first | second) and U(second | first)."""
+    """Compute Theil's U of two columns of codes (N,): U(first | second), U(second | first)."""
     return _PairCounts(first, second, np.bincount(first), np.bincount(second)).theils_u()
 
 
 class _PairCounts:
-    """A contingency table as its occupied cells."""
+    """Contingency table as its occupied cells."""
 
     def __init__(
         self, first: Integers, second: Integers, first_counts: Integers, second_counts: Integers
@@ -148,7 +149,7 @@ class _PairCounts:
             n_rows - (n_rows - 1) ** 2 / (n - 1) - 1, n_columns - (n_columns - 1) ** 2 / (n - 1) - 1
         )
         if corrected < 1e-12:
-            return 0.0  # as many categories as rows: the correction leaves nothing to measure
+            return 0.0  # as many categories as rows: the correction leaves no association
         return min(math.sqrt(phi2 / corrected), 1.0)
 
     def theils_u(self) -> tuple[float, float]:
@@ -165,21 +166,21 @@ class _PairCounts:
         return first, second
 
     def _chi2(self, *, yates: bool) -> float:
-        """Pearson's statistic; with Yates' correction as scipy applies it to 2 x 2 tables."""
+        """Compute Pearson's statistic; ``yates`` corrects 2 x 2 tables as scipy does."""
         expected = self.rows * self.columns / self.n_rows
         difference = np.abs(self.counts - expected)
         if yates:
-            # All four cells of a 2 x 2 table are equally far from what is expected.
+            # All four cells of a 2 x 2 table differ equally from their expected counts.
             off = max(float(difference[0]) - 0.5, 0.0)
             cells = np.outer(*self.margins) / self.n_rows
             return off**2 * float(np.sum(1.0 / cells))
-        # An empty cell adds what is expected in it.
+        # An empty cell adds its expected count.
         empty = self.n_rows - float(expected.sum())
         return float(np.sum(difference**2 / expected)) + max(empty, 0.0)
 
 
 def _correlations(numbers: Floats, unit: Floats, kind: ContinuousAssociation) -> Floats:
-    """Correlations (C, C) between rows of numbers (C, N); 0 for a constant row."""
+    """Compute correlations (C, C) between rows of numbers (C, N); 0 for a constant row."""
     varying = np.flatnonzero(np.abs(unit).max(axis=1, initial=0.0))
     if kind == "KENDALL":
         from scipy.stats import kendalltau
@@ -198,7 +199,7 @@ def _correlations(numbers: Floats, unit: Floats, kind: ContinuousAssociation) ->
 
 
 def _unit_rows(numbers: Floats) -> Floats:
-    """Rows (C, N) with their mean taken off, of Euclidean length 1; zeros for a constant row."""
+    """Centre rows (C, N) and scale them to Euclidean length 1; constant rows become zeros."""
     if not numbers.size:
         return numbers
     low, high = numbers.min(axis=1), numbers.max(axis=1)

@@ -1,4 +1,4 @@
-"""How well a classifier tells real rows from synthetic ones."""
+"""Detection score: a classifier that separates real rows from synthetic ones."""
 
 from typing import Any, Literal
 
@@ -26,24 +26,25 @@ def detection(
     n_folds: int = 3,
     seed: int = 0,
 ) -> float:
-    """1 if the classifier does no better than chance, 0 if it tells every row.
+    """Score a classifier: 1 if it is no better than chance, 0 if it separates all rows.
 
-    1 - (2 max(0.5, AUC) - 1), where AUC is the mean over cross-validation folds of the area under
-    the ROC curve on rows not trained on.
+    The score is 1 - (2 max(0.5, AUC) - 1), where AUC is the area under the ROC curve on held-out
+    rows, averaged over the folds of a cross-validation.
 
     Args:
         real: The real table.
-        synthetic: The synthetic one.
+        synthetic: The synthetic table.
         detector: Logistic regression sees single columns only; independent columns fool it.
-        most_rows: Rows drawn of a larger table.
-        n_folds: Folds; fewer where a table has fewer rows. With one row there is nothing to learn.
-        seed: Of the rows drawn, the folds and the trees.
+        most_rows: Number of rows drawn from a larger table.
+        n_folds: Number of folds, at most the number of rows of a table. The score is 1 for tables
+            with a single row.
+        seed: Seed of the rows drawn, the folds and the trees.
     """
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import StratifiedKFold
 
     rng = np.random.default_rng(seed)
-    real, synthetic = (_at_most(table, most_rows, rng) for table in (real, synthetic))
+    real, synthetic = (table.sample(most_rows, rng) for table in (real, synthetic))
     n_folds = min(n_folds, real.n_rows, synthetic.n_rows)
     if n_folds < 2:
         return 1.0
@@ -56,15 +57,15 @@ def detection(
     areas = []
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
     for train, test in folds.split(rows, is_real):
-        there = filled(rows[train])
-        if not there.any():
+        usable = filled(rows[train])
+        if not usable.any():
             areas.append(0.5)
             continue
-        model = _model(detector, features.categorical[there], seed)
+        model = _model(detector, features.categorical[usable], seed)
         with one_thread():
-            model.fit(rows[train][:, there], is_real[train])
-            chance: Floats = model.predict_proba(rows[test][:, there])[:, 1]
-        areas.append(roc_auc_score(is_real[test], chance))
+            model.fit(rows[train][:, usable], is_real[train])
+            probability: Floats = model.predict_proba(rows[test][:, usable])[:, 1]
+        areas.append(roc_auc_score(is_real[test], probability))
     return 1.0 - (2.0 * max(0.5, float(np.mean(areas))) - 1.0)
 
 
@@ -75,13 +76,7 @@ def _model(detector: Detector, categorical: Any, seed: int) -> Any:
         return LogisticRegression(max_iter=1000)
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    # Early stopping would hold out rows, which small tables lack.
+    # Early stopping would hold out rows, of which small tables have too few.
     return HistGradientBoostingClassifier(
         categorical_features=categorical, early_stopping=False, random_state=seed
     )
-
-
-def _at_most(table: TableColumns, most_rows: int, rng: np.random.Generator) -> TableColumns:
-    if table.n_rows <= most_rows:
-        return table
-    return table.take(np.sort(rng.choice(table.n_rows, most_rows, replace=False)))

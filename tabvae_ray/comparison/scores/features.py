@@ -1,7 +1,4 @@
-"""Tables as feature matrices for scikit-learn's models.
-
-A room of its own because detection and usefulness both train on them.
-"""
+"""Feature matrices of tables, for the scikit-learn models of several scores."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,9 +17,10 @@ _MOST_CATEGORIES = 255
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Keep scikit-learn to one thread: on busy cores, threads that wait cost many times the work.
+    """Limit scikit-learn to one thread.
 
-    Scores then do not depend on the number of cores either.
+    On busy cores, waiting threads take many times longer than the work itself. Also, scores then do
+    not depend on the number of cores.
     """
     from threadpoolctl import threadpool_limits
 
@@ -35,9 +33,9 @@ class Features:
     """Two tables as matrices with the same columns.
 
     Attributes:
-        first: (N, F); NaN where missing.
-        second: (M, F).
-        categorical: Which of the F columns hold codes (F,).
+        first: Features of the first table (N, F), NaN where missing.
+        second: Features of the second table (M, F).
+        categorical: Mask of the categorical features (F,).
     """
 
     first: Floats
@@ -46,10 +44,10 @@ class Features:
 
 
 def tree_features(first: TableColumns, second: TableColumns, names: Sequence[str]) -> Features:
-    """One column each: numbers as they are, categories as codes.
+    """Build a feature per column: numbers unchanged, and categories as codes.
 
-    Of a column with more than 255 categories the commonest of the first table keep their own
-    code, and the others share one.
+    In a column with more than 255 categories, the most frequent ones of the first table keep their
+    own codes, and the others share one.
     """
     columns, categorical = [], []
     for name in names:
@@ -76,16 +74,16 @@ def tree_features(first: TableColumns, second: TableColumns, names: Sequence[str
 def vector_features(
     first: TableColumns, second: TableColumns, *, most_categories: int = 50
 ) -> Features:
-    """Numbers scaled by the first table's mean and deviation, categories one-hot; none missing.
+    """Build standardised numbers and one-hot categories, none of which is missing.
 
-    Missing numbers take the mean. Of a categorical column the ``most_categories`` commonest
-    categories of the first table get a column each.
+    Mean and standard deviation are those of the first table. Missing numbers are set to the mean.
+    The ``most_categories`` most frequent categories of the first table have a feature each.
     """
     columns: list[tuple[Floats, Floats]] = []
     categorical: list[bool] = []
     for name in first.numbers:
         values = first.sorted_numbers(name)
-        # Scaled first, so that no square overflows; what is far outside stays a number.
+        # Scaled so that no square overflows, and clipped so that far outliers stay finite.
         scale = float(np.abs(values[[0, -1]]).max()) if len(values) else 0.0
         scale = scale or 1.0
         mean = float((values / scale).mean()) if len(values) else 0.0
@@ -112,9 +110,9 @@ def vector_features(
 
 
 def filled(rows: Floats) -> npt.NDArray[np.bool_]:
-    """Which columns of a matrix (N, F) hold a value; scikit-learn's trees cannot bin the others."""
-    there: npt.NDArray[np.bool_] = np.any(~np.isnan(rows), axis=0)
-    return there
+    """Return a mask of the columns of a matrix (N, F) that hold a value, as trees need one."""
+    mask: npt.NDArray[np.bool_] = np.any(~np.isnan(rows), axis=0)
+    return mask
 
 
 def _with_nan(table: TableColumns, name: str) -> Floats:

@@ -1,8 +1,8 @@
 """Jensen-Shannon distances between the columns of two tables.
 
-Defined as in artifact-core 0.2.1 and equal to it: natural logarithm, square root of the
-divergence, so that a distance lies in [0, sqrt(ln 2)]. Where the reference gives NaN, because one
-of the tables has no value that could be compared, the distance here is the largest.
+They equal those of artifact-core 0.2.1: the square root of the divergence with natural logarithms,
+so that a distance lies in [0, sqrt(ln 2)]. If one of the tables has no value to compare,
+artifact-core returns NaN, and this module the largest distance.
 """
 
 import math
@@ -18,15 +18,15 @@ LARGEST_JS = math.sqrt(math.log(2.0))
 
 
 def js_distance(real: npt.ArrayLike, synthetic: npt.ArrayLike) -> float:
-    """The distance between two histograms over the same cells.
+    """Compute the distance between two histograms over the same cells.
 
     Args:
         real: Counts or weights per cell (n_cells,), not negative.
-        synthetic: The same for the other table; its total may differ.
+        synthetic: The same for the other table. The totals may differ.
 
     Returns:
-        sqrt((KL(p || m) + KL(q || m)) / 2) with m = (p + q) / 2. 0 if both are empty, the largest
-        distance if one is.
+        sqrt((KL(p || m) + KL(q || m)) / 2) with m = (p + q) / 2. It is 0 if both histograms are
+        empty, and the largest distance if one of them is.
     """
     p, q = np.asarray(real, dtype=np.float64), np.asarray(synthetic, dtype=np.float64)
     p_total, q_total = p.sum(), q.sum()
@@ -35,7 +35,7 @@ def js_distance(real: npt.ArrayLike, synthetic: npt.ArrayLike) -> float:
     p, q = p / p_total, q / q_total
     middle = (p + q) / 2.0
     divergence = (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2.0
-    # Rounding may leave it a hair below zero for nearly equal histograms.
+    # Rounding errors can make it slightly negative for nearly equal histograms.
     return min(math.sqrt(max(divergence, 0.0)), LARGEST_JS)
 
 
@@ -46,11 +46,11 @@ def js_distances(
     n_bins: int = 100,
     categorical_only: bool = False,
 ) -> dict[str, float]:
-    """The distance of every column.
+    """Compute the distance of every column.
 
-    Categorical columns are compared over the real table's categories, missing values and unseen
-    categories left out; continuous ones over ``n_bins`` bins of equal width, closed on the right,
-    that span both tables.
+    Categorical columns are compared over the categories of the real table, without missing values
+    and unseen categories. Continuous columns are compared over ``n_bins`` bins of equal width,
+    closed on the right, that span both tables.
     """
     distances = {}
     if not categorical_only:
@@ -64,17 +64,17 @@ def js_distances(
 
 
 def mean_js_distance(distances: dict[str, float]) -> float:
-    """The mean over columns, the same in whatever order they come; 0 without columns."""
+    """Compute the mean over columns, which does not depend on their order; 0 without columns."""
     return math.fsum(distances.values()) / len(distances) if distances else 0.0
 
 
 def joint_edges(real: Floats, synthetic: Floats, n_bins: int) -> Floats:
-    """The edges (n_bins + 1,) of equal bins over both ranges, placed as ``pandas.cut`` does.
+    """Compute edges (n_bins + 1,) of equal bins over both ranges, as ``pandas.cut`` does.
 
     Args:
         real: Ascending values, none missing.
-        synthetic: The same of the other table. At least one of the two has values.
-        n_bins: How many bins.
+        synthetic: The same for the other table. At least one of the tables has values.
+        n_bins: Number of bins.
     """
     ends = [values[[0, -1]] for values in (real, synthetic) if len(values)]
     low, high = float(np.min(ends)), float(np.max(ends))
@@ -97,7 +97,7 @@ def _joint_histograms(real: Floats, synthetic: Floats, n_bins: int) -> tuple[Flo
 
 
 def _histogram(ascending: Floats, edges: Floats) -> Floats:
-    """Counts per bin, closed on the right; the first bin also holds its lower edge."""
+    """Count values per bin, closed on the right; the first bin also includes its lower edge."""
     up_to = np.searchsorted(ascending, edges[1:], side="right").astype(np.float64)
     return np.diff(up_to, prepend=0.0)
 

@@ -1,8 +1,8 @@
-"""Column shapes and pair trends, as SDMetrics 0.32 defines them: similarities, 1 is best.
+"""Column shapes and pair trends as SDMetrics 0.32 defines them: similarities, where 1 is best.
 
-Equal to its report wherever that gives a number, except that it draws 50,000 rows at random for
-the pair trends of larger tables, and here all rows count. Where a column has no value on one side
-SDMetrics gives NaN; here it scores 0.
+They equal the quality report of SDMetrics with two exceptions. For the pair trends of larger tables
+SDMetrics draws 50,000 rows at random, and this module uses all rows. If a column has no value in
+one of the tables, SDMetrics returns NaN, and this module 0.
 """
 
 import math
@@ -16,13 +16,13 @@ from tabvae_ray.comparison.scores.association import MOST_CELLS
 
 __all__ = ["column_shapes", "mean_score", "pair_trends"]
 
-# What SDMetrics counts a category as that the real table lacks.
+# Count that SDMetrics assumes for a category that the real table lacks.
 _UNSEEN_COUNT = 1e-6
 _BINS = 10
 
 
 def column_shapes(real: TableColumns, synthetic: TableColumns) -> dict[str, float]:
-    """Per column 1 - Kolmogorov-Smirnov distance, or for categories 1 - total variation."""
+    """Compute 1 - Kolmogorov-Smirnov distance per column; for categories 1 - total variation."""
     shapes = {
         name: _ks_complement(real.sorted_numbers(name), synthetic.sorted_numbers(name))
         for name in real.numbers
@@ -33,11 +33,12 @@ def column_shapes(real: TableColumns, synthetic: TableColumns) -> dict[str, floa
 
 
 def pair_trends(real: TableColumns, synthetic: TableColumns) -> dict[tuple[str, str], float]:
-    """Per pair of columns, how alike the two tables' dependence is.
+    """Compute the similarity of the dependence in both tables, for each pair of columns.
 
-    Two continuous columns: 1 - half the difference of Pearson's r. Other pairs: 1 - total
-    variation distance of the contingency tables, continuous columns cut into ten bins of each
-    table's own range. Pairs with a constant continuous column have no trend and are left out.
+    For two continuous columns it is 1 - half the difference of Pearson's r. For other pairs it is
+    1 - the total variation distance of the contingency tables, in which continuous columns are cut
+    into ten bins over the range of each table. Pairs with a constant continuous column are left
+    out.
     """
     trends = {}
     for pair in combinations(real.numbers, 2):
@@ -52,7 +53,7 @@ def pair_trends(real: TableColumns, synthetic: TableColumns) -> dict[tuple[str, 
 
 
 def mean_score(scores: dict[str, float] | dict[tuple[str, str], float]) -> float:
-    """The mean over columns or pairs; 1 if there is nothing to compare."""
+    """Compute the mean over columns or pairs; 1 if there is nothing to compare."""
     return math.fsum(scores.values()) / len(scores) if scores else 1.0
 
 
@@ -68,13 +69,13 @@ def _ks_complement(real: Floats, synthetic: Floats) -> float:
 
 
 def _rounded(values: Floats) -> Floats:
-    """To 14 decimals, as SDMetrics does; the largest numbers, which have none, as they are."""
+    """Round to 14 decimals as SDMetrics does, except large numbers, which have no decimals."""
     small = np.abs(values) < 1e290
     return np.where(small, np.round(np.where(small, values, 0.0), 14), values)
 
 
 def _tv_complement(real: Integers, synthetic: Integers) -> float:
-    """1 - total variation distance of counts; ``synthetic`` may go on with unseen categories."""
+    """Compute 1 - total variation; ``synthetic`` may have counts of more categories at its end."""
     if not real.any() or not synthetic.any():
         return 1.0 if real.any() == synthetic.any() else 0.0
     padded = np.zeros(len(synthetic))
@@ -84,7 +85,7 @@ def _tv_complement(real: Integers, synthetic: Integers) -> float:
 
 
 def _pearson(table: TableColumns, first: str, second: str) -> float:
-    """Pearson's r over the rows where both are there; NaN if it is not defined."""
+    """Compute Pearson's r over the rows where both are present; NaN if it is not defined."""
     for name in (first, second):
         values = table.sorted_numbers(name)
         if not len(values) or values[0] == values[-1]:
@@ -105,7 +106,7 @@ def _unit_column(table: TableColumns, name: str) -> Floats | None:
 
 
 def _unit(values: Floats) -> Floats | None:
-    """Centred and of Euclidean length 1; None if the values are all the same."""
+    """Centre values and scale them to Euclidean length 1; None if they are all equal."""
     if len(values) < 2 or values.min() == values.max():
         return None
     centred = values / np.abs(values).max()
@@ -118,7 +119,7 @@ def _unit(values: Floats) -> Floats | None:
 def _discrete(
     real: TableColumns, synthetic: TableColumns, name: str
 ) -> tuple[Integers, Integers, int]:
-    """Both tables' codes of a column, missing values a code of their own, and how many codes."""
+    """Return the codes of a column in both tables, missing values included, and their number."""
     if name in real.codes:
         missing = len(synthetic.labels[name])
         codes = [
@@ -130,14 +131,14 @@ def _discrete(
 
 
 def _bins(table: TableColumns, name: str) -> Integers:
-    """Bins 1 to 11, the last one for the maximum and for missing values."""
+    """Assign values to bins 1 to 11, where 11 holds the maximum and missing values."""
 
     def compute() -> Integers:
         values, ascending = table.numbers[name], table.sorted_numbers(name)
         low, high = (ascending[0], ascending[-1]) if len(ascending) else (0.0, 1.0)
         if high / 2 - low / 2 > 1e307:
             values, low, high = values / 4, low / 4, high / 4  # the range would overflow
-        # As numpy.histogram places them, which refuses ranges of a few floating-point steps.
+        # The bins of numpy.histogram, which itself fails for ranges of a few floating-point steps.
         margin = 0.5 if low == high else 0.0
         bins: Integers = np.digitize(values, np.linspace(low - margin, high + margin, _BINS + 1))
         return bins
@@ -148,7 +149,7 @@ def _bins(table: TableColumns, name: str) -> Integers:
 def _overlap(
     first: tuple[Integers, Integers, int], second: tuple[Integers, Integers, int]
 ) -> float:
-    """1 - total variation distance of two contingency tables."""
+    """Compute 1 - total variation distance of two contingency tables."""
     cells = [one * second[2] + other for one, other in zip(first[:2], second[:2], strict=True)]
     n_cells = first[2] * second[2]
     if n_cells > MOST_CELLS:

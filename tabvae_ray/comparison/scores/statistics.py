@@ -1,4 +1,4 @@
-"""Statistics of continuous columns, the real table's beside the synthetic one's."""
+"""Statistics of continuous columns."""
 
 from collections.abc import Callable
 from typing import Literal, get_args
@@ -23,11 +23,11 @@ STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
 
 
 def statistics(table: TableColumns, statistic: Statistic) -> dict[str, float]:
-    """One statistic of every continuous column, missing values left out; datetimes are not in it.
+    """Compute a statistic of every continuous column but datetimes, without missing values.
 
-    Standard deviations and variances are the sample's (n - 1) and NaN for a single value;
-    quartiles are interpolated linearly. A column without values has NaN; what is too large for a
-    float is infinite.
+    Standard deviations and variances divide by n - 1 and are NaN for a single value. Quartiles are
+    interpolated linearly. The statistics of a column without values are NaN, and those too large
+    for a float are infinite.
     """
     compute = _COMPUTE[statistic]
     values = {

@@ -1,4 +1,4 @@
-"""Whether a model that learns from synthetic rows predicts real ones."""
+"""Usefulness: a model that is trained on synthetic rows and tested on real rows."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -16,14 +16,14 @@ Metric = Literal["AUC", "macro-F1", "R2"]
 
 @dataclass(frozen=True)
 class Usefulness:
-    """How good two models are on the same held-out real rows.
+    """Metric of two models on the same held-out real rows.
 
     Attributes:
-        target: The column they predict.
+        target: Column that they predict.
         metric: ``AUC`` for two categories, ``macro-F1`` for more, ``R2`` for numbers.
-        tstr: Of the model trained on synthetic rows.
-        trtr: Of the model trained on real rows: what ``tstr`` is read against.
-        n_tested: Real rows tested on.
+        tstr: Metric of the model trained on synthetic rows.
+        trtr: Metric of the model trained on real rows, to compare ``tstr`` with.
+        n_tested: Number of real rows tested on.
     """
 
     target: str
@@ -34,7 +34,7 @@ class Usefulness:
 
     @property
     def verdict(self) -> str:
-        """What the numbers say, in words."""
+        """Meaning of the numbers, in words."""
         return (
             f"A model that learns {self.target} from synthetic rows reaches {self.metric} "
             f"{self.tstr:.3f} on {self.n_tested} held-out real rows; one that learns it from real "
@@ -42,7 +42,7 @@ class Usefulness:
         )
 
     def to_mapping(self) -> dict[str, Any]:
-        """The numbers and the verdict, for JSON."""
+        """Return the numbers and the verdict for JSON."""
         return {**asdict(self), "verdict": self.verdict}
 
 
@@ -55,19 +55,19 @@ def usefulness(
     most_rows: int = 20_000,
     seed: int = 0,
 ) -> Usefulness:
-    """Train gradient-boosted trees on synthetic and on real rows, test both on held-out ones.
+    """Train gradient-boosted trees on synthetic and on real rows, test both on held-out rows.
 
-    Rows without the target are left out, and rows whose target the real table never has. A
-    training table without such rows, or with one category alone, makes a model that always says
-    the same: AUC 0.5, R2 of the mean.
+    Rows without the target are left out, as are rows with a target that the real table never has.
+    If no row remains to train on, or only one category, the model is a constant, with an AUC of 0.5
+    or the R2 of the mean.
 
     Args:
-        training: Real rows to train on; their result is kept with them.
-        held_out: Real rows to test on.
+        training: Real rows to train on.
+        held_out: Real rows to test on. The result of the real training rows is kept with them.
         synthetic: Synthetic rows to train on.
-        target: The column to predict.
-        most_rows: Rows drawn of a larger training table.
-        seed: Of the rows drawn and the trees.
+        target: Column to predict.
+        most_rows: Number of rows drawn from a larger training table.
+        seed: Seed of the rows drawn and of the trees.
 
     Raises:
         DataError: If the held-out rows cannot be tested on, see :func:`check_target`.
@@ -80,10 +80,10 @@ def usefulness(
 
 
 def check_target(held_out: TableColumns, target: str) -> None:
-    """Check that rows can be tested on.
+    """Check that a target can be tested on rows.
 
     Raises:
-        DataError: If the target is no column, or does not vary.
+        DataError: If the target is not a column, or does not vary.
     """
     if target not in held_out.names:
         known = ", ".join(map(repr, held_out.names))
@@ -104,10 +104,10 @@ def check_target(held_out: TableColumns, target: str) -> None:
 def split_for_test(
     table: TableColumns, target: str, *, share: float = 0.25, seed: int = 0
 ) -> tuple[TableColumns, TableColumns]:
-    """Training rows and rows to test on, drawn at random; every category is in both if it can be.
+    """Split rows into training and test rows at random, with every category in both if possible.
 
     Raises:
-        DataError: If the target is no column.
+        DataError: If the target is not a column.
     """
     if target not in table.names:
         check_target(table, target)
@@ -115,7 +115,7 @@ def split_for_test(
     order = rng.permutation(table.n_rows)
     if target in table.codes:
         order = order[np.argsort(table.codes[target][order], kind="stable")]
-    # Of rows ordered by category, every fourth.
+    # Takes every fourth row in the order of categories.
     period = max(round(1 / share), 2)
     tested = np.zeros(table.n_rows, dtype=bool)
     tested[order[::period]] = True
@@ -131,19 +131,17 @@ class _Task:
     seed: int
 
     def result(self, table: TableColumns) -> float:
-        """The metric of a model trained on a table."""
-        train = _labelled(table, self.target)
-        if train.n_rows > self.most_rows:
-            rng = np.random.default_rng(self.seed)
-            train = train.take(np.sort(rng.choice(train.n_rows, self.most_rows, replace=False)))
+        """Compute the metric of a model trained on a table."""
+        rng = np.random.default_rng(self.seed)
+        train = _labelled(table, self.target).sample(self.most_rows, rng)
         test = _labelled(self.held_out, self.target)
         names = [name for name in test.names if name != self.target]
         features = tree_features(train, test, names)
-        there = filled(features.first) if train.n_rows else np.zeros(len(names), dtype=bool)
-        x, x_test = features.first[:, there], features.second[:, there]
+        usable = filled(features.first) if train.n_rows else np.zeros(len(names), dtype=bool)
+        x, x_test = features.first[:, usable], features.second[:, usable]
         compute = self._r2 if self.metric == "R2" else self._classes
         with one_thread():
-            return compute(train, test, x, x_test, features.categorical[there])
+            return compute(train, test, x, x_test, features.categorical[usable])
 
     def _r2(
         self, train: TableColumns, test: TableColumns, x: Floats, x_test: Floats, categorical: Any
@@ -151,7 +149,7 @@ class _Task:
         from sklearn.ensemble import HistGradientBoostingRegressor
 
         truth = test.numbers[self.target]
-        # On the test rows' scale, where no square overflows.
+        # Scaled by the test rows, so that no square overflows.
         scale = float(np.abs(truth).max())
         truth, y = truth / scale, np.clip(train.numbers[self.target] / scale, -1e9, 1e9)
         if len(y) < 2 or y.min() == y.max() or not x.shape[1]:
@@ -175,7 +173,7 @@ class _Task:
         if len(classes) < 2 or not x.shape[1]:
             if self.metric == "AUC":
                 return 0.5
-            predicted = np.full(len(truth), _commonest(y))
+            predicted = np.full(len(truth), _most_frequent(y))
             return float(f1_score(truth, predicted, average="macro", zero_division=0.0))
         model = HistGradientBoostingClassifier(
             categorical_features=categorical, early_stopping=False, random_state=self.seed
@@ -186,7 +184,7 @@ class _Task:
 
 
 def _labelled(table: TableColumns, target: str) -> TableColumns:
-    """The rows whose target is there, and known to the real table."""
+    """Select the rows with a target that the real table has."""
     if target in table.codes:
         codes = table.codes[target]
         kept = (codes >= 0) & (codes < table.n_known[target])
@@ -201,5 +199,5 @@ def _metric(table: TableColumns, target: str) -> Metric:
     return "AUC" if table.n_known[target] == 2 else "macro-F1"
 
 
-def _commonest(codes: Integers) -> int:
+def _most_frequent(codes: Integers) -> int:
     return int(np.bincount(codes).argmax()) if len(codes) else 0

@@ -1,1 +1,1 @@
-"""What a search shows while it runs and when it ends."""
+"""Display of a search while it runs and when it ends, on terminals, in logs and on MLflow."""

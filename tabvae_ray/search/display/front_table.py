@@ -1,4 +1,4 @@
-"""The front's models as tables in which nothing is cut, at any width, and what is said below."""
+"""Terminal tables of the Pareto front, split so that no column is truncated."""
 
 from collections.abc import Sequence
 
@@ -18,9 +18,9 @@ _LEVELS = {
     "fresh": "what another sample of the same population would score",
     "independent": "columns shuffled one by one: nothing learnt about associations",
 }
-# Of a column's name; a value such as 0.05161 ± 0.0008 takes as much.
+# Width of a column's title; a value such as 0.05161 ± 0.0008 takes as much.
 _NAME_WIDTH = 16
-# Between two columns.
+# Characters between two columns.
 _GUTTER = 3
 
 
@@ -32,16 +32,16 @@ def front_tables(
     *,
     width: int,
 ) -> list[Table]:
-    """Scores of every candidate with their spread, its gap, and the levels of real rows.
+    """Return tables of the candidates' scores, their gaps, and the levels of real rows.
 
-    The gap is what held-out rows cost above training rows, in nats per row at beta = 1.
+    The gap is what held-out rows cost more than training rows, in nats per row at beta = 1.
 
     Args:
-        found: The front's models and their runners-up, scored again.
-        chosen: Number of the trial that was chosen.
+        found: The candidates.
+        chosen: Number of the chosen trial.
         space: The search space.
-        levels: What real rows score against themselves; rows of their own below the trials.
-        width: Characters of a line. Columns that do not fit are those of another table.
+        levels: What real rows score against themselves, shown in rows below the trials.
+        width: Characters of a line. Columns that do not fit go to another table.
     """
     kinds = _shown_levels(space, levels)
     trials = [
@@ -65,12 +65,12 @@ def front_tables(
 
 
 def level_lines(space: SearchSpace, levels: ReferenceLevels) -> list[str]:
-    """What the rows of levels in the table are, a line each."""
+    """Return a line per reference level of the table, to explain it."""
     return [f"{kind}: {_LEVELS[kind]}" for kind in _shown_levels(space, levels)]
 
 
 def parameter_lines(found: Sequence[Candidate], chosen: int) -> list[str]:
-    """The parameters of every candidate, a line each."""
+    """Return a line per candidate with its parameters."""
     lines = []
     for candidate in found:
         record = candidate.record
@@ -87,7 +87,7 @@ Column = tuple[str, list[str]]
 
 
 def _table(columns: Sequence[Column], n_candidates: int) -> Table:
-    # The box adds one more between columns.
+    # The box adds one character between columns.
     padding = (0, _GUTTER - 1, 0, 0)
     table = Table(box=box.SIMPLE_HEAD, padding=padding, show_edge=False, pad_edge=False)
     for title, _ in columns:
@@ -98,7 +98,7 @@ def _table(columns: Sequence[Column], n_candidates: int) -> Table:
 
 
 def _by_width(columns: Sequence[Column], width: int) -> list[list[Column]]:
-    """The columns, in as few parts as fit into the width; at least one in each."""
+    """Split the columns into as few parts as the width allows, with at least one in each."""
     parts: list[list[Column]] = [[]]
     for column in columns:
         if parts[-1] and sum(map(_width, [*parts[-1], column])) > width:
@@ -113,7 +113,7 @@ def _width(column: Column) -> int:
 
 
 def _scores(space: SearchSpace) -> list[str]:
-    """What is shown: what is searched for, then what is bounded."""
+    """Return the scores to show: objectives first, then constraints."""
     return list(dict.fromkeys([*space.objectives, *space.constraints]))
 
 
@@ -129,7 +129,7 @@ def _cell(mean: float | None, spread: float) -> str:
 
 
 def _in_lines(name: str) -> str:
-    """The name in lines of no more than ``_NAME_WIDTH``, broken after underscores."""
+    """Break a name after underscores into lines of at most ``_NAME_WIDTH``."""
     lines = [""]
     for part in name.replace("_", "_\0").split("\0"):
         if lines[-1] and len(lines[-1] + part) > _NAME_WIDTH:

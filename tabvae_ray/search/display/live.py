@@ -1,4 +1,4 @@
-"""What the user sees while a search runs: a live display on a terminal, lines elsewhere."""
+"""Progress of a search for its user: a live display on a terminal, lines elsewhere."""
 
 import sys
 import time
@@ -11,16 +11,17 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from tabvae_ray.report.formatting import duration
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.display.statistics import RunStatistics, Snapshot
-from tabvae_ray.search.driver.ledger import Ledger
+from tabvae_ray.search.optimize.run_state import RunState
 from tabvae_ray.space.search_space import SearchSpace
 
-__all__ = ["SearchProgress", "clock", "number"]
+__all__ = ["SearchProgress", "number"]
 
 
 class SearchProgress:
-    """Shows how a search goes, on stderr.
+    """Shows the progress of a search on stderr.
 
     Args:
         space: The search space.
@@ -28,7 +29,7 @@ class SearchProgress:
         console: Where to show it; stderr if None.
 
     Attributes:
-        at_end: What was counted when training ended; None before.
+        at_end: The statistics at the end of training; None before.
     """
 
     def __init__(
@@ -60,20 +61,20 @@ class SearchProgress:
             self._live = None
 
     def follow(self, statistics: RunStatistics) -> None:
-        """Show what this statistics says, which is told of every trial before this is."""
+        """Show these statistics, which must be told of every trial before this display is."""
         self._statistics = statistics
 
     def say(self, message: str) -> None:
-        """A line that stays."""
+        """Print a line that stays."""
         self.console.print(message, markup=False, highlight=False, soft_wrap=True)
 
-    def __call__(self, ledger: Ledger, record: TrialRecord) -> None:
-        """A trial started, reported or ended."""
+    def __call__(self, state: RunState, record: TrialRecord) -> None:
+        """Print a line when a trial ends, unless there is a live display."""
         if record.state != "RUNNING" and self._live is None and self._statistics is not None:
             self.say(self._line(self._statistics.snapshot(), record))
 
     def summary(self) -> str | None:
-        """A line on what this run has cost and won; None before its end."""
+        """Return a line with the costs and the result of this run; None before its end."""
         now = self.at_end
         if now is None:
             return None
@@ -104,13 +105,13 @@ class SearchProgress:
         return "  | ".join(filter(None, parts))
 
     def _times(self, now: Snapshot | None) -> str:
-        elapsed = f"{clock(time.monotonic() - self._started)} elapsed"
+        elapsed = f"{duration(time.monotonic() - self._started)} elapsed"
         if now is None or not now.left:
             return elapsed
-        return f"{elapsed}, about {clock(now.left)} left"
+        return f"{elapsed}, about {duration(now.left)} left"
 
     def _render(self) -> RenderableType:
-        """Asked for several times a second, so that the clocks move by themselves."""
+        """Draw the display; called several times a second, so that clocks move."""
         total = self.space.settings.n_trials
         now = None if self._statistics is None else self._statistics.snapshot()
         done = 0 if now is None else now.n_finished
@@ -137,18 +138,8 @@ class SearchProgress:
         return Group(bar, *(Text(line, overflow="fold") for line in lines))
 
 
-def clock(seconds: float) -> str:
-    """Seconds for people: ``42s``, ``3m05s``, ``2h07m``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
-
-
 def number(value: object) -> str:
-    """A value for people: four digits of a number."""
+    """Return a value for people, with four digits if it is a float."""
     if value is None:
         return "not finite"
     if isinstance(value, float):

@@ -1,7 +1,7 @@
-"""A search on an MLflow server: one run per trial, kept up to date by the driver.
+"""Log a search to an MLflow server: one run per trial, kept up to date by the driver.
 
-Only the driver speaks to the server; nodes need no way there. A server that fails costs the search
-nothing: it is said once, and the records have everything.
+Only the driver talks to the server, so that nodes need no access to it. If the server fails, the
+search warns once and continues without it; the records have everything.
 """
 
 import logging
@@ -11,7 +11,7 @@ from typing import Any
 from tabvae_ray.errors import StorageError
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.results.trial_record import TrialRecord
-from tabvae_ray.search.driver.ledger import Ledger
+from tabvae_ray.search.optimize.run_state import RunState
 from tabvae_ray.storage import Location
 from tabvae_ray.training.mlflow_tracking import MlflowTracker, Status, find_runs
 
@@ -22,16 +22,16 @@ _STATUS: dict[str, Status] = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL"
 
 
 class MlflowLog:
-    """Told of every trial, as the progress display is.
+    """Keeps one MLflow run per trial.
 
-    Runs bear the tags ``tabvae_ray.search`` (the search's id) and ``tabvae_ray.trial``, by which a
-    search that is resumed finds them again.
+    Runs have the tags ``tabvae_ray.search`` (the search's id) and ``tabvae_ray.trial``, by which a
+    resumed search finds them again.
 
     Args:
         experiment: Name of the MLflow experiment.
         manifest: The search.
-        finished: Trials that had finished before; one that a killed driver could not tell of is
-            told now.
+        finished: Trials that had finished before. Those that a killed driver did not log are logged
+            now.
 
     Raises:
         ConfigError: If mlflow is not installed.
@@ -42,36 +42,36 @@ class MlflowLog:
         self, experiment: str, manifest: SearchManifest, finished: Sequence[TrialRecord] = ()
     ) -> None:
         self.experiment, self.manifest = experiment, manifest
-        # Trackers by trial, each with the last epoch that its run has.
+        # Tracker and last logged epoch of every trial.
         self._runs: dict[int, tuple[MlflowTracker, int]] = {}
         self._broken = False
-        told: set[int] = set()
+        logged: set[int] = set()
         for run in find_runs(experiment, {"tabvae_ray.search": manifest.id}):
             number = int(run.data.tags["tabvae_ray.trial"])
             epoch = int(run.data.metrics.get("epoch", 0))
             self._runs[number] = MlflowTracker.resume(run.info.run_id), epoch
             if run.info.status in _STATUS.values():
-                told.add(number)
+                logged.add(number)
         for record in finished:
-            if record.number not in told:
-                self._tell(record)
+            if record.number not in logged:
+                self._log(record)
 
-    def __call__(self, ledger: Ledger, record: TrialRecord) -> None:
-        """A trial started, reported or ended."""
-        self._attempt(lambda: self._tell(record))
+    def __call__(self, state: RunState, record: TrialRecord) -> None:
+        """Log a trial that has started, reported or ended."""
+        self._attempt(lambda: self._log(record))
 
-    def close(self, ledger: Ledger) -> None:
-        """The search ends, for now: trials that are to be resumed no longer run."""
+    def close(self, state: RunState) -> None:
+        """End the runs of trials that did not finish and may be resumed."""
 
         def end() -> None:
-            for record in ledger.active.values():
+            for record in state.active.values():
                 if record.number in self._runs:
                     self._runs[record.number][0].finish("KILLED")
 
         self._attempt(end)
 
     def choose(self, number: int, reason: str, best: Location) -> None:
-        """The export went to this trial: its run gets it."""
+        """Log the export to the run of the chosen trial."""
 
         def keep() -> None:
             tracker = self._runs[number][0]
@@ -81,7 +81,7 @@ class MlflowLog:
 
         self._attempt(keep)
 
-    def _tell(self, record: TrialRecord) -> None:
+    def _log(self, record: TrialRecord) -> None:
         number = record.number
         if number not in self._runs:
             tags = {"tabvae_ray.search": self.manifest.id, "tabvae_ray.trial": str(number)}

@@ -1,4 +1,4 @@
-"""``progress.jsonl``: how a search went, a line per finished trial, for scripts and dashboards."""
+"""``progress.jsonl``: a line per finished trial, for scripts and dashboards."""
 
 import json
 import os
@@ -9,32 +9,32 @@ from typing import Any
 from tabvae_ray.documents import finite
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.display.statistics import RunStatistics, TrialCounts
-from tabvae_ray.search.driver.ledger import Ledger
+from tabvae_ray.search.optimize.run_state import RunState
 from tabvae_ray.storage import Location
 
 __all__ = ["ProgressLog"]
 
-# Object stores cannot append: the file is written anew, but not for every trial of a fast search.
+# Object stores cannot append, so that the whole file is written, but not for every trial.
 _SECONDS_BETWEEN_WRITES = 2.0
 
 
 class ProgressLog:
-    """Keeps ``progress.jsonl`` of a search.
+    """Writes ``progress.jsonl`` of a search.
 
-    A line has: ``time`` (seconds since 1970), ``elapsed`` (seconds of this run), ``trial``,
+    A line has ``time`` (seconds since 1970), ``elapsed`` (seconds of this run), ``trial``,
     ``state``, ``trials`` (counts by state, and how many run), ``best`` by objective,
     ``hypervolume`` (see :func:`.statistics.hypervolume_of`), ``busy`` (share of the slots' time in
     this run that was spent in trials), ``overhead`` (elapsed time above what the trials' own
     seconds need on all slots, as a share of that), ``epochs`` (trained, and saved by stopping),
-    ``suggestion_seconds`` (mean), ``left`` (seconds).
+    ``suggestion_seconds`` (mean) and ``left`` (seconds).
 
-    On this machine a line is there as soon as its trial has finished, elsewhere seconds later. One
-    that a killed driver has left out is made from the trial's record in the next run, without what
-    only that driver knew.
+    On a local disk a line is written as soon as its trial has finished, elsewhere within seconds. A
+    line that a killed driver did not write is made from the trial's record in the next run, without
+    what only that driver knew.
 
     Args:
         directory: The search's directory.
-        statistics: Follows this run; told of every trial before this is.
+        statistics: Statistics of this run, which must be told of every trial before this log is.
         finished: Trials that had finished before this run.
     """
 
@@ -48,8 +48,8 @@ class ProgressLog:
         self._lines = self._completed(finished)
         self.write()
 
-    def __call__(self, ledger: Ledger, record: TrialRecord) -> None:
-        """A trial started, reported or ended; the last is worth a line."""
+    def __call__(self, state: RunState, record: TrialRecord) -> None:
+        """Write a line when a trial has ended."""
         if record.state == "RUNNING":
             return
         line = json.dumps(finite(self._entry(record)), allow_nan=False)
@@ -61,7 +61,7 @@ class ProgressLog:
             self.write()
 
     def write(self) -> None:
-        """Write what has not been written."""
+        """Write the lines that have not been written yet."""
         if self._lines:
             self._file.write_text("\n".join(self._lines) + "\n")
         self._written = time.monotonic()
@@ -76,20 +76,20 @@ class ProgressLog:
             os.fsync(file.fileno())
 
     def _completed(self, finished: Sequence[TrialRecord]) -> list[str]:
-        """The lines that are there, and those that should be."""
+        """Return the lines in the file, and those that are missing."""
         lines, known = [], set()
         for line in self._file.read_text().splitlines() if self._file.exists() else []:
             try:
                 known.add(json.loads(line)["trial"])
             except (ValueError, TypeError, KeyError):
-                # The last one of a machine that went down.
+                # The machine went down while it wrote this line.
                 continue
             lines.append(line)
         counts = TrialCounts(self.statistics.space)
         for record in sorted(finished, key=lambda record: record.number not in known):
             counts.add(record)
             if record.number not in known:
-                entry = {"trial": record.number, "state": record.state, **_of(counts)}
+                entry = {"trial": record.number, "state": record.state, **_totals(counts)}
                 lines.append(json.dumps(finite(entry), allow_nan=False))
         return lines
 
@@ -100,7 +100,7 @@ class ProgressLog:
             "elapsed": now.elapsed,
             "trial": record.number,
             "state": record.state,
-            **_of(self.statistics.counts),
+            **_totals(self.statistics.counts),
             "trials": now.states,
             "busy": now.busy,
             "overhead": now.overhead,
@@ -109,8 +109,8 @@ class ProgressLog:
         }
 
 
-def _of(counts: TrialCounts) -> dict[str, Any]:
-    """What a line says of the trials that have finished."""
+def _totals(counts: TrialCounts) -> dict[str, Any]:
+    """Return the entries of a line about all finished trials."""
     return {
         "trials": {state: counts.states[state] for state in ("COMPLETE", "PRUNED", "FAIL")},
         "best": counts.best,

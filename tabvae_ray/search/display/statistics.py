@@ -1,21 +1,21 @@
-"""How far a search has come, and what its time is spent on: for the display and for the log."""
+"""Statistics of a search: how far it is, and what its time is spent on."""
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tabvae_ray.comparison.plan import SCORES
 from tabvae_ray.results.pareto import as_losses, front, hypervolume
 from tabvae_ray.results.trial_record import TrialRecord
-from tabvae_ray.search.driver.ledger import Ledger
+from tabvae_ray.search.optimize.run_state import RunState
 from tabvae_ray.space.search_space import SearchSpace
 
 __all__ = ["RunStatistics", "Snapshot", "TrialCounts", "hypervolume_of"]
 
 
 class TrialCounts:
-    """What finished trials add up to.
+    """Totals of finished trials.
 
     Args:
         space: The search space.
@@ -25,7 +25,7 @@ class TrialCounts:
         best: The best value of each objective among complete trials; None without one.
         hypervolume: See :func:`hypervolume_of`.
         epochs: Epochs trained.
-        saved: Epochs that stopping has saved: of the budgets of trials that did not fail.
+        saved: Epochs saved by stopping: the rest of the budgets of trials that did not fail.
     """
 
     def __init__(self, space: SearchSpace) -> None:
@@ -33,12 +33,12 @@ class TrialCounts:
         self.states: Counter[str] = Counter()
         self.best: dict[str, float | None] = dict.fromkeys(space.objectives)
         self.epochs = self.saved = 0
-        # The others add nothing to the hypervolume.
+        # Dominated trials add nothing to the hypervolume.
         self._front: list[TrialRecord] = []
         self.hypervolume = hypervolume_of([], space)
 
     def add(self, record: TrialRecord) -> None:
-        """A trial has finished."""
+        """Count a finished trial."""
         self.states[record.state] += 1
         self.epochs += record.epochs
         if record.state != "FAIL":
@@ -56,13 +56,13 @@ class TrialCounts:
 
     @property
     def n_finished(self) -> int:
-        """All of them."""
+        """Number of finished trials."""
         return self.states.total()
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A search at one moment.
+    """The statistics of a search at one moment.
 
     Args:
         states: Count of trials by state, and how many run.
@@ -70,7 +70,7 @@ class Snapshot:
         best: The best value of each objective among complete trials.
         hypervolume: See :func:`hypervolume_of`.
         epochs: Epochs trained.
-        saved: Epochs that stopping has saved.
+        saved: Epochs saved by stopping.
         slots: Trials at once.
         busy_slots: How many of the slots have a trial.
         elapsed: Seconds of this run.
@@ -78,7 +78,7 @@ class Snapshot:
         overhead: Elapsed time above what the trials' own seconds need on all slots, as a share of
             that; None before the first of them has finished.
         suggestion_seconds: Mean time of a proposal; None before the first one.
-        left: Seconds that are left, by the pace of this run and the time budget; None if not known.
+        left: Seconds left, by the pace of this run and the time budget; None if not known.
     """
 
     states: Mapping[str, int]
@@ -97,34 +97,40 @@ class Snapshot:
 
 
 class RunStatistics:
-    """Follows a run of a search.
+    """Statistics of one run of a search, kept up to date trial by trial.
 
     Args:
         space: The search space.
         slots: Trials at once.
         finished: Trials that had finished before this run.
+        clock: Returns seconds since some moment.
     """
 
     def __init__(
-        self, space: SearchSpace, slots: int, finished: Sequence[TrialRecord] = ()
+        self,
+        space: SearchSpace,
+        slots: int,
+        finished: Sequence[TrialRecord] = (),
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.space, self.slots = space, slots
+        self.space, self.slots, self._clock = space, slots, clock
         self.counts = TrialCounts(space)
         for record in finished:
             self.counts.add(record)
         self._n_before = len(finished)
-        self._started = time.monotonic()
+        self._started = self._clock()
         self._budget_end: float | None = None
-        # Of this run: a trial that was resumed brings seconds of another one.
+        # Seconds of this run only: a resumed trial brings some of earlier runs.
         self._seconds = 0.0
         self._seconds_known: dict[int, float] = {}
-        # When each trial that has a slot got it, or last reported.
+        # When each trial in a slot got the slot, or last reported.
         self._since: dict[int, float] = {}
         self._suggestion_seconds: float | None = None
 
-    def __call__(self, ledger: Ledger, record: TrialRecord) -> None:
-        """A trial started, reported or ended."""
-        now = time.monotonic()
+    def __call__(self, state: RunState, record: TrialRecord) -> None:
+        """Take in a trial that has started, reported or ended."""
+        now = self._clock()
         known = self._seconds_known.setdefault(record.number, record.seconds)
         self._seconds += record.seconds - known
         self._seconds_known[record.number] = record.seconds
@@ -132,18 +138,18 @@ class RunStatistics:
             self._since.pop(record.number, None)
         if record.state != "RUNNING":
             self.counts.add(record)
-        # One more than there is room for may be waiting: those that started first have the slots.
-        active = [other.number for other in ledger.active.values()][: self.slots]
+        # One trial more than there are slots may wait: those that started first have the slots.
+        active = [other.number for other in state.active.values()][: self.slots]
         self._since = {number: self._since.get(number, now) for number in active}
         budget = self.space.settings.time_budget
-        self._budget_end = None if budget is None else ledger.started + budget
-        if ledger.proposals is not None and ledger.proposals.suggestion_seconds:
-            proposals = ledger.proposals.suggestion_seconds
-            self._suggestion_seconds = sum(proposals) / len(proposals)
+        self._budget_end = None if budget is None else state.started + budget
+        if state.suggestion_seconds:
+            seconds = state.suggestion_seconds
+            self._suggestion_seconds = sum(seconds) / len(seconds)
 
     def snapshot(self) -> Snapshot:
-        """The search now."""
-        now = time.monotonic()
+        """Return the statistics at this moment."""
+        now = self._clock()
         elapsed = now - self._started
         since = list(self._since.values())
         needed = (self._seconds + sum(now - start for start in since)) / self.slots
@@ -180,10 +186,10 @@ class RunStatistics:
 
 
 def hypervolume_of(complete: Sequence[TrialRecord], space: SearchSpace) -> float | None:
-    """Hypervolume of complete trials below the worst that scores can be, or None for losses.
+    """Return the hypervolume of complete trials; None if an objective is a loss.
 
-    Scores lie in [0, 1]: the reference point is 1 where they are minimised and 0 where maximised,
-    the same for every search, so that volumes can be compared.
+    Scores lie in [0, 1]. The reference point is 1 for those to minimise and 0 for those to
+    maximise, the same for every search, so that volumes can be compared.
     """
     if not all(name in SCORES for name in space.objectives):
         return None

@@ -1,4 +1,4 @@
-"""How a search ended, for people and for scripts."""
+"""Summary of a finished search, for people and for scripts."""
 
 import os
 import shlex
@@ -9,9 +9,10 @@ from typing import Any
 
 from rich.table import Table
 
+from tabvae_ray.report.formatting import duration
 from tabvae_ray.results.memorising import gap_verdict
 from tabvae_ray.search.display.front_table import front_tables, level_lines, parameter_lines
-from tabvae_ray.search.display.live import SearchProgress, clock
+from tabvae_ray.search.display.live import SearchProgress
 from tabvae_ray.search.driver.outcome import SearchOutcome
 from tabvae_ray.search.inputs import SearchInputs
 from tabvae_ray.search.replay import Replay
@@ -20,7 +21,7 @@ __all__ = ["as_json", "replay_table", "say_next", "show"]
 
 
 def as_json(outcome: SearchOutcome) -> dict[str, Any]:
-    """What ``--json`` prints."""
+    """Return the document that ``--json`` prints."""
     document: dict[str, Any] = {
         "best": None if outcome.best is None else str(outcome.best),
         "front": outcome.front,
@@ -35,10 +36,10 @@ def as_json(outcome: SearchOutcome) -> dict[str, Any]:
 
 
 def show(outcome: SearchOutcome, inputs: SearchInputs, progress: SearchProgress) -> None:
-    """The front, the chosen trial, and where things lie."""
+    """Print the front, the chosen trial, and where the files are."""
     say = progress.say
     counts = ", ".join(f"{n} {state.lower()}" for state, n in sorted(outcome.trials.items()))
-    say(f"\n{counts or 'no trial finished'} in {clock(outcome.seconds)}")
+    say(f"\n{counts or 'no trial finished'} in {duration(outcome.seconds)}")
     summary = progress.summary()
     if summary is not None:
         say(summary)
@@ -75,7 +76,7 @@ def show(outcome: SearchOutcome, inputs: SearchInputs, progress: SearchProgress)
 
 
 def say_next(outcome: SearchOutcome, inputs: SearchInputs, progress: SearchProgress) -> None:
-    """The next command to type, as the last line."""
+    """Print the next command to type, as the last line."""
     if outcome.state == "finished" and outcome.best is not None:
         model = shlex.quote(str(outcome.best))
         command = f"-m tabvae_ray.generate --model {model} --rows 1000 --out synthetic.csv"
@@ -91,7 +92,7 @@ def say_next(outcome: SearchOutcome, inputs: SearchInputs, progress: SearchProgr
 
 
 def replay_table(done: Replay) -> Table:
-    """The scores of a trial as they were, and as they are when it is trained again."""
+    """Return a table of a trial's recorded scores and its new ones."""
     verdict = "the same, bit for bit" if done.same else "NOT the same"
     table = Table(
         title=f"trial {done.record.number} trained again: {verdict}", title_justify="left"
@@ -106,7 +107,7 @@ def replay_table(done: Replay) -> Table:
 
 
 def _again(inputs: SearchInputs) -> str:
-    """The options that name a search."""
+    """Return the options that name the search."""
     options = ["--out", str(inputs.directory.parent), "--name", inputs.name]
     if "***" in str(inputs.data):
         options += ["--data", str(inputs.data)]
@@ -114,7 +115,7 @@ def _again(inputs: SearchInputs) -> str:
 
 
 def _interpreter() -> str:
-    """``python``, or where this one is if that would be another one."""
+    """Return ``python``, or the path of this interpreter if that is another one."""
     found = shutil.which("python")
     mine = Path(sys.executable)
     if found is not None and Path(found).parent.resolve() == mine.parent.resolve():

@@ -1,11 +1,12 @@
-"""Export the chosen model."""
+"""Export the model of the chosen trial."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.search.optimize.selection import Candidate, as_scores
-from tabvae_ray.search.trials.trial import SearchTask, restore_trial
+from tabvae_ray.search.trials.task import SearchTask
+from tabvae_ray.search.trials.trial import restore_trial
 from tabvae_ray.storage import Location
 
 __all__ = ["export"]
@@ -19,15 +20,15 @@ def export(
     found: Sequence[Candidate],
     best: Location,
 ) -> None:
-    """Write ``best/``, and into the manifest why it is that trial.
+    """Write the export, and record the choice in the manifest.
 
     Args:
         task: What the trials shared.
         manifest: The search.
         chosen: The candidate to export.
-        reason: Why it is that one.
+        reason: The reason for choosing it.
         found: All candidates.
-        best: Where the export goes.
+        best: The directory of the export.
     """
     record = chosen.record
     vae = restore_trial(replace(task, device="cpu"), record)

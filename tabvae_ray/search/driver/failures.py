@@ -1,25 +1,23 @@
-"""Tell from Ray's errors what made a trial fail, and how often it may start again."""
+"""Failures of trials: what an error from Ray means, and whether the trial may continue."""
 
 import re
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ray.tune.experiment import Trial
 
-__all__ = []
+from tabvae_ray.errors import last_line
+from tabvae_ray.search.trials.trial import out_of_memory
 
+__all__ = ["Failure", "Retries", "failure_of"]
 
-# A trial starts again so often after its process or node was lost, and after its code failed.
-_RETRIES_LOST = 10
-
-
-_RETRIES_FAILED = 1
-
-
-# Of the text of an error that storage has caused, once a trial has been patient with it.
+# How often a trial continues after its process or node was lost, and after its code failed.
+_RETRIES = {"lost": 10, "code": 1}
+# An error that a trial raises when it has waited for the storage long enough.
 _STORAGE = "StorageError:"
-
-
-# What Ray says of a process or node that is no more; its errors do not always have their names on.
+# What Ray says of a process or node that is gone; the text does not always name the error's class.
 _LOST = (
     "The actor died unexpectedly",
     "The actor never ran",
@@ -29,30 +27,62 @@ _LOST = (
     "OwnerDiedError",
     "WorkerCrashedError",
 )
-
-
-# What it says where a trial has asked for more memory than its node, or its GPU, has.
-_MEMORY = (
-    "node running low on memory",
-    "MemoryError",
-    "out of memory",
-    "can't allocate memory",
-)
-
-
-# Ray's errors are written for a terminal.
+# Ray colours its errors for terminals.
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def _error_of(trial: Trial) -> str:
-    """What Ray has written down; from this machine, as it may not be in the storage yet."""
+@dataclass(frozen=True)
+class Failure:
+    """A failure of a trial.
+
+    Args:
+        kind: ``storage`` if the storage was away, ``memory`` if it ran out of memory, ``lost`` if
+            its process or node is gone, ``code`` for any other error.
+        text: Ray's whole text, often with a traceback.
+    """
+
+    kind: Literal["storage", "memory", "lost", "code"]
+    text: str
+
+    @property
+    def reason(self) -> str:
+        """One line that says what went wrong."""
+        line = last_line(self.text)
+        return line.partition(_STORAGE)[2].strip() if self.kind == "storage" else line
+
+
+def failure_of(trial: Trial) -> Failure:
+    """Read and classify the error of a trial."""
     try:
-        error = Path(trial.error_file).read_text(errors="replace")
+        # The copy on this machine, because the storage may not have it yet.
+        text = Path(trial.error_file).read_text(errors="replace")
     except (OSError, TypeError):
-        error = str(trial.get_error() or "The actor died unexpectedly: nothing more is known")
-    return _COLOURS.sub("", error)
+        text = str(trial.get_error() or "The actor died unexpectedly: nothing more is known")
+    text = _COLOURS.sub("", text)
+    if _STORAGE in text:
+        return Failure("storage", text)
+    if out_of_memory(text):
+        return Failure("memory", text)
+    return Failure("lost" if any(mark in text for mark in _LOST) else "code", text)
 
 
-def _last_line(error: str) -> str:
-    lines = [line for line in error.strip().splitlines() if line.strip()]
-    return lines[-1].strip()[:300] if lines else "no reason was given"
+class Retries:
+    """Counts the failures of every trial, to tell whether it may continue from its checkpoint.
+
+    Ray's own retries are not used: Ray gives up on a trial whose process dies before its first
+    step.
+    """
+
+    def __init__(self) -> None:
+        self._failures: Counter[int] = Counter()
+        self._out_of_memory: set[int] = set()
+
+    def allow(self, number: int, failure: Failure) -> bool:
+        """Count a failure, and return True if its trial may continue after it."""
+        if failure.kind == "memory":
+            # Once, in smaller batches.
+            first = number not in self._out_of_memory
+            self._out_of_memory.add(number)
+            return first
+        self._failures[number] += 1
+        return self._failures[number] <= _RETRIES[failure.kind]

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM, from before Ray is there to the end of the export."""
+"""Handle SIGINT and SIGTERM, from before Ray starts to the end of the export."""
 
 import signal
 import threading
@@ -11,16 +11,16 @@ __all__ = ["Interrupts"]
 
 
 class Interrupts:
-    """The first SIGINT or SIGTERM ends the search in order, the second one at once.
+    """Ends the search in order at the first SIGINT or SIGTERM, and at once at the second.
 
-    In order means ``KeyboardInterrupt`` or, inside :meth:`divert_to`, a call of the function given
-    there. Only the main thread can take signals: elsewhere nothing happens here.
+    In order means by ``KeyboardInterrupt`` or, inside :meth:`divert_to`, by a call of the function
+    given there. Python delivers signals to the main thread; in other threads this does nothing.
 
     Args:
-        say: Called, from another thread, with what the user should know.
+        say: Called from another thread with a message for the user.
 
     Attributes:
-        happened: Whether there was a signal.
+        happened: True after a signal.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -29,8 +29,7 @@ class Interrupts:
         self._tell: Callable[[], None] | None = None
         self._signalled = threading.Event()
         self._before: dict[int, Any] = {}
-        # Not in the handler: what it interrupts may be the display at work, which is not
-        # re-entrant.
+        # The handler must not print: it may interrupt the display, which is not re-entrant.
         self._speaker = threading.Thread(target=self._speak, daemon=True)
 
     def __enter__(self) -> Self:
@@ -53,18 +52,18 @@ class Interrupts:
 
     @contextmanager
     def divert_to(self, tell: Callable[[], None]) -> Iterator[None]:
-        """Call this instead of raising while the block lasts."""
+        """Call a function instead of raising inside the block."""
         self._tell = tell
         try:
             if self.happened:
-                # What was raised has been swallowed, as it is where Python cleans up.
+                # The exception was lost, for example in a __del__.
                 tell()
             yield
         finally:
             self._tell = None
 
     def check(self) -> None:
-        """Raise if there was a signal that nobody has heeded."""
+        """Raise if a signal came and its exception was lost."""
         if self.happened:
             raise KeyboardInterrupt
 

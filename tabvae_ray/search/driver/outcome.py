@@ -1,4 +1,4 @@
-"""How a search ends: the export, and what is told of it."""
+"""The outcome of a search."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,19 +12,19 @@ __all__ = ["SearchOutcome"]
 
 @dataclass(frozen=True)
 class SearchOutcome:
-    """How a search ended.
+    """The outcome of a search.
 
     Args:
         directory: The search's directory.
         state: ``finished``, ``interrupted``, or ``failed`` if it has no usable trial or too many
-            failed in a row; what could be exported is there all the same.
+            failed in a row. A failed search also has an export if any trial is usable.
         reason: Why it ended before all trials were done, or None.
         best: The export, if there is one.
         front: Numbers of the trials on the Pareto front.
         trials: Count of trials by state.
         seconds: Time spent, over all runs.
         candidates: The front's models and their runners-up, scored again.
-        chosen: The one that was exported, and why it was.
+        chosen: The exported candidate, and the reason for choosing it.
         levels: What real rows score against themselves.
     """
 

@@ -1,49 +1,68 @@
-"""Ray Tune's loop, as a search uses it."""
+"""Run Ray Tune's loop the way a search needs it."""
 
 import os
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ray import tune
+from ray.tune import Stopper
 from ray.tune.schedulers import TrialScheduler
 
 from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.cluster.secrets import credentials_hidden
-from tabvae_ray.search.driver.ledger import Ledger, LedgerStopper
+from tabvae_ray.search.driver.ledger import Ledger
+from tabvae_ray.search.optimize.proposals import Proposals
+from tabvae_ray.search.optimize.run_state import RunState
+from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.search.trials.trainable import VAETrial
-from tabvae_ray.search.trials.trial import SearchTask
 
-__all__ = ["run_loop"]
+__all__ = ["LoopParts", "run_loop"]
+
+
+@dataclass(frozen=True)
+class LoopParts:
+    """The parts of a search that Ray Tune calls.
+
+    Args:
+        state: Trials that run, and whether the search should end.
+        proposals: Proposes trials.
+        scheduler: Stops weak trials.
+        ledger: Records what becomes of trials.
+    """
+
+    state: RunState
+    proposals: Proposals
+    scheduler: TrialScheduler
+    ledger: Ledger
 
 
 def run_loop(
     task: SearchTask,
-    ledger: Ledger,
-    scheduler: TrialScheduler,
+    parts: LoopParts,
     resources: Resources,
     run: int,
     loggers: Sequence[tune.Callback],
 ) -> None:
-    """Train trials until there are enough or the ledger says stop.
+    """Train trials until there are enough or the state says stop.
 
-    All that Ray Tune prints and snapshots for itself is switched off.
+    Ray Tune's own output and snapshots are switched off.
 
     Args:
         task: What all trials share.
-        ledger: Hears of everything; its proposals are what is trained.
-        scheduler: Stops weak trials.
-        resources: What a trial gets.
-        run: Number of this run of the search; it has a directory of its own below ``tune/``.
+        parts: What Ray Tune calls.
+        resources: The resources of a trial.
+        run: Number of this run of the search, which has its own directory below ``tune/``.
         loggers: Further callbacks.
     """
     os.environ |= {
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
         "TUNE_DISABLE_SIGINT_HANDLER": "1",
-        # As many as the proposals let there be: of one at a time, nodes would come one by one, and
-        # PatientFIFO would have no other to give a process to.
+        # Proposals limits the number of trials. If only one could wait, an autoscaler would add
+        # nodes one by one, and PatientFIFO could give a freed process to no other trial.
         "TUNE_MAX_PENDING_TRIALS_PG": "1000000",
-        # Ray's own state is not what a search is resumed from.
+        # A search does not resume from Ray's own state.
         "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
         "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
         "RAY_AIR_NEW_OUTPUT": "0",
@@ -57,23 +76,23 @@ def run_loop(
         tuner = tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
-                search_alg=ledger.proposals,
-                scheduler=scheduler,
+                search_alg=parts.proposals,
+                scheduler=parts.scheduler,
                 num_samples=-1,
                 reuse_actors=True,
                 trial_name_creator=_name_of,
                 trial_dirname_creator=_name_of,
             ),
             run_config=tune.RunConfig(
-                # A run of its own: numbers of checkpoints begin anew.
+                # Ray numbers checkpoints from 0 in every run.
                 name=f"run_{run:03d}",
                 storage_path=home.path,
                 storage_filesystem=home.filesystem,
-                callbacks=[ledger, *loggers],
-                stop=LedgerStopper(ledger),
-                # The ledger sees to those that fail.
+                callbacks=[parts.ledger, *loggers],
+                stop=_StateStopper(parts.state),
+                # The ledger decides whether a failed trial continues.
                 failure_config=tune.FailureConfig(max_failures=0),
-                # It also sees to those checkpoints that are no longer needed.
+                # The ledger also removes checkpoints.
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1),
                 verbose=0,
             ),
@@ -84,3 +103,22 @@ def run_loop(
 def _name_of(trial: Any) -> str:
     number, attempt = trial.config["number"], trial.config["attempt"]
     return f"{number:06d}" if attempt == 1 else f"{number:06d}-{attempt}"
+
+
+class _StateStopper(Stopper):
+    """Ends Ray Tune's loop when the search should end."""
+
+    def __init__(self, state: RunState) -> None:
+        self.state = state
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Stop no trial on its own."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Stop all trials if no other may start."""
+        return not self.state.may_start()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Ray pickles the stopper for its own way to resume, which is not used.
+        return {}

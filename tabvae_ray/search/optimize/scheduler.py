@@ -7,43 +7,40 @@ from typing import Any, Literal
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
+from tabvae_ray.cluster.ray_private import has_started_actor
 from tabvae_ray.results.pareto import Ranking, as_losses
 
 __all__ = ["MultiObjectiveASHA", "PatientFIFO", "rung_epochs"]
 
 
 class PatientFIFO(FIFOScheduler):
-    """First come, first served, but an actor that is about to be there is waited for.
+    """FIFO that does not cancel starting actors.
 
-    With reused actors, Ray Tune gives that of a trial that has ended to the trial that has waited
-    longest, and removes the one that is being started for that. Where trials take less time than
-    the start of a process, all slots but one stay empty for ever. Here it goes to a trial for which
-    none is being started; Ray Tune asks for such trials where ``TUNE_MAX_PENDING_TRIALS_PG`` lets
-    more than one wait.
+    With ``reuse_actors`` Ray Tune gives a freed actor to the longest-waiting trial and kills the
+    one being started for it. With trials shorter than the start of a process, all other slots then
+    stay empty. This scheduler gives the freed actor to a trial for which none is being started.
+    Ray Tune has such trials only if ``TUNE_MAX_PENDING_TRIALS_PG`` lets more than one wait.
     """
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
-        """The next trial to be given an actor, or None."""
-        actors, manager = tune_controller._trial_to_actor, tune_controller._actor_manager
+        """Return the next trial to get an actor, or None."""
         trials: list[Trial] = tune_controller.get_trials()
         for trial in trials:
-            if trial.status == Trial.PENDING:
-                actor = actors.get(trial)
-                if actor is None or not manager.is_actor_started(actor):
-                    return trial
+            if trial.status == Trial.PENDING and not has_started_actor(tune_controller, trial):
+                return trial
         return next((trial for trial in trials if trial.status == Trial.PAUSED), None)
 
 
 class MultiObjectiveASHA(PatientFIFO):
-    """Stops weak trials at rungs, judged by all objectives together.
+    """Multi-objective asynchronous successive halving: weak trials are stopped at rungs.
 
-    MO-ASHA (Schmucker et al., arXiv 2106.12639), in its stopping form: rungs lie at
+    MO-ASHA (Schmucker et al., arXiv 2106.12639) in its stopping form. Rungs lie at
     ``grace_period * eta**k``, all but the first at least a factor ``eta`` before the budget. A
     trial that reaches a rung is ranked among all that have reached it, by non-dominated sorting and
-    within a front by the greedy epsilon net, and goes on if it is in the best ``1 / eta`` of them.
-    So a trial that dominates all others of its rung always goes on. A result that is NaN or
-    infinite stops its trial. With one objective this is plain ASHA. There are no brackets: they
-    guard against a ``grace_period`` that is too short by trials that are stopped later or never.
+    within a front by the greedy epsilon net. It continues if it is among the best ``1 / eta``, so
+    that a trial that dominates all others of its rung always continues. A result that is NaN or
+    infinite stops its trial. With one objective this is plain ASHA. There are no brackets, which
+    guard against a too short ``grace_period`` by stopping some trials later or never.
 
     It works with any Ray trainable that reports the objectives and ``time_attr``:
 
@@ -53,9 +50,9 @@ class MultiObjectiveASHA(PatientFIFO):
         ... )
         >>> tune.Tuner(trainable, tune_config=tune.TuneConfig(scheduler=scheduler, num_samples=50))
 
-    Ray keeps no scheduler's state for ``Tuner.restore``: the rungs are then empty and fill again.
-    To keep them, hand :meth:`report` what trials have reported to another scheduler, and that to a
-    new ``Tuner``.
+    ``Tuner.restore`` does not restore a scheduler: its rungs are then empty and fill again. To keep
+    them, pass all earlier results to :meth:`report` of a new scheduler, and give that to a new
+    ``Tuner``.
 
     Args:
         objectives: Direction by name of the reported value.
@@ -63,8 +60,8 @@ class MultiObjectiveASHA(PatientFIFO):
         grace_period: The first rung.
         eta: Rungs lie this factor apart, and one trial in ``eta`` goes on.
         time_attr: Name of the reported value that counts the budget.
-        trial_attr: Name of the reported value that identifies a trial, for trials that go on under
-            another of Ray's names when they are resumed; Ray's name if None.
+        trial_attr: Name of the reported value that identifies a trial, for trials that get another
+            id from Ray when they are resumed; Ray's id if None.
 
     Raises:
         ValueError: If ``grace_period`` is not within 1 and ``max_t``, or ``eta`` is below 2.
@@ -97,7 +94,7 @@ class MultiObjectiveASHA(PatientFIFO):
         self._stopped: set[str] = set()
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """Whether Ray should go on with the trial."""
+        """Return Ray's CONTINUE or STOP for a trial that reports."""
         if self.time_attr not in result or any(name not in result for name in self.objectives):
             return str(TrialScheduler.CONTINUE)
         values = [float(result[name]) for name in self.objectives]
@@ -106,7 +103,7 @@ class MultiObjectiveASHA(PatientFIFO):
         return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
 
     def report(self, trial_id: str, time: int, values: Sequence[float]) -> bool:
-        """Take a result; whether its trial should go on.
+        """Rank a result, and return True if its trial should go on.
 
         Args:
             trial_id: Identifies the trial.
@@ -118,13 +115,13 @@ class MultiObjectiveASHA(PatientFIFO):
         if time >= self.max_t:
             return False
         if trial_id in self._stopped:
-            # It reports again, because it was lost before it could be stopped.
+            # Its process was lost before it could be stopped, and it reports again.
             return False
         losses = as_losses([values], list(self.objectives.values()))[0].tolist()
         goes_on = True
         for level in self.rungs:
             seen, ranking = self._seen[level], self._rankings[level]
-            # A rung that was passed between two results is judged by the later one.
+            # A rung that lies between two results is judged by the later one.
             if time >= level and trial_id not in seen:
                 seen.add(trial_id)
                 ranking.add(losses)
@@ -134,16 +131,16 @@ class MultiObjectiveASHA(PatientFIFO):
         return goes_on
 
     def debug_string(self) -> str:
-        """One line on how full the rungs are."""
+        """Return a line with the number of trials at each rung."""
         counts = ", ".join(f"{level}: {len(seen)}" for level, seen in self._seen.items())
         return f"MultiObjectiveASHA: trials by rung {{{counts}}}"
 
 
 def rung_epochs(grace_period: int, max_t: int, eta: float) -> list[int]:
-    """Rungs below the budget, and the budget: ``grace_period * eta**k`` rounded down.
+    """Return the rungs ``grace_period * eta**k``, rounded down, and the budget.
 
-    After the first one, a rung nearer to the budget than a factor ``eta`` is left out: it would
-    stop trials that have all but finished.
+    Except for the first, a rung closer to the budget than a factor ``eta`` is left out, because it
+    would stop trials that have nearly finished.
     """
     levels: list[int] = []
     k = 0

@@ -1,10 +1,9 @@
-"""Choosing the best trial: the front and its runners-up, scored again on fresh samples.
+"""Choice of the best trial among candidates that were scored again on fresh samples.
 
-The score that a trial reported is the luckiest of many draws where there are many trials, so it is
-not the score that its rows will have; fresh samples tell.
+With many trials the best reported score is the luckiest of many draws, and better than the rows of
+that trial will score. Fresh samples have no such bias.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +16,10 @@ from tabvae_ray.space.search_space import SearchSpace
 
 __all__ = ["Candidate", "as_scores", "best_of", "select"]
 
-_LOG = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class Candidate:
-    """A trial of the front, or one of its runners-up, scored again.
+    """A trial of the front, or one of its runners-up, scored again on fresh samples.
 
     Args:
         record: The trial.
@@ -38,10 +35,10 @@ class Candidate:
 def best_of(
     records: Sequence[TrialRecord], space: SearchSpace
 ) -> tuple[list[TrialRecord], list[TrialRecord]]:
-    """The front of some trials, by number, and its runners-up, if it is small.
+    """Return the Pareto front by number, and its runners-up if the front is small.
 
-    Both are of the complete trials that keep the constraints, or of all complete ones where none
-    does. With its runners-up the front is half as large as there may be candidates.
+    Only complete trials count, and only those that keep the constraints, if any does. Runners-up
+    fill the front up to half of ``search.n_candidates``.
     """
     complete = sorted(
         (record for record in records if record.state == "COMPLETE"),
@@ -53,17 +50,17 @@ def best_of(
     names = list(space.objectives)
     losses = as_losses([record.values(names) for record in complete], space.directions)
     best = front(losses)
-    room = space.settings.n_candidates // 2 - len(best)
-    # Of the order of all, those of the front come first.
-    after = rank_order(losses)[len(best) :][:room] if room > 0 else []
+    n_more = space.settings.n_candidates // 2 - len(best)
+    # The front comes first in this order.
+    after = rank_order(losses)[len(best) :][:n_more] if n_more > 0 else []
     return [complete[i] for i in best], [complete[i] for i in after]
 
 
 def select(found: Sequence[Candidate], space: SearchSpace) -> tuple[Candidate, str]:
-    """The candidate that ``search.select`` asks for, and why it is that one.
+    """Return the candidate that ``search.select`` asks for, and the reason for it.
 
-    Candidates that break a constraint count only where all do; then, and with the rule
-    ``constraint``, it is the one that breaks them least, and among equals the nearest to the ideal.
+    Feasible candidates come first. If none is feasible, or the rule is ``constraint``, take the
+    least violation; ties go to the candidate nearest the ideal point.
     """
     names = list(space.objectives)
     rule = parse_select(space.settings.select, names, constrained=bool(space.constraints))
@@ -71,7 +68,7 @@ def select(found: Sequence[Candidate], space: SearchSpace) -> tuple[Candidate, s
     kept = [candidate for candidate in found if total_violation(candidate.means, space) <= least]
     values = as_losses([[c.means[name] for name in names] for c in kept], space.directions)
     if least > 0:
-        # A user would rather see it than nothing.
+        # Better than no model at all.
         reason = "breaks the constraints least; no candidate keeps them"
         return kept[choose(values, "ideal")], reason
     chosen = kept[choose(values, "ideal" if rule == "constraint" else rule)]
@@ -85,7 +82,7 @@ def select(found: Sequence[Candidate], space: SearchSpace) -> tuple[Candidate, s
 
 
 def as_scores(candidate: Candidate) -> Mapping[str, Any]:
-    """What ``scores.json`` of the export holds."""
+    """Return the scores for ``scores.json`` of the export."""
     return {
         **candidate.means,
         "spread": candidate.spreads,

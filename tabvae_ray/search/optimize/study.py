@@ -1,4 +1,8 @@
-"""The Optuna study of a search: a view of its records, rebuilt from them."""
+"""The Optuna study of a search: a view of its records, rebuilt from them at every start.
+
+The study has the true state of every trial: COMPLETE at the full budget with finite objectives,
+PRUNED if it was stopped or diverged, FAIL if it broke. No trial is left RUNNING.
+"""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -7,19 +11,19 @@ from types import MappingProxyType
 import optuna
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
-from sqlalchemy.engine import make_url
 
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.results.constraints import violations
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.results.trial_record import TrialRecord
-from tabvae_ray.search.optimize.sampler import GENERATION_KEY, keep_parents
+from tabvae_ray.search.optimize.optuna_private import GENERATION_KEY, keep_parents, trial_of
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.storage import Location
 
-__all__ = ["STATES", "annotate", "create_study", "open_study"]
+__all__ = ["create_study", "fail_running", "masked_url", "open_study", "tell"]
 
 _LOG = logging.getLogger(__name__)
+_STATES = {"COMPLETE": TrialState.COMPLETE, "PRUNED": TrialState.PRUNED, "FAIL": TrialState.FAIL}
 
 
 def open_study(
@@ -29,7 +33,7 @@ def open_study(
     url: str | None,
     records: Sequence[TrialRecord],
 ) -> optuna.Study:
-    """The study, in a journal beside the records, or where the user wants it.
+    """Open the study, in a journal beside the records or in the user's storage.
 
     Args:
         space: The search space.
@@ -50,14 +54,14 @@ def open_study(
             storage = optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
         elif manifest.runs == 1:
             _LOG.warning(
-                "there is no study.log, which an object store cannot keep: give --study-storage "
-                "to see the study in optuna-dashboard"
+                "there is no study.log, because an object store cannot append to files: give "
+                "--study-storage to see the study in optuna-dashboard"
             )
     else:
         try:
-            _drop_own(url, manifest)
+            _delete_own(url, manifest)
         except Exception as error:
-            secret = _masked(url) != url
+            secret = masked_url(url) != url
             reason = type(error).__name__ if secret else error
             raise ConfigError(f"--study-storage: cannot be opened: {reason}") from error
     return create_study(space, manifest.name, storage, records, {"search": manifest.id})
@@ -70,7 +74,7 @@ def create_study(
     records: Sequence[TrialRecord],
     attributes: Mapping[str, str] = MappingProxyType({}),
 ) -> optuna.Study:
-    """A study with all that the records know; trials are numbered as they are there.
+    """Create a study from the records; trials keep their numbers.
 
     Args:
         space: The search space.
@@ -96,14 +100,14 @@ def create_study(
         record = by_number.get(number) or TrialRecord(number, "FAIL", {})
         finished = record.state != "RUNNING"
         trial = optuna.trial.create_trial(
-            state=STATES[record.state] if finished else TrialState.RUNNING,
+            state=_STATES[record.state] if finished else TrialState.RUNNING,
             params=space.to_optuna(record.parameters),
             distributions=space.distributions(record.parameters),
             values=record.values(space.objectives) if record.state == "COMPLETE" else None,
             system_attrs={} if record.generation is None else {GENERATION_KEY: record.generation},
         )
         if finished:
-            annotate(trial, record, space)
+            _annotate(trial, record, space)
         study.add_trial(trial)
     for record in records:
         if record.generation is not None and record.parents is not None:
@@ -111,20 +115,28 @@ def create_study(
     return study
 
 
-def _drop_own(url: str, manifest: SearchManifest) -> None:
-    """Make way for the study that is rebuilt, if the one there is this search's."""
-    for summary in optuna.get_all_study_summaries(url):
-        if summary.study_name != manifest.name:
-            continue
-        owner = summary.user_attrs.get("search")
-        # One that has neither an owner nor trials is that of a driver that was killed meanwhile.
-        orphan = owner is None and summary.n_trials == 0 and manifest.runs > 1
-        if owner == manifest.id or orphan:
-            optuna.delete_study(study_name=manifest.name, storage=url)
+def tell(study: optuna.Study, record: TrialRecord, space: SearchSpace) -> None:
+    """Tell the study how a trial ended."""
+    _annotate(trial_of(study, record.number), record, space)
+    values = record.values(space.objectives) if record.state == "COMPLETE" else None
+    study.tell(record.number, values, state=_STATES[record.state])
 
 
-def _masked(url: str) -> str:
-    """The URL without its password and without its query, which may hold one, too."""
+def fail_running(study: optuna.Study) -> None:
+    """Leave no trial RUNNING at the end of a run; the records know which may be resumed."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)
+
+
+def masked_url(url: str) -> str:
+    """Return the URL of a storage without its password, and without its query for the same reason.
+
+    Raises:
+        ConfigError: If it is not a URL.
+    """
+    # Slow to import, and most searches have no such storage.
+    from sqlalchemy.engine import make_url
+
     try:
         parsed = make_url(url)
     except Exception:
@@ -136,13 +148,22 @@ def _masked(url: str) -> str:
     return f"{masked}?***" if parsed.query else masked
 
 
-STATES = {"COMPLETE": TrialState.COMPLETE, "PRUNED": TrialState.PRUNED, "FAIL": TrialState.FAIL}
+def _delete_own(url: str, manifest: SearchManifest) -> None:
+    """Delete the study of this search, which is rebuilt; that of another search stays."""
+    for summary in optuna.get_all_study_summaries(url):
+        if summary.study_name != manifest.name:
+            continue
+        owner = summary.user_attrs.get("search")
+        # A driver that was killed between two calls leaves a study without owner and trials.
+        orphan = owner is None and summary.n_trials == 0 and manifest.runs > 1
+        if owner == manifest.id or orphan:
+            optuna.delete_study(study_name=manifest.name, storage=url)
 
 
-def annotate(
+def _annotate(
     trial: optuna.Trial | optuna.trial.FrozenTrial, record: TrialRecord, space: SearchSpace
 ) -> None:
-    """What the study keeps of a finished trial beside its values; constraints, if it has scores."""
+    """Set the user attributes and constraints of a finished trial."""
     trial.set_user_attr("epochs", record.epochs)
     trial.set_user_attr("seconds", record.seconds)
     if record.reason:

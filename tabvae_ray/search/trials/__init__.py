@@ -1,1 +1,1 @@
-"""One trial: its trainable, and scoring it again."""
+"""One trial: training it, its Ray Tune trainable, and scoring it again."""

@@ -1,5 +1,6 @@
 """Score the best models again on fresh samples."""
 
+import logging
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,17 +11,16 @@ from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.errors import StorageError
 from tabvae_ray.results.pareto import as_losses, epsilon_net_order
 from tabvae_ray.results.trial_record import TrialRecord
-from tabvae_ray.search.optimize.selection import _LOG, Candidate
-from tabvae_ray.search.trials.trial import SearchTask, draw_rows, n_scored_rows, restore_trial
+from tabvae_ray.search.optimize.selection import Candidate
+from tabvae_ray.search.trials.task import SearchTask
+from tabvae_ray.search.trials.trial import draw_rows, n_scored_rows, restore_trial
 
 __all__ = ["candidates"]
 
-
-# So many rows are scored here before the process of another would have started.
+_LOG = logging.getLogger(__name__)
+# Scoring this many rows in this process takes no longer than the start of another one.
 _ROWS_HERE = 50_000
-
-
-# Apart from the seeds of trials, which are made of two numbers.
+# Keeps the seeds of fresh samples apart from those of trials.
 _FRESH = 0x0F5E5A
 
 
@@ -31,15 +31,16 @@ def candidates(
     *,
     runners_up: Sequence[TrialRecord] = (),
 ) -> list[Candidate]:
-    """Score the best models on fresh samples, by number; many rows where Ray has room.
+    """Score the best models on fresh samples; return them by number.
 
-    A model whose checkpoint is gone is left out, if it is of the front, with a warning.
+    Many rows are scored in tasks of Ray. A model whose checkpoint is gone is left out, with a
+    warning if it is on the front.
 
     Args:
         task: What the trials shared.
-        best: Complete trials that no other dominates, with their checkpoints.
-        resources: What a trial had.
-        runners_up: Others to choose among.
+        best: The front, with checkpoints.
+        resources: The resources of a trial.
+        runners_up: Further trials to choose among.
 
     Raises:
         StorageError: If no checkpoint is left.
@@ -62,7 +63,7 @@ def candidates(
         elif record in best:
             gone.append(f"trial {record.number} of the front cannot be scored again: {answer}")
     if not found:
-        raise StorageError("\n".join([*gone, "go on by --resume, with more --trials"]))
+        raise StorageError("\n".join([*gone, "continue by --resume with more --trials"]))
     for line in gone:
         _LOG.warning("%s; it is left out", line)
     return found
@@ -73,14 +74,14 @@ def _candidate(record: TrialRecord, samples: Sequence[Mapping[str, float]]) -> C
     scored = {name: [sample[name] for sample in samples] for name in samples[0]}
     return Candidate(
         record,
-        # Losses are of the training and the held-out rows: there is nothing to draw again.
+        # Losses are of training and held-out rows and do not change with the sample.
         last | {name: float(np.mean(values)) for name, values in scored.items()},
         dict.fromkeys(last, 0.0) | {name: _spread(values) for name, values in scored.items()},
     )
 
 
 def _score_again(task: SearchTask, record: TrialRecord, n: int) -> list[dict[str, float]] | str:
-    """Scores of ``n`` fresh samples, or why there are none."""
+    """Return the scores of ``n`` fresh samples, or the reason why there are none."""
     torch.set_num_threads(task.threads)
     try:
         vae = restore_trial(task, record)

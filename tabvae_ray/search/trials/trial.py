@@ -1,4 +1,4 @@
-"""The Ray trainable: one trial trains one VAE from rung to rung."""
+"""One trial: it trains one VAE from rung to rung, without knowing of Ray."""
 
 import copy
 import gc
@@ -6,70 +6,51 @@ import io
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
-from tabvae_ray.cluster.versions import versions_here
-from tabvae_ray.comparison.plan import PreparedComparison
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.errors import DivergenceError, StorageError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
 from tabvae_ray.results.checkpoints import STATE_FILE
 from tabvae_ray.results.trial_record import TrialRecord
-from tabvae_ray.space.search_space import SearchSpace
-from tabvae_ray.storage import Location
-from tabvae_ray.table.spec import TableSpec
+from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.tabular_vae import TabularVAE, split_rows
 from tabvae_ray.training.routines import ArtifactRoutine, BatchRoutine, LoaderRoutine
 from tabvae_ray.training.tracking import MemoryTracker
 from tabvae_ray.training.trainer import BatchResult, TabularVAETrainer
 
-__all__ = ["SearchTask", "TrialRun", "build_trial", "draw_rows", "n_scored_rows", "trial_seed"]
+__all__ = [
+    "TrialRun",
+    "build_trial",
+    "draw_rows",
+    "n_scored_rows",
+    "out_of_memory",
+    "restore_trial",
+    "trial_seed",
+]
 
-# More generated rows than this make a score no more exact than the real rows allow.
+# With more generated rows, the real rows limit how exact a score is.
 _MAX_SCORED_ROWS = 100_000
-
-
-@dataclass(frozen=True)
-class SearchTask:
-    """What all trials of a search share; it lies in Ray's object store once.
-
-    Args:
-        space: The search space.
-        table: The real rows.
-        spec: What their columns are.
-        comparison: The scores to compute, prepared with the real rows.
-        rungs: Epochs after which a trial reports, ascending; the last is the budget.
-        directory: The search's directory, which checkpoints to go on from are relative to.
-        threads: Threads of a trial.
-        device: Where trials train.
-        versions: Of what must be the same wherever trials train.
-    """
-
-    space: SearchSpace
-    table: pd.DataFrame
-    spec: TableSpec
-    comparison: PreparedComparison
-    rungs: tuple[int, ...]
-    directory: Location
-    threads: int = 1
-    device: str = "cpu"
-    versions: dict[str, str] = field(default_factory=versions_here)
-
-    @property
-    def seed(self) -> int:
-        """The search's seed."""
-        return self.space.settings.seed
+# In the text of errors of Python, torch and Ray, in lower case.
+_MEMORY = (
+    "memoryerror",
+    "out of memory",
+    "can't allocate memory",
+    "node running low on memory",
+)
 
 
 class TrialRun:
     """One trial: a step trains to the next rung, generates rows, and scores them.
 
-    Nothing of it depends on which process runs it, or after which other trial.
+    Results do not depend on the worker process or on the trial that it ran before.
+
+    Args:
+        task: What all trials share.
     """
 
     def __init__(self, task: SearchTask) -> None:
@@ -80,10 +61,11 @@ class TrialRun:
         """Begin a trial.
 
         Args:
-            config: ``number``, ``parameters`` by dotted name, and ``checkpoint``, the directory of
-                a state to go on from, or None; ``shrink``, true where it ran out of memory before.
+            config: ``number``, ``parameters`` by dotted name, ``checkpoint`` (the directory of the
+                state to continue from, or None), and ``shrink`` (true if the trial ran out of
+                memory before).
         """
-        # The last trial's tensors go before the next one's come.
+        # Free the memory of the last trial before this one allocates any.
         self.vae: TabularVAE | None = None
         gc.collect()
         if torch.cuda.is_available():
@@ -99,9 +81,9 @@ class TrialRun:
             self._pending = (directory / STATE_FILE).read_bytes()
 
     def step(self) -> dict[str, Any]:
-        """Train to the next rung and report. An error other than divergence is raised.
+        """Train to the next rung and report; raise any error but divergence.
 
-        The trial then starts again from its last checkpoint, in a new process.
+        After an error the trial continues from its last checkpoint in a new process.
         """
         started = time.perf_counter()
         try:
@@ -111,7 +93,7 @@ class TrialRun:
         return {**report, "number": self.number, "seconds": time.perf_counter() - started}
 
     def state(self) -> bytes:
-        """All that is needed to go on later, elsewhere."""
+        """Return everything that is needed to continue later, in another process."""
         state: dict[str, Any] = {
             "batch_size": self.batch_size,
             "batch_size_from": self.batch_size_from,
@@ -124,17 +106,17 @@ class TrialRun:
         return buffer.getvalue()
 
     def restore(self, content: bytes) -> None:
-        """Go on from what :meth:`state` gave."""
+        """Continue from what :meth:`state` returned."""
         self.vae, state = _restored(self.task, self.parameters, self.number, content)
         self.batch_size, self.batch_size_from = state["batch_size"], state["batch_size_from"]
 
     @property
     def epoch(self) -> int:
-        """Epochs trained."""
+        """Number of epochs trained."""
         return 0 if self.vae is None else self.vae.trainer.epoch
 
     def shrink(self) -> None:
-        """Go on in batches of half the size, from where training has come, for want of memory."""
+        """Continue in batches of half the size, for lack of memory."""
         if self.vae is None:
             self._shrinks = True
             return
@@ -145,9 +127,9 @@ class TrialRun:
         try:
             return self._train_and_score()
         except (MemoryError, RuntimeError) as error:
-            if not _out_of_memory(error) or self.batch_size is not None:
+            if not out_of_memory(error) or self.batch_size is not None:
                 raise
-        # Once more from the last rung, in smaller steps.
+        # Again from the last rung, in smaller batches.
         self._shrink()
         return self._train_and_score()
 
@@ -160,7 +142,7 @@ class TrialRun:
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        # Half of what a batch has, which is less than it may have where the table is small.
+        # A batch has fewer rows than batch_size if the table is small.
         self.batch_size = max(2, min(config.training.batch_size, len(training)) // 2)
         self.vae = self._build()
         if state is not None:
@@ -176,14 +158,14 @@ class TrialRun:
             if self._shrinks and self.batch_size is None:
                 self.shrink()
         trainer = self.vae.trainer
-        # A copy: the tensors of a state are those that training goes on to change.
+        # A copy, because training changes the tensors of the state in place.
         self._last_state = copy.deepcopy(self.vae.state_dict()) if trainer.epoch else None
         rung = next((rung for rung in self.task.rungs if rung > trainer.epoch), None)
         self.tracker = MemoryTracker()
         self._attach_routines(self.vae)
         trainer.train(until_epoch=rung)
         if trainer.epoch not in self.tracker.all_scores:
-            # The trial had ended, but its driver died before it could write that down.
+            # The trial had ended, but its driver died before it could record that.
             for hook in trainer.epoch_hooks:
                 hook(trainer)
         measured = self.tracker.all_scores[trainer.epoch]
@@ -203,7 +185,7 @@ class TrialRun:
         }
 
     def _attach_routines(self, vae: TabularVAE) -> None:
-        """The batch routine at its period, the others at the rungs and when the run ends."""
+        """Attach the batch routine at its period, the others at the rungs and at the end."""
         validation, rungs = vae.config.validation, frozenset(self.task.rungs)
         trainer = vae.trainer
         trainer.batch_hooks[:] = [
@@ -230,7 +212,7 @@ class TrialRun:
 
 
 def build_trial(task: SearchTask, config: TabularVAEConfig, number: int) -> TabularVAE:
-    """The model of a trial before its first epoch."""
+    """Build the model of a trial before its first epoch."""
     seed = trial_seed(task.seed, number)
     vae = TabularVAE.build(task.spec, config, seed=seed, split_seed=task.seed, device=task.device)
     vae.prepare(task.table)
@@ -238,7 +220,7 @@ def build_trial(task: SearchTask, config: TabularVAEConfig, number: int) -> Tabu
 
 
 def restore_trial(task: SearchTask, record: TrialRecord) -> TabularVAE:
-    """The model of a trial as its last checkpoint has it.
+    """Restore the model of a trial from its last checkpoint.
 
     Raises:
         StorageError: If the checkpoint is gone.
@@ -250,26 +232,26 @@ def restore_trial(task: SearchTask, record: TrialRecord) -> TabularVAE:
 
 
 def draw_rows(made: TabularVAESynthesizer, n: int, *, seed: int) -> pd.DataFrame:
-    """Generate rows to be scored; categories stay categoricals, which is cheaper."""
+    """Generate rows to be scored, with categories as pandas categoricals, which is cheaper."""
     temperature = made.config.validation.generation_temperature
     return made.generate(n, seed=seed, temperature=temperature, compact=True)
 
 
 def n_scored_rows(task: SearchTask, config: TabularVAEConfig) -> int:
-    """Rows to generate for a score: what the config says, or as many as real ones."""
+    """Return how many rows to generate for a score: as configured, or as many as real ones."""
     wanted = config.validation.generation_n_records
     return min(len(task.table), _MAX_SCORED_ROWS) if wanted is None else wanted
 
 
 def trial_seed(search_seed: int, number: int) -> int:
-    """The seed of a trial, from the search's seed and the trial's number alone."""
+    """Return the seed of a trial, made of the search's seed and the trial's number alone."""
     return int(np.random.SeedSequence([search_seed, number]).generate_state(1)[0])
 
 
 def _config(
     task: SearchTask, parameters: Mapping[str, Any], batch_size: int | None
 ) -> TabularVAEConfig:
-    """The trial's configuration, with the batch size that memory has forced on it, if any."""
+    """Return a trial's configuration, with the smaller batch size if memory was too small."""
     config = task.space.config(parameters)
     return config if batch_size is None else config.replace({"training.batch_size": batch_size})
 
@@ -285,15 +267,16 @@ def _restored(
 
 
 def _stop_if_diverged(trainer: TabularVAETrainer, result: BatchResult) -> None:
-    """Not at the end of the epoch only, which may be far."""
+    """Raise at once, because the end of the epoch may be far away."""
     if not math.isfinite(float(result.loss)):
         raise DivergenceError(
             f"the loss is {float(result.loss)} in epoch {result.epoch}, batch {result.batch}"
         )
 
 
-def _out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+def out_of_memory(error: BaseException | str) -> bool:
+    """Return True if an error, or the text of one, means too little memory on a node or a GPU."""
+    if isinstance(error, MemoryError):
         return True
     text = str(error).lower()
-    return "out of memory" in text or "can't allocate memory" in text
+    return any(mark in text for mark in _MEMORY)

@@ -133,7 +133,7 @@ def test_what_may_be_another_value_is_not_taken_for_the_same(
 def test_a_category_in_other_case_or_spaces_gets_a_hint(written: str) -> None:
     said = _warning_of("c", _compare(REAL, REAL.assign(c=REAL.c.replace("a", written))))
     assert "50% of the synthetic table has values that the real table never has" in said
-    assert f"{written!r} differs from 'a' in case or spaces alone" in said
+    assert f"{written!r} differs from 'a' only in case or spaces" in said
 
 
 def test_missing_values_are_spoken_of_once_and_as_they_are_counted() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tabvae_ray.comparison.reading.reader import ColumnReader
 from tabvae_ray.comparison.reading.table_columns import TableColumns
-from tabvae_ray.comparison.scores import privacy as module
+from tabvae_ray.comparison.scores import nearest_rows
 from tabvae_ray.comparison.scores.privacy import Privacy, privacy
 from tabvae_ray.table.spec import TableSpec
 
@@ -49,7 +49,7 @@ def _by_hand(one: TableColumns, other: TableColumns, ranges: dict[str, float]) -
 def test_shares_and_percentiles_are_those_of_all_pairs(
     block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_BLOCK", block)
+    monkeypatch.setattr(nearest_rows, "_BLOCK", block)
     reader, training, held_out = _sides(60, 20)
     synthetic = reader.read(_table(50, 5))
     found = privacy(synthetic, training, held_out)

@@ -2,7 +2,7 @@
 
 Run it in an environment with sdmetrics 0.32 (its pandas is older than ours):
 
-    python tests/comparison/sdmetrics_expected/make_expected.py ../shared/fixtures/scores
+    python tests/comparison/sdmetrics_expected/make_expected.py tests/comparison/score_fixtures
 """
 
 import json
@@ -67,7 +67,7 @@ def main() -> None:
         kinds = dict.fromkeys(case["continuous"], "numerical")
         kinds |= dict.fromkeys(case["categorical"], "categorical")
         tables = (pd.read_csv(folder / f"{name}.csv") for name in ("real", "synthetic"))
-        expected[folder.name] = scores(*tables, kinds)
+        expected[folder.name] = scores(*tables, kinds)  # type: ignore[call-arg]
     text = json.dumps(expected, indent=1, ensure_ascii=False)
     (HERE / "expected.json").write_text(text + "\n", encoding="utf-8")
 

@@ -1,14 +1,25 @@
 import io
-import time
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
+from tabvae_ray.report.formatting import duration
 from tabvae_ray.results.trial_record import TrialRecord
-from tabvae_ray.search.display.live import SearchProgress, clock, number
+from tabvae_ray.search.display import live
+from tabvae_ray.search.display.live import SearchProgress, number
 from tabvae_ray.search.display.statistics import RunStatistics
 from tabvae_ray.space.search_space import SearchSpace
-from tests.support.records import finished, ledger_of
+from tests.support.clocks import Clock
+from tests.support.records import finished, run_state
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of the display."""
+    made = Clock()
+    monkeypatch.setattr(live, "time", SimpleNamespace(monotonic=made))
+    return made
 
 
 def on(
@@ -26,21 +37,21 @@ def rendered(progress: SearchProgress, width: int) -> str:
     return console.file.getvalue()
 
 
-def follow(progress: SearchProgress, *records: TrialRecord) -> None:
-    meter = RunStatistics(progress.space, 2)
-    progress.follow(meter)
-    ledger = ledger_of(progress.space, TrialRecord(9, "RUNNING", {}))
+def follow(progress: SearchProgress, clock: Clock, *records: TrialRecord) -> None:
+    statistics = RunStatistics(progress.space, 2, clock=clock)
+    progress.follow(statistics)
+    state = run_state(TrialRecord(9, "RUNNING", {}))
     for record in records:
-        meter(ledger, record)
-        progress(ledger, record)
+        statistics(state, record)
+        progress(state, record)
 
 
 def test_without_a_terminal_every_finished_trial_is_a_line_that_says_how_far_things_are(
-    space: SearchSpace,
+    space: SearchSpace, clock: Clock
 ) -> None:
     progress, file = on(space, terminal=False, width=40)
     with progress:
-        follow(progress, finished(0, "COMPLETE", 9), finished(1, "PRUNED", 1))
+        follow(progress, clock, finished(0, "COMPLETE", 9), finished(1, "PRUNED", 1))
     lines = file.getvalue().splitlines()
     assert [line[:13] for line in lines] == ["[1/6] trial  ", "[2/6] trial  "]
     assert "stopped  after 1 epochs" in lines[1]
@@ -50,10 +61,14 @@ def test_without_a_terminal_every_finished_trial_is_a_line_that_says_how_far_thi
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
-def test_the_live_display_says_everything_at_any_width(space: SearchSpace, width: int) -> None:
+def test_the_live_display_says_everything_at_any_width(
+    space: SearchSpace, clock: Clock, width: int
+) -> None:
     progress, _ = on(space, terminal=True)
     assert "0/6" in rendered(progress, width)
-    follow(progress, finished(0, "COMPLETE", 9), finished(1, "PRUNED", 1), finished(2, "FAIL", 1))
+    records = [finished(0, "COMPLETE", 9), finished(1, "PRUNED", 1), finished(2, "FAIL", 1)]
+    follow(progress, clock, *records)
+    clock.move(1.0)
     text = " ".join(rendered(progress, width).split())
     for expected in (
         *("3/6", "1 running", "1 stopped", "1 failed", "1 of 2 slots busy", "elapsed"),
@@ -64,34 +79,38 @@ def test_the_live_display_says_everything_at_any_width(space: SearchSpace, width
     assert "…" not in text
 
 
-def test_the_clocks_move_while_no_trial_reports(space: SearchSpace) -> None:
+def test_the_clocks_move_while_no_trial_reports(space: SearchSpace, clock: Clock) -> None:
     progress, _ = on(space, terminal=True)
-    follow(progress, finished(0, "COMPLETE", 9))
+    follow(progress, clock, finished(0, "COMPLETE", 9))
     assert "0s elapsed" in rendered(progress, 80)
-    progress._started -= 61
+    clock.move(61.0)
     assert "1m01s elapsed" in rendered(progress, 80)
 
 
-def test_a_summary_says_what_the_run_has_cost_until_it_ended(space: SearchSpace) -> None:
+def test_a_summary_says_what_the_run_has_cost_until_it_ended(
+    space: SearchSpace, clock: Clock
+) -> None:
     progress, _ = on(space, terminal=False)
     record = finished(0, "PRUNED", 3)
-    record.seconds = 0.005
+    record.seconds = 5.0
     with progress:
-        follow(progress, record, finished(1, "COMPLETE", 9))
+        follow(progress, clock, record, finished(1, "COMPLETE", 9))
         assert progress.summary() is None
-        time.sleep(0.01)
+        clock.move(10.0)
     said = progress.summary()
     assert said is not None
     assert said.startswith("12 epochs trained, 6 saved (33%)")
     assert said.endswith("hypervolume 0.4000")
-    time.sleep(0.01)
+    clock.move(10.0)
     assert progress.summary() == said
 
 
-def test_quiet_says_nothing(space: SearchSpace, capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_says_nothing(
+    space: SearchSpace, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
     progress = SearchProgress(space, quiet=True)
     with progress:
-        follow(progress, finished(0, "COMPLETE", 9))
+        follow(progress, clock, finished(0, "COMPLETE", 9))
         progress.say("hello")
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "")
@@ -101,7 +120,7 @@ def test_quiet_says_nothing(space: SearchSpace, capsys: pytest.CaptureFixture[st
     ("seconds", "text"), [(0.4, "0s"), (42, "42s"), (185, "3m05s"), (7620, "2h07m")]
 )
 def test_seconds_are_for_people(seconds: float, text: str) -> None:
-    assert clock(seconds) == text
+    assert duration(seconds) == text
 
 
 def test_numbers_have_four_digits() -> None:

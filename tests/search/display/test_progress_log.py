@@ -4,14 +4,12 @@ from pathlib import Path
 import pytest
 
 from tabvae_ray.errors import StorageError
-from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.display.progress_log import ProgressLog
 from tabvae_ray.search.display.statistics import RunStatistics
-from tabvae_ray.search.driver.ledger import Ledger
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.storage import Location
-from tests.support.records import finished
+from tests.support.records import finished, run_state
 
 TRIALS = [finished(0, "COMPLETE", 9, 0.4), finished(1, "PRUNED", 3), finished(2, "COMPLETE", 9)]
 
@@ -20,12 +18,12 @@ def write(
     space: SearchSpace, home: Path, before: list[TrialRecord], now: list[TrialRecord]
 ) -> None:
     """A run that finds some trials finished, and that is killed after it has finished others."""
-    meter = RunStatistics(space, 1, before)
-    log = ProgressLog(Location(home), meter, before)
-    ledger = Ledger(space, RecordStore(Location(home)), before, on_change=lambda *_: None)
+    statistics = RunStatistics(space, 1, before)
+    log = ProgressLog(Location(home), statistics, before)
+    state = run_state()
     for record in now:
-        meter(ledger, record)
-        log(ledger, record)
+        statistics(state, record)
+        log(state, record)
 
 
 def entries(home: Path) -> list[dict]:

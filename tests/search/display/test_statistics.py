@@ -1,40 +1,39 @@
-import time
-
 import pytest
 
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.display.statistics import RunStatistics, TrialCounts, hypervolume_of
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import parse_space
-from tests.support.records import finished, ledger_of
+from tests.support.clocks import Clock
+from tests.support.records import finished, run_state
 
 
 def test_a_tally_counts_states_epochs_and_what_stopping_has_saved(space: SearchSpace) -> None:
-    tally = TrialCounts(space)
-    assert tally.best == {"mean_js_distance": None, "correlation_distance": None}
+    counts = TrialCounts(space)
+    assert counts.best == {"mean_js_distance": None, "correlation_distance": None}
     for record in (
         finished(0, "COMPLETE", 9, 0.3),
         finished(1, "PRUNED", 3),
         finished(2, "FAIL", 1),
         finished(3, "COMPLETE", 7, 0.2),
     ):
-        tally.add(record)
-    assert dict(tally.states) == {"COMPLETE": 2, "PRUNED": 1, "FAIL": 1}
+        counts.add(record)
+    assert dict(counts.states) == {"COMPLETE": 2, "PRUNED": 1, "FAIL": 1}
     # A trial that failed has wasted its epochs and saved none; one may stop itself early.
-    assert (tally.epochs, tally.saved) == (20, 6 + 2)
-    assert tally.best == {"mean_js_distance": 0.2, "correlation_distance": 0.5}
-    assert tally.hypervolume == pytest.approx(0.8 * 0.5)
+    assert (counts.epochs, counts.saved) == (20, 6 + 2)
+    assert counts.best == {"mean_js_distance": 0.2, "correlation_distance": 0.5}
+    assert counts.hypervolume == pytest.approx(0.8 * 0.5)
 
 
 def test_the_best_of_a_maximised_objective_is_the_largest(tiny: dict) -> None:
     tiny["objectives"] = {"column_shapes": "maximize", "mean_js_distance": "minimize"}
-    tally = TrialCounts(parse_space(tiny))
+    counts = TrialCounts(parse_space(tiny))
     for number, shapes in enumerate((0.3, 0.4, 0.1)):
         record = finished(number, "COMPLETE", 9)
         record.objectives["column_shapes"] = shapes
-        tally.add(record)
-    assert tally.best["column_shapes"] == 0.4
-    assert tally.hypervolume == pytest.approx(0.4 * 0.8)
+        counts.add(record)
+    assert counts.best["column_shapes"] == 0.4
+    assert counts.hypervolume == pytest.approx(0.4 * 0.8)
 
 
 def test_losses_have_no_hypervolume(tiny: dict) -> None:
@@ -43,56 +42,64 @@ def test_losses_have_no_hypervolume(tiny: dict) -> None:
 
 
 def test_running_trials_count_as_busy_and_those_that_wait_do_not(space: SearchSpace) -> None:
-    meter = RunStatistics(space, slots=2)
+    clock = Clock()
+    statistics = RunStatistics(space, slots=2, clock=clock)
     active = [TrialRecord(number, "RUNNING", {}) for number in range(3)]
-    ledger = ledger_of(space, *active)
+    state = run_state(*active)
     for record in active:
-        meter(ledger, record)
-    time.sleep(0.05)
-    now = meter.snapshot()
+        statistics(state, record)
+    clock.move(8.0)
+    now = statistics.snapshot()
     assert (now.busy_slots, now.states["RUNNING"]) == (2, 2)
-    assert now.busy > 0.8
+    assert now.busy == 1.0
     assert now.overhead is None and now.left is None
-    done = TrialRecord(0, "PRUNED", {}, seconds=0.04)
-    del ledger.active["0"]
-    meter(ledger, done)
-    now = meter.snapshot()
+    done = TrialRecord(0, "PRUNED", {}, seconds=6.0)
+    del state.active["0"]
+    statistics(state, done)
+    now = statistics.snapshot()
     # The one that waited has the slot now.
     assert now.busy_slots == 2
-    assert now.overhead is not None and now.overhead < 0.5
+    # Of 16 seconds on two slots, trials have needed 6 and 8.
+    assert now.overhead == pytest.approx(16 / 14 - 1)
 
 
 def test_only_seconds_of_this_run_count(space: SearchSpace) -> None:
-    meter = RunStatistics(space, slots=1)
+    clock = Clock()
+    statistics = RunStatistics(space, slots=1, clock=clock)
     resumed = TrialRecord(0, "RUNNING", {}, seconds=1000.0)
-    ledger = ledger_of(space, resumed)
-    meter(ledger, resumed)
-    resumed.seconds += 0.01
-    meter(ledger, resumed)
-    ledger.active.clear()
+    state = run_state(resumed)
+    statistics(state, resumed)
+    resumed.seconds += 1.0
+    statistics(state, resumed)
+    state.active.clear()
     resumed.state = "PRUNED"
-    meter(ledger, resumed)
-    time.sleep(0.05)
-    now = meter.snapshot()
-    assert now.elapsed >= 0.05
-    assert now.busy == pytest.approx(0.01 / now.elapsed)
-    assert now.overhead == pytest.approx(now.elapsed / 0.01 - 1)
+    statistics(state, resumed)
+    clock.move(5.0)
+    now = statistics.snapshot()
+    assert now.elapsed == 5.0
+    assert now.busy == pytest.approx(1 / 5)
+    assert now.overhead == pytest.approx(5 / 1 - 1)
 
 
 def test_what_is_left_follows_the_pace_of_this_run_and_the_time_budget(tiny: dict) -> None:
     tiny["search"]["n_trials"] = 12
     before = [finished(number, "COMPLETE", 9) for number in range(9)]
-    meter = RunStatistics(parse_space(tiny), slots=1, finished=before)
-    ledger = ledger_of(meter.space)
-    assert meter.snapshot().left is None
-    time.sleep(0.02)
-    meter(ledger, finished(9, "PRUNED", 1))
-    now = meter.snapshot()
+    clock = Clock()
+    statistics = RunStatistics(parse_space(tiny), slots=1, finished=before, clock=clock)
+    state = run_state()
+    assert statistics.snapshot().left is None
+    clock.move(3.0)
+    statistics(state, finished(9, "PRUNED", 1))
+    now = statistics.snapshot()
     assert now.n_finished == 10
     # Ten are done, one of them in this run: two more take two times as long.
-    assert now.left == pytest.approx(2 * now.elapsed, rel=0.2)
-    tiny["search"]["time_budget"] = 0.01
-    meter = RunStatistics(parse_space(tiny), slots=1, finished=before)
-    meter(ledger_of(meter.space), finished(9, "PRUNED", 1))
-    time.sleep(0.02)
-    assert meter.snapshot().left == 0.0
+    assert now.left == 2 * 3.0
+    tiny["search"]["time_budget"] = 10.0
+    statistics = RunStatistics(parse_space(tiny), slots=1, finished=before, clock=clock)
+    state = run_state()
+    state.started = clock()
+    clock.move(8.0)
+    statistics(state, finished(9, "PRUNED", 1))
+    assert statistics.snapshot().left == 2.0
+    clock.move(3.0)
+    assert statistics.snapshot().left == 0.0

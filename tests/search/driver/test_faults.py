@@ -1,4 +1,4 @@
-"""Searches that machines fail: a disk is full, a network parts, a spot node is taken back."""
+"""Searches on failing machines: a full disk, a network that is cut, a preempted spot node."""
 
 import contextlib
 import os
@@ -15,7 +15,6 @@ from ray.cluster_utils import Cluster
 from tabvae_ray import load_synthesizer
 from tabvae_ray.storage import Location
 from tests.support.clusters import (
-    SECONDS,
     STEADY,
     TOKEN,
     n_checkpoints,
@@ -23,13 +22,12 @@ from tests.support.clusters import (
     outcomes,
     started_head,
     trial_processes,
-    two_nodes,
     wait_for,
 )
-from tests.support.drivers import search, started
+from tests.support.drivers import SECONDS, search, started
 from tests.support.s3_server import free_ports
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
 RAY = str(Path(sys.executable).parent / "ray")
 N_TRIALS = 8
 
@@ -45,13 +43,6 @@ def steady(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    """Two nodes of one CPU each, beside a head without any."""
-    with two_nodes() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def undisturbed(
     steady: Path, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> Location:
@@ -62,7 +53,7 @@ def undisturbed(
 
 
 def assert_the_same(directory: Location, undisturbed: Location) -> None:
-    """All trials are there once, as they would have been, and the model loads."""
+    """Check that each trial is there once, with undisturbed scores, and that the model loads."""
     found = outcomes(directory)
     assert [record["number"] for record in found] == list(range(N_TRIALS))
     assert found == outcomes(undisturbed)
@@ -71,7 +62,7 @@ def assert_the_same(directory: Location, undisturbed: Location) -> None:
 
 
 def as_root(*command: object) -> None:
-    """Do what not every machine lets one do; the test is left out where it does not."""
+    """Run a command that needs root; skip the test where it is not permitted."""
     done = subprocess.run(
         [str(part) for part in command], capture_output=True, text=True, check=False
     )
@@ -155,7 +146,7 @@ class Apart:
         as_root("ip", "link", "set", self.here, state)
 
     def trials(self) -> list[str]:
-        """Processes there that train trials."""
+        """Find the processes in the namespace that train trials."""
         listed = subprocess.check_output(["ip", "netns", "pids", self.name], text=True)
         found = []
         for pid in listed.split():
@@ -186,7 +177,7 @@ def test_a_node_that_is_cut_off_for_a_minute_costs_no_trial(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Two hosts with addresses of their own; the cable between them is pulled."""
+    """Cut the network between two hosts that have addresses of their own."""
     for name, value in TOKEN.items():
         monkeypatch.setenv(name, value)
     (port,) = free_ports(1)
@@ -200,9 +191,9 @@ def test_a_node_that_is_cut_off_for_a_minute_costs_no_trial(
         node += [f"--node-ip-address={apart.far}", "--num-cpus=1"]
         with (home / "node").open("wb") as log:
             far = subprocess.Popen(node, stdout=log, stderr=log)
-        stack.callback(far.wait, 60)
+        stack.callback(far.wait, SECONDS)
         stack.callback(far.terminate)
-        wait_for(lambda: "Ray runtime started" in (home / "node").read_text(), 60)
+        wait_for(lambda: "Ray runtime started" in (home / "node").read_text())
         # Two at once, also where the far node is counted a moment after the search has begun.
         options = ["--space", steady, "--trials", 6, "--concurrency", 2, *where]
         process = stack.enter_context(started(*options))

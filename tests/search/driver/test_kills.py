@@ -1,4 +1,4 @@
-"""Drivers that are killed at random moments, and what those after them make of it."""
+"""Drivers that are killed at random moments, and the searches that are resumed after them."""
 
 import json
 import random
@@ -17,7 +17,7 @@ from tests.support.clusters import STEADY, TOKEN, n_finished, outcomes, started_
 from tests.support.drivers import SECONDS, search, started, study_of, trials_of
 from tests.support.s3_server import free_ports
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kills")]
 N_TRIALS = 8
 # What a trial becomes depends on its number alone, and all of them are done in a moment.
 TINY = {
@@ -29,7 +29,7 @@ TINY = {
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """A Ray that outlives drivers, so that each of them starts soon."""
+    """Start a Ray that outlives drivers, so that each of them starts soon."""
     (port,) = free_ports(1)
     with pytest.MonkeyPatch.context() as patch, started_head("--num-cpus=2", port=port, **TOKEN):
         for name, value in TOKEN.items():
@@ -52,11 +52,13 @@ def undisturbed(space: Path, address: str, tmp_path_factory: pytest.TempPathFact
     return home / "tiny"
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(
+    "seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.many) for seed in range(4, 10))]
+)
 def test_a_driver_killed_at_a_random_moment_costs_nothing(
     seed: int, space: Path, address: str, undisturbed: Path, tmp_path: Path
 ) -> None:
-    """By turns while it starts, while it trains, and while it chooses and exports."""
+    """Kill it by turns while it starts, while it trains, and while it chooses and exports."""
     rng = random.Random(seed)
     directory = tmp_path / "tiny"
     where = ["--out", tmp_path, "--address", address]

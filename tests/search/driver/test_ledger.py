@@ -18,8 +18,9 @@ from tabvae_ray.results.trial_record import Rung, TrialRecord
 from tabvae_ray.search.driver.ledger import Ledger
 from tabvae_ray.search.driver.resume import n_reports, restore_trials
 from tabvae_ray.search.optimize.proposals import Proposals
+from tabvae_ray.search.optimize.run_state import RunState
 from tabvae_ray.search.optimize.scheduler import MultiObjectiveASHA
-from tabvae_ray.search.optimize.study import create_study
+from tabvae_ray.search.optimize.study import create_study, fail_running
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import parse_space
 from tabvae_ray.storage import Location
@@ -50,31 +51,17 @@ class Search:
         finished, unfinished = restore_trials(self.records, self.scheduler, self.space)
         known = [*finished, *unfinished]
         self.study = create_study(self.space, "test", None, known)
-        self.ledger = Ledger(
-            self.space,
-            self.records,
-            finished,
-            n_reports=n_reports(known),
-            on_change=lambda ledger, record: None,
-        )
-        self.proposals = Proposals(
-            self.space,
-            self.study,
-            self.space.settings.n_trials,
-            concurrency=3,
-            resumed=unfinished,
-            may_start=self.ledger.may_start,
-            n_active=lambda: len(self.ledger.active),
-            on_start=self.ledger.start,
-        )
-        self.ledger.proposals = self.proposals
+        self.state = RunState(self.records, unfinished)
+        reports = n_reports(known)
+        self.ledger = Ledger(self.space, self.state, self.study, finished, n_reports=reports)
+        self.proposals = Proposals(self.space, self.study, self.state, concurrency=3)
         self.trials: dict[str, tuple[dict[str, Any], int]] = {}
 
     def propose(self) -> object:
         ray_id = str(next(IDS))
         config = self.proposals.suggest(ray_id)
         if isinstance(config, dict):
-            record = self.ledger.active[ray_id]
+            record = self.state.active[ray_id]
             at = 0 if config["checkpoint"] is None else record.epochs
             self.trials[ray_id] = config, at
         return config
@@ -117,7 +104,7 @@ class Search:
                 self.report(ray_id, 0.5)
                 if ray_id in self.trials:
                     self.checkpoint(ray_id)
-        self.proposals.close()
+        fail_running(self.study)
 
 
 @pytest.fixture
@@ -138,7 +125,7 @@ def test_whatever_happens_no_trial_is_lost_told_twice_or_left_running(
     steps: list[tuple[str, int, float]],
 ) -> None:
     document = copy.deepcopy(TINY)
-    document["search"] |= {"sampler": "random", "max_failures": 99}
+    document["search"] |= {"sampler": "random", "max_failures": 99}  # type: ignore[operator]
     with tempfile.TemporaryDirectory() as home:
         search = Search(parse_space(document), Path(home))
         for step, which, value in steps:
@@ -174,12 +161,12 @@ def test_failures_in_a_row_end_the_search_and_name_their_tracebacks(search: Sear
     for value in (0.1, 0.1, 0.1):
         search.report(next(iter(search.trials)), value)
     assert [record.state for record in search.ledger.finished] == ["COMPLETE"]
-    while search.ledger.stop is None:
+    while search.state.stop is None:
         search.propose()
         search.fail(next(iter(search.trials)), BUG)
-    assert search.ledger.failed
-    assert search.ledger.stop.startswith("3 trials in a row failed, the last one with: ZeroDivis")
-    assert search.ledger.stop.endswith("trials: 000001.json, 000002.json, 000003.json")
+    assert search.state.failed
+    assert search.state.stop.startswith("3 trials in a row failed, the last one with: ZeroDivis")
+    assert search.state.stop.endswith("trials: 000001.json, 000002.json, 000003.json")
     assert search.propose() == "FINISHED"
 
 
@@ -195,13 +182,13 @@ def test_a_trial_that_a_node_had_no_memory_for_is_tried_in_smaller_batches_once(
     assert isinstance(again, dict) and again["shrink"]
     assert (again["number"], again["attempt"]) == (0, 2)
     search.report(next(iter(search.trials)), 0.2, batch_size=128, batch_size_from=1)
-    (record,) = search.ledger.active.values()
+    (record,) = search.state.active.values()
     assert (record.batch_size, record.batch_size_from) == (128, 1)
     search.fail(next(iter(search.trials)), MEMORY)
     (record,) = search.records.finished()
     assert record.state == "FAIL"
     assert record.reason is not None
-    assert record.reason.startswith("out of memory, with half the batch size, too: 1 worker(s)")
+    assert record.reason.startswith("out of memory, even with half the batch size: 1 worker(s)")
 
 
 def test_a_process_that_only_died_keeps_its_batch_size(search: Search) -> None:
@@ -230,11 +217,14 @@ def test_the_front_is_of_those_that_keep_the_constraints_where_any_does(
     space = parse_space({**TINY, "constraints": {"correlation_distance": {"max": 0.5}}})
     with tempfile.TemporaryDirectory() as home:
         records = RecordStore(Location(Path(home)))
-        ledger = Ledger(space, records, on_change=lambda ledger, record: None)
+        state = RunState(records)
+        running = [TrialRecord(number, "RUNNING", {}) for number in range(len(points))]
+        study = create_study(space, "test", None, running)
+        ledger = Ledger(space, state, study)
         for number, (a, b) in enumerate(points):
             scores = complete(number, a, b).objectives
             trial = SimpleNamespace(trial_id=str(number))
-            ledger.start(trial.trial_id, TrialRecord(number, "RUNNING", {}))
+            state.start(trial.trial_id, running[number])
             result = {"epoch": 9, "scores": scores, "losses": {}, "stopped": "done", **scores}
             ledger.on_trial_result(1, [], trial, result)
             ledger.on_trial_complete(1, [], trial)
@@ -247,10 +237,10 @@ def test_the_front_is_of_those_that_keep_the_constraints_where_any_does(
         assert [record.number for record in ledger.front()] == front
         # Where the front is small, the next best may be chosen as well.
         others = {n for n, _ in keeping} - set(front)
-        room = max(0, space.settings.n_candidates // 2 - len(front))
+        n_more = max(0, space.settings.n_candidates // 2 - len(front))
         after = [record.number for record in ledger.runners_up()]
-        assert set(after) <= others and len(after) == min(room, len(others))
-        again = Ledger(space, records, records.finished(), on_change=lambda ledger, record: None)
+        assert set(after) <= others and len(after) == min(n_more, len(others))
+        again = Ledger(space, RunState(records), study, records.finished())
         assert [record.number for record in again.front()] == front
 
 
@@ -265,7 +255,7 @@ def test_a_running_trial_whose_checkpoint_was_removed_begins_again(search: Searc
     config = search.propose()
     assert isinstance(config, dict)
     assert (config["number"], config["checkpoint"]) == (0, None)
-    assert search.ledger.storage_error is None
+    assert search.state.storage_error is None
     search.checkpoint(next(iter(search.trials)))
     search.begin()
     config = search.propose()
@@ -282,9 +272,7 @@ def test_a_trial_that_cannot_reach_its_checkpoint_ends_the_search_to_be_resumed(
     search.report(ray_id, 0.2)
     search.checkpoint(ray_id)
     search.fail(ray_id, "StorageError: s3://bucket/runs: cannot be read: network connection")
-    assert (
-        str(search.ledger.storage_error) == "s3://bucket/runs: cannot be read: network connection"
-    )
+    assert str(search.state.storage_error) == "s3://bucket/runs: cannot be read: network connection"
     assert search.records.finished() == []
     search.begin()
     search.finish()

@@ -11,35 +11,40 @@ from pydantic import TypeAdapter
 
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.results.constraints import violations
-from tabvae_ray.results.trial_record import Rung, TrialRecord
+from tabvae_ray.results.record_store import RecordStore
+from tabvae_ray.results.trial_record import Rung, State, TrialRecord
 from tabvae_ray.search.optimize.proposals import Proposals
+from tabvae_ray.search.optimize.run_state import RunState
 from tabvae_ray.search.optimize.sampler import choose_sampler
-from tabvae_ray.search.optimize.study import create_study
+from tabvae_ray.search.optimize.study import create_study, fail_running, tell
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import parse_space
+from tabvae_ray.storage import Location
+
+
+class NoRecords(RecordStore):
+    """Writes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(Location("/nothing"))
+
+    def keep_running(self, record: TrialRecord) -> None:
+        pass
 
 
 def proposals(
-    space: SearchSpace, known: Sequence[TrialRecord] = (), **options: object
+    space: SearchSpace,
+    known: Sequence[TrialRecord] = (),
+    *,
+    unfinished: Sequence[TrialRecord] = (),
+    concurrency: int = 999,
 ) -> tuple[Proposals, dict[str, TrialRecord]]:
-    started: dict[str, TrialRecord] = {}
+    state = RunState(NoRecords(), unfinished)
     study = create_study(space, "test", None, known)
-    made = Proposals(
-        space,
-        study,
-        space.settings.n_trials,
-        **{
-            "concurrency": 99,
-            "may_start": lambda: True,
-            "n_active": lambda: 0,
-            "on_start": started.__setitem__,
-            **options,
-        },
-    )
-    return made, started
+    return Proposals(space, study, state, concurrency=concurrency), state.active
 
 
-def finish(record: TrialRecord, state: str, a: float = 0.1, b: float = 0.2) -> TrialRecord:
+def finish(record: TrialRecord, state: State, a: float = 0.1, b: float = 0.2) -> TrialRecord:
     record.state = state
     scores = {"mean_js_distance": a, "correlation_distance": b}
     record.rungs = [Rung(9, scores)]
@@ -52,8 +57,8 @@ def test_the_study_is_told_how_trials_ended_and_none_stays_running(space: Search
     for ray_id in "abcd":
         assert made.suggest(ray_id)["number"] == "abcd".index(ray_id)
     for ray_id, state in zip("abc", ("COMPLETE", "PRUNED", "FAIL"), strict=True):
-        made.tell(finish(started[ray_id], state))
-    made.close()
+        tell(made.study, finish(started[ray_id], state), space)
+    fail_running(made.study)
     trials = made.study.trials
     assert [trial.state for trial in trials] == [
         TrialState.COMPLETE,
@@ -70,14 +75,15 @@ def test_the_study_is_told_how_trials_ended_and_none_stays_running(space: Search
 
 
 def test_there_are_as_many_trials_as_asked_for_and_no_more_than_slots(space: SearchSpace) -> None:
-    made, started = proposals(space, n_active=lambda: len(started) % 3, concurrency=2)
-    started.clear()
+    made, _ = proposals(space, concurrency=2)
     asked = [made.suggest(str(i)) for i in range(3)]
     assert [type(answer) for answer in asked] == [dict, dict, type(None)]
-    full, _ = proposals(space)
+    full, started = proposals(space)
     answers = [full.suggest(str(i)) for i in range(space.settings.n_trials + 1)]
-    assert answers[-1] == "FINISHED"
     assert [answer["number"] for answer in answers[:-1]] == list(range(6))
+    assert answers[-1] is None
+    started.clear()
+    assert full.suggest("last") == "FINISHED"
 
 
 def test_initial_points_run_first_and_whole(tiny: dict) -> None:
@@ -97,7 +103,7 @@ def test_a_rebuilt_study_proposes_what_the_undisturbed_one_would(tiny: dict, sam
     for i in range(5):
         made.suggest(str(i))
         records.append(finish(started[str(i)], "PRUNED" if i == 2 else "COMPLETE", 0.1 * i, 0.5))
-        made.tell(records[-1])
+        tell(made.study, records[-1], space)
     again, _ = proposals(space, records)
     assert again.suggest("next") == made.suggest("next")
 
@@ -119,7 +125,7 @@ def test_a_rebuilt_search_by_nsga2_goes_on_in_its_generation(tiny: dict, constra
             a, b = rng.random(2).round(6).tolist()
             record = started[names[i - 4]]
             records.append(finish(record, "PRUNED" if i % 9 == 0 else "COMPLETE", a, b))
-            made.tell(records[-1])
+            tell(made.study, records[-1], space)
     running = [started[name] for name in names[-4:]]
     assert max(record.generation or 0 for record in records) >= 3
     known = [dataclasses.asdict(record) for record in [*records, *running]]
@@ -136,7 +142,7 @@ def test_unfinished_trials_go_on_first(space: SearchSpace) -> None:
         {"architecture.loss_beta": 0.5, "architecture.latent_dim": 3},
         checkpoint="tune/run_001/000000/checkpoint_000000",
     )
-    made, _ = proposals(space, [running], resumed=[running])
+    made, _ = proposals(space, [running], unfinished=[running])
     answer = made.suggest("a")
     assert (answer["number"], answer["checkpoint"]) == (0, running.checkpoint)
     assert made.suggest("b")["number"] == 1
@@ -147,7 +153,7 @@ def test_constraints_reach_the_study(tiny: dict) -> None:
     space = parse_space(tiny)
     made, started = proposals(space)
     made.suggest("a")
-    made.tell(finish(started["a"], "COMPLETE", 0.25))
+    tell(made.study, finish(started["a"], "COMPLETE", 0.25), space)
     assert made.study.trials[0].constraints == {"mean_js_distance <= 0.15": pytest.approx(0.1)}
     assert violations({}, space) == {"mean_js_distance": 1e9}
     assert violations({"mean_js_distance": 0.1}, space)["mean_js_distance <= 0.15"] < 0

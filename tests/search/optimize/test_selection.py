@@ -9,10 +9,10 @@ from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.errors import ConfigError, StorageError
 from tabvae_ray.results.trial_record import Rung, TrialRecord
 from tabvae_ray.search.inputs import prepare_inputs
-from tabvae_ray.search.optimize import selection
 from tabvae_ray.search.optimize.selection import Candidate, as_scores, select
+from tabvae_ray.search.trials import rescoring
 from tabvae_ray.search.trials.rescoring import _candidate, candidates
-from tabvae_ray.search.trials.trial import SearchTask, TrialRun
+from tabvae_ray.search.trials.trial import TrialRun
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import parse_space
 
@@ -121,9 +121,7 @@ def test_a_candidate_whose_checkpoint_is_gone_is_left_out_and_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     inputs = prepare_inputs(space=str(space_file), out=str(tmp_path))
-    task = SearchTask(
-        inputs.space, inputs.table, inputs.spec, inputs.comparison, inputs.rungs, inputs.directory
-    )
+    task = inputs.task()
     front = []
     for number in range(2):
         parameters = {"architecture.loss_beta": 0.1, "architecture.latent_dim": 2 + number}
@@ -145,7 +143,7 @@ def test_a_candidate_whose_checkpoint_is_gone_is_left_out_and_named(
     with connected("local"):
         both = candidates(task, front, Resources())
         # Where they are scored makes no difference.
-        monkeypatch.setattr(selection, "_ROWS_HERE", 0)
+        monkeypatch.setattr(rescoring, "_ROWS_HERE", 0)
         assert candidates(task, front, Resources()) == both
         shutil.rmtree(home)
         with caplog.at_level(logging.WARNING):

@@ -1,4 +1,4 @@
-"""The trainable in processes of Ray: nothing of a trial is left to the next one."""
+"""The trainable in Ray's processes: a trial leaves nothing to the next one."""
 
 import os
 import time
@@ -15,11 +15,11 @@ from ray import tune
 from tabvae_ray.cluster.connection import connected
 from tabvae_ray.search.inputs import prepare_inputs
 from tabvae_ray.search.optimize.scheduler import PatientFIFO
+from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.search.trials.trainable import VAETrial
-from tabvae_ray.search.trials.trial import SearchTask
 from tests.support.spaces import TINY
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("run")]
 ONE = {
     "number": 0,
     "parameters": {"architecture.loss_beta": 0.1, "architecture.latent_dim": 4},
@@ -37,9 +37,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> SearchTask:
     home = tmp_path_factory.mktemp("actors")
     (home / "tiny.yaml").write_text(yaml.safe_dump(TINY))
     inputs = prepare_inputs(space=str(home / "tiny.yaml"), out=str(home))
-    return SearchTask(
-        inputs.space, inputs.table, inputs.spec, inputs.comparison, inputs.rungs, inputs.directory
-    )
+    return inputs.task()
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +49,7 @@ def cluster() -> Iterator[None]:
 
 
 def played(task: SearchTask, *configs: dict[str, Any]) -> tuple[bytes, Any, int]:
-    """The last trial's state and reports, and the threads, of a process that ran them all."""
+    """Run trials in one process; return the last one's state and reports, and the threads."""
 
     class Played(VAETrial):
         def play(self, configs: list[dict[str, Any]]) -> tuple[bytes, Any, int]:
@@ -85,7 +83,7 @@ def test_a_reused_process_gives_what_a_fresh_one_gives_bit_for_bit(
 
 
 def test_a_node_with_other_versions_trains_nothing(task: SearchTask, cluster: None) -> None:
-    """One that has come after the search's own look at them."""
+    """Check a node that has come after the search's preflight."""
     older = replace(task, versions={**task.versions, "torch": "2.5.0"})
     with pytest.raises(ray.exceptions.RayActorError, match=r"has torch .* \(here 2.5.0\): inst"):
         played(older, ONE)
@@ -94,10 +92,10 @@ def test_a_node_with_other_versions_trains_nothing(task: SearchTask, cluster: No
 def test_trials_that_are_done_at_once_do_not_take_the_place_of_processes_that_start(
     cluster: None, tmp_path: Path
 ) -> None:
-    """By Ray's own FIFOScheduler, no process but the first is ever used."""
+    """Check that several processes are used; with Ray's FIFOScheduler, only the first is."""
 
     class SlowToStart(tune.Trainable):
-        """It takes its process longer to start than ten trials take; not that of the first."""
+        """A trainable whose processes, but for the first, start more slowly than ten trials run."""
 
         def setup(self, config: dict[str, Any]) -> None:
             time.sleep(3.0 if config["number"] else 0.0)
@@ -120,4 +118,4 @@ def test_trials_that_are_done_at_once_do_not_take_the_place_of_processes_that_st
         ),
         run_config=tune.RunConfig(storage_path=str(tmp_path), verbose=0),
     ).fit()
-    assert len({result.metrics["process"] for result in results}) == 2
+    assert results.get_dataframe()["process"].nunique() == 2

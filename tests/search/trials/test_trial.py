@@ -9,7 +9,8 @@ import yaml
 
 from tabvae_ray.search.inputs import prepare_inputs
 from tabvae_ray.search.trials import trial as module
-from tabvae_ray.search.trials.trial import SearchTask, TrialRun
+from tabvae_ray.search.trials.task import SearchTask
+from tabvae_ray.search.trials.trial import TrialRun
 from tabvae_ray.tabular_vae import split_rows
 
 ONE = {
@@ -27,9 +28,7 @@ TWO = {
 @pytest.fixture
 def task(space_file: Path, tmp_path: Path) -> SearchTask:
     inputs = prepare_inputs(space=str(space_file), out=str(tmp_path / "runs"))
-    return SearchTask(
-        inputs.space, inputs.table, inputs.spec, inputs.comparison, inputs.rungs, inputs.directory
-    )
+    return inputs.task()
 
 
 def start(task: SearchTask, config: dict[str, Any]) -> TrialRun:
@@ -106,9 +105,9 @@ def test_what_memory_does_not_allow_is_tried_again_with_half_the_batch(
 ) -> None:
     trial = start(task, ONE)
     first = trial.step()
-    routine = module.BatchRoutine
+    routine = module.BatchRoutine  # type: ignore[attr-defined]
 
-    class Starved(routine):
+    class Starved(routine):  # type: ignore[misc, valid-type]
         def __call__(self, trainer: Any, result: Any) -> None:
             if trainer.config.batch_size > 128:
                 raise torch.OutOfMemoryError("out of memory")
@@ -163,9 +162,7 @@ def test_a_trial_that_stops_itself_early_is_done_and_says_why(tiny: dict, tmp_pa
     file = tmp_path / "space.yaml"
     file.write_text(yaml.safe_dump(tiny))
     inputs = prepare_inputs(space=str(file), out=str(tmp_path / "runs"))
-    task = SearchTask(
-        inputs.space, inputs.table, inputs.spec, inputs.comparison, inputs.rungs, inputs.directory
-    )
+    task = inputs.task()
     last = run(start(task, ONE))[-1]
     assert last["done"] and last["epoch"] < 9
     assert last["stopped"] == "loss has not fallen for 2 epochs"

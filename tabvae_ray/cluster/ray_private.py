@@ -1,0 +1,76 @@
+"""All uses of Ray's private names, which any release may change.
+
+``pyproject.toml`` therefore bounds Ray above. A newer Ray is admitted after a look at this module.
+"""
+
+from typing import Any
+
+import ray
+from ray._private.authentication.authentication_utils import is_token_auth_enabled
+from ray._private.state import state
+from ray._raylet import GcsClient, setproctitle  # type: ignore[attr-defined]
+from ray.core.generated.autoscaler_pb2 import (  # type: ignore[attr-defined]
+    GetClusterStatusReply,
+)
+from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put
+
+__all__ = [
+    "autoscaling_state",
+    "draining_nodes",
+    "get_from_head",
+    "grpc_channel",
+    "has_started_actor",
+    "put_on_head",
+    "sends_token",
+    "set_process_title",
+]
+
+
+def put_on_head(key: bytes, value: bytes) -> None:
+    """Keep a value in the memory of the cluster's head."""
+    _internal_kv_put(key, value)
+
+
+def get_from_head(key: bytes, namespace: bytes | None = None) -> bytes | None:
+    """Return a value from the memory of the cluster's head, or None."""
+    found: bytes | None = _internal_kv_get(key, namespace=namespace)
+    return found
+
+
+def set_process_title(title: str) -> None:
+    """Set the command line that the system, and so Ray, shows for this process."""
+    setproctitle(title)
+
+
+def sends_token() -> bool:
+    """Return True if this process sends an authentication token with its calls."""
+    return bool(is_token_auth_enabled())
+
+
+def grpc_channel(address: str) -> Any:
+    """Open a gRPC channel to a Ray server, with TLS and token as Ray would.
+
+    Raises:
+        ImportError: If gRPC for Python is not installed.
+    """
+    from ray._private.grpc_utils import init_grpc_channel
+
+    return init_grpc_channel(address)
+
+
+def draining_nodes() -> set[str]:
+    """Return the ids of the nodes that are about to leave the cluster."""
+    return set(state.get_draining_nodes())
+
+
+def autoscaling_state() -> Any:
+    """Return the state of an autoscaler of version 2, a protocol buffer."""
+    address = ray.get_runtime_context().gcs_address
+    reply = GetClusterStatusReply.FromString(GcsClient(address).get_cluster_status(timeout_s=10))
+    return reply.autoscaling_state
+
+
+def has_started_actor(tune_controller: Any, trial: Any) -> bool:
+    """Return True if Ray Tune has an actor for a trial, and its process has started."""
+    actor = tune_controller._trial_to_actor.get(trial)
+    return actor is not None and bool(tune_controller._actor_manager.is_actor_started(actor))

@@ -1,0 +1,232 @@
+"""Pictures of the chosen model's rows beside the real ones, drawn in light and in dark colours."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tabvae_ray.comparison.pictures.projections import has_plane
+from tabvae_ray.comparison.plan import (
+    Comparison,
+    ComparisonOptions,
+    ComparisonPlan,
+    PreparedComparison,
+)
+from tabvae_ray.comparison.reading.table_columns import TableColumns
+from tabvae_ray.comparison.reference_levels import ReferenceLevels
+from tabvae_ray.comparison.scores.privacy import Privacy, privacy
+from tabvae_ray.comparison.scores.statistics import STATISTICS
+from tabvae_ray.comparison.scores.usefulness import Usefulness
+from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
+
+__all__ = ["Image", "PictureSection", "Pictures", "compare_rows", "picture_sections"]
+
+# More columns would make the page larger than 3 MB.
+_MOST_COLUMNS = 24
+_DPI = 100
+_THEMES = ("light", "dark")
+# Panels of a picture and their number of rows. Cut apart, a phone shows them one by one.
+_PANELS: dict[str, tuple[tuple[str, ...], int]] = {
+    "pca": (("real", "synthetic", "both"), 1),
+    "descriptive_statistics": (STATISTICS, 2),
+}
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The chosen model's rows, compared with the real ones.
+
+    Args:
+        comparison: Scores, and pictures in light colours.
+        dark: The same pictures in dark colours.
+        columns: Columns that have pictures, the farthest from the real table first.
+        n_columns: Columns of the table.
+        n_rows: Rows generated.
+        privacy: How near they come to real rows.
+        usefulness: How well a model learns from them, if the spec names a target.
+    """
+
+    comparison: Comparison
+    dark: Comparison
+    columns: tuple[str, ...]
+    n_columns: int
+    n_rows: int
+    privacy: Privacy
+    usefulness: Usefulness | None
+
+
+@dataclass(frozen=True)
+class Image:
+    """A PNG in light colours and in dark ones, both in base64.
+
+    Args:
+        light: The image in light colours.
+        dark: The image in dark colours.
+        alt: A text in its place.
+        width: Pixels across.
+        height: Pixels down.
+    """
+
+    light: str
+    dark: str
+    alt: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class PictureSection:
+    """A section of the page with pictures.
+
+    Args:
+        anchor: Name of the section in links.
+        title: Heading.
+        text: Explanation of the pictures.
+        images: The pictures.
+    """
+
+    anchor: str
+    title: str
+    text: str
+    images: tuple[Image, ...]
+
+
+def compare_rows(
+    synthesizer: TabularVAESynthesizer,
+    prepared: PreparedComparison,
+    levels: ReferenceLevels,
+    *,
+    n_rows: int,
+    seed: int,
+) -> Pictures:
+    """Generate rows with the chosen model, score them and draw them beside the real ones.
+
+    Args:
+        synthesizer: The chosen model.
+        prepared: The scores to compute, prepared with the real table.
+        levels: Reference levels that titles of pictures name.
+        n_rows: Rows to generate.
+        seed: Seed of the rows.
+
+    Raises:
+        TabVAEError: If the rows cannot be generated or compared.
+    """
+    rows = synthesizer.generate(
+        n_rows,
+        seed=seed,
+        temperature=synthesizer.config.validation.generation_temperature,
+        compact=True,
+    )
+    columns = prepared.reader.read(rows)
+    light = prepared.compute_columns(columns)
+    near = light.privacy or privacy(columns, prepared.real)
+    distances = light.score_collections["js_distance"]
+    shown = tuple(sorted(distances, key=lambda name: -distances[name])[:_MOST_COLUMNS])
+    notes = {name: levels.title(name, value) for name, value in distances.items()}
+    drawn = [_draw(prepared, columns, theme, shown, notes) for theme in _THEMES]
+    light.plot_collections = drawn[0].plot_collections
+    return Pictures(light, drawn[1], shown, len(distances), n_rows, near, light.usefulness)
+
+
+def picture_sections(
+    pictures: Pictures, correlation_distance: str
+) -> tuple[list[PictureSection], list[PictureSection]]:
+    """Return the sections with a picture per column, and those about the whole table.
+
+    Args:
+        pictures: The pictures.
+        correlation_distance: This score beside its reference levels.
+    """
+    return _column_sections(pictures), _table_sections(pictures, correlation_distance)
+
+
+def _draw(
+    prepared: PreparedComparison,
+    columns: TableColumns,
+    theme: str,
+    shown: tuple[str, ...],
+    notes: Mapping[str, str],
+) -> Comparison:
+    from tabvae_ray.comparison.pictures.canvas import cut
+
+    options: ComparisonOptions = prepared.plan.options
+    plan = ComparisonPlan(
+        scores=(),
+        plots=("descriptive_statistics", "pca")
+        if has_plane(prepared.real)
+        else ("descriptive_statistics",),
+        plot_collections=("correlation_heatmaps",) if len(prepared.real.names) > 1 else (),
+        options=options.model_copy(update={"theme": theme, "dpi": _DPI}),
+    )
+    drawing = PreparedComparison(plan, prepared.spec, prepared.reader)
+    comparison = drawing.compute_columns(columns)
+    for kind in ("pdf", "cdf"):
+        comparison.plot_collections[kind] = drawing.draw_columns(columns, kind, shown, notes)
+    for name, (panels, n_rows) in _PANELS.items():
+        if name in comparison.plots:
+            images = cut(comparison.plots.pop(name), len(panels) // n_rows, n_rows)
+            comparison.plot_collections[name] = dict(zip(panels, images, strict=True))
+    return comparison
+
+
+def _column_sections(pictures: Pictures) -> list[PictureSection]:
+    light, dark = pictures.comparison.plot_collections, pictures.dark.plot_collections
+    n_left = pictures.n_columns - len(pictures.columns)
+    left = f" The {n_left} columns that differ least are left out." if n_left else ""
+    sections = []
+    for kind, title, what in (
+        ("pdf", "Columns", "The distribution of values"),
+        ("cdf", "Columns, cumulated", "The share of rows up to each value"),
+    ):
+        images = tuple(
+            _image(
+                light[kind][name], dark[kind][name], f"{what} in column {name}, real and synthetic"
+            )
+            for name in pictures.columns
+        )
+        text = (
+            f"{what}, in the real table and in {pictures.n_rows:,} rows of the chosen model; "
+            "the columns that differ most come first. JS: the column's Jensen-Shannon distance, "
+            f"beside that of resampled real rows.{left}"
+        )
+        sections.append(PictureSection(kind, title, text, images))
+    return sections
+
+
+def _table_sections(pictures: Pictures, correlation_distance: str) -> list[PictureSection]:
+    light, dark = pictures.comparison.plot_collections, pictures.dark.plot_collections
+    sections = []
+    for name, title, text in (
+        (
+            "correlation_heatmaps",
+            "Associations",
+            "How strongly each pair of columns is associated: in the real table, in the synthetic "
+            "one, and the difference, synthetic minus real. The correlation_distance measures the "
+            f"whole difference: {correlation_distance}.",
+        ),
+        (
+            "pca",
+            "Rows in the plane",
+            "Each point is a row, real ones blue and synthetic ones orange, on the first two "
+            "principal components of the real rows; at most 2,000 rows of each table.",
+        ),
+        (
+            "descriptive_statistics",
+            "Statistics",
+            "Each point is a continuous column, in units of its real range: the real value is on "
+            "the horizontal axis, the synthetic one on the vertical. On the diagonal both agree.",
+        ),
+    ):
+        images = tuple(
+            _image(one, dark[name][part], f"{title}: {part}")
+            for part, one in light.get(name, {}).items()
+        )
+        if images:
+            sections.append(PictureSection(name, title, text, images))
+    return sections
+
+
+def _image(light: bytes, dark: bytes, alt: str) -> Image:
+    # A PNG begins with its width and height, at these bytes.
+    width, height = (int.from_bytes(light[at : at + 4], "big") for at in (16, 20))
+    one, other = (base64.b64encode(content).decode() for content in (light, dark))
+    return Image(one, other, alt, width, height)

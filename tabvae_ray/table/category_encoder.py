@@ -1,0 +1,115 @@
+"""Integer codes of a categorical column, and back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from tabvae_ray.errors import ExportError
+from tabvae_ray.table.discretizer import Codes, Floats
+
+__all__ = ["CategoryEncoder"]
+
+
+@dataclass(frozen=True, eq=False)
+class CategoryEncoder:
+    """Categories and codes of one categorical column.
+
+    Up to a limit, every category has its own code. Above the limit, the most frequent categories
+    take half of the codes. The others share the rest: each shared code stands for a run of
+    neighbouring categories, in the order of the spec, and all runs have about the same mass.
+    Decoding a shared code draws one of its categories by frequency. Thus every category of the
+    table can be generated, and there is no category "other".
+
+    Args:
+        codes: ``(K,)`` code of each category of the spec.
+        weights: ``(K,)`` frequency of each category within its code.
+    """
+
+    codes: Codes
+    weights: Floats
+
+    @classmethod
+    def fit(cls, positions: Codes, n_categories: int, max_codes: int) -> Self:
+        """Fit to the present values.
+
+        Args:
+            positions: ``(N,)`` position of each value among the categories of the spec.
+            n_categories: Number of categories in the spec.
+            max_codes: Largest number of codes.
+        """
+        if n_categories <= max_codes:
+            return cls(np.arange(n_categories, dtype=np.int32), np.ones(n_categories))
+        # Plus one, so that categories that occur only in held-out rows remain possible.
+        counts = np.bincount(positions, minlength=n_categories) + 1.0
+        n_own = max_codes // 2
+        own = np.argsort(-counts, kind="stable")[:n_own]
+        codes = np.full(n_categories, -1, dtype=np.int32)
+        codes[np.sort(own)] = np.arange(n_own)
+        shared = np.flatnonzero(codes < 0)
+        mass = np.cumsum(counts[shared])
+        run = (mass - counts[shared] / 2) / mass[-1] * (max_codes - n_own)
+        # Renumbered without empty runs, whose codes would never occur.
+        _, codes[shared] = np.unique(run.astype(np.int32), return_inverse=True)
+        codes[shared] += n_own
+        return cls(codes, counts / np.bincount(codes, weights=counts)[codes])
+
+    @property
+    def n_codes(self) -> int:
+        """Number of codes."""
+        return int(self.codes.max()) + 1
+
+    def decode(self, codes: Codes, rng: np.random.Generator) -> Codes:
+        """Decode codes ``(N,)`` to positions of categories ``(N,)``; shared codes are drawn."""
+        if self.n_codes == len(self.codes):
+            return codes
+        order = np.argsort(self.codes, kind="stable")
+        # Cumulative mass at each category, plus 1 for each lower code.
+        ends = np.cumsum(self.weights[order])
+        drawn = np.searchsorted(ends, codes + rng.random(len(codes)) * (1 - 1e-9), side="right")
+        return order[np.minimum(drawn, len(order) - 1)].astype(np.int32)
+
+    def only(self, positions: Sequence[int]) -> tuple[Self, Floats]:
+        """Limit the codes to some of their categories.
+
+        Returns:
+            An encoder whose codes stand for the given categories only, and the share ``(K,)`` of
+            each code that belonged to these. Codes with a share of zero are unchanged.
+        """
+        wanted = np.zeros(len(self.codes))
+        wanted[list(positions)] = 1
+        shares = np.bincount(self.codes, weights=self.weights * wanted).astype(np.float64)
+        held = shares[self.codes]
+        weights = np.where(held > 0, self.weights * wanted / np.where(held > 0, held, 1), 0)
+        return type(self)(self.codes, np.where(held > 0, weights, self.weights)), shares
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return codes and weights as numbers for JSON; nothing if no code is shared."""
+        if self.n_codes == len(self.codes):
+            return {}
+        return {"codes": self.codes.tolist(), "weights": self.weights.tolist()}
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any], n_categories: int) -> Self:
+        """Read the result of :meth:`to_mapping`.
+
+        Raises:
+            ExportError: If it does not fit the number of categories.
+        """
+        if not mapping:
+            return cls(np.arange(n_categories, dtype=np.int32), np.ones(n_categories))
+        try:
+            codes = np.array(mapping["codes"], dtype=np.int32)
+            weights = np.array(mapping["weights"], dtype=np.float64)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ExportError(f"encoder: shared codes need codes and weights: {error}") from None
+        sound = (
+            codes.shape == weights.shape == (n_categories,)
+            and np.array_equal(np.unique(codes), np.arange(len(np.unique(codes))))
+            and bool((weights > 0).all())
+            and np.allclose(np.bincount(codes, weights=weights), 1)
+        )
+        if not sound:
+            raise ExportError("encoder: shared codes must be 0, 1, ... with weights that add to 1")
+        return cls(codes, weights)

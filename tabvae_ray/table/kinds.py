@@ -1,0 +1,104 @@
+"""Inference of the kind of a column from its values."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from tabvae_ray.errors import DataError
+from tabvae_ray.table.declaration import Kind
+from tabvae_ray.table.parsing import as_numbers, parse_iso
+
+__all__ = ["as_numeric", "infer_kind", "plain_type"]
+
+# Integers with at most this many distinct values are codes rather than quantities.
+_FEW_INTEGERS = 10
+# Fewer values than this may all differ by chance.
+_IDENTIFIER_MIN_ROWS = 50
+# An identifier column may hold a few duplicates. Then it must have more rows than one without, and
+# values as long as names.
+_IDENTIFIER_MIN_SHARE = 0.95
+_IDENTIFIER_MANY_ROWS = 100
+_IDENTIFIER_MIN_LENGTH = 5
+
+
+def infer_kind(values: pd.Series, source: str) -> Kind:
+    """Infer the kind of a column.
+
+    Raises:
+        DataError: If its values are of a type that is not supported.
+    """
+    dtype = values.dtype
+    where = f"{source}: column {values.name!r}"
+    if isinstance(dtype, pd.CategoricalDtype):
+        kinds = dtype.categories.inferred_type
+        if kinds in ("datetime64", "datetime", "date"):
+            return "datetime"
+        return "identifier" if kinds == "string" and _names_rows(values) else "categorical"
+    if pd.api.types.is_bool_dtype(dtype):
+        return "categorical"
+    if pd.api.types.is_datetime64_any_dtype(dtype):
+        return "datetime"
+    if _object_type(values) in ("date", "datetime"):
+        return "datetime"
+    if pd.api.types.is_numeric_dtype(dtype):
+        numbers = as_numbers(values, source)
+        present = np.unique(numbers[~np.isnan(numbers)])
+        few = len(present) <= _FEW_INTEGERS and bool((present % 1 == 0).all())
+        return "categorical" if few else "continuous"
+    texts = values.dropna()
+    first = texts.iloc[0]
+    if plain_type(first) is None:
+        type_name = type(first).__name__
+        raise DataError(
+            f"{where}: values of type {type_name} are not supported; convert or drop them"
+        )
+    try:
+        names_rows = _names_rows(texts)
+    except TypeError as error:
+        raise DataError(f"{where}: must be text, but has an {error}") from None
+    if isinstance(first, str) and parse_iso(texts) is not None:
+        return "datetime"
+    return "identifier" if names_rows else "categorical"
+
+
+def _names_rows(values: pd.Series) -> bool:
+    """Return True if all values differ, or nearly all, so that each names a row."""
+    present = values.dropna()
+    n_distinct = present.nunique()
+    if n_distinct == len(present):
+        return len(present) >= _IDENTIFIER_MIN_ROWS
+    if len(present) < _IDENTIFIER_MANY_ROWS or n_distinct < _IDENTIFIER_MIN_SHARE * len(present):
+        return False
+    lengths = present.astype(object).map(lambda value: len(str(value)))
+    return bool(lengths.median() >= _IDENTIFIER_MIN_LENGTH)
+
+
+def as_numeric(values: pd.Series) -> pd.Series:
+    """Convert Python numbers in an object column, and Arrow decimals, to NumPy numbers."""
+    dtype = values.dtype
+    if isinstance(dtype, pd.ArrowDtype) and pa.types.is_decimal(dtype.pyarrow_dtype):
+        return pd.Series(values.to_numpy(np.float64, na_value=np.nan), name=values.name)
+    numbers = ("integer", "floating", "mixed-integer-float", "decimal")
+    if _object_type(values) in numbers:
+        converted = pd.to_numeric(values)
+        # Python integers of more than 64 bits stay objects.
+        return converted.astype(np.float64) if _object_type(converted) else converted
+    return values
+
+
+def plain_type(value: object) -> type[bool] | type[int] | type[float] | type[str] | None:
+    """Return the Python type that holds a scalar of Python or NumPy, None for other objects."""
+    if isinstance(value, bool | np.bool_):
+        return bool
+    if isinstance(value, int | np.integer):
+        return int
+    if isinstance(value, float | np.floating):
+        return float
+    return str if isinstance(value, str) else None
+
+
+def _object_type(values: pd.Series) -> str:
+    """Return the name that pandas gives to the objects of an object column, else an empty text."""
+    if not pd.api.types.is_object_dtype(values.dtype):
+        return ""
+    return str(pd.api.types.infer_dtype(values, skipna=True))

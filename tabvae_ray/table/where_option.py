@@ -1,0 +1,72 @@
+"""The grammar of ``--where``: conditions on generated rows as text."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tabvae_ray.errors import ConfigError
+from tabvae_ray.table.column import Column
+from tabvae_ray.table.spec import TableSpec
+
+__all__ = ["parse_where"]
+
+
+def parse_where(texts: Sequence[str], spec: TableSpec) -> dict[str, Any]:
+    """Parse conditions as they are written on a command line.
+
+    Values are written ``Sex=F``, ranges of numbers ``Age=60:70``, ``Age=60:`` or ``Age=:70``,
+    ranges of datetimes or numbers ``Day=2024-01-01..2024-06-30``, and missing values ``City=``.
+    A day stands for all of its moments. A categorical column may occur more than once; then any of
+    the values is allowed.
+
+    Raises:
+        ConfigError: If a text names no column, or is not a condition on it.
+    """
+    found: dict[str, Any] = {}
+    for text in texts:
+        # A column name may itself hold an equals sign.
+        ends = [i for i, letter in enumerate(text) if letter == "=" and text[:i] in spec.names]
+        if not ends:
+            raise ConfigError(
+                f"--where {text}: must be COLUMN=VALUE; columns are {', '.join(spec.names)}"
+            )
+        column, value = spec[text[: ends[0]]], text[ends[0] + 1 :]
+        if column.kind == "categorical":
+            found.setdefault(column.name, []).append(_category(column, value))
+        elif column.name in found:
+            raise ConfigError(f"--where {text}: {column.name!r} already has a condition")
+        else:
+            found[column.name] = _value_or_range(column, value, text)
+    return found
+
+
+def _category(column: Column, text: str) -> Any:
+    """Return the category that a text stands for, None for a missing value."""
+    for category in column.categories:
+        if str(category) == text or (isinstance(category, bool) and str(category).lower() == text):
+            return category
+    if text == "" and column.missing:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = None
+    for category in column.categories:
+        if number is not None and not isinstance(category, bool | str) and category == number:
+            return category
+    return text
+
+
+def _value_or_range(column: Column, value: str, text: str) -> Any:
+    if value == "":
+        return None
+    separator = ".." if ".." in value or column.kind == "datetime" else ":"
+    first, found, last = value.partition(separator)
+    if column.kind == "datetime":
+        return (first or None, last or None) if found else value
+    try:
+        numbers = [None if part == "" else float(part) for part in (first, last)]
+    except ValueError:
+        raise ConfigError(
+            f"--where {text}: {column.name!r} is numeric: must be a number or LOW:HIGH"
+        ) from None
+    return tuple(numbers) if found else numbers[0]
