@@ -29,13 +29,7 @@ from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.table.spec import TableSpec
 
-__all__ = [
-    "SCORES",
-    "Comparison",
-    "ComparisonOptions",
-    "ComparisonPlan",
-    "PreparedComparison",
-]
+__all__ = ["SCORES", "Comparison", "ComparisonOptions", "ComparisonPlan", "PreparedComparison"]
 
 # Plots that take a tenth of a second or two at most.
 PICTURES: tuple[PlotName, ...] = (

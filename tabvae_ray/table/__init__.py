@@ -1,1 +1,1 @@
-"""The table: what its columns are, how it is read and written, and its integer codes."""
+"""Tables: specs of their columns, reading and writing, and their integer codes."""

@@ -23,6 +23,7 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.storages.journal import JournalFileBackend
+from ray._private.authentication_test_utils import reset_auth_token_state
 
 # How long tests wait for something that should happen soon; a busy machine may need more.
 SECONDS = float(os.environ.get("TEST_SECONDS", "240"))
@@ -227,6 +228,8 @@ def _run_apart(
         os.close(file)
     os.environ.clear()
     os.environ.update(environment)
+    # Ray has read the environment when the server imported it.
+    reset_auth_token_state()
     os.chdir(directory)
     code = 1
     try:

@@ -14,11 +14,11 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-__all__ = ["SORT_WORDS", "Labels", "Sort", "cell_sorts", "label_of", "near_names"]
+__all__ = ["CELL_TYPE_WORDS", "CellType", "Labels", "cell_types", "label_of", "near_names"]
 
-Sort = Literal["number", "truth", "moment", "span", "text", "other"]
+CellType = Literal["number", "truth", "moment", "span", "text", "other"]
 
-SORT_WORDS: Mapping[str, str] = {
+CELL_TYPE_WORDS: Mapping[str, str] = {
     "number": "numbers",
     "truth": "truth values",
     "moment": "points in time",
@@ -31,15 +31,15 @@ _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASCI
 _TRUTH = {"true": Decimal(1), "false": Decimal(0)}
 
 
-def cell_sorts(values: "pd.Series[Any]") -> npt.NDArray[np.str_]:
-    """Return the sort of value in each cell (N,), which is arbitrary for missing values."""
-    sort = _sort_of_dtype(values.dtype)
-    if sort is not None:
-        return np.full(len(values), sort)
+def cell_types(values: "pd.Series[Any]") -> npt.NDArray[np.str_]:
+    """Return the type of the value in each cell (N,), which is arbitrary for missing values."""
+    cell_type = _cell_type_of_dtype(values.dtype)
+    if cell_type is not None:
+        return np.full(len(values), cell_type)
     if isinstance(values.dtype, pd.CategoricalDtype):
-        of_categories = cell_sorts(pd.Series(values.dtype.categories))
+        of_categories = cell_types(pd.Series(values.dtype.categories))
         return np.append(of_categories, "other")[values.cat.codes.to_numpy()]
-    return np.array([_sort_of(value) for value in values])
+    return np.array([_cell_type_of(value) for value in values])
 
 
 def label_of(value: Hashable) -> str:
@@ -105,7 +105,7 @@ def near_names(missing: Sequence[str], extra: Sequence[str]) -> list[str]:
     return [f"{near!r} may be meant for {name!r}" for name, near in pairs if near is not None]
 
 
-def _sort_of_dtype(dtype: Any) -> Sort | None:
+def _cell_type_of_dtype(dtype: Any) -> CellType | None:
     types = pd.api.types
     if isinstance(dtype, pd.ArrowDtype):
         if pa.types.is_date(dtype.pyarrow_dtype):
@@ -127,7 +127,7 @@ def _sort_of_dtype(dtype: Any) -> Sort | None:
     return "text" if isinstance(dtype, pd.StringDtype) else None
 
 
-def _sort_of(value: object) -> Sort:
+def _cell_type_of(value: object) -> CellType:
     if isinstance(value, str):
         return "text"
     if isinstance(value, bool | np.bool_):

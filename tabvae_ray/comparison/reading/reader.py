@@ -7,7 +7,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tabvae_ray.comparison.reading.cells import SORT_WORDS, Labels, cell_sorts, label_of, near_names
+from tabvae_ray.comparison.reading.cells import (
+    CELL_TYPE_WORDS,
+    Labels,
+    cell_types,
+    label_of,
+    near_names,
+)
 from tabvae_ray.comparison.reading.table_columns import Floats, Integers, TableColumns
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import Column
@@ -46,7 +52,7 @@ class ColumnReader:
             if column.kind == "categorical":
                 self._labels[name] = Labels([label_of(category) for category in column.categories])
             elif column.kind == "continuous" and name in real:
-                is_truth = cell_sorts(real[name]) == "truth"
+                is_truth = cell_types(real[name]) == "truth"
                 self._truths |= {name} if is_truth.any() else set()
         real_columns = self.read(real, "the real table")
         for name, labels in real_columns.labels.items():
@@ -127,15 +133,15 @@ class ColumnReader:
     def _numbers(
         self, column: Column, values: "pd.Series[Any]"
     ) -> tuple[Floats, npt.NDArray[np.str_]]:
-        """Convert values to floats; return these, and the sorts of those that do not fit."""
+        """Convert values to floats; return these, and the types of those that do not fit."""
         is_datetime = column.kind == "datetime"
         if isinstance(values.dtype, np.dtype) and values.dtype.kind in "iuf" and not is_datetime:
             return values.to_numpy(dtype=np.float64), np.array([], dtype=np.str_)
-        present, sorts = values.notna().to_numpy(), cell_sorts(values)
+        present, found = values.notna().to_numpy(), cell_types(values)
         wanted = ["moment" if is_datetime else "number", "text"]
         if column.name in self._truths:
             wanted.append("truth")
-        fits = np.isin(sorts, wanted)
+        fits = np.isin(found, wanted)
         if isinstance(values.dtype, pd.CategoricalDtype) or not fits[present].all():
             values = values.astype(object).where(fits)
         if is_datetime:
@@ -146,7 +152,7 @@ class ColumnReader:
                 numbers = parsed.to_numpy(dtype=np.float64, na_value=np.nan)
             except OverflowError as error:
                 raise DataError(f"column {column.name!r}: must be floats, but {error}") from None
-        return numbers, sorts[present & np.isnan(numbers)]
+        return numbers, found[present & np.isnan(numbers)]
 
     def _days(self, column: Column, values: "pd.Series[Any]") -> Floats:
         """Convert moments to days since the earliest one of the real table."""
@@ -187,8 +193,8 @@ def _number_warnings(
         raise DataError(f"{source}, column {column.name!r}: holds infinite values")
     if not len(misfits):
         return []
-    found = " and ".join(SORT_WORDS[sort] for sort in np.unique(misfits))
-    wanted = SORT_WORDS["moment" if column.kind == "datetime" else "number"]
+    found = " and ".join(CELL_TYPE_WORDS[name] for name in np.unique(misfits))
+    wanted = CELL_TYPE_WORDS["moment" if column.kind == "datetime" else "number"]
     effect = "" if len(values) else ", and as no value is left, its distance is the largest"
     return [
         f"{column.name}: {_share(len(misfits), table.n_rows)} of {source} holds {found} where the "
@@ -201,7 +207,7 @@ def _missing_warning(
 ) -> list[str]:
     """Warn of missing values whose share chance does not explain.
 
-    Cells of another sort have their own warning and are not counted here.
+    Cells of another type have their own warning and are not counted here.
     """
     name = column.name
     n_missing, n_in_real = table.n_missing(name) - odd, real.n_missing(name)
