@@ -199,7 +199,7 @@ class _Search:
             if len(rows) < _SUBSET_ROWS:
                 break
             part = self._all[rows]
-            usable = ~np.isnan(part).any(0)
+            usable = np.array(~np.isnan(part).any(0))
             usable[usable] = part[:, usable].std(axis=0) > 0
             part = np.where(usable, part, self._rng.random(part.shape))
             spread: Floats = np.std(part, axis=0)

@@ -54,9 +54,9 @@ def test_rows_that_kept_no_rule_keep_them_all(known: Known, seed: int, compact: 
     }
     # Only routes that there are, with the distances that they have.
     routes = ["origin", "destination", "distance"]
-    known = set(table[routes].itertuples(index=False, name=None))
-    assert set(kept[routes].astype({"origin": str, "destination": str}).itertuples(
-        index=False, name=None)) <= known  # fmt: skip
+    there = set(table[routes].itertuples(index=False, name=None))
+    made = kept[routes].astype({"origin": str, "destination": str})
+    assert set(made.itertuples(index=False, name=None)) <= there
 
 
 def test_rows_that_keep_all_rules_stay_as_they_are(known: Known) -> None:
