@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from tabvae_ray.table.rules.evidence import MAX_EXCEPTIONS, unlikely
+from tabvae_ray.table.rules.evidence import unlikely
 from tabvae_ray.table.rules.rule import Dependence, agrees_within_groups
 from tabvae_ray.table.rules.views import Codes, TableView
 
@@ -28,8 +28,9 @@ def find_dependences(
 ) -> list[Dependence]:
     """Find functional dependences, without circles and without those that follow from others.
 
-    Of two columns that determine each other, the earlier one determines the later. A dependence on
-    two columns must be without exceptions.
+    They have no exceptions. With some, a column would be computed from another that the network
+    draws less well than it, and pass on its errors. Of two columns that determine each other, the
+    earlier one determines the later.
 
     Args:
         table: The real rows.
@@ -41,21 +42,14 @@ def find_dependences(
     search = _Search(table, rng)
     given = {name: tuple(others) for name, others in known.items()}
     found: dict[str, Dependence] = {}
-    singles = search.candidates(1)
     few = len(search.names) <= _MAX_COLUMNS_FOR_PAIRS
-    # Without exceptions first: a distance is given by two places, and hardly one of them by it.
-    for candidates, most in (
-        (singles, 0.0),
-        (search.candidates(2) if few else [], 0.0),
-        (singles, MAX_EXCEPTIONS),
-    ):
-        for candidate in candidates:
+    for n_on in (1, 2) if few else (1,):
+        for candidate in search.candidates(n_on):
             if candidate.column in given or leads_to(candidate.column, candidate.on, given):
                 continue
-            rule = search.checked(candidate, most)
-            if rule is not None:
-                found[rule.column] = rule
-                given[rule.column] = rule.on
+            if search.holds(candidate):
+                found[candidate.column] = candidate
+                given[candidate.column] = candidate.on
     return [found[name] for name in search.names if name in found]
 
 
@@ -108,9 +102,7 @@ class _Search:
             n_repeated, disagreeing = _disagreements(groups, self._few)
             if n_repeated < _MIN_REPEATED:
                 continue
-            # Alone, the sample may look a little worse than all rows.
-            most = 4 * MAX_EXCEPTIONS * n_repeated if n_on == 1 else 0
-            for column in np.flatnonzero(disagreeing <= most):
+            for column in np.flatnonzero(disagreeing == 0):
                 if column in on or (n_on == 1 and not self._is_finer(on[0], int(column))):
                     continue
                 rule = Dependence(column=self.names[column], on=tuple(self.names[i] for i in on))
@@ -139,17 +131,15 @@ class _Search:
         numeric = self.table[self.names[column]].column.kind == "continuous"
         return (0 if numeric else 1, -self._sizes[column], column)
 
-    def checked(self, rule: Dependence, most: float) -> Dependence | None:
-        """Return the rule with its exceptions if all rows bear it out, but for so many at most."""
+    def holds(self, rule: Dependence) -> bool:
+        """Return whether all rows keep the rule, which chance does not explain."""
         groups, codes = rule.groups(self.table), self.table[rule.column].codes
+        # Only a row whose group has another row could disagree.
         n_repeated = len(codes) - len(np.unique(groups))
-        broken = int((~agrees_within_groups(groups, codes)).sum())
-        # Only a row whose group has another row can disagree.
-        exceptions = broken / max(n_repeated, 1)
         by_chance = float(((np.bincount(codes) / len(codes)) ** 2).sum())
-        if exceptions > most or not unlikely(by_chance, n_repeated, exceptions):
-            return None
-        return rule.model_copy(update={"exceptions": broken / len(codes)})
+        if not unlikely(by_chance, n_repeated, 0.0):
+            return False
+        return bool(agrees_within_groups(groups, codes).all())
 
 
 def _disagreements(groups: Codes, codes: Codes) -> tuple[int, npt.NDArray[np.int64]]:
