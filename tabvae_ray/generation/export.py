@@ -94,6 +94,7 @@ def write_export(
         "tabvae_ray": __version__,
         "spec": spec.to_mapping(),
         "encoder": model.encoder.to_mapping(),
+        "rules": model.encoder.keeper.to_mapping(),
         "decoder": model.decoder.structure(),
         "prior": "gmm" if isinstance(model.prior, GaussianMixturePrior) else "standard_normal",
         "config": config,
@@ -155,7 +156,7 @@ def _assemble(
     document: Mapping[str, Any], tensors: Mapping[str, Tensor], source: Location
 ) -> ExportedModel:
     spec = TableSpec.from_mapping(document["spec"], source=f"{source}: spec")
-    encoder = TableEncoder.from_mapping(document["encoder"], spec)
+    encoder = TableEncoder.from_mapping(document["encoder"], spec, document.get("rules"))
     config = TabularVAEConfig.from_mapping(document["config"], source=f"{source}: config")
     check_temperature(config.generation.temperature)
     decoder = RowDecoder.from_parts(document["decoder"], encoder.cardinalities, tensors)

@@ -14,6 +14,9 @@ Long form, which can be combined with the short form::
       Grade: {kind: categorical, categories: [A, B, C, D]}
       Share: {kind: continuous, minimum: 0, maximum: 1}
     drop: [Comment]
+    rules:
+      add: [total = casual + registered, Admitted <= Discharged]
+      deny: [season is determined by month]
 
 The result of :meth:`TableSpec.to_mapping` is also a declaration. It declares all columns; other
 columns of a table are left out.
@@ -31,6 +34,7 @@ from tabvae_ray.storage import Location
 __all__ = [
     "ColumnDeclaration",
     "Kind",
+    "RulesDeclaration",
     "Scalar",
     "SpecDeclaration",
     "SpecDocument",
@@ -150,6 +154,24 @@ class ColumnDeclaration(BaseModel):
         return self.model_dump(exclude_none=True, exclude={"kind", "timezone", "fill"})
 
 
+class RulesDeclaration(BaseModel):
+    """Declared rules between columns.
+
+    Args:
+        find: Whether to look for rules.
+        add: Rules that hold, as sentences such as ``total = casual + registered``, or as mappings
+            in the form of :meth:`TableSpec.to_mapping`.
+        deny: Sentences of rules that are found but must not be kept, or names of columns that must
+            have no rule.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    find: bool = True
+    add: tuple[str | dict[str, Any], ...] = ()
+    deny: tuple[str, ...] = ()
+
+
 class SpecDeclaration(SpecDocument):
     """Declared kinds of some or all columns; the others are inferred from the table.
 
@@ -162,6 +184,7 @@ class SpecDeclaration(SpecDocument):
         drop: Names of columns to leave out.
         others: Treatment of columns that are not declared: ``infer`` or ``drop``.
         target: Column that usefulness is measured on.
+        rules: Rules between columns.
     """
 
     continuous: tuple[str, ...] = ()
@@ -172,6 +195,7 @@ class SpecDeclaration(SpecDocument):
     drop: tuple[str, ...] = ()
     others: Literal["infer", "drop"] = "infer"
     target: str | None = None
+    rules: RulesDeclaration = RulesDeclaration()
 
     @classmethod
     def from_mapping(cls, mapping: object, source: str = "spec") -> Self:
@@ -268,7 +292,8 @@ def _by_name(mapping: object, source: str) -> object:
             defaults |= {"ordered": False, "levels": ()}
         properties = {key: value for key, value in column.items() if key != "name"}
         columns[column["name"]] = {**defaults, **properties}
-    return {"others": "drop", **mapping, "columns": columns}
+    rules = {"find": False, "add": mapping.get("rules", ())}
+    return {"others": "drop", **mapping, "columns": columns, "rules": rules}
 
 
 def _broken_rules(column: ColumnDeclaration) -> list[str]:

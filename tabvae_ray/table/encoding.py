@@ -18,6 +18,7 @@ from tabvae_ray.table.column_values import (
     restored,
 )
 from tabvae_ray.table.discretizer import Codes, Discretizer
+from tabvae_ray.table.rules.keeping import RuleKeeper
 from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["TableEncoder"]
@@ -31,10 +32,16 @@ class TableEncoder:
     Args:
         spec: Spec of the table.
         coders: Encoder of each modelled column, in the order of the spec.
+        keeper: Makes decoded rows keep the rules of the spec.
     """
 
-    def __init__(self, spec: TableSpec, coders: Sequence[Discretizer | CategoryEncoder]) -> None:
-        self.spec = spec
+    def __init__(
+        self,
+        spec: TableSpec,
+        coders: Sequence[Discretizer | CategoryEncoder],
+        keeper: RuleKeeper,
+    ) -> None:
+        self.spec, self.keeper = spec, keeper
         self._modelled = [column for column in spec.columns if column.kind != "identifier"]
         self._coders = list(coders)
 
@@ -67,7 +74,7 @@ class TableEncoder:
                         maximum=high,
                     )
                 )
-        return cls(spec, coders)
+        return cls(spec, coders, RuleKeeper.fit(spec.rules, spec.columns, table))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -96,7 +103,8 @@ class TableEncoder:
     def with_coders(self, coders: Mapping[str, Discretizer | CategoryEncoder]) -> Self:
         """Return a copy in which some columns, by name, have other encoders for the same codes."""
         pairs = self._pairs()
-        return type(self)(self.spec, [coders.get(column.name, own) for column, own in pairs])
+        changed = [coders.get(column.name, own) for column, own in pairs]
+        return type(self)(self.spec, changed, self.keeper)
 
     def encode(self, table: pd.DataFrame) -> Codes:
         """Encode ``N`` rows as codes ``(N, C)``.
@@ -157,6 +165,8 @@ class TableEncoder:
                 if any_missing:
                     numbers[missing] = np.nan
                 decoded[column.name] = restored(numbers, column)
+        kept = self.keeper.apply(pd.DataFrame(decoded, copy=False), rng, compact=compact)
+        decoded = {str(name): kept[name] for name in kept}
         for name in self.spec.identifier:
             if self.spec[name].fill == "number":
                 decoded[name] = np.arange(first_row, first_row + len(codes))
@@ -173,8 +183,13 @@ class TableEncoder:
         return {column.name: coder.to_mapping() for column, coder in self._pairs()}
 
     @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any], spec: TableSpec) -> Self:
+    def from_mapping(cls, mapping: Mapping[str, Any], spec: TableSpec, kept: object = None) -> Self:
         """Read the result of :meth:`to_mapping`.
+
+        Args:
+            mapping: Coders by column.
+            spec: Spec of the table.
+            kept: Result of :meth:`RuleKeeper.to_mapping`; needed if the spec has rules.
 
         Raises:
             ExportError: If it does not fit the spec.
@@ -193,7 +208,7 @@ class TableEncoder:
                 coders.append(
                     Discretizer.from_mapping(part, decimals=decimals, minimum=low, maximum=high)
                 )
-        return cls(spec, coders)
+        return cls(spec, coders, RuleKeeper.from_mapping(kept, spec.rules, spec.columns))
 
     def _pairs(self) -> "zip[tuple[Column, Discretizer | CategoryEncoder]]":
         return zip(self._modelled, self._coders, strict=True)

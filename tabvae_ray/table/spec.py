@@ -17,15 +17,18 @@ from tabvae_ray.table.declaration import Kind, SpecDeclaration, SpecDocument
 from tabvae_ray.table.dtypes import moment_dtype
 from tabvae_ray.table.inference import infer_column
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
+from tabvae_ray.table.rules.declared import check_rules, rules_of
+from tabvae_ray.table.rules.rule import Rule
 
 __all__ = ["TableSpec", "check_table"]
 
 
 class TableSpec(SpecDocument):
-    """Columns of a table, in its order, and the target if there is one."""
+    """Columns of a table, in its order, the target if there is one, and rules between columns."""
 
     columns: tuple[Column, ...] = Field(min_length=1)
     target: str | None = None
+    rules: tuple[Rule, ...] = ()
 
     @classmethod
     def infer(
@@ -39,7 +42,8 @@ class TableSpec(SpecDocument):
 
         Numbers are continuous, except that booleans and integers with at most ten values are
         categorical. Text is a datetime if all of it is ISO 8601, an identifier if all or nearly all
-        values differ, and categorical otherwise.
+        values differ, and categorical otherwise. Rules between columns are looked for, unless the
+        declaration says otherwise.
 
         Args:
             table: The real rows.
@@ -49,6 +53,7 @@ class TableSpec(SpecDocument):
         Raises:
             DataError: If the table is empty, or a name occurs twice. Otherwise naming every
                 declared column that is absent, and every column that contradicts its declaration.
+                Otherwise naming a declared rule that a row breaks, and the row.
         """
         declared = declared or SpecDeclaration()
         _check_shape(table, source)
@@ -68,7 +73,8 @@ class TableSpec(SpecDocument):
             raise DataError("\n".join(errors))
         if all(column.kind == "identifier" for column in columns):
             raise DataError(f"{source}: has no columns to model, only identifiers")
-        spec = cls(columns=tuple(columns), target=declared.target)
+        rules = rules_of(table, columns, declared.rules, source)
+        spec = cls(columns=tuple(columns), target=declared.target, rules=rules)
         if spec.target in spec.identifier:
             raise DataError(f"{source}: target: {spec.target!r} is an identifier")
         return spec
@@ -85,10 +91,18 @@ class TableSpec(SpecDocument):
             raise DataError(f"{source}: target: there is no column {self.target!r}")
         for column in self.columns:
             check_column(column, source)
+        check_rules(self.rules, self.columns, f"{source}: rules")
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the spec as values for JSON, which :meth:`from_mapping` reads."""
-        return self.model_dump(mode="json", exclude_defaults=True)
+        mapping = self.model_dump(mode="json", exclude_defaults=True)
+        if self.rules:
+            # The kind, by which one rule is told from another, is a default of each.
+            mapping["rules"] = [
+                {"kind": rule.kind, **rule.model_dump(mode="json", exclude_defaults=True)}
+                for rule in self.rules
+            ]
+        return mapping
 
     @property
     def names(self) -> tuple[str, ...]:

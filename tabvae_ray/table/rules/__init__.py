@@ -1,0 +1,1 @@
+"""Rules between columns: found on the real rows, kept in every generated one."""

@@ -1,0 +1,148 @@
+"""The rules of a spec: those that were found, less those denied, and those that a user declares."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from pydantic import TypeAdapter, ValidationError
+
+from tabvae_ray.documents import validation_messages
+from tabvae_ray.errors import DataError, ExportError
+from tabvae_ray.table.column import Column
+from tabvae_ray.table.declaration import RulesDeclaration
+from tabvae_ray.table.rules.discovery import find_rules
+from tabvae_ray.table.rules.formula import DatePart, Duration
+from tabvae_ray.table.rules.keeping import in_order
+from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
+from tabvae_ray.table.rules.sentences import EXAMPLES, parse_rule
+from tabvae_ray.table.rules.views import TableView
+
+__all__ = ["check_rules", "rules_of"]
+
+_RULE: TypeAdapter[Rule] = TypeAdapter(Rule)
+_SHOWN = 40
+
+
+def rules_of(
+    table: pd.DataFrame, columns: Sequence[Column], declared: RulesDeclaration, source: str
+) -> tuple[Rule, ...]:
+    """Return the rules of a table.
+
+    Args:
+        table: The real rows.
+        columns: Their spec.
+        declared: What the user says of rules.
+        source: What error messages call the table.
+
+    Raises:
+        DataError: If a declared rule cannot be read, does not suit the columns, or is broken by a
+            row, which is shown.
+    """
+    where = f"{source}: rules"
+    own = [_parsed(entry, columns, where) for entry in declared.add]
+    check_rules(own, columns, where)
+    for rule in own:
+        _check_holds(rule, table, columns, where)
+    if not declared.find:
+        return tuple(own)
+    names = {column.name for column in columns}
+    found = find_rules(table, columns)
+    known = {*names, *map(str, found)}
+    for denied in declared.deny:
+        if denied not in known:
+            raise DataError(
+                f"{where}: deny: {denied!r} is neither a column nor a rule that was found: "
+                f"{'; '.join(map(str, found)) or 'none was'}"
+            )
+    said = {rule.column for rule in own}
+    kept = [
+        rule
+        for rule in found
+        if str(rule) not in declared.deny
+        and rule.column not in declared.deny
+        and (rule.column not in said or isinstance(rule, Order | MissingTogether))
+    ]
+    try:
+        check_rules([*own, *kept], columns, where)
+    except DataError:
+        # What was found goes in a circle with what is declared, which goes before it.
+        kept = [rule for rule in kept if isinstance(rule, Order | MissingTogether)]
+    return (*own, *kept)
+
+
+def check_rules(rules: Sequence[Rule], columns: Sequence[Column], source: str) -> None:
+    """Check that rules suit the columns of a spec.
+
+    Raises:
+        DataError: Naming the first rule that does not, and why.
+    """
+    of = {column.name: column for column in columns}
+    computed: list[str] = []
+    for rule in rules:
+        names = [rule.column, *rule.given]
+        strange = [name for name in names if name not in of or of[name].kind == "identifier"]
+        if strange:
+            raise DataError(f"{source}: {rule}: there is no column {strange[0]!r} to model")
+        if len(set(names)) < len(names):
+            raise DataError(f"{source}: {rule}: must name different columns")
+        _check_kinds(rule, of, source)
+        if not isinstance(rule, Order | MissingTogether):
+            if rule.column in computed:
+                raise DataError(f"{source}: {rule}: {rule.column!r} has another rule already")
+            computed.append(rule.column)
+    try:
+        in_order([rule for rule in rules if not isinstance(rule, Order | MissingTogether)])
+    except ExportError as error:
+        raise DataError(f"{source}: {str(error).removeprefix('rules: ')}") from None
+
+
+def _check_kinds(rule: Rule, of: dict[str, Column], source: str) -> None:
+    if isinstance(rule, Dependence | MissingTogether):
+        return
+    moments: tuple[str, ...] = ()
+    if isinstance(rule, DatePart | Duration):
+        moments = rule.given
+    elif isinstance(rule, Order) and of[rule.upper].kind == "datetime":
+        moments = (rule.column, rule.upper)
+    for name in (rule.column, *rule.given):
+        column, wanted = of[name], "datetime" if name in moments else "number"
+        if wanted == "datetime" and column.kind == "datetime":
+            continue
+        few = column.kind == "categorical" and not isinstance(rule, Order)
+        whole = few and not any(isinstance(v, str | bool) for v in column.categories)
+        if wanted == "number" and (column.kind == "continuous" or whole):
+            continue
+        raise DataError(f"{source}: {rule}: {name!r} must be a {wanted}, but is {column.kind}")
+
+
+def _parsed(entry: object, columns: Sequence[Column], where: str) -> Rule:
+    if isinstance(entry, str):
+        rule = parse_rule(entry, [column.name for column in columns])
+        if rule is None:
+            raise DataError(
+                f"{where}: add: {_brief(entry)!r} is no rule between columns of the table; rules "
+                f"are such as {EXAMPLES}"
+            )
+        return rule
+    try:
+        return _RULE.validate_python(entry)
+    except ValidationError as error:
+        lines = validation_messages(error)
+        raise DataError("\n".join(f"{where}: add: {line}" for line in lines)) from None
+
+
+def _check_holds(rule: Rule, table: pd.DataFrame, columns: Sequence[Column], where: str) -> None:
+    names = (rule.column, *rule.given)
+    broken = rule.broken(TableView(table, [c for c in columns if c.name in names]))
+    # A rule of an earlier spec says itself how many exceptions it has.
+    if broken.mean() <= rule.exceptions:
+        return
+    first = int(np.flatnonzero(broken)[0])
+    row = ", ".join(f"{name}={_brief(str(table[name].iloc[first]))}" for name in names)
+    others = int(broken.sum()) - 1
+    more = f", nor in {others} others" if others else ""
+    raise DataError(f"{where}: {rule}: does not hold in row {first} ({row}){more}")
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -1,0 +1,53 @@
+"""Tell a rule from what chance or few rows explain."""
+
+import numpy as np
+
+from tabvae_ray.table.rules.formula import Formula
+from tabvae_ray.table.rules.rule import Order
+from tabvae_ray.table.rules.views import TableView
+
+__all__ = ["MAX_EXCEPTIONS", "is_rule", "unlikely"]
+
+# A rule that more rows break is none.
+MAX_EXCEPTIONS = 0.01
+# Logarithm of the probability below which chance is ruled out, over all rules that are tried.
+_CHANCE = -30.0
+# So much rarer than among shuffled rows must exceptions be.
+_RARER = 0.05
+_SHUFFLED_ROWS = 20_000
+
+
+def is_rule(rule: Formula | Order, table: TableView, rng: np.random.Generator) -> float | None:
+    """Return the share of rows that break a rule, or None if it is none.
+
+    The rows that a rule speaks of are those in which its columns have a value, and a formula has a
+    result. Shuffling the column among them shows how often chance would keep the rule.
+    """
+    known = ~table[rule.column].missing
+    for name in rule.given:
+        known &= ~table[name].missing
+    if not isinstance(rule, Order):
+        known &= ~np.isnan(rule.expected(table))
+    rows = np.flatnonzero(known)
+    if len(rows) == 0:
+        return None
+    broken = rule.broken(table)[rows].mean()
+    if broken >= MAX_EXCEPTIONS:
+        return None
+    some = rng.permutation(rows)[:_SHUFFLED_ROWS]
+    shuffled = table.shuffled(rule.column, some, rng)
+    by_chance = 1 - float(rule.broken(shuffled).mean())
+    return float(broken) if unlikely(by_chance, len(rows), float(broken)) else None
+
+
+def unlikely(by_chance: float, n: int, exceptions: float) -> bool:
+    """Return whether chance can be ruled out.
+
+    Args:
+        by_chance: Share of comparisons that agree by chance.
+        n: Number of comparisons.
+        exceptions: Share of them that do not agree.
+    """
+    if exceptions > _RARER * (1 - by_chance):
+        return False
+    return bool(n * np.log(max(by_chance, 1e-300)) < _CHANCE)

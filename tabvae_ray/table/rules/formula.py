@@ -1,0 +1,281 @@
+"""Rules that compute a column of numbers from others."""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from tabvae_ray.table.rules.views import Floats, Mask, TableView
+
+__all__ = [
+    "ColumnRule",
+    "DatePart",
+    "Duration",
+    "Formula",
+    "Linear",
+    "Part",
+    "Product",
+    "Quotient",
+    "Ratio",
+    "Remainder",
+    "Unit",
+    "agrees",
+    "date_part",
+]
+
+Part = Literal[
+    "year",
+    "quarter",
+    "month",
+    "week",
+    "day",
+    "day of the year",
+    "weekday",
+    "hour",
+    "minute",
+    "second",
+]
+Unit = Literal["seconds", "minutes", "hours", "days", "weeks"]
+_SECONDS: dict[Unit, float] = {
+    "seconds": 1.0,
+    "minutes": 60.0,
+    "hours": 3600.0,
+    "days": 86400.0,
+    "weeks": 604800.0,
+}
+# What adding and multiplying float64 may lose of a result, as a share of it.
+_RELATIVE = 1e-9
+
+
+class ColumnRule(BaseModel):
+    """What all rules have.
+
+    Args:
+        column: The column that the rule is about.
+        exceptions: Share of the real rows that break it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    column: str
+    exceptions: float = Field(0.0, ge=0, lt=1)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names of the other columns."""
+        raise NotImplementedError
+
+    def broken(self, table: TableView) -> Mask:
+        """Return ``(N,)`` true for each row that breaks the rule."""
+        raise NotImplementedError
+
+
+class _Formula(ColumnRule):
+    """A rule that computes the column from numbers or moments."""
+
+    def expected(self, table: TableView) -> Floats:
+        """Return ``(N,)`` exact results, NaN where an input is missing."""
+        raise NotImplementedError
+
+    def broken(self, table: TableView) -> Mask:
+        """Return ``(N,)`` true where the result is not the column's value.
+
+        A result may be rounded to the column's decimals, either way at a tie. Rows in which a
+        value is missing break nothing.
+        """
+        own = table[self.column]
+        assert own.numbers is not None
+        return ~agrees(self.expected(table), own.numbers, own.tolerance)
+
+
+class Linear(_Formula):
+    """``column = constant + sum of factor * other``: a sum, a difference, another unit."""
+
+    kind: Literal["linear"] = "linear"
+    terms: dict[str, float] = Field(min_length=1)
+    constant: float = 0.0
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names of the columns that are added."""
+        return tuple(self.terms)
+
+    def expected(self, table: TableView) -> Floats:
+        """Return ``(N,)`` the sum."""
+        parts = [factor * _numbers(table, name) for name, factor in self.terms.items()]
+        total: Floats = np.sum(parts, axis=0) + self.constant
+        return total
+
+    def __str__(self) -> str:
+        text = ""
+        for name, factor in self.terms.items():
+            size = "" if abs(factor) == 1 else f"{abs(factor):.12g} * "
+            sign = ("-" if factor < 0 else "") if not text else (" - " if factor < 0 else " + ")
+            text += f"{sign}{size}{name}"
+        if self.constant:
+            text += f" {'-' if self.constant < 0 else '+'} {abs(self.constant):.12g}"
+        return f"{self.column} = {text}"
+
+
+class Product(_Formula):
+    """``column = a * b``."""
+
+    kind: Literal["product"] = "product"
+    factors: tuple[str, str]
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names of the two factors."""
+        return self.factors
+
+    def expected(self, table: TableView) -> Floats:
+        """Return ``(N,)`` the product."""
+        return _numbers(table, self.factors[0]) * _numbers(table, self.factors[1])
+
+    def __str__(self) -> str:
+        return f"{self.column} = {self.factors[0]} * {self.factors[1]}"
+
+
+class Ratio(_Formula):
+    """``column = scale * a / b``; rows with ``b = 0`` break nothing."""
+
+    kind: Literal["ratio"] = "ratio"
+    numerator: str
+    denominator: str
+    scale: float = 1.0
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names of numerator and denominator."""
+        return self.numerator, self.denominator
+
+    def expected(self, table: TableView) -> Floats:
+        """Return ``(N,)`` the ratio, NaN where the denominator is 0."""
+        below = _numbers(table, self.denominator)
+        above = self.scale * _numbers(table, self.numerator)
+        ratio: Floats = np.divide(above, below, out=np.full(len(below), np.nan), where=below != 0)
+        return ratio
+
+    def __str__(self) -> str:
+        scale = "" if self.scale == 1 else f"{self.scale:.12g} * "
+        return f"{self.column} = {scale}{self.numerator} / {self.denominator}"
+
+
+class Quotient(_Formula):
+    """``column = of // divisor``, rounded down."""
+
+    kind: Literal["quotient"] = "quotient"
+    of: str
+    divisor: float = Field(gt=0)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Return the name of the column that is divided."""
+        return (self.of,)
+
+    def expected(self, table: TableView) -> Floats:
+        """Return ``(N,)`` the whole quotients."""
+        return np.floor(_numbers(table, self.of) / self.divisor + 1e-12)
+
+    def __str__(self) -> str:
+        return f"{self.column} = {self.of} divided by {self.divisor:.12g}, rounded down"
+
+
+class Remainder(_Formula):
+    """``column = of mod divisor``."""
+
+    kind: Literal["remainder"] = "remainder"
+    of: str
+    divisor: float = Field(gt=0)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Return the name of the column that is divided."""
+        return (self.of,)
+
+    def expected(self, table: TableView) -> Floats:
+        """Return ``(N,)`` the remainders."""
+        numbers = _numbers(table, self.of)
+        return numbers - self.divisor * np.floor(numbers / self.divisor + 1e-12)
+
+    def __str__(self) -> str:
+        return f"{self.column} = remainder of {self.of} divided by {self.divisor:.12g}"
+
+
+class DatePart(_Formula):
+    """``column = part of a date-time + offset``, such as month 1 to 12; a weekday counts from 0."""
+
+    kind: Literal["date part"] = "date part"
+    of: str
+    part: Part
+    offset: int = 0
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Return the name of the date-time."""
+        return (self.of,)
+
+    def expected(self, table: TableView) -> Floats:
+        """Return ``(N,)`` the parts as numbers."""
+        moments = table[self.of].moments
+        assert moments is not None
+        return date_part(moments, self.part) + self.offset
+
+    def __str__(self) -> str:
+        name = "weekday (Monday = 0)" if self.part == "weekday" else self.part
+        offset = f" {'-' if self.offset < 0 else '+'} {abs(self.offset)}" if self.offset else ""
+        return f"{self.column} = {name} of {self.of}{offset}"
+
+
+class Duration(_Formula):
+    """``column = end - start`` in a unit, whole units rounded down if ``whole``."""
+
+    kind: Literal["duration"] = "duration"
+    start: str
+    end: str
+    unit: Unit
+    whole: bool = False
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names of the two date-times."""
+        return self.start, self.end
+
+    def expected(self, table: TableView) -> Floats:
+        """Return ``(N,)`` the durations."""
+        start, end = table[self.start].seconds, table[self.end].seconds
+        assert start is not None and end is not None
+        spent = (end - start) / _SECONDS[self.unit]
+        return np.floor(spent + 1e-9) if self.whole else spent
+
+    def __str__(self) -> str:
+        whole = "whole " if self.whole else ""
+        return f"{self.column} = {whole}{self.unit} from {self.start} to {self.end}"
+
+
+Formula = Linear | Product | Ratio | Quotient | Remainder | DatePart | Duration
+
+
+def agrees(expected: Floats, numbers: Floats, tolerance: float) -> Mask:
+    """Return true where a number is the expected one, rounded perhaps, or either is missing."""
+    slack = tolerance + _RELATIVE * np.maximum(1.0, np.abs(expected))
+    close: Mask = np.abs(expected - numbers) <= slack
+    return close | np.isnan(expected) | np.isnan(numbers)
+
+
+def date_part(moments: pd.Series, part: Part) -> Floats:
+    """Return ``(N,)`` a part of date-times as numbers, NaN where missing."""
+    if part == "week":
+        found = moments.dt.isocalendar().week
+    else:
+        names = {"weekday": "day_of_week", "day of the year": "day_of_year"}
+        found = getattr(moments.dt, names.get(part, part))
+    numbers: Floats = found.to_numpy(dtype=np.float64, na_value=np.nan)
+    return numbers
+
+
+def _numbers(table: TableView, name: str) -> Floats:
+    numbers = table[name].numbers
+    assert numbers is not None
+    return numbers

@@ -1,0 +1,289 @@
+"""Make generated rows keep the rules of the table."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from tabvae_ray.errors import ExportError
+from tabvae_ray.table.column import Column
+from tabvae_ray.table.column_values import (
+    categories_at,
+    column_numbers,
+    column_positions,
+    restored,
+)
+from tabvae_ray.table.dtypes import dtype_from_name, number_limits
+from tabvae_ray.table.rules.formula import Formula
+from tabvae_ray.table.rules.lookup import Lookup
+from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
+from tabvae_ray.table.rules.scale import in_right_order
+from tabvae_ray.table.rules.views import Floats, Mask, TableView
+
+__all__ = ["RuleKeeper"]
+
+
+class RuleKeeper:
+    """Corrects decoded rows so that they keep the rules.
+
+    The network draws all columns. Those that others determine are then computed, so that a rule
+    without exceptions holds in every row, and one with some exceptions in as many as in the table.
+
+    Args:
+        rules: The rules of the spec.
+        columns: The columns of the spec.
+        lookups: By column, the values that a dependence gives it.
+        fillers: By column, a value for rows in which it must not be missing.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        columns: Sequence[Column],
+        lookups: Mapping[str, Lookup],
+        fillers: Mapping[str, float],
+    ) -> None:
+        self.rules, self._spec = tuple(rules), tuple(columns)
+        self._columns = {column.name: column for column in columns}
+        self._lookups, self._fillers = dict(lookups), dict(fillers)
+        computed = [rule for rule in rules if not isinstance(rule, Order | MissingTogether)]
+        self._computed = in_order(computed)
+        self._names = {rule.column for rule in computed}
+        self._exact = [rule for rule in rules if rule.exceptions == 0]
+
+    @classmethod
+    def fit(cls, rules: Sequence[Rule], columns: Sequence[Column], table: pd.DataFrame) -> Self:
+        """Learn what the rules need to know of the training rows.
+
+        Args:
+            rules: The rules of the spec.
+            columns: The columns of the spec.
+            table: Training rows.
+        """
+        of = {column.name: column for column in columns}
+        lookups = {
+            rule.column: Lookup.fit(table, [of[name] for name in rule.on], of[rule.column])
+            for rule in rules
+            if isinstance(rule, Dependence)
+        }
+        fillers = {}
+        for rule in rules:
+            if isinstance(rule, MissingTogether):
+                codes = plain_values(table[rule.column], of[rule.column])
+                present = codes[~_absent(codes, of[rule.column])]
+                # A value that occurs: the middle one of those that do.
+                fillers[rule.column] = float(np.sort(present)[len(present) // 2])
+        return cls(rules, columns, lookups, fillers)
+
+    def apply(
+        self, rows: pd.DataFrame, rng: np.random.Generator, *, compact: bool = False
+    ) -> pd.DataFrame:
+        """Return rows that keep the rules.
+
+        Args:
+            rows: Decoded rows.
+            rng: Source of all draws.
+            compact: Whether categorical columns are pandas categoricals whatever their dtype.
+        """
+        if not self.rules or len(rows) == 0:
+            return rows
+        rows = rows.copy(deep=False)
+        for rule in self.rules:
+            if isinstance(rule, MissingTogether):
+                self._keep_missing(rule, rows, rng, compact)
+        for rule in self.rules:
+            if isinstance(rule, Order) and not {rule.column, rule.upper} & self._names:
+                self._keep_order(rule, rows, rng)
+        for computed in self._computed:
+            if isinstance(computed, Dependence):
+                self._keep_dependence(computed, rows, rng, compact)
+            else:
+                self._keep_formula(computed, rows, rng, compact)
+        return self._replaced(rows, rng)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return what was learnt as plain values for JSON; the rules stand in the spec."""
+        return {
+            "lookups": {name: lookup.to_mapping() for name, lookup in self._lookups.items()},
+            "fillers": self._fillers,
+        }
+
+    @classmethod
+    def from_mapping(cls, mapping: Any, rules: Sequence[Rule], columns: Sequence[Column]) -> Self:
+        """Read what :meth:`to_mapping` wrote.
+
+        Raises:
+            ExportError: If it does not fit the rules.
+        """
+        of = {column.name: column for column in columns}
+        try:
+            lookups = {
+                rule.column: Lookup.from_mapping(
+                    mapping["lookups"][rule.column], [of[name] for name in rule.on], of[rule.column]
+                )
+                for rule in rules
+                if isinstance(rule, Dependence)
+            }
+            fillers = {
+                rule.column: float(mapping["fillers"][rule.column])
+                for rule in rules
+                if isinstance(rule, MissingTogether)
+            }
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ExportError(f"rules: do not fit the spec: {error!r}") from None
+        return cls(rules, columns, lookups, fillers)
+
+    def _view(self, rows: pd.DataFrame, rule: Rule) -> TableView:
+        return TableView(rows, [self._columns[name] for name in (rule.column, *rule.given)])
+
+    def _keep_formula(
+        self, rule: Formula, rows: pd.DataFrame, rng: np.random.Generator, compact: bool
+    ) -> None:
+        view, column = self._view(rows, rule), self._columns[rule.column]
+        expected = rule.expected(view)
+        wanted = ~(np.isnan(expected) | view[rule.column].missing)
+        wanted &= rng.random(len(rows)) >= rule.exceptions
+        if column.kind == "categorical":
+            places = _positions_of(np.rint(expected), column)
+            known = wanted & (places >= 0)
+            own = column_positions(rows[column.name], column)
+            rows[column.name] = _series(
+                categories_at(np.where(known, places, own).astype(np.int32), column, compact), rows
+            )
+            return
+        values = _as_dtype(np.where(wanted, expected, 0.0), column, rows)
+        rows[column.name] = rows[column.name].where(~wanted, values)
+
+    def _keep_dependence(
+        self, rule: Dependence, rows: pd.DataFrame, rng: np.random.Generator, compact: bool
+    ) -> None:
+        column, lookup = self._columns[rule.column], self._lookups[rule.column]
+        if len(rule.on) == 2 and rule.on[1] not in self._names:
+            # A pair that the table has not says nothing of the column: take one that it has.
+            second = self._columns[rule.on[1]]
+            _write(rows, second, lookup.known_pairs(rows, rng), compact)
+        found = lookup.values_of(rows)
+        own = plain_values(rows[column.name], column)
+        exempt = rng.random(len(rows)) < rule.exceptions
+        _write(rows, column, np.where(exempt, own, found), compact)
+
+    def _keep_missing(
+        self,
+        rule: MissingTogether,
+        rows: pd.DataFrame,
+        rng: np.random.Generator,
+        compact: bool,
+    ) -> None:
+        view, column = self._view(rows, rule), self._columns[rule.column]
+        expected, own = rule.expected_missing(view), view[rule.column].missing
+        exempt = rng.random(len(rows)) < rule.exceptions
+        wrong = (expected != own) & ~exempt
+        if not wrong.any():
+            return
+        values = plain_values(rows[column.name], column)
+        present = values[~own]
+        if len(present) == 0:
+            present = np.array([self._fillers[column.name]])
+        drawn = present[rng.integers(0, len(present), len(rows))]
+        absent = -1.0 if column.kind == "categorical" else np.nan
+        _write(rows, column, np.where(wrong, np.where(expected, absent, drawn), values), compact)
+
+    def _keep_order(self, rule: Order, rows: pd.DataFrame, rng: np.random.Generator) -> None:
+        """Exchange values in the wrong order; equal ones move apart by the smallest step."""
+        view = self._view(rows, rule)
+        wrong = rule.broken(view)
+        share = float(wrong.mean())
+        if share == 0:
+            return
+        if rule.exceptions:
+            wrong &= rng.random(len(rows)) >= min(1.0, rule.exceptions / share)
+        low, high = self._columns[rule.column], self._columns[rule.upper]
+        lows, highs = column_numbers(rows[low.name], low), column_numbers(rows[high.name], high)
+        lows[wrong], highs[wrong] = in_right_order(
+            lows[wrong], highs[wrong], low, high, strict=rule.strict
+        )
+        _write(rows, low, lows, compact=False)
+        _write(rows, high, highs, compact=False)
+
+    def _replaced(self, rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+        """Return the rows with those that still break an exact rule replaced by ones that do not.
+
+        Few do, where a rule between computed columns cannot be kept by changing one of them.
+        """
+        broken: Mask = np.zeros(len(rows), dtype=bool)
+        for rule in self._exact:
+            broken |= self._broken(rule, rows)
+        if not broken.any() or broken.all():
+            return rows
+        places = np.arange(len(rows))
+        places[broken] = rng.choice(np.flatnonzero(~broken), int(broken.sum()))
+        return rows.iloc[places].reset_index(drop=True)
+
+    def _broken(self, rule: Rule, rows: pd.DataFrame) -> Mask:
+        if isinstance(rule, Dependence):
+            column, lookup = self._columns[rule.column], self._lookups[rule.column]
+            own = plain_values(rows[rule.column], column)
+            return ~np.isclose(own, lookup.values_of(rows), rtol=0, atol=0, equal_nan=True)
+        return rule.broken(self._view(rows, rule))
+
+
+def in_order(rules: Sequence[Rule]) -> list[Any]:
+    """Return rules so that each comes after those that compute its inputs.
+
+    Raises:
+        ExportError: If they go in a circle.
+    """
+    waiting, ordered = list(rules), []
+    while waiting:
+        later = {rule.column for rule in waiting}
+        ready = [rule for rule in waiting if not later & set(rule.given)]
+        if not ready:
+            names = ", ".join(sorted(later))
+            raise ExportError(f"rules: {names} are computed from each other in a circle")
+        ordered += ready
+        waiting = [rule for rule in waiting if rule not in ready]
+    return ordered
+
+
+def plain_values(values: pd.Series, column: Column) -> Floats:
+    """Return ``(N,)`` positions of categories, -1 where missing, or numbers, NaN where missing."""
+    if column.kind == "categorical":
+        return column_positions(values, column).astype(np.float64)
+    return column_numbers(values, column)
+
+
+def _absent(values: Floats, column: Column) -> Mask:
+    absent: Mask = values < 0 if column.kind == "categorical" else np.isnan(values)
+    return absent
+
+
+def _write(rows: pd.DataFrame, column: Column, values: Floats, compact: bool) -> None:
+    """Put positions or numbers into a column."""
+    made: Any
+    if column.kind == "categorical":
+        made = categories_at(values.astype(np.int32), column, compact)
+    else:
+        made = restored(values, column)
+    rows[column.name] = _series(made, rows)
+
+
+def _series(values: Any, rows: pd.DataFrame) -> pd.Series:
+    return pd.Series(values, index=rows.index)
+
+
+def _positions_of(numbers: Floats, column: Column) -> npt.NDArray[np.int64]:
+    """Return ``(N,)`` positions among the categories, -1 for numbers that are none."""
+    known = pd.Index([float(value) for value in column.categories])
+    return known.get_indexer(pd.Index(numbers)).astype(np.int64)
+
+
+def _as_dtype(numbers: Floats, column: Column, rows: pd.DataFrame) -> pd.Series:
+    """Return results in the column's dtype, rounded to its decimals, beyond its range perhaps."""
+    dtype = dtype_from_name(column.dtype)
+    if column.decimals is not None:
+        numbers = np.round(numbers, column.decimals)
+    if pd.api.types.is_integer_dtype(dtype):
+        numbers = np.clip(numbers, *number_limits(dtype)).astype(np.int64)
+    return pd.Series(numbers, index=rows.index).astype(dtype)

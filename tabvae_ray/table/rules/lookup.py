@@ -1,0 +1,161 @@
+"""The values that one or two columns give another."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from tabvae_ray.table.column import Column
+from tabvae_ray.table.column_values import column_numbers, column_positions
+from tabvae_ray.table.rules.views import Floats
+
+__all__ = ["Lookup"]
+
+# Below all positions and numbers: the key of a missing value.
+_MISSING = -(2.0**60)
+Places = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Lookup:
+    """A value for each value, or pair of values, of the columns that determine a column.
+
+    Args:
+        on: The columns that determine it.
+        column: The column that they determine.
+        keys: ``(G, n)`` their values, in ascending order: positions of categories, or numbers.
+        values: ``(G,)`` the values that they give; positions, -1 for missing, or numbers, NaN.
+        counts: ``(G,)`` rows of each.
+    """
+
+    on: tuple[Column, ...]
+    column: Column
+    keys: Floats
+    values: Floats
+    counts: npt.NDArray[np.int64]
+
+    @classmethod
+    def fit(cls, table: pd.DataFrame, on: Sequence[Column], column: Column) -> Self:
+        """Take the most frequent value of each group of rows."""
+        keys = np.stack([_keys(table[part.name], part) for part in on], axis=1)
+        values = _keys(table[column.name], column)
+        pairs, counts = np.unique(np.column_stack([keys, values]), axis=0, return_counts=True)
+        # Within a group, the most frequent value comes last.
+        order = np.lexsort((counts, *pairs[:, :-1].T[::-1]))
+        pairs, counts = pairs[order], counts[order]
+        last = np.append((np.diff(pairs[:, :-1], axis=0) != 0).any(axis=1), True)
+        ends = np.flatnonzero(last)
+        totals = np.diff(np.append(0, np.cumsum(counts)[ends]))
+        given = pairs[ends, -1]
+        absent = -1.0 if column.kind == "categorical" else np.nan
+        given = np.where(given == _MISSING, absent, given)
+        return cls(tuple(on), column, pairs[ends, :-1], given, totals)
+
+    def values_of(self, rows: pd.DataFrame) -> Floats:
+        """Return ``(N,)`` the value that each row has to have.
+
+        A number that the table has not goes with the nearest one that it has. So does a pair: of
+        those with the nearest first value, the one with the nearest second value.
+        """
+        return self.values[self._places(rows)]
+
+    def known_pairs(self, rows: pd.DataFrame, rng: np.random.Generator) -> Floats:
+        """Return ``(N,)`` second values that the table has beside the first ones.
+
+        Those that it has stay; others are drawn by their frequency.
+        """
+        first = _nearest(np.unique(self.keys[:, 0]), _keys(rows[self.on[0].name], self.on[0]))
+        second = _keys(rows[self.on[1].name], self.on[1])
+        starts = np.searchsorted(self.keys[:, 0], first)
+        ends = np.searchsorted(self.keys[:, 0], first, side="right")
+        mass = np.append(0, np.cumsum(self.counts))
+        level = mass[starts] + rng.random(len(rows)) * (mass[ends] - mass[starts])
+        drawn = np.searchsorted(mass[1:], level, side="right")
+        drawn = np.clip(drawn, starts, ends - 1)
+        places = self._places(rows)
+        known = (self.keys[places, 0] == first) & (self.keys[places, 1] == second)
+        found = np.where(known, second, self.keys[drawn, 1])
+        absent = -1.0 if self.on[1].kind == "categorical" else np.nan
+        return np.where(found == _MISSING, absent, found)
+
+    def _places(self, rows: pd.DataFrame) -> Places:
+        """Return ``(N,)`` the place of each row's key among the keys."""
+        first = _keys(rows[self.on[0].name], self.on[0])
+        if len(self.on) == 1:
+            return _nearest_place(self.keys[:, 0], first)
+        first = _nearest(np.unique(self.keys[:, 0]), first)
+        second = _keys(rows[self.on[1].name], self.on[1])
+        seconds = np.unique(self.keys[:, 1])
+        width = len(seconds) + 1
+        firsts = np.unique(self.keys[:, 0])
+        codes = np.searchsorted(firsts, self.keys[:, 0]) * width + np.searchsorted(
+            seconds, self.keys[:, 1]
+        )
+        wanted = np.searchsorted(firsts, first) * width + np.searchsorted(seconds, second)
+        place = np.clip(np.searchsorted(codes, wanted), 0, len(codes) - 1)
+        # Not past the first value: the last pair that has it will do.
+        beyond = self.keys[place, 0] != first
+        return np.where(beyond, np.maximum(place - 1, 0), place)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return it as plain values for JSON."""
+        return {
+            "keys": self.keys.tolist(),
+            "values": [None if np.isnan(value) else value for value in self.values.tolist()],
+            "counts": self.counts.tolist(),
+        }
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any], on: Sequence[Column], column: Column) -> Self:
+        """Read what :meth:`to_mapping` wrote.
+
+        Raises:
+            ValueError: If it does not hold together, as KeyError and TypeError are.
+        """
+        keys = np.array(mapping["keys"], dtype=np.float64)
+        values = np.array(mapping["values"], dtype=np.float64)
+        counts = np.array(mapping["counts"], dtype=np.int64)
+        n = len(values)
+        if n == 0 or keys.shape != (n, len(on)) or counts.shape != (n,) or (counts < 1).any():
+            raise ValueError(f"{column.name}: must have as many keys as values")
+        order = np.lexsort(keys.T[::-1])
+        if np.isnan(keys).any() or not np.array_equal(order, np.arange(n)):
+            raise ValueError(f"{column.name}: keys must be in ascending order")
+        _check_values(values, column)
+        for i, part in enumerate(on):
+            _check_values(np.where(keys[:, i] == _MISSING, np.nan, keys[:, i]), part)
+        return cls(tuple(on), column, keys, values, counts)
+
+
+def _check_values(values: Floats, column: Column) -> None:
+    if column.kind != "categorical":
+        return
+    present = values[~np.isnan(values)]
+    sound = (present % 1 == 0) & (present >= -1) & (present < len(column.categories))
+    if not sound.all():
+        raise ValueError(f"{column.name}: must be positions of its categories")
+
+
+def _keys(values: pd.Series, column: Column) -> Floats:
+    """Return ``(N,)`` positions or numbers, with one key for missing values."""
+    if column.kind == "categorical":
+        positions = column_positions(values, column).astype(np.float64)
+        return np.where(positions < 0, _MISSING, positions)
+    numbers = column_numbers(values, column)
+    return np.where(np.isnan(numbers), _MISSING, numbers)
+
+
+def _nearest_place(known: Floats, wanted: Floats) -> Places:
+    """Return ``(N,)`` places in ascending numbers of those that are nearest."""
+    above = np.clip(np.searchsorted(known, wanted), 0, len(known) - 1)
+    below = np.maximum(above - 1, 0)
+    nearer = np.abs(wanted - known[below]) < np.abs(known[above] - wanted)
+    places: Places = np.where(nearer, below, above)
+    return places
+
+
+def _nearest(known: Floats, wanted: Floats) -> Floats:
+    return known[_nearest_place(known, wanted)]

@@ -1,0 +1,90 @@
+"""Find columns that are parts of a date-time, or the time between two."""
+
+from collections.abc import Iterator
+from itertools import permutations
+from typing import get_args
+
+import numpy as np
+
+from tabvae_ray.table.rules.evidence import is_rule
+from tabvae_ray.table.rules.formula import (
+    DatePart,
+    Duration,
+    Formula,
+    Part,
+    Unit,
+    agrees,
+    date_part,
+)
+from tabvae_ray.table.rules.views import ColumnView, TableView
+
+__all__ = ["find_moment_rules"]
+
+_SAMPLE, _AGREEING = 256, 0.97
+# Weeks and weekdays may count from 0, 1 or Sunday; a column that is 1 off is still the same part.
+_OFFSETS = (0, 1, -1)
+
+
+def find_moment_rules(table: TableView, rng: np.random.Generator) -> list[Formula]:
+    """Find numbers that date-times determine.
+
+    Args:
+        table: The real rows.
+        rng: Source of the samples.
+
+    Returns:
+        One rule for each column at most.
+    """
+    moments = [view for view in table.columns.values() if view.moments is not None]
+    numbers = [view for view in table.columns.values() if view.numbers is not None]
+    if not moments:
+        return []
+    some = table.take(rng.permutation(table.n_rows)[:_SAMPLE])
+    found: dict[str, Formula] = {}
+    for candidate in [*_parts(moments, numbers, some), *_durations(moments, numbers, some)]:
+        if candidate.column not in found:
+            exceptions = is_rule(candidate, table, rng)
+            if exceptions is not None:
+                found[candidate.column] = candidate.model_copy(update={"exceptions": exceptions})
+    return list(found.values())
+
+
+def _parts(
+    moments: list[ColumnView], numbers: list[ColumnView], some: TableView
+) -> Iterator[Formula]:
+    for moment in moments:
+        own = some[moment.name].moments
+        assert own is not None
+        for part in get_args(Part):
+            values = date_part(own, part)
+            if len(np.unique(values[~np.isnan(values)])) < 2:
+                continue
+            for offset in _OFFSETS:
+                for number in numbers:
+                    if _mostly(values + offset, some[number.name]):
+                        yield DatePart(column=number.name, of=moment.name, part=part, offset=offset)
+
+
+def _durations(
+    moments: list[ColumnView], numbers: list[ColumnView], some: TableView
+) -> Iterator[Formula]:
+    for start, end in permutations(moments, 2):
+        first, last = some[start.name].seconds, some[end.name].seconds
+        assert first is not None and last is not None
+        for unit in get_args(Unit):
+            for whole in (False, True):
+                for number in numbers:
+                    rule = Duration(
+                        column=number.name, start=start.name, end=end.name, unit=unit, whole=whole
+                    )
+                    if _mostly(rule.expected(some), some[number.name]):
+                        yield rule
+
+
+def _mostly(expected: "np.ndarray[tuple[int], np.dtype[np.float64]]", view: ColumnView) -> bool:
+    assert view.numbers is not None
+    known = ~(np.isnan(expected) | np.isnan(view.numbers))
+    if known.sum() < min(30, len(expected) / 2):
+        return False
+    close = agrees(expected[known], view.numbers[known], view.tolerance)
+    return bool(close.mean() >= _AGREEING)

@@ -1,0 +1,135 @@
+"""Read rules as they are printed, so that a user can write one as one reads it."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, get_args
+
+from tabvae_ray.table.rules.formula import (
+    DatePart,
+    Duration,
+    Linear,
+    Part,
+    Product,
+    Quotient,
+    Ratio,
+    Remainder,
+    Unit,
+)
+from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
+
+__all__ = ["EXAMPLES", "parse_rule"]
+
+EXAMPLES = (
+    "total = casual + registered; amount = price * quantity; month = month of day; "
+    "admitted <= discharged; season is determined by month; end is missing exactly where start is"
+)
+_NUMBER = r"\d+(?:\.\d+)?(?:e[+-]?\d+)?"
+
+
+def parse_rule(text: str, names: Sequence[str]) -> Rule | None:
+    """Read a sentence as :meth:`Rule.__str__` writes it; None if it is none of them.
+
+    Args:
+        text: The sentence.
+        names: Names of the table's columns, which may hold spaces and operators.
+    """
+    text = " ".join(text.split())
+    # The longest name first: of two that begin alike, it is the one that is meant.
+    name = "|".join(re.escape(n) for n in sorted(names, key=len, reverse=True))
+    for pattern, make in _FORMS:
+        found = re.fullmatch(
+            pattern.replace("NAME", f"(?:{name})").replace("NUMBER", _NUMBER), text
+        )
+        if found is not None:
+            return make({key: value for key, value in found.groupdict().items() if value})
+    return _linear(text, name)
+
+
+def _linear(text: str, name: str) -> Linear | None:
+    """Read ``column = 2 * a - b + 3``."""
+    found = re.fullmatch(rf"(?P<column>{name}) = (?P<sum>.+)", text)
+    if found is None:
+        return None
+    amount = rf"(?:(?P<factor>{_NUMBER}) \* )?(?P<name>{name})"
+    part = rf"(?P<sign>[+-]? ?)(?:{amount}|(?P<number>{_NUMBER}))"
+    rest, terms, constant = found["sum"], {}, 0.0
+    while rest:
+        term = re.match(rf"{part}(?: (?=[+-] )|$)", rest)
+        if term is None:
+            return None
+        sign = -1.0 if term["sign"].startswith("-") else 1.0
+        if term["name"]:
+            terms[term["name"]] = sign * float(term["factor"] or 1)
+        else:
+            constant += sign * float(term["number"])
+        rest = rest[term.end() :]
+    return Linear(column=found["column"], terms=terms, constant=constant) if terms else None
+
+
+def _values(text: str | None) -> tuple[Any, ...]:
+    def plain(value: str) -> bool | int | float | str:
+        for kind in (int, float):
+            try:
+                return kind(value)
+            except ValueError:
+                continue
+        return {"True": True, "False": False}.get(value, value)
+
+    return () if text is None else tuple(plain(value.strip()) for value in text.split(","))
+
+
+def _offset(text: str | None) -> int:
+    return 0 if text is None else int(text.replace(" ", ""))
+
+
+Found = dict[str, str]
+_PARTS, _UNITS = "|".join(get_args(Part)), "|".join(get_args(Unit))
+_FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
+    (
+        r"(?P<column>NAME) is determined by (?P<a>NAME)(?: and (?P<b>NAME))?",
+        lambda f: Dependence(column=f["column"], on=(f["a"], *([f["b"]] if "b" in f else []))),
+    ),
+    (
+        r"(?P<column>NAME) is missing exactly where (?P<other>NAME) is(?: (?P<values>.+))?",
+        lambda f: MissingTogether(
+            column=f["column"], other=f["other"], values=_values(f.get("values"))
+        ),
+    ),
+    (
+        r"(?P<column>NAME) (?P<sign><=?) (?P<upper>NAME)",
+        lambda f: Order(column=f["column"], upper=f["upper"], strict=f["sign"] == "<"),
+    ),
+    (
+        rf"(?P<column>NAME) = (?P<part>{_PARTS})(?: \(Monday = 0\))? of (?P<of>NAME)"
+        r"(?: (?P<offset>[+-] \d+))?",
+        lambda f: DatePart.model_validate(
+            {"column": f["column"], "of": f["of"], "part": f["part"]}
+            | {"offset": _offset(f.get("offset"))}
+        ),
+    ),
+    (
+        rf"(?P<column>NAME) = (?P<whole>whole )?(?P<unit>{_UNITS}) from (?P<a>NAME) to (?P<b>NAME)",
+        lambda f: Duration.model_validate(
+            {"column": f["column"], "start": f["a"], "end": f["b"], "unit": f["unit"]}
+            | {"whole": "whole" in f}
+        ),
+    ),
+    (
+        r"(?P<column>NAME) = (?P<of>NAME) divided by (?P<divisor>NUMBER), rounded down",
+        lambda f: Quotient(column=f["column"], of=f["of"], divisor=float(f["divisor"])),
+    ),
+    (
+        r"(?P<column>NAME) = remainder of (?P<of>NAME) divided by (?P<divisor>NUMBER)",
+        lambda f: Remainder(column=f["column"], of=f["of"], divisor=float(f["divisor"])),
+    ),
+    (
+        r"(?P<column>NAME) = (?P<a>NAME) \* (?P<b>NAME)",
+        lambda f: Product(column=f["column"], factors=(f["a"], f["b"])),
+    ),
+    (
+        r"(?P<column>NAME) = (?:(?P<scale>NUMBER) \* )?(?P<a>NAME) / (?P<b>NAME)",
+        lambda f: Ratio(
+            column=f["column"], numerator=f["a"], denominator=f["b"], scale=float(f.get("scale", 1))
+        ),
+    ),
+)

@@ -1,0 +1,131 @@
+"""The columns of a table as the search for rules looks at them."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from tabvae_ray.errors import DataError
+from tabvae_ray.table.column import Column
+from tabvae_ray.table.dtypes import moment_dtype
+from tabvae_ray.table.parsing import as_datetimes, as_numbers
+
+__all__ = ["ColumnView", "Floats", "TableView"]
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.int64]
+
+# Integers beyond this are not exact in float64.
+_EXACT = 2.0**53
+
+
+class ColumnView:
+    """One column as codes, numbers and moments, each computed when first asked for.
+
+    Args:
+        values: The column's values.
+        column: Its spec.
+    """
+
+    def __init__(self, values: pd.Series, column: Column) -> None:
+        self.values, self.column, self.name = values, column, column.name
+
+    @cached_property
+    def missing(self) -> Mask:
+        """``(N,)`` true where there is no value."""
+        mask: Mask = self.values.isna().to_numpy()
+        return mask
+
+    @cached_property
+    def codes(self) -> Codes:
+        """``(N,)`` a number for each distinct value; missing has one of its own, the last."""
+        codes, distinct = pd.factorize(self.values)
+        return np.where(codes < 0, len(distinct), codes).astype(np.int64)
+
+    @cached_property
+    def n_codes(self) -> int:
+        """Number of distinct values, missing included."""
+        return int(self.codes.max()) + 1
+
+    @cached_property
+    def numbers(self) -> Floats | None:
+        """``(N,)`` float64 with NaN where missing; None if the column does not hold numbers."""
+        if self.column.kind not in ("continuous", "categorical"):
+            return None
+        sample = self.column.categories[:1]
+        if self.column.kind == "categorical" and (
+            not sample or isinstance(sample[0], str | bool) or self.values.dtype == bool
+        ):
+            return None
+        values = self.values
+        if isinstance(values.dtype, pd.CategoricalDtype):
+            of = np.append(np.asarray(values.cat.categories, dtype=np.float64), np.nan)
+            values = pd.Series(of[values.cat.codes.to_numpy()], name=self.name)
+        try:
+            numbers = as_numbers(values, "table")
+        except DataError:
+            return None
+        return numbers if np.nanmax(np.abs(numbers), initial=0.0) < _EXACT else None
+
+    @cached_property
+    def tolerance(self) -> float:
+        """Half of the last decimal place: what rounding may have taken from an exact result."""
+        decimals = self.column.decimals
+        if self.column.kind == "categorical":
+            decimals = 0 if all(float(v) % 1 == 0 for v in self.column.categories) else None
+        return 0.0 if decimals is None else 0.5 * 10.0**-decimals
+
+    @cached_property
+    def moments(self) -> pd.Series | None:
+        """The column as datetimes in its own time zone; None if it does not hold moments."""
+        if self.column.kind != "datetime":
+            return None
+        zone = getattr(moment_dtype(self.column.dtype), "tz", None)
+        return as_datetimes(self.values, "table", written=self.column.format, zone=zone)
+
+    @cached_property
+    def seconds(self) -> Floats | None:
+        """``(N,)`` seconds since 1970 UTC, NaN where missing; None if not moments."""
+        moments = self.moments
+        if moments is None:
+            return None
+        if moments.dt.tz is not None:
+            moments = moments.dt.tz_convert("UTC").dt.tz_localize(None)
+        ticks = moments.astype("datetime64[us]")
+        seconds: Floats = ticks.to_numpy().view(np.int64) / 1e6
+        return np.where(self.missing, np.nan, seconds)
+
+
+class TableView:
+    """The columns of a table by name.
+
+    Args:
+        table: Rows.
+        columns: Their spec; identifiers are left out.
+    """
+
+    def __init__(self, table: pd.DataFrame, columns: Sequence[Column]) -> None:
+        self.n_rows = len(table)
+        self._table, self._spec = table, columns
+        self.columns = {
+            column.name: ColumnView(table[column.name], column)
+            for column in columns
+            if column.kind != "identifier" and column.name in table.columns
+        }
+
+    def __getitem__(self, name: str) -> ColumnView:
+        return self.columns[name]
+
+    def take(self, rows: npt.NDArray[Any]) -> "TableView":
+        """Return the same view of some rows."""
+        return TableView(self._table.iloc[rows].reset_index(drop=True), self._spec)
+
+    def shuffled(self, name: str, rows: npt.NDArray[Any], rng: np.random.Generator) -> "TableView":
+        """Return some rows with the values of one column shuffled among them."""
+        part = self._table.iloc[rows].reset_index(drop=True)
+        mixed = part[name].iloc[rng.permutation(len(part))].reset_index(drop=True)
+        return TableView(part.assign(**{name: mixed}), self._spec)

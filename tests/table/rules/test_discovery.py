@@ -1,0 +1,88 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.rules.discovery import find_rules
+from tabvae_ray.table.spec import TableSpec
+from tests.support.rules import table_with_rules
+
+
+def found(table: pd.DataFrame) -> dict[str, float]:
+    columns = TableSpec.infer(table).columns
+    return {str(rule): rule.exceptions for rule in find_rules(table, columns)}
+
+
+def test_every_rule_of_a_table_is_found_and_no_other() -> None:
+    table, expected = table_with_rules()
+    # "A, B" may come in either order.
+    sentences = {text.replace("B, A", "A, B"): share for text, share in found(table).items()}
+    assert set(sentences) - {"admitted < discharged"} == set(expected) - {"admitted < discharged"}
+    assert set(sentences.values()) == {0.0}
+
+
+def test_columns_that_have_nothing_to_do_with_each_other_have_no_rules() -> None:
+    rng = np.random.default_rng(3)
+    n = 2_000
+    table = pd.DataFrame(
+        {
+            **{f"n{i}": rng.integers(0, 5 * 4**i, n) for i in range(6)},
+            **{f"x{i}": np.round(rng.lognormal(0, 1, n), i) for i in range(4)},
+            **{f"c{i}": rng.choice(list("abcdefgh")[: 2 + i], n) for i in range(5)},
+            "mostly": np.where(rng.random(n) < 0.99, "no", "yes"),
+            "day": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, n), unit="D"),
+        }
+    )
+    assert found(table) == {}
+
+
+def test_a_few_exceptions_are_counted_and_many_make_no_rule() -> None:
+    rng = np.random.default_rng(1)
+    a, b = rng.integers(0, 300, (2, 5_000))
+    total = a + b
+    total[:20] += 3
+    table = pd.DataFrame({"a": a, "b": b, "total": total})
+    assert found(table) == {"total = a + b": pytest.approx(20 / 5_000)}
+    total[:200] += 3
+    assert "total = a + b" not in found(table.assign(total=total))
+
+
+@pytest.mark.parametrize(
+    ("column", "made", "expected"),
+    [
+        ("copy", lambda a, b: a, "copy = a"),
+        ("less", lambda a, b: a - b, "a = b + less"),
+        ("mean", lambda a, b: (a + b) / 2, "mean = 0.5 * a + 0.5 * b"),
+        ("share", lambda a, b: np.round(100 * a / b, 1), "share = 100 * a / b"),
+        ("hundreds", lambda a, b: a // 100, "hundreds = a divided by 100, rounded down"),
+        ("rest", lambda a, b: a % 60, "rest = remainder of a divided by 60"),
+    ],
+)
+def test_arithmetic_of_one_and_two_columns_is_found(column, made, expected) -> None:  # type: ignore[no-untyped-def]
+    rng = np.random.default_rng(4)
+    a, b = rng.integers(0, 2_400, 3_000), rng.integers(1, 700, 3_000)
+    assert expected in found(pd.DataFrame({"a": a, "b": b, column: made(a, b)}))
+
+
+@pytest.mark.parametrize("kind", ["categorical", "continuous"])
+def test_a_column_of_all_different_values_determines_nothing(kind: str) -> None:
+    rng = np.random.default_rng(2)
+    names = [f"person {i}" for i in range(500)]
+    table = pd.DataFrame(
+        {
+            "x": rng.normal(0, 1, 500) if kind == "continuous" else names,
+            "ward": rng.choice(list("abc"), 500),
+        }
+    )
+    declared = SpecDeclaration.from_mapping({kind: ["x"]})
+    assert find_rules(table, TableSpec.infer(table, declared=declared).columns) == []
+
+
+def test_few_rows_explain_nothing() -> None:
+    assert found(table_with_rules(40)[0]) == {}
+
+
+def test_the_same_seed_finds_the_same() -> None:
+    table, _ = table_with_rules(500, seed=5)
+    columns = TableSpec.infer(table).columns
+    assert find_rules(table, columns, seed=1) == find_rules(table, columns, seed=1)

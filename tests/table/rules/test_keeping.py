@@ -1,0 +1,119 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabvae_ray.errors import ExportError
+from tabvae_ray.table.column import Column
+from tabvae_ray.table.rules.discovery import find_rules
+from tabvae_ray.table.rules.formula import Linear
+from tabvae_ray.table.rules.keeping import RuleKeeper
+from tabvae_ray.table.rules.rule import MissingTogether, Order, Rule
+from tabvae_ray.table.rules.views import TableView
+from tabvae_ray.table.spec import TableSpec
+from tests.support.rules import table_with_rules
+
+Known = tuple[pd.DataFrame, tuple[Column, ...], list[Rule]]
+
+
+@pytest.fixture(scope="module")
+def known() -> Known:
+    """A table, its columns and its rules."""
+    table, sentences = table_with_rules(1_500)
+    columns = TableSpec.infer(table).columns
+    rules = find_rules(table, columns)
+    assert len(rules) == len(sentences)
+    return table, columns, rules
+
+
+def shuffled(table: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Each column by itself: rows that keep no rule."""
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {name: table[name].iloc[rng.permutation(len(table))].array for name in table}
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("compact", [False, True])
+def test_rows_that_kept_no_rule_keep_them_all(known: Known, seed: int, compact: bool) -> None:
+    table, columns, rules = known
+    keeper = RuleKeeper.fit(rules, columns, table)
+    rows = shuffled(table, seed)
+    if compact:
+        for column in columns:
+            if column.kind == "categorical":
+                values = pd.CategoricalDtype(list(column.categories))
+                rows[column.name] = rows[column.name].astype(values)
+    kept = keeper.apply(rows, np.random.default_rng(seed), compact=compact)
+    assert kept.dtypes.equals(rows.dtypes)
+    view = TableView(kept, columns)
+    assert {str(rule): int(rule.broken(view).sum()) for rule in rules} == {
+        str(rule): 0 for rule in rules
+    }
+    # Only routes that there are, with the distances that they have.
+    routes = ["origin", "destination", "distance"]
+    there = set(table[routes].itertuples(index=False, name=None))
+    made = kept[routes].astype({"origin": str, "destination": str})
+    assert set(made.itertuples(index=False, name=None)) <= there
+
+
+def test_rows_that_keep_all_rules_stay_as_they_are(known: Known) -> None:
+    table, columns, rules = known
+    keeper = RuleKeeper.fit(rules, columns, table)
+    kept = keeper.apply(table, np.random.default_rng(0))
+    pd.testing.assert_frame_equal(kept, table)
+
+
+def test_a_rule_with_exceptions_is_kept_at_its_rate() -> None:
+    rng = np.random.default_rng(1)
+    a, b = rng.integers(0, 300, (2, 20_000))
+    total = a + b
+    total[:100] += 3
+    table = pd.DataFrame({"a": a, "b": b, "total": total})
+    columns = TableSpec.infer(table).columns
+    (rule,) = find_rules(table, columns)
+    keeper = RuleKeeper.fit([rule], columns, table)
+    kept = keeper.apply(shuffled(table, 2), np.random.default_rng(3))
+    broken = rule.broken(TableView(kept, columns)).mean()
+    assert 0.003 < broken < 0.007
+
+
+def test_equal_numbers_move_apart_where_one_must_be_smaller() -> None:
+    table = pd.DataFrame({"a": [1.5, 1.0, 2.5, 2.0] * 20, "b": [1.6, 1.0, 2.5, 1.0] * 20})
+    columns = TableSpec.infer(table).columns
+    rule = Order(column="a", upper="b", strict=True)
+    kept = RuleKeeper.fit([rule], columns, table).apply(table, np.random.default_rng(0))
+    # Up by the last decimal, down at the largest value there is, and exchanged.
+    expected = pd.DataFrame({"a": [1.5, 1.0, 2.4, 1.0], "b": [1.6, 1.1, 2.5, 2.0]})
+    pd.testing.assert_frame_equal(kept.head(4), expected)
+
+
+def test_a_value_is_drawn_where_one_must_not_be_missing() -> None:
+    table = pd.DataFrame({"a": [1.5, None, 2.5, 0.5] * 25, "b": ["x", None, "y", None] * 25})
+    columns = TableSpec.infer(table).columns
+    rule = MissingTogether(column="b", other="a")
+    kept = RuleKeeper.fit([rule], columns, table).apply(table, np.random.default_rng(0))
+    assert (kept["a"].isna() == kept["b"].isna()).all()
+    assert set(kept["b"].dropna()) == {"x", "y"}
+
+
+def test_what_was_learnt_comes_back_from_json(known: Known) -> None:
+    table, columns, rules = known
+    keeper = RuleKeeper.fit(rules, columns, table)
+    mapping = json.loads(json.dumps(keeper.to_mapping(), allow_nan=False))
+    again = RuleKeeper.from_mapping(mapping, rules, columns)
+    rows = shuffled(table, 1)
+    first, second = (k.apply(rows, np.random.default_rng(2)) for k in (keeper, again))
+    pd.testing.assert_frame_equal(first, second)
+    del mapping["lookups"]["season"]
+    with pytest.raises(ExportError, match="rules: do not fit the spec"):
+        RuleKeeper.from_mapping(mapping, rules, columns)
+
+
+def test_rules_that_go_in_a_circle_are_refused() -> None:
+    table = pd.DataFrame({"a": np.arange(20), "b": np.arange(20) + 1})
+    rules = [Linear(column="a", terms={"b": 1.0}), Linear(column="b", terms={"a": 1.0})]
+    with pytest.raises(ExportError, match="a, b are computed from each other"):
+        RuleKeeper.fit(rules, TableSpec.infer(table).columns, table)
