@@ -162,10 +162,9 @@ def test_whatever_happens_no_trial_is_lost_told_twice_or_left_running(
 def test_proposals_and_ledger_agree_on_which_trials_run_wait_and_are_finished(
     steps: list[tuple[str, int, float]],
 ) -> None:
-    document = copy.deepcopy(TINY)
-    document["search"] |= {"sampler": "random", "max_failures": 99}
+    settings = {**TINY["search"], "sampler": "random", "max_failures": 99}
     with tempfile.TemporaryDirectory() as home:
-        search = Search(parse_space(document), Path(home))
+        search = Search(parse_space({**TINY, "search": settings}), Path(home))
         for step in steps:
             search.play(*step)
             state, ledger = search.state, search.ledger
