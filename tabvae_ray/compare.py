@@ -124,6 +124,7 @@ def command(
     from tabvae_ray.storage import Location
     from tabvae_ray.table.declaration import SpecDeclaration
     from tabvae_ray.table.io import read_table
+    from tabvae_ray.table.rules.counting import count_rules
     from tabvae_ray.table.spec import TableSpec
 
     wanted = _wanted_plots(plots, has_out=bool(out), has_plan=bool(plan))
@@ -151,7 +152,9 @@ def command(
     if directory is None and (chosen.plots or chosen.plot_collections):
         raise ConfigError("--plan: has pictures, which go to --out; give it, or --plots none")
     prepared = chosen.prepare(real_rows, columns, held_out=held_out_rows)
-    assessment = Assessment(prepared, read_table(synthetic), has_levels=not no_levels)
+    synthetic_rows = read_table(synthetic)
+    rules = count_rules(columns.rules, columns.columns, real_rows, synthetic_rows)
+    assessment = Assessment(prepared, synthetic_rows, rules, has_levels=not no_levels)
     for warning in assessment.comparison.warnings:
         print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
     if directory is not None:

@@ -10,6 +10,7 @@ from tabvae_ray.comparison.plan import PreparedComparison
 from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_levels
 from tabvae_ray.comparison.scores.privacy import Privacy, privacy
 from tabvae_ray.storage import Location
+from tabvae_ray.table.rules.counting import RuleCounts
 
 __all__ = ["Assessment"]
 
@@ -20,12 +21,19 @@ class Assessment:
     Args:
         prepared: The comparison, prepared with the real rows.
         synthetic: The synthetic table.
+        rules: How far the synthetic table keeps the rules of the real one.
         has_levels: Whether to compute the reference levels.
     """
 
     def __init__(
-        self, prepared: PreparedComparison, synthetic: pd.DataFrame, *, has_levels: bool = True
+        self,
+        prepared: PreparedComparison,
+        synthetic: pd.DataFrame,
+        rules: RuleCounts,
+        *,
+        has_levels: bool = True,
     ) -> None:
+        self.rules = rules
         columns = prepared.reader.read(synthetic)
         self.levels = ReferenceLevels()
         if has_levels:
@@ -52,6 +60,7 @@ class Assessment:
             document["usefulness"] = comparison.usefulness.to_mapping()
         if comparison.array_collections:
             document["arrays"] = comparison.arrays()
+        document["rules"] = {"kept": self.rules.kept, "broken": self.rules.broken}
         document["warnings"] = list(comparison.warnings)
         return document
 
@@ -67,10 +76,25 @@ class Assessment:
             for name, value in members.items():
                 beside = levels.beside(f"{collection}/{name}")
                 lines.append(f"  {name:<{width}}{value:>12.6f}   {beside}".rstrip())
+        lines += self._rule_lines()
         verdicts = [*levels.verdicts(comparison.scores), self.privacy.verdict]
         if comparison.usefulness is not None:
             verdicts.append(comparison.usefulness.verdict)
         return "\n".join([*lines, "", *verdicts])
+
+    def _rule_lines(self) -> list[str]:
+        """Return the rows that break each rule of the real table, the worst rule first."""
+        rules = self.rules
+        if not rules.broken:
+            return []
+        kept = "" if rules.kept is None else f"; {100 * rules.kept:.2f}% of them are kept"
+        lines = ["", f"rules of the real table, and rows that break them{kept}"]
+        for sentence, broken in rules.broken.items():
+            real = rules.real[sentence]
+            count = "cannot be checked" if broken is None else f"{broken:,} of {rules.n_rows:,}"
+            aside = f"   (real: {real:,} of {rules.n_real:,})" if real else ""
+            lines.append(f"  {sentence}: {count}{aside}")
+        return lines
 
     def write(self, out: Location) -> None:
         """Write ``scores.json``, arrays and pictures to a directory."""

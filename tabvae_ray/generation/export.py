@@ -28,7 +28,9 @@ from tabvae_ray.uri import masked
 
 __all__ = ["FORMAT_VERSION", "ExportedModel", "read_export", "write_export"]
 
-FORMAT_VERSION = 1
+# The newest version of the layout. Exports without rules are written as version 1, which earlier
+# releases read.
+FORMAT_VERSION = 2
 
 _FORMAT = "tabvae_ray synthesizer"
 _MAX_LOGIT = 1e30
@@ -90,7 +92,7 @@ def write_export(
     spec = model.encoder.spec
     document = {
         "format": _FORMAT,
-        "format_version": FORMAT_VERSION,
+        "format_version": FORMAT_VERSION if spec.rules else 1,
         "tabvae_ray": __version__,
         "spec": spec.to_mapping(),
         "encoder": model.encoder.to_mapping(),

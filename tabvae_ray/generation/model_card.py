@@ -8,6 +8,8 @@ from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["model_card", "one_line"]
 
+_RULES = ("- the rules between columns, and the values that go together by them",)
+
 
 def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
     """Return the text of the card.
@@ -46,6 +48,7 @@ def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[s
         "- the names of the columns and the categories of categorical ones",
         "- the range of every continuous column",
         "- the quantiles and frequent values that its bins are made of",
+        *_RULES[: len(spec.rules)],
         "",
         "It retains no rows. Rare categories and extreme values do come from real rows: check "
         "`synthesizer.json` before you share the export.",

@@ -205,6 +205,7 @@ def command(
     from tabvae_ray.cluster.nodes import Resources
     from tabvae_ray.search.display import summary
     from tabvae_ray.search.display.live import SearchProgress
+    from tabvae_ray.search.display.table_summary import table_summary
     from tabvae_ray.search.inputs import prepare_inputs
     from tabvae_ray.search.optimize.sampler import choose_sampler
     from tabvae_ray.search.run import run_search
@@ -224,6 +225,9 @@ def command(
         },
     )
     progress = SearchProgress(inputs.space, quiet=quiet)
+    if not resume:
+        for part in table_summary(inputs):
+            progress.console.print(part, markup=False, highlight=False)
     if inputs.space.settings.sampler == "auto":
         progress.say(f"sampler {choose_sampler(inputs.space)[1]}")
     outcome = run_search(

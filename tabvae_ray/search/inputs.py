@@ -20,7 +20,7 @@ from tabvae_ray.space.rules import parse_select
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import load_space
 from tabvae_ray.storage import Location
-from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.declaration import RulesDeclaration, SpecDeclaration
 from tabvae_ray.table.io import fingerprint, read_table
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE, split_rows
@@ -149,9 +149,11 @@ def prepare_inputs(
     known = _with_settings(known, settings or {})
     where = _data(data, known, before)
     table = read_table(where)
-    table_spec = TableSpec.infer(
-        table, declared=_declaration(spec, known, before), source=str(where)
-    )
+    declared = _declaration(spec, known, before)
+    if resume and _began_without_rules(directory):
+        declared = declared or SpecDeclaration()
+        declared = declared.model_copy(update={"rules": RulesDeclaration(find=False)})
+    table_spec = TableSpec.infer(table, declared=declared, source=str(where))
     # From here on the space goes into files and to other machines.
     known = _without_credentials(known)
     wanted = tuple(name for name in SCORES if name in _score_names(known))
@@ -168,6 +170,13 @@ def prepare_inputs(
     # Fail now rather than in every trial.
     TabularVAE.build(table_spec, known.base, device="cpu").prepare(table)
     return SearchInputs(known, directory, name, where, table, table_spec, comparison)
+
+
+def _began_without_rules(directory: Location) -> bool:
+    """Return whether the search there has no rules, as those of earlier versions: it stays so."""
+    if not (directory / "search.json").exists():
+        return False
+    return not SearchManifest.read(directory).spec.get("rules")
 
 
 def _device(space: SearchSpace, resources: Resources) -> str:

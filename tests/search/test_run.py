@@ -106,7 +106,10 @@ def test_a_line_per_trial_and_the_next_command_go_to_stderr_and_nothing_else(
     lines = (undisturbed / "stderr").read_text().splitlines()
     trials = [line for line in lines if line.startswith("[")]
     assert [line[:6] for line in trials] == [f"[{n}/6] " for n in range(1, 7)]
-    assert (lines[0], lines[7]) == ("starting Ray", "scoring the best again on fresh samples")
+    first = lines.index("starting Ray")
+    # Before it, what was understood of the table.
+    assert lines[0].strip() == "the table: 918 rows"
+    assert lines[first + 7] == "scoring the best again on fresh samples"
     assert "-m tabvae_ray.generate --model" in lines[-1]
     chatter = ("WARNING", "ERROR", "INFO", "Traceback", "ray.tune", "deprecat")
     assert not [line for line in lines if any(word in line for word in chatter)]

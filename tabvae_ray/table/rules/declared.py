@@ -12,9 +12,9 @@ from tabvae_ray.table.column import Column
 from tabvae_ray.table.declaration import RulesDeclaration
 from tabvae_ray.table.rules.discovery import find_rules
 from tabvae_ray.table.rules.formula import DatePart, Duration
-from tabvae_ray.table.rules.keeping import in_order
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.sentences import EXAMPLES, parse_rule
+from tabvae_ray.table.rules.steps import in_order
 from tabvae_ray.table.rules.views import TableView
 
 __all__ = ["check_rules", "rules_of"]

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tabvae_ray.table.rules.views import Floats, Mask, TableView
 
 __all__ = [
+    "SECONDS",
     "ColumnRule",
     "DatePart",
     "Duration",
@@ -37,7 +38,7 @@ Part = Literal[
     "second",
 ]
 Unit = Literal["seconds", "minutes", "hours", "days", "weeks"]
-_SECONDS: dict[Unit, float] = {
+SECONDS: dict[Unit, float] = {
     "seconds": 1.0,
     "minutes": 60.0,
     "hours": 3600.0,
@@ -246,7 +247,7 @@ class Duration(_Formula):
         """Return ``(N,)`` the durations."""
         start, end = table[self.start].seconds, table[self.end].seconds
         assert start is not None and end is not None
-        spent = (end - start) / _SECONDS[self.unit]
+        spent = (end - start) / SECONDS[self.unit]
         return np.floor(spent + 1e-9) if self.whole else spent
 
     def __str__(self) -> str:

@@ -16,10 +16,11 @@ from tabvae_ray.table.column_values import (
     restored,
 )
 from tabvae_ray.table.dtypes import dtype_from_name, number_limits
-from tabvae_ray.table.rules.formula import Formula
+from tabvae_ray.table.rules.formula import SECONDS, Duration, Formula
 from tabvae_ray.table.rules.lookup import Lookup
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
-from tabvae_ray.table.rules.scale import in_right_order
+from tabvae_ray.table.rules.scale import in_right_order, moments_after
+from tabvae_ray.table.rules.steps import EndOf, steps_of
 from tabvae_ray.table.rules.views import Floats, Mask, TableView
 
 __all__ = ["RuleKeeper"]
@@ -48,9 +49,8 @@ class RuleKeeper:
         self.rules, self._spec = tuple(rules), tuple(columns)
         self._columns = {column.name: column for column in columns}
         self._lookups, self._fillers = dict(lookups), dict(fillers)
-        computed = [rule for rule in rules if not isinstance(rule, Order | MissingTogether)]
-        self._computed = in_order(computed)
-        self._names = {rule.column for rule in computed}
+        self._computed = steps_of(rules)
+        self._names = {step.column for step in self._computed}
         self._exact = [rule for rule in rules if rule.exceptions == 0]
 
     @classmethod
@@ -97,7 +97,9 @@ class RuleKeeper:
             if isinstance(rule, Order) and not {rule.column, rule.upper} & self._names:
                 self._keep_order(rule, rows, rng)
         for computed in self._computed:
-            if isinstance(computed, Dependence):
+            if isinstance(computed, EndOf):
+                self._keep_end(computed.duration, rows)
+            elif isinstance(computed, Dependence):
                 self._keep_dependence(computed, rows, rng, compact)
             else:
                 self._keep_formula(computed, rows, rng, compact)
@@ -155,6 +157,18 @@ class RuleKeeper:
             return
         values = _as_dtype(np.where(wanted, expected, 0.0), column, rows)
         rows[column.name] = rows[column.name].where(~wanted, values)
+
+    def _keep_end(self, rule: Duration, rows: pd.DataFrame) -> None:
+        """Move the end of a duration to its start and the drawn duration, at the drawn time."""
+        view, end = self._view(rows, rule), self._columns[rule.end]
+        start, old, spent = view[rule.start].seconds, view[rule.end].seconds, view[rule.column]
+        assert start is not None and old is not None and spent.numbers is not None
+        unit = SECONDS[rule.unit]
+        low = start + spent.numbers * unit
+        within = np.mod(old - start, unit) if rule.whole else np.zeros(len(rows))
+        moved = moments_after(low, within, end)
+        own = column_numbers(rows[rule.end], end)
+        _write(rows, end, np.where(np.isnan(moved), own, moved), compact=False)
 
     def _keep_dependence(
         self, rule: Dependence, rows: pd.DataFrame, rng: np.random.Generator, compact: bool
@@ -227,24 +241,6 @@ class RuleKeeper:
             own = plain_values(rows[rule.column], column)
             return ~np.isclose(own, lookup.values_of(rows), rtol=0, atol=0, equal_nan=True)
         return rule.broken(self._view(rows, rule))
-
-
-def in_order(rules: Sequence[Rule]) -> list[Any]:
-    """Return rules so that each comes after those that compute its inputs.
-
-    Raises:
-        ExportError: If they go in a circle.
-    """
-    waiting, ordered = list(rules), []
-    while waiting:
-        later = {rule.column for rule in waiting}
-        ready = [rule for rule in waiting if not later & set(rule.given)]
-        if not ready:
-            names = ", ".join(sorted(later))
-            raise ExportError(f"rules: {names} are computed from each other in a circle")
-        ordered += ready
-        waiting = [rule for rule in waiting if rule not in ready]
-    return ordered
 
 
 def plain_values(values: pd.Series, column: Column) -> Floats:

@@ -13,7 +13,7 @@ from tabvae_ray.table.column import Column
 from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
 from tabvae_ray.table.rules.views import Floats
 
-__all__ = ["in_right_order"]
+__all__ = ["in_right_order", "moments_after"]
 
 # The smallest step of a column of numbers with more than 15 decimals.
 _TINY = 1e-9
@@ -43,6 +43,18 @@ def in_right_order(
         highs = np.where(up, highs + _step(high), highs)
         lows = np.where(tied & ~up, lows - _step(low), lows)
     return lows, highs
+
+
+def moments_after(low: Floats, within: Floats, column: Column) -> Floats:
+    """Return own numbers of moments from ``low`` on.
+
+    Args:
+        low: ``(N,)`` seconds since 1970 that a moment must not be before.
+        within: ``(N,)`` seconds that it should be after that, as far as its steps allow.
+        column: The column of the moments.
+    """
+    wanted, least = _own(low + within, column, np.floor), _own(low, column, np.ceil)
+    return np.maximum(wanted, least)
 
 
 def _counts(column: Column) -> bool:

@@ -1,0 +1,77 @@
+"""What a search understands of the table, shown once before it starts."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from rich.table import Table
+
+from tabvae_ray.search.inputs import SearchInputs
+from tabvae_ray.table.column import Column
+from tabvae_ray.table.column_values import restored
+from tabvae_ray.table.rules.rule import Rule
+
+__all__ = ["rule_line", "table_summary"]
+
+# Columns and rules beyond these are only counted.
+_MAX_COLUMNS, _MAX_RULES = 60, 30
+_MAX_CATEGORIES, _MAX_TEXT = 4, 60
+_WORDS = {"continuous": "number", "categorical": "categories", "datetime": "date-time"}
+
+
+def table_summary(inputs: SearchInputs) -> Iterator[str | Table]:
+    """Yield the columns as a table, what is left out and why, and the rules, for printing.
+
+    Args:
+        inputs: The search.
+    """
+    spec, table = inputs.spec, inputs.table
+    modelled = [column for column in spec.columns if column.kind != "identifier"]
+    shown = Table(title=f"the table: {len(table):,} rows", title_justify="left")
+    for heading in ("column", "taken for", "values"):
+        shown.add_column(heading, overflow="fold")
+    shown.add_column("missing", justify="right")
+    for column in modelled[:_MAX_COLUMNS]:
+        n_missing = int(table[column.name].isna().sum())
+        missing = f"{100 * n_missing / len(table):.1f}%" if n_missing else ""
+        shown.add_row(column.name, _WORDS[column.kind], _values(column), missing)
+    yield shown
+    if len(modelled) > _MAX_COLUMNS:
+        yield f"and {len(modelled) - _MAX_COLUMNS} more columns"
+    numbered = [name for name in spec.identifier if spec[name].fill == "number"]
+    dropped = [name for name in spec.identifier if name not in numbered]
+    absent = [str(name) for name in table.columns if name not in spec.names]
+    for names, why in (
+        (dropped, "left out as identifiers"),
+        (numbered, "filled with 0, 1, 2, ... as identifiers"),
+        (absent, "left out by the spec"),
+    ):
+        if names:
+            yield f"{why}: {', '.join(names)}"
+    if spec.rules:
+        yield f"rules that every generated row keeps ({len(spec.rules)}):"
+        yield from (f"  {rule_line(rule)}" for rule in spec.rules[:_MAX_RULES])
+        if len(spec.rules) > _MAX_RULES:
+            yield f"  and {len(spec.rules) - _MAX_RULES} more"
+    yield "to change any of this, describe it in a file for --spec\n"
+
+
+def rule_line(rule: Rule) -> str:
+    """Return the sentence of a rule, with its exceptions."""
+    if not rule.exceptions:
+        return str(rule)
+    return f"{rule} (but for {100 * rule.exceptions:.2g}% of rows)"
+
+
+def _values(column: Column) -> str:
+    if column.kind == "categorical":
+        texts = [str(value) for value in column.categories[:_MAX_CATEGORIES]]
+        more = ", ..." if len(column.categories) > _MAX_CATEGORIES else ""
+        text = f"{len(column.categories)}: {', '.join(texts)}"
+        return (text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}...") + more
+    if column.kind == "datetime":
+        assert column.minimum is not None and column.maximum is not None
+        span = (int(column.maximum) - int(column.minimum)) // (column.step or 1)
+        first, last = pd.Series(restored(np.array([0.0, float(span)]), column))
+        return f"{first} to {last}"
+    return f"{column.minimum:,} to {column.maximum:,}"
