@@ -18,7 +18,7 @@ import pandas as pd
 from benchmarks.common import show
 from tabvae_ray import TableSpec, TabularVAE, TabularVAEConfig
 from tabvae_ray.table.rules.counting import count_rules
-from tabvae_ray.table.rules.discovery import find_rules
+from tabvae_ray.table.rules.finding.discovery import find_rules
 from tests.support.rules import table_with_rules
 
 # Which rules of a table are formulas, that exceptions are planted in.

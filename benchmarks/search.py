@@ -1,13 +1,13 @@
-"""What a search costs beside Ray Tune and Optuna put together by hand.
+"""The cost of a search, beside Ray Tune and Optuna combined by hand.
 
     python -m benchmarks.search overhead          # trials that do nothing, or sleep
     python -m benchmarks.search compare --seeds 5 # the same search, four ways
 
 `compare` runs the same table, space, number of trials and budget on two slots: (a) Ray Tune with
-OptunaSearch as its documentation shows, (b) the same with reused actors and ASHA on the first
-objective, (c) plain Optuna in one process, (d) this project. All train and score by the same code.
-What (a) to (c) hand over is their front; (d) hands over its candidates, which are the front and,
-where that is small, its runners-up. All are scored again on fresh samples.
+OptunaSearch as in its documentation, (b) the same with reused actors and ASHA on the first
+objective, (c) plain Optuna in one process, (d) this project. All train and score with the same
+code. The result of (a) to (c) is their front. That of (d) is its candidates: the front and, if it
+is small, its runners-up. All of these are scored again on fresh samples.
 """
 
 import argparse
@@ -32,12 +32,12 @@ import yaml
 from ray import tune
 from ray.tune.search.optuna import OptunaSearch
 
-import tabvae_ray.search.driver.tune_loop as tuning_module
 from benchmarks.common import ROOT, show
 from tabvae_ray.cluster.connection import connected
 from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.results.pareto import as_losses, front, hypervolume
 from tabvae_ray.search.display.live import SearchProgress
+from tabvae_ray.search.driver import tune_loop
 from tabvae_ray.search.driver.interrupts import Interrupts
 from tabvae_ray.search.inputs import SearchInputs, prepare_inputs
 from tabvae_ray.search.run import SearchRun, run_search
@@ -50,16 +50,16 @@ SLOTS = 2
 
 
 class Idle(tune.Trainable):
-    """A trial that sleeps, reports, and is done."""
+    """A trial that sleeps, reports and ends."""
 
     seconds = 0.0
 
     def setup(self, config: dict[str, Any], task: SearchTask | None = None) -> None:
-        """Take the number."""
+        """Set the number."""
         self.number = config["number"]
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Take another number."""
+        """Set another number."""
         self.number = new_config["number"]
         return True
 
@@ -80,12 +80,12 @@ class Idle(tune.Trainable):
         }
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Nothing to keep, but a file."""
+        """Write an empty checkpoint."""
         (Path(checkpoint_dir) / "state.pt").touch()
 
 
 def overhead() -> None:
-    """Seconds per trial that the machinery costs."""
+    """Measure the overhead per trial."""
     rows = []
     for title, seconds, n_trials, slots, sampler in (
         ("24 trials of one epoch, 2 slots", None, 24, 2, "tpe"),
@@ -106,9 +106,9 @@ def overhead() -> None:
                     processes.append(record.rungs[-1].losses.get("process"))  # noqa: B023
                     memory.append(resident())  # noqa: B023
 
-        real = tuning_module.VAETrial
+        real = tune_loop.VAETrial
         if seconds is not None:
-            tuning_module.VAETrial = type("Idle", (Idle,), {"seconds": seconds})  # type: ignore[misc]
+            tune_loop.VAETrial = type("Idle", (Idle,), {"seconds": seconds})  # type: ignore[misc]
         cpus = 0.01 if slots > 2 else 1.0
         try:
             with connected(None):
@@ -125,10 +125,10 @@ def overhead() -> None:
                 started = time.perf_counter()
                 search.train(parts)
         finally:
-            tuning_module.VAETrial = real  # type: ignore[misc]
+            tune_loop.VAETrial = real  # type: ignore[misc]
             shutil.rmtree(home)
         n = len(times) // 10
-        # From when the last process has done its first trial to when there is none left to start.
+        # From when each process has finished a trial until no trial is left to start.
         begin = times[max(processes.index(process) for process in set(processes))]
         end = times[-slots]
         n_between = sum(begin < moment <= end for moment in times)
@@ -144,7 +144,7 @@ def overhead() -> None:
             )
         )
     show(
-        "What the machinery costs",
+        "Overhead of a search",
         rows,
         (
             "what",
@@ -159,7 +159,7 @@ def overhead() -> None:
 
 
 def compare(seeds: int, n_trials: int, epochs: int) -> None:
-    """The four ways, in turns."""
+    """Run the four ways in turns, and print their results."""
     ways: dict[str, Callable[[SearchInputs, Path], list[dict[str, Any]]]] = {
         "(a) Ray Tune + OptunaSearch": lambda s, home: by_hand(s, home, reuse=False),
         "(b) and reuse_actors, ASHA": lambda s, home: by_hand(s, home, reuse=True),
@@ -218,7 +218,7 @@ def judge(
     started: float,
     half_time: float,
 ) -> dict[str, float]:
-    """What a way has found; what it hands over scored again on fresh samples."""
+    """Score the result of a way again, and return its numbers."""
     complete = [t for t in trials if t["epochs"] == inputs.space.budget and t["values"]]
     values = [t["values"] for t in complete]
     early = [t["values"] for t in complete if t["finished"] - started <= half_time]
@@ -238,12 +238,12 @@ def judge(
 
 
 def volume(values: list[list[float]]) -> float:
-    """What the points dominate below the worst that two distances can be."""
+    """Compute the hypervolume below 1, the largest value of both distances."""
     return hypervolume(np.array(values), [1.0, 1.0]) if values else 0.0
 
 
 def rescore(inputs: SearchInputs, parameters: dict[str, Any], number: int) -> list[float]:
-    """Train again, as it is the same bit for bit, and score on five fresh samples."""
+    """Train again, with the same result bit for bit, and score on five fresh samples."""
     run = TrialRun(inputs.task())
     run.begin({"number": number, "parameters": parameters, "checkpoint": None})
     while not run.step()["done"]:
@@ -258,7 +258,7 @@ def rescore(inputs: SearchInputs, parameters: dict[str, Any], number: int) -> li
 
 
 def ours(inputs: SearchInputs, home: Path) -> list[dict[str, Any]]:
-    """(d)."""
+    """Search with this project: way (d)."""
     outcome = run_search(inputs, concurrency=SLOTS)
     chosen_among = {candidate.record.number for candidate in outcome.candidates}
     return [
@@ -277,18 +277,18 @@ def ours(inputs: SearchInputs, home: Path) -> list[dict[str, Any]]:
 
 
 class ByHand(tune.Trainable):
-    """What one would write: train to the next report, score, say so."""
+    """A trainable as a user would write it: train to the next rung, score, report."""
 
     def setup(self, config: dict[str, Any], task: SearchTask | None = None) -> None:
-        """Begin."""
+        """Start the first trial."""
         assert task is not None
-        # As VAETrial does it: what a trial collects is what it shares with it.
+        # As VAETrial does: garbage collection then skips everything that is loaded already.
         gc.freeze()
         self.task, self.run = task, TrialRun(task)
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Begin another."""
+        """Start another trial."""
         parameters = {k: v for k, v in new_config.items() if k != "seed"}
         if isinstance(parameters.get("architecture.encoder_layer_sizes"), str):
             sizes = parameters["architecture.encoder_layer_sizes"]
@@ -297,7 +297,7 @@ class ByHand(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train and report."""
+        """Train to the next rung, and report."""
         report = self.run.step()
         return {
             "epochs": report.get("epoch", 0),
@@ -306,12 +306,12 @@ class ByHand(tune.Trainable):
         }
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Keep the model."""
+        """Save the model."""
         (Path(checkpoint_dir) / "state.pt").write_bytes(self.run.state())
 
 
 def by_hand(inputs: SearchInputs, home: Path, *, reuse: bool) -> list[dict[str, Any]]:
-    """(a) and (b)."""
+    """Search with Ray Tune and OptunaSearch: ways (a) and (b)."""
     space = inputs.space
     search = OptunaSearch(
         {name: p for name, p in space.distributions(space.quasi_random(1)[0]).items()},
@@ -367,7 +367,7 @@ def by_hand(inputs: SearchInputs, home: Path, *, reuse: bool) -> list[dict[str, 
 
 
 def plain_optuna(inputs: SearchInputs, home: Path) -> list[dict[str, Any]]:
-    """(c)."""
+    """Search with Optuna alone: way (c)."""
     space, task = inputs.space, inputs.task()
     found = []
 
@@ -400,7 +400,7 @@ def plain_optuna(inputs: SearchInputs, home: Path) -> list[dict[str, Any]]:
 
 
 def space_of(home: Path, n_trials: int, epochs: int, seed: int, sampler: str) -> SearchInputs:
-    """The space that ships, with another budget."""
+    """Prepare a search of the space that ships, with another budget."""
     document = yaml.safe_load(SPACE.read_text())
     document["base"]["training"]["max_n_epochs"] = epochs
     document["search"] |= {"n_trials": n_trials, "seed": seed, "sampler": sampler}
@@ -412,13 +412,13 @@ def space_of(home: Path, n_trials: int, epochs: int, seed: int, sampler: str) ->
 
 
 def resident() -> float:
-    """Memory of this process in MiB."""
+    """Return the memory of this process in MiB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def main() -> None:
-    """The command."""
+    """Run the part that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.search")
     parser.add_argument("what", choices=("overhead", "compare"))
     parser.add_argument("--seeds", type=int, default=5)

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.errors import DataError
+from tabvae_ray.table.coders.discretizer import Codes, Floats
 from tabvae_ray.table.column import Column
-from tabvae_ray.table.discretizer import Codes, Floats
 from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
 from tabvae_ray.table.parsing import as_datetimes, as_numbers, datetime_ticks
 

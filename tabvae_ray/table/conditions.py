@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.errors import ConfigError, DataError
-from tabvae_ray.table.category_encoder import CategoryEncoder
+from tabvae_ray.table.coders.category_encoder import CategoryEncoder
+from tabvae_ray.table.coders.discretizer import Discretizer, Floats
+from tabvae_ray.table.coders.truncation import truncate
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_numbers, column_positions
-from tabvae_ray.table.discretizer import Discretizer, Floats
 from tabvae_ray.table.dtypes import moment_dtype
 from tabvae_ray.table.encoding import TableEncoder
-from tabvae_ray.table.truncation import truncate
 
 __all__ = ["Condition", "RowConditions"]
 

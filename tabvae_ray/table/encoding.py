@@ -8,7 +8,8 @@ import pandas as pd
 
 from tabvae_ray.config import TransformersConfig
 from tabvae_ray.errors import DataError, ExportError
-from tabvae_ray.table.category_encoder import CategoryEncoder
+from tabvae_ray.table.coders.category_encoder import CategoryEncoder
+from tabvae_ray.table.coders.discretizer import Codes, Discretizer
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import (
     categories_at,
@@ -17,7 +18,6 @@ from tabvae_ray.table.column_values import (
     column_range,
     restored,
 )
-from tabvae_ray.table.discretizer import Codes, Discretizer
 from tabvae_ray.table.rules.keeping import RuleKeeper
 from tabvae_ray.table.spec import TableSpec
 

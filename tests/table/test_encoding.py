@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tabvae_ray.config import TransformersConfig
 from tabvae_ray.errors import DataError, ExportError
-from tabvae_ray.table.category_encoder import CategoryEncoder
+from tabvae_ray.table.coders.category_encoder import CategoryEncoder
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.spec import TableSpec

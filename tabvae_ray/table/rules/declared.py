@@ -10,7 +10,7 @@ from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import DataError, ExportError
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.declaration import RulesDeclaration
-from tabvae_ray.table.rules.discovery import find_rules
+from tabvae_ray.table.rules.finding.discovery import find_rules
 from tabvae_ray.table.rules.formula import DatePart, Duration
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.sentences import EXAMPLES, parse_rule

@@ -163,10 +163,14 @@ class Ratio(_Formula):
         return f"{self.column} = {scale}{self.numerator} / {self.denominator}"
 
 
-class Quotient(_Formula):
-    """``column = of // divisor``, rounded down."""
+class _Division(_Formula):
+    """A rule about a column divided by a constant.
 
-    kind: Literal["quotient"] = "quotient"
+    Args:
+        of: The column that is divided.
+        divisor: The constant, > 0.
+    """
+
     of: str
     divisor: float = Field(gt=0)
 
@@ -175,30 +179,32 @@ class Quotient(_Formula):
         """Return the name of the column that is divided."""
         return (self.of,)
 
+    def _whole(self, table: TableView) -> Floats:
+        """Return ``(N,)`` quotients, rounded down; a hair more than a multiple counts as one."""
+        return np.floor(_numbers(table, self.of) / self.divisor + 1e-12)
+
+
+class Quotient(_Division):
+    """``column = of // divisor``, rounded down."""
+
+    kind: Literal["quotient"] = "quotient"
+
     def expected(self, table: TableView) -> Floats:
         """Return ``(N,)`` the whole quotients."""
-        return np.floor(_numbers(table, self.of) / self.divisor + 1e-12)
+        return self._whole(table)
 
     def __str__(self) -> str:
         return f"{self.column} = {self.of} divided by {self.divisor:.12g}, rounded down"
 
 
-class Remainder(_Formula):
+class Remainder(_Division):
     """``column = of mod divisor``."""
 
     kind: Literal["remainder"] = "remainder"
-    of: str
-    divisor: float = Field(gt=0)
-
-    @property
-    def given(self) -> tuple[str, ...]:
-        """Return the name of the column that is divided."""
-        return (self.of,)
 
     def expected(self, table: TableView) -> Floats:
         """Return ``(N,)`` the remainders."""
-        numbers = _numbers(table, self.of)
-        return numbers - self.divisor * np.floor(numbers / self.divisor + 1e-12)
+        return _numbers(table, self.of) - self.divisor * self._whole(table)
 
     def __str__(self) -> str:
         return f"{self.column} = remainder of {self.of} divided by {self.divisor:.12g}"

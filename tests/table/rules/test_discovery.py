@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from tabvae_ray.table.declaration import SpecDeclaration
-from tabvae_ray.table.rules.discovery import find_rules
+from tabvae_ray.table.rules.finding.discovery import find_rules
 from tabvae_ray.table.spec import TableSpec
 from tests.support.rules import table_with_rules
 

@@ -6,7 +6,7 @@ import pytest
 
 from tabvae_ray.errors import ExportError
 from tabvae_ray.table.column import Column
-from tabvae_ray.table.rules.discovery import find_rules
+from tabvae_ray.table.rules.finding.discovery import find_rules
 from tabvae_ray.table.rules.formula import Linear
 from tabvae_ray.table.rules.keeping import RuleKeeper
 from tabvae_ray.table.rules.rule import MissingTogether, Order, Rule

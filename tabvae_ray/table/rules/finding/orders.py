@@ -5,7 +5,7 @@ from itertools import permutations
 
 import numpy as np
 
-from tabvae_ray.table.rules.evidence import MAX_EXCEPTIONS, is_rule, unlikely
+from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS, is_rule, unlikely
 from tabvae_ray.table.rules.rule import MissingTogether, Order, comparable
 from tabvae_ray.table.rules.views import TableView
 

@@ -6,7 +6,7 @@ from typing import get_args
 
 import numpy as np
 
-from tabvae_ray.table.rules.evidence import is_rule
+from tabvae_ray.table.rules.finding.evidence import is_rule
 from tabvae_ray.table.rules.formula import (
     DatePart,
     Duration,

@@ -10,8 +10,8 @@ from itertools import combinations, permutations
 
 import numpy as np
 
-from tabvae_ray.table.rules.dependences import leads_to
-from tabvae_ray.table.rules.evidence import is_rule
+from tabvae_ray.table.rules.finding.dependences import leads_to
+from tabvae_ray.table.rules.finding.evidence import is_rule
 from tabvae_ray.table.rules.formula import (
     Formula,
     Linear,

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from tabvae_ray.table.rules.evidence import unlikely
+from tabvae_ray.table.rules.finding.evidence import unlikely
 from tabvae_ray.table.rules.rule import Dependence, agrees_within_groups
 from tabvae_ray.table.rules.views import Codes, TableView
 

@@ -5,8 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from tabvae_ray.table.discretizer import Discretizer
-from tabvae_ray.table.quantiles import Counts, Floats, even_cdf
+from tabvae_ray.table.coders.discretizer import Discretizer
+from tabvae_ray.table.coders.quantiles import Counts, Floats, even_cdf
 
 __all__ = ["truncate"]
 

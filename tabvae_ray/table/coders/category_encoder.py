@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from tabvae_ray.errors import ExportError
-from tabvae_ray.table.discretizer import Codes, Floats
+from tabvae_ray.table.coders.discretizer import Codes, Floats
 
 __all__ = ["CategoryEncoder"]
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from tabvae_ray.config import TransformersConfig
 from tabvae_ray.errors import ExportError
-from tabvae_ray.table.quantiles import Floats, even_cdf, quantile_grid
+from tabvae_ray.table.coders.quantiles import Floats, even_cdf, quantile_grid
 
 __all__ = ["Codes", "Discretizer", "Floats"]
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from tabvae_ray.config import TransformersConfig
 from tabvae_ray.errors import ExportError
-from tabvae_ray.table.discretizer import Discretizer
-from tabvae_ray.table.truncation import truncate
+from tabvae_ray.table.coders.discretizer import Discretizer
+from tabvae_ray.table.coders.truncation import truncate
 
 STRATEGIES = ("uniform", "quantile", "atoms")
 

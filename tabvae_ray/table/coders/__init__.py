@@ -1,0 +1,1 @@
+"""Codes of one column: bins of numbers, categories, and what conditions leave of either."""

@@ -1,0 +1,1 @@
+"""The search for rules between columns, and the evidence that chance does not explain them."""
