@@ -22,7 +22,7 @@ The result of :meth:`TableSpec.to_mapping` is also a declaration. It declares al
 columns of a table are left out.
 """
 
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -245,7 +245,7 @@ class SpecDeclaration(SpecDocument):
         """Return the declared kind of a column, None if there is none."""
         if name in self.columns:
             return self.columns[name].kind
-        kinds: tuple[Kind, ...] = ("continuous", "categorical", "datetime", "identifier")
+        kinds: tuple[Kind, ...] = get_args(Kind)
         for kind in kinds:
             if name in getattr(self, kind):
                 return kind
