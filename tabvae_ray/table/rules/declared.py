@@ -117,7 +117,8 @@ def _check_kinds(rule: Rule, of: dict[str, Column], source: str) -> None:
 
 def _parsed(entry: object, columns: Sequence[Column], where: str) -> Rule:
     if isinstance(entry, str):
-        rule = parse_rule(entry, [column.name for column in columns])
+        categories = {column.name: column.categories for column in columns}
+        rule = parse_rule(entry, list(categories), categories)
         if rule is None:
             raise DataError(
                 f"{where}: add: {_brief(entry)!r} is no rule between columns of the table; rules "

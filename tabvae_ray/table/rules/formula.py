@@ -57,7 +57,7 @@ class ColumnRule(BaseModel):
         exceptions: Share of the real rows that break it.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     column: str
     exceptions: float = Field(0.0, ge=0, lt=1)

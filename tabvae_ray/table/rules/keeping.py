@@ -17,11 +17,11 @@ from tabvae_ray.table.column_values import (
 )
 from tabvae_ray.table.dtypes import dtype_from_name, number_limits
 from tabvae_ray.table.rules.formula import SECONDS, Duration, Formula
-from tabvae_ray.table.rules.lookup import Lookup
+from tabvae_ray.table.rules.lookup import Lookup, check_values
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.scale import in_right_order, moments_after
 from tabvae_ray.table.rules.steps import EndOf, steps_of
-from tabvae_ray.table.rules.views import Floats, Mask, TableView
+from tabvae_ray.table.rules.views import EXACT, Floats, Mask, TableView
 
 __all__ = ["RuleKeeper"]
 
@@ -72,9 +72,10 @@ class RuleKeeper:
         for rule in rules:
             if isinstance(rule, MissingTogether):
                 codes = plain_values(table[rule.column], of[rule.column])
-                present = codes[~_absent(codes, of[rule.column])]
+                present = np.sort(codes[~_absent(codes, of[rule.column])])
                 # A value that occurs: the middle one of those that do.
-                fillers[rule.column] = float(np.sort(present)[len(present) // 2])
+                middle = present[len(present) // 2] if len(present) else 0.0
+                fillers[rule.column] = float(middle)
         return cls(rules, columns, lookups, fillers)
 
     def apply(
@@ -90,12 +91,23 @@ class RuleKeeper:
         if not self.rules or len(rows) == 0:
             return rows
         rows = rows.copy(deep=False)
-        for rule in self.rules:
-            if isinstance(rule, MissingTogether):
-                self._keep_missing(rule, rows, rng, compact)
-        for rule in self.rules:
-            if isinstance(rule, Order) and not {rule.column, rule.upper} & self._names:
-                self._keep_order(rule, rows, rng)
+        missing = [rule for rule in self.rules if isinstance(rule, MissingTogether)]
+        with np.errstate(all="ignore"):
+            for rule in missing:
+                if rule.other not in self._names:
+                    self._keep_missing(rule, rows, rng, compact)
+            for lookup in self._lookups.values():
+                # What the table has no value for must not be drawn.
+                if lookup.on[-1].name not in self._names:
+                    _write(rows, lookup.on[-1], lookup.known_keys(rows, rng), compact)
+            self._keep_orders(rows, rng)
+            self._compute(rows, rng, compact)
+            for rule in missing:
+                if rule.other in self._names:
+                    self._keep_missing(rule, rows, rng, compact)
+            return self._replaced(rows, rng)
+
+    def _compute(self, rows: pd.DataFrame, rng: np.random.Generator, compact: bool) -> None:
         for computed in self._computed:
             if isinstance(computed, EndOf):
                 self._keep_end(computed.duration, rows)
@@ -103,7 +115,18 @@ class RuleKeeper:
                 self._keep_dependence(computed, rows, rng, compact)
             else:
                 self._keep_formula(computed, rows, rng, compact)
-        return self._replaced(rows, rng)
+
+    def _keep_orders(self, rows: pd.DataFrame, rng: np.random.Generator) -> None:
+        """Exchange values until all orders hold, as often as a chain of them may need."""
+        orders = [
+            rule
+            for rule in self.rules
+            if isinstance(rule, Order) and not {rule.column, rule.upper} & self._names
+        ]
+        for _ in orders:
+            broken = [self._keep_order(rule, rows, rng) for rule in orders]
+            if not any(broken):
+                break
 
     def to_mapping(self) -> dict[str, Any]:
         """Return what was learnt as plain values for JSON; the rules stand in the spec."""
@@ -133,6 +156,8 @@ class RuleKeeper:
                 for rule in rules
                 if isinstance(rule, MissingTogether)
             }
+            for name, filler in fillers.items():
+                check_values(np.array([filler]), of[name])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ExportError(f"rules: do not fit the spec: {error!r}") from None
         return cls(rules, columns, lookups, fillers)
@@ -145,7 +170,7 @@ class RuleKeeper:
     ) -> None:
         view, column = self._view(rows, rule), self._columns[rule.column]
         expected = rule.expected(view)
-        wanted = ~(np.isnan(expected) | view[rule.column].missing)
+        wanted = (np.abs(expected) < EXACT) & ~view[rule.column].missing
         wanted &= rng.random(len(rows)) >= rule.exceptions
         if column.kind == "categorical":
             places = _positions_of(np.rint(expected), column)
@@ -174,10 +199,6 @@ class RuleKeeper:
         self, rule: Dependence, rows: pd.DataFrame, rng: np.random.Generator, compact: bool
     ) -> None:
         column, lookup = self._columns[rule.column], self._lookups[rule.column]
-        if len(rule.on) == 2 and rule.on[1] not in self._names:
-            # A pair that the table has not says nothing of the column: take one that it has.
-            second = self._columns[rule.on[1]]
-            _write(rows, second, lookup.known_pairs(rows, rng), compact)
         found = lookup.values_of(rows)
         own = plain_values(rows[column.name], column)
         exempt = rng.random(len(rows)) < rule.exceptions
@@ -204,22 +225,27 @@ class RuleKeeper:
         absent = -1.0 if column.kind == "categorical" else np.nan
         _write(rows, column, np.where(wrong, np.where(expected, absent, drawn), values), compact)
 
-    def _keep_order(self, rule: Order, rows: pd.DataFrame, rng: np.random.Generator) -> None:
-        """Exchange values in the wrong order; equal ones move apart by the smallest step."""
+    def _keep_order(self, rule: Order, rows: pd.DataFrame, rng: np.random.Generator) -> bool:
+        """Exchange values in the wrong order; return whether there were any.
+
+        Equal ones move apart by the smallest step.
+        """
         view = self._view(rows, rule)
         wrong = rule.broken(view)
         share = float(wrong.mean())
-        if share == 0:
-            return
+        if share <= rule.exceptions:
+            return False
         if rule.exceptions:
             wrong &= rng.random(len(rows)) >= min(1.0, rule.exceptions / share)
         low, high = self._columns[rule.column], self._columns[rule.upper]
-        lows, highs = column_numbers(rows[low.name], low), column_numbers(rows[high.name], high)
+        lows = column_numbers(rows[low.name], low).copy()
+        highs = column_numbers(rows[high.name], high).copy()
         lows[wrong], highs[wrong] = in_right_order(
             lows[wrong], highs[wrong], low, high, strict=rule.strict
         )
         _write(rows, low, lows, compact=False)
         _write(rows, high, highs, compact=False)
+        return True
 
     def _replaced(self, rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         """Return the rows with those that still break an exact rule replaced by ones that do not.

@@ -9,10 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from tabvae_ray.table.column import Column
-from tabvae_ray.table.column_values import column_numbers, column_positions
+from tabvae_ray.table.column_values import column_numbers, column_positions, column_range
 from tabvae_ray.table.rules.views import Floats
 
-__all__ = ["Lookup"]
+__all__ = ["Lookup", "check_values"]
 
 # Below all positions and numbers: the key of a missing value.
 _MISSING = -(2.0**60)
@@ -62,23 +62,30 @@ class Lookup:
         """
         return self.values[self._places(rows)]
 
-    def known_pairs(self, rows: pd.DataFrame, rng: np.random.Generator) -> Floats:
-        """Return ``(N,)`` second values that the table has beside the first ones.
+    def known_keys(self, rows: pd.DataFrame, rng: np.random.Generator) -> Floats:
+        """Return ``(N,)`` values of the last column of ``on`` that the table has.
 
-        Those that it has stay; others are drawn by their frequency.
+        Those of a pair are values that the table has beside the first one. What it has stays; other
+        values are drawn by their frequency. Numbers of a single column stay, too: they are near one
+        that the table has.
         """
-        first = _nearest(np.unique(self.keys[:, 0]), _keys(rows[self.on[0].name], self.on[0]))
-        second = _keys(rows[self.on[1].name], self.on[1])
-        starts = np.searchsorted(self.keys[:, 0], first)
-        ends = np.searchsorted(self.keys[:, 0], first, side="right")
+        column = self.on[-1]
+        own = _keys(rows[column.name], column)
+        places = self._places(rows)
+        if len(self.on) == 1:
+            known = (self.keys[places, 0] == own) | (column.kind != "categorical")
+            starts = np.zeros(len(rows), dtype=np.int64)
+            ends = np.full(len(rows), len(self.keys))
+        else:
+            first = _nearest(np.unique(self.keys[:, 0]), _keys(rows[self.on[0].name], self.on[0]))
+            known = (self.keys[places, 0] == first) & (self.keys[places, 1] == own)
+            starts = np.searchsorted(self.keys[:, 0], first)
+            ends = np.searchsorted(self.keys[:, 0], first, side="right")
         mass = np.append(0, np.cumsum(self.counts))
         level = mass[starts] + rng.random(len(rows)) * (mass[ends] - mass[starts])
-        drawn = np.searchsorted(mass[1:], level, side="right")
-        drawn = np.clip(drawn, starts, ends - 1)
-        places = self._places(rows)
-        known = (self.keys[places, 0] == first) & (self.keys[places, 1] == second)
-        found = np.where(known, second, self.keys[drawn, 1])
-        absent = -1.0 if self.on[1].kind == "categorical" else np.nan
+        drawn = np.clip(np.searchsorted(mass[1:], level, side="right"), starts, ends - 1)
+        found = np.where(known, own, self.keys[drawn, -1])
+        absent = -1.0 if column.kind == "categorical" else np.nan
         return np.where(found == _MISSING, absent, found)
 
     def _places(self, rows: pd.DataFrame) -> Places:
@@ -124,19 +131,27 @@ class Lookup:
         order = np.lexsort(keys.T[::-1])
         if np.isnan(keys).any() or not np.array_equal(order, np.arange(n)):
             raise ValueError(f"{column.name}: keys must be in ascending order")
-        _check_values(values, column)
+        check_values(values, column)
         for i, part in enumerate(on):
-            _check_values(np.where(keys[:, i] == _MISSING, np.nan, keys[:, i]), part)
+            absent = -1.0 if part.kind == "categorical" else np.nan
+            check_values(np.where(keys[:, i] == _MISSING, absent, keys[:, i]), part)
         return cls(tuple(on), column, keys, values, counts)
 
 
-def _check_values(values: Floats, column: Column) -> None:
-    if column.kind != "categorical":
-        return
-    present = values[~np.isnan(values)]
-    sound = (present % 1 == 0) & (present >= -1) & (present < len(column.categories))
+def check_values(values: Floats, column: Column) -> None:
+    """Check values that an export has of a column.
+
+    Raises:
+        ValueError: If one is no value of it.
+    """
+    if column.kind == "categorical":
+        low, high = (-1.0 if column.missing else 0.0), float(len(column.categories) - 1)
+        sound = (values % 1 == 0) & (values >= low) & (values <= high)
+    else:
+        _, low, high = column_range(column)
+        sound = ((values >= low) & (values <= high)) | (np.isnan(values) & column.missing)
     if not sound.all():
-        raise ValueError(f"{column.name}: must be positions of its categories")
+        raise ValueError(f"{column.name}: must be values of the column")
 
 
 def _keys(values: pd.Series, column: Column) -> Floats:

@@ -74,7 +74,8 @@ def _own(values: Floats, column: Column, rounded: Callable[[Floats], Floats]) ->
     """Return own numbers of values, rounded down or up to what the column holds."""
     if column.kind == "datetime":
         ticks = values * _per_second(column) - float(column.minimum or 0)
-        return np.asarray(rounded(np.round(ticks / (column.step or 1), 6)))
+        # Seconds since 1970 are exact to a quarter of a microsecond only.
+        return np.asarray(rounded(np.round(ticks / (column.step or 1), 3)))
     if _counts(column):
         whole: Floats = np.asarray(rounded(values)) - float(column.minimum or 0)
         return whole

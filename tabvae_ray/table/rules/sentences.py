@@ -1,7 +1,7 @@
 """Read rules as they are printed, so that a user can write one as one reads it."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args
 
 from tabvae_ray.table.rules.formula import (
@@ -26,12 +26,15 @@ EXAMPLES = (
 _NUMBER = r"\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 
 
-def parse_rule(text: str, names: Sequence[str]) -> Rule | None:
+def parse_rule(
+    text: str, names: Sequence[str], categories: Mapping[str, Sequence[Any]] | None = None
+) -> Rule | None:
     """Read a sentence as :meth:`Rule.__str__` writes it; None if it is none of them.
 
     Args:
         text: The sentence.
         names: Names of the table's columns, which may hold spaces and operators.
+        categories: Values of the categorical columns, by name.
     """
     text = " ".join(text.split())
     # The longest name first: of two that begin alike, it is the one that is meant.
@@ -41,8 +44,27 @@ def parse_rule(text: str, names: Sequence[str]) -> Rule | None:
             pattern.replace("NAME", f"(?:{name})").replace("NUMBER", _NUMBER), text
         )
         if found is not None:
-            return make({key: value for key, value in found.groupdict().items() if value})
+            rule = make({key: value for key, value in found.groupdict().items() if value})
+            return _with_categories(rule, found.groupdict().get("values"), categories or {})
     return _linear(text, name)
+
+
+def _with_categories(
+    rule: Rule, values: str | None, categories: Mapping[str, Sequence[Any]]
+) -> Rule | None:
+    """Return the rule with its values as the categories that are written so."""
+    if values is None or not isinstance(rule, MissingTogether):
+        return rule
+    if values.endswith("..."):
+        # Printed short: which ones they are is not known.
+        return None
+    known = {str(value): value for value in categories.get(rule.other, ())}
+    if not known:
+        return rule
+    texts = [text.strip() for text in values.split(",")]
+    if not all(text in known for text in texts):
+        return None
+    return rule.model_copy(update={"values": tuple(known[text] for text in texts)})
 
 
 def _linear(text: str, name: str) -> Linear | None:

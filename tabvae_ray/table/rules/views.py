@@ -13,14 +13,15 @@ from tabvae_ray.table.column import Column
 from tabvae_ray.table.dtypes import moment_dtype
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
 
-__all__ = ["ColumnView", "Floats", "TableView"]
+__all__ = ["EXACT", "ColumnView", "Floats", "TableView"]
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int64]
 
 # Integers beyond this are not exact in float64.
-_EXACT = 2.0**53
+EXACT = 2.0**53
+_PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
 
 class ColumnView:
@@ -65,11 +66,20 @@ class ColumnView:
         if isinstance(values.dtype, pd.CategoricalDtype):
             of = np.append(np.asarray(values.cat.categories, dtype=np.float64), np.nan)
             values = pd.Series(of[values.cat.codes.to_numpy()], name=self.name)
+        if pd.api.types.is_numeric_dtype(values.dtype):
+            numbers: Floats = values.to_numpy(np.float64, na_value=np.nan)
+            return np.where(np.isfinite(numbers), numbers, np.nan)
         try:
-            numbers = as_numbers(values, "table")
+            return as_numbers(values, "table")
         except DataError:
             return None
-        return numbers if np.nanmax(np.abs(numbers), initial=0.0) < _EXACT else None
+
+    @cached_property
+    def is_exact(self) -> bool:
+        """True for numbers that float64 holds exactly, so that they can be added."""
+        if self.numbers is None:
+            return False
+        return bool(np.nanmax(np.abs(self.numbers), initial=0.0) < EXACT)
 
     @cached_property
     def tolerance(self) -> float:
@@ -95,8 +105,9 @@ class ColumnView:
             return None
         if moments.dt.tz is not None:
             moments = moments.dt.tz_convert("UTC").dt.tz_localize(None)
-        ticks = moments.astype("datetime64[us]")
-        seconds: Floats = ticks.to_numpy().view(np.int64) / 1e6
+        ticks = moments.to_numpy()
+        unit = np.datetime_data(ticks.dtype)[0]
+        seconds: Floats = ticks.view(np.int64) / _PER_SECOND[unit]
         return np.where(self.missing, np.nan, seconds)
 
 

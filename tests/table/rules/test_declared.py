@@ -127,3 +127,22 @@ def test_rules_of_a_spec_that_do_not_suit_its_columns_are_refused(
     mapping = TableSpec.infer(table).to_mapping()
     with pytest.raises(DataError, match=message):
         TableSpec.from_mapping({**mapping, "rules": [rule]})
+
+
+def test_categories_are_read_as_the_table_has_them() -> None:
+    table = pd.DataFrame({"v": [1.5, None] * 40, "code": ["02", "01"] * 40})
+    sentence = "v is missing exactly where code is 01"
+    (rule,) = spec_of(table, find=False, add=[sentence]).rules
+    assert rule == parse_rule(sentence, ["v", "code"], {"code": ["01", "02"]})
+    assert not isinstance(rule, Linear) and rule.model_dump()["values"] == ("01",)
+    with pytest.raises(DataError, match="is no rule between columns"):
+        spec_of(table, add=["v is missing exactly where code is 01, 02, 03, 04, 05, ..."])
+
+
+def test_a_factor_without_end_in_a_spec_is_refused(table: pd.DataFrame) -> None:
+    mapping = TableSpec.infer(table).to_mapping()
+    rule = {"kind": "linear", "column": "total", "terms": {"casual": 1.0}, "constant": 1e999}
+    with pytest.raises(DataError, match="rules"):
+        TableSpec.from_mapping({**mapping, "rules": [rule]})
+    with pytest.raises(DataError, match="rules"):
+        TableSpec.from_mapping({**mapping, "rules": [{**rule, "terms": {"casual": 1e999}}]})

@@ -86,3 +86,10 @@ def test_the_same_seed_finds_the_same() -> None:
     table, _ = table_with_rules(500, seed=5)
     columns = TableSpec.infer(table).columns
     assert find_rules(table, columns, seed=1) == find_rules(table, columns, seed=1)
+
+
+def test_a_wide_table_is_searched_in_bounded_memory() -> None:
+    rng = np.random.default_rng(0)
+    wide = pd.DataFrame(rng.integers(0, 1_000, (100, 400))).rename(columns=str)
+    wide["copy"] = 2 * wide["7"] + 1
+    assert set(found(wide)) == {"copy = 2 * 7 + 1"}

@@ -7,9 +7,9 @@ import pytest
 from tabvae_ray.errors import ExportError
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.rules.finding.discovery import find_rules
-from tabvae_ray.table.rules.formula import Linear
+from tabvae_ray.table.rules.formula import Linear, Product
 from tabvae_ray.table.rules.keeping import RuleKeeper
-from tabvae_ray.table.rules.rule import MissingTogether, Order, Rule
+from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.views import TableView
 from tabvae_ray.table.spec import TableSpec
 from tests.support.rules import table_with_rules
@@ -117,3 +117,72 @@ def test_rules_that_go_in_a_circle_are_refused() -> None:
     rules = [Linear(column="a", terms={"b": 1.0}), Linear(column="b", terms={"a": 1.0})]
     with pytest.raises(ExportError, match="a, b are computed from each other"):
         RuleKeeper.fit(rules, TableSpec.infer(table).columns, table)
+
+
+def test_results_that_no_float_holds_are_left_to_the_network() -> None:
+    rng = np.random.default_rng(0)
+    exponent = rng.integers(0, 10, 2_000)
+    table = pd.DataFrame({"a": 10**exponent, "b": 10 ** (9 - exponent)})
+    table["p"] = table["a"] * table["b"] + exponent
+    rule = Product(column="p", factors=("a", "b"))
+    columns = TableSpec.infer(table).columns
+    keeper = RuleKeeper.fit([rule], columns, table)
+    kept = keeper.apply(shuffled(table, 1), np.random.default_rng(0))
+    assert len(kept) == len(table)
+    assert kept.dtypes.equals(table.dtypes)
+
+
+@pytest.mark.parametrize("rows", [1, 300])
+def test_a_chain_of_orders_holds_in_every_row(rows: int) -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(np.sort(rng.normal(0, 1, (300, 6)), axis=1), columns=list("abcdef"))
+    columns = TableSpec.infer(table).columns
+    rules = [Order(column=low, upper=high) for low, high in zip("abcde", "bcdef", strict=True)]
+    keeper = RuleKeeper.fit(rules, columns, table)
+    for seed in range(20):
+        mixed = shuffled(table, seed).head(rows)
+        kept = keeper.apply(mixed, np.random.default_rng(seed))
+        assert (np.diff(kept.to_numpy(), axis=1) >= 0).all()
+        # Exchanged, not taken from other rows.
+        assert kept.drop_duplicates().shape == mixed.shape
+
+
+def test_a_category_that_only_held_out_rows_have_is_not_drawn() -> None:
+    table = pd.DataFrame({"zip": list("abcdef") * 50, "state": list("xxxyyy") * 50})
+    columns = TableSpec.infer(table).columns
+    rule = Dependence(column="state", on=("zip",))
+    keeper = RuleKeeper.fit([rule], columns, table[table["zip"] != "f"])
+    kept = keeper.apply(shuffled(table, 0), np.random.default_rng(0))
+    assert set(kept["zip"]) == set("abcde")
+    assert not rule.broken(TableView(kept, columns)).any()
+
+
+def test_values_missing_in_all_training_rows_do_not_stop_a_model() -> None:
+    table = pd.DataFrame({"v": [1.5] * 2 + [None] * 60, "g": ["x"] * 2 + ["y"] * 60})
+    columns = TableSpec.infer(table).columns
+    rule = MissingTogether(column="v", other="g", values=("y",))
+    keeper = RuleKeeper.fit([rule], columns, table.tail(60))
+    kept = keeper.apply(table, np.random.default_rng(0))
+    assert kept["v"].notna().sum() == 2
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [("fillers", 99), ("fillers", float("nan")), ("values", 7), ("values", None), ("keys", [0.5])],
+)
+def test_what_an_export_says_of_rules_must_be_values_of_the_columns(
+    part: str, value: object
+) -> None:
+    table = pd.DataFrame({"g": ["x", "y"] * 40, "c": ["k", None] * 40, "d": ["p", "q"] * 40})
+    columns = TableSpec.infer(table).columns
+    rules: list[Rule] = [
+        Dependence(column="d", on=("g",)),
+        MissingTogether(column="c", other="g", values=("y",)),
+    ]
+    mapping = RuleKeeper.fit(rules, columns, table).to_mapping()
+    if part == "fillers":
+        mapping["fillers"]["c"] = value
+    else:
+        mapping["lookups"]["d"][part][0] = value
+    with pytest.raises(ExportError, match="rules: do not fit the spec"):
+        RuleKeeper.from_mapping(mapping, rules, columns)

@@ -12,7 +12,8 @@ from tabvae_ray.table.rules.views import Codes, TableView
 
 __all__ = ["find_dependences", "leads_to"]
 
-_SAMPLE = 2_000
+# Rows of the sample: fewer where there are more columns than this.
+_SAMPLE, _SAMPLE_COLUMNS, _MIN_SAMPLE = 2_000, 200, 300
 # Rows of the sample whose group has another row; of fewer, chance cannot be ruled out.
 _MIN_REPEATED = 20
 # A determinant of nearly all-distinct values determines everything, and is no rule. What a number
@@ -84,7 +85,8 @@ class _Search:
         self.table = table
         self.names = [name for name, view in table.columns.items() if view.n_codes > 1]
         self._sizes = [table[name].n_codes for name in self.names]
-        rows = rng.permutation(table.n_rows)[:_SAMPLE]
+        n_rows = _SAMPLE * _SAMPLE_COLUMNS // max(len(self.names), _SAMPLE_COLUMNS)
+        rows = rng.permutation(table.n_rows)[: max(n_rows, _MIN_SAMPLE)]
         self._few = np.stack([table[name].codes[rows] for name in self.names], axis=1)
         self._n_rows = table.n_rows
 

@@ -32,6 +32,10 @@ _MIN_VALUES = 3
 # Divisors that calendars, clocks and units have, beside those that the values suggest.
 _DIVISORS = (7, 10, 12, 24, 30, 52, 60, 100, 365, 1000, 1440, 3600, 10000, 86400)
 _SUBSETS, _SUBSET_ROWS = 7, 24
+# Formulas of three columns are looked for in tables of up to so many columns of numbers.
+_MAX_COLUMNS, _MAX_COLUMNS_FOR_REGRESSIONS = 100, 60
+# Two columns of which one is linear in the other, but for a few rows.
+_CORRELATED = 0.9
 # A factor that is not simple is an accident, all the more so beside another one.
 _MAX_DENOMINATORS = {1: (1, 2, 5, 10, 20, 60, 100, 1000, 3600), 2: (1, 2, 5, 10, 20, 60, 100)}
 
@@ -52,7 +56,7 @@ def find_formulas(
     names = [
         name
         for name, view in table.columns.items()
-        if view.numbers is not None and view.n_codes >= _MIN_VALUES and not view.missing.all()
+        if view.is_exact and view.n_codes >= _MIN_VALUES and not view.missing.all()
     ]
     if len(names) < 2:
         return []
@@ -64,6 +68,11 @@ def find_formulas(
         columns = frozenset((candidate.column, *candidate.given))
         # A sum says the same as two differences, and a product the same as two ratios.
         if columns in related or candidate.column in given:
+            continue
+        # A result that is none of the categories could not be written down.
+        if table[candidate.column].column.kind == "categorical" and not isinstance(
+            candidate, Quotient | Remainder
+        ):
             continue
         if leads_to(candidate.column, candidate.given, given):
             continue
@@ -99,7 +108,11 @@ class _Search:
         A whole before its parts: ``time = 100 * hour + minute`` only gives times that there are,
         while hours taken from a time need a time that is one.
         """
-        linear = list(self._linear_in_two())
+        if len(self.names) > _MAX_COLUMNS:
+            yield from self._linear_in_one()
+            return
+        few = len(self.names) <= _MAX_COLUMNS_FOR_REGRESSIONS
+        linear = list(self._linear_in_two()) if few else []
         whole = [rule for rule in linear if min(rule.terms.values()) > 0]
         yield from self._sums()
         yield from whole
@@ -124,7 +137,11 @@ class _Search:
         sample = self._sample
         first, second = self._rng.integers(0, len(sample), (2, 64))
         steps = sample[first] - sample[second]
-        for of, column in permutations(range(len(self.names)), 2):
+        middle = np.nanmedian(sample, axis=0)
+        filled = np.where(np.isnan(sample), middle, sample)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            correlated = np.abs(np.corrcoef(filled, rowvar=False)) > _CORRELATED
+        for of, column in np.argwhere(np.triu(correlated, 1)):
             moved = (steps[:, of] != 0) & ~np.isnan(steps[:, of]) & ~np.isnan(steps[:, column])
             if moved.sum() < 8:
                 continue
@@ -133,8 +150,8 @@ class _Search:
             noise = 4 * self._tolerances[column] / np.median(np.abs(steps[moved, of]))
             if slope == 0 or np.mean(np.abs(slopes - slope) <= noise + 1e-9 * abs(slope)) < 0.5:
                 continue
-            found = self._refined(column, (of,))
-            if found is not None and column > of:
+            found = self._refined(int(column), (int(of),))
+            if found is not None:
                 yield found
 
     def _sums(self) -> Iterator[Formula]:

@@ -36,7 +36,7 @@ def find_moment_rules(table: TableView, rng: np.random.Generator) -> list[Formul
         One rule for each column at most.
     """
     moments = [view for view in table.columns.values() if view.moments is not None]
-    numbers = [view for view in table.columns.values() if view.numbers is not None]
+    numbers = [view for view in table.columns.values() if view.is_exact]
     if not moments:
         return []
     some = table.take(rng.permutation(table.n_rows)[:_SAMPLE])
