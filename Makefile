@@ -8,15 +8,14 @@ WORKERS ?= 2
 BIN := .venv/bin
 STAMP := .venv/.installed
 PIP_OPTIONS := --quiet --disable-pip-version-check
-PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup
-# What uses most of each library.
-LOWEST_TESTS := tests/table tests/space tests/comparison/scores tests/results tests/report \
-	tests/search/optimize tests/search/driver tests/generation/test_synthesizer.py
+PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS)
+# A cluster or a reference search serves all tests of a file.
+BY_FILE := --dist loadfile
 
 # One thread per process: two threads on two busy cores cost many times the CPU.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install search test test-slow test-all test-lowest check format benchmarks clean
+.PHONY: help install search test test-slow test-all check format benchmarks clean
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,20 +35,10 @@ test: $(STAMP)  ## the fast tests
 	$(PYTEST) -m "not slow" tests
 
 test-slow: $(STAMP)  ## the slow tests (clusters, object stores, a browser) with 4 of 10 kill moments
-	$(PYTEST) -m "slow and not many" tests
+	$(PYTEST) $(BY_FILE) -m "slow and not many" tests
 
 test-all: $(STAMP)  ## all tests, with all 10 kill moments
-	$(PYTEST) tests
-
-# An environment of its own with the lowest versions that pyproject.toml declares; PyTorch and what
-# only tests need are those of .venv.
-test-lowest: $(STAMP)  ## some of the fast tests with the lowest declared versions
-	$(PYTHON) -m venv --clear .venv-lowest
-	$(BIN)/python tests/support/lowest_versions.py > .venv-lowest/lowest.txt
-	.venv-lowest/bin/python -m pip install $(PIP_OPTIONS) --only-binary :all: -r .venv-lowest/lowest.txt
-	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' \
-		> $$(.venv-lowest/bin/python -c 'import site; print(site.getsitepackages()[0])')/zz_venv.pth
-	.venv-lowest/bin/python -m pytest -q -p no:cacheprovider -m "not slow" $(LOWEST_TESTS)
+	$(PYTEST) $(BY_FILE) tests
 
 check: $(STAMP)  ## formatting, lint, types and the order of the packages
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """Fixtures that many tests share: a mixed table, a trained model, an S3 server, a cluster."""
 
 import copy
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 # Two threads on two busy cores cost many times the work of one.
 torch.set_num_threads(1)
+# A local ray.init() of this process would switch tokens on for all processes that follow, also for
+# drivers of clusters that were started without. Tests of tokens ask for them.
+os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 
 
 @pytest.fixture(scope="session")
