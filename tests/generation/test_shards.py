@@ -304,7 +304,6 @@ def test_a_directory_that_cannot_be_written_is_named(model: str, tmp_path: Path)
         generate_shards(model, 10, tmp_path / "file" / "rows", console=silent())
 
 
-on_a_cluster = pytest.mark.xdist_group("cluster")
 N_SHARDS = 12
 ROWS = N_SHARDS * BLOCK_ROWS - 1000
 
@@ -324,7 +323,6 @@ def generating(model: str, out: Path | str, *more: str) -> AbstractContextManage
 
 
 @pytest.mark.slow
-@on_a_cluster
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_was_ended_goes_on(
     model: str, tmp_path: Path, expected: dict[str, str], end: signal.Signals
@@ -347,7 +345,6 @@ def test_a_run_that_was_ended_goes_on(
 
 
 @pytest.mark.slow
-@on_a_cluster
 def test_any_number_of_workers_makes_the_same_shards(
     model: str, tmp_path: Path, expected: dict[str, str], cluster: Cluster
 ) -> None:
@@ -393,7 +390,6 @@ def listens(port: int) -> bool:
 
 
 @pytest.mark.slow
-@on_a_cluster
 def test_a_client_has_the_same_shards_made_in_an_object_store(
     model: str, expected: dict[str, str], client_address: str, s3: Location
 ) -> None:
@@ -444,7 +440,6 @@ def disturbed(
 
 
 @pytest.mark.slow
-@on_a_cluster
 def test_a_killed_worker_is_replaced(
     model: str, tmp_path: Path, expected: dict[str, str], cluster: Cluster
 ) -> None:
@@ -459,7 +454,6 @@ def test_a_killed_worker_is_replaced(
 
 
 @pytest.mark.slow
-@on_a_cluster
 def test_a_lost_node_is_done_without(
     model: str, tmp_path: Path, expected: dict[str, str], cluster: Cluster
 ) -> None:
@@ -474,7 +468,6 @@ def test_a_lost_node_is_done_without(
 
 
 @pytest.mark.slow
-@on_a_cluster
 def test_an_output_that_the_nodes_do_not_see_is_named(
     model: str, tmp_path: Path, cluster: Cluster
 ) -> None:

@@ -46,7 +46,7 @@ from tests.support.connections import (
 from tests.support.drivers import SECONDS, completed, search, started, trials_of
 from tests.support.s3_server import KEY, SECRET, S3Server, free_ports
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 
 

@@ -37,7 +37,7 @@ from tests.support.drivers import (
 )
 from tests.support.spaces import TINY
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("run")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

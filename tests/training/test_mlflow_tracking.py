@@ -26,7 +26,6 @@ from tests.support.tables import small_config
 pytest.importorskip("mlflow", reason="mlflow is not installed: pip install '.[mlflow]'")
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("mlflow"),
     # MLflow causes these itself.
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
 ]

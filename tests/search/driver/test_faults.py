@@ -27,7 +27,7 @@ from tests.support.clusters import (
 from tests.support.drivers import SECONDS, search, started
 from tests.support.s3_server import free_ports
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
+pytestmark = pytest.mark.slow
 RAY = str(Path(sys.executable).parent / "ray")
 N_TRIALS = 8
 

@@ -17,7 +17,7 @@ from tests.support.clusters import STEADY, TOKEN, n_finished, outcomes, started_
 from tests.support.drivers import SECONDS, search, started, study_of, trials_of
 from tests.support.s3_server import free_ports
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kills")]
+pytestmark = pytest.mark.slow
 N_TRIALS = 8
 # What a trial becomes depends on its number alone, and all of them are done in a moment.
 TINY = {

@@ -19,7 +19,7 @@ from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.search.trials.trainable import VAETrial
 from tests.support.spaces import TINY
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("run")]
+pytestmark = pytest.mark.slow
 ONE = {
     "number": 0,
     "parameters": {"architecture.loss_beta": 0.1, "architecture.latent_dim": 4},
