@@ -72,12 +72,9 @@ class Driver:
             ),
         )
         self._process.start()
-
-    @property
-    def pid(self) -> int:
-        """The process ID."""
         assert self._process.pid is not None
-        return self._process.pid
+        # Known after the end as well.
+        self.pid: int = self._process.pid
 
     @property
     def returncode(self) -> int | None:
