@@ -10,7 +10,6 @@ Ray also shows the command line of every driver to everybody who may see the clu
 
 import copyreg
 import pickle
-import re
 import sys
 import uuid
 from collections.abc import Iterator
@@ -19,13 +18,11 @@ from contextlib import contextmanager
 from pyarrow import fs
 
 from tabvae_ray.cluster.ray_private import get_from_head, put_on_head, set_process_title
-from tabvae_ray.errors import StorageError
-from tabvae_ray.uri import masked
+from tabvae_ray.uri import masked_within
 
 __all__ = ["credentials_hidden", "mask_command_line"]
 
 _PREFIX = b"tabvae_ray.filesystem:"
-_URI = re.compile(r"\b[a-z][a-z0-9+]*://\S*", re.IGNORECASE)
 
 
 def mask_command_line() -> None:
@@ -33,7 +30,7 @@ def mask_command_line() -> None:
 
     Ray reads the command line from the system, which also shows it to other users of the machine.
     """
-    shown = [_URI.sub(_masked, argument) for argument in sys.orig_argv]
+    shown = [masked_within(argument) for argument in sys.orig_argv]
     if shown != sys.orig_argv:
         set_process_title(" ".join(shown))
 
@@ -67,10 +64,3 @@ def _recall(name: bytes) -> fs.FileSystem:
     assert content is not None
     make, arguments = pickle.loads(content)
     return make(*arguments)
-
-
-def _masked(found: re.Match[str]) -> str:
-    try:
-        return masked(found.group()) if "@" in found.group() else found.group()
-    except StorageError:
-        return "***"

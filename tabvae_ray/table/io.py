@@ -6,14 +6,14 @@ import io
 from collections.abc import Sequence
 from contextlib import ExitStack
 from types import TracebackType
-from typing import IO, Any, Self, cast
+from typing import IO, Self, cast
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tabvae_ray.errors import DataError
+from tabvae_ray.errors import DataError, one_line
 from tabvae_ray.storage import Location
 from tabvae_ray.table.parsing import parse_iso
 
@@ -44,7 +44,7 @@ def read_table(location: Location | str) -> pd.DataFrame:
         except DataError:
             raise
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise DataError(f"{source}: not Parquet: {_one_line(error)}") from None
+            raise DataError(f"{source}: not Parquet: {one_line(error)}") from None
     else:
         table = _read_csv(content, suffix, source)
     if len(table.columns) == 0:
@@ -154,7 +154,7 @@ def _read_csv(content: bytes, suffix: str, source: Location) -> pd.DataFrame:
     except pd.errors.EmptyDataError:
         raise DataError(f"{source}: is empty") from None
     except (ValueError, OSError, EOFError, gzip.zlib.error) as error:  # type: ignore[attr-defined]
-        raise DataError(f"{source}: not CSV: {_one_line(error)}") from None
+        raise DataError(f"{source}: not CSV: {one_line(error)}") from None
     _check_names([name for name in header.iloc[0] if name], source)
     for name in table.columns:
         if pd.api.types.is_string_dtype(table[name].dtype):
@@ -207,7 +207,3 @@ def _suffix(location: Location) -> str:
     if suffix not in _SUFFIXES:
         raise DataError(f"{location}: a table must end in {', '.join(_SUFFIXES)}")
     return suffix
-
-
-def _one_line(error: Any) -> str:
-    return " ".join(str(error).split())[:300]

@@ -1,4 +1,4 @@
-"""What a search understands of the table, shown once before it starts."""
+"""Summary of the table as a search understands it, shown once before the search starts."""
 
 from collections.abc import Iterator
 

@@ -16,7 +16,7 @@ __all__ = ["RuleCounts", "count_rules"]
 
 @dataclass(frozen=True)
 class RuleCounts:
-    """How far a table keeps the rules of another.
+    """Counts of the rows that break the rules of another table.
 
     Args:
         broken: Rows that break each rule, by its sentence; None where the rule cannot be checked,

@@ -50,7 +50,7 @@ _RELATIVE = 1e-9
 
 
 class ColumnRule(BaseModel):
-    """What all rules have.
+    """A rule about a column; the fields that all rules have.
 
     Args:
         column: The column that the rule is about.

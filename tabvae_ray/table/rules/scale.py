@@ -11,7 +11,7 @@ import pandas as pd
 
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
-from tabvae_ray.table.rules.views import Floats
+from tabvae_ray.table.rules.views import PER_SECOND, Floats
 
 __all__ = ["in_right_order", "moments_after"]
 
@@ -89,7 +89,7 @@ def _own(values: Floats, column: Column, rounded: Callable[[Floats], Floats]) ->
 def _per_second(column: Column) -> float:
     dtype = moment_dtype(column.dtype)
     unit = dtype.unit if isinstance(dtype, pd.DatetimeTZDtype) else np.datetime_data(dtype)[0]
-    return {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}[unit]
+    return PER_SECOND[unit]
 
 
 def _step(column: Column) -> float:

@@ -1,4 +1,4 @@
-"""What is computed of a row, and in which order."""
+"""Steps that compute columns of a row, in the order in which their inputs are there."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ from tabvae_ray.table.column import Column
 from tabvae_ray.table.dtypes import moment_dtype
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
 
-__all__ = ["EXACT", "ColumnView", "Floats", "TableView"]
+__all__ = ["EXACT", "PER_SECOND", "ColumnView", "Floats", "TableView"]
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -21,7 +21,7 @@ Codes = npt.NDArray[np.int64]
 
 # Integers beyond this are not exact in float64.
 EXACT = 2.0**53
-_PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
 
 class ColumnView:
@@ -107,7 +107,7 @@ class ColumnView:
             moments = moments.dt.tz_convert("UTC").dt.tz_localize(None)
         ticks = moments.to_numpy()
         unit = np.datetime_data(ticks.dtype)[0]
-        seconds: Floats = ticks.view(np.int64) / _PER_SECOND[unit]
+        seconds: Floats = ticks.view(np.int64) / PER_SECOND[unit]
         return np.where(self.missing, np.nan, seconds)
 
 
