@@ -7,6 +7,7 @@ The subset has literals, ``\d`` and ``\w`` (ASCII), escaped characters, classes 
 import math
 import string
 from dataclasses import dataclass
+from itertools import pairwise
 
 __all__ = ["PatternError", "Shape", "escaped", "parse_pattern"]
 
@@ -62,16 +63,26 @@ def parse_pattern(pattern: str) -> list[Shape]:
     found = parser.alternatives(0)
     if parser.at < len(body):
         raise PatternError(f"has a {body[parser.at]!r} without its partner")
+    try:
+        disjoint = _disjoint(found, fixed=False)
+    except PatternError:
+        disjoint = _disjoint(found, fixed=True)
+    if not any(shape.positions for shape in disjoint):
+        raise PatternError("matches only the empty text")
+    return disjoint
+
+
+def _disjoint(found: list[tuple[Position, ...]], *, fixed: bool) -> list[Shape]:
+    """Return shapes that share no text; with ``fixed``, each has texts of one length."""
     disjoint: list[Shape] = []
     for positions in found:
-        parts = [Shape(positions)] if _is_clear(positions) else _fixed_widths(positions)
+        is_whole = not fixed and _is_clear(positions)
+        parts = [Shape(positions)] if is_whole else _fixed_widths(positions)
         for known in list(disjoint):
             parts = [rest for part in parts for rest in _without(part, known)]
             _check_count(len(parts) + len(disjoint))
         disjoint += parts
         _check_count(len(disjoint))
-    if not any(shape.positions for shape in disjoint):
-        raise PatternError("matches only the empty text")
     return disjoint
 
 
@@ -102,7 +113,7 @@ class _Parser:
         while self._next() not in ("", "|", ")"):
             low, high, atom = self._repeated(depth)
             repeated: list[tuple[Position, ...]] = [()]
-            results = [()] if low == 0 else []
+            results: list[tuple[Position, ...]] = [()] if low == 0 else []
             for count in range(1, high + 1):
                 repeated = _bounded([head + tail for head in repeated for tail in atom])
                 results += repeated if count >= low else []
@@ -207,7 +218,7 @@ def _only_text(positions: tuple[Position, ...]) -> str:
 
 def _is_clear(positions: tuple[Position, ...]) -> bool:
     """Return True if a text shows which choice it takes at each position."""
-    for choices, following in zip(positions, positions[1:], strict=False):
+    for choices, following in pairwise(positions):
         if len({len(word) for word in choices}) > 1:
             inside = {char for word in choices for char in word}
             if inside & {word[0] for word in following}:
@@ -221,7 +232,9 @@ def _fixed_widths(positions: tuple[Position, ...]) -> list[Shape]:
     for choices in positions:
         widths = sorted({len(word) for word in choices})
         parts = [tuple(word for word in choices if len(word) == width) for width in widths]
-        found = _bounded([(*head, part) for head in found for part in parts])
+        # A single word is as many characters.
+        split = [tuple((c,) for c in part[0]) if len(part) == 1 else (part,) for part in parts]
+        found = _bounded([head + part for head in found for part in split])
     kept: list[Shape] = []
     for part in map(Shape, found):
         rest = [part]
