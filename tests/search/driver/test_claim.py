@@ -159,16 +159,19 @@ def test_drivers_of_an_object_store_see_each_other(
     directory: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Location, "on_this_machine", lambda _: None)
-    held, refused, go = [], [], threading.Barrier(3)
+    monkeypatch.setattr(claim, "_WITHDRAW_SECONDS", 1.0)
+    held, refused, go, ended = [], [], threading.Barrier(3), threading.Event()
 
     def take() -> None:
         go.wait()
         try:
             with claimed(directory):
                 held.append(1)
-                time.sleep(1.0)
+                ended.wait(20)
         except ConfigError:
             refused.append(1)
+            if len(refused) == 2:
+                ended.set()
 
     threads = [threading.Thread(target=take) for _ in range(3)]
     for thread in threads:
