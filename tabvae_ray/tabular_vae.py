@@ -91,6 +91,10 @@ class TabularVAE:
             epoch_hooks=epoch_hooks,
         )
 
+    def __repr__(self) -> str:
+        state = "not fitted" if self._prepared is None else f"trained {self.trainer.epoch} epochs"
+        return f"{type(self).__name__}({self.spec!r}, {state}, device={str(self.device)!r})"
+
     def fit(
         self,
         table: pd.DataFrame,

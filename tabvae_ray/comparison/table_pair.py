@@ -1,7 +1,7 @@
 """Pair of tables, with every score and picture by its name."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -162,12 +162,13 @@ class TablePair:
     def usefulness(self) -> Usefulness:
         """Quality of a model trained on synthetic rows, beside that of one trained on real rows."""
         assert self.target is not None and self.tested is not None
-        return usefulness(
+        found = usefulness(
             *self.tested,
             self.synthetic,
             self.target,
             most_rows=self.options.usefulness_max_rows,
         )
+        return replace(found, held_out=self.held_out is not None)
 
     def _panel(self, kind: Literal["pdf", "cdf"], column: str) -> "Pixels":
         """Draw the picture of a column, once for the plot of the table and for the collection."""
@@ -187,7 +188,9 @@ class TablePair:
 
         matrices = self.association_matrices
         # Both tables share a scale, so that equal colours are equal numbers.
-        signed = min(float(np.nanmin(matrices[side], initial=0.0)) for side in ("real", "synthetic")) < 0
+        signed = (
+            min(float(np.nanmin(matrices[side], initial=0.0)) for side in ("real", "synthetic")) < 0
+        )
         return {
             title: canvas.pixels(
                 table_plots.heatmap(
