@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tabvae_ray.comparison.options import PLOTS
-from tabvae_ray.comparison.plan import SCORES, ComparisonOptions, ComparisonPlan
+from tabvae_ray.comparison.plan import SCORES, Comparison, ComparisonOptions, ComparisonPlan
 from tabvae_ray.comparison.scores.statistics import STATISTICS
 from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.table.declaration import SpecDeclaration
