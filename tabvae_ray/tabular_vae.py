@@ -18,6 +18,7 @@ from tabvae_ray.model.prior import GaussianMixturePrior, Prior, StandardNormalPr
 from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.model.vae import VAE
 from tabvae_ray.table.encoding import TableEncoder
+from tabvae_ray.table.io import read_table
 from tabvae_ray.table.spec import TableSpec, check_table
 from tabvae_ray.training.routines import ArtifactRoutine, CheckpointRoutine, LoaderRoutine
 from tabvae_ray.training.tracking import Tracker
@@ -91,9 +92,13 @@ class TabularVAE:
             epoch_hooks=epoch_hooks,
         )
 
+    def __repr__(self) -> str:
+        state = "not fitted" if self._prepared is None else f"trained {self.trainer.epoch} epochs"
+        return f"{type(self).__name__}({self.spec!r}, {state}, device={str(self.device)!r})"
+
     def fit(
         self,
-        table: pd.DataFrame,
+        table: pd.DataFrame | str,
         *,
         tracker: Tracker | None = None,
         plan: ComparisonPlan | None = None,
@@ -101,7 +106,7 @@ class TabularVAE:
         """Train to the end of the budget.
 
         Args:
-            table: The real rows.
+            table: The real rows, or the CSV or Parquet file that holds them.
             tracker: Keeps losses per column, comparisons with generated rows, and checkpoints, at
                 the periods of the configuration; without one, nothing of this is computed.
             plan: The scores and plots of a comparison; :meth:`ComparisonPlan.complete` if None.
@@ -114,6 +119,8 @@ class TabularVAE:
             DataError: If the table does not fit the spec.
             DivergenceError: If the loss becomes NaN or infinite.
         """
+        if isinstance(table, str):
+            table = read_table(table)
         self.prepare(table)
         if tracker is not None:
             self._track(table, tracker, plan or ComparisonPlan.complete())

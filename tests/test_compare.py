@@ -251,3 +251,13 @@ def test_the_help_page_names_every_plot(capsys: pytest.CaptureFixture[str]) -> N
     assert f"some of {', '.join(most)} and {last}," in words
     rare = [name for name in PLOTS if name not in PICTURES]
     assert f"all but {' and '.join(rare)};" in words
+
+
+def test_the_table_says_what_columns_are_and_which_way_is_better(
+    sampled: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(_arguments(sampled[:2], "--target", "y", "--no-levels")) == 0
+    out = capsys.readouterr().out
+    assert "numbers (2): x, noise" in out and "categories (1): y" in out
+    assert "lower is better" in out and "higher is better" in out
+    assert "held-out real rows" not in out

@@ -1,4 +1,5 @@
 import io
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -234,3 +235,14 @@ def test_a_tracker_gets_what_the_configuration_asks_for_at_its_periods(
     scored = {step for step, scores in tracker.all_scores.items() if "mean_js_distance" in scores}
     assert scored == {4, 5}
     assert list(tracker.artifacts[4]) == ["arrays/means.json"]
+
+
+def test_a_model_is_fitted_to_a_file_and_shown_in_a_line(
+    mixed: pd.DataFrame, mixed_spec: TableSpec, tmp_path: Path
+) -> None:
+    vae = build(mixed_spec)
+    assert "not fitted" in repr(vae) and f"{len(mixed_spec.columns)} columns" in repr(vae)
+    mixed.to_parquet(tmp_path / "table.parquet")
+    vae.fit(str(tmp_path / "table.parquet"))
+    assert "trained 3 epochs" in repr(vae)
+    assert repr(vae.synthesizer()).startswith("TabularVAESynthesizer(TableSpec(")

@@ -11,8 +11,12 @@ from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_le
 from tabvae_ray.comparison.scores.privacy import Privacy, privacy
 from tabvae_ray.storage import Location
 from tabvae_ray.table.rules.counting import RuleCounts
+from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["Assessment"]
+
+# Names of columns that are listed for each kind.
+_MOST_NAMES = 12
 
 
 class Assessment:
@@ -34,6 +38,8 @@ class Assessment:
         has_levels: bool = True,
     ) -> None:
         self.rules = rules
+        self._options = prepared.plan.options
+        self._spec = prepared.spec
         columns = prepared.reader.read(synthetic)
         self.levels = ReferenceLevels()
         if has_levels:
@@ -67,9 +73,10 @@ class Assessment:
     def text(self) -> str:
         """Return a table of the scores and the verdicts, for people."""
         comparison, levels = self.comparison, self.levels
-        lines = []
+        lines = [*_kind_lines(self._spec), ""]
         for name, value in comparison.scores.items():
-            lines.append(f"{name:<24}{value:>12.6f}   {levels.beside(name)}".rstrip())
+            better = f"{self._direction(name)}; " if levels.beside(name) else self._direction(name)
+            lines.append(f"{name:<24}{value:>12.6f}   {better}{levels.beside(name)}")
         for collection, members in comparison.score_collections.items():
             width = min(max(map(len, members), default=0), 60) + 2
             lines += ["", f"{collection} per column"]
@@ -81,6 +88,13 @@ class Assessment:
         if comparison.usefulness is not None:
             verdicts.append(comparison.usefulness.verdict)
         return "\n".join([*lines, "", *verdicts])
+
+    def _direction(self, name: str) -> str:
+        """Return which values of a score are better."""
+        if name == "dcr_share":
+            return "0.5 is chance, 1 is copying"
+        higher = self._options.higher_is_better(name)
+        return "higher is better" if higher else "lower is better"
 
     def _rule_lines(self) -> list[str]:
         """Return the rows that break each rule of the real table, the worst rule first."""
@@ -102,3 +116,20 @@ class Assessment:
         files = {**self.comparison.files(), "scores.json": (text + "\n").encode()}
         for name, content in files.items():
             (out / name).write_bytes(content)
+
+
+def _kind_lines(spec: TableSpec) -> list[str]:
+    """Return what each column was taken for, a line per kind."""
+    kinds = {
+        "numbers": spec.continuous,
+        "categories": spec.categorical,
+        "dates": spec.datetime,
+        "identifiers, not compared": spec.identifier,
+    }
+    lines = ["columns as inferred from the real table or declared"]
+    for kind, names in kinds.items():
+        if names:
+            shown = ", ".join(names[:_MOST_NAMES])
+            more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
+            lines.append(f"  {kind} ({len(names):,}): {shown}{more}")
+    return lines

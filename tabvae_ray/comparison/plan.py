@@ -256,7 +256,12 @@ class PreparedComparison:
             plot_collections={name: pair.plot_collection(name) for name in plan.plot_collections},
             privacy=pair.privacy if "dcr_share" in plan.scores else None,
             usefulness=pair.usefulness if "tstr" in plan.scores else None,
-            warnings=(*synthetic.warnings, *self._warnings, *skipped.values()),
+            warnings=(
+                *synthetic.warnings,
+                *self._warnings,
+                *pair.sampling_notes(plan.scores),
+                *skipped.values(),
+            ),
         )
 
     def pair_with(self, synthetic: TableColumns) -> TablePair:

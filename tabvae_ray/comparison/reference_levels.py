@@ -33,6 +33,8 @@ _DISTRIBUTIONS: tuple[ScoreName, ...] = (
 _MOST_ROWS = 50_000
 # Scores that train models take longer: fewer repetitions, and fewer rows.
 _MODEL_REPEATS, _MODEL_ROWS = 2, 4_000
+# The mean over more columns varies little between repetitions, and takes longer.
+_MANY_COLUMNS = 300
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ def reference_levels(
     prepared: PreparedComparison,
     *,
     n_synthetic: int | None = None,
-    n_repeats: int = 10,
+    n_repeats: int | None = None,
     seed: int = 0,
 ) -> ReferenceLevels:
     """Compute the reference levels of a real table.
@@ -165,11 +167,12 @@ def reference_levels(
         prepared: A plan, prepared with the real rows.
         n_synthetic: Number of rows in the synthetic tables to be scored; by default that of the
             real table.
-        n_repeats: Number of bootstraps, shuffles, halves and quarters drawn. Scores that train
-            models have fewer.
+        n_repeats: Number of bootstraps, shuffles, halves and quarters drawn; by default 10, and 4
+            for tables with more than 300 columns. Scores that train models have fewer.
         seed: Seed of all random draws.
     """
     rng = np.random.default_rng(seed)
+    repeats = n_repeats or (10 if len(prepared.real.names) <= _MANY_COLUMNS else 4)
     plan = prepared.plan
     wanted = tuple(name for name in _DISTRIBUTIONS if name in plan.scores)
     n_rows = prepared.real.n_rows
@@ -187,7 +190,7 @@ def reference_levels(
         return found
 
     def repeat(draw: Callable[[], tuple[TableColumns, TableColumns]]) -> dict[str, Level]:
-        samples = [score(*draw()) for _ in range(n_repeats)]
+        samples = [score(*draw()) for _ in range(repeats)]
         return {name: _level([sample[name] for sample in samples]) for name in samples[0]}
 
     def parts(n_parts: int) -> tuple[TableColumns, TableColumns]:

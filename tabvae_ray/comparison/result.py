@@ -13,7 +13,7 @@ from tabvae_ray.documents import finite
 __all__ = ["Comparison"]
 
 
-@dataclass
+@dataclass(repr=False)
 class Comparison:
     """Result of comparing one synthetic table with the real one.
 
@@ -36,6 +36,13 @@ class Comparison:
     privacy: Privacy | None = None
     usefulness: Usefulness | None = None
     warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        scores = ", ".join(f"{name}={value:.4f}" for name, value in self.scores.items())
+        n_plots = len(self.plots) + sum(map(len, self.plot_collections.values()))
+        plots = f"; {n_plots} pictures" if n_plots else ""
+        warnings = f"; {len(self.warnings)} warnings" if self.warnings else ""
+        return f"Comparison({scores}{plots}{warnings})"
 
     def flat_scores(self) -> dict[str, float]:
         """Return all scores under one name each: ``mean_js_distance``, ``js_distance/Age``."""

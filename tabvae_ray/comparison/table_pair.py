@@ -1,7 +1,7 @@
 """Pair of tables, with every score and picture by its name."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -15,11 +15,21 @@ from tabvae_ray.comparison.options import (
     ScoreName,
 )
 from tabvae_ray.comparison.reading.table_columns import Floats, TableColumns
-from tabvae_ray.comparison.scores.association import associations, correlation_distance
+from tabvae_ray.comparison.scores.association import (
+    associated_pairs,
+    associations,
+    correlation_distance,
+    entry_weights,
+)
 from tabvae_ray.comparison.scores.detection import detection
 from tabvae_ray.comparison.scores.jensen_shannon import js_distances, mean_js_distance
 from tabvae_ray.comparison.scores.privacy import Privacy, privacy
-from tabvae_ray.comparison.scores.shapes_and_trends import column_shapes, mean_score, pair_trends
+from tabvae_ray.comparison.scores.shapes_and_trends import (
+    column_shapes,
+    mean_pair_trend,
+    mean_score,
+    table_pairs,
+)
 from tabvae_ray.comparison.scores.statistics import Statistic, statistics
 from tabvae_ray.comparison.scores.usefulness import Usefulness, usefulness
 
@@ -93,6 +103,20 @@ class TablePair:
         columns = self.real.names if columns is None else columns
         return {column: canvas.png(self._panel(name, column)) for column in columns}
 
+    def sampling_notes(self, scores: Sequence[ScoreName]) -> list[str]:
+        """Return a sentence for each of some scores that looks at a sample of the column pairs."""
+        continuous = self.options.continuous_association
+        samples = {
+            "correlation_distance": associated_pairs(self.real, continuous),
+            "pair_trends": table_pairs(self.real),
+        }
+        return [
+            f"{name}: computed from {len(pairs.first):,} of {pairs.n_pairs:,} pairs of columns "
+            "that need a contingency table or a rank correlation, drawn at random"
+            for name, pairs in samples.items()
+            if name in scores and pairs.is_partial
+        ]
+
     @property
     def theme(self) -> "Theme":
         """Colours of plots."""
@@ -138,12 +162,13 @@ class TablePair:
     def usefulness(self) -> Usefulness:
         """Quality of a model trained on synthetic rows, beside that of one trained on real rows."""
         assert self.target is not None and self.tested is not None
-        return usefulness(
+        found = usefulness(
             *self.tested,
             self.synthetic,
             self.target,
             most_rows=self.options.usefulness_max_rows,
         )
+        return replace(found, held_out=self.held_out is not None)
 
     def _panel(self, kind: Literal["pdf", "cdf"], column: str) -> "Pixels":
         """Draw the picture of a column, once for the plot of the table and for the collection."""
@@ -163,7 +188,9 @@ class TablePair:
 
         matrices = self.association_matrices
         # Both tables share a scale, so that equal colours are equal numbers.
-        signed = min(float(matrices[side].min(initial=0.0)) for side in ("real", "synthetic")) < 0
+        signed = (
+            min(float(np.nanmin(matrices[side], initial=0.0)) for side in ("real", "synthetic")) < 0
+        )
         return {
             title: canvas.pixels(
                 table_plots.heatmap(
@@ -193,6 +220,7 @@ def _correlation_distance(pair: TablePair) -> float:
         table_associations(pair.real, pair.options),
         table_associations(pair.synthetic, pair.options),
         pair.options.distance_metric,
+        entry_weights(pair.real, pair.options.continuous_association),
     )
 
 
@@ -215,7 +243,7 @@ _SCORE: dict[ScoreName, Callable[[TablePair], float]] = {
     "mean_js_distance": lambda pair: mean_js_distance(pair.js_distances),
     "correlation_distance": _correlation_distance,
     "column_shapes": lambda pair: mean_score(pair.column_shapes),
-    "pair_trends": lambda pair: mean_score(pair_trends(pair.real, pair.synthetic)),
+    "pair_trends": lambda pair: mean_pair_trend(pair.real, pair.synthetic),
     "detection": lambda pair: detection(pair.real, pair.synthetic, detector=pair.options.detector),
     "dcr_share": lambda pair: pair.privacy.share_or_fail,
     "tstr": lambda pair: pair.usefulness.tstr,

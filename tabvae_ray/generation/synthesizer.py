@@ -66,6 +66,9 @@ class TabularVAESynthesizer:
         self.device = resolve_device(device)
         self.decoder = decoder.to(self.device)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.spec!r}, device={str(self.device)!r})"
+
     @property
     def spec(self) -> TableSpec:
         """The spec of the columns."""

@@ -1,7 +1,7 @@
 """A search as one HTML page, and the command that writes it."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -15,12 +15,18 @@ if TYPE_CHECKING:
 __all__ = ["command", "main", "write_report"]
 
 
-def write_report(search: "Location | str", out: "Location | str | None" = None) -> "Location":
+def write_report(
+    search: "Location | str",
+    out: "Location | str | None" = None,
+    *,
+    progress: "Callable[[str], None] | None" = None,
+) -> "Location":
     """Write the page of a search; the page names what the search does not have yet.
 
     Args:
         search: The search's directory, a path or URI.
         out: The page; ``report.html`` in the search's directory if None.
+        progress: Function that is told each step before it begins.
 
     Returns:
         The location of the page.
@@ -34,7 +40,7 @@ def write_report(search: "Location | str", out: "Location | str | None" = None) 
 
     directory = Location(search)
     target = directory / "report.html" if out is None else Location(out)
-    target.write_text(render(gather(directory)))
+    target.write_text(render(gather(directory, progress)))
     return target
 
 
@@ -65,6 +71,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 )
 def command(*, search: str, out: str | None) -> int:
     """Show a search as one HTML page that needs no network."""
-    target = write_report(search, out)
+    target = write_report(search, out, progress=lambda step: print(step, file=sys.stderr))  # noqa: T201
     print(f"written to {target}", file=sys.stderr)  # noqa: T201
     return 0

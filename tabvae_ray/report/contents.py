@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -155,15 +155,17 @@ class ReportContents:
         return volumes
 
 
-def gather(directory: Location) -> ReportContents:
+def gather(directory: Location, progress: Callable[[str], None] | None = None) -> ReportContents:
     """Read a search and compute what the page needs.
 
     Args:
         directory: The search's directory.
+        progress: Function that is told each step before it begins.
 
     Raises:
         StorageError: If there is no search.
     """
+    say = progress or (lambda _: None)
     manifest = SearchManifest.read(directory)
     space = manifest.search_space()
     records = RecordStore(directory, list(space.objectives)).finished()
@@ -178,8 +180,10 @@ def gather(directory: Location) -> ReportContents:
     prepared = _prepared(contents, synthesizer, table)
     if prepared is None:
         return contents
+    say(f"computing the reference levels of {len(prepared.real.names):,} columns (1 of 2)")
     contents.levels = _levels(contents.levels, prepared, n_rows)
     if synthesizer is not None:
+        say(f"generating, comparing and drawing {n_rows:,} rows (2 of 2)")
         contents.pictures = _pictures(contents, synthesizer, prepared, n_rows)
     return contents
 

@@ -136,6 +136,15 @@ class TableSpec(SpecDocument):
         """Names of the identifier columns."""
         return self._of_kind("identifier")
 
+    def __repr__(self) -> str:
+        kinds = ("continuous", "categorical", "datetime", "identifier")
+        parts = [f"{len(names)} {kind}" for kind in kinds if (names := getattr(self, kind))]
+        target = "" if self.target is None else f", target {self.target!r}"
+        rules = f", {len(self.rules)} rules" if self.rules else ""
+        return f"TableSpec({len(self.columns)} columns: {', '.join(parts)}{target}{rules})"
+
+    __str__ = __repr__
+
     def __getitem__(self, name: str) -> Column:
         # No cached dictionary, because copies by pydantic would keep that of the original.
         for column in self.columns:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tabvae_ray.comparison.options import PLOTS
-from tabvae_ray.comparison.plan import SCORES, ComparisonOptions, ComparisonPlan
+from tabvae_ray.comparison.plan import SCORES, Comparison, ComparisonOptions, ComparisonPlan
 from tabvae_ray.comparison.scores.statistics import STATISTICS
 from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.table.declaration import SpecDeclaration
@@ -196,3 +196,8 @@ def test_a_single_column_has_everything_but_a_plane() -> None:
     letters = pd.DataFrame({"c": ["a", "b", "c", "a"]})
     comparison = plan.prepare(letters, TableSpec.infer(letters)).compute(letters)
     assert set(plan.plots) == comparison.plots.keys()
+
+
+def test_a_result_is_shown_by_its_scores() -> None:
+    shown = repr(Comparison(scores={"pair_trends": 0.91234}, warnings=("odd",)))
+    assert shown == "Comparison(pair_trends=0.9123; 1 warnings)"

@@ -8,31 +8,30 @@ even with itself.
 """
 
 import math
-from itertools import combinations
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from tabvae_ray.comparison.reading.table_columns import Floats, Integers, TableColumns
+from tabvae_ray.comparison.scores.categorical_association import (
+    CategoricalAssociation,
+    correlation_ratios,
+    pair_associations,
+)
+from tabvae_ray.comparison.scores.column_pairs import PairSample, sample_pairs
 
 __all__ = [
     "CategoricalAssociation",
     "ContinuousAssociation",
     "DistanceMetric",
+    "associated_pairs",
     "associations",
     "correlation_distance",
-    "correlation_ratio",
-    "cramers_v",
-    "theils_u",
+    "entry_weights",
 ]
 
-CategoricalAssociation = Literal["CRAMERS_V", "THEILS_U"]
 ContinuousAssociation = Literal["PEARSON", "SPEARMAN", "KENDALL"]
 DistanceMetric = Literal["RMSE", "MAE", "L2", "COSINE_SIMILARITY"]
-
-# A larger contingency table is kept as its occupied cells only.
-MOST_CELLS = 2**20
 
 
 def associations(
@@ -44,48 +43,98 @@ def associations(
     """Compute the association matrix (C, C), with columns in the order of ``table.names``.
 
     With Theil's U, entry (i, j) is the share of the entropy of column i that column j explains. All
-    other measures are symmetric.
+    other measures are symmetric. Entries of pairs that are not drawn, see
+    :func:`associated_pairs`, are NaN.
     """
-    n_numbers = len(table.numbers)
-    matrix = np.zeros((len(table.names), len(table.names)))
+    n_numbers, n_columns = len(table.numbers), len(table.names)
+    matrix = np.zeros((n_columns, n_columns))
+    pairs = associated_pairs(table, continuous)
+    if pairs.is_partial:
+        _fill_others(matrix, np.nan, n_numbers, continuous)
     numbers = np.array([table.complete_numbers(name) for name in table.numbers])
     numbers = numbers.reshape(n_numbers, table.n_rows)
     unit = _unit_rows(numbers)
-    matrix[:n_numbers, :n_numbers] = _correlations(numbers, unit, continuous)
-
-    codes = {name: table.complete_codes(name) for name in table.codes}
-    counts = {name: table.counts(name) for name in table.codes}
-    varying = [name for name in codes if np.count_nonzero(counts[name]) > 1]
-    position = {name: n_numbers + i for i, name in enumerate(codes)}
-    for first, name in enumerate(varying):
-        i = position[name]
-        ratios = [correlation_ratio(codes[name], counts[name], row) for row in unit]
-        matrix[i, :n_numbers] = matrix[:n_numbers, i] = ratios
-        matrix[i, i] = 1.0
-        for other in varying[first + 1 :]:
-            j = position[other]
-            pairs = _PairCounts(codes[name], codes[other], counts[name], counts[other])
-            if categorical == "CRAMERS_V":
-                matrix[i, j] = matrix[j, i] = pairs.cramers_v()
-            else:
-                matrix[i, j], matrix[j, i] = pairs.theils_u()
+    if continuous == "KENDALL":
+        _add_kendall(matrix, numbers, unit, pairs)
+    else:
+        matrix[:n_numbers, :n_numbers] = _correlations(numbers, unit, continuous)
+    if table.codes:
+        codes = np.array([table.complete_codes(name) for name in table.codes], dtype=np.int32)
+        counts = [table.counts(name) for name in table.codes]
+        varying = np.array([np.count_nonzero(count) > 1 for count in counts])
+        ratios = correlation_ratios(codes, counts, unit) * varying[:, None]
+        matrix[n_numbers:, :n_numbers], matrix[:n_numbers, n_numbers:] = ratios, ratios.T
+        of_codes = pairs.first >= n_numbers
+        first, second = (ends[of_codes] - n_numbers for ends in (pairs.first, pairs.second))
+        found = pair_associations(codes, counts, first, second, categorical)
+        found[:, ~(varying[first] & varying[second])] = 0.0
+        matrix[n_numbers + first, n_numbers + second] = found[0]
+        matrix[n_numbers + second, n_numbers + first] = found[1]
+        diagonal = n_numbers + np.arange(len(varying))
+        matrix[diagonal, diagonal] = varying
     return matrix
 
 
-def correlation_distance(real: Floats, synthetic: Floats, metric: DistanceMetric = "RMSE") -> float:
+def associated_pairs(table: TableColumns, continuous: ContinuousAssociation) -> PairSample:
+    """Return the pairs of columns whose association takes more than a matrix product."""
+    kinds = "unmixed" if continuous == "KENDALL" else "categorical"
+    return sample_pairs(len(table.numbers), len(table.codes), kinds)
+
+
+def entry_weights(table: TableColumns, continuous: ContinuousAssociation) -> Floats | None:
+    """Return the entries (C, C) that each entry of an association matrix stands for.
+
+    It is 0 for pairs that were not drawn. Returns None if all pairs were.
+    """
+    pairs = associated_pairs(table, continuous)
+    if not pairs.is_partial:
+        return None
+    weights = np.ones((len(table.names), len(table.names)))
+    _fill_others(weights, 0.0, len(table.numbers), continuous)
+    np.fill_diagonal(weights, 1.0)
+    weights[pairs.first, pairs.second] = weights[pairs.second, pairs.first] = pairs.weight
+    return weights
+
+
+def _fill_others(
+    matrix: Floats, value: float, n_numbers: int, continuous: ContinuousAssociation
+) -> None:
+    """Fill the entries of the pairs that may be drawn or not, and the diagonal beside them."""
+    matrix[n_numbers:, n_numbers:] = value
+    if continuous == "KENDALL":
+        matrix[:n_numbers, :n_numbers] = value
+
+
+def correlation_distance(
+    real: Floats,
+    synthetic: Floats,
+    metric: DistanceMetric = "RMSE",
+    weights: Floats | None = None,
+) -> float:
     """Compute the distance between two association matrices, over all entries.
 
     Args:
         real: (C, C).
         synthetic: (C, C), columns in the same order.
         metric: ``COSINE_SIMILARITY`` is 1 for equal matrices, also if both are zero.
+        weights: Number of entries that each entry stands for (C, C), 0 for entries that are NaN;
+            None if each stands for itself.
     """
     first, second = real.ravel(), synthetic.ravel()
+    if weights is not None:
+        known = weights.ravel() > 0
+        weight = weights.ravel()[known]
+        first, second = first[known], second[known]
+        if metric in ("L2", "COSINE_SIMILARITY"):
+            first, second = first * np.sqrt(weight), second * np.sqrt(weight)
+    else:
+        weight = None
     difference = first - second
     if metric == "RMSE":
-        return math.sqrt(float(np.mean(difference**2))) if difference.size else 0.0
+        square = np.average(difference**2, weights=weight) if difference.size else 0.0
+        return math.sqrt(float(square))
     if metric == "MAE":
-        return float(np.mean(np.abs(difference))) if difference.size else 0.0
+        return float(np.average(np.abs(difference), weights=weight)) if difference.size else 0.0
     if metric == "L2":
         return float(np.linalg.norm(difference))
     norms = float(np.linalg.norm(first)), float(np.linalg.norm(second))
@@ -94,108 +143,35 @@ def correlation_distance(real: Floats, synthetic: Floats, metric: DistanceMetric
     return float(first @ second) / (norms[0] * norms[1])
 
 
-def correlation_ratio(codes: Integers, counts: Integers, unit: Floats) -> float:
-    """Compute the root of the share of variance that lies between categories, in [0, 1].
-
-    Args:
-        codes: A category per row (N,).
-        counts: Rows per category.
-        unit: A number per row (N,), centred and scaled to Euclidean length 1, or 0 if constant.
-    """
-    sums = np.bincount(codes, weights=unit, minlength=len(counts))
-    return min(math.sqrt(float(np.sum(sums**2 / np.maximum(counts, 1)))), 1.0)
-
-
-def cramers_v(first: Integers, second: Integers) -> float:
-    """Compute bias-corrected Cramer's V of two columns of codes (N,), in [0, 1].
-
-    Bergsma, "A bias-correction for Cramer's V and Tschuprow's T", J. Korean Stat. Soc. 42 (2013).
-    """
-    return _PairCounts(first, second, np.bincount(first), np.bincount(second)).cramers_v()
-
-
-def theils_u(first: Integers, second: Integers) -> tuple[float, float]:
-    """Compute Theil's U of two columns of codes (N,): U(first | second), U(second | first)."""
-    return _PairCounts(first, second, np.bincount(first), np.bincount(second)).theils_u()
-
-
-class _PairCounts:
-    """Contingency table as its occupied cells."""
-
-    def __init__(
-        self, first: Integers, second: Integers, first_counts: Integers, second_counts: Integers
-    ) -> None:
-        n_second = len(second_counts)
-        cells = first * n_second + second
-        if len(first_counts) * n_second <= MOST_CELLS:
-            counts = np.bincount(cells, minlength=len(first_counts) * n_second)
-            occupied = np.flatnonzero(counts)
-            counts = counts[occupied]
-        else:
-            occupied, counts = np.unique(cells, return_counts=True)
-        self.n_rows = len(first)
-        self.counts: Floats = counts.astype(np.float64)
-        self.rows: Floats = first_counts[occupied // n_second].astype(np.float64)
-        self.columns: Floats = second_counts[occupied % n_second].astype(np.float64)
-        self.margins = first_counts[first_counts > 0], second_counts[second_counts > 0]
-
-    def cramers_v(self) -> float:
-        n, n_rows, n_columns = self.n_rows, len(self.margins[0]), len(self.margins[1])
-        if n_rows < 2 or n_columns < 2 or n < 2:
-            return 0.0
-        phi2 = self._chi2(yates=n_rows == n_columns == 2) / n
-        phi2 = max(0.0, phi2 - (n_columns - 1) * (n_rows - 1) / (n - 1))
-        corrected = min(
-            n_rows - (n_rows - 1) ** 2 / (n - 1) - 1, n_columns - (n_columns - 1) ** 2 / (n - 1) - 1
-        )
-        if corrected < 1e-12:
-            return 0.0  # as many categories as rows: the correction leaves no association
-        return min(math.sqrt(phi2 / corrected), 1.0)
-
-    def theils_u(self) -> tuple[float, float]:
-        entropies = [_entropy(margin / self.n_rows) for margin in self.margins]
-        share = self.counts / self.n_rows
-        conditional = (
-            float(np.sum(share * np.log(self.columns / self.counts))),
-            float(np.sum(share * np.log(self.rows / self.counts))),
-        )
-        first, second = (
-            1.0 if whole == 0 else min(max((whole - left) / whole, 0.0), 1.0)
-            for whole, left in zip(entropies, conditional, strict=True)
-        )
-        return first, second
-
-    def _chi2(self, *, yates: bool) -> float:
-        """Compute Pearson's statistic; ``yates`` corrects 2 x 2 tables as scipy does."""
-        expected = self.rows * self.columns / self.n_rows
-        difference = np.abs(self.counts - expected)
-        if yates:
-            # All four cells of a 2 x 2 table differ equally from their expected counts.
-            off = max(float(difference[0]) - 0.5, 0.0)
-            cells = np.outer(*self.margins) / self.n_rows
-            return off**2 * float(np.sum(1.0 / cells))
-        # An empty cell adds its expected count.
-        empty = self.n_rows - float(expected.sum())
-        return float(np.sum(difference**2 / expected)) + max(empty, 0.0)
-
-
-def _correlations(numbers: Floats, unit: Floats, kind: ContinuousAssociation) -> Floats:
+def _correlations(numbers: Floats, unit: Floats, kind: Literal["PEARSON", "SPEARMAN"]) -> Floats:
     """Compute correlations (C, C) between rows of numbers (C, N); 0 for a constant row."""
-    varying = np.flatnonzero(np.abs(unit).max(axis=1, initial=0.0))
-    if kind == "KENDALL":
-        from scipy.stats import kendalltau
+    varying = _varying(unit)
+    if kind == "SPEARMAN" and numbers.size:
+        from scipy.stats import rankdata
 
-        matrix = np.zeros((len(numbers), len(numbers)))
-        for i, j in combinations(varying, 2):
-            matrix[i, j] = matrix[j, i] = kendalltau(numbers[i], numbers[j]).statistic
-    else:
-        if kind == "SPEARMAN" and numbers.size:
-            from scipy.stats import rankdata
-
-            unit = _unit_rows(rankdata(numbers, axis=1))
-        matrix = np.clip(unit @ unit.T, -1.0, 1.0)
+        unit = _unit_rows(rankdata(numbers, axis=1))
+    matrix: Floats = np.clip(unit @ unit.T, -1.0, 1.0)
     matrix[varying, varying] = 1.0
     return matrix
+
+
+def _add_kendall(matrix: Floats, numbers: Floats, unit: Floats, pairs: PairSample) -> None:
+    """Write Kendall's tau of the pairs of numbers into a matrix; 0 for a constant row."""
+    from scipy.stats import kendalltau
+
+    varying = _varying(unit)
+    is_varying = np.isin(np.arange(len(numbers)), varying)
+    for i, j in zip(pairs.first, pairs.second, strict=True):
+        if j < len(numbers):
+            both = is_varying[i] and is_varying[j]
+            tau = kendalltau(numbers[i], numbers[j]).statistic if both else 0.0
+            matrix[i, j] = matrix[j, i] = tau
+    diagonal = np.arange(len(numbers))
+    matrix[diagonal, diagonal] = is_varying
+
+
+def _varying(unit: Floats) -> Integers:
+    return np.flatnonzero(np.abs(unit).max(axis=1, initial=0.0))
 
 
 def _unit_rows(numbers: Floats) -> Floats:
@@ -213,7 +189,3 @@ def _unit_rows(numbers: Floats) -> Floats:
     norms[norms == 0] = 1.0
     unit: Floats = centred / norms[:, None]
     return unit
-
-
-def _entropy(shares: npt.NDArray[np.float64]) -> float:
-    return float(-np.sum(shares * np.log(shares)))

@@ -6,15 +6,24 @@ one of the tables, SDMetrics returns NaN, and this module 0.
 """
 
 import math
-from itertools import combinations
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tabvae_ray.comparison.reading.table_columns import Floats, Integers, TableColumns
-from tabvae_ray.comparison.scores.association import MOST_CELLS
+from tabvae_ray.comparison.scores.column_pairs import (
+    MOST_BINCOUNT,
+    PairSample,
+    contingency_tables,
+    is_large,
+    larger_first,
+    sample_pairs,
+)
+from tabvae_ray.comparison.scores.pearson import pearson_blocks
 
-__all__ = ["column_shapes", "mean_score", "pair_trends"]
+__all__ = ["column_shapes", "mean_pair_trend", "mean_score", "pair_trends", "table_pairs"]
 
 # Count that SDMetrics assumes for a category that the real table lacks.
 _UNSEEN_COUNT = 1e-6
@@ -38,21 +47,38 @@ def pair_trends(real: TableColumns, synthetic: TableColumns) -> dict[tuple[str, 
     For two continuous columns it is 1 - half the difference of Pearson's r. For other pairs it is
     1 - the total variation distance of the contingency tables, in which continuous columns are cut
     into ten bins over the range of each table. Pairs with a constant continuous column are left
-    out.
+    out. Of more than ``MOST_PAIRS`` contingency tables, a sample is compared.
     """
-    trends = {}
-    for pair in combinations(real.numbers, 2):
-        correlations = _pearson(real, *pair), _pearson(synthetic, *pair)
-        if not np.isnan(correlations).any():
-            trends[pair] = 1 - abs(correlations[0] - correlations[1]) / 2
-    discrete = {name: _discrete(real, synthetic, name) for name in real.names}
-    for first, second in combinations(real.names, 2):
-        if first not in real.numbers or second not in real.numbers:
-            trends[first, second] = _overlap(discrete[first], discrete[second])
+    numbers, names, trends = list(real.numbers), real.names, dict[tuple[str, str], float]()
+    for first, row in enumerate(_number_trends(real, synthetic)):
+        second = first + 1 + np.flatnonzero(~np.isnan(row))
+        trends |= {(numbers[first], numbers[j]): float(row[j - first - 1]) for j in second}
+    pairs, overlaps = _table_trends(real, synthetic)
+    for i, j, overlap in zip(pairs.first, pairs.second, overlaps, strict=True):
+        trends[names[i], names[j]] = float(overlap)
     return trends
 
 
-def mean_score(scores: dict[str, float] | dict[tuple[str, str], float]) -> float:
+def mean_pair_trend(real: TableColumns, synthetic: TableColumns) -> float:
+    """Compute the mean of :func:`pair_trends`; 1 if there is nothing to compare.
+
+    Drawn contingency tables stand for those that were not drawn.
+    """
+    total, count = 0.0, 0
+    for row in _number_trends(real, synthetic):
+        defined = row[~np.isnan(row)]
+        total, count = total + float(defined.sum()), count + len(defined)
+    pairs, overlaps = _table_trends(real, synthetic)
+    count += pairs.n_pairs
+    return (total + pairs.weight * float(overlaps.sum())) / count if count else 1.0
+
+
+def table_pairs(table: TableColumns) -> PairSample:
+    """Return the pairs of columns whose contingency tables :func:`pair_trends` compares."""
+    return sample_pairs(len(table.numbers), len(table.codes), "tables")
+
+
+def mean_score(scores: Mapping[Any, float]) -> float:
     """Compute the mean over columns or pairs; 1 if there is nothing to compare."""
     return math.fsum(scores.values()) / len(scores) if scores else 1.0
 
@@ -84,36 +110,31 @@ def _tv_complement(real: Integers, synthetic: Integers) -> float:
     return 1.0 - 0.5 * float(np.sum(np.abs(padded / padded.sum() - synthetic / synthetic.sum())))
 
 
-def _pearson(table: TableColumns, first: str, second: str) -> float:
-    """Compute Pearson's r over the rows where both are present; NaN if it is not defined."""
-    for name in (first, second):
-        values = table.sorted_numbers(name)
-        if not len(values) or values[0] == values[-1]:
-            return math.nan
-    if table.n_missing(first) or table.n_missing(second):
-        x, y = table.numbers[first], table.numbers[second]
-        both = ~(np.isnan(x) | np.isnan(y))
-        units = _unit(x[both]), _unit(y[both])
-    else:
-        units = _unit_column(table, first), _unit_column(table, second)
-    if units[0] is None or units[1] is None:
-        return math.nan
-    return float(np.clip(units[0] @ units[1], -1.0, 1.0))
+def _number_trends(real: TableColumns, synthetic: TableColumns) -> Iterator[Floats]:
+    """Yield, for each continuous column, its trends with the later ones; NaN if not defined."""
+    first = 0
+    for ours, theirs in zip(pearson_blocks(real), pearson_blocks(synthetic), strict=True):
+        for row in 1.0 - np.abs(ours - theirs) / 2:
+            first += 1
+            yield row[first:]
 
 
-def _unit_column(table: TableColumns, name: str) -> Floats | None:
-    return table.keep(("unit", name), lambda: _unit(table.numbers[name]))
-
-
-def _unit(values: Floats) -> Floats | None:
-    """Centre values and scale them to Euclidean length 1; None if they are all equal."""
-    if len(values) < 2 or values.min() == values.max():
-        return None
-    centred = values / np.abs(values).max()
-    centred = centred - centred.mean()
-    norm = float(np.linalg.norm(centred))
-    unit: Floats = centred / norm
-    return unit if norm > 0 else None
+def _table_trends(real: TableColumns, synthetic: TableColumns) -> tuple[PairSample, Floats]:
+    """Return pairs of columns, and the overlap of the contingency tables of each."""
+    pairs = table_pairs(real)
+    overlaps = np.empty(len(pairs.first))
+    if not len(overlaps):
+        return pairs, overlaps
+    discrete = [_discrete(real, synthetic, name) for name in real.names]
+    sizes = np.array([size for *_, size in discrete])
+    codes = [np.array([column[i] for column in discrete], dtype=np.int32) for i in (0, 1)]
+    first, second = larger_first(sizes, pairs)
+    for batch, counts in contingency_tables(codes, sizes, first, second):
+        shares = [count / table.shape[1] for count, table in zip(counts, codes, strict=True)]
+        overlaps[batch] = 1.0 - np.abs(shares[0] - shares[1]).sum(axis=(1, 2)) / 2
+    for i in np.flatnonzero(is_large(sizes, first, second)):
+        overlaps[i] = _overlap(discrete[first[i]], discrete[second[i]])
+    return pairs, overlaps
 
 
 def _discrete(
@@ -152,7 +173,7 @@ def _overlap(
     """Compute 1 - total variation distance of two contingency tables."""
     cells = [one * second[2] + other for one, other in zip(first[:2], second[:2], strict=True)]
     n_cells = first[2] * second[2]
-    if n_cells > MOST_CELLS:
+    if n_cells > min(MOST_BINCOUNT, 8 * (len(cells[0]) + len(cells[1]))):
         occupied, positions = np.unique(np.concatenate(cells), return_inverse=True)
         cells = [positions[: len(cells[0])], positions[len(cells[0]) :]]
         n_cells = len(occupied)

@@ -24,6 +24,7 @@ class Usefulness:
         tstr: Metric of the model trained on synthetic rows.
         trtr: Metric of the model trained on real rows, to compare ``tstr`` with.
         n_tested: Number of real rows tested on.
+        held_out: True if no model was trained on these rows.
     """
 
     target: str
@@ -31,14 +32,15 @@ class Usefulness:
     tstr: float
     trtr: float
     n_tested: int
+    held_out: bool = True
 
     @property
     def verdict(self) -> str:
         """Meaning of the numbers, in words."""
         return (
             f"A model that learns {self.target} from synthetic rows reaches {self.metric} "
-            f"{self.tstr:.3f} on {self.n_tested} held-out real rows; one that learns it from real "
-            f"rows {self.trtr:.3f}."
+            f"{self.tstr:.3f} on {self.n_tested} {'held-out ' * self.held_out}real rows; one that "
+            f"learns it from real rows {self.trtr:.3f}. Higher is better."
         )
 
     def to_mapping(self) -> dict[str, Any]:

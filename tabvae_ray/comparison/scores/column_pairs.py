@@ -1,0 +1,150 @@
+"""Pairs of columns, and their contingency tables, many at a time.
+
+The number of pairs is quadratic in the number of columns. Above a bound, pairs are therefore
+drawn at random, always the same ones for the same numbers of columns.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from tabvae_ray.comparison.reading.table_columns import Integers
+
+__all__ = [
+    "MOST_BINCOUNT",
+    "MOST_PAIRS",
+    "PairSample",
+    "contingency_tables",
+    "is_large",
+    "larger_first",
+    "sample_pairs",
+]
+
+# More pairs are sampled. A table of 141 categorical columns has fewer.
+MOST_PAIRS = 10_000
+# A single contingency table with more cells is kept as its occupied cells only.
+MOST_BINCOUNT = 2**20
+# Contingency tables with more cells are counted one by one.
+_MOST_CELLS = 4_096
+# Cells and rows that are counted at once, which take a few megabytes.
+_BATCH = 2**20
+
+
+@dataclass(frozen=True)
+class PairSample:
+    """Pairs of columns whose contingency tables are compared.
+
+    Attributes:
+        first: Position of the first column of each pair (P,).
+        second: Position of the second column (P,), larger than that of the first.
+        n_pairs: Number of pairs that the sample stands for.
+    """
+
+    first: Integers
+    second: Integers
+    n_pairs: int
+
+    @property
+    def weight(self) -> float:
+        """Number of pairs that each drawn pair stands for."""
+        return self.n_pairs / len(self.first) if len(self.first) else 1.0
+
+    @property
+    def is_partial(self) -> bool:
+        """True if there are pairs that were not drawn."""
+        return self.n_pairs > len(self.first)
+
+
+@lru_cache(maxsize=8)
+def sample_pairs(n_numbers: int, n_codes: int, kinds: str) -> PairSample:
+    """Return the pairs of columns of some kinds; a sample if there are more than ``MOST_PAIRS``.
+
+    Args:
+        n_numbers: Number of columns of numbers, which come first.
+        n_codes: Number of categorical columns.
+        kinds: ``categorical`` for pairs of categorical columns, ``unmixed`` for those and pairs
+            of numbers, ``tables`` for all pairs but those of numbers.
+    """
+    of_codes = n_codes * (n_codes - 1) // 2
+    of_numbers = n_numbers * (n_numbers - 1) // 2
+    other = {"categorical": 0, "unmixed": of_numbers, "tables": n_numbers * n_codes}[kinds]
+    n_pairs = of_codes + other
+    drawn = np.arange(n_pairs)
+    if n_pairs > MOST_PAIRS:
+        rng = np.random.default_rng([n_numbers, n_codes])
+        drawn = np.sort(rng.choice(n_pairs, MOST_PAIRS, replace=False))
+    in_codes = drawn[drawn < of_codes]
+    rest = drawn[drawn >= of_codes] - of_codes
+    first, second = _triangle(in_codes)
+    first, second = first + n_numbers, second + n_numbers
+    more = _triangle(rest) if kinds == "unmixed" else (rest // max(n_codes, 1), rest)
+    if kinds == "tables":
+        more = more[0], n_numbers + rest % max(n_codes, 1)
+    return PairSample(np.concatenate((first, more[0])), np.concatenate((second, more[1])), n_pairs)
+
+
+def contingency_tables(
+    tables: Sequence[npt.NDArray[np.int32]], sizes: Integers, first: Integers, second: Integers
+) -> Iterator[tuple[Integers, list[Integers]]]:
+    """Count the contingency tables of many pairs of columns, in batches.
+
+    Larger tables than 4,096 cells are left out.
+
+    Args:
+        tables: Codes (C, N) of each table.
+        sizes: Number of codes of each column (C,).
+        first: Column of the rows of each contingency table (P,).
+        second: Column of its columns (P,).
+
+    Yields:
+        The positions (B,) of the pairs of a batch, and for each of ``tables`` the counts
+        (B, n, m), padded with zeros.
+    """
+    cells = sizes[first] * sizes[second]
+    order = np.lexsort((cells, sizes[second]))
+    order = order[cells[order] <= _MOST_CELLS]
+    most_rows = max(codes.shape[1] for codes in tables)
+    start = 0
+    while start < len(order):
+        batch = order[start : start + max(_BATCH // max(most_rows, _MOST_CELLS), 1)]
+        while True:
+            n, m = int(sizes[first[batch]].max()), int(sizes[second[batch]].max())
+            if len(batch) == 1 or len(batch) * n * m <= _BATCH:
+                break
+            # Tables of different shapes would need much padding.
+            batch = batch[: len(batch) // 2]
+        start += len(batch)
+        offsets = (np.arange(len(batch)) * (n * m))[:, None]
+        counts = []
+        for codes in tables:
+            found = codes[first[batch]].astype(np.intp) * m + codes[second[batch]] + offsets
+            flat = np.bincount(found.ravel(), minlength=len(batch) * n * m)
+            counts.append(flat.reshape(len(batch), n, m))
+        yield batch, counts
+
+
+def is_large(sizes: Integers, first: Integers, second: Integers) -> npt.NDArray[np.bool_]:
+    """Return a mask of the pairs that :func:`contingency_tables` leaves out."""
+    mask: npt.NDArray[np.bool_] = sizes[first] * sizes[second] > _MOST_CELLS
+    return mask
+
+
+def larger_first(sizes: Integers, pairs: PairSample) -> tuple[Integers, Integers]:
+    """Return the columns of each pair, the one with more codes first, so that batches are alike."""
+    swapped = sizes[pairs.first] < sizes[pairs.second]
+    return (
+        np.where(swapped, pairs.second, pairs.first),
+        np.where(swapped, pairs.first, pairs.second),
+    )
+
+
+def _triangle(numbers: Integers) -> tuple[Integers, Integers]:
+    """Return the pairs (i, j) with i < j that have the numbers j (j - 1) / 2 + i."""
+    second = ((1 + np.sqrt(1 + 8 * numbers.astype(np.float64))) / 2).astype(np.intp)
+    # The root is rounded.
+    second -= second * (second - 1) // 2 > numbers
+    second += second * (second + 1) // 2 <= numbers
+    return numbers - second * (second - 1) // 2, second
