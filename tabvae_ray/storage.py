@@ -188,7 +188,8 @@ class Location:
         Raises:
             StorageError: If it cannot be written.
         """
-        self.write_bytes(content.encode())
+        # A lone surrogate, such as in a broken file name, becomes its escape.
+        self.write_bytes(content.encode(errors="backslashreplace"))
 
     @contextmanager
     def open_input(self) -> Iterator[Any]:

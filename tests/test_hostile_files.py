@@ -129,7 +129,7 @@ def test_only_files_are_read(
     name: str, read: Callable[[str], object], put: Callable[[Path], None], tmp_path: Path
 ) -> None:
     put(tmp_path / name)
-    with pytest.raises(TabVAEError, match="is a (named pipe|device|directory|socket)"):
+    with pytest.raises(TabVAEError, match=r"is a (named pipe|device|directory|socket)"):
         read(str(tmp_path / name))
 
 
@@ -140,7 +140,7 @@ def test_a_file_above_its_size_is_not_read(tmp_path: Path) -> None:
         read_export(Location(tmp_path))
     (tmp_path / "synthesizer.json").rename(tmp_path / "a.json")
     for read in (load_space, lambda path: read_json(Location(path))):
-        with pytest.raises(TabVAEError, match="must be at most (16|64) MiB"):
+        with pytest.raises(TabVAEError, match=r"must be at most (16|64) MiB"):
             read(str(tmp_path / "a.json"))
 
 
