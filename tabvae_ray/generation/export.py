@@ -184,7 +184,7 @@ def _read_document(source: Location) -> dict[str, Any]:
         ExportError: If it is not one, too large, or nested too deeply.
         StorageError: If it cannot be read.
     """
-    data = source.read_bytes(_MAX_JSON_BYTES)
+    data = _read(source, _MAX_JSON_BYTES)
 
     def refuse(constant: str) -> float:
         raise ExportError(f"{source}: numbers must be finite, but got {constant}")
@@ -214,7 +214,7 @@ def _read_tensors(source: Location) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    data = source.read_bytes(_MAX_WEIGHT_BYTES)
+    data = _read(source, _MAX_WEIGHT_BYTES)
     try:
         tensors: dict[str, Tensor] = load(data)
     except (SafetensorError, ValueError, KeyError) as error:
@@ -276,6 +276,17 @@ def _check_rows(encoder: TableEncoder, decoder: RowDecoder, prior: Prior) -> Non
     # NaN is refused as well.
     if not logit <= _MAX_LOGIT:
         raise ExportError(f"decoder: weights give logits of up to {logit:.3g}, which is too large")
+
+
+def _read(source: Location, max_bytes: int) -> bytes:
+    """Read a file; refuse one that is too large before it is read."""
+    size = source.size()
+    if size > max_bytes:
+        raise ExportError(
+            f"{source}: is too large: must be at most {max_bytes / 2**20:,.0f} MiB, but has "
+            f"{size / 2**20:,.1f} MiB"
+        )
+    return source.read_bytes()
 
 
 def _why_no_export(source: Location) -> str:
