@@ -6,7 +6,6 @@ A path that a user gives may lie on this machine or on any filesystem that pyarr
 
 import errno
 import os
-import stat
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from typing import IO, Any, TypeVar
 from pyarrow import ArrowException, fs
 
 from tabvae_ray.errors import StorageError
+from tabvae_ray.file_kinds import special_kind
 from tabvae_ray.retries import attempt, reason
 from tabvae_ray.uri import URI
 
@@ -32,14 +32,6 @@ _ONE_PUT = "allow_delayed_open=true"
 _GS_RETRY_FOR = "retry_limit_seconds=10"
 # Added by scheme to a URI's query, unless the query sets the same key.
 _DEFAULTS = {"s3": _ONE_PUT, "gs": _GS_RETRY_FOR, "gcs": _GS_RETRY_FOR}
-
-_SPECIAL_KINDS = {
-    stat.S_IFDIR: "directory",
-    stat.S_IFIFO: "named pipe",
-    stat.S_IFSOCK: "socket",
-    stat.S_IFCHR: "device",
-    stat.S_IFBLK: "device",
-}
 
 
 class Location:
@@ -159,7 +151,7 @@ class Location:
             StorageError: If it is one of them.
         """
         path = self.on_this_machine()
-        kind = None if path is None else _special_kind(path)
+        kind = None if path is None else special_kind(path)
         if kind is not None:
             raise StorageError(f"{self}: cannot be read: is a {kind}, but must be a file")
 
@@ -340,7 +332,7 @@ def _staged(target: Path) -> Iterator[IO[bytes]]:
     temporary = target.with_name(f".{target.name[:200]}.{uuid.uuid4().hex}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        kind = "symbolic link to itself" if target.is_symlink() else _special_kind(target)
+        kind = "symbolic link to itself" if target.is_symlink() else special_kind(target)
         if kind is not None:
             raise OSError(errno.EINVAL, f"is a {kind}", str(target))
         with temporary.open("wb") as file:
@@ -352,13 +344,3 @@ def _staged(target: Path) -> Iterator[IO[bytes]]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-
-
-def _special_kind(path: Path) -> str | None:
-    """Return what stands at a path in place of a file; None for a file or nothing."""
-    try:
-        mode = path.stat().st_mode
-    except (OSError, ValueError):
-        # Opening it says why.
-        return None
-    return _SPECIAL_KINDS.get(stat.S_IFMT(mode))

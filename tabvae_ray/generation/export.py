@@ -282,10 +282,7 @@ def _read(source: Location, max_bytes: int) -> bytes:
     """Read a file; refuse one that is too large before it is read."""
     size = source.size()
     if size > max_bytes:
-        raise ExportError(
-            f"{source}: is too large: must be at most {max_bytes / 2**20:,.0f} MiB, but has "
-            f"{size / 2**20:,.1f} MiB"
-        )
+        raise ExportError(f"{source}: too large: {size} bytes, but at most {max_bytes} are read")
     return source.read_bytes()
 
 
