@@ -28,9 +28,9 @@ from tabvae_ray.uri import masked
 
 __all__ = ["FORMAT_VERSION", "ExportedModel", "read_export", "write_export"]
 
-# The newest version of the layout. Exports without rules are written as version 1, which earlier
-# releases read.
-FORMAT_VERSION = 2
+# The newest version of the layout: 2 has rules, and 3 generates identifiers. Exports without them
+# are written as an earlier version, which earlier releases read.
+FORMAT_VERSION = 3
 
 _FORMAT = "tabvae_ray synthesizer"
 _MAX_LOGIT = 1e30
@@ -92,7 +92,7 @@ def write_export(
     spec = model.encoder.spec
     document = {
         "format": _FORMAT,
-        "format_version": FORMAT_VERSION if spec.rules else 1,
+        "format_version": _version_of(spec),
         "tabvae_ray": __version__,
         "spec": spec.to_mapping(),
         "encoder": model.encoder.to_mapping(),
@@ -135,6 +135,13 @@ def read_export(source: Location) -> ExportedModel:
         ValueError,
     ) as error:
         raise ExportError(f"{source}: its parts do not fit together: {brief(error)}") from None
+
+
+def _version_of(spec: TableSpec) -> int:
+    """Return the earliest version of the layout that has what a spec needs."""
+    if any(column.made_of is not None for column in spec.columns):
+        return 3
+    return 2 if spec.rules else 1
 
 
 def _check_format(document: Mapping[str, Any], source: Location) -> None:

@@ -10,6 +10,11 @@ __all__ = ["model_card", "one_line"]
 
 _RULES = ("- the rules between columns, and the values that go together by them",)
 
+_IDENTIFIERS = (
+    "- the patterns of identifiers, and marks of hash cells that real ones fall into: they show "
+    "that an identifier may be real, not that it is",
+)
+
 
 def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
     """Return the text of the card.
@@ -49,6 +54,7 @@ def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[s
         "- the range of every continuous column",
         "- the quantiles and frequent values that its bins are made of",
         *_RULES[: len(spec.rules)],
+        *_IDENTIFIERS[: sum(column.made_of is not None for column in spec.columns)],
         "",
         "It retains no rows. Rare categories and extreme values do come from real rows: check "
         "`synthesizer.json` before you share the export.",

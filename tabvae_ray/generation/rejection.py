@@ -76,6 +76,7 @@ class Rejection:
         *,
         compact: bool,
         first_row: int,
+        seed: int,
     ) -> pd.DataFrame:
         """Draw until ``n`` rows satisfy the conditions.
 
@@ -87,7 +88,8 @@ class Rejection:
             generator: Source of latent vectors and codes.
             rng: Source of the values inside bins.
             compact: See :meth:`TableEncoder.decode`.
-            first_row: First number of identifier columns.
+            first_row: Number of the first row among all rows, which identifiers depend on.
+            seed: Seed of identifiers.
 
         Raises:
             DataError: If the conditions are too rare for ``max_draws``.
@@ -111,7 +113,7 @@ class Rejection:
             draws += batch
             if bool(taken.any()):
                 codes = conditional.complete(proposals, taken).cpu().numpy()
-                rows = encoder.decode(codes, rng, compact=compact)
+                rows = encoder.decode(codes, rng, compact=compact, first_row=None)
                 # A narrow dtype can round a number beyond the end of its range.
                 rows = rows[self.conditions.hold(rows)]
                 kept += len(rows)
@@ -122,11 +124,10 @@ class Rejection:
                 self.on_draws(self.kept + min(kept, n), self.draws + draws)
         self.kept, self.draws = self.kept + n, self.draws + draws
         if not parts:
-            parts = [encoder.decode(np.empty((0, len(encoder.columns)), dtype=np.int64), rng)]
+            no_codes = np.empty((0, len(encoder.columns)), dtype=np.int64)
+            parts = [encoder.decode(no_codes, rng, first_row=None)]
         table = pd.concat(parts, ignore_index=True).iloc[:n]
-        for name in encoder.spec.identifier:
-            if name in table:
-                table[name] = np.arange(first_row, first_row + n)
+        table = encoder.with_identifiers(table, first_row, seed)
         table.attrs["draws"] = draws
         return table
 

@@ -168,6 +168,7 @@ class TabularVAESynthesizer:
             use_mean=defaults.use_mean if use_mean is None else use_mean,
             sample=defaults.sample if sample is None else sample,
         )
+        self.encoder.check_identifiers(first_block * BLOCK_ROWS + n_records, seed)
         rejection = None
         if where is not None:
             conditions = RowConditions.of(where, self.encoder)
@@ -179,9 +180,13 @@ class TabularVAESynthesizer:
             first_row = block * BLOCK_ROWS
             if rejection is None:
                 codes = self._codes(rows, generator, **options).cpu().numpy()
-                yield self.encoder.decode(codes, rng, compact=compact, first_row=first_row)
+                yield self.encoder.decode(
+                    codes, rng, compact=compact, first_row=first_row, seed=seed
+                )
             else:
-                yield rejection.block(rows, generator, rng, compact=compact, first_row=first_row)
+                yield rejection.block(
+                    rows, generator, rng, compact=compact, first_row=first_row, seed=seed
+                )
 
     def save(
         self,

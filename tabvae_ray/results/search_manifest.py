@@ -159,23 +159,6 @@ class SearchManifest(BaseModel):
         """Return the space as it was resolved when the search began."""
         return parse_space(self.space, self.space_file)
 
-    def is_driven_from_here(self) -> bool:
-        """Return True if the driver that wrote this last was a process of this machine."""
-        return bool(self.driver.get("host") == socket.gethostname())
-
-    def is_driver_alive(self) -> bool:
-        """Return True if the driver is alive on this machine and is not this process."""
-        pid = self.driver.get("pid")
-        if pid is None or pid == os.getpid():
-            return False
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            pass
-        return True
-
 
 def versions() -> dict[str, str]:
     """Return the versions of the packages that determine the numbers."""

@@ -112,7 +112,17 @@ class TrialRecord:
     def _has_rungs(cls, rungs: list[Rung], info: ValidationInfo) -> list[Rung]:
         if info.data.get("state") == "COMPLETE" and not rungs:
             raise ValueError("the reports of a COMPLETE trial")
+        epochs = [rung.epoch for rung in rungs]
+        if epochs != sorted(set(epochs)):
+            raise ValueError("the reports of a trial, by ascending epoch")
         return rungs
+
+    @field_validator("parents")
+    @classmethod
+    def _are_earlier(cls, parents: list[int] | None, info: ValidationInfo) -> list[int] | None:
+        if any(parent >= info.data.get("number", 0) for parent in parents or ()):
+            raise ValueError("the numbers of earlier trials")
+        return parents
 
     @field_validator("checkpoint")
     @classmethod

@@ -94,7 +94,7 @@ class SearchInputs:
             space=self.space.to_mapping(),
             space_file=self.space.source,
             data=str(self.data),
-            spec=self.spec.to_mapping(),
+            spec=self.spec.to_mapping(with_sources=False),
             table={
                 "fingerprint": fingerprint(self.table),
                 "rows": len(self.table),

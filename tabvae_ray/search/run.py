@@ -15,16 +15,17 @@ from tabvae_ray.cluster.connection import connected, through_client
 from tabvae_ray.cluster.nodes import Resources, autoscales, free_slots
 from tabvae_ray.cluster.preflight import preflight
 from tabvae_ray.comparison.reference_levels import ReferenceLevels
-from tabvae_ray.errors import StorageError, TabVAEError
+from tabvae_ray.errors import StorageError
 from tabvae_ray.results.checkpoints import Checkpoints
 from tabvae_ray.results.record_store import RecordStore
-from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.display.live import SearchProgress
 from tabvae_ray.search.display.mlflow_log import MlflowLog
 from tabvae_ray.search.display.progress_log import ProgressLog
 from tabvae_ray.search.display.statistics import RunStatistics
+from tabvae_ray.search.driver.claim import claimed
 from tabvae_ray.search.driver.export import export
+from tabvae_ray.search.driver.finished import finished_outcome
 from tabvae_ray.search.driver.interrupts import Interrupts
 from tabvae_ray.search.driver.ledger import Ledger
 from tabvae_ray.search.driver.manifest_writer import ManifestWriter
@@ -32,6 +33,7 @@ from tabvae_ray.search.driver.outcome import SearchOutcome
 from tabvae_ray.search.driver.resume import (
     SearchStart,
     begin_or_resume,
+    check_name,
     make_scheduler,
     n_reports,
     restore_trials,
@@ -91,33 +93,34 @@ def run_search(
         )
         return run_on_head(command, inputs.directory, address, progress)
     task = inputs.task(resources)
-    start = begin_or_resume(inputs, resources, study_storage, resume=resume)
-    with Interrupts(progress.say) as interrupts:
-        search = SearchRun(inputs, start.manifest, task, resources, progress, interrupts, trackers)
-        try:
-            return _run(search, start, address, concurrency)
-        except KeyboardInterrupt:
-            return search.interrupted()
+    with claimed(inputs.directory, partial(check_name, inputs.directory, resume=resume)):
+        start = begin_or_resume(inputs, resources, study_storage, resume=resume)
+        with Interrupts(progress.say) as interrupts:
+            search = SearchRun(inputs, start, task, resources, progress, interrupts, trackers)
+            try:
+                return _run(search, address, concurrency)
+            except KeyboardInterrupt:
+                return search.interrupted()
 
 
-def _run(
-    search: "SearchRun", start: SearchStart, address: str | None, concurrency: int | None
-) -> SearchOutcome:
-    directory = search.inputs.directory
-    directory.check_writable()
-    # First of all, so that a driver that dies from here on leaves a search that can be resumed.
-    search.writer.write("running")
+def _run(search: "SearchRun", address: str | None, concurrency: int | None) -> SearchOutcome:
     parts: LoopParts | None = None
-    search.progress.say("starting Ray")
     try:
+        search.restore()
+        outcome = search.finished_before()
+        if outcome is not None:
+            search.progress.say("the search is finished, and nothing is left to do")
+            return outcome
+        search.begin()
+        search.progress.say("starting Ray")
         with search.writer.heartbeat(), connected(address) as started_here:
-            preflight(directory, search.resources, started_here=started_here)
-            parts = search.assemble(concurrency, start.study_url)
+            preflight(search.inputs.directory, search.resources, started_here=started_here)
+            parts = search.assemble(concurrency)
             search.train(parts)
             return search.conclude(parts)
-    except TabVAEError:
+    except Exception:
         if parts is None:
-            search.undo_start(start.previous_state)
+            search.undo_start()
         raise
 
 
@@ -126,7 +129,7 @@ class SearchRun:
 
     Args:
         inputs: Space, table and directory.
-        manifest: The manifest of this run.
+        start: The starting point of this run.
         task: What all trials share.
         resources: The resources of a trial.
         progress: Shows the search.
@@ -137,27 +140,46 @@ class SearchRun:
     def __init__(
         self,
         inputs: SearchInputs,
-        manifest: SearchManifest,
+        start: SearchStart,
         task: SearchTask,
         resources: Resources,
         progress: SearchProgress,
         interrupts: Interrupts,
         trackers: Collection[str] = (),
     ) -> None:
-        self.inputs, self.manifest, self.task = inputs, manifest, task
+        self.inputs, self.start, self.task = inputs, start, task
+        self.manifest = start.manifest
         self.resources, self.progress, self.trackers = resources, progress, trackers
         self.interrupts = interrupts
-        self.writer = ManifestWriter(manifest, inputs.directory)
+        self.writer = ManifestWriter(self.manifest, inputs.directory)
         self.records = RecordStore(inputs.directory, inputs.space.objectives)
+        self.scheduler = make_scheduler(inputs)
         self.mlflow: MlflowLog | None = None
+        self._finished: list[TrialRecord] = []
+        self._unfinished: list[TrialRecord] = []
+        self._begun = False
 
-    def assemble(self, concurrency: int | None, study_storage: str | None) -> LoopParts:
-        """Build scheduler, study, proposals and ledger, and restore them from the records."""
+    def restore(self) -> None:
+        """Restore trials and scheduler from the records."""
+        space = self.inputs.space
+        self._finished, self._unfinished = restore_trials(self.records, self.scheduler, space)
+
+    def finished_before(self) -> SearchOutcome | None:
+        """Return the outcome if earlier runs have done everything, otherwise None."""
+        return finished_outcome(self.inputs, self.start, self._finished, self._unfinished)
+
+    def begin(self) -> None:
+        """Write the manifest, so that a driver that dies from here on can be resumed."""
+        self.inputs.directory.check_writable()
+        self._begun = True
+        self.writer.write("running")
+
+    def assemble(self, concurrency: int | None) -> LoopParts:
+        """Build study, proposals and ledger from the records."""
         space, directory = self.inputs.space, self.inputs.directory
-        scheduler = make_scheduler(self.inputs)
-        finished, unfinished = restore_trials(self.records, scheduler, space)
+        finished, unfinished = self._finished, self._unfinished
         known = [*finished, *unfinished]
-        study = open_study(space, self.manifest, directory, study_storage, known)
+        study = open_study(space, self.manifest, directory, self.start.study_url, known)
         free, grows = free_slots(self.resources), autoscales()
         # If nodes are added on demand, the sampler should still learn from most trials.
         wished = max(free, math.ceil(space.settings.n_trials / 4)) if grows else free
@@ -179,7 +201,7 @@ class SearchRun:
         if not self.manifest.levels:
             self.manifest.levels = self.inputs.reference_levels().to_mapping()
         self.writer.write("running")
-        return LoopParts(state, proposals, scheduler, ledger)
+        return LoopParts(state, proposals, self.scheduler, ledger)
 
     def train(self, parts: LoopParts) -> None:
         """Train trials until there are enough, or something ends the search."""
@@ -234,17 +256,22 @@ class SearchRun:
 
     def interrupted(self) -> SearchOutcome:
         """Record that the user has ended the search outside of training."""
-        self.writer.write("interrupted")
+        if self._begun or self.start.previous_state in (None, "running"):
+            self.writer.write("interrupted")
         return self._outcome("interrupted", "interrupted")
 
-    def undo_start(self, previous_state: str | None) -> None:
+    def undo_start(self) -> None:
         """Leave the directory as it was, after an error before the first trial."""
-        if previous_state is None:
-            # The name stays free.
-            self.inputs.directory.remove_tree()
-            return
+        previous = self.start.previous_state
         with suppress(StorageError):
-            self.writer.write("interrupted" if previous_state == "running" else previous_state)
+            if previous == "running":
+                self.writer.write("interrupted")
+            elif previous is not None and self._begun:
+                self.writer.write(previous)
+            elif self._begun:
+                # The name stays free. Only what this start has written goes.
+                for name in ("search.json", "study.log", "progress.jsonl"):
+                    (self.inputs.directory / name).remove()
 
     def _listeners(self, slots: int, finished: list[TrialRecord]) -> list[Listener]:
         """Build what follows the trials; statistics come first, because others read them."""

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.declaration import Kind, Scalar
 from tabvae_ray.table.dtypes import dtype_from_name, is_dtype_name, number_limits
+from tabvae_ray.table.identifiers.fake import GeneratorName
+from tabvae_ray.table.identifiers.source import IdentifierSource
 
 __all__ = ["MAX_DECIMALS", "Column", "check_column"]
 
@@ -36,7 +38,10 @@ class Column(BaseModel):
         step: Datetime only: greatest common divisor of all distances, in ticks of the dtype.
         format: Datetime only: ``strptime`` format of its text, None for ISO 8601.
         fill: Identifier only: ``drop`` leaves the column out of synthetic rows, ``number`` fills it
-            with 0, 1, 2, ...
+            with 0, 1, 2, ..., and ``generate`` with new identifiers.
+        pattern: Identifier only: declared pattern of new identifiers.
+        generator: Identifier only: declared generator of new identifiers.
+        made_of: Identifier only, with ``generate``: source of new identifiers.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -54,7 +59,10 @@ class Column(BaseModel):
     decimals: int | None = Field(None, ge=0, le=MAX_DECIMALS)
     step: int | None = Field(None, ge=1)
     format: str | None = Field(None, max_length=200)
-    fill: Literal["drop", "number"] = "drop"
+    fill: Literal["drop", "number", "generate"] = "drop"
+    pattern: str | None = None
+    generator: GeneratorName | None = None
+    made_of: IdentifierSource | None = None
 
 
 def check_column(column: Column, source: str) -> None:
@@ -84,6 +92,13 @@ def check_column(column: Column, source: str) -> None:
             raise DataError(f"{where}: categories must be of dtype {column.dtype}") from None
     if column.kind in ("continuous", "datetime"):
         _check_range(column, dtype, where)
+    if column.made_of is not None:
+        if column.kind != "identifier" or column.fill != "generate":
+            raise DataError(f"{where}: made_of is for identifiers with `fill: generate` only")
+        try:
+            column.made_of.check()
+        except ValueError as error:
+            raise DataError(f"{where}: {error}") from None
 
 
 def _check_range(column: Column, dtype: Any, where: str) -> None:

@@ -95,7 +95,8 @@ class RowConditions:
         for name, wanted in where.items():
             if name not in encoder.columns:
                 known = ", ".join(encoder.columns)
-                why = "is not modelled" if name in encoder.spec.names else "is not a column"
+                is_identifier = name in encoder.spec.names
+                why = "is an identifier, not modelled" if is_identifier else "is not a column"
                 raise ConfigError(f"where: {name!r} {why}; known are {known}")
             made.append(_condition(encoder.spec[name], wanted, encoder))
         return cls(made, encoder)

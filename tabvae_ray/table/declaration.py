@@ -9,27 +9,32 @@ Short form::
 Long form, which can be combined with the short form::
 
     columns:
-      PatientId: {kind: identifier, fill: number}
+      PatientId: {kind: identifier, pattern: "P-[0-9]{6}"}
+      Mail: {kind: identifier, generator: email}
+      Row: {kind: identifier, fill: number}
       Admitted: {kind: datetime, format: "%d/%m/%Y %H:%M", timezone: Europe/Berlin}
       Grade: {kind: categorical, categories: [A, B, C, D]}
       Share: {kind: continuous, minimum: 0, maximum: 1}
     drop: [Comment]
+    identifier: drop
     rules:
       add: [total = casual + registered, Admitted <= Discharged]
       deny: [season is determined by month]
 
 The result of :meth:`TableSpec.to_mapping` is also a declaration. It declares all columns; other
-columns of a table are left out.
+columns of a table are left out. ``identifier`` is a list of columns, or ``drop`` to leave all
+identifiers out.
 """
 
 from typing import Any, Literal, Self, TypeVar, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from tabvae_ray.documents import read_document, validation_messages
 from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.storage import Location
+from tabvae_ray.table.identifiers.fake import GeneratorName
 
 __all__ = [
     "ColumnDeclaration",
@@ -50,6 +55,8 @@ Model = TypeVar("Model", bound=BaseModel)
 # The kinds of column that have a key.
 _KINDS: dict[str, tuple[Kind, ...]] = {
     "fill": ("identifier",),
+    "pattern": ("identifier",),
+    "generator": ("identifier",),
     "format": ("datetime",),
     "timezone": ("datetime",),
     "step": ("datetime",),
@@ -116,7 +123,10 @@ class ColumnDeclaration(BaseModel):
 
     Args:
         kind: Kind of its values.
-        fill: See :class:`tabvae_ray.table.column.Column`, also for the properties below.
+        fill: See :class:`tabvae_ray.table.column.Column`, also for the properties below. None is
+            ``generate``, unless all identifiers are left out.
+        pattern: Pattern of new identifiers, a subset of regular expressions.
+        generator: Generator of new identifiers.
         format: Format of text that holds moments, such as ``%d/%m/%Y``.
         timezone: Datetime only: time zone of moments without one, and of generated moments.
         dtype: Dtype of generated values.
@@ -134,7 +144,9 @@ class ColumnDeclaration(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     kind: Kind
-    fill: Literal["drop", "number"] = "drop"
+    fill: Literal["drop", "number", "generate"] | None = None
+    pattern: str | None = None
+    generator: GeneratorName | None = None
     format: str | None = None
     timezone: str | None = None
     dtype: str | None = None
@@ -151,7 +163,9 @@ class ColumnDeclaration(BaseModel):
     @property
     def properties(self) -> dict[str, Any]:
         """Declared properties that replace inferred ones in the spec, by key."""
-        return self.model_dump(exclude_none=True, exclude={"kind", "timezone", "fill"})
+        return self.model_dump(
+            exclude_none=True, exclude={"kind", "timezone", "fill", "pattern", "generator"}
+        )
 
 
 class RulesDeclaration(BaseModel):
@@ -179,7 +193,10 @@ class SpecDeclaration(SpecDocument):
         continuous: Names of continuous columns.
         categorical: Names of categorical columns.
         datetime: Names of datetime columns.
-        identifier: Names of columns that only name rows.
+        identifier: Names of columns that only name rows. In a file, ``drop`` stands for
+            ``drop_identifiers: true``.
+        drop_identifiers: Whether identifiers are left out of generated rows, unless the long form
+            says otherwise.
         columns: Declarations in the long form, by name.
         drop: Names of columns to leave out.
         others: Treatment of columns that are not declared: ``infer`` or ``drop``.
@@ -191,11 +208,19 @@ class SpecDeclaration(SpecDocument):
     categorical: tuple[str, ...] = ()
     datetime: tuple[str, ...] = ()
     identifier: tuple[str, ...] = ()
+    drop_identifiers: bool = False
     columns: dict[str, ColumnDeclaration] = {}
     drop: tuple[str, ...] = ()
     others: Literal["infer", "drop"] = "infer"
     target: str | None = None
     rules: RulesDeclaration = RulesDeclaration()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_identifiers(cls, mapping: Any) -> Any:
+        if isinstance(mapping, dict) and mapping.get("identifier") == "drop":
+            return {**mapping, "identifier": (), "drop_identifiers": True}
+        return mapping
 
     @classmethod
     def from_mapping(cls, mapping: object, source: str = "spec") -> Self:
@@ -233,9 +258,9 @@ class SpecDeclaration(SpecDocument):
         return self._declared if self.target is None else (*self._declared, self.target)
 
     @property
-    def identifiers(self) -> dict[str, Literal["drop", "number"]]:
-        """Fill of identifier columns, by name."""
-        return {name: column.fill for name, column in self.columns.items()}
+    def identifiers(self) -> dict[str, Literal["drop", "number", "generate"]]:
+        """Declared fill of identifier columns, by name."""
+        return {name: column.fill for name, column in self.columns.items() if column.fill}
 
     def leaves_out(self, name: str) -> bool:
         """Return True if a column of the table is left out of the spec."""
@@ -290,7 +315,11 @@ def _by_name(mapping: object, source: str) -> object:
         defaults: dict[str, Any] = {"missing": False}
         if column.get("kind") == "categorical":
             defaults |= {"ordered": False, "levels": ()}
-        properties = {key: value for key, value in column.items() if key != "name"}
+        if column.get("kind") == "identifier":
+            defaults |= {"fill": "drop"}
+        # The source of identifiers is learnt from the table again.
+        left_out = ("name", "made_of")
+        properties = {key: value for key, value in column.items() if key not in left_out}
         columns[column["name"]] = {**defaults, **properties}
     rules = {"find": False, "add": mapping.get("rules", ())}
     return {"others": "drop", **mapping, "columns": columns, "rules": rules}
@@ -302,6 +331,11 @@ def _broken_rules(column: ColumnDeclaration) -> list[str]:
         for key, kinds in _KINDS.items()
         if getattr(column, key) not in (None, "drop") and column.kind not in kinds
     ]
+    if column.pattern is not None or column.generator is not None:
+        if column.pattern is not None and column.generator is not None:
+            broken.append("generator: must not be given together with a pattern")
+        if column.fill not in (None, "generate"):
+            broken.append(f"fill: must be generate with a pattern or generator, not {column.fill}")
     if column.timezone is not None:
         try:
             ZoneInfo(column.timezone)

@@ -18,6 +18,7 @@ from tabvae_ray.table.column_values import (
     column_range,
     restored,
 )
+from tabvae_ray.table.identifiers.maker import maker_of
 from tabvae_ray.table.rules.keeping import RuleKeeper
 from tabvae_ray.table.spec import TableSpec
 
@@ -137,7 +138,8 @@ class TableEncoder:
         rng: np.random.Generator,
         *,
         compact: bool = False,
-        first_row: int = 0,
+        first_row: int | None = 0,
+        seed: int = 0,
     ) -> pd.DataFrame:
         """Decode codes ``(N, C)`` to rows with the dtypes of the table.
 
@@ -146,7 +148,9 @@ class TableEncoder:
             rng: Random generator for draws inside bins and shared codes.
             compact: Return categorical columns as pandas categoricals. This is cheaper than their
                 own dtypes, and sufficient for scoring.
-            first_row: First number in identifier columns that are filled with numbers.
+            first_row: Number of the first row among all rows, which identifiers depend on; None
+                leaves identifier columns out.
+            seed: Seed of identifiers.
         """
         decoded: dict[str, Any] = {}
         for i, (column, coder) in enumerate(self._pairs()):
@@ -166,17 +170,49 @@ class TableEncoder:
                     numbers[missing] = np.nan
                 decoded[column.name] = restored(numbers, column)
         kept = self.keeper.apply(pd.DataFrame(decoded, copy=False), rng, compact=compact)
-        decoded = {str(name): kept[name] for name in kept}
+        if first_row is not None:
+            return self.with_identifiers(kept, first_row, seed)
+        names = [name for name in self.spec.names if name in kept]
+        return pd.DataFrame({name: kept[name] for name in names}, copy=False)
+
+    def with_identifiers(
+        self, rows: pd.DataFrame, first_row: int, seed: int, *, complete: bool = False
+    ) -> pd.DataFrame:
+        """Return rows with all columns, in the order of the spec, that have new identifiers.
+
+        With ``complete``, no identifier is missing.
+
+        Raises:
+            DataError: If a pattern has too few texts.
+        """
+        n = len(rows)
+        found: dict[str, Any] = {str(name): rows[name] for name in rows}
         for name in self.spec.identifier:
-            if self.spec[name].fill == "number":
-                decoded[name] = np.arange(first_row, first_row + len(codes))
-        names = [name for name in self.spec.names if name in decoded]
-        return pd.DataFrame({name: decoded[name] for name in names}, copy=False)
+            column = self.spec[name]
+            if column.fill == "number":
+                found[name] = np.arange(first_row, first_row + n)
+            elif column.made_of is not None:
+                maker = maker_of(column.made_of, name, seed)
+                found[name] = maker.values(column.dtype, first_row, n, complete=complete)
+        names = [name for name in self.spec.names if name in found]
+        return pd.DataFrame({name: found[name] for name in names}, copy=False)
+
+    def check_identifiers(self, n_rows: int, seed: int) -> None:
+        """Check that there are new identifiers for a number of rows.
+
+        Raises:
+            DataError: If a pattern has too few texts.
+        """
+        for name in self.spec.identifier:
+            source = self.spec[name].made_of
+            if source is not None:
+                maker_of(source, name, seed).check(n_rows)
 
     def example(self) -> pd.DataFrame:
         """Decode one row with a value in every column, which shows the types of all rows."""
         codes = np.zeros((1, len(self._modelled)), dtype=np.int32)
-        return self.decode(codes, np.random.default_rng(0))
+        rows = self.decode(codes, np.random.default_rng(0), first_row=None)
+        return self.with_identifiers(rows, 0, 0, complete=True)
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the fitted encoders by column, as values for JSON."""

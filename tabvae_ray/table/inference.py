@@ -12,6 +12,8 @@ from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import MAX_DECIMALS, Column, check_column
 from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration, validated
 from tabvae_ray.table.dtypes import dtype_from_name, dtype_name, is_dtype_name, moment_dtype
+from tabvae_ray.table.identifiers.description import source_of
+from tabvae_ray.table.identifiers.recognition import integers_name_rows
 from tabvae_ray.table.kinds import as_numeric, infer_kind, plain_type
 from tabvae_ray.table.parsing import as_datetimes, as_numbers, datetime_ticks
 
@@ -38,16 +40,21 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
     values = as_numeric(values)
     if kind is None:
         kind = infer_kind(values, source)
+        if kind == "continuous" and name != declared.target and integers_name_rows(values):
+            kind = "identifier"
         if kind == "identifier":
+            column = _infer_identifier(values, declared, where)
             n, n_distinct = int(values.notna().sum()), values.nunique()
             how_many = f"all {n}" if n == n_distinct else f"{n_distinct} of {n}"
+            done = "generated anew" if column.fill == "generate" else "left out"
             warnings.warn(
                 f"{where}: {how_many} values differ, so it is taken for an identifier and "
-                "not modelled; declare its kind in the spec to change that",
+                f"{done}, not modelled; declare its kind in the spec to change that",
                 stacklevel=2,
             )
+            return column
     if kind == "identifier":
-        return Column(name=name, kind=kind, dtype=dtype_name(values.dtype), fill=declaration.fill)
+        return _infer_identifier(values, declared, where)
     missing = bool(values.isna().any())
     if kind == "datetime":
         column = _infer_datetime(values, name, missing, source, declaration)
@@ -58,6 +65,27 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
         else:
             column = _infer_categorical(values, name, missing, where)
     return _as_declared(column, declaration, source)
+
+
+def _infer_identifier(values: pd.Series, declared: SpecDeclaration, where: str) -> Column:
+    name = str(values.name)
+    declaration = declared.columns.get(name) or ColumnDeclaration(kind="identifier")
+    pattern, generator = declaration.pattern, declaration.generator
+    fill = declaration.fill
+    if fill is None:
+        is_wanted = pattern is not None or generator is not None or not declared.drop_identifiers
+        fill = "generate" if is_wanted else "drop"
+    source = source_of(values, pattern, generator, where) if fill == "generate" else None
+    return Column(
+        name=name,
+        kind="identifier",
+        dtype=dtype_name(values.dtype),
+        missing=source is not None and bool(values.isna().any()),
+        fill="drop" if fill == "generate" and source is None else fill,
+        pattern=pattern,
+        generator=generator,
+        made_of=source,
+    )
 
 
 def _of_dtype(values: pd.Series, name: str | None, where: str) -> pd.Series:

@@ -1,8 +1,8 @@
 """Spec of a table: the kind and the properties of each column.
 
 Kinds are ``continuous`` for numbers, ``categorical``, ``datetime`` for points in time, and
-``identifier`` for columns that only name rows and are not modelled. A spec is inferred from a
-table; the user can declare what is inferred wrongly.
+``identifier`` for columns that only name rows: they are not modelled, but generated anew. A spec
+is inferred from a table; the user can declare what is inferred wrongly.
 """
 
 from typing import Any, Self
@@ -42,8 +42,9 @@ class TableSpec(SpecDocument):
 
         Numbers are continuous, except that booleans and integers with at most ten values are
         categorical. Text is a datetime if all of it is ISO 8601, an identifier if all or nearly all
-        values differ, and categorical otherwise. Rules between columns are looked for, unless the
-        declaration says otherwise.
+        values differ, and categorical otherwise. Integers that all differ may be an identifier,
+        see :mod:`tabvae_ray.table.identifiers.recognition`. Rules between columns are looked for,
+        unless the declaration says otherwise.
 
         Args:
             table: The real rows.
@@ -93,9 +94,15 @@ class TableSpec(SpecDocument):
             check_column(column, source)
         check_rules(self.rules, self.columns, f"{source}: rules")
 
-    def to_mapping(self) -> dict[str, Any]:
-        """Return the spec as values for JSON, which :meth:`from_mapping` reads."""
-        mapping = self.model_dump(mode="json", exclude_defaults=True)
+    def to_mapping(self, *, with_sources: bool = True) -> dict[str, Any]:
+        """Return the spec as values for JSON, which :meth:`from_mapping` reads.
+
+        Args:
+            with_sources: Whether to include the sources of identifiers, which are large and can be
+                learnt from the table again.
+        """
+        left_out = None if with_sources else {"columns": {"__all__": {"made_of"}}}
+        mapping = self.model_dump(mode="json", exclude_defaults=True, exclude=left_out)
         if self.rules:
             # The kind, by which one rule is told from another, is a default of each.
             mapping["rules"] = [

@@ -30,6 +30,11 @@ def parse_where(texts: Sequence[str], spec: TableSpec) -> dict[str, Any]:
                 f"--where {text}: must be COLUMN=VALUE; columns are {', '.join(spec.names)}"
             )
         column, value = spec[text[: ends[0]]], text[ends[0] + 1 :]
+        if column.kind == "identifier":
+            raise ConfigError(
+                f"--where {text}: {column.name!r} is an identifier; its values are made for each "
+                "row, so that no condition can be on them"
+            )
         if column.kind == "categorical":
             found.setdefault(column.name, []).append(_category(column, value))
         elif column.name in found:

@@ -241,7 +241,7 @@ def test_what_is_no_directory_of_an_export_is_refused(export: Path) -> None:
     [
         (
             lambda d: d.update(format_version=FORMAT_VERSION + 1),
-            "format_version is 3, but this tabvae_ray .* reads up to 2: install a newer",
+            "format_version is 4, but this tabvae_ray .* reads up to 3: install a newer",
         ),
         (lambda d: d.update(format_version=0), "format_version must be >= 1, but got 0"),
         (lambda d: d.update(format_version="1"), "is not that of a tabvae_ray export"),

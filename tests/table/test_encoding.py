@@ -277,7 +277,7 @@ def test_identifiers_have_no_code_and_are_dropped_or_numbered(mixed: pd.DataFram
     table = mixed.assign(key=[f"row {i}" for i in range(len(mixed))], other=mixed["age"])
     columns = {
         "key": {"kind": "identifier", "fill": "number"},
-        "other": {"kind": "identifier"},
+        "other": {"kind": "identifier", "fill": "drop"},
     }
     encoder = fitted(table, SpecDeclaration.from_mapping({"columns": columns}))
     assert "key" not in encoder.columns and "other" not in encoder.columns

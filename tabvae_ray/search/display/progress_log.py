@@ -1,12 +1,13 @@
 """``progress.jsonl``: a line per finished trial, for scripts and dashboards."""
 
 import json
+import logging
 import os
 import time
 from collections.abc import Sequence
 from typing import Any
 
-from tabvae_ray.documents import finite
+from tabvae_ray.documents import finite, parse_json
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.display.statistics import RunStatistics, TrialCounts
 from tabvae_ray.search.optimize.run_state import RunState
@@ -14,6 +15,7 @@ from tabvae_ray.storage import Location
 
 __all__ = ["ProgressLog"]
 
+_LOG = logging.getLogger(__name__)
 # Object stores cannot append, so that the whole file is written, but not for every trial.
 _SECONDS_BETWEEN_WRITES = 2.0
 
@@ -77,14 +79,7 @@ class ProgressLog:
 
     def _completed(self, finished: Sequence[TrialRecord]) -> list[str]:
         """Return the lines in the file, and those that are missing."""
-        lines, known = [], set()
-        for line in self._file.read_text().splitlines() if self._file.exists() else []:
-            try:
-                known.add(json.loads(line)["trial"])
-            except (ValueError, TypeError, KeyError):
-                # The machine went down while it wrote this line.
-                continue
-            lines.append(line)
+        lines, known = self._read()
         counts = TrialCounts(self.statistics.space)
         for record in sorted(finished, key=lambda record: record.number not in known):
             counts.add(record)
@@ -92,6 +87,32 @@ class ProgressLog:
                 entry = {"trial": record.number, "state": record.state, **_totals(counts)}
                 lines.append(json.dumps(finite(entry), allow_nan=False))
         return lines
+
+    def _read(self) -> tuple[list[str], set[int]]:
+        """Return the lines that are whole, and the numbers of their trials."""
+        content = self._file.read_bytes() if self._file.exists() else b""
+        lines, known, damaged = [], set(), []
+        for i, line in enumerate(content.split(b"\n"), start=1):
+            try:
+                text = line.decode()
+                number = parse_json(text)["trial"]
+                if type(number) is not int or number < 0:
+                    raise ValueError(number)
+            except (ValueError, TypeError, KeyError):
+                if line.strip():
+                    damaged.append(i)
+                continue
+            known.add(number)
+            lines.append(text)
+        # The machine may have gone down while it wrote the last line.
+        if damaged and (len(damaged) > 1 or content.endswith(b"\n")):
+            _LOG.warning(
+                "%s: line %d is damaged%s; such lines are written again from the trials' records",
+                self._file,
+                damaged[0],
+                f", and {len(damaged) - 1} more" if len(damaged) > 1 else "",
+            )
+        return lines, known
 
     def _entry(self, record: TrialRecord) -> dict[str, Any]:
         now = self.statistics.snapshot()

@@ -9,6 +9,7 @@ from rich.table import Table
 from tabvae_ray.search.inputs import SearchInputs
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import restored
+from tabvae_ray.table.identifiers.source import IdentifierSource
 from tabvae_ray.table.rules.rule import Rule
 
 __all__ = ["rule_line", "table_summary"]
@@ -38,11 +39,16 @@ def table_summary(inputs: SearchInputs) -> Iterator[str | Table]:
     yield shown
     if len(modelled) > _MAX_COLUMNS:
         yield f"and {len(modelled) - _MAX_COLUMNS} more columns"
-    numbered = [name for name in spec.identifier if spec[name].fill == "number"]
-    dropped = [name for name in spec.identifier if name not in numbered]
+    identifiers = [spec[name] for name in spec.identifier]
+    numbered = [column.name for column in identifiers if column.fill == "number"]
+    dropped = [column.name for column in identifiers if column.fill == "drop"]
+    generated = [
+        f"{column.name} ({_source(column.made_of)})" for column in identifiers if column.made_of
+    ]
     absent = [str(name) for name in table.columns if name not in spec.names]
     for names, why in (
         (dropped, "left out as identifiers"),
+        (generated, "new identifiers, all different and none of the table's"),
         (numbered, "filled with 0, 1, 2, ... as identifiers"),
         (absent, "left out by the spec"),
     ):
@@ -61,6 +67,16 @@ def rule_line(rule: Rule) -> str:
     if not rule.exceptions:
         return str(rule)
     return f"{rule} (but for {100 * rule.exceptions:.2g}% of rows)"
+
+
+def _source(source: IdentifierSource) -> str:
+    """Return the first pattern of identifiers, or the number that they are counted from."""
+    if source.counter is not None:
+        return f"counted from {source.counter}"
+    pattern = source.patterns[0].pattern
+    n_more = sum(part.weight > 0 for part in source.patterns) - 1
+    text = pattern if len(pattern) <= _MAX_TEXT else f"{pattern[:_MAX_TEXT]}..."
+    return f"like {text}" + (f" and {n_more} other patterns" if n_more > 0 else "")
 
 
 def _values(column: Column) -> str:

@@ -1,7 +1,7 @@
 """Find an earlier search in the directory, and restore its state."""
 
 import json
-import time
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,12 +9,13 @@ from typing import Any
 from ray.tune.schedulers import TrialScheduler
 
 from tabvae_ray.cluster.nodes import Resources
-from tabvae_ray.documents import finite
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.documents import brief, finite
+from tabvae_ray.errors import ConfigError, StorageError
 from tabvae_ray.results.checkpoints import Checkpoints
 from tabvae_ray.results.record_store import RecordStore
-from tabvae_ray.results.search_manifest import HEARTBEAT_SECONDS, SearchManifest
+from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.results.trial_record import TrialRecord
+from tabvae_ray.search.driver.record_check import check_records
 from tabvae_ray.search.inputs import SearchInputs
 from tabvae_ray.search.optimize.scheduler import MultiObjectiveASHA, PatientFIFO
 from tabvae_ray.search.optimize.study import masked_url
@@ -24,6 +25,7 @@ from tabvae_ray.storage import Location
 __all__ = [
     "SearchStart",
     "begin_or_resume",
+    "check_name",
     "check_unchanged",
     "find_previous",
     "make_scheduler",
@@ -32,8 +34,13 @@ __all__ = [
     "storage_url",
 ]
 
-# After this long without a sign of life, a driver on another machine counts as dead.
-_SURELY_DEAD_SECONDS = 3600.0
+# What a driver that was killed while it began may leave: claims and files of writes and probes.
+_LEFT_BY_KILLED_DRIVER = re.compile(
+    r"driver(-[0-9a-f]{32})?\.json|\.(search|driver)\.json\.[0-9a-f]+\.tmp"
+    r"|\.{1,2}(tabvae_ray-|preflight-)[0-9a-f]+(-[0-9a-f]+)?(\.[0-9a-f]+\.tmp)?"
+)
+_FILES = ("search.json", "study.log", "progress.jsonl", "trials.csv", "report.html")
+_DIRECTORIES = ("trials", "running", "tune", "best")
 # Settings that may change when a search is resumed, because they only say how much is done.
 _BUDGETS = (
     "max_failures",
@@ -44,6 +51,8 @@ _BUDGETS = (
     "suggestion_seconds",
     "time_budget",
 )
+# Those of them that determine which model is chosen.
+_CHOICE = ("n_candidates", "n_rescores", "select")
 
 
 @dataclass(frozen=True)
@@ -55,11 +64,13 @@ class SearchStart:
             (id, time, reference levels) is in it.
         previous_state: State that an earlier run left the search in; None if the search begins.
         study_url: The user's Optuna storage, with credentials, or None.
+        same_choice: True if an earlier run has chosen its model by the same settings.
     """
 
     manifest: SearchManifest
     previous_state: str | None
     study_url: str | None
+    same_choice: bool = False
 
 
 def begin_or_resume(
@@ -74,8 +85,8 @@ def begin_or_resume(
         resume: True if the user wants to continue an earlier search.
 
     Raises:
-        ConfigError: If the directory is not what the user takes it for, its search is running or
-            was another one, or the URL is not valid.
+        ConfigError: If the directory is not what the user takes it for, its search was another
+            one, or the URL is not valid.
         StorageError: If the directory cannot be read.
     """
     before = find_previous(inputs.directory, resume=resume)
@@ -86,34 +97,60 @@ def begin_or_resume(
         check_unchanged(before, manifest)
         manifest.id, manifest.levels = before.id, before.levels
         manifest.runs, manifest.seconds = before.runs, before.seconds
+        # True until this run finds others, and what remains if it fails to start.
+        manifest.trials, manifest.front = before.trials, before.front
+        manifest.chosen = before.chosen
     manifest.runs += 1
-    return SearchStart(manifest, before.state if before is not None else None, url)
+    if before is None:
+        return SearchStart(manifest, None, url)
+    old, new = before.space["search"], manifest.space["search"]
+    same = all(old.get(key) == new.get(key) for key in _CHOICE)
+    return SearchStart(manifest, before.state, url, same)
 
 
 def find_previous(directory: Location, *, resume: bool) -> SearchManifest | None:
     """Return the manifest of the search to resume, or None if one begins.
 
     Raises:
-        ConfigError: If the directory is not what the user takes it for, or its search is running.
-        StorageError: If the directory cannot be read.
+        ConfigError: If the directory is not what the user takes it for.
+        StorageError: If the directory cannot be read, or a file in it is damaged.
     """
-    exists = (directory / "search.json").exists()
-    if resume and not exists:
+    check_name(directory, resume=resume)
+    return SearchManifest.read(directory) if resume else None
+
+
+def check_name(directory: Location, *, resume: bool) -> None:
+    """Check that the directory holds a search if one is resumed, and nothing if one begins.
+
+    Raises:
+        ConfigError: If it is otherwise.
+        StorageError: If the directory cannot be read, or a file in it is not one.
+    """
+    found = {child.name: child for child in directory.children()}
+    if resume and "search.json" not in found:
         raise ConfigError(f"--resume: there is no search in {directory}")
-    if not exists:
-        # A driver that was killed during its first write leaves a hidden file.
-        if any(not child.name.startswith(".") for child in directory.children()):
-            raise ConfigError(
-                f"{directory} is not empty, and holds no search: give another --name or --out"
-            )
-        return None
-    if not resume:
+    if resume:
+        _check_kinds(found)
+    elif "search.json" in found:
         raise ConfigError(
             f"{directory} holds a search already: go on with it by --resume, or give another --name"
         )
-    before = SearchManifest.read(directory)
-    _check_idle(before, directory)
-    return before
+    elif others := [name for name in found if not _LEFT_BY_KILLED_DRIVER.fullmatch(name)]:
+        raise ConfigError(
+            f"{directory} is not empty, and holds no search (it has {brief(others[0])}): give "
+            "another --name or --out"
+        )
+
+
+def _check_kinds(found: Mapping[str, Location]) -> None:
+    """Refuse directories in place of files, and files in place of directories."""
+    for names, must_be_dir in ((_FILES, False), (_DIRECTORIES, True)):
+        for file in (found[name] for name in names if name in found):
+            path = file.on_this_machine()
+            is_file = not file.is_dir() if path is None else path.is_file()
+            if (file.is_dir() if must_be_dir else is_file) is False:
+                kind = "directory" if must_be_dir else "file"
+                raise StorageError(f"{file}: must be a {kind}: move away what is there")
 
 
 def storage_url(given: str | None, before: SearchManifest | None) -> tuple[str | None, str | None]:
@@ -173,8 +210,13 @@ def make_scheduler(inputs: SearchInputs) -> TrialScheduler:
 def restore_trials(
     records: RecordStore, scheduler: TrialScheduler, space: SearchSpace
 ) -> tuple[list[TrialRecord], list[TrialRecord]]:
-    """Return finished and unfinished trials, and restore the scheduler from their reports."""
+    """Return finished and unfinished trials, and restore the scheduler from their reports.
+
+    Raises:
+        StorageError: If a record is damaged, or of another search.
+    """
     finished, unfinished = records.finished(), records.running()
+    check_records(records.directory, [*finished, *unfinished], space)
     reports = [(rung, record) for record in [*finished, *unfinished] for rung in record.rungs]
     stopped = set()
     if isinstance(scheduler, MultiObjectiveASHA):
@@ -205,29 +247,6 @@ def restore_trials(
 def n_reports(known: Sequence[TrialRecord]) -> int:
     """Return how many reports the search has had."""
     return max((rung.order for record in known for rung in record.rungs), default=0)
-
-
-def _check_idle(before: SearchManifest, directory: Location) -> None:
-    """Refuse a search that another driver runs.
-
-    Two drivers would train the same trials and remove each other's checkpoints.
-    """
-    if before.state != "running":
-        return
-    where = f"{before.driver.get('host')} (process {before.driver.get('pid')})"
-    message = f"--resume: {directory} is at work on {where}: stop that one first"
-    silent = time.time() - before.updated
-    if before.is_driven_from_here():
-        # A live process that has been silent for this long is another one with the same number.
-        if before.is_driver_alive() and silent < 6 * HEARTBEAT_SECONDS:
-            raise ConfigError(message)
-        return
-    # The clocks of two machines may differ by minutes, but not by an hour.
-    if abs(silent) > _SURELY_DEAD_SECONDS:
-        return
-    time.sleep(2.5 * HEARTBEAT_SECONDS)
-    if SearchManifest.read(directory).updated != before.updated:
-        raise ConfigError(message)
 
 
 def _identity(manifest: SearchManifest) -> dict[str, Any]:

@@ -70,3 +70,16 @@ def test_a_storage_that_refuses_is_named(space: SearchSpace, tmp_path: Path) -> 
     (tmp_path / "progress.jsonl").mkdir()
     with pytest.raises(StorageError, match=r"progress\.jsonl"):
         write(space, tmp_path, [], TRIALS[:1])
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xfe", b'{"trial": "1"}', b"[1]", b"[" * 10**5])
+def test_damaged_lines_are_written_again_and_named(
+    space: SearchSpace, tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: bytes
+) -> None:
+    write(space, tmp_path, [], TRIALS)
+    file = tmp_path / "progress.jsonl"
+    lines = file.read_bytes().split(b"\n")
+    file.write_bytes(b"\n".join([lines[0], damage, *lines[2:]]))
+    write(space, tmp_path, TRIALS, [])
+    assert sorted(entry["trial"] for entry in entries(tmp_path)) == [0, 1, 2]
+    assert "progress.jsonl: line 2 is damaged" in caplog.text

@@ -38,7 +38,7 @@ def test_columns_identifiers_and_rules_are_shown_before_a_search(
     assert "4: autumn, spring, summer, winter" in lines["season"]
     assert "date-time" in lines["admitted"] and "2020-01" in lines["admitted"]
     assert "33.3%" in lines["extra"]
-    assert "left out as identifiers: ssn" in text
+    assert "new identifiers, all different and none of the table's: ssn" in text
     assert "  total = casual + registered\n" in text
 
 

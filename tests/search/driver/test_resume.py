@@ -1,34 +1,21 @@
 import dataclasses
-import os
-import threading
+import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from tabvae_ray.cluster.nodes import Resources
-from tabvae_ray.errors import ConfigError
-from tabvae_ray.results.search_manifest import SearchManifest
-from tabvae_ray.search.driver import resume
+from tabvae_ray.errors import ConfigError, StorageError
+from tabvae_ray.search import run
 from tabvae_ray.search.driver.resume import begin_or_resume, find_previous
 from tabvae_ray.search.inputs import SearchInputs, prepare_inputs
-from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.storage import Location
-from tests.support.records import manifest
 
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Location:
     return Location(tmp_path / "mine")
-
-
-def write(directory: Location, made: SearchManifest, **driver: object) -> None:
-    """As a driver of another host or process has left it."""
-    made.write(directory)
-    file = directory / "search.json"
-    text = file.read_text()
-    for key, value in driver.items():
-        text = text.replace(repr(made.driver[key]).replace("'", '"'), str(value))
-    file.write_text(text)
 
 
 def test_what_a_killed_first_write_leaves_does_not_take_the_name(directory: Location) -> None:
@@ -39,30 +26,73 @@ def test_what_a_killed_first_write_leaves_does_not_take_the_name(directory: Loca
         find_previous(directory, resume=False)
 
 
-def test_a_search_whose_driver_lives_is_refused_and_that_of_a_dead_one_is_not(
-    space: SearchSpace, directory: Location, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(directory, manifest(space), pid=os.getppid())
-    with pytest.raises(ConfigError, match=rf"is at work on .* \(process {os.getppid()}\): stop"):
-        find_previous(directory, resume=True)
-    # A process that has but inherited the number.
-    monkeypatch.setattr(resume, "HEARTBEAT_SECONDS", 0.0)
-    assert find_previous(directory, resume=True) is not None
+@pytest.mark.parametrize("name", [".git", ".env", ".search.json", "notes.txt"])
+def test_a_directory_with_hidden_entries_is_not_taken(directory: Location, name: str) -> None:
+    (directory / name / "config").write_text("mine")
+    with pytest.raises(ConfigError, match="is not empty, and holds no search"):
+        find_previous(directory, resume=False)
 
 
-def test_a_search_on_another_host_is_watched_for_a_heartbeat(
-    space: SearchSpace, directory: Location, monkeypatch: pytest.MonkeyPatch
+def test_a_failed_start_removes_only_what_it_has_written(
+    space_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resume, "HEARTBEAT_SECONDS", 0.2)
-    made = manifest(space)
-    write(directory, made, host='"elsewhere"')
-    found = find_previous(directory, resume=True)
-    assert found is not None and found.driver["host"] == "elsewhere"
-    beat = threading.Timer(0.1, lambda: write(directory, made, host='"elsewhere"'))
-    beat.start()
-    with pytest.raises(ConfigError, match="is at work on elsewhere"):
+    def refuse(*_: object, **__: object) -> None:
+        (tmp_path / "mine" / "notes.txt").write_text("written meanwhile")
+        raise ConfigError("no node fits")
+
+    monkeypatch.setattr(run, "connected", lambda _: nullcontext(True))
+    monkeypatch.setattr(run, "preflight", refuse)
+    with pytest.raises(ConfigError, match="no node fits"):
+        run.run_search(inputs_of(space_file, tmp_path))
+    assert [file.name for file in (tmp_path / "mine").iterdir()] == ["notes.txt"]
+
+
+def test_a_bug_before_the_first_trial_leaves_no_search(
+    space_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "connected", lambda _: nullcontext(True))
+    monkeypatch.setattr(run, "preflight", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run.run_search(inputs_of(space_file, tmp_path))
+    assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"parameters": {"architecture.latent_dim": 99}}, "parameters.architecture.latent_dim: mu"),
+        ({"parameters": {"architecture.nope": 1}}, "parameters.architecture.nope: is no parameter"),
+        ({"rungs": [{"epoch": 99, "objectives": {}}]}, "rungs.0.epoch: must be from 1 to 9"),
+        ({"rungs": "many"}, "rungs: must be a list"),
+        ({"parents": [7]}, "parents: must be the numbers of earlier trials"),
+    ],
+)
+def test_a_damaged_record_is_named_before_ray_starts(
+    space_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, object],
+    message: str,
+) -> None:
+    monkeypatch.setattr(run, "connected", lambda _: 1 / 0)
+    inputs = inputs_of(space_file, tmp_path)
+    begin_or_resume(inputs, Resources(), None, resume=False).manifest.write(inputs.directory)
+    file = inputs.directory / "trials" / "000000.json"
+    record = {"number": 0, "state": "PRUNED", "parameters": {}}
+    file.write_text(json.dumps({**record, **changes}))
+    with pytest.raises(StorageError, match=r"000000\.json: is not a trial record") as caught:
+        run.run_search(inputs, resume=True)
+    assert message in str(caught.value)
+    assert json.loads((inputs.directory / "search.json").read_text())["state"] == "interrupted"
+    assert not (inputs.directory / "driver.json").exists()
+
+
+@pytest.mark.parametrize("name", ["study.log", "progress.jsonl", "trials.csv"])
+def test_a_directory_in_place_of_a_file_is_named(directory: Location, name: str) -> None:
+    (directory / "search.json").write_text("{}")
+    (directory / name).make_dir()
+    with pytest.raises(StorageError, match=f"{name}: must be a file"):
         find_previous(directory, resume=True)
-    beat.join()
 
 
 def inputs_of(space_file: Path, home: Path) -> SearchInputs:

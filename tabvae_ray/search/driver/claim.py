@@ -1,0 +1,278 @@
+"""Claim a search for one driver.
+
+Two drivers would train the same trials and remove each other's checkpoints. A driver therefore
+claims the search before it writes anything else, and gives the claim back at its end. On a disk the
+claim is ``driver.json``, which only one process can create. An object store that pyarrow reaches
+has no such operation: each driver writes its own ``driver-<id>.json`` there and then lists the
+others. Of two drivers, the one that lists last sees both files, so that at most one goes on.
+"""
+
+import json
+import os
+import re
+import socket
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, TypeAdapter
+
+from tabvae_ray.documents import read_versioned
+from tabvae_ray.errors import ConfigError, StorageError
+from tabvae_ray.results.search_manifest import HEARTBEAT_SECONDS, SearchManifest
+from tabvae_ray.results.trial_record import Number
+from tabvae_ray.search.driver import claim_file
+from tabvae_ray.storage import Location
+
+__all__ = ["CLAIM_NAME", "Holder", "claimed"]
+
+# The name of a claim on a disk, and in an object store.
+CLAIM_NAME = re.compile(r"driver(-[0-9a-f]{32})?\.json")
+# After this long without a sign of life, a driver on another machine counts as dead.
+_SURELY_DEAD_SECONDS = 3600.0
+# How long a driver waits in an object store for others to withdraw, and how often it looks.
+_WITHDRAW_SECONDS, _PERIOD = 10.0, 0.2
+# Often enough to meet another driver that ends just now.
+_ATTEMPTS = 20
+# Claims of this process.
+_HELD: set[str] = set()
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A driver that has claimed a search.
+
+    Args:
+        id: Distinguishes claims of the same process.
+        host: The machine.
+        pid: The process.
+        since: When it made the claim, in seconds since 1970.
+        started: When the process started, in the clock of its machine, or None if unknown.
+    """
+
+    id: str
+    host: str
+    pid: Annotated[int, Field(ge=1, lt=2**31, strict=True)]
+    since: Annotated[Number, Field(ge=0, le=2**36)]
+    started: str | None
+
+    @classmethod
+    def here(cls) -> Self:
+        """Return a new claim of this process."""
+        pid = os.getpid()
+        return cls(uuid.uuid4().hex, socket.gethostname(), pid, time.time(), _process_start(pid))
+
+    def __str__(self) -> str:
+        since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(self.since))
+        return f"process {self.pid} on {self.host}, since {since}"
+
+    def content(self) -> bytes:
+        """Return the content of the claim's file."""
+        return (json.dumps(asdict(self)) + "\n").encode()
+
+
+_HOLDERS = TypeAdapter(Holder)
+
+
+@contextmanager
+def claimed(directory: Location, check: Callable[[], None] = lambda: None) -> Iterator[Holder]:
+    """Hold the claim on a search during the block.
+
+    A directory that is made for the claim is removed at the end if nothing else is in it.
+
+    Args:
+        directory: The search's directory.
+        check: Checks the directory before anything is written; it may raise.
+
+    Raises:
+        ConfigError: If another driver holds it; the message names the holder.
+        StorageError: If a claim cannot be read or written.
+    """
+    mine = Holder.here()
+    path = directory.on_this_machine()
+    file = directory / ("driver.json" if path is not None else f"driver-{mine.id}.json")
+    made = False
+    # Before the claim is written, so that no other thread takes it for that of a dead process.
+    _HELD.add(mine.id)
+    try:
+        if path is None:
+            _claim_in_store(directory, file, mine, check)
+        else:
+            made = _claim_on_disk(directory, path, mine, check)
+        yield mine
+    finally:
+        _HELD.discard(mine.id)
+        if path is None:
+            with suppress(StorageError):
+                file.remove()
+        else:
+            with suppress(OSError):
+                claim_file.remove(path / "driver.json", mine.content())
+            if made:
+                with suppress(OSError):
+                    path.rmdir()
+
+
+def _claim_on_disk(
+    directory: Location, path: Path, mine: Holder, check: Callable[[], None]
+) -> bool:
+    """Claim a directory on a disk, and return True if the directory is new."""
+    file, made = path / "driver.json", False
+
+    def create() -> bool:
+        nonlocal made
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            path.mkdir()
+            made = True
+        try:
+            return claim_file.create(file, mine.content())
+        except FileNotFoundError:
+            # Another driver has just given up and removed the directory.
+            made = False
+            return False
+        except OSError:
+            if made:
+                with suppress(OSError):
+                    path.rmdir()
+            raise
+
+    for _ in range(_ATTEMPTS):
+        content = file.read_bytes() if file.is_file() else b""
+        dead = _dead_holders(directory)
+        check()
+        if not dead:
+            done = directory.attempt("written", create)
+        else:
+            take_over = partial(claim_file.replace, file, content, mine.content())
+            done = directory.attempt("written", take_over)
+        if done:
+            return made
+        time.sleep(_PERIOD / 4)
+    raise _taken(directory, next(iter(_holders(directory)), None))
+
+
+def _claim_in_store(
+    directory: Location, file: Location, mine: Holder, check: Callable[[], None]
+) -> None:
+    """Claim a directory in an object store, after the holders there are found dead."""
+    dead = _dead_holders(directory)
+    check()
+    file.write_bytes(mine.content())
+    end = time.monotonic() + _WITHDRAW_SECONDS
+    known = {holder.id for holder in dead}
+    while rivals := [h for h in _holders(directory) if h.id not in known | {mine.id}]:
+        # The lowest id stays. One that listed before this one wrote stays as well.
+        if min(rival.id for rival in rivals) < mine.id or time.monotonic() > end:
+            file.remove()
+            raise _taken(directory, rivals[0])
+        time.sleep(_PERIOD)
+    for holder in dead:
+        (directory / f"driver-{holder.id}.json").remove()
+
+
+def _dead_holders(directory: Location) -> list[Holder]:
+    """Return the claims of drivers that have died.
+
+    Raises:
+        ConfigError: If a driver is alive.
+    """
+    holders = _holders(directory)
+    for holder in holders or _driver_without_claim(directory):
+        if _lives(holder, directory):
+            raise _taken(directory, holder)
+    return holders
+
+
+def _holders(directory: Location) -> list[Holder]:
+    found = []
+    for file in directory.children():
+        if not CLAIM_NAME.fullmatch(file.name):
+            continue
+        try:
+            found.append(read_versioned(file, _HOLDERS, 1, "the claim of a driver"))
+        except StorageError as error:
+            # Otherwise its driver has just ended.
+            if file.exists():
+                hint = "if no process runs this search, remove the file"
+                raise StorageError(f"{error}; {hint}") from None
+    return found
+
+
+def _driver_without_claim(directory: Location) -> Collection[Holder]:
+    """Return the driver of a search that runs with an earlier version, which made no claims."""
+    manifest = _manifest(directory)
+    if manifest is None or manifest.state != "running":
+        return []
+    host, pid = manifest.driver.get("host", ""), manifest.driver.get("pid")
+    return [] if pid is None else [Holder("", host, pid, manifest.updated, None)]
+
+
+def _lives(holder: Holder, directory: Location) -> bool:
+    if holder.id in _HELD:
+        return True
+    sign = _last_sign(holder, directory)
+    if holder.host == socket.gethostname():
+        if holder.pid == os.getpid() or not _process_runs(holder.pid):
+            return False
+        if holder.started is not None:
+            return _process_start(holder.pid) in (holder.started, None)
+        # A process that has been silent for this long is another one with the same number.
+        return time.time() - sign < 6 * HEARTBEAT_SECONDS
+    # The clocks of two machines may differ by minutes, but not by an hour.
+    if abs(time.time() - sign) > _SURELY_DEAD_SECONDS:
+        return False
+    time.sleep(2.5 * HEARTBEAT_SECONDS)
+    return _last_sign(holder, directory) != sign
+
+
+def _last_sign(holder: Holder, directory: Location) -> float:
+    """Return when the driver has last written the manifest, or else made its claim."""
+    manifest = _manifest(directory)
+    return holder.since if manifest is None else max(holder.since, manifest.updated)
+
+
+def _manifest(directory: Location) -> SearchManifest | None:
+    # A damaged one is reported where it is read for the search.
+    with suppress(StorageError):
+        if (directory / "search.json").exists():
+            return SearchManifest.read(directory)
+    return None
+
+
+def _taken(directory: Location, holder: Holder | None) -> ConfigError:
+    by = "another process" if holder is None else str(holder)
+    return ConfigError(
+        f"--name: the search in {directory} is being run by {by}: stop it first, or give another "
+        "--name"
+    )
+
+
+def _process_runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    fields = _process_fields(pid)
+    return fields is None or fields[0] != "Z"
+
+
+def _process_start(pid: int) -> str | None:
+    """Return when a process started, in clock ticks since the machine did."""
+    fields = _process_fields(pid)
+    return None if fields is None else fields[19]
+
+
+def _process_fields(pid: int) -> list[str] | None:
+    """Return what Linux says about a process, from its state on; None elsewhere."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None

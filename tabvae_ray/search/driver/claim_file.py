@@ -1,0 +1,66 @@
+"""Create and replace a file on a disk such that only one of several processes succeeds."""
+
+import fcntl
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+__all__ = ["create", "remove", "replace"]
+
+
+def create(file: Path, content: bytes) -> bool:
+    """Create a file with its content, and return False if there is one already."""
+    with _temporary(file, content) as temporary:
+        try:
+            # Unlike open(file, "x"), this never shows others a file that is still empty.
+            os.link(temporary, file)
+        except FileExistsError:
+            return False
+        except OSError:
+            # Some file systems have no hard links.
+            return _create_empty_first(file, content)
+    return True
+
+
+def replace(file: Path, before: bytes, content: bytes) -> bool:
+    """Replace a file, and return False if its content is no longer what it was before.
+
+    The lock on the file ends with the process that holds it, however that process ends.
+    """
+    with suppress(FileNotFoundError), file.open("r+b") as opened:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        # Another process may have replaced or removed the file while this one waited.
+        if os.fstat(opened.fileno()).st_ino != file.stat().st_ino or opened.read() != before:
+            return False
+        with _temporary(file, content) as temporary:
+            temporary.replace(file)
+        return True
+    return False
+
+
+def remove(file: Path, content: bytes) -> None:
+    """Remove a file if it still has this content."""
+    with suppress(FileNotFoundError):
+        if file.read_bytes() == content:
+            file.unlink()
+
+
+@contextmanager
+def _temporary(file: Path, content: bytes) -> Iterator[Path]:
+    temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        temporary.write_bytes(content)
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _create_empty_first(file: Path, content: bytes) -> bool:
+    try:
+        with file.open("xb") as opened:
+            opened.write(content)
+    except FileExistsError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Identifier columns: their recognition, the shapes of their values, and new values."""

@@ -1,0 +1,175 @@
+"""Patterns of real identifiers, learnt from their texts."""
+
+import re
+import string
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from tabvae_ray.table.identifiers.pattern import Shape, escaped, parse_pattern
+from tabvae_ray.table.identifiers.source import WeightedPattern
+
+__all__ = ["below", "learn_patterns", "longer"]
+
+_MAX_PATTERNS = 64
+_MAX_LENGTH = 256
+# A text has a pattern of its own, rather than that of longer or shorter runs, if few texts do.
+_FEW_KINDS = 12
+# Values per choice from which on the choices that occur are all that there are.
+_SATURATED = 20
+# Texts per real value that a pattern should have.
+_ENOUGH = 1000
+_PLENTY = 10**6
+_TOKENS = re.compile(r"[0-9]+|[A-Za-z]+|.", re.DOTALL)
+_RUNS = re.compile(r"[0-9A-Za-z]+|.", re.DOTALL)
+_CLASSES = (
+    string.digits,
+    string.digits + "abcdef",
+    string.digits + "ABCDEF",
+    string.ascii_uppercase,
+    string.ascii_lowercase,
+    string.digits + string.ascii_uppercase,
+    string.digits + string.ascii_lowercase,
+    string.ascii_letters,
+    string.digits + string.ascii_letters,
+)
+
+
+def learn_patterns(texts: Sequence[str]) -> list[WeightedPattern]:
+    """Return the patterns of the most frequent shapes of texts, the most frequent one first.
+
+    Texts of one shape have the same length, the same separators at the same places, and letters
+    and digits at the same places, unless these change from text to text as in a hash.
+    """
+    texts = [text for text in texts if 0 < len(text) <= _MAX_LENGTH] or ["00000000"]
+    tokens = _TOKENS
+    if len({_kinds(text, _TOKENS) for text in texts[:1000]}) > _FEW_KINDS:
+        tokens = _RUNS
+    shapes: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+    for text in texts:
+        shapes[_kinds(text, tokens, lengths=True)].append(text)
+    common = sorted(shapes.items(), key=lambda item: (-len(item[1]), item[0]))[:_MAX_PATTERNS]
+    alphabets = _alphabets([text for _, group in common for text in group], tokens)
+    return [
+        WeightedPattern(pattern=_pattern(group, tokens, alphabets), weight=len(group))
+        for _, group in common
+    ]
+
+
+def longer(pattern: str) -> str:
+    """Return a pattern of texts with one more character at the last place that varies."""
+    choices = ["".join(position) for position in parse_pattern(pattern)[0].positions]
+    varying = [i for i, chars in enumerate(choices) if len(chars) > 1]
+    if not varying:
+        return pattern + "[0-9]"
+    last = varying[-1]
+    return _written([*choices[: last + 1], *choices[last:]])
+
+
+def below(pattern: str, largest: int) -> str | None:
+    """Return the part of a pattern of digits that is below a number, to its first digit.
+
+    None if there is no such part.
+    """
+    choices = ["".join(position) for position in parse_pattern(pattern)[0].positions]
+    digits = str(largest)
+    if choices[0] == "-" or len(choices) < len(digits):
+        return pattern if len(choices) - (choices[0] == "-") < len(digits) else None
+    first = "".join(char for char in choices[0] if char < digits[0])
+    if len(choices) > len(digits) or not first:
+        return None
+    return _written([first, *choices[1:]])
+
+
+def _kinds(text: str, tokens: re.Pattern[str], lengths: bool = False) -> tuple[str, ...]:
+    """Return the kind of each token: a separator itself, or the kind of a run of characters."""
+    kinds = []
+    for token in tokens.findall(text):
+        kind = token
+        if token.isascii() and token.isalnum():
+            kind = "9" if token.isdigit() and tokens is _TOKENS else "a"
+            kind = f"{kind}{len(token)}" if lengths else kind
+        kinds.append(kind)
+    return tuple(kinds)
+
+
+def _alphabets(texts: list[str], tokens: re.Pattern[str]) -> dict[tuple[tuple[str, ...], int], str]:
+    """Return the characters of each run, by kinds of tokens and place, over all lengths."""
+    seen: defaultdict[tuple[tuple[str, ...], int], Counter[str]] = defaultdict(Counter)
+    for text in texts:
+        kinds = _kinds(text, tokens)
+        for place, token in enumerate(tokens.findall(text)):
+            seen[kinds, place].update(token)
+    return {key: _alphabet(counts) for key, counts in seen.items()}
+
+
+def _alphabet(counts: Counter[str]) -> str:
+    """Return the alphabet of a run: what occurs if it was seen often enough, or else its class."""
+    chars = "".join(sorted(counts))
+    known = next((known for known in _CLASSES if set(chars) <= set(known)), chars)
+    if 4 < len(chars) and counts.total() >= _SATURATED * len(known):
+        return chars
+    return known
+
+
+def _pattern(
+    texts: list[str],
+    tokens: re.Pattern[str],
+    alphabets: dict[tuple[tuple[str, ...], int], str],
+) -> str:
+    kinds = _kinds(texts[0], tokens)
+    split = [tokens.findall(text) for text in texts]
+    chosen: list[str] = []
+    wide: list[str] = []
+    for place, parts in enumerate(zip(*split, strict=True)):
+        distinct = set(parts)
+        if len(distinct) == 1 and (len(texts) > 1 or not parts[0].isalnum()):
+            chosen += parts[0]
+            wide += parts[0]
+            continue
+        alphabet = alphabets[kinds, place]
+        for i, column in enumerate(zip(*parts, strict=True)):
+            seen = "".join(sorted(set(column)))
+            class_of = alphabet
+            if i == 0 and alphabet[0] == "0" and alphabet.isdigit() and "0" not in seen:
+                class_of = alphabet[1:]
+            saturated = len(texts) >= _SATURATED * len(class_of)
+            chosen.append(seen if saturated else class_of)
+            wide.append("".join(sorted({*class_of, *seen})))
+    # From the right, because numbers grow there first.
+    for i in reversed(range(len(chosen))):
+        if Shape(tuple(map(tuple, chosen))).size >= max(_ENOUGH * len(texts), _PLENTY):
+            break
+        chosen[i] = wide[i]
+    return _written(chosen)
+
+
+def _written(choices: list[str]) -> str:
+    """Write choices per position as a pattern."""
+    parts: list[tuple[str, int]] = []
+    for chars in choices:
+        part = escaped(chars) if len(chars) == 1 else f"[{_ranges(chars)}]"
+        if parts and parts[-1][0] == part and len(chars) > 1:
+            parts[-1] = (part, parts[-1][1] + 1)
+        else:
+            parts.append((part, 1))
+    return "".join(part + (f"{{{n}}}" if n > 1 else "") for part, n in parts)
+
+
+def _ranges(chars: str) -> str:
+    """Write characters, in ascending order, as the inside of a class."""
+    runs: list[list[str]] = []
+    for char in sorted(chars):
+        if runs and ord(char) == ord(runs[-1][-1]) + 1:
+            runs[-1].append(char)
+        else:
+            runs.append([char])
+    return "".join(
+        f"{_in_class(run[0])}-{_in_class(run[-1])}"
+        if len(run) > 2
+        else "".join(map(_in_class, run))
+        for run in runs
+    )
+
+
+def _in_class(char: str) -> str:
+    return f"\\{char}" if char in "\\]^-[" else char

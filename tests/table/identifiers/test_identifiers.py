@@ -1,0 +1,106 @@
+import random
+import uuid
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabvae_ray.errors import DataError
+from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.identifiers.description import source_of
+from tabvae_ray.table.identifiers.maker import IdentifierMaker
+from tabvae_ray.table.identifiers.pattern import PatternError, parse_pattern
+from tabvae_ray.table.identifiers.recognition import integers_name_rows
+from tabvae_ray.table.spec import TableSpec
+
+RNG = random.Random(1)
+REAL = {
+    r"CUST-\d{5}": [f"CUST-{i:05d}" for i in range(1, 1001)],
+    r"\d{8}": RNG.sample(range(10**7, 10**8), 1000),
+    r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}": [
+        str(uuid.UUID(int=RNG.getrandbits(128), version=4)) for _ in range(500)
+    ],
+    r"[0-9a-f]{32}": [f"{RNG.getrandbits(128):032x}" for _ in range(500)],
+    r"[a-z]+\.\d+@example\.com": [f"{'abcdefgh'[: 3 + i % 5]}.{i}@example.com" for i in range(500)],
+}
+
+
+@pytest.mark.parametrize("pattern", list(REAL))
+def test_new_identifiers_look_like_the_real_ones_and_are_none_of_them(pattern: str) -> None:
+    real = pd.Series(REAL[pattern], name="key")
+    source = source_of(real, None, None, "key")
+    assert source is not None
+    maker = IdentifierMaker(source, "key", 3)
+    made = maker.values(str(real.dtype), 0, 5000)
+    assert made.dtype == real.dtype and made.is_unique and not set(made) & set(real)
+    assert made.astype(str).str.fullmatch(pattern).all()
+    part = maker.values(str(real.dtype), 1500, 2000)
+    assert part.tolist() == made[1500:3500].tolist()
+    assert IdentifierMaker(source, "key", 4).values(str(real.dtype), 0, 99).tolist() != (
+        made[:99].tolist()
+    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "count"),
+    [(r"(A|[A-C])\d", 30), (r"\d{1,2}", 110), ("(a|ab)(c|bc)", 3), ("(?:AB|C)-[xy]?", 6)],
+)
+def test_a_pattern_gives_each_of_its_texts_once(pattern: str, count: int) -> None:
+    shapes = parse_pattern(pattern)
+    assert sum(shape.size for shape in shapes) == count
+
+
+@pytest.mark.parametrize("pattern", ["a*", "(", "[", "[^a]", r"\s", "a{2", "a{3,1}", "", "a)"])
+def test_a_pattern_outside_the_subset_is_refused(pattern: str) -> None:
+    with pytest.raises(PatternError):
+        parse_pattern(pattern)
+
+
+def test_integers_that_name_rows_are_told_from_measurements() -> None:
+    rng = np.random.default_rng(0)
+    lot = RNG.sample(range(10**7, 10**8), 300)
+
+    def names(values: object, name: str = "x") -> bool:
+        return integers_name_rows(pd.Series(values, name=name))
+
+    assert names(lot) and names(range(1, 301)) and names(range(10_000_001, 10_000_301))
+    assert names([*lot, None])
+    amounts = rng.permutation(5000)[:300]
+    assert names(amounts, "customerId") and names(amounts, "order_no") and not names(amounts)
+    assert not names(range(1800, 1950)) and not names(rng.random(300)) and not names(lot[:50])
+    assert not names(amounts * 100) and not names([float(number) for number in lot])
+    days = pd.date_range("2020-01-01", periods=300).strftime("%Y%m%d").astype(int)
+    assert not names(days) and not names(range(1_700_000_000, 1_700_000_300))
+
+
+def _spec(declared: dict, **columns: object) -> TableSpec:
+    table = pd.DataFrame({"x": np.linspace(0, 1, 200), **columns})
+    return TableSpec.infer(table, declared=SpecDeclaration.from_mapping(declared))
+
+
+def test_a_declaration_drops_shapes_or_models_identifiers() -> None:
+    ids = list(range(1, 201))
+    with pytest.warns(UserWarning, match="taken for an identifier and generated anew"):
+        assert _spec({}, id=ids)["id"].made_of is not None
+    assert _spec({"columns": {"id": {"kind": "continuous"}}}, id=ids)["id"].kind == "continuous"
+    with pytest.warns(UserWarning, match="left out"):
+        assert _spec({"identifier": "drop"}, id=ids)["id"].fill == "drop"
+    shaped = {"columns": {"id": {"kind": "identifier", "pattern": "[1-9][0-9]{6}"}}}
+    spec = _spec(shaped, id=ids)
+    assert TableSpec.from_mapping(spec.to_mapping()) == spec
+    small = {"columns": {"id": {"kind": "identifier", "pattern": "[1-9][0-9]"}}}
+    with pytest.raises(DataError, match="200 rows need as many identifiers"):
+        _spec(small, id=ids)
+    wrong = {"columns": {"id": {"kind": "identifier", "pattern": "[0-9]{6}"}}}
+    with pytest.raises(DataError, match="not begin with 0"):
+        _spec(wrong, id=ids)
+
+
+def test_missing_identifiers_are_as_frequent_as_in_the_table() -> None:
+    real = pd.Series([f"K{i:07d}" for i in range(1000)], name="key").mask(
+        lambda v: v.index % 4 == 0
+    )
+    source = source_of(real, None, None, "key")
+    assert source is not None
+    made = IdentifierMaker(source, "key", 0).values("str", 0, 8000)
+    assert abs(made.isna().mean() - 0.25) < 0.02 and made.dropna().is_unique
