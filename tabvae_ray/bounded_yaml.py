@@ -3,6 +3,7 @@
 ``1e-3`` is a number and ``no`` is text, unlike in YAML 1.1.
 """
 
+import re
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -13,6 +14,8 @@ from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 from ruamel.yaml.scanner import Scanner, ScannerError
 
+from tabvae_ray.errors import brief
+
 __all__ = ["MAX_DEPTH", "MAX_INTEGER", "parse_yaml"]
 
 # No file of this package is nested any deeper, or has a larger whole number.
@@ -20,6 +23,10 @@ MAX_DEPTH = 32
 MAX_INTEGER = 2**64
 # The values of an alias count again wherever it stands.
 _MAX_VALUES = 200_000
+# More keys take longer than a second.
+_MAX_KEYS = 5_000
+_KEY = re.compile(r":(?=\s|$)|(?<=[\"']):")
+_TOO_MANY_KEYS = f"must have at most {_MAX_KEYS:,} keys; a file of more may be JSON"
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -30,6 +37,8 @@ def parse_yaml(text: str) -> Any:
         ValueError: If it is not YAML 1.2, has a key twice, or exceeds a bound. The message names
             the line and column.
     """
+    if sum(1 for _ in _KEY.finditer(text)) > _MAX_KEYS:
+        raise ValueError(_TOO_MANY_KEYS)
     yaml = YAML(typ="safe", pure=True)
     yaml.Scanner, yaml.Composer = _BoundedScanner, _BoundedComposer
     yaml.Constructor = _JsonConstructor
@@ -59,7 +68,7 @@ class _BoundedComposer(Composer):
     def __init__(self, loader: Any = None) -> None:
         super().__init__(loader=loader)
         self.warn_double_anchors = False
-        self._open = self._values = 0
+        self._open = self._values = self._keys = 0
         self._sizes: dict[int, int] = {}
 
     def compose_document(self) -> Any:
@@ -80,14 +89,18 @@ class _BoundedComposer(Composer):
         self._open -= 1
         if isinstance(event, AliasEvent):
             if id(node) not in self._sizes:
-                raise _refused(f"the alias {event.anchor!r} stands inside what it names", event)
+                name = brief(event.anchor)
+                raise _refused(f"the alias {name} stands inside what it names", event)
             self._values += self._sizes[id(node)]
         else:
             self._values += 1
             self._sizes[id(node)] = self._values - before
         if self._values > _MAX_VALUES:
             raise _refused(f"must have at most {_MAX_VALUES:,} values, aliases counted", event)
-        if isinstance(node, MappingNode):
+        if isinstance(node, MappingNode) and not isinstance(event, AliasEvent):
+            self._keys += len(node.value)
+            if self._keys > _MAX_KEYS:
+                raise _refused(_TOO_MANY_KEYS, event)
             if not all(isinstance(key, ScalarNode) for key, _ in node.value):
                 raise _refused("a key must be text, a number or a boolean", event)
         return node

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tabvae_ray.cli import PATH_OR_URI, Command, option, run
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.errors import ConfigError, brief
 
 # What the command needs takes seconds to import; help and usage errors need none of it.
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ def _wanted_plots(given: str | None, *, has_out: bool, has_plan: bool) -> "tuple
     for name in wanted:
         if name not in PLOTS:
             raise ConfigError(
-                f"--plots: must be all, none, or some of {', '.join(PLOTS)}, but got {name!r}"
+                f"--plots: must be all, none, or some of {', '.join(PLOTS)}, but got {brief(name)}"
             )
     return tuple(name for name in PLOTS if name in wanted)
 

@@ -14,11 +14,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from tabvae_ray._version import __version__
 from tabvae_ray.bounded_yaml import MAX_DEPTH, MAX_INTEGER, parse_yaml
-from tabvae_ray.errors import ConfigError, StorageError
+from tabvae_ray.errors import ConfigError, StorageError, brief, one_line
 from tabvae_ray.storage import Location
 
 __all__ = [
-    "brief",
     "finite",
     "parse_json",
     "read_document",
@@ -32,8 +31,9 @@ T = TypeVar("T")
 
 # A larger YAML file takes longer than anybody waits; a spec of so many categories may be JSON.
 _MAX_YAML_BYTES = 2**20
-_MAX_JSON_BYTES = 256 * 2**20
-_MAX_SHOWN = 200
+_MAX_JSON_BYTES = 16 * 2**20
+# The files of a search: records, manifests.
+_MAX_OWN_BYTES = 64 * 2**20
 # Rules in words that do not presume pydantic's; all minimal lengths of this package are 1.
 _RULES = {
     "dataclass_type": "be a mapping",
@@ -70,13 +70,13 @@ def write_json(file: Location, document: Any) -> None:
 
 
 def read_json(file: Location) -> Any:
-    """Read a JSON file.
+    """Read a JSON file of at most 64 MiB.
 
     Raises:
         ValueError: As :func:`parse_json` does.
-        StorageError: If it cannot be read.
+        StorageError: If it cannot be read, or is larger.
     """
-    return parse_json(file.read_bytes())
+    return parse_json(file.read_bytes(_MAX_OWN_BYTES))
 
 
 def parse_json(text: str | bytes) -> Any:
@@ -151,8 +151,7 @@ def read_document(source: Location) -> Any:
     try:
         return parse_json(text) if kind == "JSON" else parse_yaml(text)
     except ValueError as error:
-        reason = _cut(" ".join(str(error).split()))
-        raise ConfigError(f"{source}: cannot be read as {kind}: {reason}") from None
+        raise ConfigError(f"{source}: cannot be read as {kind}: {one_line(error)}") from None
 
 
 def validation_messages(error: ValidationError) -> list[str]:
@@ -175,20 +174,11 @@ def validation_messages(error: ValidationError) -> list[str]:
     return lines
 
 
-def brief(value: object) -> str:
-    """Return a value for a message, cut where it is long."""
-    return _cut(repr(value))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."
-
-
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     mapping = dict(pairs)
     if len(mapping) < len(pairs):
         [(twice, _)] = Counter(key for key, _ in pairs).most_common(1)
-        raise ValueError(f"the key stands twice: {_cut(twice)}")
+        raise ValueError(f"the key stands twice: {twice[:200]}")
     return mapping
 
 

@@ -1,26 +1,45 @@
 """The errors that users see.
 
 Each carries one message that names the file, column or key, the rule and the value.
-The command line prints that message without a traceback and exits with code 2.
+The command line prints that message without a traceback and exits with code 2. Messages are
+bounded, because tables and files that strangers wrote may hold values of any size.
 """
 
+import re
+from itertools import islice
+
 __all__ = [
+    "MAX_LINES",
     "ConfigError",
     "DataError",
     "DivergenceError",
     "ExportError",
     "StorageError",
     "TabVAEError",
+    "brief",
     "last_line",
     "one_line",
 ]
 
 # Longer texts of other packages' errors are cut.
 _MAX_LINE = 300
+# Longer values are cut. Other text of a message is not from the user and is short.
+_MAX_VALUE = 200
+_MAX_MESSAGE_LINE = 1000
+# Messages of more lines end after these.
+MAX_LINES = 20
+_LONG_WORD = re.compile(rf"\S{{{_MAX_VALUE + 1},}}")
+_LONG_QUOTE = re.compile(rf"'[^'\n]{{{_MAX_VALUE},}}'|\"[^\"\n]{{{_MAX_VALUE},}}\"")
 
 
 class TabVAEError(Exception):
-    """An error that the user can fix; its message says how."""
+    """An error that the user can fix; its message says how.
+
+    Long values in the message are cut, and so are messages of many lines.
+    """
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*(_bounded(a) if isinstance(a, str) else a for a in arguments))
 
 
 class ConfigError(TabVAEError, ValueError):
@@ -43,6 +62,12 @@ class DivergenceError(TabVAEError, ArithmeticError):
     """A loss that became NaN or infinite in training."""
 
 
+def brief(value: object) -> str:
+    """Return a value for a message, cut where it is long."""
+    text = repr(_part(value))
+    return text if len(text) <= _MAX_VALUE else f"{text[: _MAX_VALUE - 3]}..."
+
+
 def last_line(error: BaseException | str) -> str:
     """Return the last line of an error's text, in which Ray's errors name the cause."""
     lines = [line for line in str(error).strip().splitlines() if line.strip()]
@@ -54,3 +79,40 @@ def last_line(error: BaseException | str) -> str:
 def one_line(error: BaseException | str) -> str:
     """Return an error's text on one line."""
     return " ".join(str(error).split())[:_MAX_LINE]
+
+
+def _part(value: object) -> object:
+    """Return as much of a value as a message may show, so that its text is made quickly."""
+    if isinstance(value, str | bytes | list | tuple):
+        return value[:_MAX_VALUE] if len(value) > _MAX_VALUE else value
+    if isinstance(value, dict) and len(value) > _MAX_VALUE:
+        return dict(islice(value.items(), _MAX_VALUE))
+    return value
+
+
+def _bounded(message: str) -> str:
+    """Return a message without long values and with at most ``MAX_LINES`` lines."""
+    if len(message) <= _MAX_VALUE:
+        return message
+    lines = message.split("\n", MAX_LINES)
+    if len(lines) > MAX_LINES:
+        lines[-1] = "and more lines like these"
+    return "\n".join(map(_bounded_line, lines))
+
+
+def _bounded_line(line: str) -> str:
+    # A line may be of megabytes.
+    line = _middle_cut(_LONG_WORD.sub(_shortened, line), 10 * _MAX_MESSAGE_LINE)
+    return _middle_cut(_LONG_QUOTE.sub(_shortened, line), _MAX_MESSAGE_LINE)
+
+
+def _shortened(found: re.Match[str]) -> str:
+    return _middle_cut(found.group(), _MAX_VALUE)
+
+
+def _middle_cut(text: str, size: int) -> str:
+    """Cut the middle of a long text: names of files and keys stand at its ends."""
+    if len(text) <= size:
+        return text
+    head, tail = size * 3 // 4, size // 4 - 3
+    return f"{text[:head]}...{text[-tail:]}"

@@ -4,6 +4,7 @@ A path that a user gives may lie on this machine or on any filesystem that pyarr
 (``s3://``, ``gs://``, ``file://``). Only this module tells them apart.
 """
 
+import errno
 import os
 import tempfile
 import uuid
@@ -17,6 +18,7 @@ from typing import IO, Any, TypeVar
 from pyarrow import ArrowException, fs
 
 from tabvae_ray.errors import StorageError
+from tabvae_ray.file_kinds import special_kind
 from tabvae_ray.retries import attempt, reason
 from tabvae_ray.uri import URI
 
@@ -119,12 +121,21 @@ class Location:
         found = self.attempt("listed", lambda: self.filesystem.get_file_info(selector))
         return sorted((self / info.base_name for info in found), key=lambda child: child.name)
 
-    def read_bytes(self) -> bytes:
+    def read_bytes(self, max_bytes: int | None = None) -> bytes:
         """Read the whole file.
 
+        Args:
+            max_bytes: The largest size that is read; a larger file is not opened.
+
         Raises:
-            StorageError: If it cannot be read.
+            StorageError: If it cannot be read, or is too large.
         """
+        self.check_file()
+        if max_bytes is not None and self.size() > max_bytes:
+            raise StorageError(
+                f"{self}: must be at most {max_bytes / 2**20:,.0f} MiB, but has "
+                f"{self.size() / 2**20:,.1f} MiB"
+            )
 
         def read() -> bytes:
             with self.filesystem.open_input_file(self.path) as file:
@@ -132,6 +143,17 @@ class Location:
                 return content
 
         return self.attempt("read", read)
+
+    def check_file(self) -> None:
+        """Check that it is no directory, pipe, socket or device: opening those may never return.
+
+        Raises:
+            StorageError: If it is one of them.
+        """
+        path = self.on_this_machine()
+        kind = None if path is None else special_kind(path)
+        if kind is not None:
+            raise StorageError(f"{self}: cannot be read: is a {kind}, but must be a file")
 
     def read_text(self) -> str:
         """Read the whole file as UTF-8.
@@ -158,7 +180,8 @@ class Location:
         Raises:
             StorageError: If it cannot be written.
         """
-        self.write_bytes(content.encode())
+        # A lone surrogate, such as in a broken file name, becomes its escape.
+        self.write_bytes(content.encode(errors="backslashreplace"))
 
     @contextmanager
     def open_input(self) -> Iterator[Any]:
@@ -167,6 +190,7 @@ class Location:
         Raises:
             StorageError: If it cannot be opened.
         """
+        self.check_file()
         with self.attempt("read", lambda: self.filesystem.open_input_file(self.path)) as file:
             yield file
 
@@ -300,12 +324,17 @@ def _from_uri(uri: URI) -> tuple[fs.FileSystem, str]:
 
 @contextmanager
 def _staged(target: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file beside the target, and rename it to the target at the end."""
+    """Open a temporary file beside the target, and rename it to the target at the end.
+
+    A symbolic link is followed: the file that it names is replaced, and the link stays.
+    """
+    target = Path(os.path.realpath(target))
     temporary = target.with_name(f".{target.name[:200]}.{uuid.uuid4().hex}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if target.is_dir():
-            raise IsADirectoryError(21, "is a directory", str(target))
+        kind = "symbolic link to itself" if target.is_symlink() else special_kind(target)
+        if kind is not None:
+            raise OSError(errno.EINVAL, f"is a {kind}", str(target))
         with temporary.open("wb") as file:
             yield file
             file.flush()

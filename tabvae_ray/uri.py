@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from tabvae_ray.errors import StorageError
+from tabvae_ray.errors import StorageError, brief
 
 __all__ = ["URI", "masked", "masked_within"]
 
-# Shorter credentials are no secrets, and masking them would blot out letters of every message.
-_SECRET_MIN_LENGTH = 4
+# Shorter credentials are masked as whole words, or they would blot out letters of every message.
+_MIN_LENGTH_WITHIN_WORDS = 4
 # Keys of a query whose values are no secrets.
 _SAFE_QUERY = {
     "allow_bucket_creation",
@@ -59,7 +59,8 @@ class URI:
             StorageError: If it is empty, or a URI without a bucket or with a fragment.
         """
         if not text or "\0" in text:
-            raise StorageError(f"a path must not be empty or hold a zero byte, but got {text!r}")
+            rule = "must not be empty or hold a zero byte"
+            raise StorageError(f"a path {rule}, but got {brief(text)}")
         scheme, separator, _ = text.partition("://")
         if not separator or not scheme.isalnum():
             return cls(os.path.abspath(os.path.expanduser(text)))
@@ -102,19 +103,24 @@ class URI:
 
     def mask(self, text: str) -> str:
         """Mask the credentials of this URI wherever ``text`` repeats them."""
-        for secret in self._secrets():
-            text = text.replace(secret, "***")
+        # A secret may hold a shorter one.
+        for secret in sorted(self._secrets(), key=len, reverse=True):
+            found = re.escape(secret)
+            if len(secret) < _MIN_LENGTH_WITHIN_WORDS:
+                found = rf"(?<!\w){found}(?!\w)"
+            text = re.sub(found, "***", text)
         return text
 
-    def _secrets(self) -> list[str]:
+    def _secrets(self) -> set[str]:
         user, _, _ = self.authority.rpartition("@")
         hidden = [value for key, value in parse_qsl(self.query) if key not in _SAFE_QUERY]
-        return [
+        # Also percent-encoded as this package and others do it.
+        return {
             form
             for part in (*user.split(":"), *hidden)
-            for form in (part, unquote(part))
-            if len(form) >= _SECRET_MIN_LENGTH
-        ]
+            for form in (part, unquote(part), quote(unquote(part), safe=""))
+            if form
+        }
 
     def _assemble(self, authority: str, query: str) -> str:
         path = quote(self.path, safe="/")
@@ -136,8 +142,11 @@ def masked_within(text: str) -> str:
 
 
 def _masked_match(found: re.Match[str]) -> str:
+    text = found.group()
+    # The query of a web page is shown; that of a storage may hold keys.
+    has_options = "?" in text and not text.lower().startswith("http")
     try:
-        return masked(found.group()) if "@" in found.group() else found.group()
+        return masked(text) if "@" in text or has_options else text
     except StorageError:
         return "***"
 

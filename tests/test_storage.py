@@ -178,7 +178,7 @@ def test_credentials_are_masked_for_people_and_kept_for_opening() -> None:
     assert pickle.loads(pickle.dumps(location)) == location
 
 
-def test_secrets_in_an_error_of_the_filesystem_are_masked_unless_too_short_to_be_one() -> None:
+def test_secrets_in_an_error_of_the_filesystem_are_masked() -> None:
     location = Location("s3://ab:some%2Fsecret@bucket/a")
 
     def fail() -> None:

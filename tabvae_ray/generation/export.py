@@ -16,7 +16,7 @@ from torch import Tensor
 
 from tabvae_ray import __version__
 from tabvae_ray.config import TabularVAEConfig
-from tabvae_ray.errors import ConfigError, DataError, ExportError
+from tabvae_ray.errors import ConfigError, DataError, ExportError, brief
 from tabvae_ray.generation.model_card import model_card
 from tabvae_ray.model.draw import check_temperature
 from tabvae_ray.model.prior import GaussianMixturePrior, Prior, StandardNormalPrior
@@ -34,7 +34,7 @@ FORMAT_VERSION = 3
 
 _FORMAT = "tabvae_ray synthesizer"
 _MAX_LOGIT = 1e30
-# Far above any real model.
+# Far above any real model; docs/architecture.md names them.
 _MAX_JSON_BYTES = 256 * 2**20
 _MAX_WEIGHT_BYTES = 16 * 2**30
 _MAX_DEPTH = 32
@@ -134,7 +134,7 @@ def read_export(source: Location) -> ExportedModel:
         TypeError,
         ValueError,
     ) as error:
-        raise ExportError(f"{source}: its parts do not fit together: {error!r}"[:500]) from None
+        raise ExportError(f"{source}: its parts do not fit together: {brief(error)}") from None
 
 
 def _version_of(spec: TableSpec) -> int:
@@ -150,7 +150,7 @@ def _check_format(document: Mapping[str, Any], source: Location) -> None:
     if document.get("format") != _FORMAT or type(version) is not int:
         raise ExportError(f"{source}: synthesizer.json is not that of a tabvae_ray export")
     if version < 1:
-        raise ExportError(f"{source}: format_version must be >= 1, but got {version}")
+        raise ExportError(f"{source}: format_version must be >= 1, but got {brief(version)}")
     if version > FORMAT_VERSION:
         raise ExportError(
             f"{source}: format_version is {version}, but this tabvae_ray {__version__} reads up to "
@@ -178,7 +178,7 @@ def _assemble(
     unexpected = tensors.keys() - decoder.tensors().keys() - prior.tensors().keys()
     if unexpected:
         raise ExportError(
-            f"{source}: model.safetensors has an unexpected tensor {min(unexpected)!r}"
+            f"{source}: model.safetensors has an unexpected tensor {brief(min(unexpected))}"
         )
     _check_rows(encoder, decoder, prior)
     return ExportedModel(encoder, decoder, prior, config)
@@ -243,7 +243,7 @@ def _read_prior(kind: object, latent_dim: int, tensors: Mapping[str, Tensor]) ->
     if kind == "standard_normal":
         return StandardNormalPrior(latent_dim)
     if kind != "gmm":
-        raise ExportError(f"prior must be standard_normal or gmm, but got {kind!r}")
+        raise ExportError(f"prior must be standard_normal or gmm, but got {brief(kind)}")
     names = ("prior.weights", "prior.means", "prior.factors")
     absent = [name for name in names if name not in tensors]
     if absent:
@@ -286,9 +286,10 @@ def _check_rows(encoder: TableEncoder, decoder: RowDecoder, prior: Prior) -> Non
 
 
 def _read(source: Location, max_bytes: int) -> bytes:
+    """Read a file; refuse one that is too large before it is read."""
     size = source.size()
     if size > max_bytes:
-        raise ExportError(f"{source}: too large: {size} bytes")
+        raise ExportError(f"{source}: too large: {size} bytes, but at most {max_bytes} are read")
     return source.read_bytes()
 
 

@@ -81,6 +81,9 @@ class GaussianMixturePrior:
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Draw ``(n, Z)`` latent vectors, on the generator's device."""
         device = generator.device
+        if n == 0:
+            # torch.multinomial draws at least one.
+            return torch.empty(0, self.latent_dim, device=device)
         component = torch.multinomial(
             self.weights.to(device), n, replacement=True, generator=generator
         )

@@ -11,7 +11,7 @@ from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.comparison.plan import SCORES, ComparisonPlan, PreparedComparison
 from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_levels
 from tabvae_ray.documents import validation_messages
-from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.errors import ConfigError, DataError, brief
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.search.optimize.sampler import choose_sampler
 from tabvae_ray.search.optimize.scheduler import rung_epochs
@@ -143,7 +143,7 @@ def prepare_inputs(
     known = None if space is None else load_space(space)
     name = name or Location(space or "").name.partition(".")[0]
     if not name or "/" in name or name in (".", ".."):
-        raise ConfigError(f"--name: must be the name of a directory, but got {name!r}")
+        raise ConfigError(f"--name: must be the name of a directory, but got {brief(name)}")
     directory = Location(out) / name
     before = None
     if known is None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import optuna
 from pydantic import BaseModel, ConfigDict, Field
 
-from tabvae_ray.documents import brief
+from tabvae_ray.errors import brief
 
 __all__ = [
     "CategoricalParameter",
@@ -61,7 +61,7 @@ class CategoricalParameter(Strict):
     """One of several values, which may be lists."""
 
     type: Literal["categorical"]
-    choices: list[Any] = Field(min_length=1)
+    choices: list[Any] = Field(min_length=1, max_length=1000)
     when: dict[str, Any] = {}
 
 

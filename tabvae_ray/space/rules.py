@@ -7,8 +7,7 @@ from typing import Any
 
 from tabvae_ray.comparison.plan import SCORES, ComparisonOptions
 from tabvae_ray.config import TabularVAEConfig
-from tabvae_ray.documents import brief
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.errors import MAX_LINES, ConfigError, brief
 from tabvae_ray.space.parameters import (
     CategoricalParameter,
     FloatParameter,
@@ -107,6 +106,8 @@ def check_conditions(
     searched = [*parameters, *broken]
     for name, parameter in parameters.items():
         for parent, wanted in parameter.when.items():
+            if len(errors) > MAX_LINES:
+                return errors
             where = f"parameters.{name}.when.{parent}"
             accepted = wanted if isinstance(wanted, list) else [wanted]
             if parent == name:
@@ -135,6 +136,8 @@ def check_initial(
     errors = []
     for i, point in enumerate(initial):
         for name, value in point.items():
+            if len(errors) > MAX_LINES:
+                return errors
             where = f"initial.{i}.{name}"
             if name in parameters:
                 rule = value_error(parameters[name], value)
@@ -216,10 +219,11 @@ def parse_select(
             return weights
         raise ConfigError(
             f"select: weights must be {len(names)} numbers >= 0, one for each of "
-            f"{', '.join(names)}, as in 'weights {','.join('1' for _ in names)}', but got {text!r}"
+            f"{', '.join(names)}, as in 'weights {','.join('1' for _ in names)}', "
+            f"but got {brief(text)}"
         )
     known = ", ".join(["ideal", "knee", "constraint", *names, "weights A,B"])
-    raise ConfigError(f"select: must be one of {known}, but got {text!r}")
+    raise ConfigError(f"select: must be one of {known}, but got {brief(text)}")
 
 
 def in_order(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
@@ -262,7 +266,7 @@ def _broken_rule(name: str, value: object, base: TabularVAEConfig) -> str | None
 def _never_holds(parent: Parameter, value: object) -> str | None:
     """Return why the parent never has the value."""
     if isinstance(parent, FloatParameter) and parent.step is None:
-        return f"is a continuous float and almost never equals {value}; give it a step"
+        return f"is a continuous float and almost never equals {brief(value)}; give it a step"
     return value_error(parent, value)
 
 
@@ -270,6 +274,6 @@ def _not_searched(name: str, parent: str, searched: Collection[str], base: Tabul
     if parent in leaves(base):
         section, _, leaf = parent.partition(".")
         value = getattr(getattr(base, section), leaf)
-        return f"is {value!r} in every trial: search it as well, or remove the condition"
+        return f"is {brief(value)} in every trial: search it as well, or remove the condition"
     others = [other for other in [*searched, *leaves(base)] if other != name]
     return f"is not a searched parameter{closest(parent, others)}"

@@ -7,8 +7,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from tabvae_ray.comparison.plan import ComparisonOptions
 from tabvae_ray.config import TabularVAEConfig
-from tabvae_ray.documents import brief, read_document, validation_messages
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.documents import read_document, validation_messages
+from tabvae_ray.errors import MAX_LINES, ConfigError, brief
 from tabvae_ray.space.parameters import (
     CategoricalParameter,
     FloatParameter,
@@ -36,6 +36,8 @@ _KINDS: Mapping[object, type[FloatParameter | IntParameter | CategoricalParamete
     "categorical": CategoricalParameter,
 }
 Part = TypeVar("Part", bound=BaseModel)
+# In place of a key: the section is broken as a whole.
+_WHOLE = object()
 
 
 class _Rest(Strict):
@@ -144,6 +146,10 @@ def _parameters(
     parameters: dict[str, Parameter] = {}
     broken = []
     for name, value in mapping.items():
+        # To look for the nearest names of thousands takes seconds.
+        if len(errors) > MAX_LINES:
+            broken.append(str(name))
+            continue
         wrong = check_name(name, base)
         found = [f"parameters.{name}: {wrong}"] if wrong else []
         parameter = None if wrong else _parameter(f"parameters.{name}", value, found)
@@ -188,15 +194,18 @@ def _sound_part(
     except ValidationError as error:
         errors += _lines(error, prefix)
         sound = dict(mapping)
-        for item in error.errors():
+        broken: dict[str, set[object]] = {}
+        for item in error.errors(include_url=False, include_context=False):
             section, *inner = item["loc"]
-            part = sound.get(str(section))
-            if inner and isinstance(part, Mapping) and len(part) > 1:
-                sound[str(section)] = {k: v for k, v in part.items() if k != inner[0]}
-            elif inner and isinstance(part, list):
-                sound[str(section)] = [{} if i == inner[0] else v for i, v in enumerate(part)]
+            broken.setdefault(str(section), set()).update(inner[:1] or [_WHOLE])
+        for section, inside in broken.items():
+            part = sound.get(section)
+            if isinstance(part, Mapping) and _WHOLE not in inside and len(part) > len(inside):
+                sound[section] = {k: v for k, v in part.items() if k not in inside}
+            elif isinstance(part, list) and _WHOLE not in inside:
+                sound[section] = [{} if i in inside else v for i, v in enumerate(part)]
             else:
-                sound.pop(str(section), None)
+                sound.pop(section, None)
     try:
         return model.model_validate(sound)
     except ValidationError:

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tabvae_ray._version import package_versions
-from tabvae_ray.documents import validation_messages
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.documents import read_json, validation_messages
+from tabvae_ray.errors import ConfigError, one_line
 from tabvae_ray.generation.shards.plan import ShardPlan
 from tabvae_ray.storage import Location
 
@@ -98,10 +98,12 @@ class ShardManifest(BaseModel):
                 )
             return None
         try:
-            return cls.model_validate_json(source.read_bytes())
+            return cls.model_validate(read_json(source))
         except ValidationError as error:
             what = "; ".join(validation_messages(error)[:3])
-            raise ConfigError(f"{source}: not a manifest of shards: {what}") from None
+        except ValueError as error:
+            what = one_line(error)
+        raise ConfigError(f"{source}: not a manifest of shards: {what}")
 
     def write(self, out: Location) -> None:
         """Write the manifest into the directory, atomically.

@@ -1,0 +1,92 @@
+"""Seeded mutations of valid documents: as bytes, and as values."""
+
+import copy
+import json
+import random
+from typing import Any
+
+__all__ = ["as_json", "mutated_bytes", "mutated_value"]
+
+_ODD: tuple[Any, ...] = (
+    None,
+    True,
+    0,
+    -1,
+    2**63,
+    2**64,
+    10**400,
+    1e308,
+    float("nan"),
+    float("inf"),
+    "",
+    "x" * 5000,
+    "\0",
+    "\ud800",
+    "../..",
+    "2024-13-45",
+    [],
+    {},
+    [[[]]],
+    [1] * 2000,
+    {"a": {"a": 1}},
+)
+
+
+def mutated_bytes(content: bytes, rng: random.Random) -> bytes:
+    """Flip, delete, insert or double a few bytes."""
+    changed = bytearray(content)
+    for _ in range(rng.choice((1, 1, 3))):
+        start = rng.randrange(len(changed) + 1)
+        end = min(len(changed), start + rng.choice((1, 4, 40)))
+        match rng.randrange(5):
+            case 0 if start < len(changed):
+                changed[start] ^= 1 << rng.randrange(8)
+            case 1:
+                del changed[start:end]
+            case 2:
+                changed[start:start] = changed[start:end] * rng.choice((1, 3))
+            case 3:
+                changed[start:start] = rng.choice((b"\xff", b"9" * 5000, b"[" * 50, b"\n- ", b'"'))
+            case _:
+                del changed[start:]
+    return bytes(changed)
+
+
+def mutated_value(document: Any, rng: random.Random) -> Any:
+    """Exchange, delete or double a value somewhere in a document, or change a key."""
+    changed = copy.deepcopy(document)
+    for _ in range(rng.choice((1, 1, 2))):
+        places = [(part, key) for part in _parts(changed) for key in _keys(part)]
+        if not places:
+            return rng.choice(_ODD)
+        part, key = rng.choice(places)
+        match rng.randrange(5):
+            case 0:
+                del part[key]
+            case 1 if isinstance(part, list):
+                part.append(part[key])
+            case 2 if isinstance(part, dict):
+                part[rng.choice(("x", "", "x" * 500, f"{key}_"))] = part.pop(key)
+            case 3:
+                donor, other = rng.choice(places)
+                if other in _keys(donor):
+                    part[key] = copy.deepcopy(donor[other])
+            case _:
+                part[key] = rng.choice(_ODD)
+    return changed
+
+
+def _parts(document: Any) -> list[Any]:
+    if not isinstance(document, dict | list):
+        return []
+    inner = document.values() if isinstance(document, dict) else document
+    return [document, *(part for child in inner for part in _parts(child))]
+
+
+def _keys(part: Any) -> list[Any]:
+    return list(part) if isinstance(part, dict) else list(range(len(part)))
+
+
+def as_json(document: Any) -> bytes:
+    """Write a document as JSON, with NaN where it has it."""
+    return json.dumps(document).encode()

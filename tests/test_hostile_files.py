@@ -1,0 +1,187 @@
+"""Files that strangers wrote, and files of other kinds in place of them, end in short messages."""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from tabvae_ray.comparison.plan import ComparisonPlan
+from tabvae_ray.documents import read_document, read_json
+from tabvae_ray.errors import ConfigError, DataError, StorageError, TabVAEError, brief
+from tabvae_ray.generation.export import read_export
+from tabvae_ray.generation.shards.manifest import MANIFEST, ShardManifest
+from tabvae_ray.model.prior import GaussianMixturePrior
+from tabvae_ray.space.space_file import load_space
+from tabvae_ray.storage import Location
+from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.io import read_table
+
+
+def load_plan(path: str) -> ComparisonPlan:
+    return ComparisonPlan.from_mapping(read_document(Location(path)), path)
+
+
+READERS: dict[str, Callable[[str], object]] = {
+    "space": load_space,
+    "spec": SpecDeclaration.load,
+    "plan": load_plan,
+}
+MANY = range(20_000)
+DOCUMENTS: dict[str, object] = {
+    "keys": {f"key{i}": i for i in MANY},
+    "parameters": {"parameters": {f"architecture.x{i}": {"type": "int", "low": 1} for i in MANY}},
+    "columns": {"columns": {f"c{i}": {"kind": "numbr"} for i in MANY}},
+    "conditions": {
+        "parameters": {
+            "architecture.latent_dim": {
+                "type": "int",
+                "low": 1,
+                "high": 2,
+                "when": {f"x{i}": 1 for i in MANY},
+            }
+        }
+    },
+    "search": {"search": {f"k{i}": 1 for i in MANY}, "scores": {f"k{i}": 1 for i in MANY}},
+    "long key": {"x" * 100_000: 1},
+    "long value": {"parameters": "x " * 50_000, "columns": "x " * 50_000, "scores": "x " * 9_000},
+}
+
+
+@pytest.mark.parametrize("suffix", ["yaml", "json"])
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_huge_document_is_refused_at_once_in_few_words(
+    name: str, reader: str, suffix: str, tmp_path: Path
+) -> None:
+    file = tmp_path / f"file.{suffix}"
+    # JSON is YAML.
+    file.write_text(json.dumps(DOCUMENTS[name]))
+    started = time.process_time()
+    with pytest.raises(TabVAEError) as caught:
+        READERS[reader](str(file))
+    assert time.process_time() - started < 1
+    message = str(caught.value)
+    assert len(message.splitlines()) <= 21 and len(message) < 10_000
+    assert "x" * 201 not in message and "x " * 101 not in message
+
+
+def test_a_message_is_bounded_whatever_is_put_into_it() -> None:
+    long = "abc" * 1000
+    for message in (f"{long}: wrong", f"column {long!r}: {'a b' * 300!r} is none", "a b " * 5000):
+        assert len(str(DataError(message))) <= 1000
+    assert len(str(ConfigError("line\n" * 50)).splitlines()) == 21
+    short = "s3://bucket/a: must be 1, but got 2"
+    assert str(StorageError(short)) == short and StorageError(short).args == (short,)
+    for value in (long, [1] * 1000, dict.fromkeys(range(1000)), {"a": long}):
+        assert len(brief(value)) <= 200
+    assert brief([1, "a"]) == "[1, 'a']"
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def directory(path: Path) -> None:
+    path.mkdir()
+
+
+def endpoint(path: Path) -> None:
+    here = os.open(".", os.O_RDONLY)
+    os.chdir(path.parent)
+    try:
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(path.name)
+    finally:
+        os.fchdir(here)
+        os.close(here)
+
+
+@pytest.fixture(params=[pipe, device, directory, endpoint])
+def put(request: pytest.FixtureRequest) -> Iterator[Callable[[Path], None]]:
+    yield request.param
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("a.csv", read_table),
+        ("a.csv.gz", read_table),
+        ("a.parquet", read_table),
+        ("a.yaml", load_space),
+        ("a.json", load_space),
+        ("a.yaml", SpecDeclaration.load),
+        ("a.yaml", load_plan),
+        ("search.json", lambda path: read_json(Location(path))),
+        (MANIFEST, lambda path: ShardManifest.read(Location(path).parent)),
+        ("synthesizer.json", lambda path: read_export(Location(path).parent)),
+    ],
+)
+def test_only_files_are_read(
+    name: str, read: Callable[[str], object], put: Callable[[Path], None], tmp_path: Path
+) -> None:
+    put(tmp_path / name)
+    with pytest.raises(TabVAEError, match=r"is a (named pipe|device|directory|socket)"):
+        read(str(tmp_path / name))
+
+
+def test_a_file_above_its_size_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "synthesizer.json").open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(TabVAEError, match="too large: 1099511627776 bytes"):
+        read_export(Location(tmp_path))
+    (tmp_path / "synthesizer.json").rename(tmp_path / "a.json")
+    for read in (load_space, lambda path: read_json(Location(path))):
+        with pytest.raises(TabVAEError, match=r"must be at most (16|64) MiB"):
+            read(str(tmp_path / "a.json"))
+
+
+def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
+    target, link = tmp_path / "there" / "rows.csv", tmp_path / "link.csv"
+    link.symlink_to(target)
+    for content in (b"1", b"2"):
+        Location(link).write_bytes(content)
+        with Location(tmp_path / "other").open_output() as file:
+            file.write(content)
+        assert link.is_symlink() and target.read_bytes() == content
+    with Location(link).open_output() as file:
+        file.write(b"3")
+    assert link.is_symlink() and target.read_bytes() == b"3"
+    assert [path.name for path in target.parent.iterdir()] == ["rows.csv"]
+    circle = tmp_path / "circle"
+    circle.symlink_to(circle)
+    with pytest.raises(StorageError, match="is a symbolic link to itself"):
+        Location(circle).write_bytes(b"")
+
+
+def test_a_pipe_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    pipe(tmp_path / "out.csv")
+    with pytest.raises(StorageError, match="cannot be written: is a named pipe"):
+        Location(tmp_path / "out.csv").write_bytes(b"1")
+    assert (tmp_path / "out.csv").is_fifo()
+
+
+@pytest.mark.parametrize("secret", ["x", "ab", "a.b", "abc", "a%2Fb", "long-secret"])
+def test_secrets_of_any_length_are_masked_in_errors(secret: str) -> None:
+    location = Location(f"s3://{secret}:{secret}@bucket/table.csv?session_token={secret}")
+
+    def fail() -> None:
+        raise OSError(f"no key ({secret}), secret '{secret}', token={secret}: access to the bucket")
+
+    with pytest.raises(StorageError) as caught:
+        location.attempt("read", fail)
+    wanted = "no key (***), secret '***', token=***: access to the bucket"
+    assert str(caught.value).endswith(wanted)
+
+
+def test_a_fitted_prior_draws_no_rows_when_none_are_asked_for() -> None:
+    prior = GaussianMixturePrior(torch.ones(1), torch.zeros(1, 3), torch.eye(3)[None])
+    assert prior.sample(0, torch.Generator()).shape == (0, 3)
