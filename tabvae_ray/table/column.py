@@ -8,7 +8,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
 from tabvae_ray.errors import DataError
-from tabvae_ray.table.declaration import Kind, Scalar
+from tabvae_ray.table.declaration import Kind, MissingValues, Scalar
 from tabvae_ray.table.dtypes import dtype_from_name, is_dtype_name, number_limits
 
 __all__ = ["MAX_DECIMALS", "Column", "check_column"]
@@ -24,6 +24,7 @@ class Column(BaseModel):
         kind: Kind of its values.
         dtype: Name of its dtype, see :func:`tabvae_ray.table.dtypes.dtype_name`.
         missing: Whether values are missing.
+        missing_values: Declared texts of a CSV file that are missing, beside empty cells.
         categories: Categorical only: the values that occur, in the order of the category dtype, or
             sorted as text.
         ordered: Whether a category dtype is ordered.
@@ -45,6 +46,7 @@ class Column(BaseModel):
     kind: Kind
     dtype: str = Field(max_length=200)
     missing: bool = False
+    missing_values: MissingValues = None
     categories: tuple[Scalar, ...] = ()
     ordered: bool = False
     levels: tuple[Scalar, ...] = ()

@@ -12,7 +12,8 @@ Long form, which can be combined with the short form::
       PatientId: {kind: identifier, fill: number}
       Admitted: {kind: datetime, format: "%d/%m/%Y %H:%M", timezone: Europe/Berlin}
       Grade: {kind: categorical, categories: [A, B, C, D]}
-      Share: {kind: continuous, minimum: 0, maximum: 1}
+      Share: {kind: continuous, minimum: 0, maximum: 1, missing_values: ["?"]}
+    missing_values: [unknown, n.a.]
     drop: [Comment]
     rules:
       add: [total = casual + registered, Admitted <= Discharged]
@@ -22,10 +23,10 @@ The result of :meth:`TableSpec.to_mapping` is also a declaration. It declares al
 columns of a table are left out.
 """
 
-from typing import Any, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from tabvae_ray.documents import read_document, validation_messages
 from tabvae_ray.errors import ConfigError, DataError
@@ -34,6 +35,7 @@ from tabvae_ray.storage import Location
 __all__ = [
     "ColumnDeclaration",
     "Kind",
+    "MissingValues",
     "RulesDeclaration",
     "Scalar",
     "SpecDeclaration",
@@ -44,6 +46,12 @@ __all__ = [
 
 Kind = Literal["continuous", "categorical", "datetime", "identifier"]
 Scalar = bool | int | float | str
+
+# YAML reads some markers as other types than text, such as -9 and a null.
+MissingValues = Annotated[
+    tuple[str, ...] | None,
+    BeforeValidator(lambda value: _as_texts(value)),
+]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -61,6 +69,14 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
     "minimum": ("continuous", "datetime"),
     "maximum": ("continuous", "datetime"),
 }
+
+
+def _as_texts(value: object) -> object:
+    if isinstance(value, str | int | float):
+        value = [value]
+    if isinstance(value, list | tuple):
+        return tuple("null" if item is None else str(item) for item in value)
+    return value
 
 
 def validated(model: type[Model], mapping: object, source: str) -> Model:
@@ -121,6 +137,8 @@ class ColumnDeclaration(BaseModel):
         timezone: Datetime only: time zone of moments without one, and of generated moments.
         dtype: Dtype of generated values.
         missing: Whether values may be missing.
+        missing_values: Texts of a CSV file that are missing, beside empty cells; they replace those
+            of the table. None leaves it to the reading.
         categories: All values that may occur.
         ordered: Whether a category dtype is ordered.
         levels: All categories of a category dtype.
@@ -139,6 +157,7 @@ class ColumnDeclaration(BaseModel):
     timezone: str | None = None
     dtype: str | None = None
     missing: bool | None = None
+    missing_values: MissingValues = None
     categories: tuple[Scalar, ...] | None = None
     ordered: bool | None = None
     levels: tuple[Scalar, ...] | None = None
@@ -181,6 +200,7 @@ class SpecDeclaration(SpecDocument):
         datetime: Names of datetime columns.
         identifier: Names of columns that only name rows.
         columns: Declarations in the long form, by name.
+        missing_values: Texts of a CSV file that are missing in every column, beside empty cells.
         drop: Names of columns to leave out.
         others: Treatment of columns that are not declared: ``infer`` or ``drop``.
         target: Column that usefulness is measured on.
@@ -192,6 +212,7 @@ class SpecDeclaration(SpecDocument):
     datetime: tuple[str, ...] = ()
     identifier: tuple[str, ...] = ()
     columns: dict[str, ColumnDeclaration] = {}
+    missing_values: MissingValues = None
     drop: tuple[str, ...] = ()
     others: Literal["infer", "drop"] = "infer"
     target: str | None = None
@@ -240,6 +261,12 @@ class SpecDeclaration(SpecDocument):
     def leaves_out(self, name: str) -> bool:
         """Return True if a column of the table is left out of the spec."""
         return name in self.drop or (self.others == "drop" and name not in self.names)
+
+    def missing_values_of(self, name: str) -> tuple[str, ...] | None:
+        """Return the texts that are missing in a column, None if none are declared."""
+        column = self.columns.get(name)
+        own = None if column is None else column.missing_values
+        return self.missing_values if own is None else own
 
     def kind_of(self, name: str) -> Kind | None:
         """Return the declared kind of a column, None if there is none."""
