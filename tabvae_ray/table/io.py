@@ -26,9 +26,9 @@ _SUFFIXES = (".csv", ".csv.gz", ".parquet")
 def read_table(location: Location | str, declared: SpecDeclaration | None = None) -> pd.DataFrame:
     """Read a CSV or Parquet file.
 
-    In CSV, ISO 8601 text becomes datetimes, a column of integers with missing values stays integer,
-    and codes of digits with leading zeros stay text. See :mod:`tabvae_ray.table.reading.csv_columns`
-    for the cells that are missing.
+    In CSV, ISO 8601 text becomes datetimes, a column of integers with missing values stays
+    integer, and codes of digits with leading zeros stay text. The module
+    :mod:`tabvae_ray.table.reading.csv_columns` describes which cells are missing.
 
     Args:
         location: The file.

@@ -122,7 +122,8 @@ def _converted(
     numbers, moments = cells.are_numbers & rest, cells.match(_MOMENT) & rest
     for fits, noun in ((numbers, "numbers"), (moments, "dates")):
         odd = rest & ~fits
-        if not fits.any() or (wanted == "number") != (noun == "numbers") and wanted is not None:
+        is_wanted = wanted is None or (wanted == "number") == (noun == "numbers")
+        if not fits.any() or not is_wanted:
             continue
         if odd.any() and not (markers and missing is None and _are_markers(cells, fits, odd)):
             continue
@@ -216,9 +217,10 @@ def _listed(words: list[str]) -> str:
 def _is_in_doubt(plain: pd.Series) -> bool:
     """Return True if the cells of a column may be something else than pandas takes them for."""
     dtype = plain.dtype
-    if isinstance(dtype, pd.StringDtype) or dtype == object or dtype == bool:
+    types = pd.api.types
+    if isinstance(dtype, pd.StringDtype) or types.is_object_dtype(dtype):
         return True
-    if pd.api.types.is_integer_dtype(dtype):
+    if types.is_bool_dtype(dtype) or types.is_integer_dtype(dtype):
         return True
     if dtype != np.float64:
         return False
