@@ -105,9 +105,8 @@ class Cells:
             dtype = "UInt64" if parsed.dtype == np.uint64 else "Int64"
         else:
             dtype = str(parsed.dtype) if whole else "float64"
-        return self._spread(
-            parsed.astype(dtype).reindex(range(len(missing)), fill_value=0), missing
-        )
+        converted: pd.Series = parsed.astype(pd.api.types.pandas_dtype(dtype))
+        return self._spread(converted.reindex(range(len(missing)), fill_value=0), missing)
 
     def truths(self, missing: Mask) -> pd.Series | None:
         """Return the column as booleans, None if a remaining text is neither true nor false."""
@@ -121,7 +120,7 @@ class Cells:
     def _spread(self, values: pd.Series, missing: Mask) -> pd.Series:
         codes = np.append(np.where(missing, -1, np.arange(len(missing))), -1)[self._codes]
         allows = bool((codes < 0).any())
-        taken: Sequence[Any] = values.array.take(codes, allow_fill=allows)  # type: ignore[assignment]
+        taken: Sequence[Any] = values.array.take(codes, allow_fill=allows)
         return pd.Series(taken, name=self.name)
 
 

@@ -44,18 +44,18 @@ def read_columns(file: CsvFile, declared: SpecDeclaration, source: str) -> pd.Da
             reads them.
         source: Name of the file in warnings.
     """
-    columns = {name: _with_moments(file.typed[name]) for name in file.typed}
-    gaps = [str(name) for name, values in columns.items() if _may_be_integers(values)]
+    columns = {str(name): _with_moments(file.typed[name]) for name in file.typed}
+    gaps = [name for name, values in columns.items() if _may_be_integers(values)]
     if gaps:
         nullable = file.nullable(gaps)
         for name in gaps:
             if pd.api.types.is_integer_dtype(nullable[name].dtype):
                 columns[name] = nullable[name]
     for name, plain in columns.items():
-        if declared.leaves_out(str(name)):
+        if declared.leaves_out(name):
             continue
 
-        def say(message: str, name: str = str(name)) -> None:
+        def say(message: str, name: str = name) -> None:
             warnings.warn(f"{source}: column {name!r}: {message}", stacklevel=3)
 
         columns[name] = _read_column(file, plain, declared, say)

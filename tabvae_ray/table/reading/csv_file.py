@@ -47,9 +47,12 @@ class CsvFile:
         """Return the cells of a column as text."""
         return Cells(name, self._texts.column(self.typed.columns.get_loc(name)))
 
-    def nullable(self, names: Sequence[str]) -> pd.DataFrame:
+    def nullable(self, names: list[str]) -> pd.DataFrame:
         """Return columns with nullable dtypes, in which integers may be missing."""
-        return pd.read_csv(io.BytesIO(self._content), usecols=names, dtype_backend="numpy_nullable")
+        table: pd.DataFrame = pd.read_csv(
+            io.BytesIO(self._content), usecols=names, dtype_backend="numpy_nullable"
+        )
+        return table
 
     def _check_lengths(self) -> None:
         """Warn of rows that have fewer fields than the header."""
