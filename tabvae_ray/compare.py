@@ -132,11 +132,13 @@ def command(
     directory = Location(out) if out else None
     if directory is not None:
         directory.check_writable()
-    real_rows = read_table(real)
+    real_rows = read_table(real, declared)
     columns = TableSpec.infer(real_rows, declared=declared, source=real)
+    # Other tables are read like the real one, whose spec says what their cells are.
+    alike = SpecDeclaration.from_mapping(columns.to_mapping())
     if target:
         columns = columns.model_copy(update={"target": target})
-    held_out_rows = read_table(held_out) if held_out else None
+    held_out_rows = read_table(held_out, alike) if held_out else None
     if plan:
         chosen = _plan(plan)
         if plots is not None:
@@ -152,7 +154,7 @@ def command(
     if directory is None and (chosen.plots or chosen.plot_collections):
         raise ConfigError("--plan: has pictures, which go to --out; give it, or --plots none")
     prepared = chosen.prepare(real_rows, columns, held_out=held_out_rows)
-    synthetic_rows = read_table(synthetic)
+    synthetic_rows = read_table(synthetic, alike)
     rules = count_rules(columns.rules, columns.columns, real_rows, synthetic_rows)
     assessment = Assessment(prepared, synthetic_rows, rules, has_levels=not no_levels)
     for warning in assessment.comparison.warnings:

@@ -66,6 +66,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     help="File to write, .csv, .csv.gz or .parquet; for shards, a directory.",
 )
 @option(
+    "--na-rep",
+    metavar="TEXT",
+    default="",
+    show_default="an empty cell",
+    section=_ROWS,
+    help="Text of missing values in CSV.",
+)
+@option(
     "--where",
     multiple=True,
     metavar="CONDITION",
@@ -147,6 +155,7 @@ def command(
     model: str,
     rows: int,
     out: str,
+    na_rep: str,
     where: tuple[str, ...],
     max_draws: int,
     seed: int,
@@ -180,8 +189,10 @@ def command(
     if address is None:
         _check_device(device)
     if address is None and shard_rows is None and workers is None:
-        generate_to_file(model, rows, target, options)
+        generate_to_file(model, rows, target, options, na_rep=na_rep)
     else:
+        if na_rep:
+            raise ConfigError("--na-rep: is for CSV, but shards are Parquet")
         n_shards = _generate_shards(model, rows, target, options, shard_rows, address, workers)
         shards = f" in {n_shards:,} shards"
     seconds = time.perf_counter() - started

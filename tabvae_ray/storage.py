@@ -18,9 +18,8 @@ from typing import IO, Any, TypeVar
 from pyarrow import ArrowException, fs
 
 from tabvae_ray.errors import StorageError
-from tabvae_ray.file_kinds import special_kind
 from tabvae_ray.retries import attempt, reason
-from tabvae_ray.uri import URI
+from tabvae_ray.uri import URI, special_kind
 
 __all__ = ["Location"]
 

@@ -1,15 +1,24 @@
-"""Paths and URIs: parse them, join them, and mask their credentials."""
+"""Paths and URIs: parse them, join them, mask their credentials, and say what stands there."""
 
 import os
 import re
+import stat
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from tabvae_ray.errors import StorageError, brief
 
-__all__ = ["URI", "masked", "masked_within"]
+__all__ = ["URI", "masked", "masked_within", "special_kind"]
 
+# Kinds of files that are neither read nor replaced.
+_SPECIAL_KINDS = {
+    stat.S_IFDIR: "directory",
+    stat.S_IFIFO: "named pipe",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}
 # Shorter credentials are masked as whole words, or they would blot out letters of every message.
 _MIN_LENGTH_WITHIN_WORDS = 4
 # Keys of a query whose values are no secrets.
@@ -166,3 +175,13 @@ def _check_authority(scheme: str, text: str) -> None:
             f"{scheme}://***: credentials in a URI must be percent-encoded (%2F for the sign /) "
             "and followed by @ and the bucket"
         )
+
+
+def special_kind(path: Path) -> str | None:
+    """Return what stands at a path in place of a file; None for a file or nothing."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        # Opening it says why.
+        return None
+    return _SPECIAL_KINDS.get(stat.S_IFMT(mode))

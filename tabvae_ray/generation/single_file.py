@@ -45,6 +45,8 @@ def generate_to_file(
     rows: int,
     out: Location | str,
     options: GenerateOptions | None = None,
+    *,
+    na_rep: str = "",
 ) -> int:
     """Make rows and write them to one file, block by block, in bounded memory.
 
@@ -53,6 +55,7 @@ def generate_to_file(
         rows: Number of rows, >= 0.
         out: The file to write, CSV or Parquet by its suffix. A failure leaves no partial file.
         options: Options of drawing rows.
+        na_rep: Text of missing values in CSV.
 
     Returns:
         The number of rows written.
@@ -67,6 +70,8 @@ def generate_to_file(
     if rows < 0:
         raise ConfigError(f"--rows must be >= 0, but got {rows}")
     target = Location(out)
+    if na_rep and target.suffix == ".parquet":
+        raise ConfigError("--na-rep: is for CSV; Parquet has missing values of its own")
     synthesizer = load_synthesizer(model, options.device)
     where = parse_where(options.where, synthesizer.spec) if options.where else None
     with _draws_shown(rows if where else 0) as on_draws:
@@ -80,7 +85,7 @@ def generate_to_file(
             max_draws=options.max_draws,
             on_draws=on_draws,
         )
-        with TableWriter(target, synthesizer.encoder.example()) as writer:
+        with TableWriter(target, synthesizer.encoder.example(), na_rep=na_rep) as writer:
             for block in blocks:
                 # pandas writes attrs into the metadata of a Parquet file.
                 block.attrs.clear()

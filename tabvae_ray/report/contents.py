@@ -29,6 +29,7 @@ from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.storage import Location
+from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.io import fingerprint, read_table
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import split_rows
@@ -218,7 +219,7 @@ def _synthesizer(contents: ReportContents) -> TabularVAESynthesizer | None:
 def _table(contents: ReportContents) -> pd.DataFrame | None:
     manifest = contents.manifest
     try:
-        table = read_table(manifest.data)
+        table = read_table(manifest.data, SpecDeclaration.from_mapping(manifest.spec))
     except (TabVAEError, OSError) as error:
         contents.notes.append(
             f"Without the table, reference levels and pictures are left out: {error}"

@@ -151,8 +151,8 @@ def prepare_inputs(
         known = before.search_space()
     known = _with_settings(known, settings or {})
     where = _data(data, known, before)
-    table = read_table(where)
     declared = _declaration(spec, known, before)
+    table = read_table(where, declared)
     if resume and _began_without_rules(directory):
         declared = declared or SpecDeclaration()
         declared = declared.model_copy(update={"rules": RulesDeclaration(find=False)})

@@ -1,21 +1,35 @@
 """One column of a spec, and its rules."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from tabvae_ray.errors import DataError
-from tabvae_ray.table.declaration import Kind, Scalar
 from tabvae_ray.table.dtypes import dtype_from_name, is_dtype_name, number_limits
 from tabvae_ray.table.identifiers.fake import GeneratorName
 from tabvae_ray.table.identifiers.source import IdentifierSource
 
-__all__ = ["MAX_DECIMALS", "Column", "check_column"]
+__all__ = ["MAX_DECIMALS", "Column", "Kind", "MissingValues", "Scalar", "check_column"]
 
 MAX_DECIMALS = 15
+
+Kind = Literal["continuous", "categorical", "datetime", "identifier"]
+Scalar = bool | int | float | str
+
+
+def _as_texts(value: object) -> object:
+    if isinstance(value, str | int | float):
+        value = [value]
+    if isinstance(value, list | tuple):
+        return tuple("null" if item is None else str(item) for item in value)
+    return value
+
+
+# YAML reads some markers as other types than text, such as -9 and a null.
+MissingValues = Annotated[tuple[str, ...] | None, BeforeValidator(_as_texts)]
 
 
 class Column(BaseModel):
@@ -26,6 +40,7 @@ class Column(BaseModel):
         kind: Kind of its values.
         dtype: Name of its dtype, see :func:`tabvae_ray.table.dtypes.dtype_name`.
         missing: Whether values are missing.
+        missing_values: Declared texts of a CSV file that are missing, beside empty cells.
         categories: Categorical only: the values that occur, in the order of the category dtype, or
             sorted as text.
         ordered: Whether a category dtype is ordered.
@@ -50,6 +65,7 @@ class Column(BaseModel):
     kind: Kind
     dtype: str = Field(max_length=200)
     missing: bool = False
+    missing_values: MissingValues = None
     categories: tuple[Scalar, ...] = ()
     ordered: bool = False
     levels: tuple[Scalar, ...] = ()

@@ -14,7 +14,8 @@ Long form, which can be combined with the short form::
       Row: {kind: identifier, fill: number}
       Admitted: {kind: datetime, format: "%d/%m/%Y %H:%M", timezone: Europe/Berlin}
       Grade: {kind: categorical, categories: [A, B, C, D]}
-      Share: {kind: continuous, minimum: 0, maximum: 1}
+      Share: {kind: continuous, minimum: 0, maximum: 1, missing_values: ["?"]}
+    missing_values: [unknown, n.a.]
     drop: [Comment]
     identifier: drop
     rules:
@@ -34,21 +35,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from tabvae_ray.documents import read_document, validation_messages
 from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.storage import Location
+from tabvae_ray.table.column import Kind, MissingValues, Scalar
 from tabvae_ray.table.identifiers.fake import GeneratorName
 
 __all__ = [
     "ColumnDeclaration",
-    "Kind",
     "RulesDeclaration",
-    "Scalar",
     "SpecDeclaration",
     "SpecDocument",
-    "read_mapping",
     "validated",
 ]
-
-Kind = Literal["continuous", "categorical", "datetime", "identifier"]
-Scalar = bool | int | float | str
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -97,7 +93,11 @@ class SpecDocument(BaseModel):
             StorageError: If it cannot be read.
         """
         source = Location(location)
-        return cls.from_mapping(read_mapping(source), str(source))
+        try:
+            document = read_document(source)
+        except ConfigError as error:
+            raise DataError(str(error)) from None
+        return cls.from_mapping(document, str(source))
 
     @classmethod
     def from_mapping(cls, mapping: object, source: str = "spec") -> Self:
@@ -131,6 +131,8 @@ class ColumnDeclaration(BaseModel):
         timezone: Datetime only: time zone of moments without one, and of generated moments.
         dtype: Dtype of generated values.
         missing: Whether values may be missing.
+        missing_values: Texts of a CSV file that are missing, beside empty cells; they replace those
+            of the table. None leaves it to the reading.
         categories: All values that may occur.
         ordered: Whether a category dtype is ordered.
         levels: All categories of a category dtype.
@@ -151,6 +153,7 @@ class ColumnDeclaration(BaseModel):
     timezone: str | None = None
     dtype: str | None = None
     missing: bool | None = None
+    missing_values: MissingValues = None
     categories: tuple[Scalar, ...] | None = None
     ordered: bool | None = None
     levels: tuple[Scalar, ...] | None = None
@@ -198,6 +201,7 @@ class SpecDeclaration(SpecDocument):
         drop_identifiers: Whether identifiers are left out of generated rows, unless the long form
             says otherwise.
         columns: Declarations in the long form, by name.
+        missing_values: Texts of a CSV file that are missing in every column, beside empty cells.
         drop: Names of columns to leave out.
         others: Treatment of columns that are not declared: ``infer`` or ``drop``.
         target: Column that usefulness is measured on.
@@ -210,6 +214,7 @@ class SpecDeclaration(SpecDocument):
     identifier: tuple[str, ...] = ()
     drop_identifiers: bool = False
     columns: dict[str, ColumnDeclaration] = {}
+    missing_values: MissingValues = None
     drop: tuple[str, ...] = ()
     others: Literal["infer", "drop"] = "infer"
     target: str | None = None
@@ -266,6 +271,12 @@ class SpecDeclaration(SpecDocument):
         """Return True if a column of the table is left out of the spec."""
         return name in self.drop or (self.others == "drop" and name not in self.names)
 
+    def missing_values_of(self, name: str) -> tuple[str, ...] | None:
+        """Return the texts that are missing in a column, None if none are declared."""
+        column = self.columns.get(name)
+        own = None if column is None else column.missing_values
+        return self.missing_values if own is None else own
+
     def kind_of(self, name: str) -> Kind | None:
         """Return the declared kind of a column, None if there is none."""
         if name in self.columns:
@@ -286,19 +297,6 @@ class SpecDeclaration(SpecDocument):
             *self.columns,
             *self.drop,
         )
-
-
-def read_mapping(source: Location) -> object:
-    """Read the content of a YAML or JSON file.
-
-    Raises:
-        DataError: If it is neither, or has a key twice.
-        StorageError: If it cannot be read.
-    """
-    try:
-        return read_document(source)
-    except ConfigError as error:
-        raise DataError(str(error)) from None
 
 
 def _by_name(mapping: object, source: str) -> object:

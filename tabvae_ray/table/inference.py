@@ -16,6 +16,7 @@ from tabvae_ray.table.identifiers.description import source_of
 from tabvae_ray.table.identifiers.recognition import integers_name_rows
 from tabvae_ray.table.kinds import as_numeric, infer_kind, plain_type
 from tabvae_ray.table.parsing import as_datetimes, as_numbers, datetime_ticks
+from tabvae_ray.table.reading.wanted import full_dtype, matching_categories
 
 __all__ = ["infer_column"]
 
@@ -29,14 +30,15 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
         source: Name of the table in error messages.
 
     Raises:
-        DataError: If the column has no values, or they contradict the declaration.
+        DataError: If the values contradict the declaration.
     """
     name = str(values.name)
     where = f"{source}: column {name!r}"
-    if values.isna().all():
-        raise DataError(f"{where}: has no values, all {len(values)} are missing; drop it")
     kind = declared.kind_of(name)
     declaration = declared.columns.get(name) or ColumnDeclaration(kind=kind or "categorical")
+    declaration = full_dtype(declaration, missing=bool(values.isna().any())).model_copy(
+        update={"missing_values": declared.missing_values_of(name)}
+    )
     values = as_numeric(values)
     if kind is None:
         kind = infer_kind(values, source)
@@ -84,6 +86,7 @@ def _infer_identifier(values: pd.Series, declared: SpecDeclaration, where: str) 
         fill="drop" if fill == "generate" and source is None else fill,
         pattern=pattern,
         generator=generator,
+        missing_values=declaration.missing_values,
         made_of=source,
     )
 
@@ -114,7 +117,10 @@ def _as_declared(found: Column, declaration: ColumnDeclaration, source: str) -> 
     where = f"{source}: column {found.name!r}"
     if not declaration.properties:
         return found
-    column = validated(Column, {**found.model_dump(), **declaration.properties}, where)
+    properties = declaration.properties
+    for key in {"categories", "levels"} & properties.keys():
+        properties[key] = matching_categories(properties[key], found.categories)
+    column = validated(Column, {**found.model_dump(), **properties}, where)
     if column.kind == "datetime" and declaration.step is None:
         assert column.minimum is not None and found.minimum is not None and found.step is not None
         # Steps count from the declared minimum.

@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import io
-from collections.abc import Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import IO, Self, cast
@@ -15,18 +14,25 @@ import pyarrow.parquet as pq
 
 from tabvae_ray.errors import DataError, one_line
 from tabvae_ray.storage import Location
-from tabvae_ray.table.parsing import parse_iso
+from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.reading.csv_columns import read_columns
+from tabvae_ray.table.reading.csv_file import CsvFile, check_names
 
 __all__ = ["TableWriter", "fingerprint", "read_table", "write_table"]
 
 _SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
 
-def read_table(location: Location | str) -> pd.DataFrame:
-    """Read a CSV or Parquet file with the dtypes that pandas infers.
+def read_table(location: Location | str, declared: SpecDeclaration | None = None) -> pd.DataFrame:
+    """Read a CSV or Parquet file.
 
-    In CSV, ISO 8601 text becomes datetimes, and a column of integers with missing values stays
-    integer.
+    In CSV, ISO 8601 text becomes datetimes, a column of integers with missing values stays
+    integer, and codes of digits with leading zeros stay text. The module
+    :mod:`tabvae_ray.table.reading.csv_columns` describes which cells are missing.
+
+    Args:
+        location: The file.
+        declared: Declaration of some or all columns, which are read as it says.
 
     Raises:
         DataError: If it is neither or empty, or the name of a column occurs twice.
@@ -39,14 +45,14 @@ def read_table(location: Location | str) -> pd.DataFrame:
         raise DataError(f"{source}: is empty")
     if suffix == ".parquet":
         try:
-            _check_names(pq.read_schema(io.BytesIO(content)).names, source)
+            check_names(pq.read_schema(io.BytesIO(content)).names, str(source))
             table = pd.read_parquet(io.BytesIO(content))
         except DataError:
             raise
         except (pa.ArrowException, OSError, ValueError) as error:
             raise DataError(f"{source}: not Parquet: {one_line(error)}") from None
     else:
-        table = _read_csv(content, suffix, source)
+        table = _read_csv(content, suffix, declared or SpecDeclaration(), source)
     if len(table.columns) == 0:
         raise DataError(f"{source}: has no columns")
     if len(table) == 0:
@@ -77,15 +83,22 @@ class TableWriter:
         location: The file, CSV or Parquet by its suffix.
         example: Rows with a value in every column, which set the types of a Parquet file. If None,
             the first part sets them, although it may have columns without values.
+        na_rep: Text of missing values in CSV.
 
     Raises:
         DataError: If the suffix is neither.
         StorageError: If it cannot be written.
     """
 
-    def __init__(self, location: Location | str, example: pd.DataFrame | None = None) -> None:
+    def __init__(
+        self,
+        location: Location | str,
+        example: pd.DataFrame | None = None,
+        *,
+        na_rep: str = "",
+    ) -> None:
         self.location = Location(location)
-        self._example = example
+        self._example, self._na_rep = example, na_rep
         self._suffix = _suffix(self.location)
         self._stack = ExitStack()
         self._file: IO[bytes] | None = None
@@ -105,7 +118,7 @@ class TableWriter:
         """Append rows; all parts must have the same columns."""
         assert self._file is not None, "used outside of a with block"
         if self._suffix != ".parquet":
-            text = part.to_csv(index=False, header=self._written == 0)
+            text = part.to_csv(index=False, header=self._written == 0, na_rep=self._na_rep)
             self._file.write(text.encode())
         else:
             if self._parquet is None:
@@ -140,66 +153,17 @@ def fingerprint(table: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def _read_csv(content: bytes, suffix: str, source: Location) -> pd.DataFrame:
+def _read_csv(
+    content: bytes, suffix: str, declared: SpecDeclaration, source: Location
+) -> pd.DataFrame:
     try:
         text = gzip.decompress(content) if suffix == ".csv.gz" else content
-        if b"\0" in text[:4096]:
-            raise ValueError("it holds binary data")
-        _check_separator(text)
-        # Two rows, because from the header alone pandas would take an unnamed column as index.
-        header = pd.read_csv(
-            io.BytesIO(text), header=None, nrows=2, dtype=str, keep_default_na=False
-        )
-        table: pd.DataFrame = pd.read_csv(io.BytesIO(text), low_memory=False)
+        file = CsvFile(text, str(source))
     except pd.errors.EmptyDataError:
         raise DataError(f"{source}: is empty") from None
     except (ValueError, OSError, EOFError, gzip.zlib.error) as error:  # type: ignore[attr-defined]
         raise DataError(f"{source}: not CSV: {one_line(error)}") from None
-    _check_names([name for name in header.iloc[0] if name], source)
-    for name in table.columns:
-        if pd.api.types.is_string_dtype(table[name].dtype):
-            moments = parse_iso(table[name])
-            table[name] = table[name] if moments is None else moments
-    gaps = [name for name in table.columns if _may_be_integers(table[name])]
-    if gaps:
-        nullable = pd.read_csv(io.BytesIO(text), usecols=gaps, dtype_backend="numpy_nullable")
-        for name in gaps:
-            if pd.api.types.is_integer_dtype(nullable[name].dtype):
-                table[name] = nullable[name]
-    return table
-
-
-def _check_separator(text: bytes) -> None:
-    """Refuse text with another separator than commas, which would be read as a single column.
-
-    Raises:
-        ValueError: Naming the separator.
-    """
-    lines = text[: 2**20].lstrip(b"\r\n").splitlines()[:2] or [b""]
-    for separator, name in ((b";", "semicolons"), (b"\t", "tabs")):
-        counts = {line.count(separator) for line in lines}
-        # A quoted column name may hold the character, but then the next row does not.
-        if b"," not in lines[0] and len(counts) == 1 and counts != {0}:
-            raise ValueError(
-                f"its columns are separated by {name}; it must be commas, as from "
-                f"pandas.read_csv(file, sep={separator.decode()!r}).to_csv(file, index=False)"
-            )
-
-
-def _check_names(names: Sequence[str], source: Location) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise DataError(f"{source}: column {name!r}: occurs more than once")
-        seen.add(name)
-
-
-def _may_be_integers(values: pd.Series) -> bool:
-    """Return True if floats may be integers that missing values made floats."""
-    if values.dtype != np.float64 or not values.isna().any():
-        return False
-    present = values.to_numpy(np.float64)
-    return bool((np.rint(present) == present)[~np.isnan(present)].all())
+    return read_columns(file, declared, str(source))
 
 
 def _suffix(location: Location) -> str:

@@ -5,7 +5,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tabvae_ray.errors import DataError
-from tabvae_ray.table.declaration import Kind
+from tabvae_ray.table.column import Kind
 from tabvae_ray.table.parsing import as_numbers, parse_iso
 
 __all__ = ["as_numeric", "infer_kind", "plain_type"]

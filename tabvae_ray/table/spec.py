@@ -5,6 +5,7 @@ Kinds are ``continuous`` for numbers, ``categorical``, ``datetime`` for points i
 is inferred from a table; the user can declare what is inferred wrongly.
 """
 
+import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -12,8 +13,8 @@ import pandas as pd
 from pydantic import Field
 
 from tabvae_ray.errors import DataError
-from tabvae_ray.table.column import Column, check_column
-from tabvae_ray.table.declaration import Kind, SpecDeclaration, SpecDocument
+from tabvae_ray.table.column import Column, Kind, check_column
+from tabvae_ray.table.declaration import SpecDeclaration, SpecDocument
 from tabvae_ray.table.dtypes import moment_dtype
 from tabvae_ray.table.inference import infer_column
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
@@ -63,19 +64,31 @@ class TableSpec(SpecDocument):
             for name in dict.fromkeys(declared.names)
             if name not in table.columns
         ]
-        columns = []
+        columns, empty = [], []
         for name in table.columns:
-            if not declared.leaves_out(name):
+            if declared.leaves_out(name):
+                continue
+            if table[name].isna().all():
+                empty.append(name)
+            else:
                 try:
                     columns.append(infer_column(table[name], declared, source))
                 except DataError as error:
                     errors.append(str(error))
         if errors:
             raise DataError("\n".join(errors))
+        reason = f"has no values, all {len(table):,} are missing"
+        if not columns:
+            named = f"column {empty[0]!r}: {reason}" if empty else "has no columns to model"
+            raise DataError(f"{source}: {named}")
+        for name in empty:
+            warnings.warn(f"{source}: column {name!r}: {reason}, so it is left out", stacklevel=2)
         if all(column.kind == "identifier" for column in columns):
             raise DataError(f"{source}: has no columns to model, only identifiers")
         rules = rules_of(table, columns, declared.rules, source)
         spec = cls(columns=tuple(columns), target=declared.target, rules=rules)
+        if spec.target is not None and spec.target not in spec.names:
+            raise DataError(f"{source}: target: {spec.target!r} has no values")
         if spec.target in spec.identifier:
             raise DataError(f"{source}: target: {spec.target!r} is an identifier")
         return spec

@@ -161,7 +161,7 @@ def test_categories_are_not_taken_for_names(values: pd.Series) -> None:
         (pd.DataFrame([[1, 2]], columns=["x", "x"]), "column 'x': occurs more than once"),
         (pd.DataFrame({0: [1, 2]}), "column names must be text, but one is 0"),
         (pd.DataFrame({("a", "b"): [1]}), "column names must be text, but one is"),
-        (pd.DataFrame({"x": [None, None]}), "column 'x': has no values, all 2 are missing; drop"),
+        (pd.DataFrame({"x": [None, None]}), "column 'x': has no values, all 2 are missing"),
         (pd.DataFrame({"x": [1.5, np.inf]}), "column 'x': must be finite, but row 1 is inf"),
         (
             pd.DataFrame({"x": pd.Series([1.5, -np.inf], dtype="Float64")}),

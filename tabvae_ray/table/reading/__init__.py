@@ -1,0 +1,1 @@
+"""Reading of CSV files, with what a spec declares of their columns."""

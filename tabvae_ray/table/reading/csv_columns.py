@@ -1,0 +1,250 @@
+"""Columns of a CSV file, each read as its declaration or its cells ask.
+
+An empty cell is missing. A word such as ``NA`` or ``None`` is missing in a column that otherwise
+holds numbers, moments, truth values or codes of digits; in a column of other text it is a value
+like any other. ``missing_values`` of a spec replaces this rule.
+"""
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.parsing import parse_iso
+from tabvae_ray.table.reading.cells import Cells, Mask
+from tabvae_ray.table.reading.csv_file import CsvFile
+from tabvae_ray.table.reading.wanted import CellKind, wanted_kind
+
+__all__ = ["read_columns"]
+
+# Text in a column of numbers or moments is a marker of missing values if it is this rare.
+_MARKED_MIN_SHARE = 0.9
+_MOST_MARKERS = 5
+# Fewer different numbers than this, beside text, are categories.
+_MARKED_MIN_DISTINCT = 10
+# A smaller share of numbers with leading zeros is an accident in a column of numbers.
+_LEADING_ZEROS_MIN_SHARE = 0.005
+
+_CODE = r"^0\d+$|^\+\d{7,}$"
+_DIGITS = r"^\+?\d+$"
+_MOMENT = r"^\d{4}-\d{2}-\d{2}([T ].*)?$|^\d{1,2}[./-]\d{1,2}[./-]\d{2,4}( .*)?$"
+_THOUSANDS = r"^\s*[+-]?\d{1,3}(,\d{3})+(\.\d+)?\s*$"
+
+Say = Callable[[str], None]
+
+
+def read_columns(file: CsvFile, declared: SpecDeclaration, source: str) -> pd.DataFrame:
+    """Read all columns of a CSV file.
+
+    Args:
+        file: The file.
+        declared: Declaration of some or all columns. Columns that it leaves out are read as pandas
+            reads them.
+        source: Name of the file in warnings.
+    """
+    columns = {str(name): _with_moments(file.typed[name]) for name in file.typed}
+    gaps = [name for name, values in columns.items() if _may_be_integers(values)]
+    if gaps:
+        nullable = file.nullable(gaps)
+        for name in gaps:
+            if pd.api.types.is_integer_dtype(nullable[name].dtype):
+                columns[name] = nullable[name]
+    for name, plain in columns.items():
+        if declared.leaves_out(name):
+            continue
+
+        def say(message: str, name: str = name) -> None:
+            warnings.warn(f"{source}: column {name!r}: {message}", stacklevel=3)
+
+        columns[name] = _read_column(file, plain, declared, say)
+    return pd.DataFrame(columns, copy=False)
+
+
+def _read_column(file: CsvFile, plain: pd.Series, declared: SpecDeclaration, say: Say) -> pd.Series:
+    name = str(plain.name)
+    wanted = wanted_kind(name, declared)
+    given = declared.missing_values_of(name)
+    if given is not None:
+        cells = file.cells(name)
+        missing = cells.among({text.strip() for text in given}) | cells.among(given)
+        return _converted(cells, missing, wanted, say, markers=False)
+    if wanted == "number" and pd.api.types.is_numeric_dtype(plain.dtype):
+        return plain
+    if wanted == "moment" and pd.api.types.is_datetime64_any_dtype(plain.dtype):
+        return plain
+    if wanted == "text" and declared.kind_of(name) == "datetime":
+        if pd.api.types.is_datetime64_any_dtype(plain.dtype):
+            return plain
+        wanted = "moment"
+    if wanted is None and not _is_in_doubt(plain):
+        return plain
+    cells = file.cells(name)
+    if wanted == "text":
+        column = declared.columns[name]
+        null_words = cells.are_null_words
+        if column.categories and column.missing is not False:
+            return cells.text(null_words & ~cells.among({str(v) for v in column.categories}))
+        digits = cells.match(_DIGITS)
+        only_digits = bool(digits.any()) and not column.categories
+        only_digits = only_digits and bool((digits | null_words).all())
+        return cells.text(null_words if only_digits else np.zeros_like(null_words))
+    if wanted is None and _is_truth(plain):
+        words = cells.among({"True", "False"}) | cells.are_null_words
+        return plain if words.all() else cells.text(cells.are_null_words)
+    if wanted is None and pd.api.types.is_numeric_dtype(plain.dtype):
+        return cells.text(cells.are_null_words) if _are_codes(cells) else plain
+    markers = declared.kind_of(name) in (None, "continuous", "datetime")
+    return _converted(cells, None, wanted, say, markers=markers)
+
+
+def _converted(
+    cells: Cells, missing: Mask | None, wanted: CellKind | None, say: Say, *, markers: bool
+) -> pd.Series:
+    """Convert cells to the wanted type, or to the type that they have.
+
+    Args:
+        cells: The cells.
+        missing: Texts that are missing, as the user says; None if that is to be inferred.
+        wanted: Type that the declaration asks for.
+        say: Called with a warning.
+        markers: Whether rare text may be a marker of missing values.
+    """
+    gone = cells.are_null_words if missing is None else missing
+    blank = cells.are_blank & ~gone if missing is None else np.zeros_like(gone)
+    rest = ~gone & ~blank
+    if wanted == "truth":
+        truths = cells.truths(~rest)
+        return cells.text(gone) if truths is None else truths
+    if wanted == "text":
+        return cells.text(gone)
+    numbers, moments = cells.are_numbers & rest, cells.match(_MOMENT) & rest
+    for fits, noun in ((numbers, "numbers"), (moments, "dates")):
+        odd = rest & ~fits
+        is_wanted = wanted is None or (wanted == "number") == (noun == "numbers")
+        if not fits.any() or not is_wanted:
+            continue
+        if odd.any() and not (markers and missing is None and _are_markers(cells, fits, odd)):
+            continue
+        if noun == "numbers" and wanted is None and (_are_codes(cells) or _are_long(cells, fits)):
+            return cells.text(gone)
+        if (odd | blank).any():
+            _say_markers(cells, fits, odd | blank, noun, say)
+        if noun == "numbers":
+            return cells.numbers(gone | blank | odd)
+        return _with_moments(cells.text(gone | blank | odd))
+    if wanted is None and missing is None and rest.any():
+        if gone.any():
+            words = _listed(cells.words(gone))
+            say(
+                f"{cells.count(gone):,} cells read {words}, which is taken for text; declare "
+                "missing_values in the spec if they are missing"
+            )
+        _say_what_it_may_be(cells, rest, numbers, say)
+        # In a column of text, words for missing values and white space are values.
+        return cells.text(np.zeros_like(gone))
+    return cells.text(gone | blank if not rest.any() else gone)
+
+
+def _are_markers(cells: Cells, fits: Mask, odd: Mask) -> bool:
+    """Return True if the odd texts of a column are few, rare and without digits."""
+    if int(odd.sum()) > _MOST_MARKERS or (cells.match(r"\d") & odd).any():
+        return False
+    if int(fits.sum()) <= _MARKED_MIN_DISTINCT:
+        return False
+    return cells.count(fits) >= _MARKED_MIN_SHARE * cells.count(fits | odd)
+
+
+def _are_codes(cells: Cells) -> bool:
+    """Return True if the column has digits whose leading zeros, or whose length, tell something."""
+    codes = cells.match(_CODE)
+    if not codes.any():
+        return False
+    rest = ~cells.are_null_words & ~cells.are_blank
+    if not cells.match(_DIGITS)[rest].all():
+        return False
+    lengths = {len(text) for text in cells.words(rest)}
+    return len(lengths) == 1 or (cells.count(codes) >= _LEADING_ZEROS_MIN_SHARE * cells.count(rest))
+
+
+def _are_long(cells: Cells, fits: Mask) -> bool:
+    """Return True if the column has only integers, and some need more than 64 bits."""
+    if not cells.match(r"^[+-]?\d+$")[fits].all():
+        return False
+    values = [int(text) for text in cells.words(cells.match(r"^[+-]?\d{19,}$") & fits)]
+    negative = bool((cells.match("^-") & fits).any())
+    limit = 2**63 if negative else 2**64
+    return any(not -(2**63) <= value < limit for value in values)
+
+
+def _say_markers(cells: Cells, fits: Mask, odd: Mask, noun: str, say: Say) -> None:
+    share = cells.count(fits) / cells.count(fits | odd)
+    percent = min(share, 0.999)
+    say(
+        f"{percent:.1%} of its cells are {noun}, so the {cells.count(odd):,} that read "
+        f"{_listed(cells.words(odd))} are taken for missing; declare it categorical with dtype str "
+        "in the spec to keep them as text"
+    )
+
+
+def _say_what_it_may_be(cells: Cells, rest: Mask, numbers: Mask, say: Say) -> None:
+    thousands = cells.match(_THOUSANDS) & rest
+    odd = rest & ~numbers & ~thousands
+    total, n_odd = cells.count(rest), cells.count(odd)
+    if thousands.any() and n_odd <= (1 - _MARKED_MIN_SHARE) * total:
+        say(
+            f"it looks like numbers with thousands separators, such as "
+            f"{cells.words(thousands)[0]!r}, but is read as text; write them without commas"
+        )
+    elif (
+        numbers.any()
+        and int(numbers.sum()) > _MARKED_MIN_DISTINCT
+        and cells.count(numbers) >= _MARKED_MIN_SHARE * total
+    ):
+        say(
+            f"{min(cells.count(numbers) / total, 0.999):.1%} of its cells are numbers, but "
+            f"{n_odd:,} are not, such as {_listed(cells.words(odd))}, so it is read as text; "
+            "declare missing_values in the spec, or clean them"
+        )
+
+
+def _listed(words: list[str]) -> str:
+    shown = [repr(word if len(word) <= 20 else f"{word[:20]}...") for word in words[:3]]
+    return ", ".join(shown) + ("..." if len(words) > 3 else "")
+
+
+def _is_in_doubt(plain: pd.Series) -> bool:
+    """Return True if the cells of a column may be something else than pandas takes them for."""
+    dtype = plain.dtype
+    types = pd.api.types
+    if isinstance(dtype, pd.StringDtype) or types.is_object_dtype(dtype):
+        return True
+    if types.is_bool_dtype(dtype) or types.is_integer_dtype(dtype):
+        return True
+    if dtype != np.float64:
+        return False
+    present = plain.dropna().to_numpy()
+    # Codes of digits that are too long for integers are read as floats.
+    return bool(len(present)) and bool((np.rint(present) == present).all())
+
+
+def _is_truth(plain: pd.Series) -> bool:
+    if plain.dtype == bool:
+        return True
+    return plain.dtype == object and pd.api.types.infer_dtype(plain, skipna=True) == "boolean"
+
+
+def _with_moments(values: pd.Series) -> pd.Series:
+    if not isinstance(values.dtype, pd.StringDtype):
+        return values
+    moments = parse_iso(values)
+    return values if moments is None else moments
+
+
+def _may_be_integers(values: pd.Series) -> bool:
+    """Return True if floats may be integers that missing values made floats."""
+    if values.dtype != np.float64 or not values.isna().any():
+        return False
+    present = values.to_numpy(np.float64)
+    return bool((np.rint(present) == present)[~np.isnan(present)].all())

@@ -1,0 +1,138 @@
+"""Content of a CSV file: its columns with inferred dtypes, and its cells as text."""
+
+import io
+import warnings
+from collections.abc import Sequence
+from functools import cached_property
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from tabvae_ray.errors import DataError
+from tabvae_ray.table.reading.cells import Cells
+
+__all__ = ["CsvFile", "check_names"]
+
+
+class CsvFile:
+    """Columns of a CSV file.
+
+    Args:
+        content: The bytes of the file, not compressed.
+        source: Name of the file in error messages.
+
+    Attributes:
+        typed: The columns with the dtypes that pandas infers.
+
+    Raises:
+        DataError: If the name of a column occurs twice.
+        ValueError: If the content is not CSV.
+    """
+
+    def __init__(self, content: bytes, source: str) -> None:
+        if b"\0" in content[:4096]:
+            raise ValueError("it holds binary data")
+        _check_separator(content)
+        self._content, self._source = content, source
+        # Two rows, because from the header alone pandas would take an unnamed column as index.
+        header = pd.read_csv(
+            io.BytesIO(content), header=None, nrows=2, dtype=str, keep_default_na=False
+        )
+        self.typed: pd.DataFrame = pd.read_csv(io.BytesIO(content), low_memory=False)
+        check_names([name for name in header.iloc[0] if name], source)
+        self._check_lengths()
+
+    def cells(self, name: str) -> Cells:
+        """Return the cells of a column as text."""
+        return Cells(name, self._texts.column(self.typed.columns.get_loc(name)))
+
+    def nullable(self, names: list[str]) -> pd.DataFrame:
+        """Return columns with nullable dtypes, in which integers may be missing."""
+        table: pd.DataFrame = pd.read_csv(
+            io.BytesIO(self._content), usecols=names, dtype_backend="numpy_nullable"
+        )
+        return table
+
+    def _check_lengths(self) -> None:
+        """Warn of rows that have fewer fields than the header."""
+        if self._short_rows:
+            warnings.warn(
+                f"{self._source}: {self._short_rows:,} of {len(self.typed):,} rows have fewer "
+                f"fields than the header, which has {len(self.typed.columns)}; the fields that "
+                "they lack are read as empty",
+                stacklevel=2,
+            )
+
+    @property
+    def _texts(self) -> pa.Table:
+        return self._parsed[0]
+
+    @property
+    def _short_rows(self) -> int:
+        return self._parsed[1]
+
+    @cached_property
+    def _parsed(self) -> tuple[pa.Table, int]:
+        """The cells as text, and the number of rows with too few fields."""
+        n_short = 0
+
+        def skip(row: pa_csv.InvalidRow) -> str:
+            nonlocal n_short
+            n_short += bool(row.text.strip())
+            return "skip"
+
+        names = [str(i) for i in range(len(self.typed.columns))]
+        try:
+            table = pa_csv.read_csv(
+                io.BytesIO(self._content.lstrip(b"\r\n")),
+                read_options=pa_csv.ReadOptions(column_names=names, skip_rows_after_names=1),
+                parse_options=pa_csv.ParseOptions(
+                    newlines_in_values=b'"' in self._content, invalid_row_handler=skip
+                ),
+                convert_options=pa_csv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()),
+                    null_values=[""],
+                    strings_can_be_null=True,
+                ),
+            )
+            if len(table) == len(self.typed):
+                return table, n_short
+        except pa.ArrowInvalid:
+            pass
+        # pandas fills short rows, and reads what Arrow does not.
+        texts = pd.read_csv(
+            io.BytesIO(self._content), dtype=str, keep_default_na=False, na_values=[""]
+        )
+        columns = [pa.chunked_array([pa.array(texts[name], pa.string())]) for name in texts]
+        return pa.table(columns, names=names), n_short
+
+
+def check_names(names: Sequence[str], source: str) -> None:
+    """Check that the names of columns differ.
+
+    Raises:
+        DataError: If one occurs more than once.
+    """
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise DataError(f"{source}: column {name!r}: occurs more than once")
+        seen.add(name)
+
+
+def _check_separator(text: bytes) -> None:
+    """Refuse text with another separator than commas, which would be read as a single column.
+
+    Raises:
+        ValueError: Naming the separator.
+    """
+    lines = text[: 2**20].lstrip(b"\r\n").splitlines()[:2] or [b""]
+    for separator, name in ((b";", "semicolons"), (b"\t", "tabs")):
+        counts = {line.count(separator) for line in lines}
+        # A quoted column name may hold the character, but then the next row does not.
+        if b"," not in lines[0] and len(counts) == 1 and counts != {0}:
+            raise ValueError(
+                f"its columns are separated by {name}; it must be commas, as from "
+                f"pandas.read_csv(file, sep={separator.decode()!r}).to_csv(file, index=False)"
+            )
