@@ -28,9 +28,9 @@ from tabvae_ray.uri import masked
 
 __all__ = ["FORMAT_VERSION", "ExportedModel", "read_export", "write_export"]
 
-# The newest version of the layout. Exports without rules are written as version 1, which earlier
-# releases read.
-FORMAT_VERSION = 2
+# The newest version of the layout, of exports that name Arrow types. Those without are written as
+# version 2 if they have rules and else as version 1, which earlier releases read.
+FORMAT_VERSION = 3
 
 _FORMAT = "tabvae_ray synthesizer"
 _MAX_LOGIT = 1e30
@@ -92,7 +92,7 @@ def write_export(
     spec = model.encoder.spec
     document = {
         "format": _FORMAT,
-        "format_version": FORMAT_VERSION if spec.rules else 1,
+        "format_version": FORMAT_VERSION if spec.arrow_types else 2 if spec.rules else 1,
         "tabvae_ray": __version__,
         "spec": spec.to_mapping(),
         "encoder": model.encoder.to_mapping(),

@@ -80,10 +80,10 @@ def generate_to_file(
             max_draws=options.max_draws,
             on_draws=on_draws,
         )
-        with TableWriter(target, synthesizer.encoder.example()) as writer:
+        with TableWriter(
+            target, synthesizer.encoder.example(), synthesizer.spec.arrow_types
+        ) as writer:
             for block in blocks:
-                # pandas writes attrs into the metadata of a Parquet file.
-                block.attrs.clear()
                 writer.write(block)
     return rows
 

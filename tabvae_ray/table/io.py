@@ -3,7 +3,7 @@
 import gzip
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import IO, Self, cast
@@ -15,6 +15,13 @@ import pyarrow.parquet as pq
 
 from tabvae_ray.errors import DataError, one_line
 from tabvae_ray.storage import Location
+from tabvae_ray.table.arrow_types import (
+    ARROW_TYPES,
+    as_arrow,
+    frame_of,
+    typed_schema,
+    with_decimals,
+)
 from tabvae_ray.table.parsing import parse_iso
 
 __all__ = ["TableWriter", "fingerprint", "read_table", "write_table"]
@@ -23,7 +30,10 @@ _SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
 
 def read_table(location: Location | str) -> pd.DataFrame:
-    """Read a CSV or Parquet file with the dtypes that pandas infers.
+    """Read a CSV or Parquet file.
+
+    Parquet is read without loss; index columns with a name become columns, and those without a
+    name are left out. CSV gets the dtypes that pandas infers.
 
     In CSV, ISO 8601 text becomes datetimes, and a column of integers with missing values stays
     integer.
@@ -40,7 +50,7 @@ def read_table(location: Location | str) -> pd.DataFrame:
     if suffix == ".parquet":
         try:
             _check_names(pq.read_schema(io.BytesIO(content)).names, source)
-            table = pd.read_parquet(io.BytesIO(content))
+            table = frame_of(pq.read_table(io.BytesIO(content)))
         except DataError:
             raise
         except (pa.ArrowException, OSError, ValueError) as error:
@@ -77,15 +87,22 @@ class TableWriter:
         location: The file, CSV or Parquet by its suffix.
         example: Rows with a value in every column, which set the types of a Parquet file. If None,
             the first part sets them, although it may have columns without values.
+        arrow_types: Names of the Arrow types of some columns, by column; those that a table was
+            read with if None.
 
     Raises:
         DataError: If the suffix is neither.
         StorageError: If it cannot be written.
     """
 
-    def __init__(self, location: Location | str, example: pd.DataFrame | None = None) -> None:
+    def __init__(
+        self,
+        location: Location | str,
+        example: pd.DataFrame | None = None,
+        arrow_types: Mapping[str, str] | None = None,
+    ) -> None:
         self.location = Location(location)
-        self._example = example
+        self._example, self._types = example, arrow_types
         self._suffix = _suffix(self.location)
         self._stack = ExitStack()
         self._file: IO[bytes] | None = None
@@ -104,18 +121,15 @@ class TableWriter:
     def write(self, part: pd.DataFrame) -> None:
         """Append rows; all parts must have the same columns."""
         assert self._file is not None, "used outside of a with block"
+        types = part.attrs.get(ARROW_TYPES, {}) if self._types is None else self._types
         if self._suffix != ".parquet":
-            text = part.to_csv(index=False, header=self._written == 0)
+            text = with_decimals(part, types).to_csv(index=False, header=self._written == 0)
             self._file.write(text.encode())
         else:
             if self._parquet is None:
                 first = part if self._example is None else self._example
-                schema = pa.Schema.from_pandas(first, preserve_index=False)
-                self._parquet = pq.ParquetWriter(self._file, schema)
-            schema = self._parquet.schema
-            self._parquet.write_table(
-                pa.Table.from_pandas(part, schema=schema, preserve_index=False)
-            )
+                self._parquet = pq.ParquetWriter(self._file, typed_schema(first, types))
+            self._parquet.write_table(as_arrow(part, self._parquet.schema))
         self._written += 1
 
     def __exit__(
@@ -135,7 +149,11 @@ def fingerprint(table: pd.DataFrame) -> str:
     digest = hashlib.sha256()
     for name in table.columns:
         digest.update(f"{name}\0{table[name].dtype}\0".encode())
-        hashed = pd.util.hash_pandas_object(table[name], index=False)
+        try:
+            hashed = pd.util.hash_pandas_object(table[name], index=False)
+        except TypeError:
+            # Lists and mappings, which may only be left out.
+            hashed = pd.util.hash_pandas_object(table[name].map(repr), index=False)
         digest.update(hashed.to_numpy(np.uint64).tobytes())
     return digest.hexdigest()
 
