@@ -39,6 +39,7 @@ _MODULES = {
     "generate": "tabvae_ray.generate",
     "compare": "tabvae_ray.compare",
     "report": "tabvae_ray.report",
+    "space": "tabvae_ray.space.__main__",
 }
 _SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True}
 _COMPLETE = "_TABVAE_COMPLETE"
@@ -253,7 +254,7 @@ class _Commands(click.Group):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         examples = (
-            "search --space search_spaces/beta.yaml",
+            "search --space beta --data table.csv",
             "generate --model runs/beta/best --rows 1000 --out rows.csv",
         )
         _write_examples(ctx, formatter, examples)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tabvae_ray import storage
+from tabvae_ray import retries
 from tabvae_ray.errors import StorageError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer, load_synthesizer
 from tabvae_ray.storage import Location
@@ -245,7 +245,7 @@ def test_a_scheme_that_nobody_knows_is_an_error() -> None:
 
 
 class Pauses:
-    """The clock that the storage waits by.
+    """The clock that retries wait by.
 
     Attributes:
         ends: Moments at which pauses have ended.
@@ -265,7 +265,7 @@ class Pauses:
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
     made = Pauses()
-    monkeypatch.setattr(storage, "time", made)
+    monkeypatch.setattr(retries, "time", made)
     return made
 
 

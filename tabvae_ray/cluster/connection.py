@@ -16,8 +16,17 @@ from tabvae_ray.errors import ConfigError, last_line
 
 __all__ = ["connected", "through_client"]
 
+_LOG = logging.getLogger(__name__)
+
 # Timeout of one connection.
 _CONNECT_SECONDS = 10.0
+# For the agents of a Ray that starts here. Its own 30 seconds are too few on a busy machine, and
+# without its agents Ray ends.
+_AGENTS_MILLISECONDS = 180_000
+_ATTEMPTS = 3
+# Ray gives its processes half a minute to start, which a busy machine may exceed. A server that it
+# forks for a client now and then dies before it has begun. Both succeed when tried again.
+_PASSING = ("timed out during startup", "starting ray client server failed")
 
 
 @contextmanager
@@ -54,12 +63,7 @@ def connected(address: str | None) -> Iterator[bool]:
 def _connect(target: str) -> None:
     handler = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(
-            address=target,
-            include_dashboard=False if target == "local" else None,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
+        _init_ray(target)
     except SystemExit:
         # Ray turns SIGTERM into this while it starts its processes.
         raise KeyboardInterrupt from None
@@ -69,6 +73,26 @@ def _connect(target: str) -> None:
         # Ray installs a handler of its own, and its C++ part one that prints a dump and aborts.
         if callable(handler) and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)
+
+
+def _init_ray(target: str) -> None:
+    """Connect by Ray's own function, and try again after errors that pass."""
+    if target == "local":
+        os.environ.setdefault("RAY_agent_register_timeout_ms", str(_AGENTS_MILLISECONDS))
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            ray.init(
+                address=target,
+                include_dashboard=False if target == "local" else None,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+            return
+        except Exception as error:
+            if attempt == _ATTEMPTS or not any(text in str(error).lower() for text in _PASSING):
+                raise
+            _LOG.warning("Ray did not start: %s; trying again", last_line(error))
+            ray.shutdown()
 
 
 def through_client(address: str | None) -> bool:

@@ -58,6 +58,9 @@ class TrialRecord:
         objectives: Scores at the full budget; empty unless ``COMPLETE``.
         rungs: What was reported on the way.
         seconds: Time spent training and scoring, over all attempts.
+        started: When the trial was proposed, seconds since 1970; None in records of earlier
+            versions.
+        ended: When it ended; None until then.
         reason: Why the trial ended.
         error: Traceback of a failure.
         checkpoint: Directory of the last checkpoint, relative to the search's.
@@ -82,6 +85,8 @@ class TrialRecord:
     batch_size_from: Count = 0
     generation: Count | None = None
     parents: list[Count] | None = None
+    started: Annotated[Number, Field(ge=0)] | None = None
+    ended: Annotated[Number, Field(ge=0)] | None = None
     format_version: Literal[1] = FORMAT_VERSION
 
     @property

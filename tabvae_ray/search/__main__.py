@@ -38,17 +38,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cls=Command,
     short_help="Search for the best model of a table.",
     examples=(
-        "--space search_spaces/beta.yaml --data table.csv",
+        "--space beta --data table.csv",
         "--name beta --resume --trials 64",
     ),
 )
-@option("--space", type=PATH_OR_URI, metavar="FILE", section=_INPUT, help="Search space, YAML.")
+@option(
+    "--space",
+    type=PATH_OR_URI,
+    metavar="FILE|NAME",
+    section=_INPUT,
+    help="Search space: a YAML file, or one that comes with the package "
+    "(beta, small, full, smoke; 'tabvae space NAME' prints it).",
+)
 @option(
     "--data",
     type=PATH_OR_URI,
     metavar="FILE|URI",
     section=_INPUT,
-    show_default="the space file's, or else the heart table of the repository",
+    show_default="the space file's, or else the heart table that comes with the package",
     help="Table to model, CSV or Parquet.",
 )
 @option(

@@ -16,6 +16,7 @@ from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.search.optimize.sampler import choose_sampler
 from tabvae_ray.search.optimize.scheduler import rung_epochs
 from tabvae_ray.search.trials.task import SearchTask
+from tabvae_ray.space.named_spaces import find_space
 from tabvae_ray.space.rules import parse_select
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import load_space
@@ -29,7 +30,7 @@ from tabvae_ray.uri import masked
 __all__ = ["SearchInputs", "prepare_inputs"]
 
 # The table of the repository.
-_HEART = Path(__file__).parents[2] / "assets" / "heart.csv"
+_HEART = Path(__file__).parents[1] / "assets" / "heart.csv"
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,8 @@ def prepare_inputs(
     """Read and check the inputs of a search.
 
     Args:
-        space: Path or URI of the space file; optional with ``resume``.
+        space: Path or URI of the space file, or the name of one that comes with the package;
+            optional with ``resume``.
         out: Directory of searches, a path or URI.
         name: Name of the search; the space file's if not given.
         data: Path or URI of the table; the space file's if not given, or the table that ships.
@@ -137,7 +139,8 @@ def prepare_inputs(
             raise ConfigError(f"--{option}: must not be empty")
     if space is None and not (resume and name):
         raise ConfigError("--space: must be given, or --resume and --name of a search in --out")
-    known = load_space(space) if space is not None else None
+    space = None if space is None else find_space(space)
+    known = None if space is None else load_space(space)
     name = name or Location(space or "").name.partition(".")[0]
     if not name or "/" in name or name in (".", ".."):
         raise ConfigError(f"--name: must be the name of a directory, but got {name!r}")
@@ -228,8 +231,6 @@ def _data(data: str | None, space: SearchSpace, before: SearchManifest | None) -
         if before is not None and "***" in given:
             raise ConfigError(f"--data: must be given again, with credentials: {given}")
         return Location(given)
-    if not _HEART.exists():
-        raise ConfigError("--data: must be given: this installation has no assets/heart.csv")
     return Location(_HEART)
 
 

@@ -291,7 +291,8 @@ def test_a_search_through_a_client_runs_on_the_head(
     """Check that output, an interrupt and the end are as with a driver on this machine."""
     options = ["--space", steady, "--out", tmp_path, "--address", guarded[1], "--json"]
     with started(*options, env=os.environ | TOKEN) as process:
-        wait_for(lambda: (tmp_path / "tiny" / "trials" / "000001.json").exists())
+        second = tmp_path / "tiny" / "trials" / "000001.json"
+        wait_for(lambda: second.exists() or process.poll() is not None)
         process.send_signal(signal.SIGINT)
         answer, said = process.communicate(timeout=SECONDS)
     assert process.returncode == 130, said

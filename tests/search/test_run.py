@@ -234,10 +234,15 @@ def test_an_interrupted_search_says_how_to_go_on(space_file: Path, tmp_path: Pat
 def test_a_time_budget_ends_a_search_that_can_be_resumed(
     space_file: Path, tmp_path: Path, here: Here
 ) -> None:
-    options = ["--space", space_file, "--out", tmp_path, "--trials", 5000, "--time-budget", 25]
-    done = here(*options, "--json")
-    assert done.returncode == 0, done.stderr
-    assert "ended early: the time budget of 25 s is spent" in done.stderr
+    options = ["--space", space_file, "--out", tmp_path, "--trials", 5000, "--json"]
+    # A busy machine may need the first budget for the start alone.
+    for budget in (25, 100, 400):
+        done = here(*options, "--time-budget", budget)
+        assert f"ended early: the time budget of {budget} s is spent" in done.stderr
+        if done.returncode == 0:
+            break
+        assert done.returncode == 3, done.stderr
+        options = [*options, "--resume"]
     assert json.loads(done.stdout)["trials"]["COMPLETE"] >= 1
 
 

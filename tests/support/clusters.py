@@ -28,6 +28,10 @@ STEADY = {
 }
 
 
+# A node ends without its agents, which may take long to start on a busy machine.
+_PATIENT = {"RAY_agent_register_timeout_ms": str(int(SECONDS * 1000))}
+
+
 def wait_for(condition: Callable[[], object], seconds: float = SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -39,7 +43,7 @@ def wait_for(condition: Callable[[], object], seconds: float = SECONDS) -> None:
 def two_nodes(**environment: str) -> Iterator[Cluster]:
     """Start two nodes of one CPU each and a head without CPUs, with environment variables."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
+        for name, value in (_PATIENT | environment).items():
             patch.setenv(name, value)
         started = Cluster(
             initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
@@ -104,8 +108,9 @@ def started_head(*options: str, port: int, **environment: str) -> Iterator[Path]
     start = [str(Path(sys.executable).parent / "ray"), "start", "--head", "--block"]
     start += [f"--port={port}", f"--temp-dir={home}", "--include-dashboard=false", *options]
     log = home / "log"
+    variables = without_ray() | _PATIENT | environment
     with log.open("wb") as out:
-        head = subprocess.Popen(start, env=without_ray() | environment, stdout=out, stderr=out)
+        head = subprocess.Popen(start, env=variables, stdout=out, stderr=out)
     try:
         wait_for(lambda: head.poll() is not None or "Ray runtime started" in log.read_text())
         assert head.poll() is None, log.read_text()

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -187,6 +188,7 @@ class Ledger(Callback):
 
     def _finish(self, record: TrialRecord) -> None:
         before = [*self._front, *self._runners_up]
+        record.ended = time.time()
         with self.state.ending_if_storage_fails():
             self.state.records.finish(record)
         if self.state.storage_error is not None:

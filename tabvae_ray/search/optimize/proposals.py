@@ -93,7 +93,8 @@ class Proposals(Searcher):
         # Seeded by the trial's number, so that a resumed search proposes the same.
         self.study.sampler = choose_sampler(self.space, self._n_asked)[0]
         trial = self.study.ask()
-        record = TrialRecord(trial.number, "RUNNING", self.space.suggest(trial))
+        parameters = self.space.suggest(trial)
+        record = TrialRecord(trial.number, "RUNNING", parameters, started=time.time())
         record.generation = generation_of(self.study, trial.number)
         if record.generation is not None and record.generation not in self._generations:
             self._generations.add(record.generation)

@@ -5,7 +5,9 @@ PRUNED if it was stopped or diverged, FAIL if it broke. No trial is left RUNNING
 """
 
 import logging
+import warnings
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
 
 import optuna
@@ -94,6 +96,9 @@ def create_study(
         ) from None
     for key, value in attributes.items():
         study.set_user_attr(key, value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names(list(space.objectives))
     by_number = {record.number: record for record in records}
     for number in range(max(by_number, default=-1) + 1):
         # A number without a record was proposed by a driver that died before it could write.
@@ -108,6 +113,7 @@ def create_study(
         )
         if finished:
             _annotate(trial, record, space)
+            _date(trial, record)
         study.add_trial(trial)
     for record in records:
         if record.generation is not None and record.parents is not None:
@@ -158,6 +164,13 @@ def _delete_own(url: str, manifest: SearchManifest) -> None:
         orphan = owner is None and summary.n_trials == 0 and manifest.runs > 1
         if owner == manifest.id or orphan:
             optuna.delete_study(study_name=manifest.name, storage=url)
+
+
+def _date(trial: optuna.trial.FrozenTrial, record: TrialRecord) -> None:
+    """Set when a finished trial ran, which is otherwise the moment at which it is added."""
+    if record.started is not None and record.ended is not None:
+        trial.datetime_start = datetime.fromtimestamp(record.started)
+        trial.datetime_complete = datetime.fromtimestamp(record.ended)
 
 
 def _annotate(

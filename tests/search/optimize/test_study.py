@@ -1,3 +1,4 @@
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import optuna
@@ -62,3 +63,16 @@ def test_an_object_store_without_another_storage_is_worth_one_word(
     for runs in (1, 2):
         open_study(space, manifest(space, runs=runs), bucket, None, [])
     assert caplog.text.count("there is no study.log") == 1
+
+
+def test_a_rebuilt_study_says_when_its_trials_ran_and_names_its_objectives(
+    space: SearchSpace, tmp_path: Path
+) -> None:
+    began = datetime(2026, 3, 1, 12, 30)
+    times = {"started": began.timestamp(), "ended": began.timestamp() + 90}
+    records = [TrialRecord(0, "FAIL", {}, **times), TrialRecord(1, "FAIL", {})]
+    study = open_study(space, manifest(space, runs=2), Location(tmp_path), None, records)
+    dated, undated = study.trials
+    assert (dated.datetime_start, dated.duration) == (began, timedelta(seconds=90))
+    assert undated.datetime_start is not None and undated.datetime_start > began
+    assert study.metric_names == list(space.objectives)

@@ -1,0 +1,41 @@
+"""Search spaces that come with the package, known by their names."""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from tabvae_ray.errors import ConfigError
+
+__all__ = ["find_space", "named_space", "space_names"]
+
+_FOLDER = Path(__file__).parents[1] / "search_spaces"
+
+
+def space_names() -> list[str]:
+    """Return the names of the search spaces that come with the package."""
+    return sorted(file.stem for file in _FOLDER.glob("*.yaml"))
+
+
+def named_space(name: str) -> Path:
+    """Return the file of a search space that comes with the package.
+
+    Raises:
+        ConfigError: If there is none of this name.
+    """
+    if name not in space_names():
+        near = get_close_matches(name, space_names(), n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ConfigError(
+            f"{name[:100]!r} is no search space of this package (these are "
+            f"{', '.join(space_names())}) and no file{hint}"
+        )
+    return _FOLDER / f"{name}.yaml"
+
+
+def find_space(given: str) -> str:
+    """Return the path or URI of a search space that is given by path, URI or name.
+
+    Raises:
+        ConfigError: If it is a name, but neither a file here nor a space of the package.
+    """
+    is_path = "/" in given or Path(given).suffix or Path(given).exists()
+    return given if is_path else str(named_space(given))

@@ -1,0 +1,45 @@
+"""Connections that fail once, and connections that fail for good."""
+
+import pytest
+import ray
+
+from tabvae_ray.cluster.connection import connected
+from tabvae_ray.errors import ConfigError
+
+SLOW_START = "The current node timed out during startup. This could happen because of load."
+
+
+def fail_first(monkeypatch: pytest.MonkeyPatch, *messages: str) -> list[str]:
+    """Let Ray fail with these messages, one per call, and succeed then; return the calls."""
+    calls: list[str] = []
+
+    def init(address: str, **_: object) -> None:
+        calls.append(address)
+        if len(calls) <= len(messages):
+            raise RuntimeError(messages[len(calls) - 1])
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "init", init)
+    return calls
+
+
+def test_a_ray_that_starts_too_slowly_is_started_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls = fail_first(monkeypatch, SLOW_START, SLOW_START)
+    with connected(None) as started_here:
+        assert started_here
+    assert calls == ["local"] * 3
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Ray did not start: {SLOW_START}; trying again"
+    ] * 2
+
+
+@pytest.mark.parametrize(("messages", "n_calls"), [([SLOW_START] * 3, 3), (["no disk space"], 1)])
+def test_an_error_that_lasts_ends_the_attempts(
+    monkeypatch: pytest.MonkeyPatch, messages: list[str], n_calls: int
+) -> None:
+    calls = fail_first(monkeypatch, *messages)
+    with pytest.raises(ConfigError, match=messages[-1]), connected(None):
+        pass
+    assert len(calls) == n_calls
