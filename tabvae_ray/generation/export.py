@@ -28,8 +28,8 @@ from tabvae_ray.uri import masked
 
 __all__ = ["FORMAT_VERSION", "ExportedModel", "read_export", "write_export"]
 
-# The newest version of the layout: 2 has rules, and 3 generates identifiers. Exports without them
-# are written as an earlier version, which earlier releases read.
+# The newest version of the layout: 2 has rules, and 3 generates identifiers or names Arrow types.
+# Exports without them are written as an earlier version, which earlier releases read.
 FORMAT_VERSION = 3
 
 _FORMAT = "tabvae_ray synthesizer"
@@ -139,7 +139,7 @@ def read_export(source: Location) -> ExportedModel:
 
 def _version_of(spec: TableSpec) -> int:
     """Return the earliest version of the layout that has what a spec needs."""
-    if any(column.made_of is not None for column in spec.columns):
+    if spec.arrow_types or any(column.made_of is not None for column in spec.columns):
         return 3
     return 2 if spec.rules else 1
 

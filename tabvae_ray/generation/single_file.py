@@ -85,10 +85,10 @@ def generate_to_file(
             max_draws=options.max_draws,
             on_draws=on_draws,
         )
-        with TableWriter(target, synthesizer.encoder.example(), na_rep=na_rep) as writer:
+        types = synthesizer.spec.arrow_types
+        example = synthesizer.encoder.example()
+        with TableWriter(target, example, types, na_rep=na_rep) as writer:
             for block in blocks:
-                # pandas writes attrs into the metadata of a Parquet file.
-                block.attrs.clear()
                 writer.write(block)
     return rows
 

@@ -102,7 +102,7 @@ def check_conditions(
         base: The fixed part of the configuration.
         broken: Names of parameters that have errors already, so that their values are not known.
     """
-    errors = []
+    errors: list[str] = []
     searched = [*parameters, *broken]
     for name, parameter in parameters.items():
         for parent, wanted in parameter.when.items():
@@ -133,7 +133,7 @@ def check_initial(
     broken: Collection[str] = (),
 ) -> list[str]:
     """Check the points that always run; ``broken`` is as for conditions."""
-    errors = []
+    errors: list[str] = []
     for i, point in enumerate(initial):
         for name, value in point.items():
             if len(errors) > MAX_LINES:

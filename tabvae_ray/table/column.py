@@ -8,11 +8,20 @@ import pyarrow as pa
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from tabvae_ray.errors import DataError
+from tabvae_ray.table.arrow_types import ARROW_TYPES, arrow_type_from_name, as_arrow
 from tabvae_ray.table.dtypes import dtype_from_name, is_dtype_name, number_limits
 from tabvae_ray.table.identifiers.fake import GeneratorName
 from tabvae_ray.table.identifiers.source import IdentifierSource
 
-__all__ = ["MAX_DECIMALS", "Column", "Kind", "MissingValues", "Scalar", "check_column"]
+__all__ = [
+    "MAX_DECIMALS",
+    "Column",
+    "Kind",
+    "MissingValues",
+    "Scalar",
+    "check_column",
+    "with_arrow_type",
+]
 
 MAX_DECIMALS = 15
 
@@ -57,6 +66,7 @@ class Column(BaseModel):
         pattern: Identifier only: declared pattern of new identifiers.
         generator: Identifier only: declared generator of new identifiers.
         made_of: Identifier only, with ``generate``: source of new identifiers.
+        arrow_type: Name of the Arrow type in the Parquet file that the table was read from.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -79,6 +89,24 @@ class Column(BaseModel):
     pattern: str | None = None
     generator: GeneratorName | None = None
     made_of: IdentifierSource | None = None
+    arrow_type: str | None = Field(None, max_length=200)
+
+
+def with_arrow_type(column: Column, table: pd.DataFrame) -> Column:
+    """Return a column with the Arrow type that the table was read with, if it still fits."""
+    name = table.attrs.get(ARROW_TYPES, {}).get(column.name)
+    if name is None or column.arrow_type is not None:
+        return column
+    values = table[column.name]
+    dtype = values.dtype if column.dtype == "category" else dtype_from_name(column.dtype)
+    try:
+        as_arrow(
+            values.head(0).astype(dtype).to_frame(),
+            pa.schema([(column.name, arrow_type_from_name(name))]),
+        )
+    except (DataError, TypeError, ValueError, pa.ArrowException):
+        return column
+    return column.model_copy(update={"arrow_type": name})
 
 
 def check_column(column: Column, source: str) -> None:
@@ -91,6 +119,8 @@ def check_column(column: Column, source: str) -> None:
     for name in filter(None, (column.dtype, column.levels_dtype)):
         if not is_dtype_name(name):
             raise DataError(f"{where}: {name!r} is not a supported dtype")
+    if column.arrow_type is not None and arrow_type_from_name(column.arrow_type) is None:
+        raise DataError(f"{where}: {column.arrow_type!r} is not a supported Arrow type")
     dtype = dtype_from_name(column.dtype)
     if not _suits(dtype, column.kind):
         raise DataError(f"{where}: {column.dtype!r} is not a dtype of a {column.kind} column")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.errors import DataError
+from tabvae_ray.table.coders.category_values import positions_in_other_types
 from tabvae_ray.table.coders.discretizer import Codes, Floats
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
@@ -142,6 +143,11 @@ def column_positions(values: pd.Series, column: Column) -> Codes:
         numbers, distinct = pd.factorize(values)
         known = index.get_indexer(pd.Index(distinct).astype(object))
         positions = np.append(known, -1)[numbers]
+    strange = np.flatnonzero((positions < 0) & values.notna().to_numpy())
+    if len(strange):
+        others = positions_in_other_types(values.iloc[strange], column.categories)
+        positions = positions.copy()
+        positions[strange] = others
     strange = np.flatnonzero((positions < 0) & values.notna().to_numpy())
     if len(strange):
         raise DataError(

@@ -141,6 +141,7 @@ class ColumnDeclaration(BaseModel):
         maximum: Largest value that may be generated.
         decimals: Decimal places of generated values.
         step: Ticks of the dtype between moments: all distances are multiples of it.
+        arrow_type: Arrow type of generated values in Parquet.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -162,6 +163,7 @@ class ColumnDeclaration(BaseModel):
     maximum: int | float | None = None
     decimals: int | None = None
     step: int | None = None
+    arrow_type: str | None = None
 
     @property
     def properties(self) -> dict[str, Any]:

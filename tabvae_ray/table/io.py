@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+from collections.abc import Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import IO, Self, cast
@@ -14,6 +15,13 @@ import pyarrow.parquet as pq
 
 from tabvae_ray.errors import DataError, one_line
 from tabvae_ray.storage import Location
+from tabvae_ray.table.arrow_types import (
+    ARROW_TYPES,
+    as_arrow,
+    frame_of,
+    typed_schema,
+    with_decimals,
+)
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.reading.csv_columns import read_columns
 from tabvae_ray.table.reading.csv_file import CsvFile, check_names
@@ -25,6 +33,9 @@ _SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
 def read_table(location: Location | str, declared: SpecDeclaration | None = None) -> pd.DataFrame:
     """Read a CSV or Parquet file.
+
+    Parquet is read without loss; index columns with a name become columns, and those without a
+    name are left out.
 
     In CSV, ISO 8601 text becomes datetimes, a column of integers with missing values stays
     integer, and codes of digits with leading zeros stay text. The module
@@ -46,7 +57,7 @@ def read_table(location: Location | str, declared: SpecDeclaration | None = None
     if suffix == ".parquet":
         try:
             check_names(pq.read_schema(io.BytesIO(content)).names, str(source))
-            table = pd.read_parquet(io.BytesIO(content))
+            table = frame_of(pq.read_table(io.BytesIO(content)))
         except DataError:
             raise
         except (pa.ArrowException, OSError, ValueError) as error:
@@ -83,6 +94,8 @@ class TableWriter:
         location: The file, CSV or Parquet by its suffix.
         example: Rows with a value in every column, which set the types of a Parquet file. If None,
             the first part sets them, although it may have columns without values.
+        arrow_types: Names of the Arrow types of some columns, by column; those that a table was
+            read with if None.
         na_rep: Text of missing values in CSV.
 
     Raises:
@@ -94,11 +107,12 @@ class TableWriter:
         self,
         location: Location | str,
         example: pd.DataFrame | None = None,
+        arrow_types: Mapping[str, str] | None = None,
         *,
         na_rep: str = "",
     ) -> None:
         self.location = Location(location)
-        self._example, self._na_rep = example, na_rep
+        self._example, self._types, self._na_rep = example, arrow_types, na_rep
         self._suffix = _suffix(self.location)
         self._stack = ExitStack()
         self._file: IO[bytes] | None = None
@@ -117,18 +131,17 @@ class TableWriter:
     def write(self, part: pd.DataFrame) -> None:
         """Append rows; all parts must have the same columns."""
         assert self._file is not None, "used outside of a with block"
+        types = part.attrs.get(ARROW_TYPES, {}) if self._types is None else self._types
         if self._suffix != ".parquet":
-            text = part.to_csv(index=False, header=self._written == 0, na_rep=self._na_rep)
+            text = with_decimals(part, types).to_csv(
+                index=False, header=self._written == 0, na_rep=self._na_rep
+            )
             self._file.write(text.encode())
         else:
             if self._parquet is None:
                 first = part if self._example is None else self._example
-                schema = pa.Schema.from_pandas(first, preserve_index=False)
-                self._parquet = pq.ParquetWriter(self._file, schema)
-            schema = self._parquet.schema
-            self._parquet.write_table(
-                pa.Table.from_pandas(part, schema=schema, preserve_index=False)
-            )
+                self._parquet = pq.ParquetWriter(self._file, typed_schema(first, types))
+            self._parquet.write_table(as_arrow(part, self._parquet.schema))
         self._written += 1
 
     def __exit__(
@@ -148,7 +161,11 @@ def fingerprint(table: pd.DataFrame) -> str:
     digest = hashlib.sha256()
     for name in table.columns:
         digest.update(f"{name}\0{table[name].dtype}\0".encode())
-        hashed = pd.util.hash_pandas_object(table[name], index=False)
+        try:
+            hashed = pd.util.hash_pandas_object(table[name], index=False)
+        except TypeError:
+            # Lists and mappings, which may only be left out.
+            hashed = pd.util.hash_pandas_object(table[name].map(repr), index=False)
         digest.update(hashed.to_numpy(np.uint64).tobytes())
     return digest.hexdigest()
 

@@ -41,10 +41,14 @@ def infer_kind(values: pd.Series, source: str) -> Kind:
     if _object_type(values) in ("date", "datetime"):
         return "datetime"
     if pd.api.types.is_numeric_dtype(dtype):
+        if pd.api.types.is_integer_dtype(dtype):
+            # As floats, different integers beyond 2**53 may be equal.
+            return "categorical" if values.nunique() <= _FEW_INTEGERS else "continuous"
         numbers = as_numbers(values, source)
         present = np.unique(numbers[~np.isnan(numbers)])
         few = len(present) <= _FEW_INTEGERS and bool((present % 1 == 0).all())
         return "categorical" if few else "continuous"
+    _check_is_flat(values, where)
     texts = values.dropna()
     first = texts.iloc[0]
     if plain_type(first) is None:
@@ -59,6 +63,23 @@ def infer_kind(values: pd.Series, source: str) -> Kind:
     if isinstance(first, str) and parse_iso(texts) is not None:
         return "datetime"
     return "identifier" if names_rows else "categorical"
+
+
+def _check_is_flat(values: pd.Series, where: str) -> None:
+    """Refuse lists, mappings and bytes.
+
+    Raises:
+        DataError: Naming the type and what to do.
+    """
+    first = values.dropna().iloc[0]
+    nested = isinstance(first, list | tuple | dict | set | np.ndarray)
+    if nested or isinstance(first, bytes | bytearray | memoryview):
+        what = "lists or structs" if nested else "binary data"
+        advice = "write their parts as columns" if nested else "convert it to text or numbers"
+        raise DataError(
+            f"{where}: holds {what}, which cannot be modelled; {advice}, or leave the column out "
+            f"with `drop: [{values.name}]` in the spec"
+        )
 
 
 def _names_rows(values: pd.Series) -> bool:
@@ -81,7 +102,10 @@ def as_numeric(values: pd.Series) -> pd.Series:
     numbers = ("integer", "floating", "mixed-integer-float", "decimal")
     if _object_type(values) in numbers:
         converted = pd.to_numeric(values)
-        # Python integers of more than 64 bits stay objects.
+        # Python integers of more than 64 bits stay objects. Those that repeat are codes, whose
+        # digits a float would lose.
+        if _object_type(converted) == "integer" and 2 * values.nunique() <= values.count():
+            return values.map(str, na_action="ignore").astype("str")
         return converted.astype(np.float64) if _object_type(converted) else converted
     return values
 

@@ -13,7 +13,7 @@ import pandas as pd
 from pydantic import Field
 
 from tabvae_ray.errors import DataError
-from tabvae_ray.table.column import Column, Kind, check_column
+from tabvae_ray.table.column import Column, Kind, check_column, with_arrow_type
 from tabvae_ray.table.declaration import SpecDeclaration, SpecDocument
 from tabvae_ray.table.dtypes import moment_dtype
 from tabvae_ray.table.inference import infer_column
@@ -86,6 +86,7 @@ class TableSpec(SpecDocument):
         if all(column.kind == "identifier" for column in columns):
             raise DataError(f"{source}: has no columns to model, only identifiers")
         rules = rules_of(table, columns, declared.rules, source)
+        columns = [with_arrow_type(column, table) for column in columns]
         spec = cls(columns=tuple(columns), target=declared.target, rules=rules)
         if spec.target is not None and spec.target not in spec.names:
             raise DataError(f"{source}: target: {spec.target!r} has no values")
@@ -128,6 +129,11 @@ class TableSpec(SpecDocument):
     def names(self) -> tuple[str, ...]:
         """Names of all columns."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def arrow_types(self) -> dict[str, str]:
+        """Names of the Arrow types of the columns that came from Parquet, by column."""
+        return {c.name: c.arrow_type for c in self.columns if c.arrow_type is not None}
 
     @property
     def continuous(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from tabvae_ray.errors import StorageError
 from tabvae_ray.generation.shards.manifest import ShardManifest, ShardRecord
 from tabvae_ray.generation.synthesizer import BLOCK_ROWS, TabularVAESynthesizer
 from tabvae_ray.storage import Location
+from tabvae_ray.table.arrow_types import as_arrow, typed_schema
 
 __all__ = ["MadeShards", "ShardMaker"]
 
@@ -76,9 +77,7 @@ class ShardMaker:
             sink = _HashingFile(file)
             with pq.ParquetWriter(sink, schema, write_page_checksum=True) as writer:
                 for rows in self._rows(plan.first_row(index), plan.n_rows(index)):
-                    writer.write_table(
-                        pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
-                    )
+                    writer.write_table(as_arrow(rows, schema))
         record = ShardRecord(**place, bytes=sink.size, sha256=sink.digest.hexdigest())
         return record, True
 
@@ -136,7 +135,7 @@ def _schema(synthesizer: TabularVAESynthesizer) -> pa.Schema:
     cardinalities = np.array(synthesizer.encoder.cardinalities)
     codes = np.arange(cardinalities.max())[:, None] % cardinalities
     rows = synthesizer.encoder.decode(codes, np.random.default_rng(0))
-    return pa.Table.from_pandas(rows, preserve_index=False).schema
+    return typed_schema(rows, synthesizer.spec.arrow_types)
 
 
 def _holds(shard: Location, record: ShardRecord) -> bool:

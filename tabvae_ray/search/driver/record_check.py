@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from tabvae_ray.documents import brief
-from tabvae_ray.errors import StorageError
+from tabvae_ray.errors import StorageError, brief
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.space.parameters import FloatParameter, Value, value_error
 from tabvae_ray.space.search_space import SearchSpace

@@ -9,8 +9,8 @@ from typing import Any
 from ray.tune.schedulers import TrialScheduler
 
 from tabvae_ray.cluster.nodes import Resources
-from tabvae_ray.documents import brief, finite
-from tabvae_ray.errors import ConfigError, StorageError
+from tabvae_ray.documents import finite
+from tabvae_ray.errors import ConfigError, StorageError, brief
 from tabvae_ray.results.checkpoints import Checkpoints
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.search_manifest import SearchManifest
