@@ -1,7 +1,5 @@
 """Scores of pairs of columns: exact on small tables, a sample of the pairs on wide ones."""
 
-import time
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -120,12 +118,12 @@ def _wide(seed: int) -> TableColumns:
     )
 
 
-def test_a_table_of_1501_columns_is_scored_in_seconds() -> None:
+def test_a_table_of_1501_columns_is_scored_from_a_sample_of_its_pairs() -> None:
     real, synthetic = _wide(0), _wide(1)
-    start = time.process_time()
-    shapes_and_trends.mean_pair_trend(real, synthetic)
-    association.associations(synthetic)
-    assert time.process_time() - start < 15
+    assert 0.5 < shapes_and_trends.mean_pair_trend(real, synthetic) <= 1
+    known = ~np.isnan(association.associations(synthetic))
+    # All pairs with a number, each category with itself, and both halves of the sample.
+    assert known.sum() == 500**2 + 2 * 1001 * 500 + 1001 + 2 * 10_000
 
 
 def test_pairs_are_counted_the_same_way_round() -> None:
