@@ -16,6 +16,7 @@ from tabvae_ray.table.identifiers.description import source_of
 from tabvae_ray.table.identifiers.recognition import integers_name_rows
 from tabvae_ray.table.kinds import as_numeric, infer_kind, plain_type
 from tabvae_ray.table.parsing import as_datetimes, as_numbers, datetime_ticks
+from tabvae_ray.table.reading.date_formats import find_format
 from tabvae_ray.table.reading.wanted import full_dtype, matching_categories
 
 __all__ = ["infer_column"]
@@ -40,6 +41,9 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
         update={"missing_values": declared.missing_values_of(name)}
     )
     values = as_numeric(values)
+    written = find_format(values, where) if kind is None else None
+    if written is not None:
+        kind, declaration = "datetime", declaration.model_copy(update={"format": written})
     if kind is None:
         kind = infer_kind(values, source)
         if kind == "continuous" and name != declared.target and integers_name_rows(values):

@@ -12,7 +12,7 @@ TABLES = {
     "empty.csv": b"",
     "header.csv": b"a,b\n",
     "twice.csv": b"a,a\n1,2\n",
-    "missing.csv": b"a,b\n1,\n2,\n",
+    "missing.csv": b"a,b\n,\n,\n",
     "text.csv": b"a,b\n1,x\n2,y\n3,z\n4,x\n",
     "infinite.csv": b"a,b\n1,inf\n2,3\n",
     "one.csv": b"a,b\n1,2\n",
@@ -29,7 +29,7 @@ TABLES = {
         ("empty.csv", None, "is empty"),
         ("header.csv", None, "has a header, but no rows"),
         ("twice.csv", None, "column 'a': occurs more than once"),
-        ("missing.csv", None, "column 'b': has no values, all 2 are missing"),
+        ("missing.csv", None, "column 'a': has no values, all 2 are missing"),
         ("text.csv", {"continuous": ["b"]}, "column 'b': must be numbers to be continuous"),
         (
             "text.csv",

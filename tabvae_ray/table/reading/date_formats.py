@@ -1,0 +1,63 @@
+"""Formats of dates in text that is not ISO 8601: find them in a column, and write them again."""
+
+import re
+import warnings
+from itertools import product
+
+import pandas as pd
+
+__all__ = ["find_format", "spelled"]
+
+# By what the first text looks like; where two fit, the first is taken.
+_DATES = (
+    (re.compile(r"\d{4}/\d{1,2}/\d{1,2}"), ("%Y/%m/%d",)),
+    (re.compile(r"\d{4}\.\d{1,2}\.\d{1,2}"), ("%Y.%m.%d",)),
+    (re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}"), ("%d.%m.%Y",)),
+    (re.compile(r"\d{1,2}/\d{1,2}/\d{4}"), ("%d/%m/%Y", "%m/%d/%Y")),
+    (re.compile(r"\d{1,2}-\d{1,2}-\d{4}"), ("%d-%m-%Y", "%m-%d-%Y")),
+    (re.compile(r"\d{1,2}-[A-Za-z]{3}-\d{4}"), ("%d-%b-%Y",)),
+    (re.compile(r"\d{1,2} [A-Za-z]{3} \d{4}"), ("%d %b %Y",)),
+    (re.compile(r"[A-Za-z]{3} \d{1,2}, \d{4}"), ("%b %d, %Y",)),
+)
+_TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+
+
+def find_format(values: pd.Series, where: str) -> str | None:
+    """Find the format in which all texts of a column are dates; warn if two fit.
+
+    Args:
+        values: A column of text.
+        where: The column, in the warning.
+
+    Returns:
+        A format of ``strptime``, or None if there is none that fits all texts.
+    """
+    if not pd.api.types.is_string_dtype(values.dtype):
+        return None
+    texts = pd.Series(values.dropna().unique()).astype(object)
+    if texts.empty or not all(isinstance(text, str) for text in texts):
+        return None
+    fits: dict[str, pd.Series] = {}
+    for pattern, dates in _DATES:
+        if pattern.match(texts.iloc[0]):
+            for written in map("".join, product(dates, _TIMES)):
+                moments = pd.to_datetime(texts, format=written, errors="coerce")
+                if moments.notna().all():
+                    fits[written] = moments
+    if not fits:
+        return None
+    first, *others = fits
+    different = [other for other in others if not fits[other].equals(fits[first])]
+    if different:
+        warnings.warn(
+            f"{where}: its dates fit {first} and {different[0]}, and {first} is taken; declare "
+            "the format in the spec if it is the other",
+            stacklevel=4,
+        )
+    return first
+
+
+def spelled(moments: pd.Series, written: str) -> pd.Series:
+    """Write moments as text in a format; missing ones stay missing."""
+    text = moments.dt.strftime(written)
+    return text.astype(object).where(moments.notna(), None)
