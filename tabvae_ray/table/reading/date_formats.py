@@ -59,5 +59,5 @@ def find_format(values: pd.Series, where: str) -> str | None:
 
 def spelled(moments: pd.Series, written: str) -> pd.Series:
     """Write moments as text in a format; missing ones stay missing."""
-    text = moments.dt.strftime(written)
-    return text.astype(object).where(moments.notna(), None)
+    text: pd.Series = moments.dt.strftime(written).astype(object)
+    return text.where(moments.notna(), None)
