@@ -16,7 +16,7 @@ from tabvae_ray.table.identifiers.description import source_of
 from tabvae_ray.table.identifiers.recognition import integers_name_rows
 from tabvae_ray.table.kinds import as_numeric, infer_kind, plain_type
 from tabvae_ray.table.parsing import as_datetimes, as_numbers, datetime_ticks
-from tabvae_ray.table.reading.date_formats import find_format
+from tabvae_ray.table.reading.date_formats import find_format, look_like_days
 from tabvae_ray.table.reading.wanted import full_dtype, matching_categories
 
 __all__ = ["infer_column"]
@@ -44,6 +44,12 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
     written = find_format(values, where) if kind is None else None
     if written is not None:
         kind, declaration = "datetime", declaration.model_copy(update={"format": written})
+    if kind is None and look_like_days(values):
+        warnings.warn(
+            f"{where}: its numbers look like days, such as 20240305, but are modelled as numbers; "
+            "store them as dates or as text",
+            stacklevel=2,
+        )
     if kind is None:
         kind = infer_kind(values, source)
         if kind == "continuous" and name != declared.target and integers_name_rows(values):

@@ -15,6 +15,7 @@ from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.parsing import parse_iso
 from tabvae_ray.table.reading.cells import Cells, Mask
 from tabvae_ray.table.reading.csv_file import CsvFile
+from tabvae_ray.table.reading.date_formats import look_like_days
 from tabvae_ray.table.reading.wanted import CellKind, wanted_kind
 
 __all__ = ["read_columns"]
@@ -94,7 +95,8 @@ def _read_column(file: CsvFile, plain: pd.Series, declared: SpecDeclaration, say
         words = cells.among({"True", "False"}) | cells.are_null_words
         return plain if words.all() else cells.text(cells.are_null_words)
     if wanted is None and pd.api.types.is_numeric_dtype(plain.dtype):
-        return cells.text(cells.are_null_words) if _are_codes(cells) else plain
+        is_text = look_like_days(plain) or _are_codes(cells)
+        return cells.text(cells.are_null_words) if is_text else plain
     markers = declared.kind_of(name) in (None, "continuous", "datetime")
     return _converted(cells, None, wanted, say, markers=markers)
 

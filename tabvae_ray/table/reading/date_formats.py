@@ -6,10 +6,11 @@ from itertools import product
 
 import pandas as pd
 
-__all__ = ["find_format", "spelled"]
+__all__ = ["find_format", "look_like_days", "spelled"]
 
 # By what the first text looks like; where two fit, the first is taken.
 _DATES = (
+    (re.compile(r"\d{8}"), ("%Y%m%d",)),
     (re.compile(r"\d{4}/\d{1,2}/\d{1,2}"), ("%Y/%m/%d",)),
     (re.compile(r"\d{4}\.\d{1,2}\.\d{1,2}"), ("%Y.%m.%d",)),
     (re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}"), ("%d.%m.%Y",)),
@@ -19,7 +20,21 @@ _DATES = (
     (re.compile(r"\d{1,2} [A-Za-z]{3} \d{4}"), ("%d %b %Y",)),
     (re.compile(r"[A-Za-z]{3} \d{1,2}, \d{4}"), ("%b %d, %Y",)),
 )
+# Fewer numbers than this may be days by chance.
+_FEWEST_DAYS = 10
 _TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+
+
+def look_like_days(values: pd.Series) -> bool:
+    """Return True for numbers that are all days from 1900 to 2100, such as 20240305."""
+    if not pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype):
+        return False
+    distinct = values.dropna().drop_duplicates()
+    if len(distinct) < _FEWEST_DAYS or not distinct.between(1900_01_01, 2100_12_31).all():
+        return False
+    whole = distinct.astype("int64")
+    days = pd.to_datetime(whole.astype(str), format="%Y%m%d", errors="coerce")
+    return bool((whole == distinct).all() and days.notna().all())
 
 
 def find_format(values: pd.Series, where: str) -> str | None:

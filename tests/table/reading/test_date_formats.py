@@ -20,7 +20,16 @@ DAYS = pd.Series(pd.date_range("2023-01-29", periods=120, freq="7h13min"))
 @pytest.mark.parametrize(
     "written",
     [
-        *("%d.%m.%Y", "%Y/%m/%d", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%m/%d/%Y", "%d-%m-%Y"),
+        *(
+            "%Y%m%d",
+            "%d.%m.%Y",
+            "%Y/%m/%d",
+            "%d-%b-%Y",
+            "%d %b %Y",
+            "%b %d, %Y",
+            "%m/%d/%Y",
+            "%d-%m-%Y",
+        ),
         *("%d.%m.%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p"),
     ],
 )
@@ -44,6 +53,15 @@ def test_days_and_months_that_could_be_either_are_told() -> None:
 )
 def test_other_text_has_no_format(texts: list[str]) -> None:
     assert find_format(pd.Series(texts, dtype="str"), "column 'x'") is None
+
+
+def test_numbers_that_are_days_stay_days(tmp_path: Path) -> None:
+    days = DAYS.dt.strftime("%Y%m%d")
+    days.where(days.index % 10 > 0).rename("birth").to_csv(tmp_path / "real.csv", index=False)
+    (column,) = TableSpec.infer(read_table(tmp_path / "real.csv")).columns
+    assert (column.kind, column.format, column.missing) == ("datetime", "%Y%m%d", True)
+    with pytest.warns(UserWarning, match="column 'birth': its numbers look like days"):
+        TableSpec.infer(days.astype("int64").to_frame("birth"))
 
 
 def test_csv_has_dates_as_the_real_file_writes_them(tmp_path: Path) -> None:
