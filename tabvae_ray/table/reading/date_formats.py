@@ -47,11 +47,9 @@ def find_format(values: pd.Series, where: str) -> str | None:
     Returns:
         A format of ``strptime``, or None if there is none that fits all texts.
     """
-    if not pd.api.types.is_string_dtype(values.dtype):
+    if pd.api.types.infer_dtype(values, skipna=True) != "string":
         return None
     texts = pd.Series(values.dropna().unique()).astype(object)
-    if texts.empty or not all(isinstance(text, str) for text in texts):
-        return None
     fits: dict[str, pd.Series] = {}
     for pattern, dates in _DATES:
         if pattern.match(texts.iloc[0]):
