@@ -9,6 +9,9 @@ from tabvae_ray.errors import ConfigError
 SLOW_START = "The current node timed out during startup. This could happen because of load."
 
 
+DEAD_SERVER = "psutil.ZombieProcess: PID still exists but it's a zombie (pid=7)"
+
+
 def fail_first(monkeypatch: pytest.MonkeyPatch, *messages: str) -> list[str]:
     """Let Ray fail with these messages, one per call, and succeed then; return the calls."""
     calls: list[str] = []
@@ -26,13 +29,14 @@ def fail_first(monkeypatch: pytest.MonkeyPatch, *messages: str) -> list[str]:
 def test_a_ray_that_starts_too_slowly_is_started_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    calls = fail_first(monkeypatch, SLOW_START, SLOW_START)
+    messages = SLOW_START, DEAD_SERVER
+    calls = fail_first(monkeypatch, *messages)
     with connected(None) as started_here:
         assert started_here
     assert calls == ["local"] * 3
     assert [record.getMessage() for record in caplog.records] == [
-        f"Ray did not start: {SLOW_START}; trying again"
-    ] * 2
+        f"Ray did not start: {message}; trying again" for message in messages
+    ]
 
 
 @pytest.mark.parametrize(("messages", "n_calls"), [([SLOW_START] * 3, 3), (["no disk space"], 1)])

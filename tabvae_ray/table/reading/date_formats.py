@@ -29,7 +29,9 @@ def look_like_days(values: pd.Series) -> bool:
     """Return True for numbers that are all days from 1900 to 2100, such as 20240305."""
     if not pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype):
         return False
-    distinct = values.dropna().drop_duplicates()
+    if pd.api.types.is_complex_dtype(values.dtype):
+        return False
+    distinct = values.dropna().drop_duplicates().astype("float64")
     if len(distinct) < _FEWEST_DAYS or not distinct.between(1900_01_01, 2100_12_31).all():
         return False
     whole = distinct.astype("int64")
