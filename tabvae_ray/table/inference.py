@@ -44,18 +44,18 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
     written = find_format(values, where) if kind is None else None
     if written is not None:
         kind, declaration = "datetime", declaration.model_copy(update={"format": written})
-    if kind is None and look_like_days(values):
-        warnings.warn(
-            f"{where}: its numbers look like days, such as 20240305, but are modelled as numbers; "
-            "store them as dates or as text",
-            stacklevel=2,
-        )
     if kind is None:
+        if look_like_days(values):
+            warnings.warn(
+                f"{where}: its numbers look like days, such as 20240305, but are modelled as "
+                "numbers; store them as dates or as text",
+                stacklevel=2,
+            )
         kind = infer_kind(values, source)
         if kind == "continuous" and name != declared.target and integers_name_rows(values):
             kind = "identifier"
         if kind == "identifier":
-            column = _infer_identifier(values, declared, where)
+            column = _infer_identifier(values, declaration, where, drop=declared.drop_identifiers)
             n, n_distinct = int(values.notna().sum()), values.nunique()
             how_many = f"all {n}" if n == n_distinct else f"{n_distinct} of {n}"
             done = "generated anew" if column.fill == "generate" else "left out"
@@ -66,7 +66,7 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
             )
             return column
     if kind == "identifier":
-        return _infer_identifier(values, declared, where)
+        return _infer_identifier(values, declaration, where, drop=declared.drop_identifiers)
     missing = bool(values.isna().any())
     if kind == "datetime":
         column = _infer_datetime(values, name, missing, source, declaration)
@@ -79,17 +79,17 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
     return _as_declared(column, declaration, source)
 
 
-def _infer_identifier(values: pd.Series, declared: SpecDeclaration, where: str) -> Column:
-    name = str(values.name)
-    declaration = declared.columns.get(name) or ColumnDeclaration(kind="identifier")
+def _infer_identifier(
+    values: pd.Series, declaration: ColumnDeclaration, where: str, *, drop: bool
+) -> Column:
     pattern, generator = declaration.pattern, declaration.generator
     fill = declaration.fill
     if fill is None:
-        is_wanted = pattern is not None or generator is not None or not declared.drop_identifiers
+        is_wanted = pattern is not None or generator is not None or not drop
         fill = "generate" if is_wanted else "drop"
     source = source_of(values, pattern, generator, where) if fill == "generate" else None
     return Column(
-        name=name,
+        name=str(values.name),
         kind="identifier",
         dtype=dtype_name(values.dtype),
         missing=source is not None and bool(values.isna().any()),
