@@ -2,6 +2,7 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -17,6 +18,15 @@ from tabvae_ray.search.inputs import prepare_inputs
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.storage import Location
 from tests.support.records import manifest
+
+
+def at_once(run: Callable[[], None], n: int) -> None:
+    """Run a function in several threads to their end."""
+    threads = [threading.Thread(target=run) for _ in range(n)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 @pytest.fixture
@@ -103,11 +113,7 @@ def test_the_claim_of_a_dead_process_is_taken_over_once(
             refused.append(1)
             ended.set()
 
-    threads = [threading.Thread(target=take) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(take, 2)
     assert (len(held), len(refused)) == (1, 1)
 
 
@@ -173,10 +179,6 @@ def test_drivers_of_an_object_store_see_each_other(
             if len(refused) == 2:
                 ended.set()
 
-    threads = [threading.Thread(target=take) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(take, 3)
     assert (len(held), len(refused)) == (1, 2)
     assert directory.children() == []
