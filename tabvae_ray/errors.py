@@ -6,6 +6,8 @@ bounded, because tables and files that strangers wrote may hold values of any si
 """
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from itertools import islice
 
 __all__ = [
@@ -17,6 +19,7 @@ __all__ = [
     "StorageError",
     "TabVAEError",
     "brief",
+    "closest",
     "last_line",
     "one_line",
 ]
@@ -66,6 +69,12 @@ def brief(value: object) -> str:
     """Return a value for a message, cut where it is long."""
     text = repr(_part(value))
     return text if len(text) <= _MAX_VALUE else f"{text[: _MAX_VALUE - 3]}..."
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Return a question to end a message with, if a known name is similar to this one."""
+    found = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {found[0]}?" if found else ""
 
 
 def last_line(error: BaseException | str) -> str:

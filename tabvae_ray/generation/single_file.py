@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.generation.rejection import MAX_DRAWS
-from tabvae_ray.generation.synthesizer import TabularVAESynthesizer, load_synthesizer
+from tabvae_ray.generation.synthesizer import load_synthesizer
 from tabvae_ray.storage import Location
 from tabvae_ray.table.io import TableWriter
 from tabvae_ray.table.reading.date_formats import spelled
+from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.table.where_option import parse_where
 
 __all__ = ["GenerateOptions", "generate_to_file"]
@@ -88,21 +88,22 @@ def generate_to_file(
             on_draws=on_draws,
         )
         types = synthesizer.spec.arrow_types
+        formats = {} if target.suffix == ".parquet" else _formats(synthesizer.spec)
         example = synthesizer.encoder.example()
         with TableWriter(target, example, types, na_rep=na_rep) as writer:
             for block in blocks:
-                writer.write(block if target.suffix == ".parquet" else _dated(block, synthesizer))
+                dates = {name: spelled(block[name], written) for name, written in formats.items()}
+                writer.write(block.assign(**dates))
     return rows
 
 
-def _dated(rows: pd.DataFrame, synthesizer: TabularVAESynthesizer) -> pd.DataFrame:
-    """Return rows whose dates are text in the formats of the real table."""
-    formats = {
+def _formats(spec: TableSpec) -> dict[str, str]:
+    """Return the formats of the columns whose dates are text in the real table, by column."""
+    return {
         column.name: column.format
-        for column in synthesizer.spec.columns
+        for column in spec.columns
         if column.kind == "datetime" and column.format is not None
     }
-    return rows.assign(**{name: spelled(rows[name], formats[name]) for name in formats})
 
 
 @contextmanager

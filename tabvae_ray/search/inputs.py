@@ -29,7 +29,7 @@ from tabvae_ray.uri import masked
 
 __all__ = ["SearchInputs", "prepare_inputs"]
 
-# The table of the repository.
+# The table that comes with the package.
 _HEART = Path(__file__).parents[1] / "assets" / "heart.csv"
 
 
@@ -139,8 +139,7 @@ def prepare_inputs(
             raise ConfigError(f"--{option}: must not be empty")
     if space is None and not (resume and name):
         raise ConfigError("--space: must be given, or --resume and --name of a search in --out")
-    space = None if space is None else find_space(space)
-    known = None if space is None else load_space(space)
+    known = None if space is None else load_space(find_space(space))
     name = name or Location(space or "").name.partition(".")[0]
     if not name or "/" in name or name in (".", ".."):
         raise ConfigError(f"--name: must be the name of a directory, but got {brief(name)}")

@@ -1,9 +1,8 @@
 """Search spaces that come with the package, known by their names."""
 
-from difflib import get_close_matches
 from pathlib import Path
 
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.errors import ConfigError, closest
 
 __all__ = ["find_space", "named_space", "space_names"]
 
@@ -22,11 +21,9 @@ def named_space(name: str) -> Path:
         ConfigError: If there is none of this name.
     """
     if name not in space_names():
-        near = get_close_matches(name, space_names(), n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
         raise ConfigError(
             f"{name[:100]!r} is no search space of this package (these are "
-            f"{', '.join(space_names())}) and no file{hint}"
+            f"{', '.join(space_names())}) and no file{closest(name, space_names())}"
         )
     return _FOLDER / f"{name}.yaml"
 

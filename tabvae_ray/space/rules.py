@@ -1,13 +1,12 @@
 """Rules for the values of a space file, beyond its shape; every check returns lines of errors."""
 
-import difflib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from tabvae_ray.comparison.plan import SCORES, ComparisonOptions
 from tabvae_ray.config import TabularVAEConfig
-from tabvae_ray.errors import MAX_LINES, ConfigError, brief
+from tabvae_ray.errors import MAX_LINES, ConfigError, brief, closest
 from tabvae_ray.space.parameters import (
     CategoricalParameter,
     FloatParameter,
@@ -245,12 +244,6 @@ def in_order(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
         for name in ready:
             ordered[name] = waiting.pop(name)
     return ordered
-
-
-def closest(name: str, known: Iterable[str]) -> str:
-    """Return a question to end a message with, if a known name is similar to this one."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {found[0]}?" if found else ""
 
 
 def _broken_rule(name: str, value: object, base: TabularVAEConfig) -> str | None:

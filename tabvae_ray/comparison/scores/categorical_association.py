@@ -18,10 +18,9 @@ from tabvae_ray.comparison.scores.column_pairs import (
 
 __all__ = [
     "CategoricalAssociation",
+    "PairCounts",
     "correlation_ratios",
-    "cramers_v",
     "pair_associations",
-    "theils_u",
 ]
 
 CategoricalAssociation = Literal["CRAMERS_V", "THEILS_U"]
@@ -95,24 +94,11 @@ def pair_associations(
         found[:, batch] = measure(tables)
     for i in np.flatnonzero(is_large(sizes, *pairs)):
         one, other = pairs[0][i], pairs[1][i]
-        large = _PairCounts(codes[one], codes[other], counts[one], counts[other])
+        large = PairCounts(codes[one], codes[other], counts[one], counts[other])
         found[:, i] = large.cramers_v() if kind == "CRAMERS_V" else large.theils_u()
     swapped = pairs[0] != first
     found[:, swapped] = found[::-1, swapped]
     return found
-
-
-def cramers_v(first: Integers, second: Integers) -> float:
-    """Compute bias-corrected Cramer's V of two columns of codes (N,), in [0, 1].
-
-    Bergsma, "A bias-correction for Cramer's V and Tschuprow's T", J. Korean Stat. Soc. 42 (2013).
-    """
-    return _PairCounts(first, second, np.bincount(first), np.bincount(second)).cramers_v()
-
-
-def theils_u(first: Integers, second: Integers) -> tuple[float, float]:
-    """Compute Theil's U of two columns of codes (N,): U(first | second), U(second | first)."""
-    return _PairCounts(first, second, np.bincount(first), np.bincount(second)).theils_u()
 
 
 def _cramers_v(tables: Integers) -> Floats:
@@ -164,8 +150,15 @@ def _entropies(shares: Floats) -> Floats:
     return entropies
 
 
-class _PairCounts:
-    """Large contingency table as its occupied cells."""
+class PairCounts:
+    """Large contingency table as its occupied cells.
+
+    Args:
+        first: Codes of one column (N,).
+        second: Codes of the other (N,).
+        first_counts: Rows per code of the first column.
+        second_counts: Rows per code of the second column.
+    """
 
     def __init__(
         self, first: Integers, second: Integers, first_counts: Integers, second_counts: Integers
@@ -185,7 +178,11 @@ class _PairCounts:
         self.margins = first_counts[first_counts > 0], second_counts[second_counts > 0]
 
     def cramers_v(self) -> float:
-        """Compute bias-corrected Cramer's V."""
+        """Compute bias-corrected Cramer's V, in [0, 1].
+
+        Bergsma, "A bias-correction for Cramer's V and Tschuprow's T", J. Korean Stat. Soc. 42
+        (2013).
+        """
         n, n_rows, n_columns = self.n_rows, len(self.margins[0]), len(self.margins[1])
         if n_rows < 2 or n_columns < 2 or n < 2:
             return 0.0
@@ -199,7 +196,7 @@ class _PairCounts:
         return min(math.sqrt(phi2 / corrected), 1.0)
 
     def theils_u(self) -> tuple[float, float]:
-        """Compute Theil's U in both directions."""
+        """Compute Theil's U: U(first | second), U(second | first)."""
         entropies = [_entropy(margin / self.n_rows) for margin in self.margins]
         share = self.counts / self.n_rows
         conditional = (

@@ -15,6 +15,7 @@ from tabvae_ray.results.checkpoints import Checkpoints
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.results.trial_record import TrialRecord
+from tabvae_ray.search.driver.claim import CLAIM_NAME
 from tabvae_ray.search.driver.record_check import check_records
 from tabvae_ray.search.inputs import SearchInputs
 from tabvae_ray.search.optimize.scheduler import MultiObjectiveASHA, PatientFIFO
@@ -36,7 +37,7 @@ __all__ = [
 
 # What a driver that was killed while it began may leave: claims and files of writes and probes.
 _LEFT_BY_KILLED_DRIVER = re.compile(
-    r"driver(-[0-9a-f]{32})?\.json|\.(search|driver)\.json\.[0-9a-f]+\.tmp"
+    CLAIM_NAME.pattern + r"|\.(search|driver)\.json\.[0-9a-f]+\.tmp"
     r"|\.{1,2}(tabvae_ray-|preflight-)[0-9a-f]+(-[0-9a-f]+)?(\.[0-9a-f]+\.tmp)?"
 )
 _FILES = ("search.json", "study.log", "progress.jsonl", "trials.csv", "report.html")

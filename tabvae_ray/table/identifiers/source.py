@@ -1,4 +1,4 @@
-"""What an export keeps of an identifier column, from which new identifiers are made."""
+"""Source of new identifiers, as an export keeps it."""
 
 from pydantic import BaseModel, ConfigDict, Field
 

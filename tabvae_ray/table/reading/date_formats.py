@@ -31,8 +31,11 @@ def look_like_days(values: pd.Series) -> bool:
         return False
     if pd.api.types.is_complex_dtype(values.dtype):
         return False
-    distinct = values.dropna().drop_duplicates().astype("float64")
-    if len(distinct) < _FEWEST_DAYS or not distinct.between(1900_01_01, 2100_12_31).all():
+    present = values.dropna().astype("float64")
+    if not present.between(1900_01_01, 2100_12_31).all():
+        return False
+    distinct = present.drop_duplicates()
+    if len(distinct) < _FEWEST_DAYS:
         return False
     whole = distinct.astype("int64")
     days = pd.to_datetime(whole.astype(str), format="%Y%m%d", errors="coerce")
@@ -51,14 +54,16 @@ def find_format(values: pd.Series, where: str) -> str | None:
     """
     if pd.api.types.infer_dtype(values, skipna=True) != "string":
         return None
-    texts = pd.Series(values.dropna().unique()).astype(object)
+    present = values.dropna()
+    dates = [date for pattern, dates in _DATES if pattern.match(present.iloc[0]) for date in dates]
+    if not dates:
+        return None
+    texts = pd.Series(present.unique()).astype(object)
     fits: dict[str, pd.Series] = {}
-    for pattern, dates in _DATES:
-        if pattern.match(texts.iloc[0]):
-            for written in map("".join, product(dates, _TIMES)):
-                moments = pd.to_datetime(texts, format=written, errors="coerce")
-                if moments.notna().all():
-                    fits[written] = moments
+    for written in map("".join, product(dates, _TIMES)):
+        moments = pd.to_datetime(texts, format=written, errors="coerce")
+        if moments.notna().all():
+            fits[written] = moments
     if not fits:
         return None
     first, *others = fits

@@ -7,11 +7,7 @@ import pytest
 from tabvae_ray.comparison.reading.reader import ColumnReader
 from tabvae_ray.comparison.reading.table_columns import TableColumns
 from tabvae_ray.comparison.scores import association, column_pairs, shapes_and_trends
-from tabvae_ray.comparison.scores.categorical_association import (
-    cramers_v,
-    pair_associations,
-    theils_u,
-)
+from tabvae_ray.comparison.scores.categorical_association import PairCounts, pair_associations
 from tabvae_ray.comparison.scores.column_pairs import PairSample, sample_pairs
 from tabvae_ray.table.spec import TableSpec
 
@@ -61,11 +57,13 @@ def test_contingency_tables_counted_together_give_the_associations_of_single_one
     codes[2] = np.where(rng.random(300) < 0.2, 1 - codes[1], codes[1])
     counts = [np.bincount(row, minlength=size) for row, size in zip(codes, sizes, strict=True)]
     first, second = np.triu_indices(len(sizes), 1)
+    pairs = zip(first, second, strict=True)
+    counted = [PairCounts(codes[i], codes[j], counts[i], counts[j]) for i, j in pairs]
     found = pair_associations(codes, counts, first, second, "CRAMERS_V")
-    single = [cramers_v(codes[i], codes[j]) for i, j in zip(first, second, strict=True)]
+    single = [pair.cramers_v() for pair in counted]
     np.testing.assert_allclose(found, [single, single], rtol=0, atol=1e-9)
     found = pair_associations(codes, counts, first, second, "THEILS_U")
-    both = [theils_u(codes[i], codes[j]) for i, j in zip(first, second, strict=True)]
+    both = [pair.theils_u() for pair in counted]
     np.testing.assert_allclose(found.T, both, rtol=0, atol=1e-9)
 
 
