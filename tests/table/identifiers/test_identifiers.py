@@ -104,3 +104,12 @@ def test_missing_identifiers_are_as_frequent_as_in_the_table() -> None:
     assert source is not None
     made = IdentifierMaker(source, "key", 0).values("str", 0, 8000)
     assert abs(made.isna().mean() - 0.25) < 0.02 and made.dropna().is_unique
+
+
+def test_missing_values_of_the_table_hold_for_identifiers() -> None:
+    table = pd.DataFrame({"key": [f"C-{i:05d}" for i in range(300)], "x": [1.5, 2.5, 4.0] * 100})
+    declared = SpecDeclaration.from_mapping({"missing_values": ["?"]})
+    with pytest.warns(UserWarning, match="identifier"):
+        spec = TableSpec.infer(table, declared=declared)
+    assert spec["key"].kind == "identifier"
+    assert [column.missing_values for column in spec.columns] == [("?",), ("?",)]
