@@ -106,6 +106,9 @@ def with_arrow_type(column: Column, table: pd.DataFrame) -> Column:
     name = table.attrs.get(ARROW_TYPES, {}).get(column.name)
     if name is None or column.arrow_type is not None:
         return column
+    if column.kind == "datetime" and column.format is not None:
+        # Text or numbers, into which dates are turned when they are written.
+        return column.model_copy(update={"arrow_type": name})
     values = table[column.name]
     dtype = values.dtype if column.dtype == "category" else dtype_from_name(column.dtype)
     try:

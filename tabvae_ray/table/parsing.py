@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.formats.spelling import UNIX_UNITS, parsed
+from tabvae_ray.table.formats.zones import in_zone_of_offsets
 
 __all__ = ["as_datetimes", "as_numbers", "datetime_ticks", "parse_iso"]
 
@@ -44,7 +45,7 @@ def as_datetimes(
     """Parse a column as datetimes.
 
     If moments have different offsets from UTC, as text from a zone with summer time does, all are
-    converted to UTC.
+    converted to that zone if it is a common one, and to UTC otherwise.
 
     Args:
         values: Datetimes, text, or with a format numbers.
@@ -127,7 +128,8 @@ def _parsed(values: pd.Series) -> pd.Series:
         if not all(map(_has_offset, values.dropna())):
             raise
         # pandas reads several offsets only with utc=True; text without an offset is UTC then.
-        return pd.to_datetime(values, format="ISO8601", utc=True)
+        moments = pd.to_datetime(values, format="ISO8601", utc=True)
+        return in_zone_of_offsets(values, moments)
 
 
 def _has_offset(value: object) -> bool:

@@ -142,6 +142,8 @@ class ColumnReader:
             return values.to_numpy(dtype=np.float64), np.array([], dtype=np.str_)
         present, found = values.notna().to_numpy(), cell_types(values)
         wanted = ["moment" if is_datetime else "number", "text"]
+        if is_datetime and column.format is not None:
+            wanted.append("number")
         if column.name in self._truths:
             wanted.append("truth")
         fits = np.isin(found, wanted)
@@ -169,7 +171,7 @@ class ColumnReader:
         # A difference of ticks may need more than 64 bits, and so may a change of the unit.
         days, rest = np.divmod(ticks, per_day)
         epoch = self._epochs.setdefault(column.name, _in_utc(moments.min()))
-        first, first_rest = divmod(epoch.value, _TICKS_PER_DAY[epoch.unit])
+        first, first_rest = divmod(int(epoch.asm8.view(np.int64)), _TICKS_PER_DAY[epoch.unit])
         passed = (days - first) + (rest / per_day - first_rest / _TICKS_PER_DAY[epoch.unit])
         return np.where(moments.isna(), np.nan, passed)
 

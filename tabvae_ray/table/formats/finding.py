@@ -61,17 +61,17 @@ def find_format(values: pd.Series, where: str) -> str | None:
         values: A column of text.
         where: The column, in the warning.
     """
-    sure, *others = possible_formats(values) or [None]
-    if sure is None or not others:
-        return sure
-    names = [readable(written) for written in (sure, *others)]
-    if "%Y" in sure:
+    possible = possible_formats(values)
+    if len(possible) < 2:
+        return possible[0] if possible else None
+    names = [readable(written) for written in possible]
+    if "%Y" in names[0]:
         warnings.warn(
             f"{where}: its dates fit {names[0]} and {names[1]}, and {names[0]} is taken; declare "
             "the format in the spec if it is the other",
             stacklevel=4,
         )
-        return sure
+        return possible[0]
     warnings.warn(
         f"{where}: its text looks like dates in one of the formats {', '.join(names)}, but is "
         f"taken for text; declare {{kind: datetime, format: '{names[0]}'}} in the spec",

@@ -11,6 +11,8 @@ import re
 import numpy as np
 import pandas as pd
 
+from tabvae_ray.table.formats.zones import in_zone_of_offsets
+
 __all__ = ["UNIX_UNITS", "date_part", "has_time", "has_zone", "parsed", "readable", "spelled"]
 
 UNIX_UNITS = {"unix_s": "s", "unix_ms": "ms", "unix_us": "us", "unix_ns": "ns"}
@@ -47,7 +49,8 @@ def date_part(written: str) -> str:
 def parsed(values: pd.Series, written: str, *, strict: bool = True) -> pd.Series:
     """Read text or numbers as moments in a format.
 
-    Moments of different offsets become UTC, and numbers since 1970 have no time zone.
+    Moments of different offsets get the time zone that has them, or UTC. Numbers since 1970 have no
+    time zone.
 
     Args:
         values: Text, or numbers such as 20240305.
@@ -67,7 +70,8 @@ def parsed(values: pd.Series, written: str, *, strict: bool = True) -> pd.Series
     try:
         return _moments(values, written, strict=strict)
     except (ValueError, TypeError):
-        return _moments(values, written, strict=strict, utc=True)
+        moments = _moments(values, written, strict=strict, utc=True)
+        return in_zone_of_offsets(values, moments) if strict else moments
 
 
 def spelled(moments: pd.Series, written: str) -> pd.Series:
