@@ -18,6 +18,13 @@ __all__ = ["UNIX_UNITS", "date_part", "has_time", "has_zone", "parsed", "readabl
 UNIX_UNITS = {"unix_s": "s", "unix_ms": "ms", "unix_us": "us", "unix_ns": "ns"}
 
 _FRACTION = re.compile(r"%(\d?)f")
+_PARTS = re.compile(r"(%\d?f|%:*z)")
+# Where the digits are in ISO 8601.
+_PLACES = {
+    "%Y": slice(0, 4), "%m": slice(5, 7), "%d": slice(8, 10),
+    "%H": slice(11, 13), "%M": slice(14, 16), "%S": slice(17, 19),
+}  # fmt: skip
+_DIGITS = re.compile(r"(%[YmdHMS]|[^%])+")
 _COLON_OFFSET = re.compile(r"%(:+)z")
 _TIME = re.compile(r"[T ,]*%-?[HI]")
 
@@ -94,27 +101,52 @@ def _moments(values: pd.Series, written: str, *, strict: bool, utc: bool = False
     return pd.to_datetime(values, format=plain, utc=utc, errors="coerce")
 
 
-def _text(moments: pd.Series, written: str) -> pd.Series:
-    if fraction := _FRACTION.search(written):
+def _text(moments: pd.Series, written: str) -> list[str]:
+    naive = moments if moments.dt.tz is None else moments.dt.tz_localize(None)
+    texts = [""] * len(moments)
+    for part in _PARTS.split(written):
+        if part:
+            texts = list(map(str.__add__, texts, _part(moments, naive, part)))
+    return texts
+
+
+def _part(moments: pd.Series, naive: pd.Series, part: str) -> list[str]:
+    """Write a part of a format: a fraction, an offset, plain digits, or anything else."""
+    if fraction := _FRACTION.fullmatch(part):
         digits = int(fraction[1] or 6)
-        whole = moments.dt.microsecond.astype("int64") * 1000 + moments.dt.nanosecond
-        middle = (whole // 10 ** (9 - digits)).astype(str).str.zfill(digits)
-        return _around(moments, written, fraction, middle)
-    if offset := _COLON_OFFSET.search(written):
-        plain = moments.dt.strftime("%z").astype(object)
-        middle = plain.str.replace(r"(\d\d)(\d\d)$", r"\1:\2", regex=True)
-        if len(offset[1]) == 3:
-            middle = middle.str.replace(r":00$", "", regex=True)
-        return _around(moments, written, offset, middle)
-    if not written:
-        return pd.Series("", index=moments.index, dtype=object)
-    text: pd.Series = moments.dt.strftime(written).astype(object)
-    return text
+        whole = naive.dt.microsecond.astype("int64") * 1000 + naive.dt.nanosecond
+        return [f"{number:0{digits}}" for number in (whole // 10 ** (9 - digits)).tolist()]
+    if part.endswith("z") and part.startswith("%"):
+        seconds = (naive - _in_utc(moments)).dt.total_seconds().astype("int64").tolist()
+        known = {offset: _offset(offset // 60, part.count(":")) for offset in set(seconds)}
+        return [known[offset] for offset in seconds]
+    if _DIGITS.fullmatch(part) and naive.dt.year.between(0, 9999).all():
+        return _plain_digits(naive, part)
+    return [str(text) for text in naive.dt.strftime(part)]
 
 
-def _around(moments: pd.Series, written: str, found: re.Match[str], middle: pd.Series) -> pd.Series:
-    before, after = written[: found.start()], written[found.end() :]
-    return _text(moments, before) + middle.astype(object) + _text(moments, after)
+def _offset(minutes: int, colons: int) -> str:
+    hours, rest = divmod(abs(minutes), 60)
+    text = f"{'-' if minutes < 0 else '+'}{hours:02}"
+    if colons == 3 and not rest:
+        return text
+    return f"{text}{':' * (colons > 0)}{rest:02}"
+
+
+def _plain_digits(naive: pd.Series, part: str) -> list[str]:
+    """Write moments in a format of digits, many times faster than ``strftime`` does."""
+    iso = np.datetime_as_string(naive.to_numpy(), unit="s")
+    letters = iso.view(np.dtype("U1")).reshape(len(iso), -1)
+    columns = []
+    for directive in re.findall("%.|[^%]", part):
+        place = _PLACES.get(directive)
+        fixed = (
+            np.full((len(iso), 1), directive, dtype="U1") if place is None else letters[:, place]
+        )
+        columns.append(fixed)
+    joined = np.ascontiguousarray(np.concatenate(columns, axis=1))
+    found: list[str] = joined.view(f"U{joined.shape[1]}")[:, 0].tolist()
+    return found
 
 
 def _in_utc(moments: pd.Series) -> pd.Series:
