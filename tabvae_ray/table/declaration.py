@@ -129,8 +129,7 @@ class ColumnDeclaration(BaseModel):
             ``generate``, unless all identifiers are left out.
         pattern: Pattern of new identifiers, a subset of regular expressions.
         generator: Generator of new identifiers.
-        format: Format of text or numbers that hold moments, such as ``%d/%m/%Y``, or ``unix_s``,
-            ``unix_ms``, ``unix_us`` or ``unix_ns`` for numbers that count from 1970.
+        format: Format of text or numbers that hold moments, such as ``%d/%m/%Y`` or ``unix_s``.
         timezone: Datetime only: time zone of moments without one, and of generated moments.
         dtype: Dtype of generated values.
         missing: Whether values may be missing.
@@ -143,8 +142,7 @@ class ColumnDeclaration(BaseModel):
         minimum: Smallest value that may be generated.
         maximum: Largest value that may be generated.
         decimals: Decimal places of generated values.
-        step: Distance between numbers, or ticks of the dtype between moments: all distances are
-            multiples of it.
+        step: Distance between numbers, or ticks of the dtype between moments, or a multiple of it.
         clock: ``local`` if the step is one of the clock of the time zone.
         weekdays: Whether all moments are on days from Monday to Friday.
         arrow_type: Arrow type of generated values in Parquet.

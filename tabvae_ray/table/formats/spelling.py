@@ -90,7 +90,7 @@ def spelled(moments: pd.Series, written: str) -> pd.Series:
     different = pd.Series(distinct)
     if written.endswith("Z") or (has_zone(written) and different.dt.tz is None):
         different = _in_utc(different).dt.tz_localize("UTC")
-    texts = [*_text(different, written), None]
+    texts = [*(_text(different, written) if len(different) else ()), None]
     return pd.Series([texts[code] for code in codes], index=moments.index, dtype=object)
 
 
