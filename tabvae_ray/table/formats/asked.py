@@ -36,6 +36,8 @@ def asked_moment(text: str, written: str | None) -> tuple[pd.Timestamp, pd.Times
         is_dated = has_time(written) and written not in UNIX_UNITS
         if is_dated and (moment := _read(text, date_part(written))) is not None:
             return moment, moment + day
+    if written is not None and written.startswith("%Y-%m-%d"):
+        written = None
     if _PERIOD.fullmatch(text):
         period = pd.Period(text)
         return period.start_time.as_unit("us"), (period + 1).start_time.as_unit("us")
