@@ -31,6 +31,9 @@ from tabvae_ray.table.reading.wanted import full_dtype, matching_categories
 
 __all__ = ["infer_column"]
 
+# So many texts show how a declared format is spelled.
+_SPELLED = 10_000
+
 
 def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> Column:
     """Infer the spec of one column of a table.
@@ -52,8 +55,9 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
     )
     values = as_numeric(values)
     written = find_format(values, where) if kind is None else None
-    if kind == "datetime" and declaration.format is None and len(possible_formats(values)) == 1:
-        (written,) = possible_formats(values)
+    if kind == "datetime" and declaration.format is None:
+        possible = possible_formats(values)
+        written = possible[0] if len(possible) == 1 else None
     if written is not None:
         kind, declaration = "datetime", declaration.model_copy(update={"format": written})
     if kind is None:
@@ -228,8 +232,8 @@ def _format_of(values: pd.Series, moments: pd.Series, declared: str | None) -> s
     if declared is None:
         return iso_format(values, moments)
     # Reading does not tell apart text with and without leading zeros.
-    found = [name for name in possible_formats(values) if readable(name) == readable(declared)]
-    return found[0] if found else declared
+    possible = possible_formats(values.dropna().head(_SPELLED))
+    return next((name for name in possible if readable(name) == readable(declared)), declared)
 
 
 def _infer_continuous(values: pd.Series, name: str, missing: bool, source: str) -> Column:
