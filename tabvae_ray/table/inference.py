@@ -11,13 +11,7 @@ import pyarrow as pa
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import Column, check_column
 from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration, validated
-from tabvae_ray.table.dtypes import (
-    dtype_from_name,
-    dtype_name,
-    is_dtype_name,
-    moment_dtype,
-    number_limits,
-)
+from tabvae_ray.table.dtypes import dtype_from_name, dtype_name, is_dtype_name, moment_dtype
 from tabvae_ray.table.formats.finding import find_format, format_hint, iso_format, possible_formats
 from tabvae_ray.table.formats.spelling import readable
 from tabvae_ray.table.grids.steps import decimals_of, number_step
@@ -166,10 +160,7 @@ def _as_declared(found: Column, declaration: ColumnDeclaration, source: str) -> 
         )
     if found.minimum is not None and found.maximum is not None:
         assert column.minimum is not None and column.maximum is not None
-        # With a step, an end that is odd is found at the next place on the grid.
-        reach = max(found.step - 1e-9 * found.step, 0) if found.step and found.step > 1 else 0
-        low, high = column.minimum - reach, column.maximum + reach
-        if not low <= found.minimum <= found.maximum <= high:
+        if not column.minimum <= found.minimum <= found.maximum <= column.maximum:
             raise DataError(
                 f"{where}: goes from {found.minimum} to {found.maximum}, but is declared to go "
                 f"from {column.minimum} to {column.maximum}"
@@ -247,10 +238,9 @@ def _infer_continuous(values: pd.Series, name: str, missing: bool, source: str) 
     # Numbers that the table has as text are generated as numbers.
     numeric = pd.api.types.is_numeric_dtype(values.dtype)
     dtype = _checked_name(values.dtype, where) if numeric else "float64"
-    limits = number_limits(dtype_from_name(dtype))
     if pd.api.types.is_integer_dtype(values.dtype):
         exact = values.dropna()
-        step, low, high = number_step(present, 0, limits) or (None, exact.min(), exact.max())
+        step, low, high = number_step(present, 0) or (None, exact.min(), exact.max())
         return Column(
             name=name,
             kind="continuous",
@@ -262,7 +252,7 @@ def _infer_continuous(values: pd.Series, name: str, missing: bool, source: str) 
             step=step,
         )
     decimals = decimals_of(present, _precision(dtype))
-    grid = number_step(present, decimals, limits)
+    grid = number_step(present, decimals)
     step, low, high = grid or (None, present.min(), present.max())
     return Column(
         name=name,

@@ -185,7 +185,10 @@ def _in_utc(moment: Any) -> pd.Timestamp:
 
 def _cell_by_cell(values: "pd.Series[Any]", written: str | None) -> "pd.Series[Any]":
     """Read the moments that are in a format, or in ISO 8601, in UTC; others are missing."""
-    found = pd.to_datetime(values, errors="coerce", utc=True, format="ISO8601")
+    # pandas would take numbers for nanoseconds since 1970.
+    numbers = np.isin(cell_types(values), ["number", "truth"])
+    others = values.astype(object).where(~numbers, None)
+    found = pd.to_datetime(others, errors="coerce", utc=True, format="ISO8601")
     if written is None:
         return found
     own = parsed(values, written, strict=False)

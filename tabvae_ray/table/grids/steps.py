@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from tabvae_ray.table.column import MAX_DECIMALS
 
-__all__ = ["common_step", "decimals_of", "number_step", "outer_ends"]
+__all__ = ["common_step", "decimals_of", "ends_on_grid", "number_step"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -64,21 +64,20 @@ def common_step(ticks: Integers) -> tuple[int, int]:
     return best
 
 
-def outer_ends(ticks: Integers, step: int, start: int) -> tuple[int, int]:
-    """Return the nearest places on a grid at or beyond both ends of integers."""
+def ends_on_grid(ticks: Integers, step: int, start: int) -> tuple[int, int]:
+    """Return the first and the last place on a grid between both ends of integers."""
     low, high = int(ticks.min()) - start, int(ticks.max()) - start
-    return start + low // step * step, start - (-high // step) * step
+    return start - (-low // step) * step, start + high // step * step
 
 
 def number_step(
-    present: Floats, decimals: int | None, limits: tuple[int | float, int | float]
+    present: Floats, decimals: int | None
 ) -> tuple[int | float, int | float, int | float] | None:
     """Return the step of numbers, and both ends on its grid.
 
     Args:
         present: The numbers.
         decimals: Their decimal places.
-        limits: Smallest and largest number of their dtype.
 
     Returns:
         None if the step is no more than one unit of the last decimal.
@@ -91,11 +90,7 @@ def number_step(
     step, start = common_step(units)
     if step == 1:
         return None
-    low, high = outer_ends(units, step, start)
-    if low / 10.0**decimals < limits[0]:
-        low += step
-    if high / 10.0**decimals > limits[1]:
-        high -= step
+    low, high = ends_on_grid(units, step, start)
     if decimals == 0:
         return step, low, high
     scale = 10.0**decimals

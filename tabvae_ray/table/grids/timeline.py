@@ -13,7 +13,7 @@ import pandas as pd
 
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.dtypes import moment_dtype
-from tabvae_ray.table.grids.steps import common_step, outer_ends
+from tabvae_ray.table.grids.steps import common_step, ends_on_grid
 from tabvae_ray.table.parsing import datetime_ticks
 
 __all__ = [
@@ -63,7 +63,7 @@ def date_grid(
     if weekdays:
         ticks = _without_weekends(ticks, day)
         step, start = common_step(ticks)
-    ends = np.array(outer_ends(ticks, step, start))
+    ends = np.array(ends_on_grid(ticks, step, start))
     low, high = _with_weekends(ends, day) if weekdays else ends
     return {
         "minimum": int(low),

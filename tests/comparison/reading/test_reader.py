@@ -213,3 +213,11 @@ def test_numbers_that_are_dates_are_read_in_the_format_of_the_real_table() -> No
     )
     reader = ColumnReader(TableSpec.infer(real, declared=declared), real)
     assert reader.real.numbers["day"].tolist() == [0.0, 64.0]
+
+
+def test_numbers_are_no_dates_in_a_format_of_text() -> None:
+    real = pd.DataFrame({"day": [f"{day:02}.03.2024" for day in range(1, 29)]})
+    reader = ColumnReader(TableSpec.infer(real), real)
+    found = reader.read(pd.DataFrame({"day": [5, 20240305]}))
+    assert np.isnan(found.numbers["day"]).all()
+    assert "100% of the synthetic table holds numbers" in found.warnings[0]
