@@ -53,9 +53,7 @@ def annotated_spec(table: pd.DataFrame, spec: TableSpec, name: str) -> str:
     else:
         parts.append(_TARGET.format(name=_yaml(spec.columns[-1].name)))
     if spec.rules:
-        parts.append(
-            "\n# Rules that every generated row keeps. Copy a line to deny to let it go.\n"
-        )
+        parts.append("\n# Rules that generated rows keep. Copy one to deny, to let it go.\n")
         parts += [f"#   {_plain(str(rule), 300)}\n" for rule in spec.rules]
         parts.append("rules:\n  deny: []\n")
     return "".join(parts)

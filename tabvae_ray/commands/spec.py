@@ -27,8 +27,8 @@ __all__ = ["command"]
 def command(*, data: str, out: str | None) -> int:
     """Print what each column of DATA is taken for, with three of its values.
 
-    DATA is a table, CSV or Parquet. Edit what is wrong, and give the file as --spec to search, train
-    or compare.
+    DATA is a table, CSV or Parquet. Edit what is wrong, and give the file as --spec to search,
+    train or compare.
     """
     from tabvae_ray.commands.annotated_spec import annotated_spec
     from tabvae_ray.storage import Location

@@ -1,23 +1,24 @@
 """The space ``auto``: chosen for a table, the time and the machine by written rules.
 
-1. **Start.** Tables under 3,000 rows start from the space ``small`` (a network memorises them, so it
-   is small and stops early on held-out rows), larger ones from ``full``.
+1. **Start.** Tables under 3,000 rows start from the space ``small``: a network memorises them, so
+   it is small and stops early on held-out rows. Larger ones start from ``full``.
 2. **Encoding.** Numbers get 10 bins under 300 rows, otherwise those of the space (20 in ``small``,
    50 in ``full``). If all columns together have more than 5,000 codes, each column keeps its 200
    most frequent categories, and rarer ones share codes.
-3. **Decoder.** With more than 150 columns, the decoder is independent: the time of an autoregressive
-   one grows with every column. From 40 columns on, the initial point for wide tables runs first.
+3. **Decoder.** With more than 150 columns the decoder is independent, because the time of an
+   autoregressive one grows with every column. From 40 columns on, the initial point for wide tables
+   runs first.
 4. **Held-out rows and constraints.** Tables under 200 rows hold out a fifth of them, those under
-   10,000 a tenth, larger ones a twentieth. From 3,000 rows on, models that repeat their training rows are excluded
-   (``dcr_share``); fewer held-out rows cannot tell that from chance.
+   10,000 a tenth, larger ones a twentieth. From 3,000 rows on, models that repeat their training
+   rows are excluded (``dcr_share``); fewer held-out rows cannot tell that from chance.
 5. **Epochs without a time budget.** ``small``: 100. ``full``: 30 between 10,000 and 50,000 rows,
    more for smaller tables (300,000 rows seen in all, at most 60 epochs) and fewer for larger ones
    (1,500,000 rows seen, at least 5 epochs). Batches grow with the rows above 100,000.
 6. **Epochs with a time budget.** At least four trials (or as many as ``--trials`` asks for) must
-   train to the end. Four fifths of the budget, without the start of the search, are shared among
-   them, by the estimate of :mod:`tabvae_ray.space.estimate`. If the epochs of rule 5 do not fit, the
-   space gives up in this order: epochs down to a floor (20, in ``small`` 40); small batches and the
-   widest decoders; and last epochs below the floor.
+   train to the end. Four fifths of the budget, less the start of the search, are shared among them
+   by the estimates of :mod:`tabvae_ray.space.estimate`. If the epochs of rule 5 do not fit, these
+   go in this order: epochs down to a floor (20, in ``small`` 40); small batches and the widest
+   decoders; epochs below the floor.
 7. **Trials.** 24; with a time budget half as many again as the estimate lets finish, from 8 to 64.
    The budget ends the search. On a GPU, batches are four times as large.
 """

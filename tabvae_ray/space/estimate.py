@@ -6,6 +6,7 @@ hold within a factor of two on similar machines that do nothing else.
 """
 
 import math
+from itertools import pairwise
 
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.space.table_shape import TableShape
@@ -36,8 +37,8 @@ def n_weights(shape: TableShape, config: TabularVAEConfig) -> int:
     encoder = [n_columns * a.n_embd, *a.encoder_layer_sizes]
     decoder = [a.latent_dim, *_decoder_widths(config)]
     n = n_codes * (a.n_embd + decoder[-1]) + 2 * encoder[-1] * a.latent_dim
-    n += sum(x * y for x, y in zip(encoder, encoder[1:], strict=False))
-    n += sum(x * y for x, y in zip(decoder, decoder[1:], strict=False))
+    n += sum(x * y for x, y in pairwise(encoder))
+    n += sum(x * y for x, y in pairwise(decoder))
     if a.decoder == "autoregressive":
         n += n_codes * a.n_embd + n_columns * a.n_embd * decoder[-1]
     return n

@@ -102,7 +102,7 @@ def _lines(document: dict[str, Any]) -> list[str]:
         f"            trials that end in that time: about {estimate['trials_in_time']}",
         f"memory:     about {_size(estimate['bytes_per_trial'])} per trial, "
         f"{_size(estimate['bytes'])} in all on one machine",
-        "            estimates are rough: a machine that is busy or old takes several times as long",
+        "            (rough estimates: a machine that is busy or old takes several times as long)",
     ]
 
 
