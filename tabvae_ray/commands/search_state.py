@@ -72,6 +72,11 @@ class SearchState:
         return self.manifest.state == "running" and silence > _MISSED * HEARTBEAT_SECONDS
 
     @property
+    def is_live(self) -> bool:
+        """True if the search runs, as far as its driver has said."""
+        return self.manifest.state == "running" and not self.is_silent
+
+    @property
     def counts(self) -> dict[str, int]:
         """Numbers of trials by state."""
         counts = Counter(record.state for record in self.finished)

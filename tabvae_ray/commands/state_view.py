@@ -12,7 +12,7 @@ from tabvae_ray.results.trial_record import TrialRecord
 
 __all__ = ["print_state"]
 
-_WORDS = {"COMPLETE": "complete", "PRUNED": "stopped early", "FAIL": "failed", "RUNNING": "running"}
+_WORDS = {"COMPLETE": "complete", "PRUNED": "stopped early", "FAIL": "failed"}
 
 
 def print_state(state: SearchState) -> None:
@@ -24,11 +24,10 @@ def print_state(state: SearchState) -> None:
 
     for line in _head(state):
         say(line)
-    is_live = state.manifest.state == "running" and not state.is_silent
     if state.running:
-        say("\nrunning:" if is_live else "\nnot finished, continued by --resume:")
+        say("\nrunning:" if state.is_live else "\nnot finished, continued by --resume:")
         for record in state.running:
-            say(f"  {_progress(state, record, is_live=is_live)}")
+            say(f"  {_progress(state, record)}")
     front = state.front
     if not front:
         say("\nno trial is complete yet")
@@ -51,7 +50,8 @@ def _head(state: SearchState) -> Sequence[str]:
         )
     elif manifest.state == "running":
         line += f" on {manifest.driver.get('host', 'an unknown host')}, last heard of {age} ago"
-    counts = ", ".join(f"{n} {_WORDS[kind]}" for kind, n in state.counts.items())
+    words = {**_WORDS, "RUNNING": "running" if state.is_live else "not finished"}
+    counts = ", ".join(f"{n} {words[kind]}" for kind, n in state.counts.items())
     settings = state.space.settings
     limit = f" of {duration(settings.time_budget)}" if settings.time_budget else ""
     rows, columns = manifest.table.get("rows"), manifest.table.get("columns")
@@ -66,7 +66,7 @@ def _head(state: SearchState) -> Sequence[str]:
     ]
 
 
-def _progress(state: SearchState, record: TrialRecord, *, is_live: bool) -> str:
+def _progress(state: SearchState, record: TrialRecord) -> str:
     """Return how far a trial has come, and its scores there."""
     text = f"trial {record.number}: "
     if not record.rungs:
@@ -80,7 +80,7 @@ def _progress(state: SearchState, record: TrialRecord, *, is_live: bool) -> str:
             if (value := values.get(name)) is not None
         )
         text += f"at least {record.epochs} of {state.space.budget} epochs; {scores}"
-    if is_live and record.started is not None:
+    if state.is_live and record.started is not None:
         text += f" (for {duration(max(0.0, state.now - record.started))})"
     return text
 

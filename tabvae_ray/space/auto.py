@@ -15,7 +15,7 @@
    more for smaller tables (300,000 rows seen in all, at most 60 epochs) and fewer for larger ones
    (1,500,000 rows seen, at least 5 epochs). Batches grow with the rows above 100,000.
 6. **Epochs with a time budget.** At least four trials (or as many as ``--trials`` asks for) must
-   train to the end. Four fifths of the budget, less the start of the search, are shared among them
+   train to the end. Three fifths of the budget, less the start of the search, are shared among them
    by the estimates of :mod:`tabvae_ray.space.estimate`. If the epochs of rule 5 do not fit, these
    go in this order: epochs down to a floor (20, in ``small`` 40); small batches and the widest
    decoders; epochs below the floor.
@@ -175,8 +175,7 @@ class _Draft:
         """Choose the share of held-out rows."""
         rows, base = self.shape.rows, self.document["base"]
         share = 0.2 if rows < _VERY_FEW_ROWS else 0.1 if rows < _HELD_OUT_ROWS else 0.05
-        if share != TabularVAEConfig().validation.holdout_fraction:
-            base.setdefault("validation", {})["holdout_fraction"] = share
+        base.setdefault("validation", {})["holdout_fraction"] = share
         n = int(rows * share)
         if n == 0:
             base["training"]["early_stopping"] = "none"
@@ -281,7 +280,7 @@ class _Draft:
 
     def _seconds_per_trial(self, time_budget: float, n: int, slots: int) -> float:
         """Return the time of each of ``n`` trials, if they are to end within the budget."""
-        usable = max(0.25 * time_budget, 0.8 * time_budget - setup_seconds(self.shape))
+        usable = max(0.25 * time_budget, 0.6 * time_budget - setup_seconds(self.shape))
         return usable / math.ceil(n / slots)
 
     def _epochs_within(self, seconds: float, *, gpu: bool) -> int:
