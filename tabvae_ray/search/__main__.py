@@ -214,6 +214,11 @@ def command(
     """
     if replay is not None:
         return _replay(replay, data, spec, as_json=as_json, quiet=quiet)
+    if space is None and data is None and not (resume and name):
+        raise click.UsageError(
+            "--space: must be given, or --resume and --name of a search in --out, or --data of a "
+            "table to choose one for"
+        )
     from tabvae_ray.cluster.nodes import Resources, expected_slots
     from tabvae_ray.search.display import summary
     from tabvae_ray.search.display.dry_run import dry_run_document, show_dry_run

@@ -129,7 +129,8 @@ def prepare_inputs(
 
     Args:
         space: Path or URI of the space file, or the name of one that comes with the package.
-            ``auto`` or None chooses one for the table, or with ``resume`` takes that of the search.
+            ``auto`` chooses one for the table, or with ``resume`` takes that of the search; so does
+            None, if the table or the search is named.
         out: Directory of searches, a path or URI.
         name: Name of the search; if not given, the space file's, or the table's with ``auto``.
         data: Path or URI of the table; the space file's if not given, or the table that ships.
@@ -148,6 +149,11 @@ def prepare_inputs(
     for option, value in given.items():
         if value == "":
             raise ConfigError(f"--{option}: must not be empty")
+    if space is None and data is None and not (resume and name):
+        raise ConfigError(
+            "--space: must be given, or --resume and --name of a search in --out, or --data of a "
+            "table to choose one for"
+        )
     automatic, settings = is_auto(space), settings or {}
     # Settings are checked before the table is read, which may take long.
     known = None if automatic else load_space(find_space(space or ""))

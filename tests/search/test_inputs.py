@@ -131,7 +131,9 @@ def test_a_setting_that_breaks_its_rule_is_named_as_the_option_is(
         prepare_inputs(space=str(space_file), out=str(tmp_path), settings=settings)
 
 
-def test_to_resume_without_a_space_there_must_be_a_search(tmp_path: Path) -> None:
+def test_without_a_space_there_must_be_a_table_or_a_search(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--space: must be given, or --resume"):
+        prepare_inputs(space=None)
     with pytest.raises(StorageError, match=r"search\.json: cannot be read"):
         prepare_inputs(space=None, resume=True, name="x", out=str(tmp_path))
 
@@ -193,7 +195,7 @@ def test_without_a_space_one_is_chosen_for_the_table(tmp_path: Path, given: dict
 
 
 def test_the_table_that_ships_gives_the_search_its_name(tmp_path: Path) -> None:
-    assert prepare_inputs(out=str(tmp_path)).name == "heart"
+    assert prepare_inputs(space="auto", out=str(tmp_path)).name == "heart"
 
 
 @pytest.mark.parametrize("given", [{}, {"space": "auto"}])
