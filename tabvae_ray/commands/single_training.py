@@ -99,7 +99,7 @@ class SingleTraining:
 
     @property
     def description(self) -> str:
-        """What is trained, in words."""
+        """Description of the training, in words."""
         training = self.vae.config.training
         return (
             f"{self.source} ({len(self.vae.trainer.codes):,} rows, {len(self._held_out):,} held "

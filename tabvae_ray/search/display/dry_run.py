@@ -1,4 +1,4 @@
-"""What a search would do, for ``--dry-run``: the table, the space, rungs, resources, estimates."""
+"""Description of a search for ``--dry-run``: table, space, rungs, resources, estimates."""
 
 from statistics import fmean
 from typing import Any
@@ -28,7 +28,7 @@ _STORED = 2
 def dry_run_document(
     inputs: SearchInputs, resources: Resources, slots: int, *, resume: bool = False
 ) -> dict[str, Any]:
-    """Return what a search would do, as values for JSON.
+    """Return the description of a search as values for JSON.
 
     Args:
         inputs: The search.
@@ -67,7 +67,7 @@ def dry_run_document(
 def show_dry_run(
     inputs: SearchInputs, resources: Resources, slots: int, *, resume: bool = False
 ) -> None:
-    """Print what a search would do on stdout; the arguments are as above."""
+    """Print the description of a search on stdout; see :func:`dry_run_document`."""
     document = dry_run_document(inputs, resources, slots, resume=resume)
     console = Console(markup=False, highlight=False)
     for part in table_summary(inputs):

@@ -1,4 +1,4 @@
-"""What ``search --dry-run`` prints: everything a search would do, without doing any of it."""
+"""``search --dry-run`` prints everything that a search would do, and does none of it."""
 
 import json
 from pathlib import Path
