@@ -15,7 +15,7 @@ BY_FILE := --dist loadfile
 # One thread per process: two threads on two busy cores cost many times the CPU.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install search test test-slow test-all check format benchmarks clean
+.PHONY: help install search test test-slow test-all check docs format benchmarks clean
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,7 +25,7 @@ install: $(STAMP)  ## make .venv and install the package with all that it needs
 # Not again until the declared packages change.
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install $(PIP_OPTIONS) --editable '.[dev,cluster,mlflow]'
+	$(BIN)/python -m pip install $(PIP_OPTIONS) --editable '.[dev,docs,cluster,mlflow]'
 	@touch $@
 
 search: $(STAMP)  ## search SPACE (search_spaces/beta.yaml), further options in ARGS
@@ -39,6 +39,9 @@ test-slow: $(STAMP)  ## the slow tests (clusters, object stores, a browser) with
 
 test-all: $(STAMP)  ## all tests, with all 10 kill moments
 	$(PYTEST) $(BY_FILE) tests
+
+docs: $(STAMP)  ## the documentation, as pages in docs/_build; a warning is an error
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
 
 check: $(STAMP)  ## formatting, lint, types and the order of the packages
 	$(BIN)/ruff check .
