@@ -42,9 +42,7 @@ def commands(block: str) -> list[list[str]]:
     return [words[: words.index(">")] if ">" in words else words for words in found]
 
 
-ALL_COMMANDS = [
-    (page, words) for page, block in all_blocks("sh") for words in commands(block)
-]
+ALL_COMMANDS = [(page, words) for page, block in all_blocks("sh") for words in commands(block)]
 
 
 def test_there_are_commands_on_many_pages() -> None:
@@ -52,7 +50,9 @@ def test_there_are_commands_on_many_pages() -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "words"), ALL_COMMANDS, ids=[f"{page.stem}-{' '.join(words)[:60]}" for page, words in ALL_COMMANDS]
+    ("page", "words"),
+    ALL_COMMANDS,
+    ids=[f"{page.stem}-{' '.join(words)[:60]}" for page, words in ALL_COMMANDS],
 )
 def test_a_command_has_the_options_that_a_page_gives_it(page: Path, words: list[str]) -> None:
     with click.Context(cli.tabvae) as context:
@@ -63,7 +63,9 @@ def test_a_command_has_the_options_that_a_page_gives_it(page: Path, words: list[
 
 
 @pytest.mark.parametrize(
-    ("page", "text"), all_blocks("yaml"), ids=lambda value: value.stem if isinstance(value, Path) else ""
+    ("page", "text"),
+    all_blocks("yaml"),
+    ids=lambda value: value.stem if isinstance(value, Path) else "",
 )
 def test_yaml_of_a_page_is_a_space_or_a_spec(page: Path, text: str) -> None:
     document = load_yaml(text)
@@ -87,7 +89,9 @@ def user_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(directory)
         for block in blocks(ROOT / "docs" / "tutorial.md", "sh"):
             for words in commands(block):
-                quick = ["--space", "smoke"] if words[0] == "search" and "--resume" not in words else []
+                quick = (
+                    ["--space", "smoke"] if words[0] == "search" and "--resume" not in words else []
+                )
                 budget = words.index("--time-budget") if "--time-budget" in words else len(words)
                 assert cli.main([*words[:budget], *words[budget + 2 :], *quick]) == 0
     return directory

@@ -14,8 +14,8 @@ class RayMetrics:
 
     Prometheus shows them with Ray's prefix: ``ray_tabvae_trials`` (label ``state``: COMPLETE,
     PRUNED, FAIL or RUNNING), ``ray_tabvae_best`` (label ``objective``), ``ray_tabvae_hypervolume``,
-    ``ray_tabvae_epochs`` (trained), ``ray_tabvae_epochs_saved`` (by stopping), ``ray_tabvae_slots``,
-    ``ray_tabvae_slots_busy`` and ``ray_tabvae_seconds_left``.
+    ``ray_tabvae_epochs`` (trained), ``ray_tabvae_epochs_saved`` (by stopping),
+    ``ray_tabvae_slots``, ``ray_tabvae_slots_busy`` and ``ray_tabvae_seconds_left``.
 
     Args:
         search: Name of the search.
