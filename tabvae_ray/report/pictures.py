@@ -27,7 +27,7 @@ __all__ = ["Image", "PictureSection", "Pictures", "compare_rows", "picture_secti
 _MOST_COLUMNS = 24
 _DPI = 100
 _PAIRS = 3
-_THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
+_THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 # Panels of a picture and their number of rows. Cut apart, a phone shows them one by one.
 _PANELS: dict[str, tuple[tuple[str, ...], int]] = {
     "pca": (("real", "synthetic", "both"), 1),

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from tabvae_ray import cli
-from tabvae_ray.bounded_yaml import load_yaml
+from tabvae_ray.bounded_yaml import parse_yaml
 from tabvae_ray.space.space_file import parse_space
 from tabvae_ray.table.declaration import SpecDeclaration
 
@@ -68,7 +68,7 @@ def test_a_command_has_the_options_that_a_page_gives_it(page: Path, words: list[
     ids=lambda value: value.stem if isinstance(value, Path) else "",
 )
 def test_yaml_of_a_page_is_a_space_or_a_spec(page: Path, text: str) -> None:
-    document = load_yaml(text)
+    document = parse_yaml(text)
     if "parameters" in document:
         assert parse_space(document, "page").parameters
     else:
