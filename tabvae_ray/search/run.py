@@ -22,6 +22,7 @@ from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.display.live import SearchProgress
 from tabvae_ray.search.display.mlflow_log import MlflowLog
 from tabvae_ray.search.display.progress_log import ProgressLog
+from tabvae_ray.search.display.ray_metrics import RayMetrics
 from tabvae_ray.search.display.statistics import RunStatistics
 from tabvae_ray.search.driver.claim import claimed
 from tabvae_ray.search.driver.export import export
@@ -284,7 +285,8 @@ class SearchRun:
         statistics = RunStatistics(space, slots, finished)
         self.progress.follow(statistics)
         self.log = ProgressLog(directory, statistics, finished)
-        listeners: list[Listener] = [statistics, self.progress, self.log]
+        metrics = RayMetrics(self.manifest.name, statistics)
+        listeners: list[Listener] = [statistics, self.progress, self.log, metrics]
         if "mlflow" in self.trackers:
             self.mlflow = MlflowLog(space.base.tracking.experiment_id, self.manifest, finished)
             listeners.append(self.mlflow)
