@@ -7,6 +7,7 @@ the charts, the style and the script are inserted as they are.
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -72,6 +73,7 @@ def render(contents: ReportContents) -> str:
     )
 
 
+@cache
 def _environment() -> Environment:
     return Environment(
         loader=PackageLoader("tabvae_ray.report"),

@@ -125,7 +125,8 @@ def _neighbour(value: Any, rng: random.Random) -> Any:
     if isinstance(value, bool):
         return not value
     if isinstance(value, int | float):
-        return rng.choice((value + 1, -value, value * 10, value / 3, str(value), [value]))
+        third = value / 3 if abs(value) < 2**64 else value
+        return rng.choice((value + 1, -value, value * 10, third, str(value), [value]))
     if isinstance(value, str):
         return rng.choice((value[:-1], f"{value} ", value.upper(), [value], value * 2))
     if isinstance(value, list):
