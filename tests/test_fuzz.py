@@ -227,7 +227,7 @@ class FinishedSearch:
         self.home, self.path = directory, directory / "search"
         table = directory / "table.csv"
         make_table()[["size", "total", "grade"]].to_csv(table, index=False)
-        space = copy.deepcopy(TINY)
+        space: dict[str, Any] = copy.deepcopy(TINY)
         space["search"]["n_trials"] = 4
         write_json(Location(directory / "space.json"), space)
         self.inputs = prepare_inputs(

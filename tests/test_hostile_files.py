@@ -148,7 +148,8 @@ def test_a_format_reads_what_it_writes(written: str) -> None:
 
 
 def test_text_that_no_file_holds_is_refused_by_its_place() -> None:
-    for spec in ({"missing_values": ["?", "\ud800"]}, {"columns": {"\ud800": {}}}):
+    specs: list[object] = [{"missing_values": ["?", "\ud800"]}, {"columns": {"\ud800": {}}}]
+    for spec in specs:
         with pytest.raises(DataError, match="must be Unicode text, but has the lone surrogate"):
             SpecDeclaration.from_mapping(spec)
 

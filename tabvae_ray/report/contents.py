@@ -218,7 +218,8 @@ def _synthesizer(contents: ReportContents) -> TabularVAESynthesizer | None:
         return None
     try:
         what = "the scores of a model"
-        contents.scores = dict(read_versioned(best / "scores.json", _SCORES_FILE, 1, what))
+        scores = read_versioned(best / "scores.json", _SCORES_FILE, 1, what)
+        contents.scores = dict(scores)
         synthesizer = load_synthesizer(best)
     except TabVAEError as error:
         contents.notes.append(f"The exported model could not be read: {error}")
