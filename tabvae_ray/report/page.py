@@ -6,6 +6,7 @@ the charts, the style and the script are inserted as they are.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -70,6 +71,7 @@ def render(contents: ReportContents) -> str:
     )
 
 
+@cache
 def _environment() -> Environment:
     return Environment(
         loader=PackageLoader("tabvae_ray.report"),

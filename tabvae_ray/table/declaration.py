@@ -32,11 +32,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from tabvae_ray.documents import read_document, validation_messages
-from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.documents import broken_text, read_document, validation_messages
+from tabvae_ray.errors import ConfigError, DataError, brief
 from tabvae_ray.storage import Location
 from tabvae_ray.table.column import Kind, MissingValues, Scalar
 from tabvae_ray.table.identifiers.fake import GeneratorName
+from tabvae_ray.table.parsing import is_format
 
 __all__ = [
     "ColumnDeclaration",
@@ -108,6 +109,8 @@ class SpecDocument(BaseModel):
         Raises:
             DataError: Naming every key that breaks a rule.
         """
+        if broken := broken_text(mapping):
+            raise DataError(f"{source}: {broken}")
         document = validated(cls, mapping, source)
         document.check(source)
         return document
@@ -342,6 +345,8 @@ def _broken_rules(column: ColumnDeclaration) -> list[str]:
             broken.append("generator: must not be given together with a pattern")
         if column.fill not in (None, "generate"):
             broken.append(f"fill: must be generate with a pattern or generator, not {column.fill}")
+    if column.format is not None and not is_format(column.format):
+        broken.append(f"format: must be one such as %d/%m/%Y, but got {brief(column.format)}")
     if column.timezone is not None:
         try:
             ZoneInfo(column.timezone)

@@ -11,7 +11,7 @@ from tabvae_ray.errors import DataError
 from tabvae_ray.table.formats.spelling import UNIX_UNITS, parsed
 from tabvae_ray.table.formats.zones import in_zone_of_offsets
 
-__all__ = ["as_datetimes", "as_numbers", "datetime_ticks", "parse_iso"]
+__all__ = ["as_datetimes", "as_numbers", "datetime_ticks", "is_format", "parse_iso"]
 
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
 _OFFSET = re.compile(r"[T ]\d{2}.*(Z|[+-]\d{2}(:?\d{2})?)$")
@@ -101,6 +101,15 @@ def parse_iso(values: pd.Series) -> pd.Series | None:
         return _parsed(values)
     except (ValueError, TypeError):
         return None
+
+
+def is_format(written: str) -> bool:
+    """Return True for a ``strptime`` format that reads what it writes."""
+    moment = pd.Series([pd.Timestamp("2001-02-03 04:05:06", tz="UTC")])
+    try:
+        return bool(pd.to_datetime(moment.dt.strftime(written), format=written).notna().all())
+    except (ValueError, TypeError, re.error):
+        return False
 
 
 def datetime_ticks(moments: pd.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
