@@ -14,9 +14,11 @@ from tabvae_ray.table.coders.category_encoder import CategoryEncoder
 from tabvae_ray.table.coders.discretizer import Discretizer, Floats
 from tabvae_ray.table.coders.truncation import truncate
 from tabvae_ray.table.column import Column
-from tabvae_ray.table.column_values import column_numbers, column_positions
-from tabvae_ray.table.dtypes import moment_dtype
+from tabvae_ray.table.column_values import column_numbers, column_positions, is_counted
+from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
 from tabvae_ray.table.encoding import TableEncoder
+from tabvae_ray.table.values.decimals import exact_offset
+from tabvae_ray.table.values.spans import is_span, spans_of, time_of_span
 
 __all__ = ["Condition", "RowConditions"]
 
@@ -222,8 +224,14 @@ def _as_number(column: Column, end: Any, *, is_last: bool = False) -> float:
             number = float(end)
             if not np.isfinite(number):
                 raise ValueError("must be finite")
+            dtype = dtype_from_name(column.dtype)
+            if is_counted(column) or pd.api.types.is_integer_dtype(dtype):
+                return exact_offset(end, column.minimum, dtype)
             exact = column.model_copy(update={"decimals": None})
             return float(column_numbers(pd.Series([number], name=column.name), exact)[0])
+        if is_span(dtype_from_name(column.dtype)):
+            moment = time_of_span(end)
+            return float(column_numbers(pd.Series([moment], name=column.name), column)[0])
         moment, dtype = pd.Timestamp(end), moment_dtype(column.dtype)
         is_day = isinstance(end, date) and not isinstance(end, datetime)
         is_whole = is_last and (is_day or (isinstance(end, str) and bool(_DAY.fullmatch(end))))
@@ -262,5 +270,8 @@ def _end_in_words(column: Column, end: float | None) -> str:
     if column.kind != "datetime" or end is None:
         return str(end)
     dtype = moment_dtype(column.dtype)
+    if is_span(dtype_from_name(column.dtype)):
+        moments = pd.Series(np.array([int(end)], np.int64).view(dtype))
+        return str(spans_of(moments, dtype_from_name(column.dtype))[0])
     unit = dtype.unit if isinstance(dtype, pd.DatetimeTZDtype) else np.datetime_data(dtype)[0]
     return str(np.array(int(end)).astype(f"M8[{unit}]"))

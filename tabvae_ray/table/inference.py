@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,14 @@ from tabvae_ray.table.kinds import as_numeric, infer_kind, plain_type
 from tabvae_ray.table.parsing import as_datetimes, as_numbers, datetime_ticks
 from tabvae_ray.table.reading.date_formats import find_format, look_like_days
 from tabvae_ray.table.reading.wanted import full_dtype, matching_categories
+from tabvae_ray.table.values.decimals import (
+    as_decimals,
+    fit_float,
+    is_decimal,
+    plain_text,
+    series_of,
+)
+from tabvae_ray.table.values.spans import is_span, moments_of_spans, span_dtype
 
 __all__ = ["infer_column"]
 
@@ -41,6 +50,9 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
         update={"missing_values": declared.missing_values_of(name)}
     )
     values = as_numeric(values)
+    if declaration.dtype == "decimal":
+        values = as_decimals(values, where)
+        declaration = declaration.model_copy(update={"dtype": dtype_name(values.dtype)})
     written = find_format(values, where) if kind is None else None
     if written is not None:
         kind, declaration = "datetime", declaration.model_copy(update={"format": written})
@@ -109,13 +121,21 @@ def _of_dtype(values: pd.Series, name: str | None, where: str) -> pd.Series:
     dtype = dtype_from_name(name)
     try:
         with np.errstate(all="ignore"):
-            converted = values.astype(dtype)
+            converted = _converted(values, dtype, where)
         if pd.api.types.is_integer_dtype(dtype) and not bool((converted == values).dropna().all()):
             raise ValueError("some change when they become integers")
         return converted
     except (ArithmeticError, TypeError, ValueError, pa.ArrowException) as error:
         reason = str(error).partition("\n")[0]
         raise DataError(f"{where}: its values are not of dtype {name}: {reason}") from None
+
+
+def _converted(values: pd.Series, dtype: Any, where: str) -> pd.Series:
+    if not is_decimal(dtype):
+        return values.astype(dtype)
+    exact = as_decimals(values, where).tolist()
+    made = series_of([None if pd.isna(value) else value for value in exact], dtype)
+    return made.set_axis(values.index).rename(values.name)
 
 
 def _as_declared(found: Column, declaration: ColumnDeclaration, source: str) -> Column:
@@ -130,6 +150,9 @@ def _as_declared(found: Column, declaration: ColumnDeclaration, source: str) -> 
     properties = declaration.properties
     for key in {"categories", "levels"} & properties.keys():
         properties[key] = matching_categories(properties[key], found.categories)
+    if isinstance(found.minimum, Decimal):
+        for key in {"minimum", "maximum"} & properties.keys():
+            properties[key] = Decimal(str(properties[key]))
     column = validated(Column, {**found.model_dump(), **properties}, where)
     if column.kind == "datetime" and declaration.step is None:
         assert column.minimum is not None and found.minimum is not None and found.step is not None
@@ -170,12 +193,15 @@ def _infer_datetime(
         zone = getattr(moment_dtype(declaration.dtype), "tz", None)
         moments = as_datetimes(moments, source, zone=zone)
         moments = _of_dtype(moments, dtype_name(moment_dtype(declaration.dtype)), where)
-    arrow = isinstance(values.dtype, pd.ArrowDtype) and (
-        pa.types.is_timestamp(values.dtype.pyarrow_dtype)
-        or pa.types.is_date(values.dtype.pyarrow_dtype)
+    own = values.dtype
+    if moments_of_spans(values) is not None and declaration.format is None:
+        own = span_dtype(values, moments)
+    arrow = is_span(own) or (
+        isinstance(own, pd.ArrowDtype)
+        and (pa.types.is_timestamp(own.pyarrow_dtype) or pa.types.is_date(own.pyarrow_dtype))
     )
     dtype = declaration.dtype or _checked_name(
-        values.dtype if arrow and declared_zone is None else moments.dtype, where
+        own if arrow and declared_zone is None else moments.dtype, where
     )
     ticks = datetime_ticks(moments.dropna().astype(moment_dtype(dtype)))
     return Column(
@@ -211,6 +237,15 @@ def _infer_continuous(values: pd.Series, name: str, missing: bool, source: str) 
             maximum=int(exact.max()),
             decimals=0,
         )
+    if is_decimal(values.dtype) and not fit_float(values):
+        return Column(
+            name=name,
+            kind="continuous",
+            dtype=dtype,
+            missing=missing,
+            minimum=min(values.dropna()),
+            maximum=max(values.dropna()),
+        )
     return Column(
         name=name,
         kind="continuous",
@@ -232,6 +267,8 @@ def _infer_categorical(values: pd.Series, name: str, missing: bool, where: str) 
     if isinstance(dtype, pd.CategoricalDtype):
         used, levels = set(found), dtype.categories.tolist()
         found = [value for value in levels if value in used]
+    if is_decimal(dtype):
+        found = [plain_text(value) for value in found]
     kinds = {plain_type(value) for value in found}
     if len(kinds) != 1 or None in kinds:
         names = ", ".join(sorted({type(value).__name__ for value in found}))
@@ -284,6 +321,8 @@ def _checked_name(dtype: Any, where: str) -> str:
 def _precision(name: str) -> type[np.floating[Any]]:
     """Return the NumPy type that holds the numbers of a dtype."""
     dtype = dtype_from_name(name)
+    if is_decimal(dtype):
+        return np.float64
     kind = np.dtype(getattr(dtype, "numpy_dtype", dtype)).type
     return kind if issubclass(kind, np.floating) else np.float64
 

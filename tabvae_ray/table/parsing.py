@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tabvae_ray.errors import DataError
+from tabvae_ray.table.values.spans import moments_of_spans
 
 __all__ = ["as_datetimes", "as_numbers", "datetime_ticks", "parse_iso"]
 
@@ -58,6 +59,9 @@ def as_datetimes(
     where = f"{source}: column {values.name!r}"
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(values.cat.categories.dtype)
+    spans = moments_of_spans(values) if written is None else None
+    if spans is not None:
+        return spans
     if pd.api.types.is_numeric_dtype(values.dtype):
         raise DataError(f"{where}: must be datetimes, but is of dtype {values.dtype}")
     if isinstance(values.dtype, pd.ArrowDtype):
