@@ -266,7 +266,7 @@ def _in_words(wanted: Any) -> str:
     return f"at least {low}" if high is None else f"from {low} to {high}"
 
 
-def _end_in_words(column: Column, end: float | None) -> str:
+def _end_in_words(column: Column, end: Any) -> str:
     if column.kind != "datetime" or end is None:
         return str(end)
     dtype = moment_dtype(column.dtype)

@@ -132,10 +132,11 @@ def _of_dtype(values: pd.Series, name: str | None, where: str) -> pd.Series:
 
 def _converted(values: pd.Series, dtype: Any, where: str) -> pd.Series:
     if not is_decimal(dtype):
-        return values.astype(dtype)
+        converted: pd.Series = values.astype(dtype)
+        return converted
     exact = as_decimals(values, where).tolist()
     made = series_of([None if pd.isna(value) else value for value in exact], dtype)
-    return made.set_axis(values.index).rename(values.name)
+    return made.set_axis(values.index).rename(str(values.name))
 
 
 def _as_declared(found: Column, declaration: ColumnDeclaration, source: str) -> Column:

@@ -190,7 +190,7 @@ class IdentifierMaker:
             floats[absent] = np.nan
             return pd.Series(floats)
         if is_decimal(wanted):
-            return series_of(list(np.where(absent, None, numbers)), wanted)
+            return series_of(pd.Series(numbers).mask(absent, None).tolist(), wanted)
         return pd.Series(numbers).mask(absent, pd.NA).astype(wanted)
 
     def _of_phase(self, phase: _Phase, low: int, high: int) -> Any:

@@ -19,6 +19,7 @@ from tabvae_ray.table.reading.date_formats import look_like_days
 from tabvae_ray.table.reading.wanted import CellKind, wanted_kind
 
 __all__ = [
+    "CODE",
     "MOMENT",
     "Say",
     "are_codes",
@@ -36,7 +37,7 @@ _MARKED_MIN_DISTINCT = 10
 # A smaller share of numbers with leading zeros is an accident in a column of numbers.
 _LEADING_ZEROS_MIN_SHARE = 0.005
 
-_CODE = r"^0\d+$|^\+\d{7,}$"
+CODE = r"^0\d+$|^\+\d{7,}$"
 _DIGITS = r"^\+?\d+$"
 MOMENT = r"^\d{4}-\d{2}-\d{2}([T ].*)?$|^\d{1,2}[./-]\d{1,2}[./-]\d{2,4}( .*)?$"
 _THOUSANDS = r"^\s*[+-]?\d{1,3}(,\d{3})+(\.\d+)?\s*$"
@@ -104,6 +105,8 @@ def _read_column(file: CsvFile, plain: pd.Series, declared: SpecDeclaration, say
         return plain if words.all() else cells.text(cells.are_null_words)
     if wanted is None and pd.api.types.is_numeric_dtype(plain.dtype):
         is_text = look_like_days(plain) or are_codes(cells)
+        if not is_text and _are_long_decimals(cells):
+            return cells.decimals(cells.are_null_words | cells.are_blank)
         return cells.text(cells.are_null_words) if is_text else plain
     markers = declared.kind_of(name) in (None, "continuous", "datetime")
     return _converted(cells, None, wanted, say, markers=markers)
@@ -169,7 +172,7 @@ def are_markers(cells: Cells, fits: Mask, odd: Mask) -> bool:
 
 def are_codes(cells: Cells) -> bool:
     """Return True if the column has digits whose leading zeros, or whose length, tell something."""
-    codes = cells.match(_CODE)
+    codes = cells.match(CODE)
     if not codes.any():
         return False
     rest = ~cells.are_null_words & ~cells.are_blank
@@ -187,6 +190,14 @@ def _are_long(cells: Cells, fits: Mask) -> bool:
     negative = bool((cells.match("^-") & fits).any())
     limit = 2**63 if negative else 2**64
     return any(not -(2**63) <= value < limit for value in values)
+
+
+def _are_long_decimals(cells: Cells) -> bool:
+    """Return True if the column has decimals of one length with more digits than float64 has."""
+    rest = ~cells.are_null_words & ~cells.are_blank
+    if not (cells.match(r"^[+-]?[\d.]{19,77}$") & rest).any():
+        return False
+    return len({len(text.partition(".")[2]) for text in cells.words(rest)}) == 1
 
 
 def say_markers(cells: Cells, fits: Mask, odd: Mask, noun: str, say: Say) -> None:

@@ -10,6 +10,7 @@ from tabvae_ray.table.column import Column
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.reading.cells import Cells, Mask
 from tabvae_ray.table.reading.csv_columns import (
+    CODE,
     MOMENT,
     Say,
     are_codes,
@@ -51,13 +52,12 @@ def read_markers(
         elif is_open and (cells := _cells(values)) is not None:
             fits = _fitting(cells)
             if fits is not None:
-                say_markers(
-                    cells,
-                    fits,
-                    ~fits,
-                    "numbers or dates",
-                    lambda t, n=name: say(f"column {n!r}: {t}"),
-                )
+
+                def say_of_column(text: str, name: str = name) -> None:
+                    say(f"column {name!r}: {text}")
+
+                noun = "numbers" if (cells.are_numbers == fits).all() else "dates"
+                say_markers(cells, fits, ~fits, noun, say_of_column)
                 found[name] = tuple(cells.words(~fits))
                 changed[name] = _converted(cells, _masked(values, found[name]))
     return (table.assign(**changed) if changed else table), found
@@ -94,7 +94,8 @@ def _masked(values: pd.Series, markers: Sequence[str]) -> pd.Series:
         return values
     if isinstance(values.dtype, np.dtype) and values.dtype.kind in "iu":
         # NumPy's integers cannot be missing.
-        values = values.astype(str(values.dtype).replace("i", "I").replace("u", "U"))
+        nullable = str(values.dtype).replace("i", "I").replace("u", "U")
+        values = values.astype(pd.api.types.pandas_dtype(nullable))
     return values.mask(hits)
 
 
@@ -113,6 +114,8 @@ def _is_text(values: pd.Series) -> bool:
 
 def _fitting(cells: Cells) -> Mask | None:
     """Return the numbers or the dates of a column that otherwise has markers alone."""
+    if cells.match(CODE).any():
+        return None
     for fits in (cells.are_numbers, cells.match(MOMENT)):
         if fits.any() and not fits.all() and are_markers(cells, fits, ~fits):
             return fits

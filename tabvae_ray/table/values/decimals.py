@@ -79,7 +79,9 @@ def as_decimals(values: pd.Series, where: str) -> pd.Series:
     if digits > _MAX_DIGITS:
         raise DataError(f"{where}: decimals may have {_MAX_DIGITS} digits, but need {digits}")
     kind = pa.decimal128(38, scale) if digits <= 38 else pa.decimal256(_MAX_DIGITS, scale)
-    return series_of(made, pd.ArrowDtype(kind)).set_axis(values.index).rename(values.name)
+    exact = series_of(made, pd.ArrowDtype(kind)).set_axis(values.index)
+    exact.name = values.name
+    return exact
 
 
 def series_of(values: Sequence[Any], dtype: Any) -> pd.Series:
@@ -96,10 +98,11 @@ def series_of(values: Sequence[Any], dtype: Any) -> pd.Series:
 
 def fit_float(values: pd.Series) -> bool:
     """Return True if float64 tells all decimals of a column apart."""
+    assert isinstance(values.dtype, pd.ArrowDtype)
     scale = values.dtype.pyarrow_dtype.scale
-    present = [abs(value) for value in values.dropna()]
+    largest = max(abs(value) for value in values.dropna())
     with localcontext(prec=_PRECISION):
-        return 0 <= scale <= _MAX_FLOAT_SCALE and max(present) * 10**scale < _EXACT
+        return bool(0 <= scale <= _MAX_FLOAT_SCALE and largest * 10**scale < _EXACT)
 
 
 def decimal_limit(dtype: Any) -> Decimal:
