@@ -86,6 +86,12 @@ def frame_of(table: pa.Table) -> pd.DataFrame:
             "Parquet: its index has no name, so it is left out; name it to have it modelled",
             stacklevel=3,
         )
+    for entry in described.get("index_columns", []):
+        if isinstance(entry, dict) and entry.get("name") is not None:
+            warnings.warn(
+                f"Parquet: its index {entry['name']!r} only counts the rows, so it is left out",
+                stacklevel=3,
+            )
     table = table.drop_columns([name for name in unnamed if name in table.column_names])
     if described:
         changed = {**described, "index_columns": [], "column_indexes": []}

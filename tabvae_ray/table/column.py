@@ -51,7 +51,7 @@ class Column(BaseModel):
         kind: Kind of its values.
         dtype: Name of its dtype, see :func:`tabvae_ray.table.dtypes.dtype_name`.
         missing: Whether values are missing.
-        missing_values: Declared texts of a CSV file that are missing, beside empty cells.
+        missing_values: Texts that are missing, declared or recognised.
         categories: Categorical only: the values that occur, in the order of the category dtype, or
             sorted as text.
         ordered: Whether a category dtype is ordered.
