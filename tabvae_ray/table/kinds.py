@@ -1,5 +1,7 @@
 """Inference of the kind of a column from its values."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 
@@ -102,7 +104,11 @@ def _names_rows(values: pd.Series) -> bool:
 def as_numeric(values: pd.Series) -> pd.Series:
     """Convert Python numbers in an object column to NumPy numbers or to Arrow decimals."""
     where = f"column {str(values.name)!r}"
-    if _object_type(values) == "decimal":
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        is_decimal_level = values.cat.categories.inferred_type == "decimal"
+        return as_decimals(values.astype(object), where) if is_decimal_level else values
+    kind = _object_type(values)
+    if kind == "decimal" or (kind == "mixed" and _are_decimals_among_numbers(values)):
         return as_decimals(values, where)
     numbers = ("integer", "floating", "mixed-integer-float")
     if _object_type(values) in numbers:
@@ -126,6 +132,15 @@ def plain_type(value: object) -> type[bool] | type[int] | type[float] | type[str
     if isinstance(value, float | np.floating):
         return float
     return str if isinstance(value, str) else None
+
+
+def _are_decimals_among_numbers(values: pd.Series) -> bool:
+    present = values.dropna()
+    are_numbers = all(
+        isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+        for value in present
+    )
+    return are_numbers and any(isinstance(value, Decimal) for value in present)
 
 
 def _object_type(values: pd.Series) -> str:

@@ -206,7 +206,10 @@ def _check_shape(table: pd.DataFrame, source: str) -> None:
         raise DataError(f"{source}: has no columns")
     if not all(isinstance(name, str) for name in table.columns):
         odd = next(name for name in table.columns if not isinstance(name, str))
-        raise DataError(f"{source}: column names must be text, but one is {odd!r}")
+        raise DataError(
+            f"{source}: column names must be text, but one is {odd!r}; give it names "
+            "such as `table.columns = [str(name) for name in table.columns]`"
+        )
     twice = table.columns[table.columns.duplicated()]
     if len(twice):
         raise DataError(f"{source}: column {twice[0]!r}: occurs more than once")

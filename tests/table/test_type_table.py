@@ -227,3 +227,18 @@ def test_strange_bounds_and_dtypes_of_a_spec_are_refused(text: str) -> None:
     strange = {"dtype": text} if "pyarrow" in text else {"minimum": text}
     with pytest.raises(DataError):
         TableSpec.from_mapping({"columns": [{**column, "minimum": 0, "maximum": 1, **strange}]})
+
+
+@pytest.mark.parametrize("are_levels", [False, True])
+def test_decimals_as_levels_or_among_floats_are_decimals(are_levels: bool) -> None:
+    cells = [Decimal(n % 20) / 4 if n % 2 or are_levels else n / 4 for n in range(60)]
+    values = pd.Series(cells, dtype=object)
+    column = TableSpec.infer(
+        pd.DataFrame({"x": values.astype("category") if are_levels else values})
+    )
+    assert column["x"].dtype == "decimal128(38, 2)[pyarrow]"
+
+
+def test_names_that_are_not_text_are_refused_with_what_to_do() -> None:
+    with pytest.raises(DataError, match=r"but one is 0; give it names such as `table.columns = "):
+        TableSpec.infer(pd.DataFrame(np.zeros((60, 2))))

@@ -79,7 +79,8 @@ def as_decimals(values: pd.Series, where: str) -> pd.Series:
     if digits > _MAX_DIGITS:
         raise DataError(f"{where}: decimals may have {_MAX_DIGITS} digits, but need {digits}")
     kind = pa.decimal128(38, scale) if digits <= 38 else pa.decimal256(_MAX_DIGITS, scale)
-    exact: pd.Series = series_of(made, pd.ArrowDtype(kind)).set_axis(values.index)
+    exact = series_of(made, pd.ArrowDtype(kind))
+    exact.index = values.index
     exact.name = values.name
     return exact
 
