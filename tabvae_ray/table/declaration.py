@@ -56,7 +56,9 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
     "generator": ("identifier",),
     "format": ("datetime",),
     "timezone": ("datetime",),
-    "step": ("datetime",),
+    "step": ("datetime", "continuous"),
+    "clock": ("datetime",),
+    "weekdays": ("datetime",),
     "categories": ("categorical",),
     "ordered": ("categorical",),
     "levels": ("categorical",),
@@ -128,7 +130,7 @@ class ColumnDeclaration(BaseModel):
             ``generate``, unless all identifiers are left out.
         pattern: Pattern of new identifiers, a subset of regular expressions.
         generator: Generator of new identifiers.
-        format: Format of text that holds moments, such as ``%d/%m/%Y``.
+        format: Format of text or numbers that hold moments, such as ``%d/%m/%Y`` or ``unix_s``.
         timezone: Datetime only: time zone of moments without one, and of generated moments.
         dtype: Dtype of generated values.
         missing: Whether values may be missing.
@@ -141,7 +143,9 @@ class ColumnDeclaration(BaseModel):
         minimum: Smallest value that may be generated.
         maximum: Largest value that may be generated.
         decimals: Decimal places of generated values.
-        step: Ticks of the dtype between moments: all distances are multiples of it.
+        step: Distance between numbers, or ticks of the dtype between moments, or a multiple of it.
+        clock: ``local`` if the step is one of the clock of the time zone.
+        weekdays: Whether all moments are on days from Monday to Friday.
         arrow_type: Arrow type of generated values in Parquet.
     """
 
@@ -163,7 +167,9 @@ class ColumnDeclaration(BaseModel):
     minimum: Bound = None
     maximum: Bound = None
     decimals: int | None = None
-    step: int | None = None
+    step: int | float | None = None
+    clock: Literal["local"] | None = None
+    weekdays: bool | None = None
     arrow_type: str | None = None
 
     @property
