@@ -12,7 +12,7 @@ import pyarrow as pa
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import Column, check_column
 from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration, validated
-from tabvae_ray.table.dtypes import dtype_from_name, dtype_name, is_dtype_name, moment_dtype
+from tabvae_ray.table.dtypes import dtype_from_name, dtype_name, moment_dtype
 from tabvae_ray.table.formats.finding import find_format, format_hint, iso_format, possible_formats
 from tabvae_ray.table.formats.spelling import readable
 from tabvae_ray.table.grids.steps import decimals_of, number_step
@@ -28,8 +28,8 @@ from tabvae_ray.table.values.decimals import (
     fit_float,
     is_decimal,
     plain_text,
-    series_of,
 )
+from tabvae_ray.table.values.dtypes import checked_name, of_dtype
 from tabvae_ray.table.values.spans import is_span, moments_of_spans, span_dtype
 
 __all__ = ["infer_column"]
@@ -94,7 +94,7 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
     if kind == "datetime":
         column = _infer_datetime(values, name, missing, source, declaration)
     else:
-        values = _of_dtype(values, declaration.dtype, where)
+        values = of_dtype(values, declaration.dtype, where)
         if kind == "continuous":
             column = _infer_continuous(values, name, missing, source)
         else:
@@ -122,32 +122,6 @@ def _infer_identifier(
         missing_values=declaration.missing_values,
         made_of=source,
     )
-
-
-def _of_dtype(values: pd.Series, name: str | None, where: str) -> pd.Series:
-    if name is None:
-        return values
-    if not is_dtype_name(name):
-        raise DataError(f"{where}: {name!r} is not a supported dtype")
-    dtype = dtype_from_name(name)
-    try:
-        with np.errstate(all="ignore"):
-            converted = _converted(values, dtype, where)
-        if pd.api.types.is_integer_dtype(dtype) and not bool((converted == values).dropna().all()):
-            raise ValueError("some change when they become integers")
-        return converted
-    except (ArithmeticError, TypeError, ValueError, pa.ArrowException) as error:
-        reason = str(error).partition("\n")[0]
-        raise DataError(f"{where}: its values are not of dtype {name}: {reason}") from None
-
-
-def _converted(values: pd.Series, dtype: Any, where: str) -> pd.Series:
-    if not is_decimal(dtype):
-        converted: pd.Series = values.astype(dtype)
-        return converted
-    exact = as_decimals(values, where).tolist()
-    made = series_of([None if pd.isna(value) else value for value in exact], dtype)
-    return made.set_axis(values.index).rename(str(values.name))
 
 
 def _as_declared(found: Column, declaration: ColumnDeclaration, source: str) -> Column:
@@ -215,10 +189,10 @@ def _infer_datetime(
     declared_zone = declaration.timezone
     moments = as_datetimes(values, source, written=declaration.format, zone=declared_zone)
     if declaration.dtype is not None:
-        _ = _of_dtype(moments.head(0), declaration.dtype, where)
+        _ = of_dtype(moments.head(0), declaration.dtype, where)
         zone = getattr(moment_dtype(declaration.dtype), "tz", None)
         moments = as_datetimes(moments, source, zone=zone)
-        moments = _of_dtype(moments, dtype_name(moment_dtype(declaration.dtype)), where)
+        moments = of_dtype(moments, dtype_name(moment_dtype(declaration.dtype)), where)
     own = values.dtype
     if moments_of_spans(values) is not None and declaration.format is None:
         own = span_dtype(values, moments)
@@ -226,7 +200,7 @@ def _infer_datetime(
         isinstance(own, pd.ArrowDtype)
         and (pa.types.is_timestamp(own.pyarrow_dtype) or pa.types.is_date(own.pyarrow_dtype))
     )
-    dtype = declaration.dtype or _checked_name(
+    dtype = declaration.dtype or checked_name(
         own if arrow and declared_zone is None else moments.dtype, where
     )
     present = moments.dropna().astype(moment_dtype(dtype))
@@ -265,7 +239,7 @@ def _infer_continuous(values: pd.Series, name: str, missing: bool, source: str) 
         )
     # Numbers that the table has as text are generated as numbers.
     numeric = pd.api.types.is_numeric_dtype(values.dtype)
-    dtype = _checked_name(values.dtype, where) if numeric else "float64"
+    dtype = checked_name(values.dtype, where) if numeric else "float64"
     if pd.api.types.is_integer_dtype(values.dtype):
         exact = values.dropna()
         step, low, high = number_step(present, 0) or (None, exact.min(), exact.max())
@@ -332,7 +306,7 @@ def _infer_categorical(values: pd.Series, name: str, missing: bool, where: str) 
     column = Column(
         name=name,
         kind="categorical",
-        dtype=_checked_name(dtype, where),
+        dtype=checked_name(dtype, where),
         missing=missing,
         categories=tuple(categories),
     )
@@ -343,25 +317,9 @@ def _infer_categorical(values: pd.Series, name: str, missing: bool, where: str) 
         update={
             "ordered": bool(dtype.ordered),
             "levels": tuple(map(python_type, levels)) if unused else (),
-            "levels_dtype": _checked_name(dtype.categories.dtype, where),
+            "levels_dtype": checked_name(dtype.categories.dtype, where),
         }
     )
-
-
-def _checked_name(dtype: Any, where: str) -> str:
-    """Return the name of a dtype that the name fully describes.
-
-    Raises:
-        DataError: If it does not, as for a time zone without a name.
-    """
-    if isinstance(dtype, pd.CategoricalDtype):
-        return "category"
-    if isinstance(dtype, pd.ArrowDtype) and pa.types.is_dictionary(dtype.pyarrow_dtype):
-        return "category"
-    name = dtype_name(dtype)
-    if not is_dtype_name(name) or dtype_from_name(name) != dtype:
-        raise DataError(f"{where}: values of dtype {dtype} are not supported; convert or drop them")
-    return name
 
 
 def _precision(name: str) -> type[np.floating[Any]]:

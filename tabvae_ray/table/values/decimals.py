@@ -88,7 +88,8 @@ def as_decimals(values: pd.Series, where: str) -> pd.Series:
 def series_of(values: Sequence[Any], dtype: Any) -> pd.Series:
     """Return a Series of values, which for decimals may be their text."""
     if not is_decimal(dtype):
-        return pd.Series(values, dtype=dtype)
+        plain: pd.Series = pd.Series(values, dtype=dtype)
+        return plain
     try:
         made = [None if value is None else Decimal(str(value)) for value in values]
         array = pa.array(made, dtype.pyarrow_dtype)
