@@ -18,6 +18,7 @@ from tabvae_ray.table.identifiers.recognition import integers_name_rows
 from tabvae_ray.table.kinds import as_numeric, infer_kind, plain_type
 from tabvae_ray.table.parsing import as_datetimes, as_numbers, datetime_ticks
 from tabvae_ray.table.reading.date_formats import find_format, look_like_days
+from tabvae_ray.table.reading.declared_dtype import checked_name, of_dtype
 from tabvae_ray.table.reading.wanted import full_dtype, matching_categories
 from tabvae_ray.table.values.decimals import (
     as_decimals,
@@ -25,7 +26,6 @@ from tabvae_ray.table.values.decimals import (
     is_decimal,
     plain_text,
 )
-from tabvae_ray.table.values.dtypes import checked_name, of_dtype
 from tabvae_ray.table.values.spans import is_span, moments_of_spans, span_dtype
 
 __all__ = ["infer_column"]
