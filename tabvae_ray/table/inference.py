@@ -22,6 +22,7 @@ from tabvae_ray.table.identifiers.recognition import integers_name_rows
 from tabvae_ray.table.kinds import as_numeric, infer_kind, plain_type
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
 from tabvae_ray.table.reading.csv_columns import DATE_FORMATS
+from tabvae_ray.table.reading.declared_dtype import checked_name, of_dtype
 from tabvae_ray.table.reading.wanted import full_dtype, matching_categories
 from tabvae_ray.table.values.decimals import (
     as_decimals,
@@ -29,7 +30,6 @@ from tabvae_ray.table.values.decimals import (
     is_decimal,
     plain_text,
 )
-from tabvae_ray.table.values.dtypes import checked_name, of_dtype
 from tabvae_ray.table.values.spans import is_span, moments_of_spans, span_dtype
 
 __all__ = ["infer_column"]

@@ -132,7 +132,7 @@ def test_types_values_and_gaps_come_back(
         return
     cells, written = (pd.read_csv(f, dtype=str, keep_default_na=False) for f in (file, out))
     assert list(cells) == list(written)
-    for name in cells:
+    for name in map(str, cells):
         assert (cells[name] == "").sum() == (written[name] == "").sum(), name
         exact = is_declared and name in DECIMALS
         shapes = [{shape_of(text, exact=exact) for text in side[name]} for side in (cells, written)]
