@@ -56,6 +56,8 @@ class Column(BaseModel):
         levels: All categories of a category dtype in its order, if some of them do not occur in any
             row. Those are never generated.
         levels_dtype: Name of the dtype of the categories of a category dtype.
+        rare_label: Categorical only: declared value that is generated in place of values that too
+            few rows have; None if other categories are.
         minimum: Continuous and datetime only: smallest value; for a datetime in ticks of the dtype.
         maximum: Likewise the largest value.
         decimals: Continuous only: decimal places that hold every value, None for more than 15.
@@ -80,6 +82,7 @@ class Column(BaseModel):
     ordered: bool = False
     levels: tuple[Scalar, ...] = ()
     levels_dtype: str | None = Field(None, max_length=200)
+    rare_label: Scalar | None = None
     minimum: int | float | None = None
     maximum: int | float | None = None
     decimals: int | None = Field(None, ge=0, le=MAX_DECIMALS)
@@ -128,6 +131,8 @@ def check_column(column: Column, source: str) -> None:
         kinds = {type(value) for value in column.categories}
         if len(kinds) != 1 or len(set(column.categories)) != len(column.categories):
             raise DataError(f"{where}: categories must be different values of one type, at least 1")
+        if column.rare_label is not None and {type(column.rare_label)} != kinds:
+            raise DataError(f"{where}: rare_label must be of the type of the categories")
         levels = set(column.levels)
         if levels and not (len(levels) == len(column.levels) and levels >= {*column.categories}):
             raise DataError(f"{where}: levels must be different values, the categories among them")

@@ -128,11 +128,13 @@ def _integers(numbers: Floats, column: Column) -> np.ndarray[Any, Any]:
     return whole if unsigned else whole.view(np.int64)
 
 
-def column_positions(values: pd.Series, column: Column) -> Codes:
+def column_positions(values: pd.Series, column: Column, *, strangers: bool = False) -> Codes:
     """Find the position of each value among the categories of a column, -1 where missing.
 
+    With ``strangers``, values that are not among the categories have the position -2.
+
     Raises:
-        DataError: If a value is not one of the categories.
+        DataError: If a value is not one of the categories, without ``strangers``.
     """
     index = pd.Index(list(column.categories), dtype=object)
     if isinstance(values.dtype, pd.CategoricalDtype):
@@ -149,7 +151,9 @@ def column_positions(values: pd.Series, column: Column) -> Codes:
         positions = positions.copy()
         positions[strange] = others
     strange = np.flatnonzero((positions < 0) & values.notna().to_numpy())
-    if len(strange):
+    if len(strange) and strangers:
+        positions[strange] = -2
+    elif len(strange):
         raise DataError(
             f"column {column.name!r}: {values.iloc[strange[0]]!r} is none of its "
             f"{len(column.categories)} categories"

@@ -14,9 +14,11 @@ Long form, which can be combined with the short form::
       Row: {kind: identifier, fill: number}
       Admitted: {kind: datetime, format: "%d/%m/%Y %H:%M", timezone: Europe/Berlin}
       Grade: {kind: categorical, categories: [A, B, C, D]}
+      Job: {kind: categorical, rare_label: other}
       Share: {kind: continuous, minimum: 0, maximum: 1, missing_values: ["?"]}
     missing_values: [unknown, n.a.]
     drop: [Comment]
+    entity: PatientId
     identifier: drop
     rules:
       add: [total = casual + registered, Admitted <= Discharged]
@@ -60,6 +62,7 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
     "ordered": ("categorical",),
     "levels": ("categorical",),
     "levels_dtype": ("categorical",),
+    "rare_label": ("categorical",),
     "decimals": ("continuous",),
     "minimum": ("continuous", "datetime"),
     "maximum": ("continuous", "datetime"),
@@ -137,6 +140,7 @@ class ColumnDeclaration(BaseModel):
         ordered: Whether a category dtype is ordered.
         levels: All categories of a category dtype.
         levels_dtype: Dtype of these.
+        rare_label: Value that is generated in place of values that too few rows have.
         minimum: Smallest value that may be generated.
         maximum: Largest value that may be generated.
         decimals: Decimal places of generated values.
@@ -159,6 +163,7 @@ class ColumnDeclaration(BaseModel):
     ordered: bool | None = None
     levels: tuple[Scalar, ...] | None = None
     levels_dtype: str | None = None
+    rare_label: Scalar | None = None
     minimum: int | float | None = None
     maximum: int | float | None = None
     decimals: int | None = None
@@ -207,6 +212,8 @@ class SpecDeclaration(SpecDocument):
         drop: Names of columns to leave out.
         others: Treatment of columns that are not declared: ``infer`` or ``drop``.
         target: Column that usefulness is measured on.
+        entity: Column that tells persons, or other entities, apart; rows of one count once where
+            a value has to be shared by enough rows. It is an identifier unless declared otherwise.
         rules: Rules between columns.
     """
 
@@ -220,6 +227,7 @@ class SpecDeclaration(SpecDocument):
     drop: tuple[str, ...] = ()
     others: Literal["infer", "drop"] = "infer"
     target: str | None = None
+    entity: str | None = None
     rules: RulesDeclaration = RulesDeclaration()
 
     @model_validator(mode="before")
@@ -258,11 +266,17 @@ class SpecDeclaration(SpecDocument):
             seen.add(name)
         if self.target in self.drop:
             raise DataError(f"{source}: target: {self.target!r} is dropped")
+        if self.entity is not None and self.leaves_out(self.entity):
+            raise DataError(
+                f"{source}: entity: {self.entity!r} is dropped; to leave it out of generated rows, "
+                "declare it with `kind: identifier` and `fill: drop`"
+            )
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of all columns that are declared, and of the target."""
-        return self._declared if self.target is None else (*self._declared, self.target)
+        """Names of all columns that are declared, of the target, and of the entity."""
+        others = [name for name in (self.target, self.entity) if name is not None]
+        return (*self._declared, *others)
 
     @property
     def identifiers(self) -> dict[str, Literal["drop", "number", "generate"]]:
@@ -287,7 +301,7 @@ class SpecDeclaration(SpecDocument):
         for kind in kinds:
             if name in getattr(self, kind):
                 return kind
-        return None
+        return "identifier" if name == self.entity else None
 
     @property
     def _declared(self) -> tuple[str, ...]:
@@ -322,7 +336,9 @@ def _by_name(mapping: object, source: str) -> object:
         properties = {key: value for key, value in column.items() if key not in left_out}
         columns[column["name"]] = {**defaults, **properties}
     rules = {"find": False, "add": mapping.get("rules", ())}
-    return {"others": "drop", **mapping, "columns": columns, "rules": rules}
+    # How many rows share its values is counted again.
+    kept = {key: value for key, value in mapping.items() if key != "min_rows"}
+    return {"others": "drop", **kept, "columns": columns, "rules": rules}
 
 
 def _broken_rules(column: ColumnDeclaration) -> list[str]:

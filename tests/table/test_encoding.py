@@ -35,7 +35,9 @@ def fitted(
     spec = TableSpec.infer(table, declared=declared)
     # What is fitted has to work from a spec that was read back.
     spec = TableSpec.from_mapping(json.loads(json.dumps(spec.to_mapping())))
-    return TableEncoder.fit(table, spec, TransformersConfig.model_validate(options))
+    # All values, however rare: what is fitted without these is tested in test_published.py.
+    config = TransformersConfig.model_validate({"min_rows": 0, **options})
+    return TableEncoder.fit(table, spec, config)
 
 
 def there_and_back(encoder: TableEncoder, table: pd.DataFrame, **options: bool) -> pd.DataFrame:
