@@ -12,7 +12,14 @@ from tabvae_ray.table.column import Column
 from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
 from tabvae_ray.table.parsing import as_datetimes, as_numbers, datetime_ticks
 
-__all__ = ["categories_at", "column_numbers", "column_positions", "column_range", "restored"]
+__all__ = [
+    "categories_at",
+    "column_numbers",
+    "column_positions",
+    "column_range",
+    "origin_shift",
+    "restored",
+]
 
 
 def column_range(column: Column) -> tuple[int | None, float, float]:
@@ -65,6 +72,14 @@ def column_numbers(values: pd.Series, column: Column) -> Floats:
         # decimals may be declared than the table has.
         numbers = np.round(numbers, column.decimals)
     return numbers
+
+
+def origin_shift(column: Column, other: Column) -> float:
+    """Return by how much the numbers of a column exceed those of another with a later minimum."""
+    assert column.minimum is not None and other.minimum is not None
+    if column.kind == "datetime":
+        return float((int(other.minimum) - int(column.minimum)) // (column.step or 1))
+    return float(int(other.minimum) - int(column.minimum)) if _is_integer(column) else 0.0
 
 
 def _limits(column: Column, bits: type[np.int64] | type[np.uint64]) -> tuple[Any, Any]:

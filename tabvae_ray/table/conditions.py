@@ -200,7 +200,7 @@ def _position(column: Column, value: Any, min_rows: int) -> int:
     some = ", ".join(map(repr, categories[:10])) + (", ..." if len(categories) > 10 else "")
     why = ""
     if min_rows:
-        why = f": no row of the table has it, or fewer than {min_rows} have, whose values are left out"
+        why = f": no row of the table has it, or fewer than {min_rows} have and it is left out"
     raise ConfigError(f"where: {column.name!r} is never {value!r}{why}; it may be {some}")
 
 

@@ -17,6 +17,7 @@ from tabvae_ray.table.column_values import (
     column_numbers,
     column_positions,
     column_range,
+    origin_shift,
     restored,
 )
 from tabvae_ray.table.identifiers.maker import maker_of
@@ -77,7 +78,9 @@ class TableEncoder:
                     )
                 )
             else:
-                numbers = column_numbers(table[column.name], column)
+                # Values beyond the published range are counted as what they are.
+                numbers = column_numbers(table[column.name], own[column.name])
+                numbers = numbers - origin_shift(own[column.name], column)
                 decimals, low, high = column_range(column)
                 present = ~np.isnan(numbers)
                 coders.append(

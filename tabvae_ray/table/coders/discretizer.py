@@ -103,12 +103,11 @@ class Discretizer:
                 decimals == 0 and maximum - minimum < config.max_atoms
             )
 
-        values = np.clip(values, minimum, maximum)
         if crowd is not None and len(values):
             return cls._fit_shared(
                 values, config, decimals, (minimum, maximum), crowd, may_be_atoms
             )
-        distinct, counts = np.unique(values, return_counts=True)
+        distinct, counts = np.unique(np.clip(values, minimum, maximum), return_counts=True)
         atoms = np.empty(0)
         if config.strategy == "atoms":
             frequent = counts >= max(2.0, config.atom_share * len(values))
@@ -138,7 +137,8 @@ class Discretizer:
         rest = ~np.isin(values, atoms)
         found = None
         if not is_complete and rest.any():
-            found = shared_grid(values[rest], crowd.part(rest), decimals, config.n_bins_cts)
+            n_bins = config.n_bins_cts
+            found = shared_grid(values[rest], crowd.part(rest), decimals, n_bins, ends)
         if found is None:
             # The other values become the nearest atom.
             atoms = atoms if len(atoms) else np.unique(ends)

@@ -42,9 +42,20 @@ def shared_atoms(
 
 
 def shared_grid(
-    values: Floats, crowd: Crowd, decimals: int | None, n_bins: int
+    values: Floats,
+    crowd: Crowd,
+    decimals: int | None,
+    n_bins: int,
+    ends: tuple[float, float],
 ) -> tuple[Floats, Floats] | None:
     """Compute quantiles as :func:`quantile_grid` does, none of which is the value of few rows.
+
+    Args:
+        values: ``(N,)`` values.
+        crowd: The rows.
+        decimals: Decimal places of the values.
+        n_bins: Largest number of bins.
+        ends: Smallest and largest value that is ever drawn.
 
     Returns:
         The grid and its CDF points; None if there are too few rows.
@@ -52,11 +63,7 @@ def shared_grid(
     if crowd.size < max(crowd.min_rows, 1):
         return None
     unit = 0.0 if decimals is None else 10.0**-decimals
-    ends = crowd.extremes(values)
-    if ends is None:
-        mean = float(values.mean())
-        ends = (mean, mean) if decimals is None else (round(mean, decimals),) * 2
-    made = smoothed(np.clip(values, *ends), crowd, unit)
+    made = smoothed(values, crowd, unit, *ends)
     distinct, counts = np.unique(made, return_counts=True)
     n_bins = min(n_bins, max(1, crowd.size // max(crowd.min_rows, 1)))
     grid, cdf_points = quantile_grid(distinct, counts, decimals, n_bins)

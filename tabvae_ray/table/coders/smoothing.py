@@ -7,7 +7,7 @@ from tabvae_ray.table.coders.crowd import Crowd, Floats, Places
 __all__ = ["smoothed"]
 
 
-def smoothed(values: Floats, crowd: Crowd, unit: float) -> Floats:
+def smoothed(values: Floats, crowd: Crowd, unit: float, minimum: float, maximum: float) -> Floats:
     """Replace the values that too few rows have by numbers that depend on groups of rows only.
 
     Neighbouring rare values form groups of at least ``min_rows`` rows. The rows of a group are
@@ -15,9 +15,11 @@ def smoothed(values: Floats, crowd: Crowd, unit: float) -> Floats:
     between two that enough rows have become the nearer one of those.
 
     Args:
-        values: ``(N,)`` values; the smallest and the largest are those of enough rows.
+        values: ``(N,)`` values of enough rows or entities.
         crowd: The rows.
         unit: Smallest distance of two values, 0 if there is none.
+        minimum: Smallest value that enough rows reach.
+        maximum: Largest value that enough rows reach.
 
     Returns:
         ``(N,)`` numbers in ascending order.
@@ -30,25 +32,35 @@ def smoothed(values: Floats, crowd: Crowd, unit: float) -> Floats:
     made = ascending.copy()
     for start, end in changes.reshape(-1, 2):
         rows = slice(int(start), int(end))
-        low, high = ascending[start - 1], ascending[end]
+        before = ascending[start - 1] if start else -np.inf
+        after = ascending[end] if end < len(ascending) else np.inf
         groups = crowd.part(np.arange(start, end)).groups()
         if len(groups):
-            made[rows] = _spread(ascending[rows], groups, low + unit / 2, high - unit / 2)
+            low = before + unit / 2 if start else minimum
+            high = after - unit / 2 if end < len(ascending) else maximum
+            made[rows] = _spread(ascending[rows], groups, low, high, start > 0, end < len(values))
         else:
-            middle = (low + high) / 2
-            made[rows] = np.where(ascending[rows] <= middle, low, high)
-    return made
+            nearer = ascending[rows] - before <= after - ascending[rows]
+            made[rows] = np.where(nearer, before, after)
+    return np.clip(made, minimum, maximum)
 
 
-def _spread(values: Floats, groups: Places, low: float, high: float) -> Floats:
-    """Spread each group of values around its mean, between two limits."""
+def _spread(
+    values: Floats, groups: Places, low: float, high: float, has_before: bool, has_after: bool
+) -> Floats:
+    """Spread each group of values around its mean, between two limits.
+
+    The first group begins at its mean if nothing comes before it, and the last one ends likewise.
+    """
     sizes = np.diff(np.append(groups, len(values)))
     means = np.clip(np.add.reduceat(values, groups) / sizes, low, high)
     borders = means[:-1] + np.diff(means) / 2
-    first = means[0] - (
-        borders[0] - means[0] if len(borders) else min(means[0] - low, high - means[0])
-    )
-    last = means[-1] + (means[-1] - borders[-1] if len(borders) else means[0] - first)
+    reach = min(means[0] - low, high - means[-1]) if len(means) == 1 else np.inf
+    first, last = means[0], means[-1]
+    if has_before:
+        first -= min(reach, borders[0] - means[0]) if len(borders) else reach
+    if has_after:
+        last += min(reach, means[-1] - borders[-1]) if len(borders) else reach
     ends = np.clip(np.concatenate([[first], borders, [last]]), low, high)
     group = np.repeat(np.arange(len(groups)), sizes)
     part = (np.arange(len(values)) - groups[group] + 0.5) / sizes[group]
