@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tabvae_ray.config import TransformersConfig
 from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.table.coders.discretizer import Discretizer
 from tabvae_ray.table.column_values import column_range, restored
 from tabvae_ray.table.conditions import RowConditions
 from tabvae_ray.table.declaration import SpecDeclaration
@@ -21,7 +22,9 @@ from tabvae_ray.table.spec import TableSpec
 STRATEGIES = ("uniform", "quantile", "atoms")
 
 
-def fitted(table: pd.DataFrame, declared: dict[str, Any] | None = None, **options: Any):
+def fitted(
+    table: pd.DataFrame, declared: dict[str, Any] | None = None, **options: Any
+) -> TableEncoder:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         spec = TableSpec.infer(table, declared=SpecDeclaration.from_mapping(declared or {}))
@@ -102,7 +105,9 @@ def check_stored(encoder: TableEncoder, table: pd.DataFrame, min_rows: int) -> N
         for atom in pd.Series(restored(np.array(exact, dtype=np.float64), column)) if exact else ():
             assert is_shared(values == atom) or low == high
         # A mean of rows with few decimals may be the value of another row by chance.
-        if encoder.coder(column.name).decimals is None:
+        coder = encoder.coder(column.name)
+        assert isinstance(coder, Discretizer)
+        if coder.decimals is None:
             inner = np.array(mapping[column.name]["grid"])[:, 1:-1].reshape(-1)
             for number in np.intersect1d(inner, values.dropna()):
                 assert is_shared(values == number) or number in (low, high)
@@ -324,7 +329,7 @@ def test_a_lookup_of_pairs_keeps_pairs_of_enough_rows_only() -> None:
     random = rng.integers(0, 2**31, (4000, 3)) % np.array(encoder.cardinalities)
     made = encoder.decode(random.astype(np.int32), rng)
     real = table.drop_duplicates().set_index(["left", "right"])["both"].to_dict()
-    sizes = table.groupby(["left", "right"]).size()
+    sizes = table.groupby(["left", "right"]).size().to_dict()
     for pair, own in made.groupby(["left", "right"])["both"]:
         assert set(own) == {real[pair]} and sizes[pair] >= 5
 
