@@ -59,12 +59,12 @@ def test_no_file_of_an_export_names_a_rare_value(
             assert rare not in content, (file.name, rare)
     card = (tmp_path / "best" / "README.md").read_text(encoding="utf-8")
     assert "stands in at least 5 rows" in card
-    made = load_synthesizer(tmp_path / "best").generate(2000, seed=1)
+    made = load_synthesizer(tmp_path / "best").generate(500, seed=1)
     assert not made.astype(str).map(lambda cell: "-x" in cell).any(axis=None)
     assert made["pay"].max() < 90_000 and made["rate"].max() < 3
     assert made["born"].min() >= pd.Timestamp("1980-01-01")
     # The scores are those against the real table, which has the rare values.
-    plan = ComparisonPlan(scores=("mean_js_distance", "pair_trends", "detection", "tstr"))
+    plan = ComparisonPlan(scores=("mean_js_distance", "pair_trends"))
     scores = plan.prepare(table, spec).compute(made).scores
     assert all(np.isfinite(value) for value in scores.values())
 
@@ -83,7 +83,7 @@ def test_a_declared_label_can_be_scored_and_is_kept_by_an_export(
     made = loaded.generate(20, where={"job": "other"})
     assert set(made["job"]) == {"other"}
     rows = pd.concat([loaded.generate(280), made], ignore_index=True)
-    plan = ComparisonPlan(scores=("mean_js_distance", "pair_trends", "detection", "tstr"))
+    plan = ComparisonPlan(scores=("mean_js_distance", "pair_trends", "tstr"))
     assert all(np.isfinite(v) for v in plan.prepare(table, spec).compute(rows).scores.values())
 
 
