@@ -1,12 +1,13 @@
 """One column of a spec, and its rules."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.arrow_types import ARROW_TYPES, arrow_type_from_name, as_arrow
 from tabvae_ray.table.dtypes import dtype_from_name, is_dtype_name, number_limits
@@ -20,10 +21,13 @@ __all__ = [
     "MissingValues",
     "Scalar",
     "check_column",
+    "validated",
     "with_arrow_type",
 ]
 
 MAX_DECIMALS = 15
+
+Model = TypeVar("Model", bound=BaseModel)
 
 Kind = Literal["continuous", "categorical", "datetime", "identifier"]
 Scalar = bool | int | float | str
@@ -93,6 +97,19 @@ class Column(BaseModel):
     generator: GeneratorName | None = None
     made_of: IdentifierSource | None = None
     arrow_type: str | None = Field(None, max_length=200)
+
+
+def validated(model: type[Model], mapping: object, source: str) -> Model:
+    """Validate a mapping as a model.
+
+    Raises:
+        DataError: Naming every key that breaks a rule.
+    """
+    try:
+        return model.model_validate(mapping)
+    except ValidationError as error:
+        lines = (f"{source}: {line}" for line in validation_messages(error))
+        raise DataError("\n".join(lines)) from None
 
 
 def with_arrow_type(column: Column, table: pd.DataFrame) -> Column:

@@ -29,15 +29,15 @@ columns of a table are left out. ``identifier`` is a list of columns, or ``drop`
 identifiers out.
 """
 
-from typing import Any, Literal, Self, TypeVar, get_args
+from typing import Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
-from tabvae_ray.documents import read_document, validation_messages
+from tabvae_ray.documents import read_document
 from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.storage import Location
-from tabvae_ray.table.column import Kind, MissingValues, Scalar
+from tabvae_ray.table.column import Kind, MissingValues, Scalar, validated
 from tabvae_ray.table.identifiers.fake import GeneratorName
 
 __all__ = [
@@ -47,8 +47,6 @@ __all__ = [
     "SpecDocument",
     "validated",
 ]
-
-Model = TypeVar("Model", bound=BaseModel)
 
 # The kinds of column that have a key.
 _KINDS: dict[str, tuple[Kind, ...]] = {
@@ -67,19 +65,6 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
     "minimum": ("continuous", "datetime"),
     "maximum": ("continuous", "datetime"),
 }
-
-
-def validated(model: type[Model], mapping: object, source: str) -> Model:
-    """Validate a mapping as a model.
-
-    Raises:
-        DataError: Naming every key that breaks a rule.
-    """
-    try:
-        return model.model_validate(mapping)
-    except ValidationError as error:
-        lines = (f"{source}: {line}" for line in validation_messages(error))
-        raise DataError("\n".join(lines)) from None
 
 
 class SpecDocument(BaseModel):

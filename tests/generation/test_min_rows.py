@@ -34,9 +34,12 @@ def table() -> pd.DataFrame:
             "key": [f"K{i * 7919 % 10**6:06}" for i in range(ROWS)],
         }
     )
-    made.loc[7, ["job", "city", "county", "level", "pay", "rate", "key"]] = [
-        "astronaut-x", "Hell-x", "Trøndelag-x", "secret-x", 987654321, 77.12345678, "NASA-x/1",
-    ]  # fmt: skip
+    rare: dict[str, str | int | float] = {
+        "job": "astronaut-x", "city": "Hell-x", "county": "Trøndelag-x", "level": "secret-x",
+        "pay": 987654321, "rate": 77.12345678, "key": "NASA-x/1",
+    }  # fmt: skip
+    for name, value in rare.items():
+        made.loc[7, name] = value
     made.loc[7, "born"] = pd.Timestamp("1901-02-03")
     made["level"] = pd.Categorical(made["level"], categories=["low", "high", "never-x", "secret-x"])
     return made
