@@ -50,7 +50,7 @@ class DataConfig(_Section):
 
 
 class TransformersConfig(_Section):
-    """The encoding of continuous columns."""
+    """The encoding of columns."""
 
     strategy: Literal["uniform", "quantile", "atoms"] = Field(
         "atoms",
@@ -76,6 +76,13 @@ class TransformersConfig(_Section):
         ge=2,
         le=1_000_000,
         description="Most codes that one categorical column may take; rarer values share codes.",
+    )
+    min_rows: int = Field(
+        5,
+        ge=0,
+        le=1_000_000,
+        description="Least number of training rows, or of entities, that share a value which the "
+        "model stores or generates on its own; 0 stores all values, however rare.",
     )
 
 

@@ -253,7 +253,12 @@ class TabularVAE:
         with torch.inference_mode():
             mean, log_variance = model.encode(trainer.codes[:_PRIOR_MAX_ROWS])
             z = model.latent.draw(mean, log_variance, generator)
-        return GaussianMixturePrior.fit(z, architecture.prior_components, seed=self.seed)
+        return GaussianMixturePrior.fit(
+            z,
+            architecture.prior_components,
+            seed=self.seed,
+            min_rows=self.config.transformers.min_rows,
+        )
 
     def _calibrate(self, decoder: RowDecoder, prior: Prior, trainer: TabularVAETrainer) -> None:
         counts = [

@@ -28,9 +28,10 @@ from tabvae_ray.uri import masked
 
 __all__ = ["FORMAT_VERSION", "ExportedModel", "read_export", "write_export"]
 
-# The newest version of the layout: 2 has rules, and 3 generates identifiers or names Arrow types.
-# Exports without them are written as an earlier version, which earlier releases read.
-FORMAT_VERSION = 3
+# The newest version of the layout: 2 has rules, 3 generates identifiers or names Arrow types, and 4
+# leaves out values that few rows have. Exports without them are written as an earlier version,
+# which earlier releases read.
+FORMAT_VERSION = 4
 
 _FORMAT = "tabvae_ray synthesizer"
 _MAX_LOGIT = 1e30
@@ -141,6 +142,8 @@ def read_export(source: Location) -> ExportedModel:
 
 def _version_of(spec: TableSpec) -> int:
     """Return the earliest version of the layout that has what a spec needs."""
+    if spec.min_rows or spec.entity or any(c.rare_label is not None for c in spec.columns):
+        return 4
     if spec.arrow_types or any(column.made_of is not None for column in spec.columns):
         return 3
     return 2 if spec.rules else 1

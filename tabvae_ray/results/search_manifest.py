@@ -87,7 +87,18 @@ def _check_space(space: dict[str, Any]) -> dict[str, Any]:
         parse_space(space)
     except ConfigError as error:
         raise ValueError(f"a search space ({str(error).splitlines()[0]})") from None
-    return space
+    return _with_all_values(space)
+
+
+def _with_all_values(space: dict[str, Any]) -> dict[str, Any]:
+    """Return a space with ``min_rows``, which has no effect on searches from before it existed."""
+    base, name = space.get("base", {}), "min_rows"
+    section = base.get("transformers", {})
+    # A resolved space has all parameters.
+    is_older = "max_categories" in section and name not in section
+    if not is_older or f"transformers.{name}" in space.get("parameters", {}):
+        return space
+    return {**space, "base": {**base, "transformers": {**section, name: 0}}}
 
 
 def _check_spec(spec: dict[str, Any]) -> dict[str, Any]:

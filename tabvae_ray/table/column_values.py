@@ -11,7 +11,13 @@ from tabvae_ray.table.coders.category_values import positions_in_other_types
 from tabvae_ray.table.coders.discretizer import Codes, Floats
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
-from tabvae_ray.table.grids.timeline import last_number, moment_numbers, moments_at
+from tabvae_ray.table.grids.timeline import (
+    last_number,
+    moment_numbers,
+    moments_at,
+    on_line,
+    ticks_at,
+)
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
 from tabvae_ray.table.values.decimals import (
     decimals_at,
@@ -28,7 +34,9 @@ __all__ = [
     "column_positions",
     "column_range",
     "is_counted",
+    "origin_shift",
     "restored",
+    "value_at",
 ]
 
 
@@ -106,6 +114,40 @@ def _in_steps(offsets: Floats, column: Column, between: bool) -> Floats:
     return steps if between else np.rint(steps)
 
 
+def origin_shift(column: Column, other: Column) -> float:
+    """Return by how much the numbers of a column exceed those of another with a later minimum."""
+    assert column.minimum is not None and other.minimum is not None
+    if column.kind == "datetime":
+        steps = on_line(int(other.minimum), column) - on_line(int(column.minimum), column)
+        return float(steps // int(column.step or 1))
+    if column.step is not None:
+        return float(np.rint(float(other.minimum - column.minimum) / column.step))
+    if _is_integer(column):
+        return float(int(other.minimum) - int(column.minimum))
+    if is_counted(column):
+        dtype = dtype_from_name(column.dtype)
+        return float(units_from([other.minimum], column.minimum, column.maximum, dtype)[0])
+    return 0.0
+
+
+def value_at(number: float, column: Column) -> int | float | Decimal:
+    """Return the value of a numeric column, or the ticks of a datetime, at one of its numbers."""
+    assert column.minimum is not None and column.maximum is not None
+    if column.kind == "datetime":
+        return ticks_at(number, column)
+    if _is_integer(column):
+        whole = int(column.minimum) + round(number) * int(column.step or 1)
+        return min(whole, int(column.maximum))
+    if is_counted(column):
+        dtype = dtype_from_name(column.dtype)
+        units = np.array([number])
+        value: Decimal = decimals_at(units, column.minimum, column.maximum, dtype)[0]
+        return value
+    if column.step is not None:
+        number = float(column.minimum) + round(number) * column.step
+    return number if column.decimals is None else round(number, column.decimals)
+
+
 def _limits(column: Column, bits: type[np.int64] | type[np.uint64]) -> tuple[Any, Any]:
     """Return the range of an integer column, clipped to the range of an integer type."""
     assert column.minimum is not None and column.maximum is not None
@@ -169,11 +211,13 @@ def _integers(numbers: Floats, column: Column) -> np.ndarray[Any, Any]:
     return whole if unsigned else whole.view(np.int64)
 
 
-def column_positions(values: pd.Series, column: Column) -> Codes:
+def column_positions(values: pd.Series, column: Column, *, strangers: bool = False) -> Codes:
     """Find the position of each value among the categories of a column, -1 where missing.
 
+    With ``strangers``, values that are not among the categories have the position -2.
+
     Raises:
-        DataError: If a value is not one of the categories.
+        DataError: If a value is not one of the categories, without ``strangers``.
     """
     index = pd.Index(list(column.categories), dtype=object)
     if isinstance(values.dtype, pd.CategoricalDtype):
@@ -190,7 +234,9 @@ def column_positions(values: pd.Series, column: Column) -> Codes:
         positions = positions.copy()
         positions[strange] = others
     strange = np.flatnonzero((positions < 0) & values.notna().to_numpy())
-    if len(strange):
+    if len(strange) and strangers:
+        positions[strange] = -2
+    elif len(strange):
         raise DataError(
             f"column {column.name!r}: {values.iloc[strange[0]]!r} is none of its "
             f"{len(column.categories)} categories"

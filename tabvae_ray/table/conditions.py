@@ -138,7 +138,8 @@ def _condition(column: Column, wanted: Any, encoder: TableEncoder) -> Condition:
         else:
             values = list(wanted) if is_list else [wanted]
             absent = column.missing and any(pd.isna(value) for value in values)
-            positions = [_position(column, value) for value in values if not pd.isna(value)]
+            min_rows = encoder.spec.min_rows
+            positions = [_position(column, v, min_rows) for v in values if not pd.isna(v)]
         if not positions and not absent:
             raise ConfigError(f"where: {column.name!r}: no category matches {wanted!r}")
         part, shares = coder.only(positions)
@@ -154,6 +155,7 @@ def _condition(column: Column, wanted: Any, encoder: TableEncoder) -> Condition:
         raise ConfigError(
             f"where: {column.name!r}: no row can be {_in_words(wanted)}: the column goes from "
             f"{_end_in_words(column, column.minimum)} to {_end_in_words(column, column.maximum)}"
+            + _beyond(encoder.spec.min_rows)
         )
     if coder.decimals is not None:
         low, high = _round_inwards(low, high, coder.decimals)
@@ -193,14 +195,23 @@ def _why_none(column: Column, low: float, coder: Discretizer) -> str:
     return f"an exact value has probability zero in a continuous column; {advice}"
 
 
-def _position(column: Column, value: Any) -> int:
+def _beyond(min_rows: int) -> str:
+    if not min_rows:
+        return ""
+    return f"; fewer than {min_rows} rows of the table, if any, go further"
+
+
+def _position(column: Column, value: Any, min_rows: int) -> int:
     categories = list(column.categories)
     for position, category in enumerate(categories):
         # Python holds True and 1 to be equal.
         if category == value and isinstance(category, bool) == isinstance(value, bool | np.bool_):
             return position
     some = ", ".join(map(repr, categories[:10])) + (", ..." if len(categories) > 10 else "")
-    raise ConfigError(f"where: {column.name!r} is never {value!r}; it may be {some}")
+    why = ""
+    if min_rows:
+        why = f": no row of the table has it, or fewer than {min_rows} have and it is left out"
+    raise ConfigError(f"where: {column.name!r} is never {value!r}{why}; it may be {some}")
 
 
 def _between(column: Column, wanted: tuple[Any, ...]) -> list[int]:

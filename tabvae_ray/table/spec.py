@@ -26,10 +26,21 @@ __all__ = ["TableSpec", "check_table"]
 
 
 class TableSpec(SpecDocument):
-    """Columns of a table, in its order, the target if there is one, and rules between columns."""
+    """Columns of a table, in its order, and rules between them.
+
+    Args:
+        columns: The columns.
+        target: Name of the column that usefulness is measured on.
+        entity: Name of the column that tells persons, or other entities, apart.
+        min_rows: Least number of rows, or of entities, that share each of its values; 0 if the
+            spec has all values of the table.
+        rules: Rules between columns.
+    """
 
     columns: tuple[Column, ...] = Field(min_length=1)
     target: str | None = None
+    entity: str | None = None
+    min_rows: int = Field(0, ge=0)
     rules: tuple[Rule, ...] = ()
 
     @classmethod
@@ -96,7 +107,11 @@ class TableSpec(SpecDocument):
             else column
             for column in (with_arrow_type(column, table) for column in columns)
         ]
-        spec = cls(columns=tuple(columns), target=declared.target, rules=rules)
+        spec = cls(
+            columns=tuple(columns), target=declared.target, entity=declared.entity, rules=rules
+        )
+        if spec.entity is not None and spec.entity not in spec.names:
+            raise DataError(f"{source}: entity: {spec.entity!r} has no values")
         if spec.target is not None and spec.target not in spec.names:
             raise DataError(f"{source}: target: {spec.target!r} has no values")
         if spec.target in spec.identifier:
@@ -113,6 +128,8 @@ class TableSpec(SpecDocument):
             raise DataError(f"{source}: columns: must have different names")
         if self.target is not None and self.target not in self.names:
             raise DataError(f"{source}: target: there is no column {self.target!r}")
+        if self.entity is not None and self.entity not in self.names:
+            raise DataError(f"{source}: entity: there is no column {self.entity!r}")
         for column in self.columns:
             check_column(column, source)
         check_rules(self.rules, self.columns, f"{source}: rules")

@@ -86,7 +86,7 @@ def there_and_back(file: Path, out: Path, declared: SpecDeclaration) -> TableSpe
         warnings.simplefilter("ignore")
         table = read_table(str(file), declared)
         spec = TableSpec.infer(table, declared=declared)
-        encoder = TableEncoder.fit(table, spec, TransformersConfig())
+        encoder = TableEncoder.fit(table, spec, TransformersConfig(min_rows=0))
         rows = encoder.decode(encoder.encode(table), np.random.default_rng(0))
         with TableWriter(str(out), encoder.example(), spec.arrow_types) as writer:
             writer.write(rows)
@@ -185,7 +185,7 @@ def test_conditions_are_exact(
     spec = TableSpec.infer(
         table, declared=SpecDeclaration(categorical=("tier",) if name == "tier" else ())
     )
-    encoder = TableEncoder.fit(table, spec, TransformersConfig())
+    encoder = TableEncoder.fit(table, spec, TransformersConfig(min_rows=0))
     asked = RowConditions.of(parse_where(conditions, spec), encoder)
     kept = asked.hold(table)
     with TableWriter(str(tmp_path / "kept.parquet"), table, spec.arrow_types) as writer:
@@ -199,7 +199,7 @@ def test_decimals_of_python_come_back_as_decimals() -> None:
     cells = [Decimal(n) / 4 for n in range(60)]
     table = pd.DataFrame({"x": pd.Series(cells, dtype=object), "n": range(60)})
     spec = TableSpec.infer(table, declared=SpecDeclaration.from_mapping({"rules": {"find": False}}))
-    encoder = TableEncoder.fit(table, spec, TransformersConfig())
+    encoder = TableEncoder.fit(table, spec, TransformersConfig(min_rows=0))
     rows = encoder.decode(encoder.encode(table), np.random.default_rng(0))
     assert all(isinstance(value, Decimal) and 0 <= value <= 15 for value in rows["x"])
 
@@ -213,7 +213,7 @@ def test_times_and_durations_of_python_are_modelled() -> None:
     )
     spec = TableSpec.infer(table)
     assert [c.dtype for c in spec.columns] == ["time64[us][pyarrow]", "timedelta64[us]"]
-    encoder = TableEncoder.fit(table, spec, TransformersConfig())
+    encoder = TableEncoder.fit(table, spec, TransformersConfig(min_rows=0))
     rows = encoder.decode(encoder.encode(table), np.random.default_rng(0))
     assert set(rows["time"]) <= set(table["time"])
     assert rows["spent"].max() <= table["spent"].max()
