@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tabvae_ray.cli import PATH_OR_URI, Command, option, run
-from tabvae_ray.errors import ConfigError, brief
+from tabvae_ray.cli import INPUT, PATH_OR_URI, Command, option, run
+from tabvae_ray.errors import ConfigError, brief, closest
 
 # What the command needs takes seconds to import; help and usage errors need none of it.
 if TYPE_CHECKING:
@@ -20,6 +20,18 @@ __all__ = ["command", "main"]
 _TABLES = "Tables"
 _CONTENT = "What to compute"
 _OUTPUT = "Output"
+# All names of plots, those that are drawn without being asked for first. A test holds them equal to
+# those of modules that take long to import.
+_PLOTS: "tuple[PlotName, ...]" = (
+    "pdf",
+    "cdf",
+    "descriptive_statistics",
+    "pca",
+    "correlation_heatmaps",
+    "truncated_svd",
+    "tsne",
+)
+_N_USUAL_PLOTS = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @option(
     "--real",
     required=True,
-    type=PATH_OR_URI,
+    type=INPUT,
     metavar="FILE|URI",
     section=_TABLES,
     help="Real table, CSV or Parquet.",
@@ -47,14 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @option(
     "--synthetic",
     required=True,
-    type=PATH_OR_URI,
+    type=INPUT,
     metavar="FILE|URI",
     section=_TABLES,
     help="Synthetic table, of any origin.",
 )
 @option(
     "--held-out",
-    type=PATH_OR_URI,
+    type=INPUT,
     metavar="FILE|URI",
     section=_TABLES,
     help="Real rows that the synthetic table was not made from. Adds the score dcr_share; tstr is "
@@ -62,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 )
 @option(
     "--spec",
-    type=PATH_OR_URI,
+    type=INPUT,
     metavar="FILE|URI",
     section=_TABLES,
     show_default="inferred from the real table",
@@ -77,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 )
 @option(
     "--plan",
-    type=PATH_OR_URI,
+    type=INPUT,
     metavar="FILE|URI",
     section=_CONTENT,
     help="Scores, arrays and plots to compute, YAML or JSON.",
@@ -120,6 +132,7 @@ def command(
     as_json: bool,
 ) -> int:
     """Score any synthetic table against the real one, beside reference levels."""
+    wanted = _wanted_plots(plots, has_out=bool(out), has_plan=bool(plan))
     from tabvae_ray.comparison.assessment import Assessment
     from tabvae_ray.storage import Location
     from tabvae_ray.table.declaration import SpecDeclaration
@@ -127,7 +140,6 @@ def command(
     from tabvae_ray.table.rules.counting import count_rules
     from tabvae_ray.table.spec import TableSpec
 
-    wanted = _wanted_plots(plots, has_out=bool(out), has_plan=bool(plan))
     declared = SpecDeclaration.load(spec) if spec else None
     directory = Location(out) if out else None
     if directory is not None:
@@ -203,24 +215,22 @@ def _default_plan(
 
 def _wanted_plots(given: str | None, *, has_out: bool, has_plan: bool) -> "tuple[PlotName, ...]":
     """Return the plots that ``--plots`` names, or the usual ones if there is only ``--out``."""
-    from tabvae_ray.comparison.options import PLOTS
-    from tabvae_ray.comparison.plan import PICTURES
-
     if given is None:
-        return PICTURES if has_out and not has_plan else ()
+        return _PLOTS[:_N_USUAL_PLOTS] if has_out and not has_plan else ()
     if given == "none":
         return ()
     if not has_out:
         raise ConfigError("--plots: must come with --out, where the pictures go")
     if given == "all":
-        return PLOTS
+        return _PLOTS
     wanted = [name.strip() for name in given.split(",")]
     for name in wanted:
-        if name not in PLOTS:
+        if name not in _PLOTS:
             raise ConfigError(
-                f"--plots: must be all, none, or some of {', '.join(PLOTS)}, but got {brief(name)}"
+                f"--plots: must be all, none, or some of {', '.join(_PLOTS)}, but got "
+                f"{brief(name)}{closest(name, _PLOTS)}"
             )
-    return tuple(name for name in PLOTS if name in wanted)
+    return tuple(name for name in _PLOTS if name in wanted)
 
 
 if __name__ == "__main__":

@@ -190,7 +190,7 @@ def test_tabvae_runs_a_command_with_its_arguments_and_code(
     arguments = ["generate", "--model", "/nothing", "--rows", "5", "--out", "/nothing/r.csv"]
     monkeypatch.setattr(sys, "argv", ["tabvae", *arguments])
     assert cli.main() == 2
-    assert capsys.readouterr().err.startswith("error: /nothing: there is no such directory")
+    assert capsys.readouterr().err.startswith("error: --model: /nothing: cannot be read: there is no such file or directory")
 
 
 def test_a_reader_that_leaves_early_is_no_traceback() -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from tabvae_ray.comparison.options import ScoreName
@@ -23,7 +22,8 @@ from tabvae_ray.errors import TabVAEError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer, load_synthesizer
 from tabvae_ray.report.importances import Importances, importances
 from tabvae_ray.report.pictures import Pictures, compare_rows
-from tabvae_ray.results.pareto import as_losses, front, hypervolume
+from tabvae_ray.results.hypervolumes import hypervolume_of
+from tabvae_ray.results.pareto import as_losses, front
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.results.trial_record import TrialRecord
@@ -136,24 +136,18 @@ class ReportContents:
     def hypervolumes(self) -> list[tuple[int, float]]:
         """Return the hypervolume of complete trials after each finished trial, with their count.
 
-        The reference point lies a tenth of the range beyond the worst value of any trial.
+        Empty if an objective is a loss, which has no worst value to measure from.
         """
-        names, directions = list(self.objectives), list(self.objectives.values())
-        seen = [last_values(record, names) for record in self.records]
-        known = [values for values in seen if values is not None]
-        if not known or not self.complete:
-            return []
-        losses = as_losses(known, directions)
-        span = np.ptp(losses, axis=0)
-        corner = losses.max(axis=0) + 0.1 * np.where(span > 0, span, 1.0)
         ended = sorted(self.records, key=lambda r: (r.rungs[-1].order if r.rungs else 0, r.number))
-        volumes, points = [], []
+        names, volumes, complete = set(self.objectives), [], []
         for count, record in enumerate(ended, start=1):
-            if record.state == "COMPLETE" and set(names) <= record.objectives.keys():
-                points.append(record.values(names))
-            volume = hypervolume(as_losses(points, directions), corner.tolist()) if points else 0.0
+            if record.state == "COMPLETE" and names <= record.objectives.keys():
+                complete.append(record)
+            volume = hypervolume_of(complete, self.space)
+            if volume is None:
+                return []
             volumes.append((count, volume))
-        return volumes
+        return volumes if complete else []
 
 
 def gather(directory: Location, progress: Callable[[str], None] | None = None) -> ReportContents:

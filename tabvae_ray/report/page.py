@@ -11,9 +11,9 @@ from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from tabvae_ray.command_line.lines import duration
 from tabvae_ray.report import chosen_model, parameter_charts, trials
 from tabvae_ray.report.contents import ReportContents
-from tabvae_ray.report.formatting import duration
 from tabvae_ray.report.pictures import PictureSection, picture_sections
 
 __all__ = ["render"]

@@ -85,7 +85,7 @@ def fronts(contents: ReportContents) -> Fronts:
 
 
 def over_time(contents: ReportContents) -> Figure | None:
-    """Draw the hypervolume by the number of finished trials; None with fewer than two."""
+    """Draw the hypervolume by the number of finished trials; None with fewer than two, or with a loss."""
     volumes = contents.hypervolumes()
     if len(volumes) < 2:
         return None
@@ -95,8 +95,9 @@ def over_time(contents: ReportContents) -> Figure | None:
     line = Line("volume", points=points, steps=True)
     return Figure(
         plane(x, y, [], [line], alt="Hypervolume by trial"),
-        "The hypervolume that the front dominates, measured from a point just beyond the worst "
-        "trial. When it stops rising, more trials in this space bring little.",
+        "The hypervolume that the front dominates, measured from the worst value that each score "
+        "can have: the same number as in the terminal. When it stops rising, more trials in this "
+        "space bring little.",
     )
 
 
