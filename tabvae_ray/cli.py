@@ -18,7 +18,7 @@ import click
 from click.shell_completion import shell_complete
 
 from tabvae_ray._version import __version__
-from tabvae_ray.command_line.input_path import InputPath
+from tabvae_ray.command_line.input_path import ABSENT, InputPath
 from tabvae_ray.command_line.lines import command_text, line_width, wrapped
 from tabvae_ray.errors import TabVAEError
 
@@ -207,7 +207,9 @@ class Command(click.Command):
         rest = super().parse_args(ctx, args)
         errors = ctx.meta.get(_ERRORS)
         if errors and not ctx.resilient_parsing:
-            raise click.UsageError("\n".join(errors), ctx)
+            # The help page does not say where a missing file is.
+            are_files = all(ABSENT in message for message in errors)
+            raise click.UsageError("\n".join(errors), None if are_files else ctx)
         return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

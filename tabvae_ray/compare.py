@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tabvae_ray.cli import INPUT, PATH_OR_URI, Command, option, run
+from tabvae_ray.command_line.lines import line_width, wrapped
 from tabvae_ray.errors import ConfigError, brief, closest
 
 # What the command needs takes seconds to import; help and usage errors need none of it.
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     short_help="Score a synthetic table against a real one.",
     examples=(
         "--real real.csv --synthetic rows.csv",
-        "--real real.csv --synthetic rows.csv --target outcome --out comparison",
+        "--real real.csv --synthetic rows.csv --target outcome --html comparison.html",
     ),
 )
 @option(
@@ -112,6 +113,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     help="Directory for scores.json, arrays and plots.",
 )
 @option(
+    "--html",
+    type=PATH_OR_URI,
+    metavar="FILE|URI",
+    section=_OUTPUT,
+    help="Page to write, with scores, verdicts and pictures, that needs no network.",
+)
+@option(
     "--json",
     "as_json",
     is_flag=True,
@@ -129,6 +137,7 @@ def command(
     plots: str | None,
     no_levels: bool,
     out: str | None,
+    html: str | None,
     as_json: bool,
 ) -> int:
     """Score any synthetic table against the real one, beside reference levels."""
@@ -144,6 +153,7 @@ def command(
     directory = Location(out) if out else None
     if directory is not None:
         directory.check_writable()
+    page = Location(html) if html else None
     real_rows = read_table(real, declared)
     columns = TableSpec.infer(real_rows, declared=declared, source=real)
     # Other tables are read like the real one, whose spec says what their cells are.
@@ -165,6 +175,9 @@ def command(
         )
     if directory is None and (chosen.plots or chosen.plot_collections):
         raise ConfigError("--plan: has pictures, which go to --out; give it, or --plots none")
+    if html and "js_distance" not in chosen.score_collections:
+        collections = (*chosen.score_collections, "js_distance")
+        chosen = chosen.model_copy(update={"score_collections": collections})
     prepared = chosen.prepare(real_rows, columns, held_out=held_out_rows)
     synthetic_rows = read_table(synthetic, alike)
     rules = count_rules(columns.rules, columns.columns, real_rows, synthetic_rows)
@@ -174,10 +187,16 @@ def command(
     if directory is not None:
         assessment.write(directory)
         print(f"written to {directory}", file=sys.stderr)  # noqa: T201
+    if page is not None:
+        from tabvae_ray.page.comparison_page import comparison_page
+
+        names = str(Location(real)), str(Location(synthetic))
+        page.write_text(comparison_page(assessment, real=names[0], synthetic=names[1]))
+        print(f"written to {page}", file=sys.stderr)  # noqa: T201
     if as_json:
         print(json.dumps(assessment.document(), ensure_ascii=False, allow_nan=False))  # noqa: T201
     else:
-        print(assessment.text())  # noqa: T201
+        print(wrapped(assessment.text(), line_width(sys.stdout)))  # noqa: T201
     return 0
 
 

@@ -8,7 +8,9 @@ import click
 
 from tabvae_ray.errors import closest
 
-__all__ = ["InputPath"]
+__all__ = ["ABSENT", "InputPath"]
+
+ABSENT = "cannot be read: there is no such file or directory"
 
 
 class InputPath(click.Path):
@@ -25,9 +27,7 @@ class InputPath(click.Path):
         super().__init__(readable=False)
         self._may_be_name = may_be_name
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Any:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path as given, or raise ``click.BadParameter``."""
         text = str(super().convert(value, param, ctx))
         path = Path(text).expanduser()
@@ -39,7 +39,7 @@ class InputPath(click.Path):
                 # Left to the function that opens it, which says what is wrong with the name.
                 absent = False
             if absent:
-                self.fail(f"{text:.200}: cannot be read: there is no such file or directory{_beside(path)}")
+                self.fail(f"{text:.200}: {ABSENT}{_beside(path)}")
         return text
 
 

@@ -101,7 +101,7 @@ class ComparisonPlan(BaseModel):
         try:
             return cls.model_validate(mapping)
         except ValidationError as error:
-            lines = [f"{source}: {line}" for line in validation_messages(error)]
+            lines = [f"{source}: {line}" for line in validation_messages(error, cls)]
             raise ConfigError("\n".join(lines)) from None
 
     def prepare(

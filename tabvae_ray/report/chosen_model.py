@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tabvae_ray.page.tables import StackedTable, TableRow
 from tabvae_ray.report.contents import ReportContents
 from tabvae_ray.report.formatting import json_text, value_text
 from tabvae_ray.results.constraints import bounds_text, is_broken
@@ -11,8 +12,6 @@ from tabvae_ray.space.parameters import CategoricalParameter, Parameter
 __all__ = [
     "ChosenModel",
     "RowFacts",
-    "StackedTable",
-    "TableRow",
     "Usage",
     "chosen_model",
     "documents",
@@ -24,34 +23,6 @@ __all__ = [
 
 # These scores have sections of their own, which show more than a number.
 _APART = ("dcr_share", "tstr")
-
-
-@dataclass(frozen=True)
-class TableRow:
-    """A row of a table.
-
-    Args:
-        name: Name of the row.
-        remark: A remark below the name.
-        cells: Cells of the other columns.
-    """
-
-    name: str
-    remark: str
-    cells: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class StackedTable:
-    """A table whose cells lie below each other on a narrow screen.
-
-    Args:
-        heads: Names of the columns, that of the rows' names first.
-        rows: The rows.
-    """
-
-    heads: tuple[str, ...]
-    rows: tuple[TableRow, ...]
 
 
 @dataclass(frozen=True)

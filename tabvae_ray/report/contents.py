@@ -20,8 +20,8 @@ from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_le
 from tabvae_ray.config import ValidationConfig
 from tabvae_ray.errors import TabVAEError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer, load_synthesizer
+from tabvae_ray.page.pictures import Pictures, drawn_pictures
 from tabvae_ray.report.importances import Importances, importances
-from tabvae_ray.report.pictures import Pictures, compare_rows
 from tabvae_ray.results.hypervolumes import hypervolume_of
 from tabvae_ray.results.pareto import as_losses, front
 from tabvae_ray.results.record_store import RecordStore
@@ -292,7 +292,15 @@ def _pictures(
 ) -> Pictures | None:
     seed = contents.space.settings.seed
     try:
-        return compare_rows(synthesizer, prepared, contents.levels, n_rows=n_rows, seed=seed)
+        rows = synthesizer.generate(
+            n_rows,
+            seed=seed,
+            temperature=synthesizer.config.validation.generation_temperature,
+            compact=True,
+        )
+        columns = prepared.reader.read(rows)
+        comparison = prepared.compute_columns(columns)
+        return drawn_pictures(prepared, columns, comparison, contents.levels)
     except TabVAEError as error:
         contents.notes.append(f"The chosen model's rows could not be compared: {error}")
         return None

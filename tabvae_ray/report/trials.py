@@ -85,7 +85,7 @@ def fronts(contents: ReportContents) -> Fronts:
 
 
 def over_time(contents: ReportContents) -> Figure | None:
-    """Draw the hypervolume by the number of finished trials; None with fewer than two, or with a loss."""
+    """Draw the hypervolume by the number of finished trials; None where there is no line."""
     volumes = contents.hypervolumes()
     if len(volumes) < 2:
         return None

@@ -38,7 +38,14 @@ def test_a_long_command_can_be_copied() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(1, "10 s"), (34, "30 s"), (100, "2 min"), (235, "4 min"), (7500, "2 h"), (7860, "2 h 10 min")],
+    [
+        (1, "10 s"),
+        (34, "30 s"),
+        (100, "2 min"),
+        (235, "4 min"),
+        (7500, "2 h"),
+        (7860, "2 h 10 min"),
+    ],
 )
 def test_times_that_are_estimated_are_round(seconds: float, text: str) -> None:
     assert rough_duration(seconds) == text

@@ -48,6 +48,11 @@ def test_a_misspelt_file_is_recognised_by_its_neighbour(tmp_path, capsys) -> Non
 
     (tmp_path / "patients.csv").touch()
     (tmp_path / "spec.yaml").touch()
-    arguments = ["--synthetic", str(tmp_path / "spec.yaml"), "--real", str(tmp_path / "patient.csv")]
+    arguments = [
+        "--synthetic",
+        str(tmp_path / "spec.yaml"),
+        "--real",
+        str(tmp_path / "patient.csv"),
+    ]
     assert main(["compare", *arguments]) == 2
     assert "did you mean patients.csv?" in capsys.readouterr().err

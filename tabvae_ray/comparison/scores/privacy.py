@@ -100,13 +100,16 @@ class Privacy:
         """Number of exact copies, in words."""
         if not self.exact_copies:
             return "No synthetic row is an exact copy."
+        one = self.exact_copies == 1
         copies = (
-            f"{self.exact_copies} synthetic rows ({self.exact_copies_share:.2%}) are exact copies"
+            f"{self.exact_copies:,} synthetic row{'' if one else 's'} "
+            f"({self.exact_copies_share:.2%}) {'is an exact copy' if one else 'are exact copies'}"
         )
         if self.held_out_copies_share is None:
-            return f"{copies} of real rows."
+            return f"{copies} of {'a real row' if one else 'real rows'}."
         return (
-            f"{copies} of training rows; of the held-out rows {self.held_out_copies_share:.2%} are."
+            f"{copies} of {'a training row' if one else 'training rows'}; of the held-out rows "
+            f"{self.held_out_copies_share:.2%} are."
         )
 
 

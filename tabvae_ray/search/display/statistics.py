@@ -162,7 +162,10 @@ class RunStatistics:
         active = [other.number for other in state.active.values()][: self.slots]
         self._since = {number: self._since.get(number, now) for number in active}
         self._reports = {
-            other.number: (other.epochs, other.rungs[-1].losses.get("loss") if other.rungs else None)
+            other.number: (
+                other.epochs,
+                other.rungs[-1].losses.get("loss") if other.rungs else None,
+            )
             for other in state.active.values()
         }
         budget = self.space.settings.time_budget
