@@ -23,7 +23,7 @@ PARAMETERS = {"architecture.latent_dim": {"type": "int", "low": 2, "high": 4}}
     [
         (
             lambda: TabularVAEConfig().replace({"training.lerning_rate": 1}),
-            "training.learning_rate",
+            "learning_rate",
         ),
         (lambda: TabularVAEConfig().replace({"trainin.patience": 1}), "training.patience"),
         (lambda: TabularVAEConfig.from_mapping({"trainng": {}}), "training"),

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, ValidationError
 from tabvae_ray.comparison.plan import ComparisonOptions
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.documents import read_document, validation_messages
-from tabvae_ray.errors import MAX_LINES, ConfigError, brief
+from tabvae_ray.errors import MAX_LINES, ConfigError, brief, closest
 from tabvae_ray.space.parameters import (
     CategoricalParameter,
     FloatParameter,
