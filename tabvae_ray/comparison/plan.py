@@ -181,7 +181,9 @@ class PreparedComparison:
         if "tstr" not in self.plan.scores:
             return
         if self.target is None:
-            raise ConfigError("tstr: must have a target; name one in the spec, as in `target: Age`")
+            raise ConfigError(
+                "tstr: must have a target; name a column in the spec, as `target: ...`"
+            )
         if self.training is not None and self.held_out is not None:
             self.tested = self.training, self.held_out
         else:

@@ -84,7 +84,7 @@ def chosen_model(contents: ReportContents) -> ChosenModel | None:
         shown |= {k: v for k, v in more.items() if k not in shown and k not in _APART}
     rows = []
     for name, value in shown.items():
-        own = f"{value:.4f}" + (f" ± {spread[name]:.4f}" if name in spread else "")
+        own = f"{value:.4f}" + (f" ± {spread[name]:.4f}" if spread.get(name) else "")
         cells = [own]
         for kind in (levels.resample, levels.fresh, levels.independent):
             level = kind.get(name)
@@ -114,7 +114,7 @@ def privacy(contents: ReportContents) -> RowFacts | None:
     others = "held-out rows" if found.n_held_out else "each real row from its closest other one"
     facts = {}
     if found.dcr_share is not None and found.standard_error is not None:
-        nearer = f"{found.dcr_share:.3f} ± {found.standard_error:.3f}; chance is 0.5"
+        nearer = f"{found.dcr_share:.2f} ± {found.standard_error:.2f}; chance is 0.5"
         facts["share nearer to training than to held-out rows"] = nearer
     fresh = contents.fresh_scores.get("dcr_share")
     if fresh is not None:

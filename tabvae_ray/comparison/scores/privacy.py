@@ -93,7 +93,11 @@ class Privacy:
                 f"Only {share} to training than to held-out rows, where chance gives 0.50: was "
                 "the model trained on the held-out rows?"
             )
-        return f"No sign of memorising: {share} to training than to held-out rows; chance is 0.50."
+        sign = 0.5 + max(3 * self.standard_error, 0.02)
+        return (
+            f"No sign of memorising: {share} to training than to held-out rows; chance is 0.50, "
+            f"and above {sign:.2f} would be a sign with so many held-out rows."
+        )
 
     @property
     def copies_verdict(self) -> str:
