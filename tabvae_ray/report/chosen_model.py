@@ -21,6 +21,16 @@ __all__ = [
     "usefulness",
 ]
 
+_MEANING = {
+    "mean_js_distance": "difference of the single columns",
+    "correlation_distance": "difference of the associations of all pairs",
+    "column_shapes": "likeness of the single columns, as in SDMetrics",
+    "pair_trends": "likeness of all pairs of columns, as in SDMetrics",
+    "detection": "1 if a classifier cannot tell the rows from real ones",
+    "tstr": "quality of a model trained on synthetic rows, on real ones",
+    "train_nats": "cost of a training row under the model",
+    "holdout_nats": "cost of a held-out row under the model",
+}
 # These scores have sections of their own, which show more than a number.
 _APART = ("dcr_share", "tstr")
 
@@ -204,6 +214,8 @@ def _remark(contents: ReportContents, name: str, *, fresh: bool) -> str:
     better = "higher is better" if contents.options.higher_is_better(name) else "lower is better"
     if name == "dcr_share":
         better = "0.5 is chance, 1 is copying"
+    if name in _MEANING:
+        better = f"{_MEANING[name]}; {better}"
     if name in contents.space.constraints:
         better += f"; must be {bounds_text(contents.space.constraints[name])}"
     return better if fresh else f"{better}; on the rows generated for this page"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tabvae_ray.comparison.options import SCORES
-from tabvae_ray.results.pareto import as_losses, hypervolume
+from tabvae_ray.results.pareto import as_losses, front, hypervolume
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.space.search_space import SearchSpace
 
@@ -21,4 +21,6 @@ def hypervolume_of(complete: Sequence[TrialRecord], space: SearchSpace) -> float
     corner = [[1.0 if d == "minimize" else 0.0 for d in space.directions]]
     reference = as_losses(corner, space.directions)[0].tolist()
     values = [record.values(space.objectives) for record in complete]
-    return hypervolume(as_losses(values, space.directions), reference)
+    losses = as_losses(values, space.directions)
+    # Dominated points add nothing but rounding.
+    return hypervolume(losses[front(losses)] if values else losses, reference)

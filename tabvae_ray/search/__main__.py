@@ -9,7 +9,7 @@ import click
 
 from tabvae_ray.cli import INPUT, PATH_OR_URI, Command, FiniteRange, option, run
 from tabvae_ray.command_line.input_path import InputPath
-from tabvae_ray.space.named_spaces import find_space
+from tabvae_ray.space.named_spaces import find_space, is_auto
 
 # What the command needs takes seconds to import; help and usage errors need none of it.
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cls=Command,
     short_help="Search for the best model of a table.",
     examples=(
-        "--space beta --data table.csv",
+        "--data table.csv --time-budget 300",
         "--name beta --resume --trials 64",
     ),
 )
@@ -49,8 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     type=InputPath(may_be_name=True),
     metavar="FILE|NAME",
     section=_INPUT,
-    help="Search space: a YAML file, or one that comes with the package "
-    "(beta, small, full, smoke; 'tabvae space NAME' prints it).",
+    show_default="auto; with --resume the search's",
+    help="Search space: auto chooses one for the table and the time; otherwise a YAML file, or a "
+    "space that comes with the package (beta, small, full, smoke; 'tabvae space NAME' prints it).",
 )
 @option(
     "--data",
@@ -96,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     "--name",
     metavar="NAME",
     section=_PLACE,
-    show_default="the name of the space file",
+    show_default="the name of the space file; with auto, of the table",
     help="Name of this search.",
 )
 @option("--resume", is_flag=True, section=_PLACE, help="Continue the search of that name.")
@@ -178,6 +179,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     section=_OUTPUT,
     help="Print one JSON object as the last line of stdout.",
 )
+@option(
+    "--dry-run",
+    is_flag=True,
+    section=_OUTPUT,
+    help="Print the table as it is understood, the space, and an estimate of time and memory; "
+    "start nothing and write nothing.",
+)
 @option("--quiet", is_flag=True, section=_OUTPUT, help="Show no progress and no final table.")
 def command(
     *,
@@ -199,6 +207,7 @@ def command(
     gpus_per_trial: float,
     select: str | None,
     as_json: bool,
+    dry_run: bool,
     quiet: bool,
 ) -> int:
     """Search for the best tabular VAE of a table.
@@ -207,21 +216,25 @@ def command(
     """
     if replay is not None:
         return _replay(replay, data, spec, as_json=as_json, quiet=quiet)
-    if space is None and not (resume and name):
+    if space is None and data is None and not (resume and name):
         raise click.UsageError(
-            "--space: must be given, or --resume and --name of a search in --out"
+            "--space: must be given, or --resume and --name of a search in --out, or --data of a "
+            "table to choose one for"
         )
-    if space is not None:
+    if not is_auto(space):
         # Refuses a name that is wrong before anything is imported.
-        find_space(space)
-    from tabvae_ray.cluster.nodes import Resources
+        find_space(space or "")
+    from tabvae_ray.cluster.nodes import Resources, expected_slots
     from tabvae_ray.search.display import summary
+    from tabvae_ray.search.display.dry_run import dry_run_document, show_dry_run
     from tabvae_ray.search.display.live import SearchProgress
-    from tabvae_ray.search.display.table_summary import table_summary
+    from tabvae_ray.search.display.table_summary import choice_lines, table_summary
     from tabvae_ray.search.inputs import prepare_inputs
     from tabvae_ray.search.optimize.sampler import choose_sampler
     from tabvae_ray.search.run import run_search
 
+    resources = Resources(cpus_per_trial, gpus_per_trial)
+    slots = expected_slots(resources, concurrency, address)
     inputs = prepare_inputs(
         space=space,
         out=out,
@@ -235,18 +248,28 @@ def command(
             "seed": seed,
             "select": select,
         },
+        slots=slots,
+        gpu=gpus_per_trial > 0,
     )
+    if dry_run:
+        if not quiet:
+            show_dry_run(inputs, resources, slots, resume=resume)
+        if as_json:
+            print(json.dumps(dry_run_document(inputs, resources, slots, resume=resume)))  # noqa: T201
+        return 0
     progress = SearchProgress(inputs.space, quiet=quiet)
     if not resume:
         for part in table_summary(inputs):
             progress.console.print(part, markup=False, highlight=False)
+        for line in choice_lines(inputs):
+            progress.say(line)
     if inputs.space.settings.sampler == "auto":
         progress.say(f"sampler {choose_sampler(inputs.space)[1]}")
     outcome = run_search(
         inputs,
         resume=resume,
         address=address,
-        resources=Resources(cpus_per_trial, gpus_per_trial),
+        resources=resources,
         concurrency=concurrency,
         study_storage=study_storage,
         trackers=track,

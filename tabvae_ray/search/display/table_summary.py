@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
-from tabvae_ray.search.inputs import SearchInputs
+from tabvae_ray.search.inputs import SPACE_FILE, SearchInputs
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import restored
 from tabvae_ray.table.identifiers.source import IdentifierSource
 from tabvae_ray.table.rules.rule import Rule
 
-__all__ = ["rule_line", "table_summary"]
+__all__ = ["choice_lines", "rule_line", "table_summary"]
 
 # Columns and rules beyond these are only counted.
 _MAX_COLUMNS, _MAX_RULES = 60, 30
@@ -60,6 +60,15 @@ def table_summary(inputs: SearchInputs) -> Iterator[str | Table]:
         if len(spec.rules) > _MAX_RULES:
             yield f"  and {len(spec.rules) - _MAX_RULES} more"
     yield "to change any of this, describe it in a file for --spec\n"
+
+
+def choice_lines(inputs: SearchInputs) -> Iterator[str]:
+    """Yield what was chosen for the table and why, if the space is ``auto``."""
+    if inputs.chosen is None:
+        return
+    yield "the space 'auto' for this table:"
+    yield from (f"  {reason}" for reason in inputs.chosen.reasons)
+    yield f"  the whole space, to edit and search again: {inputs.directory / SPACE_FILE}\n"
 
 
 def rule_line(rule: Rule) -> str:
