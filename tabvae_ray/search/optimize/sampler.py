@@ -16,7 +16,8 @@ __all__ = ["choose_sampler", "first_points"]
 def choose_sampler(space: SearchSpace, number: int = 0) -> tuple[optuna.samplers.BaseSampler, str]:
     """Return the sampler of a space, seeded for one trial, and the reason for choosing it."""
     settings = space.settings
-    kind, why = settings.sampler, "as set in the space"
+    kind: str = settings.sampler
+    why = "as set in the space"
     if settings.sampler == "auto":
         kind, why = _automatic(space)
     seed = int(np.random.SeedSequence([settings.seed, number]).generate_state(1)[0])
