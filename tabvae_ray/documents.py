@@ -20,6 +20,7 @@ from tabvae_ray.errors import ConfigError, StorageError, brief, closest, one_lin
 from tabvae_ray.storage import Location
 
 __all__ = [
+    "broken_text",
     "finite",
     "parse_json",
     "read_document",
@@ -205,6 +206,27 @@ def _model_in(annotation: Any) -> Any:
     """Return the one model in the type of a mapping, list or union; otherwise None."""
     models = [part for part in get_args(annotation) if hasattr(part, "model_fields")]
     return models[0] if len(models) == 1 else None
+
+
+def broken_text(document: Any, name: str = "") -> str | None:
+    """Return which text of a document no UTF-8 file can hold, and why; None if there is none."""
+    if isinstance(document, str):
+        try:
+            document.encode()
+        except UnicodeEncodeError as error:
+            rule = f"must be Unicode text, but has the lone surrogate {document[error.start]!a}"
+            return f"{name or '(top level)'}: {rule}"
+    elif isinstance(document, Mapping):
+        for key, value in document.items():
+            found = broken_text(key, name) or broken_text(value, f"{name}.{key}".lstrip("."))
+            if found is not None:
+                return found
+    elif isinstance(document, list | tuple):
+        for i, item in enumerate(document):
+            found = broken_text(item, f"{name}.{i}".lstrip("."))
+            if found is not None:
+                return found
+    return None
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

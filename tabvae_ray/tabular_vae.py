@@ -21,6 +21,7 @@ from tabvae_ray.model.vae import VAE
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.io import read_table
+from tabvae_ray.table.reading.markers import without_declared
 from tabvae_ray.table.spec import TableSpec, check_table
 from tabvae_ray.training.progress import shown_progress
 from tabvae_ray.training.routines import ArtifactRoutine, CheckpointRoutine, LoaderRoutine
@@ -141,6 +142,7 @@ class TabularVAE:
         Raises:
             DataError: If the table does not fit the spec, or has fewer than two training rows.
         """
+        table = without_declared(table, self.spec.columns)
         check_table(table, self.spec)
         fraction = self.config.validation.holdout_fraction
         training, held_out = split_rows(len(table), fraction, self.split_seed)

@@ -3,6 +3,7 @@
 Templates escape every value; only charts, style and script are inserted as they are.
 """
 
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -13,6 +14,7 @@ __all__ = ["environment", "render_page"]
 _HOME = "tabvae_ray.page"
 
 
+@cache
 def environment(*packages: str) -> Environment:
     """Return the templates of packages, and those that all pages share."""
     return Environment(

@@ -99,7 +99,7 @@ def chosen_model(contents: ReportContents) -> ChosenModel | None:
         for kind in (levels.resample, levels.fresh, levels.independent):
             level = kind.get(name)
             text = "" if level is None else f"{level.mean:.4f}"
-            cells.append(f"{text} ± {level.spread:.4f}" if level and level.spread else text)
+            cells.append(f"{text} ± {level.spread:.4f}" if level and level.spread > 0 else text)
         rows.append(TableRow(name, _remark(contents, name, fresh=name in fresh), tuple(cells)))
     remarks = levels.verdicts(shown)
     remarks += [_verdict(contents, name) for name in contents.space.constraints if name in fresh]
