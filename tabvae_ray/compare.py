@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tabvae_ray.cli import PATH_OR_URI, Command, option, run
-from tabvae_ray.errors import ConfigError, brief
+from tabvae_ray.cli import INPUT, PATH_OR_URI, Command, option, run
+from tabvae_ray.command_line.lines import line_width, wrapped
+from tabvae_ray.errors import ConfigError, brief, closest
 
 # What the command needs takes seconds to import; help and usage errors need none of it.
 if TYPE_CHECKING:
@@ -20,6 +21,18 @@ __all__ = ["command", "main"]
 _TABLES = "Tables"
 _CONTENT = "What to compute"
 _OUTPUT = "Output"
+# All names of plots, those that are drawn without being asked for first. A test holds them equal to
+# those of modules that take long to import.
+_PLOTS: "tuple[PlotName, ...]" = (
+    "pdf",
+    "cdf",
+    "descriptive_statistics",
+    "pca",
+    "correlation_heatmaps",
+    "truncated_svd",
+    "tsne",
+)
+_N_USUAL_PLOTS = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,13 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     short_help="Score a synthetic table against a real one.",
     examples=(
         "--real real.csv --synthetic rows.csv",
-        "--real real.csv --synthetic rows.csv --target outcome --out comparison",
+        "--real real.csv --synthetic rows.csv --target outcome --html comparison.html",
     ),
 )
 @option(
     "--real",
     required=True,
-    type=PATH_OR_URI,
+    type=INPUT,
     metavar="FILE|URI",
     section=_TABLES,
     help="Real table, CSV or Parquet.",
@@ -47,14 +60,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @option(
     "--synthetic",
     required=True,
-    type=PATH_OR_URI,
+    type=INPUT,
     metavar="FILE|URI",
     section=_TABLES,
     help="Synthetic table, of any origin.",
 )
 @option(
     "--held-out",
-    type=PATH_OR_URI,
+    type=INPUT,
     metavar="FILE|URI",
     section=_TABLES,
     help="Real rows that the synthetic table was not made from. Adds the score dcr_share; tstr is "
@@ -62,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 )
 @option(
     "--spec",
-    type=PATH_OR_URI,
+    type=INPUT,
     metavar="FILE|URI",
     section=_TABLES,
     show_default="inferred from the real table",
@@ -77,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 )
 @option(
     "--plan",
-    type=PATH_OR_URI,
+    type=INPUT,
     metavar="FILE|URI",
     section=_CONTENT,
     help="Scores, arrays and plots to compute, YAML or JSON.",
@@ -100,6 +113,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     help="Directory for scores.json, arrays and plots.",
 )
 @option(
+    "--html",
+    type=PATH_OR_URI,
+    metavar="FILE|URI",
+    section=_OUTPUT,
+    help="Page to write, with scores, verdicts and pictures, that needs no network.",
+)
+@option(
     "--json",
     "as_json",
     is_flag=True,
@@ -117,9 +137,11 @@ def command(
     plots: str | None,
     no_levels: bool,
     out: str | None,
+    html: str | None,
     as_json: bool,
 ) -> int:
     """Score any synthetic table against the real one, beside reference levels."""
+    wanted = _wanted_plots(plots, has_out=bool(out), has_plan=bool(plan))
     from tabvae_ray.comparison.assessment import Assessment
     from tabvae_ray.storage import Location
     from tabvae_ray.table.declaration import SpecDeclaration
@@ -127,11 +149,11 @@ def command(
     from tabvae_ray.table.rules.counting import count_rules
     from tabvae_ray.table.spec import TableSpec
 
-    wanted = _wanted_plots(plots, has_out=bool(out), has_plan=bool(plan))
     declared = SpecDeclaration.load(spec) if spec else None
     directory = Location(out) if out else None
     if directory is not None:
         directory.check_writable()
+    page = Location(html) if html else None
     real_rows = read_table(real, declared)
     columns = TableSpec.infer(real_rows, declared=declared, source=real)
     # Other tables are read like the real one, whose spec says what their cells are.
@@ -153,6 +175,9 @@ def command(
         )
     if directory is None and (chosen.plots or chosen.plot_collections):
         raise ConfigError("--plan: has pictures, which go to --out; give it, or --plots none")
+    if html and "js_distance" not in chosen.score_collections:
+        collections = (*chosen.score_collections, "js_distance")
+        chosen = chosen.model_copy(update={"score_collections": collections})
     prepared = chosen.prepare(real_rows, columns, held_out=held_out_rows)
     synthetic_rows = read_table(synthetic, alike)
     rules = count_rules(columns.rules, columns.columns, real_rows, synthetic_rows)
@@ -162,10 +187,16 @@ def command(
     if directory is not None:
         assessment.write(directory)
         print(f"written to {directory}", file=sys.stderr)  # noqa: T201
+    if page is not None:
+        from tabvae_ray.page.comparison_page import comparison_page
+
+        names = str(Location(real)), str(Location(synthetic))
+        page.write_text(comparison_page(assessment, real=names[0], synthetic=names[1]))
+        print(f"written to {page}", file=sys.stderr)  # noqa: T201
     if as_json:
         print(json.dumps(assessment.document(), ensure_ascii=False, allow_nan=False))  # noqa: T201
     else:
-        print(assessment.text())  # noqa: T201
+        print(wrapped(assessment.text(), line_width(sys.stdout)))  # noqa: T201
     return 0
 
 
@@ -203,24 +234,22 @@ def _default_plan(
 
 def _wanted_plots(given: str | None, *, has_out: bool, has_plan: bool) -> "tuple[PlotName, ...]":
     """Return the plots that ``--plots`` names, or the usual ones if there is only ``--out``."""
-    from tabvae_ray.comparison.options import PLOTS
-    from tabvae_ray.comparison.plan import PICTURES
-
     if given is None:
-        return PICTURES if has_out and not has_plan else ()
+        return _PLOTS[:_N_USUAL_PLOTS] if has_out and not has_plan else ()
     if given == "none":
         return ()
     if not has_out:
         raise ConfigError("--plots: must come with --out, where the pictures go")
     if given == "all":
-        return PLOTS
+        return _PLOTS
     wanted = [name.strip() for name in given.split(",")]
     for name in wanted:
-        if name not in PLOTS:
+        if name not in _PLOTS:
             raise ConfigError(
-                f"--plots: must be all, none, or some of {', '.join(PLOTS)}, but got {brief(name)}"
+                f"--plots: must be all, none, or some of {', '.join(_PLOTS)}, but got "
+                f"{brief(name)}{closest(name, _PLOTS)}"
             )
-    return tuple(name for name in PLOTS if name in wanted)
+    return tuple(name for name in _PLOTS if name in wanted)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import tabvae_ray.compare as compare_command
 from tabvae_ray.compare import main
 from tabvae_ray.comparison.options import PLOTS, SCORES
 from tabvae_ray.comparison.plan import PICTURES
@@ -261,3 +262,28 @@ def test_the_table_says_what_columns_are_and_which_way_is_better(
     assert "numbers (2): x, noise" in out and "categories (1): y" in out
     assert "lower is better" in out and "higher is better" in out
     assert "held-out real rows" not in out
+
+
+def test_names_of_plots_that_the_command_knows_are_those_that_there_are() -> None:
+    assert (*PLOTS,) == tuple(sorted(compare_command._PLOTS, key=PLOTS.index))
+    assert compare_command._PLOTS[: compare_command._N_USUAL_PLOTS] == PICTURES
+
+
+def test_only_rows_that_were_held_out_are_called_so(
+    sampled: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(_arguments(sampled[:2], "--target", "y")) == 0
+    verdicts = capsys.readouterr().out.splitlines()[-2:]
+    assert "held-out real rows" not in verdicts[1]
+    assert main(_arguments(sampled[:2], "--target", "y", "--held-out", str(sampled[2]))) == 0
+    assert "held-out real rows" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_lines_wrap_at_words_where_columns_are_set(
+    sampled: tuple[Path, Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(_arguments(sampled[:2])) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 60

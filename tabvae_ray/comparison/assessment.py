@@ -8,6 +8,7 @@ import pandas as pd
 from tabvae_ray.comparison.options import SCORES
 from tabvae_ray.comparison.plan import PreparedComparison
 from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_levels
+from tabvae_ray.comparison.score_words import direction, score_in_words
 from tabvae_ray.comparison.scores.privacy import Privacy, privacy
 from tabvae_ray.storage import Location
 from tabvae_ray.table.rules.counting import RuleCounts
@@ -27,6 +28,14 @@ class Assessment:
         synthetic: The synthetic table.
         rules: How far the synthetic table keeps the rules of the real one.
         has_levels: Whether to compute the reference levels.
+
+    Attributes:
+        prepared: The comparison, prepared with the real rows.
+        columns: The synthetic table.
+        levels: The reference levels; empty without them.
+        comparison: The scores.
+        privacy: How near the synthetic rows come to real rows.
+        rules: How far the synthetic table keeps the rules of the real one.
     """
 
     def __init__(
@@ -40,7 +49,8 @@ class Assessment:
         self.rules = rules
         self._options = prepared.plan.options
         self._spec = prepared.spec
-        columns = prepared.reader.read(synthetic)
+        self.prepared = prepared
+        self.columns = columns = prepared.reader.read(synthetic)
         self.levels = ReferenceLevels()
         if has_levels:
             self.levels = reference_levels(prepared, n_synthetic=columns.n_rows)
@@ -75,28 +85,37 @@ class Assessment:
         comparison, levels = self.comparison, self.levels
         lines = [*_kind_lines(self._spec), ""]
         for name, value in comparison.scores.items():
-            better = f"{self._direction(name)}; " if levels.beside(name) else self._direction(name)
-            lines.append(f"{name:<24}{value:>12.6f}   {better}{levels.beside(name)}")
+            lines.append(f"{name:<22}{value:>8.3f}   {self.meaning(name)}")
+            if beside := levels.beside(name):
+                lines.append(f"{'':<33}{beside}")
         for collection, members in comparison.score_collections.items():
             width = min(max(map(len, members), default=0), 60) + 2
             lines += ["", f"{collection} per column"]
             for name, value in members.items():
                 beside = levels.beside(f"{collection}/{name}")
-                lines.append(f"  {name:<{width}}{value:>12.6f}   {beside}".rstrip())
-        lines += self._rule_lines()
-        verdicts = [*levels.verdicts(comparison.scores), self.privacy.verdict]
+                lines.append(f"  {name:<{width}}{value:>8.3f}   {beside}".rstrip())
+        lines += self.rule_lines()
+        return "\n".join([*lines, "", *self.verdicts()])
+
+    def meaning(self, name: str) -> str:
+        """Return which values of a score are better, and what this value means."""
+        better = direction(name, higher_is_better=self._options.higher_is_better(name))
+        words = score_in_words(name, self.comparison.scores[name], self.levels)
+        return better if words is None else f"{better}: {words}"
+
+    def verdicts(self) -> list[str]:
+        """Return what the scores show beyond their values, a sentence each."""
+        comparison = self.comparison
+        found = [*self.levels.verdicts(comparison.scores), self.privacy.verdict]
         if comparison.usefulness is not None:
-            verdicts.append(comparison.usefulness.verdict)
-        return "\n".join([*lines, "", *verdicts])
+            found.append(comparison.usefulness.verdict)
+        return found
 
-    def _direction(self, name: str) -> str:
-        """Return which values of a score are better."""
-        if name == "dcr_share":
-            return "0.5 is chance, 1 is copying"
-        higher = self._options.higher_is_better(name)
-        return "higher is better" if higher else "lower is better"
+    def kind_lines(self) -> list[str]:
+        """Return what each column was taken for, a line per kind."""
+        return _kind_lines(self._spec)[1:]
 
-    def _rule_lines(self) -> list[str]:
+    def rule_lines(self) -> list[str]:
         """Return the rows that break each rule of the real table, the worst rule first."""
         rules = self.rules
         if not rules.broken:

@@ -101,7 +101,7 @@ class ComparisonPlan(BaseModel):
         try:
             return cls.model_validate(mapping)
         except ValidationError as error:
-            lines = [f"{source}: {line}" for line in validation_messages(error)]
+            lines = [f"{source}: {line}" for line in validation_messages(error, cls)]
             raise ConfigError("\n".join(lines)) from None
 
     def prepare(
@@ -181,7 +181,9 @@ class PreparedComparison:
         if "tstr" not in self.plan.scores:
             return
         if self.target is None:
-            raise ConfigError("tstr: must have a target; name one in the spec, as in `target: Age`")
+            raise ConfigError(
+                "tstr: must have a target; name a column in the spec, as `target: ...`"
+            )
         if self.training is not None and self.held_out is not None:
             self.tested = self.training, self.held_out
         else:

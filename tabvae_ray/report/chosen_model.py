@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tabvae_ray.page.tables import StackedTable, TableRow
 from tabvae_ray.report.contents import ReportContents
 from tabvae_ray.report.formatting import json_text, value_text
 from tabvae_ray.results.constraints import bounds_text, is_broken
@@ -11,8 +12,6 @@ from tabvae_ray.space.parameters import CategoricalParameter, Parameter
 __all__ = [
     "ChosenModel",
     "RowFacts",
-    "StackedTable",
-    "TableRow",
     "Usage",
     "chosen_model",
     "documents",
@@ -34,34 +33,6 @@ _MEANING = {
 }
 # These scores have sections of their own, which show more than a number.
 _APART = ("dcr_share", "tstr")
-
-
-@dataclass(frozen=True)
-class TableRow:
-    """A row of a table.
-
-    Args:
-        name: Name of the row.
-        remark: A remark below the name.
-        cells: Cells of the other columns.
-    """
-
-    name: str
-    remark: str
-    cells: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class StackedTable:
-    """A table whose cells lie below each other on a narrow screen.
-
-    Args:
-        heads: Names of the columns, that of the rows' names first.
-        rows: The rows.
-    """
-
-    heads: tuple[str, ...]
-    rows: tuple[TableRow, ...]
 
 
 @dataclass(frozen=True)
@@ -153,7 +124,7 @@ def privacy(contents: ReportContents) -> RowFacts | None:
     others = "held-out rows" if found.n_held_out else "each real row from its closest other one"
     facts = {}
     if found.dcr_share is not None and found.standard_error is not None:
-        nearer = f"{found.dcr_share:.3f} ± {found.standard_error:.3f}; chance is 0.5"
+        nearer = f"{found.dcr_share:.2f} ± {found.standard_error:.2f}; chance is 0.5"
         facts["share nearer to training than to held-out rows"] = nearer
     fresh = contents.fresh_scores.get("dcr_share")
     if fresh is not None:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tabvae_ray.cli import PATH_OR_URI, Command, FiniteRange, option, run
+from tabvae_ray.cli import INPUT, PATH_OR_URI, Command, FiniteRange, option, run
+from tabvae_ray.command_line.input_path import InputPath
+from tabvae_ray.space.named_spaces import find_space, is_auto
 
 # What the command needs takes seconds to import; help and usage errors need none of it.
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 )
 @option(
     "--space",
-    type=PATH_OR_URI,
+    type=InputPath(may_be_name=True),
     metavar="FILE|NAME",
     section=_INPUT,
     show_default="auto; with --resume the search's",
@@ -53,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 )
 @option(
     "--data",
-    type=PATH_OR_URI,
+    type=INPUT,
     metavar="FILE|URI",
     section=_INPUT,
     show_default="the space file's, or else the heart table that comes with the package",
@@ -61,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 )
 @option(
     "--spec",
-    type=PATH_OR_URI,
+    type=INPUT,
     metavar="FILE",
     section=_INPUT,
     show_default="inferred from the table",
@@ -77,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 )
 @option(
     "--replay",
-    type=PATH_OR_URI,
+    type=INPUT,
     metavar="RECORD",
     section=_INPUT,
     help="Train the trial of a record (runs/NAME/trials/000007.json) again, alone and without "
@@ -219,6 +221,9 @@ def command(
             "--space: must be given, or --resume and --name of a search in --out, or --data of a "
             "table to choose one for"
         )
+    if not is_auto(space):
+        # Refuses a name that is wrong before anything is imported.
+        find_space(space or "")
     from tabvae_ray.cluster.nodes import Resources, expected_slots
     from tabvae_ray.search.display import summary
     from tabvae_ray.search.display.dry_run import dry_run_document, show_dry_run

@@ -121,7 +121,7 @@ def validated(model: type[Model], mapping: object, source: str) -> Model:
     try:
         return model.model_validate(mapping)
     except ValidationError as error:
-        lines = (f"{source}: {line}" for line in validation_messages(error))
+        lines = (f"{source}: {line}" for line in validation_messages(error, model))
         raise DataError("\n".join(lines)) from None
 
 

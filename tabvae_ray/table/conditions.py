@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.errors import ConfigError, DataError, closest
 from tabvae_ray.table.coders.category_encoder import CategoryEncoder
 from tabvae_ray.table.coders.discretizer import Discretizer, Floats
 from tabvae_ray.table.coders.truncation import truncate
@@ -105,7 +105,9 @@ class RowConditions:
                 known = ", ".join(encoder.columns)
                 is_identifier = name in encoder.spec.names
                 why = "is an identifier, not modelled" if is_identifier else "is not a column"
-                raise ConfigError(f"where: {name!r} {why}; known are {known}")
+                raise ConfigError(
+                    f"where: {name!r} {why}; known are {known}{closest(name, encoder.columns)}"
+                )
             made.append(_condition(encoder.spec[name], wanted, encoder))
         return cls(made, encoder)
 

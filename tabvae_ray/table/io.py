@@ -6,6 +6,7 @@ import io
 import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, cast
 
@@ -33,8 +34,10 @@ __all__ = ["TableWriter", "fingerprint", "read_table", "write_table"]
 _SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
 
-def read_table(location: Location | str, declared: SpecDeclaration | None = None) -> pd.DataFrame:
-    """Read a CSV or Parquet file.
+def read_table(
+    location: Location | Path | str | pd.DataFrame, declared: SpecDeclaration | None = None
+) -> pd.DataFrame:
+    """Read a CSV or Parquet file; a DataFrame is returned as it is.
 
     Parquet is read without loss; index columns with a name become columns, and those without a
     name are left out. A few markers such as ``?`` in a text column of numbers or dates are missing.
@@ -44,14 +47,16 @@ def read_table(location: Location | str, declared: SpecDeclaration | None = None
     :mod:`tabvae_ray.table.reading.csv_columns` describes which cells are missing.
 
     Args:
-        location: The file.
+        location: The file, or a table that is in memory already.
         declared: Declaration of some or all columns, which are read as it says.
 
     Raises:
         DataError: If it is neither or empty, or the name of a column occurs twice.
         StorageError: If it cannot be read.
     """
-    source = Location(location)
+    if isinstance(location, pd.DataFrame):
+        return location
+    source = Location(str(location) if isinstance(location, Path) else location)
     suffix = _suffix(source)
     content = source.read_bytes()
     if not content:

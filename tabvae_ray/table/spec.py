@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from tabvae_ray.errors import DataError
+from tabvae_ray.errors import DataError, closest
 from tabvae_ray.table.column import Column, Kind, check_column, with_arrow_type
 from tabvae_ray.table.declaration import SpecDeclaration, SpecDocument
 from tabvae_ray.table.dtypes import moment_dtype
@@ -76,6 +76,7 @@ class TableSpec(SpecDocument):
         )
         errors = [
             f"{source}: column {name!r}: declared in the spec, but not in the table"
+            f"{closest(name, table.columns)}"
             for name in dict.fromkeys(declared.names)
             if name not in table.columns
         ]
@@ -127,9 +128,11 @@ class TableSpec(SpecDocument):
         if len(set(self.names)) != len(self.names):
             raise DataError(f"{source}: columns: must have different names")
         if self.target is not None and self.target not in self.names:
-            raise DataError(f"{source}: target: there is no column {self.target!r}")
+            near = closest(self.target, self.names)
+            raise DataError(f"{source}: target: there is no column {self.target!r}{near}")
         if self.entity is not None and self.entity not in self.names:
-            raise DataError(f"{source}: entity: there is no column {self.entity!r}")
+            near = closest(self.entity, self.names)
+            raise DataError(f"{source}: entity: there is no column {self.entity!r}{near}")
         for column in self.columns:
             check_column(column, source)
         check_rules(self.rules, self.columns, f"{source}: rules")
@@ -236,7 +239,10 @@ def _check_shape(table: pd.DataFrame, source: str) -> None:
 
 def _check_values(table: pd.DataFrame, column: Column, source: str) -> None:
     if column.name not in table.columns:
-        raise DataError(f"{source}: column {column.name!r}: in the spec, but not in the table")
+        near = closest(column.name, map(str, table.columns))
+        raise DataError(
+            f"{source}: column {column.name!r}: in the spec, but not in the table{near}"
+        )
     values = table[column.name]
     if column.kind == "continuous":
         numbers = as_numbers(values, source)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.errors import ConfigError, closest
 from tabvae_ray.table.coders.category_values import positions_in_other_types
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.spec import TableSpec
@@ -31,8 +31,10 @@ def parse_where(texts: Sequence[str], spec: TableSpec) -> dict[str, Any]:
         # A column name may itself hold an equals sign.
         ends = [i for i, letter in enumerate(text) if letter == "=" and text[:i] in spec.names]
         if not ends:
+            name = text.partition("=")[0]
             raise ConfigError(
                 f"--where {text}: must be COLUMN=VALUE; columns are {', '.join(spec.names)}"
+                f"{closest(name, spec.names)}"
             )
         column, value = spec[text[: ends[0]]], text[ends[0] + 1 :]
         if column.kind == "identifier":

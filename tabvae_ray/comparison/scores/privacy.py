@@ -92,20 +92,27 @@ class Privacy:
                 f"Only {share} to training than to held-out rows, where chance gives 0.50: was "
                 "the model trained on the held-out rows?"
             )
-        return f"No sign of memorising: {share} to training than to held-out rows; chance is 0.50."
+        sign = 0.5 + max(3 * self.standard_error, 0.02)
+        return (
+            f"No sign of memorising: {share} to training than to held-out rows; chance is 0.50, "
+            f"and above {sign:.2f} would be a sign with so many held-out rows."
+        )
 
     @property
     def copies_verdict(self) -> str:
         """Number of exact copies, in words."""
         if not self.exact_copies:
             return "No synthetic row is an exact copy."
+        one = self.exact_copies == 1
         copies = (
-            f"{self.exact_copies} synthetic rows ({self.exact_copies_share:.2%}) are exact copies"
+            f"{self.exact_copies:,} synthetic row{'' if one else 's'} "
+            f"({self.exact_copies_share:.2%}) {'is an exact copy' if one else 'are exact copies'}"
         )
         if self.held_out_copies_share is None:
-            return f"{copies} of real rows."
+            return f"{copies} of {'a real row' if one else 'real rows'}."
         return (
-            f"{copies} of training rows; of the held-out rows {self.held_out_copies_share:.2%} are."
+            f"{copies} of {'a training row' if one else 'training rows'}; of the held-out rows "
+            f"{self.held_out_copies_share:.2%} are."
         )
 
 
