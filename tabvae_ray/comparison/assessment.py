@@ -8,6 +8,7 @@ import pandas as pd
 from tabvae_ray.comparison.options import SCORES
 from tabvae_ray.comparison.plan import PreparedComparison
 from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_levels
+from tabvae_ray.comparison.scores.membership.verdicts import membership_verdict
 from tabvae_ray.comparison.scores.privacy import Privacy, privacy
 from tabvae_ray.storage import Location
 from tabvae_ray.table.rules.counting import RuleCounts
@@ -62,6 +63,11 @@ class Assessment:
         if self.levels.n_rows:
             document["levels"] = self.levels.to_mapping()
         document["privacy"] = self.privacy.to_mapping()
+        if comparison.membership is not None:
+            document["membership_attacks"] = {
+                "verdict": membership_verdict(None, comparison.membership),
+                "black_box": comparison.membership.to_mapping(),
+            }
         if comparison.usefulness is not None:
             document["usefulness"] = comparison.usefulness.to_mapping()
         if comparison.array_collections:
@@ -84,7 +90,11 @@ class Assessment:
                 beside = levels.beside(f"{collection}/{name}")
                 lines.append(f"  {name:<{width}}{value:>12.6f}   {beside}".rstrip())
         lines += self._rule_lines()
-        verdicts = [*levels.verdicts(comparison.scores), self.privacy.verdict]
+        verdicts = [
+            *levels.verdicts(comparison.scores),
+            membership_verdict(None, comparison.membership),
+            self.privacy.verdict,
+        ]
         if comparison.usefulness is not None:
             verdicts.append(comparison.usefulness.verdict)
         return "\n".join([*lines, "", *verdicts])
@@ -93,6 +103,8 @@ class Assessment:
         """Return which values of a score are better."""
         if name == "dcr_share":
             return "0.5 is chance, 1 is copying"
+        if name == "membership_black_box":
+            return "0.5 is chance, 1 betrays every training row"
         higher = self._options.higher_is_better(name)
         return "higher is better" if higher else "lower is better"
 
