@@ -19,7 +19,7 @@ from tabvae_ray.training.membership import white_box_attacks
 __all__ = ["ChosenAttacks", "attack_chosen"]
 
 # More than at a rung, because a single model is attacked once.
-_MOST_ROWS, _N_DRAWS = 10_000, 8
+_MOST_ROWS, _N_DRAWS, _N_BOOTSTRAPS = 10_000, 8, 200
 # Keeps the seed of the rows apart from those of trials and of fresh samples.
 _ATTACKED = 0xA77AC7
 
@@ -58,7 +58,9 @@ def attack_chosen(task: SearchTask, vae: TabularVAE, number: int) -> ChosenAttac
         vae: The model.
         number: Number of its trial.
     """
-    white_box = white_box_attacks(vae.trainer, most_rows=_MOST_ROWS, n_draws=_N_DRAWS)
+    white_box = white_box_attacks(
+        vae.trainer, most_rows=_MOST_ROWS, n_draws=_N_DRAWS, n_bootstraps=_N_BOOTSTRAPS
+    )
     fraction = vae.config.validation.holdout_fraction
     training, held_out = split_rows(len(task.table), fraction, task.seed)
     if len(held_out) < 2:

@@ -55,8 +55,8 @@ class Neighbourhood:
 def measure_scales(synthetic: Rows, reference: Rows) -> Scales:
     """Measure radius and bandwidth on reference rows.
 
-    The bandwidth is an eighth of the median distance from a reference row to its nearest other one, which
-    keeps the estimate local: members show in the closest rows, not in the shape of the whole.
+    The bandwidth is an eighth of the median distance from a reference row to its nearest other one.
+    This keeps the estimate local: members show in the closest rows, not in the shape of the whole.
     """
     radii, steps = [], []
     size = min(len(reference), _SCALE_ROWS)

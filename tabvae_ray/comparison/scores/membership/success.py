@@ -1,5 +1,6 @@
 """Success of attacks: area under the ROC curve, hits at few false alarms, and their interval."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -11,7 +12,6 @@ from tabvae_ray.comparison.reading.table_columns import Floats
 
 __all__ = ["AttackSuccess", "MembershipAttacks", "evaluate_attacks"]
 
-_N_BOOTSTRAPS = 200
 _CONFIDENCE = 0.95
 
 
@@ -79,6 +79,7 @@ def evaluate_attacks(
     non_members: Mapping[str, Floats],
     *,
     n_reference: int = 0,
+    n_bootstraps: int = 200,
     seed: int = 0,
 ) -> MembershipAttacks:
     """Measure the success of attacks.
@@ -92,29 +93,33 @@ def evaluate_attacks(
         members: Values that each attack gives to the members; larger ones mean "member".
         non_members: Values that it gives to the non-members.
         n_reference: Number of reference rows that the attacks used.
+        n_bootstraps: Number of bootstraps. Without them, the interval is that of chance.
         seed: Seed of the bootstraps.
     """
     n, m = (len(next(iter(side.values()))) for side in (members, non_members))
     rng = np.random.default_rng(seed)
     weights = [
-        np.vstack((np.ones((1, size)), rng.multinomial(size, np.full(size, 1 / size), n_draws)))
-        for size, n_draws in ((n, _N_BOOTSTRAPS), (m, _N_BOOTSTRAPS))
+        np.vstack(
+            (np.ones((1, size)), rng.multinomial(size, np.full(size, 1 / size), n_bootstraps))
+        )
+        for size in (n, m)
     ]
     attacks: dict[str, AttackSuccess] = {}
-    deviations = np.zeros(_N_BOOTSTRAPS)
+    deviations = np.zeros(max(n_bootstraps, 1))
     for name, inside in members.items():
         outside = non_members[name]
         areas = _areas(inside, outside, *weights)
-        deviations = np.maximum(deviations, np.abs(areas[1:] - areas[0]))
+        if n_bootstraps:
+            deviations = np.maximum(deviations, np.abs(areas[1:] - areas[0]))
         attacks[name] = AttackSuccess(
             float(areas[0]),
             _true_positive_rate(inside, outside, 0.01),
             _true_positive_rate(inside, outside, 0.001),
         )
     best = max(found.auc for found in attacks.values())
-    # Few rows, all attacked alike, have no spread in bootstraps: chance alone still has one.
-    by_chance = 1.96 * np.sqrt((n + m + 1) / (12 * n * m)) if best in (0.0, 0.5, 1.0) else 0.0
-    half = max(float(np.quantile(deviations, _CONFIDENCE)), float(by_chance))
+    half = float(np.quantile(deviations, _CONFIDENCE))
+    if half == 0.0:  # as for attacks that separate all rows, or none
+        half = 1.96 * math.sqrt((n + m + 1) / (12 * n * m))
     low, high = max(best - half, 0.0), min(best + half, 1.0)
     return MembershipAttacks(attacks, low, high, n, m, n_reference)
 
