@@ -98,17 +98,12 @@ def evaluate_attacks(
     """
     n, m = (len(next(iter(side.values()))) for side in (members, non_members))
     rng = np.random.default_rng(seed)
-    weights = [
-        np.vstack(
-            (np.ones((1, size)), rng.multinomial(size, np.full(size, 1 / size), n_bootstraps))
-        )
-        for size in (n, m)
-    ]
+    ours, theirs = (_bootstrap_weights(size, n_bootstraps, rng) for size in (n, m))
     attacks: dict[str, AttackSuccess] = {}
     deviations = np.zeros(max(n_bootstraps, 1))
     for name, inside in members.items():
         outside = non_members[name]
-        areas = _areas(inside, outside, *weights)
+        areas = _areas(inside, outside, ours, theirs)
         if n_bootstraps:
             deviations = np.maximum(deviations, np.abs(areas[1:] - areas[0]))
         attacks[name] = AttackSuccess(
@@ -122,6 +117,13 @@ def evaluate_attacks(
         half = 1.96 * math.sqrt((n + m + 1) / (12 * n * m))
     low, high = max(best - half, 0.0), min(best + half, 1.0)
     return MembershipAttacks(attacks, low, high, n, m, n_reference)
+
+
+def _bootstrap_weights(size: int, n_bootstraps: int, rng: np.random.Generator) -> Floats:
+    """Return how often each row is drawn (B + 1, N): once, then in each bootstrap."""
+    weights = np.ones((n_bootstraps + 1, size))
+    weights[1:] = rng.multinomial(size, np.full(size, 1 / size), n_bootstraps)
+    return weights
 
 
 def _areas(
