@@ -67,16 +67,14 @@ def _marginal_losses(
 ) -> tuple[Tensor, Tensor]:
     """Compute the loss of each row under independent columns, ``(N,)`` and ``(M,)``.
 
-    A member does not count itself: otherwise its own rare values would mark it as a member.
+    The frequencies are those of training and held-out rows together. They therefore favour
+    neither side, and a model that has learnt nothing is attacked in vain.
     """
-    n = len(trainer.codes)
-    totals = [
-        torch.zeros(len(rows), dtype=torch.float64, device=trainer.device)
-        for rows in (members, others)
-    ]
+    assert trainer.held_out is not None
+    known = torch.cat((trainer.codes, trainer.held_out))
+    rows = torch.cat((members, others))
+    total = torch.zeros(len(rows), dtype=torch.float64, device=trainer.device)
     for column, k in enumerate(trainer.model.cardinalities):
-        counts = torch.bincount(trainer.codes[:, column], minlength=k).double()
-        for total, rows, own in zip(totals, (members, others), (1, 0), strict=True):
-            found = counts[rows[:, column]] - own
-            total -= torch.log((found + 1) / (n - own + k))
-    return totals[0], totals[1]
+        counts = torch.bincount(known[:, column], minlength=k).double()
+        total -= torch.log((counts[rows[:, column]] + 1) / (len(known) + k))
+    return total[: len(members)], total[len(members) :]

@@ -52,7 +52,7 @@ def test_the_interval_of_the_strongest_of_many_attacks_holds_chance() -> None:
 def test_copies_are_found_and_fresh_rows_are_not() -> None:
     copied, fresh = _attack(_table(400, 0)), _attack(_table(400, 2))
     assert copied.auc > 0.95
-    assert copied.attacks["calibrated_distance"].tpr_at_1_percent > 0.9
+    assert copied.attacks["nearest_synthetic"].tpr_at_1_percent > 0.9
     assert "Strong leak of membership" in membership_verdict(None, copied)
     assert fresh.low <= 0.5
     said = membership_verdict(None, fresh)
