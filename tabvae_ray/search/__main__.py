@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cls=Command,
     short_help="Search for the best model of a table.",
     examples=(
-        "--space beta --data table.csv",
+        "--data table.csv --time-budget 300",
         "--name beta --resume --trials 64",
     ),
 )
@@ -47,8 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     type=PATH_OR_URI,
     metavar="FILE|NAME",
     section=_INPUT,
-    help="Search space: a YAML file, or one that comes with the package "
-    "(beta, small, full, smoke; 'tabvae space NAME' prints it).",
+    show_default="auto; with --resume the search's",
+    help="Search space: auto chooses one for the table and the time; otherwise a YAML file, or a "
+    "space that comes with the package (beta, small, full, smoke; 'tabvae space NAME' prints it).",
 )
 @option(
     "--data",
@@ -94,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     "--name",
     metavar="NAME",
     section=_PLACE,
-    show_default="the name of the space file",
+    show_default="the name of the space file; with auto, of the table",
     help="Name of this search.",
 )
 @option("--resume", is_flag=True, section=_PLACE, help="Continue the search of that name.")
@@ -176,6 +177,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     section=_OUTPUT,
     help="Print one JSON object as the last line of stdout.",
 )
+@option(
+    "--dry-run",
+    is_flag=True,
+    section=_OUTPUT,
+    help="Print the table as it is understood, the space, and an estimate of time and memory; "
+    "start nothing and write nothing.",
+)
 @option("--quiet", is_flag=True, section=_OUTPUT, help="Show no progress and no final table.")
 def command(
     *,
@@ -197,6 +205,7 @@ def command(
     gpus_per_trial: float,
     select: str | None,
     as_json: bool,
+    dry_run: bool,
     quiet: bool,
 ) -> int:
     """Search for the best tabular VAE of a table.
@@ -205,18 +214,22 @@ def command(
     """
     if replay is not None:
         return _replay(replay, data, spec, as_json=as_json, quiet=quiet)
-    if space is None and not (resume and name):
+    if space is None and data is None and not (resume and name):
         raise click.UsageError(
-            "--space: must be given, or --resume and --name of a search in --out"
+            "--space: must be given, or --resume and --name of a search in --out, or --data of a "
+            "table to choose one for"
         )
-    from tabvae_ray.cluster.nodes import Resources
+    from tabvae_ray.cluster.nodes import Resources, expected_slots
     from tabvae_ray.search.display import summary
+    from tabvae_ray.search.display.dry_run import dry_run_document, show_dry_run
     from tabvae_ray.search.display.live import SearchProgress
-    from tabvae_ray.search.display.table_summary import table_summary
+    from tabvae_ray.search.display.table_summary import choice_lines, table_summary
     from tabvae_ray.search.inputs import prepare_inputs
     from tabvae_ray.search.optimize.sampler import choose_sampler
     from tabvae_ray.search.run import run_search
 
+    resources = Resources(cpus_per_trial, gpus_per_trial)
+    slots = expected_slots(resources, concurrency, address)
     inputs = prepare_inputs(
         space=space,
         out=out,
@@ -230,18 +243,28 @@ def command(
             "seed": seed,
             "select": select,
         },
+        slots=slots,
+        gpu=gpus_per_trial > 0,
     )
+    if dry_run:
+        if not quiet:
+            show_dry_run(inputs, resources, slots, resume=resume)
+        if as_json:
+            print(json.dumps(dry_run_document(inputs, resources, slots, resume=resume)))  # noqa: T201
+        return 0
     progress = SearchProgress(inputs.space, quiet=quiet)
     if not resume:
         for part in table_summary(inputs):
             progress.console.print(part, markup=False, highlight=False)
+        for line in choice_lines(inputs):
+            progress.say(line)
     if inputs.space.settings.sampler == "auto":
         progress.say(f"sampler {choose_sampler(inputs.space)[1]}")
     outcome = run_search(
         inputs,
         resume=resume,
         address=address,
-        resources=Resources(cpus_per_trial, gpus_per_trial),
+        resources=resources,
         concurrency=concurrency,
         study_storage=study_storage,
         trackers=track,

@@ -20,10 +20,12 @@ from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.search.optimize.sampler import choose_sampler
 from tabvae_ray.search.optimize.scheduler import rung_epochs
 from tabvae_ray.search.trials.task import SearchTask
-from tabvae_ray.space.named_spaces import find_space
+from tabvae_ray.space.auto import AutoSpace, auto_space
+from tabvae_ray.space.named_spaces import AUTO, find_space, is_auto, named_space
 from tabvae_ray.space.rules import parse_select
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import load_space
+from tabvae_ray.space.table_shape import TableShape
 from tabvae_ray.storage import Location
 from tabvae_ray.table.declaration import RulesDeclaration, SpecDeclaration
 from tabvae_ray.table.io import fingerprint, read_table
@@ -31,7 +33,10 @@ from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE, split_rows
 from tabvae_ray.uri import masked
 
-__all__ = ["SearchInputs", "prepare_inputs"]
+__all__ = ["SPACE_FILE", "SearchInputs", "prepare_inputs"]
+
+# In the search's directory, a space that was chosen for its table.
+SPACE_FILE = "space.yaml"
 
 # The table that comes with the package.
 _HEART = Path(__file__).parents[1] / "assets" / "heart.csv"
@@ -49,6 +54,7 @@ class SearchInputs:
         table: The real rows.
         spec: What their columns are.
         comparison: The scores, prepared with the real rows.
+        chosen: The space with the reasons for it, if it was chosen for the table.
     """
 
     space: SearchSpace
@@ -58,6 +64,7 @@ class SearchInputs:
     table: pd.DataFrame
     spec: TableSpec
     comparison: PreparedComparison
+    chosen: AutoSpace | None = None
 
     def reference_levels(self) -> ReferenceLevels:
         """Compute what real rows score against themselves."""
@@ -120,25 +127,30 @@ class SearchInputs:
 
 def prepare_inputs(
     *,
-    space: str | None,
+    space: str | None = None,
     out: str = "runs",
     name: str | None = None,
     data: str | None = None,
     spec: str | None = None,
     resume: bool = False,
     settings: dict[str, Any] | None = None,
+    slots: int = 1,
+    gpu: bool = False,
 ) -> SearchInputs:
     """Read and check the inputs of a search.
 
     Args:
-        space: Path or URI of the space file, or the name of one that comes with the package;
-            optional with ``resume``.
+        space: Path or URI of the space file, or the name of one that comes with the package.
+            ``auto`` chooses one for the table, or with ``resume`` takes that of the search; so does
+            None, if the table or the search is named.
         out: Directory of searches, a path or URI.
-        name: Name of the search; the space file's if not given.
+        name: Name of the search; if not given, the space file's, or the table's with ``auto``.
         data: Path or URI of the table; the space file's if not given, or the table that ships.
         spec: Path or URI of the table's spec; the space file's if not given.
         resume: Take what is not given from the search in the directory.
         settings: Settings that replace those of the space file, such as ``n_trials``.
+        slots: Trials that run at once, by which ``auto`` plans its time.
+        gpu: True if trials train on GPUs, likewise.
 
     Raises:
         ConfigError: If the space or an option breaks a rule.
@@ -149,18 +161,26 @@ def prepare_inputs(
     for option, value in given.items():
         if value == "":
             raise ConfigError(f"--{option}: must not be empty")
-    if space is None and not (resume and name):
-        raise ConfigError("--space: must be given, or --resume and --name of a search in --out")
-    known = None if space is None else load_space(find_space(space))
-    name = name or Location(space or "").name.partition(".")[0]
+    if space is None and data is None and not (resume and name):
+        raise ConfigError(
+            "--space: must be given, or --resume and --name of a search in --out, or --data of a "
+            "table to choose one for"
+        )
+    automatic, settings = is_auto(space), settings or {}
+    # Settings are checked before the table is read, which may take long.
+    known = None if automatic else load_space(find_space(space or ""))
+    if known is None:
+        checked = {key: value for key, value in settings.items() if key != "select"}
+        _with_settings(load_space(str(named_space("small"))), checked)
+    name = name or Location(_name_from(space, data)).name.partition(".")[0]
     if not name or "/" in name or name in (".", ".."):
         raise ConfigError(f"--name: must be the name of a directory, but got {brief(name)}")
     directory = Location(out) / name
-    before = None
-    if known is None:
-        before = SearchManifest.read(directory)
+    before = SearchManifest.read(directory) if known is None and resume else None
+    if before is not None:
         known = before.search_space()
-    known = _with_settings(known, settings or {})
+    if known is not None:
+        known = _with_settings(known, settings)
     where = _data(data, known, before)
     declared = _declaration(spec, known, before)
     table = read_table(where, declared)
@@ -168,6 +188,11 @@ def prepare_inputs(
         declared = declared or SpecDeclaration()
         declared = declared.model_copy(update={"rules": RulesDeclaration(find=False)})
     table_spec = TableSpec.infer(table, declared=declared, source=str(where))
+    chosen = None
+    if known is None:
+        shape = TableShape.of(table, table_spec)
+        chosen = auto_space(shape, slots=slots, gpu=gpu, settings=settings)
+        known = _with_settings(chosen.space, settings)
     # From here on the space goes into files and to other machines.
     known = _without_credentials(known)
     wanted = tuple(name for name in SCORES if name in _score_names(known))
@@ -183,7 +208,12 @@ def prepare_inputs(
     comparison = plan.prepare(table, table_spec, held_out=held_out if len(held_out) else None)
     # Fail now rather than in every trial.
     TabularVAE.build(table_spec, known.base, device="cpu").prepare(table)
-    return SearchInputs(known, directory, name, where, table, table_spec, comparison)
+    return SearchInputs(known, directory, name, where, table, table_spec, comparison, chosen)
+
+
+def _name_from(space: str | None, data: str | None) -> str:
+    """Return the path that the search is named after."""
+    return (data or str(_HEART)) if is_auto(space) else (space or AUTO)
 
 
 def _began_without_rules(directory: Location) -> bool:
@@ -233,8 +263,10 @@ def _score_names(space: SearchSpace) -> set[str]:
     return standard | set(space.objectives) | set(space.constraints)
 
 
-def _data(data: str | None, space: SearchSpace, before: SearchManifest | None) -> Location:
-    named = (data, space.data, space.base.data.training_dataset_path)
+def _data(data: str | None, space: SearchSpace | None, before: SearchManifest | None) -> Location:
+    named = [data]
+    if space is not None:
+        named += [space.data, space.base.data.training_dataset_path]
     given = next((name for name in named if name is not None), None)
     if given is None and before is not None:
         given = before.data
@@ -246,13 +278,15 @@ def _data(data: str | None, space: SearchSpace, before: SearchManifest | None) -
 
 
 def _declaration(
-    spec: str | None, space: SearchSpace, before: SearchManifest | None
+    spec: str | None, space: SearchSpace | None, before: SearchManifest | None
 ) -> SpecDeclaration | None:
-    given = space.spec if spec is None else spec
+    given = space.spec if spec is None and space is not None else spec
     if given is not None:
         return SpecDeclaration.load(given)
     if before is not None:
         return SpecDeclaration.from_mapping(before.spec)
+    if space is None:
+        return None
     columns = space.base.data
     if columns.continuous or columns.categorical:
         return SpecDeclaration(continuous=columns.continuous, categorical=columns.categorical)
