@@ -70,8 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     type=INPUT,
     metavar="FILE|URI",
     section=_TABLES,
-    help="Real rows that the synthetic table was not made from. Adds the score dcr_share; tstr is "
-    "tested on these rows.",
+    help="Real rows that the synthetic table was not made from. Adds the scores "
+    "dcr_share and membership_black_box; tstr is tested on these rows.",
 )
 @option(
     "--spec",
@@ -219,7 +219,7 @@ def _default_plan(
     scores = ["mean_js_distance", "correlation_distance", "column_shapes", "pair_trends"]
     scores.append("detection")
     if has_held_out:
-        scores.append("dcr_share")
+        scores += ["dcr_share", "membership_black_box"]
     if has_target:
         scores.append("tstr")
     return ComparisonPlan.from_mapping(

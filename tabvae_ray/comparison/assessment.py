@@ -9,6 +9,7 @@ from tabvae_ray.comparison.options import SCORES
 from tabvae_ray.comparison.plan import PreparedComparison
 from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_levels
 from tabvae_ray.comparison.score_words import direction, score_in_words
+from tabvae_ray.comparison.scores.membership.verdicts import membership_verdict
 from tabvae_ray.comparison.scores.privacy import Privacy, privacy
 from tabvae_ray.storage import Location
 from tabvae_ray.table.rules.counting import RuleCounts
@@ -72,6 +73,11 @@ class Assessment:
         if self.levels.n_rows:
             document["levels"] = self.levels.to_mapping()
         document["privacy"] = self.privacy.to_mapping()
+        if comparison.membership is not None:
+            document["membership_attacks"] = {
+                "verdict": membership_verdict(None, comparison.membership),
+                "black_box": comparison.membership.to_mapping(),
+            }
         if comparison.usefulness is not None:
             document["usefulness"] = comparison.usefulness.to_mapping()
         if comparison.array_collections:
@@ -106,7 +112,11 @@ class Assessment:
     def verdicts(self) -> list[str]:
         """Return what the scores show beyond their values, a sentence each."""
         comparison = self.comparison
-        found = [*self.levels.verdicts(comparison.scores), self.privacy.verdict]
+        found = [
+            *self.levels.verdicts(comparison.scores),
+            membership_verdict(None, comparison.membership),
+            self.privacy.verdict,
+        ]
         if comparison.usefulness is not None:
             found.append(comparison.usefulness.verdict)
         return found

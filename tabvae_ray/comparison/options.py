@@ -30,6 +30,7 @@ ScoreName = Literal[
     "pair_trends",
     "detection",
     "dcr_share",
+    "membership_black_box",
     "tstr",
 ]
 
@@ -67,7 +68,7 @@ class ComparisonOptions(BaseModel):
         None, description="Column that tstr predicts; the spec's target if not given."
     )
     privacy_max_rows: int = Field(
-        10_000, ge=1, description="Synthetic rows whose closest real rows are searched for."
+        10_000, ge=1, description="Synthetic rows that dcr_share and membership_black_box look at."
     )
     usefulness_max_rows: int = Field(
         20_000, ge=2, description="Rows of each table that tstr trains a model on."

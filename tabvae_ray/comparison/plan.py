@@ -42,7 +42,9 @@ PICTURES: tuple[PlotName, ...] = (
 # Scores that need no row of the real table once it is prepared.
 _WITHOUT_ROWS = {"mean_js_distance", "correlation_distance", "column_shapes"}
 # Scores that depend on the held-out rows.
-_OF_HELD_OUT = {"dcr_share", "tstr"}
+_OF_HELD_OUT = {"dcr_share", "membership_black_box", "tstr"}
+# Scores that compare synthetic rows with training rows and with held-out rows.
+_OF_BOTH: tuple[ScoreName, ...] = ("dcr_share", "membership_black_box")
 
 
 class ComparisonPlan(BaseModel):
@@ -117,8 +119,8 @@ class ComparisonPlan(BaseModel):
             real: The real rows.
             spec: Spec of their columns.
             held_out: Rows that no model is trained on: their positions in ``real``, or a table of
-                other real rows. ``dcr_share`` needs them. Without them ``tstr`` tests on a quarter
-                of the real rows.
+                other real rows. ``dcr_share`` and ``membership_black_box`` need them. Without them
+                ``tstr`` tests on a quarter of the real rows.
 
         Raises:
             ConfigError: If a score of the plan needs held-out rows or a target.
@@ -176,8 +178,9 @@ class PreparedComparison:
             if _OF_HELD_OUT & set(self.plan.scores):
                 # Only if needed, because these are copies.
                 self.training, self.held_out = map(self.real.take, rows)
-        if "dcr_share" in self.plan.scores and self.held_out is None:
-            raise ConfigError("dcr_share: must have held-out rows to compare with, but got none")
+        for name in _OF_BOTH:
+            if name in self.plan.scores and self.held_out is None:
+                raise ConfigError(f"{name}: must have held-out rows to compare with, but got none")
         if "tstr" not in self.plan.scores:
             return
         if self.target is None:
@@ -213,8 +216,8 @@ class PreparedComparison:
             self,
             plan=ComparisonPlan(scores=self.plan.scores, options=self.plan.options),
             reader=reader,
-            training=self.training if "dcr_share" in scores else None,
-            held_out=self.held_out if "dcr_share" in scores else None,
+            training=self.training if scores & set(_OF_BOTH) else None,
+            held_out=self.held_out if scores & set(_OF_BOTH) else None,
             tested=self.tested if "tstr" in scores else None,
         )
 
@@ -257,6 +260,7 @@ class PreparedComparison:
             plots={name: pair.plot(name) for name in plan.plots if name not in skipped},
             plot_collections={name: pair.plot_collection(name) for name in plan.plot_collections},
             privacy=pair.privacy if "dcr_share" in plan.scores else None,
+            membership=pair.membership if "membership_black_box" in plan.scores else None,
             usefulness=pair.usefulness if "tstr" in plan.scores else None,
             warnings=(
                 *synthetic.warnings,

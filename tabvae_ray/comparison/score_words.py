@@ -32,6 +32,8 @@ def direction(name: str, *, higher_is_better: bool) -> str:
     """Return which values of a score are better."""
     if name == "dcr_share":
         return "0.5 is chance, 1 is copying"
+    if name == "membership_black_box":
+        return "0.5 is chance, 1 betrays every training row"
     return "higher is better" if higher_is_better else "lower is better"
 
 

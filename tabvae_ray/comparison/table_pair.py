@@ -24,6 +24,8 @@ from tabvae_ray.comparison.scores.association import (
 )
 from tabvae_ray.comparison.scores.detection import detection
 from tabvae_ray.comparison.scores.jensen_shannon import js_distances, mean_js_distance
+from tabvae_ray.comparison.scores.membership.black_box import black_box_attacks
+from tabvae_ray.comparison.scores.membership.success import MembershipAttacks
 from tabvae_ray.comparison.scores.privacy import Privacy, privacy
 from tabvae_ray.comparison.scores.shapes_and_trends import (
     column_shapes,
@@ -160,6 +162,17 @@ class TablePair:
         )
 
     @cached_property
+    def membership(self) -> MembershipAttacks:
+        """Attacks on the training rows with the synthetic rows, which need held-out rows."""
+        assert self.training is not None and self.held_out is not None
+        return black_box_attacks(
+            self.synthetic,
+            self.training,
+            self.held_out,
+            most_rows=self.options.privacy_max_rows,
+        )
+
+    @cached_property
     def usefulness(self) -> Usefulness:
         """Quality of a model trained on synthetic rows, beside that of one trained on real rows."""
         assert self.target is not None and self.tested is not None
@@ -255,6 +268,7 @@ _SCORE: dict[ScoreName, Callable[[TablePair], float]] = {
     "pair_trends": lambda pair: mean_pair_trend(pair.real, pair.synthetic),
     "detection": lambda pair: detection(pair.real, pair.synthetic, detector=pair.options.detector),
     "dcr_share": lambda pair: pair.privacy.share_or_fail,
+    "membership_black_box": lambda pair: pair.membership.auc,
     "tstr": lambda pair: pair.usefulness.tstr,
 }
 _PLOT: dict[PlotName, Callable[[TablePair], "Figure"]] = {

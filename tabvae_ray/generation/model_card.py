@@ -39,9 +39,11 @@ def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[s
         "",
         "Or run `python -m tabvae_ray.generate --model PATH --rows 1000 --out synthetic.csv`.",
         "",
-        "## Scores",
-        "",
     ]
+    attacks = scores.get("membership_attacks")
+    if isinstance(attacks, Mapping) and "verdict" in attacks:
+        lines += ["## Privacy", "", one_line(attacks["verdict"]), ""]
+    lines += ["## Scores", ""]
     lines += _bullets(scores) or ["- none recorded"]
     lines += ["", "## Provenance", ""]
     lines += _bullets(provenance) or ["- not recorded"]

@@ -126,7 +126,7 @@ class ReportContents:
         """The chosen model's scores on fresh samples, objectives and constraints first."""
         asked = (*self.objectives, *self.space.constraints)
         known = {k: float(v) for k, v in self.scores.items() if isinstance(v, int | float)}
-        return {name: known[name] for name in (*asked, *SCORES) if name in known}
+        return {name: known[name] for name in (*asked, *SCORES, "membership") if name in known}
 
     def rescored(self, number: int) -> dict[str, float] | None:
         """Return the mean scores of a re-scored candidate; None for other trials."""

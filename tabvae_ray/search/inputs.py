@@ -9,7 +9,11 @@ from pydantic import ValidationError
 
 from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.comparison.plan import SCORES, ComparisonPlan, PreparedComparison
-from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_levels
+from tabvae_ray.comparison.reference_levels import (
+    ReferenceLevels,
+    reference_levels,
+    white_box_levels,
+)
 from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import ConfigError, DataError, brief
 from tabvae_ray.results.search_manifest import SearchManifest
@@ -65,7 +69,15 @@ class SearchInputs:
     def reference_levels(self) -> ReferenceLevels:
         """Compute what real rows score against themselves."""
         rows = self.space.base.validation.generation_n_records
-        return reference_levels(self.comparison, n_synthetic=rows, seed=self.space.settings.seed)
+        levels = reference_levels(self.comparison, n_synthetic=rows, seed=self.space.settings.seed)
+        fraction, seed = self.space.base.validation.holdout_fraction, self.space.settings.seed
+        training, held_out = split_rows(len(self.table), fraction, seed)
+        if len(held_out):
+            resample, fresh = white_box_levels(
+                *(self.comparison.real.take(rows) for rows in (training, held_out))
+            )
+            levels.resample["membership"], levels.fresh["membership"] = resample, fresh
+        return levels
 
     @property
     def rungs(self) -> tuple[int, ...]:

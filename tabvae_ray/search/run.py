@@ -247,12 +247,17 @@ class SearchRun:
             )
             chosen, reason = select(found, self.inputs.space)
             best = self.inputs.directory / "best"
-            export(self.task, self.manifest, chosen, reason, found, best)
+            attacks = export(self.task, self.manifest, chosen, reason, found, best)
             if self.mlflow is not None:
                 self.mlflow.choose(chosen.record.number, reason, best)
             state = "failed" if parts.state.failed else "finished"
             outcome = replace(
-                outcome, state=state, best=best, candidates=found, chosen=(chosen, reason)
+                outcome,
+                state=state,
+                best=best,
+                candidates=found,
+                chosen=(chosen, reason),
+                membership=attacks.verdict,
             )
         else:
             outcome = replace(outcome, state="failed")

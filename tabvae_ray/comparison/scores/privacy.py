@@ -11,7 +11,7 @@ from tabvae_ray.comparison.reading.table_columns import Floats, TableColumns
 from tabvae_ray.comparison.scores.nearest_rows import Scaler, closest_rows
 from tabvae_ray.errors import DataError
 
-__all__ = ["Privacy", "privacy"]
+__all__ = ["Privacy", "is_copy_of", "privacy"]
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,9 @@ class Privacy:
             )
         sign = 0.5 + max(3 * self.standard_error, 0.02)
         return (
-            f"No sign of memorising: {share} to training than to held-out rows; chance is 0.50, "
-            f"and above {sign:.2f} would be a sign with so many held-out rows."
+            f"No sign of copying by distance: {share} to training than to held-out rows; chance is 0.50, "
+            f"and above {sign:.2f} would be a sign with so many held-out rows. "
+            "Leaks can pass this test: see the attacks on membership."
         )
 
     @property
@@ -163,14 +164,14 @@ def privacy(
         raw = float(found.training_share.mean())
         share, error = _corrected(raw, found.weights, training.n_rows, held.n_rows)
         between = closest_rows(scaler.rows(held.sample(most_rows, rng)), real, is_training)
-    is_copy = _is_copy(synthetic, training)
+    is_copy = is_copy_of(synthetic, training)
     return Privacy(
         dcr_share=share,
         standard_error=error,
         raw_share=raw,
         exact_copies=int(is_copy.sum()),
         exact_copies_share=float(is_copy.mean()),
-        held_out_copies_share=None if held is None else float(_is_copy(held, training).mean()),
+        held_out_copies_share=None if held is None else float(is_copy_of(held, training).mean()),
         fifth_percentile=float(np.quantile(found.to_training, 0.05)),
         held_out_fifth_percentile=float(np.quantile(between.to_training, 0.05)),
         n_synthetic=rows.n_rows,
@@ -196,7 +197,7 @@ def _corrected(
     return 0.5 + 0.5 * (raw - expected) / (1 - expected), 0.5 * raw_error / (1 - expected)
 
 
-def _is_copy(table: TableColumns, reference: TableColumns) -> npt.NDArray[np.bool_]:
+def is_copy_of(table: TableColumns, reference: TableColumns) -> npt.NDArray[np.bool_]:
     """Return a mask (N,) of the rows that equal some row of the reference."""
     # Rows as bytes, because a merge of pandas takes time that is quadratic in the columns.
     rows, known = (

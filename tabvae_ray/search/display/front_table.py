@@ -35,6 +35,7 @@ def front_tables(
     """Return tables of the candidates' scores, their gaps, and the levels of real rows.
 
     The gap is what held-out rows cost more than training rows, in nats per row at beta = 1.
+    ``membership`` is the AUC of the strongest attack on the model, if it was measured.
 
     Args:
         found: The candidates.
@@ -48,7 +49,10 @@ def front_tables(
         f"{'* ' if c.record.number == chosen else ''}{c.record.number}" for c in found
     ] + kinds
     columns = []
-    for name in _scores(space):
+    scores = _scores(space)
+    if any("membership" in c.means for c in found) and "membership" not in scores:
+        scores.append("membership")
+    for name in scores:
         cells = [_cell(c.means.get(name), c.spreads.get(name, 0.0)) for c in found]
         for kind in kinds:
             level = getattr(levels, kind).get(name)

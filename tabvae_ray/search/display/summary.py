@@ -70,6 +70,8 @@ def show(outcome: SearchOutcome, inputs: SearchInputs, progress: SearchProgress)
     memorises = gap_verdict(chosen.record)
     if memorises is not None:
         say(f"warning: {memorises}")
+    if outcome.membership:
+        say(f"privacy: {outcome.membership}")
     say(f"chosen: trial {number}, {reason}")
     say(f"model:  {outcome.best}")
     say(f"trials: {outcome.directory / 'trials.csv'}")
