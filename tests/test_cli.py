@@ -248,6 +248,7 @@ PUBLIC = {
     "DirectoryTracker",
     "MlflowTracker",
     "MultiObjectiveASHA",
+    "SearchResult",
     "SearchSpace",
     "TableSpec",
     "TabularVAE",
@@ -255,8 +256,11 @@ PUBLIC = {
     "TabularVAESynthesizer",
     "Tracker",
     "__version__",
+    "compare",
+    "load_search",
     "load_synthesizer",
     "read_table",
+    "search",
     "write_table",
 }
 

@@ -1,17 +1,23 @@
 """The scores of a synthetic table together with what they are read against."""
 
 import json
-from typing import Any
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from tabvae_ray.comparison.options import SCORES
+from tabvae_ray.comparison.html import html_table, score_table
+from tabvae_ray.comparison.options import PLOTS, SCORES, PlotName
 from tabvae_ray.comparison.plan import PreparedComparison
 from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_levels
 from tabvae_ray.comparison.scores.privacy import Privacy, privacy
+from tabvae_ray.errors import ConfigError, brief
 from tabvae_ray.storage import Location
 from tabvae_ray.table.rules.counting import RuleCounts
 from tabvae_ray.table.spec import TableSpec
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["Assessment"]
 
@@ -21,6 +27,8 @@ _MOST_NAMES = 12
 
 class Assessment:
     """The comparison of a synthetic table with its reference levels and its privacy.
+
+    A score is also an attribute: ``assessment.detection`` is ``assessment.scores["detection"]``.
 
     Args:
         prepared: The comparison, prepared with the real rows.
@@ -41,6 +49,7 @@ class Assessment:
         self._options = prepared.plan.options
         self._spec = prepared.spec
         columns = prepared.reader.read(synthetic)
+        self._prepared, self._columns = prepared, columns
         self.levels = ReferenceLevels()
         if has_levels:
             self.levels = reference_levels(prepared, n_synthetic=columns.n_rows)
@@ -51,6 +60,74 @@ class Assessment:
             prepared.held_out,
             most_rows=prepared.plan.options.privacy_max_rows,
         )
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The scores by name."""
+        return dict(self.comparison.scores)
+
+    @property
+    def columns(self) -> pd.DataFrame:
+        """The scores of each column, by its name."""
+        return pd.DataFrame(self.comparison.score_collections).rename_axis("column")
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Facts that the scores do not show, one sentence each."""
+        return self.comparison.warnings
+
+    @property
+    def verdicts(self) -> list[str]:
+        """Sentences on what the scores and their levels show."""
+        found = [*self.levels.verdicts(self.comparison.scores), self.privacy.verdict]
+        usefulness = self.comparison.usefulness
+        return found if usefulness is None else [*found, usefulness.verdict]
+
+    def __getattr__(self, name: str) -> float:
+        # Only for scores: copying and pickling look for other names before there are any.
+        if name in SCORES and name in self.comparison.scores:
+            return self.comparison.scores[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.comparison.scores]
+
+    def figure(
+        self,
+        plot: PlotName,
+        column: str | None = None,
+    ) -> "Figure":
+        """Draw a plot as a figure of matplotlib.
+
+        Args:
+            plot: Its name.
+            column: For ``pdf`` and ``cdf`` the column, for ``correlation_heatmaps``
+                ``real``, ``synthetic`` or ``difference``; all of them in one figure if None.
+
+        Raises:
+            ConfigError: If there is no such plot or column.
+        """
+        if plot not in PLOTS:
+            raise ConfigError(f"plot: must be some of {', '.join(PLOTS)}, but got {brief(plot)}")
+        pair = self._prepared.pair_with(self._columns)
+        pair.notes = {
+            name: self.levels.title(name, value) for name, value in pair.js_distances.items()
+        }
+        return pair.figure(plot, column)
+
+    def __repr__(self) -> str:
+        levels, scores = self.levels, self.comparison.scores
+        lines = [f"{self._columns.n_rows:,} synthetic rows compared with {levels.n_rows:,} real"]
+        if not levels.n_rows:
+            lines = [f"{self._columns.n_rows:,} synthetic rows compared with the real ones"]
+        return "\n".join(lines + [f"  {n} {levels.describe(n, v)}" for n, v in scores.items()])
+
+    def _repr_html_(self) -> str:
+        table = score_table(self.comparison.scores, self.levels, self._options)
+        notes = "".join(f"<div>{escape(note)}</div>" for note in [*self.verdicts, *self.warnings])
+        broken = [[rule, f"{n:,}"] for rule, n in self.rules.broken.items() if n]
+        rules = html_table(["rule of the real table", "rows that break it"], broken)
+        return f"<div>{table}{notes}{rules if broken else ''}</div>"
 
     def document(self) -> dict[str, Any]:
         """Return everything as one JSON object, with the scores at its top level."""
@@ -84,10 +161,7 @@ class Assessment:
                 beside = levels.beside(f"{collection}/{name}")
                 lines.append(f"  {name:<{width}}{value:>12.6f}   {beside}".rstrip())
         lines += self._rule_lines()
-        verdicts = [*levels.verdicts(comparison.scores), self.privacy.verdict]
-        if comparison.usefulness is not None:
-            verdicts.append(comparison.usefulness.verdict)
-        return "\n".join([*lines, "", *verdicts])
+        return "\n".join([*lines, "", *self.verdicts])
 
     def _direction(self, name: str) -> str:
         """Return which values of a score are better."""

@@ -3,16 +3,10 @@
 import json
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import click
 
 from tabvae_ray.cli import PATH_OR_URI, Command, FiniteRange, option, run
-
-# What the command needs takes seconds to import; help and usage errors need none of it.
-if TYPE_CHECKING:
-    from tabvae_ray.search.display.live import SearchProgress
-    from tabvae_ray.storage import Location
 
 __all__ = ["command", "main"]
 
@@ -209,20 +203,15 @@ def command(
         raise click.UsageError(
             "--space: must be given, or --resume and --name of a search in --out"
         )
-    from tabvae_ray.cluster.nodes import Resources
+    from tabvae_ray.search.api.perform import draw_report, perform
     from tabvae_ray.search.display import summary
-    from tabvae_ray.search.display.live import SearchProgress
-    from tabvae_ray.search.display.table_summary import table_summary
-    from tabvae_ray.search.inputs import prepare_inputs
-    from tabvae_ray.search.optimize.sampler import choose_sampler
-    from tabvae_ray.search.run import run_search
 
-    inputs = prepare_inputs(
+    done = perform(
         space=space,
-        out=out,
-        name=name,
         data=data,
         spec=spec,
+        out=out,
+        name=name,
         resume=resume,
         settings={
             "n_trials": trials,
@@ -230,43 +219,21 @@ def command(
             "seed": seed,
             "select": select,
         },
-    )
-    progress = SearchProgress(inputs.space, quiet=quiet)
-    if not resume:
-        for part in table_summary(inputs):
-            progress.console.print(part, markup=False, highlight=False)
-    if inputs.space.settings.sampler == "auto":
-        progress.say(f"sampler {choose_sampler(inputs.space)[1]}")
-    outcome = run_search(
-        inputs,
-        resume=resume,
         address=address,
-        resources=Resources(cpus_per_trial, gpus_per_trial),
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=gpus_per_trial,
         concurrency=concurrency,
         study_storage=study_storage,
         trackers=track,
-        progress=progress,
+        quiet=quiet,
     )
-    summary.show(outcome, inputs, progress)
-    if outcome.state == "finished":
-        _write_report(outcome.directory, progress)
-    summary.say_next(outcome, inputs, progress)
+    outcome = done.outcome
+    summary.show(outcome, done.inputs, done.progress)
+    draw_report(done)
+    summary.say_next(outcome, done.inputs, done.progress)
     if as_json:
         print(json.dumps(summary.as_json(outcome)))  # noqa: T201
     return {"finished": 0, "interrupted": 130}.get(outcome.state, 3)
-
-
-def _write_report(directory: "Location", progress: "SearchProgress") -> None:
-    from tabvae_ray.report import write_report
-
-    progress.say("drawing the report")
-    try:
-        page = write_report(directory)
-    except Exception as error:
-        # A failure to draw must not lose the result of hours.
-        progress.say(f"warning: no report could be made: {error!r}")
-    else:
-        progress.say(f"report: {page}")
 
 
 def _replay(record: str, data: str | None, spec: str | None, *, as_json: bool, quiet: bool) -> int:

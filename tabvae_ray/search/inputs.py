@@ -12,17 +12,24 @@ from tabvae_ray.comparison.plan import SCORES, ComparisonPlan, PreparedCompariso
 from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_levels
 from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import ConfigError, DataError, brief
-from tabvae_ray.results.search_manifest import SearchManifest
+from tabvae_ray.results.search_manifest import TABLE_FILE, SearchManifest
 from tabvae_ray.search.optimize.sampler import choose_sampler
 from tabvae_ray.search.optimize.scheduler import rung_epochs
+from tabvae_ray.search.sources import (
+    SpaceSource,
+    SpecSource,
+    read_rows,
+    read_space,
+    read_spec,
+    space_name,
+)
 from tabvae_ray.search.trials.task import SearchTask
-from tabvae_ray.space.named_spaces import find_space
 from tabvae_ray.space.rules import parse_select
 from tabvae_ray.space.search_space import SearchSpace
-from tabvae_ray.space.space_file import load_space
 from tabvae_ray.storage import Location
 from tabvae_ray.table.declaration import RulesDeclaration, SpecDeclaration
-from tabvae_ray.table.io import fingerprint, read_table
+from tabvae_ray.table.io import fingerprint
+from tabvae_ray.table.reading.frames import Frame, Source, is_location
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE, split_rows
 from tabvae_ray.uri import masked
@@ -45,6 +52,7 @@ class SearchInputs:
         table: The real rows.
         spec: What their columns are.
         comparison: The scores, prepared with the real rows.
+        keeps_table: True if the rows come from memory, so that the search writes them to ``data``.
     """
 
     space: SearchSpace
@@ -54,6 +62,7 @@ class SearchInputs:
     table: pd.DataFrame
     spec: TableSpec
     comparison: PreparedComparison
+    keeps_table: bool = False
 
     def reference_levels(self) -> ReferenceLevels:
         """Compute what real rows score against themselves."""
@@ -108,23 +117,24 @@ class SearchInputs:
 
 def prepare_inputs(
     *,
-    space: str | None,
-    out: str = "runs",
+    space: SpaceSource | None,
+    out: Source = "runs",
     name: str | None = None,
-    data: str | None = None,
-    spec: str | None = None,
+    data: Source | Frame | None = None,
+    spec: SpecSource | None = None,
     resume: bool = False,
     settings: dict[str, Any] | None = None,
 ) -> SearchInputs:
     """Read and check the inputs of a search.
 
     Args:
-        space: Path or URI of the space file, or the name of one that comes with the package;
-            optional with ``resume``.
+        space: Path or URI of the space file, the name of one that comes with the package, its
+            content, or a space; optional with ``resume``.
         out: Directory of searches, a path or URI.
         name: Name of the search; the space file's if not given.
-        data: Path or URI of the table; the space file's if not given, or the table that ships.
-        spec: Path or URI of the table's spec; the space file's if not given.
+        data: Path or URI of the table, or its rows, which are kept in the directory of the search;
+            the space file's if not given, or the table that ships.
+        spec: Path or URI of the table's spec, or its content; the space file's if not given.
         resume: Take what is not given from the search in the directory.
         settings: Settings that replace those of the space file, such as ``n_trials``.
 
@@ -135,12 +145,12 @@ def prepare_inputs(
     """
     given = {"space": space, "out": out, "name": name, "data": data, "spec": spec}
     for option, value in given.items():
-        if value == "":
+        if isinstance(value, str) and value == "":
             raise ConfigError(f"--{option}: must not be empty")
     if space is None and not (resume and name):
         raise ConfigError("--space: must be given, or --resume and --name of a search in --out")
-    known = None if space is None else load_space(find_space(space))
-    name = name or Location(space or "").name.partition(".")[0]
+    known = None if space is None else read_space(space)
+    name = name or space_name(space or "")
     if not name or "/" in name or name in (".", ".."):
         raise ConfigError(f"--name: must be the name of a directory, but got {brief(name)}")
     directory = Location(out) / name
@@ -149,9 +159,13 @@ def prepare_inputs(
         before = SearchManifest.read(directory)
         known = before.search_space()
     known = _with_settings(known, settings or {})
-    where = _data(data, known, before)
+    kept = directory / TABLE_FILE
+    if is_location(data) or (data is None and not (resume and kept.exists())):
+        where = _data(data, known, before)
+    else:
+        where = kept
     declared = _declaration(spec, known, before)
-    table = read_table(where, declared)
+    table, in_memory = read_rows(data, where, declared)
     if resume and _began_without_rules(directory):
         declared = declared or SpecDeclaration()
         declared = declared.model_copy(update={"rules": RulesDeclaration(find=False)})
@@ -171,7 +185,9 @@ def prepare_inputs(
     comparison = plan.prepare(table, table_spec, held_out=held_out if len(held_out) else None)
     # Fail now rather than in every trial.
     TabularVAE.build(table_spec, known.base, device="cpu").prepare(table)
-    return SearchInputs(known, directory, name, where, table, table_spec, comparison)
+    return SearchInputs(
+        known, directory, name, where, table, table_spec, comparison, keeps_table=in_memory
+    )
 
 
 def _began_without_rules(directory: Location) -> bool:
@@ -221,24 +237,24 @@ def _score_names(space: SearchSpace) -> set[str]:
     return standard | set(space.objectives) | set(space.constraints)
 
 
-def _data(data: str | None, space: SearchSpace, before: SearchManifest | None) -> Location:
+def _data(data: Source | None, space: SearchSpace, before: SearchManifest | None) -> Location:
     named = (data, space.data, space.base.data.training_dataset_path)
     given = next((name for name in named if name is not None), None)
     if given is None and before is not None:
         given = before.data
     if given is not None:
-        if before is not None and "***" in given:
+        if before is not None and isinstance(given, str) and "***" in given:
             raise ConfigError(f"--data: must be given again, with credentials: {given}")
         return Location(given)
     return Location(_HEART)
 
 
 def _declaration(
-    spec: str | None, space: SearchSpace, before: SearchManifest | None
+    spec: SpecSource | None, space: SearchSpace, before: SearchManifest | None
 ) -> SpecDeclaration | None:
     given = space.spec if spec is None else spec
     if given is not None:
-        return SpecDeclaration.load(given)
+        return read_spec(given)
     if before is not None:
         return SpecDeclaration.from_mapping(before.spec)
     columns = space.base.data

@@ -18,6 +18,7 @@ from tabvae_ray.comparison.reference_levels import ReferenceLevels
 from tabvae_ray.errors import StorageError
 from tabvae_ray.results.checkpoints import Checkpoints
 from tabvae_ray.results.record_store import RecordStore
+from tabvae_ray.results.search_manifest import TABLE_FILE
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.display.live import SearchProgress
 from tabvae_ray.search.display.mlflow_log import MlflowLog
@@ -47,6 +48,7 @@ from tabvae_ray.search.optimize.study import fail_running, open_study
 from tabvae_ray.search.remote import run_on_head
 from tabvae_ray.search.trials.rescoring import candidates
 from tabvae_ray.search.trials.task import SearchTask
+from tabvae_ray.table.io import write_table
 
 __all__ = ["SearchRun", "run_search"]
 
@@ -173,6 +175,8 @@ class SearchRun:
         self.inputs.directory.check_writable()
         self._begun = True
         self.writer.write("running")
+        if self.inputs.keeps_table and not self.inputs.data.exists():
+            write_table(self.inputs.table, self.inputs.data)
 
     def assemble(self, concurrency: int | None) -> LoopParts:
         """Build study, proposals and ledger from the records."""
@@ -270,7 +274,7 @@ class SearchRun:
                 self.writer.write(previous)
             elif self._begun:
                 # The name stays free. Only what this start has written goes.
-                for name in ("search.json", "study.log", "progress.jsonl"):
+                for name in ("search.json", TABLE_FILE, "study.log", "progress.jsonl"):
                     (self.inputs.directory / name).remove()
 
     def _listeners(self, slots: int, finished: list[TrialRecord]) -> list[Listener]:
