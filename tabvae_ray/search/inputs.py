@@ -169,7 +169,8 @@ def prepare_inputs(
     if resume and _began_without_rules(directory):
         declared = declared or SpecDeclaration()
         declared = declared.model_copy(update={"rules": RulesDeclaration(find=False)})
-    table_spec = TableSpec.infer(table, declared=declared, source=str(where))
+    source = "table" if in_memory else str(where)
+    table_spec = TableSpec.infer(table, declared=declared, source=source)
     # From here on the space goes into files and to other machines.
     known = _without_credentials(known)
     wanted = tuple(name for name in SCORES if name in _score_names(known))
@@ -178,7 +179,7 @@ def prepare_inputs(
     )
     if len(training) < 2:
         raise DataError(
-            f"{where}: training needs at least 2 rows, but it has {len(table)}, "
+            f"{source}: training needs at least 2 rows, but it has {len(table)}, "
             f"of which {len(held_out)} are held out"
         )
     plan = ComparisonPlan(scores=wanted, options=known.comparison)

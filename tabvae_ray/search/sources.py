@@ -85,4 +85,4 @@ def read_rows(
     """
     if data is None or is_location(data):
         return read_table(where, declared), False
-    return parquet_form(as_frame(data), declared), True
+    return parquet_form(as_frame(data)), True

@@ -49,8 +49,8 @@ def search(
     Args:
         data: The table: a path or URI, a DataFrame of pandas or polars, or an Arrow table. Rows
             from memory are kept as ``table.parquet`` in the directory of the search, so that it can
-            be resumed and reported later; columns that the spec drops are not. None is the table
-            that the space names, or the heart table that comes with the package.
+            be resumed and reported later. None is the table that the space names, or the heart
+            table that comes with the package.
         space: The search space: the name of one that comes with the package, a path or URI, its
             content as a mapping, or a :class:`SearchSpace`. It may be left out with ``resume``.
         spec: What the columns are: a path or URI, its content as a mapping, or a

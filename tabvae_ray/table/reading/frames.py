@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 from tabvae_ray.errors import DataError, one_line
 from tabvae_ray.storage import Location
 from tabvae_ray.table.arrow_types import ARROW_TYPES, as_arrow, frame_of, typed_schema
-from tabvae_ray.table.declaration import SpecDeclaration
 
 __all__ = ["ArrowTable", "Frame", "Source", "as_frame", "is_location", "parquet_form"]
 
@@ -80,12 +79,8 @@ def as_frame(rows: Any, what: str = "table") -> pd.DataFrame:
     return frame_of(table)
 
 
-def parquet_form(
-    rows: pd.DataFrame, declared: SpecDeclaration | None = None, what: str = "table"
-) -> pd.DataFrame:
+def parquet_form(rows: pd.DataFrame, what: str = "table") -> pd.DataFrame:
     """Return rows as they will be once written to a Parquet file and read again.
-
-    Columns that the declaration leaves out are left out.
 
     Raises:
         DataError: If a column's name is not text or occurs twice, or its values have no common
@@ -97,8 +92,6 @@ def parquet_form(
     twice = rows.columns[rows.columns.duplicated()]
     if len(twice):
         raise DataError(f"{what}: column {twice[0]!r}: occurs more than once")
-    if declared is not None:
-        rows = rows[[name for name in rows.columns if not declared.leaves_out(name)]]
     if len(rows.columns) == 0:
         raise DataError(f"{what}: has no columns")
     if len(rows) == 0:
