@@ -9,7 +9,7 @@ otherwise the effective sample size says how many draws carry the weight.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -194,7 +194,7 @@ def _effective(weight: Tensor) -> Tensor:
     return 1 / weight.softmax(1).square().sum(1)
 
 
-def _sizes(parts: list[Tensor]) -> dict[str, float]:
+def _sizes(parts: list[Tensor]) -> dict[Hashable, Any]:
     if not parts:
         return {}
     sizes = torch.cat(parts)

@@ -244,8 +244,10 @@ class SearchResult:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        table = score_table(self.scores, self.levels, self._space.comparison, self.spread)
-        table = table if self.scores else ""
+        # Losses have no levels to be read against.
+        scores = {name: v for name, v in self.scores.items() if name not in LOSSES}
+        table = score_table(scores, self.levels, self._space.comparison, self.spread)
+        table = table if scores else ""
         notes = [self._choice(), *([f"ended early: {self.reason}"] if self.reason else [])]
         notes += self.levels.verdicts(self.scores)
         lines = "".join(f"<div>{escape(note)}</div>" for note in [*notes, self.path])
