@@ -9,7 +9,8 @@ import pytest
 
 import tabvae_ray
 import tabvae_ray.search.__main__ as search_command
-from tabvae_ray import _version, cli, compare, generate, report
+from tabvae_ray import _version, cli, generate, report
+from tabvae_ray.compare import main as compare_main
 from tabvae_ray.errors import ConfigError, DataError, ExportError, StorageError
 
 
@@ -85,7 +86,7 @@ def test_tabvae_names_its_commands(
 COMMANDS = {
     "search": search_command.main,
     "generate": generate.main,
-    "compare": compare.main,
+    "compare": compare_main,
     "report": report.main,
 }
 
@@ -154,7 +155,7 @@ def test_an_unknown_option_is_told_the_nearest_one(capsys: pytest.CaptureFixture
 
 
 def test_missing_options_are_all_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert compare.main([]) == 2
+    assert compare_main([]) == 2
     error = capsys.readouterr().err
     assert "Missing option '--real'" in error and "Missing option '--synthetic'" in error
     assert search_command.main(["--resume"]) == 2

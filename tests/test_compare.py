@@ -4,11 +4,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
 import tabvae_ray
 from tabvae_ray.compare import main
 from tabvae_ray.comparison.options import PLOTS, SCORES
+from tabvae_ray.comparison.pictures.canvas import Picture
 from tabvae_ray.comparison.plan import PICTURES, ComparisonPlan
 from tabvae_ray.errors import ConfigError, DataError
 
@@ -270,7 +270,7 @@ def test_tables_in_memory_are_compared_as_files_are(mixed: pd.DataFrame, tmp_pat
     rows = mixed.sample(frac=1, replace=True, random_state=1)
     done = tabvae_ray.compare(mixed, rows, target="smoker")
     assert done.scores["column_shapes"] == done.column_shapes > 0.9
-    assert done.columns.loc["age", "js_distance"] < 0.2
+    assert done.columns["js_distance"]["age"] < 0.2
     html = done._repr_html_()
     assert "floor" in html and "ceiling" in html and "tstr" in html
     assert "mean_js_distance" in repr(done) and len(repr(done).splitlines()) <= 10
@@ -289,7 +289,7 @@ def test_plots_are_figures_that_a_notebook_shows(mixed: pd.DataFrame) -> None:
         *(("correlation_heatmaps", None), ("correlation_heatmaps", "difference")),
     ):
         figure = done.figure(plot, part)
-        assert isinstance(figure, Figure) and figure._repr_png_().startswith(b"\x89PNG")
+        assert isinstance(figure, Picture) and figure._repr_png_().startswith(b"\x89PNG")
     with pytest.raises(ConfigError, match="did you mean age"):
         done.figure("pdf", "agee")
     with pytest.raises(ConfigError, match="plot: must be some of"):

@@ -228,7 +228,7 @@ def test_an_interrupt_is_raised_and_the_search_goes_on_later(
             time.sleep(0.05)
         os.kill(os.getpid(), signal.SIGINT)
 
-    long = copy.deepcopy(SPACE)
+    long: dict = copy.deepcopy(SPACE)
     long["base"]["training"]["max_n_epochs"] = 3000
     options: dict = {"space": long, "out": tmp_path, "name": "long", "display": False}
     threading.Thread(target=stop_soon, daemon=True).start()
