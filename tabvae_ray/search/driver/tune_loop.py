@@ -96,7 +96,7 @@ def run_loop(
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1),
                 verbose=0,
                 # That for notebooks would clear the output of the cell.
-                progress_reporter=tune.CLIReporter(),  # type: ignore[no-untyped-call]
+                progress_reporter=tune.CLIReporter(),
             ),
         )
         tuner.fit()
