@@ -7,6 +7,7 @@ ARGS ?=
 WORKERS ?= 2
 BIN := .venv/bin
 STAMP := .venv/.installed
+EXTRAS := dev,docs,cluster,mlflow,fake
 PIP_OPTIONS := --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS)
 # A cluster or a reference search serves all tests of a file.
@@ -15,17 +16,17 @@ BY_FILE := --dist loadfile
 # One thread per process: two threads on two busy cores cost many times the CPU.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install search test test-slow test-all check format benchmarks clean
+.PHONY: help install search test test-slow test-all check docs lock format benchmarks clean
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 install: $(STAMP)  ## make .venv and install the package with all that it needs
 
-# Not again until the declared packages change.
-$(STAMP): pyproject.toml
+# Not again until the declared packages or their versions change.
+$(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install $(PIP_OPTIONS) --editable '.[dev,cluster,mlflow]'
+	$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt --editable '.[$(EXTRAS)]'
 	@touch $@
 
 search: $(STAMP)  ## search SPACE (search_spaces/beta.yaml), further options in ARGS
@@ -39,6 +40,16 @@ test-slow: $(STAMP)  ## the slow tests (clusters, object stores, a browser) with
 
 test-all: $(STAMP)  ## all tests, with all 10 kill moments
 	$(PYTEST) $(BY_FILE) tests
+
+lock:  ## pin the versions of a new environment in constraints.txt, which CI and Dockerfile use
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install $(PIP_OPTIONS) '.[$(EXTRAS)]'
+	(echo '# The versions that CI tests; made by "make lock".'; .venv-lock/bin/python -m pip freeze \
+		--exclude tabvae-ray | sed 's/+.*//') > constraints.txt
+	rm -r .venv-lock
+
+docs: $(STAMP)  ## the documentation, as pages in docs/_build; a warning is an error
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
 
 check: $(STAMP)  ## formatting, lint, types and the order of the packages
 	$(BIN)/ruff check .

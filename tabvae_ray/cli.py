@@ -36,9 +36,12 @@ __all__ = [
 
 _MODULES = {
     "search": "tabvae_ray.search.__main__",
+    "train": "tabvae_ray.commands.train",
     "generate": "tabvae_ray.generate",
     "compare": "tabvae_ray.compare",
     "report": "tabvae_ray.report",
+    "show": "tabvae_ray.commands.show",
+    "spec": "tabvae_ray.commands.spec",
     "space": "tabvae_ray.space.__main__",
 }
 _SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True}
@@ -254,8 +257,8 @@ class _Commands(click.Group):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         examples = (
-            "search --space beta --data table.csv",
-            "generate --model runs/beta/best --rows 1000 --out rows.csv",
+            "search --data table.csv --time-budget 300",
+            "generate --model runs/table/best --rows 1000 --out rows.csv",
         )
         _write_examples(ctx, formatter, examples)
 

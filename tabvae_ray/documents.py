@@ -18,6 +18,7 @@ from tabvae_ray.errors import ConfigError, StorageError, brief, one_line
 from tabvae_ray.storage import Location
 
 __all__ = [
+    "broken_text",
     "finite",
     "parse_json",
     "read_document",
@@ -172,6 +173,27 @@ def validation_messages(error: ValidationError) -> list[str]:
             rule = _RULES.get(kind, rule)
             lines.append(f"{name}: must {rule}, but got {brief(item['input'])}")
     return lines
+
+
+def broken_text(document: Any, name: str = "") -> str | None:
+    """Return which text of a document no UTF-8 file can hold, and why; None if there is none."""
+    if isinstance(document, str):
+        try:
+            document.encode()
+        except UnicodeEncodeError as error:
+            rule = f"must be Unicode text, but has the lone surrogate {document[error.start]!a}"
+            return f"{name or '(top level)'}: {rule}"
+    elif isinstance(document, Mapping):
+        for key, value in document.items():
+            found = broken_text(key, name) or broken_text(value, f"{name}.{key}".lstrip("."))
+            if found is not None:
+                return found
+    elif isinstance(document, list | tuple):
+        for i, item in enumerate(document):
+            found = broken_text(item, f"{name}.{i}".lstrip("."))
+            if found is not None:
+                return found
+    return None
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

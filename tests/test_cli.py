@@ -83,6 +83,8 @@ def test_tabvae_names_its_commands(
     assert not (captured.out if code else captured.err)
 
 
+# These have no module of their own name.
+OTHERS = ("train", "show", "spec", "space")
 COMMANDS = {
     "search": search_command.main,
     "generate": generate.main,
@@ -113,11 +115,25 @@ def test_a_help_page_shows_the_command_as_it_was_called_and_fits_the_terminal(
 
 
 def test_the_examples_of_the_help_pages_are_valid() -> None:
-    for name in COMMANDS:
+    for name in (*COMMANDS, *OTHERS):
         command = cli._tabvae.get_command(click.Context(cli._tabvae), name)
         assert isinstance(command, cli.Command)
         for example in command.examples:
-            command.make_context(name, shlex.split(example))
+            command.make_context(name, shlex.split(example.partition(" > ")[0]))
+        assert len(command.examples) == 2
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_command_of_tabvae_has_a_help_page_with_examples(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    assert cli.main([name, "--help"]) == 0
+    page = capsys.readouterr().out
+    assert page.startswith(f"Usage: tabvae {name} [OPTIONS]")
+    assert page.partition("Examples:\n")[2].count(f"  tabvae {name} ") == 2
+    assert "`" not in page
+    assert max(map(len, page.splitlines())) <= 60
 
 
 def test_everything_wrong_with_the_options_is_reported_at_once(
@@ -227,14 +243,15 @@ def test_help_usage_errors_and_completion_import_nothing_that_takes_long() -> No
     script = (
         "import os, sys\n"
         "from tabvae_ray import cli\n"
-        "for name in ('search', 'generate', 'compare', 'report'):\n"
+        "names = ('search', 'train', 'generate', 'compare', 'report', 'show', 'spec', 'space')\n"
+        "for name in names:\n"
         "    for word, code in (('--help', 0), ('--unknown', 2)):\n"
         "        assert cli.main([name, word]) == code\n"
         "for wrong in ([], ['--trials', '0'], ['--resume']):\n"
         "    assert cli.main(['search', *wrong]) == 2\n"
         "assert cli.main(['generate', '--rows', 'many']) == 2\n"
         "os.environ |= {'COMP_CWORD': '2', '_TABVAE_COMPLETE': 'bash_complete'}\n"
-        "for name in ('search', 'generate', 'compare', 'report'):\n"
+        "for name in names:\n"
         "    os.environ['COMP_WORDS'] = f'tabvae {name} --'\n"
         "    assert cli.main([]) == 0\n"
         "heavy = {'torch', 'ray', 'pandas', 'optuna', 'numpy', 'pyarrow', 'pydantic', 'rich'}\n"

@@ -1,10 +1,12 @@
-"""The cluster launcher's file, the Kubernetes manifest and the examples."""
+"""The image, the cluster launcher's file, the Kubernetes manifest and the examples."""
 
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ import jsonschema
 import pytest
 import ray
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from ray.autoscaler._private.util import prepare_config, validate_config
 
 from tabvae_ray.search.__main__ import command as search_command
@@ -20,6 +24,7 @@ from tabvae_ray.search.__main__ import command as search_command
 ROOT = Path(__file__).parent.parent
 CLUSTER = ROOT / "cluster.yaml"
 RAYJOB = ROOT / "examples" / "rayjob.yaml"
+DOCKERFILE = ROOT / "Dockerfile"
 
 
 @pytest.fixture
@@ -71,14 +76,45 @@ def test_the_cluster_asks_for_a_token_that_its_nodes_have(cluster: dict[str, Any
     assert cluster["file_mounts"]["/home/ray/.ray/auth_token"] == "~/.ray/auth_token"
 
 
-def test_what_is_copied_to_the_nodes_is_enough_to_install_the_package(
-    cluster: dict[str, Any],
-) -> None:
-    copied = {Path(source) for source in cluster["file_mounts"].values() if source[0] != "~"}
-    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    named = re.findall(r'"(LICENSE|README\.md)"', project)
-    assert {Path("tabvae_ray"), Path("pyproject.toml"), *map(Path, named)} <= copied
-    assert all((ROOT / path).exists() for path in copied)
+def image_names() -> set[str]:
+    """Return the images that the cluster's file and the job's manifest use, without the tag."""
+    files = CLUSTER.read_text(encoding="utf-8") + RAYJOB.read_text(encoding="utf-8")
+    return set(re.findall(r"image: (\S+):", files))
+
+
+def test_all_nodes_use_the_image_that_the_dockerfile_says_how_to_build() -> None:
+    (image,) = image_names()
+    assert f"docker build -t {image}:" in DOCKERFILE.read_text(encoding="utf-8")
+
+
+def test_the_image_gets_what_it_is_built_from() -> None:
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    kept = {line.removeprefix("!") for line in ignored if line.startswith("!")}
+    assert "*" in ignored
+    assert all((ROOT / name).exists() for name in kept)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert {"pyproject.toml", "tabvae_ray", project["readme"], *project["license-files"]} <= kept
+    # Symbolic links of the package lead to folders that are there, too.
+    assert {"search_spaces", "assets", "constraints.txt"} <= kept
+
+
+def test_the_lock_has_a_version_of_every_declared_package() -> None:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pairs = [line.split("==") for line in lines if not line.startswith("#")]
+    pinned = {canonicalize_name(name): version for name, version in pairs}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    optional = project["optional-dependencies"].values()
+    for text in [*project["dependencies"], *(name for names in optional for name in names)]:
+        declared = Requirement(text)
+        assert pinned[canonicalize_name(declared.name)] in declared.specifier, text
+
+
+def test_the_dashboard_shows_metrics_that_a_search_has() -> None:
+    text = (ROOT / "examples" / "grafana-dashboard.json").read_text(encoding="utf-8")
+    assert json.loads(text)["panels"]
+    shown = set(re.findall(r"ray_(tabvae_\w+)", text))
+    source = (ROOT / "tabvae_ray" / "search" / "display" / "ray_metrics.py").read_text()
+    assert shown == set(re.findall(r"ray_(tabvae_\w+)", source))
 
 
 @pytest.mark.parametrize("provider", ["gcp", "local"])
@@ -95,11 +131,10 @@ def test_ray_takes_what_the_comments_say_of_other_providers(
         assert prepared["max_workers"] == 2
 
 
-@pytest.mark.parametrize("path", [CLUSTER, RAYJOB])
+@pytest.mark.parametrize("path", [DOCKERFILE, RAYJOB], ids=lambda path: path.name)
 def test_the_files_name_the_installed_version_of_ray(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     named = re.findall(r"(?:rayproject/ray:|ray\[default\]==|rayVersion: \")(\d+\.\d+\.\d+)", text)
-    assert len(named) >= 2
     assert set(named) == {ray.__version__}
 
 

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "tabvae_ray"
 GUIDES = [ROOT / "docs" / "architecture.md", ROOT / "CONTRIBUTING.md"]
 DOCUMENTS = sorted(
     file
-    for pattern in ("*.md", "docs/*.md", "assets/*.md", "benchmarks/*.md", ".github/**/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "assets/*.md", "benchmarks/*.md", ".github/**/*.md")
     for file in ROOT.glob(pattern)
 )
 # `file.py: name`, where a name may have a class in front of it.

@@ -1,6 +1,7 @@
 """Resources of the nodes of a cluster, and its autoscaler."""
 
 import json
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,10 @@ import ray
 
 from tabvae_ray.cluster.ray_private import autoscaling_state, get_from_head
 
-__all__ = ["Resources", "autoscales", "free_slots", "launches"]
+__all__ = ["Resources", "autoscales", "expected_slots", "free_slots", "launches"]
+
+# Trials at once that are expected of a cluster before it is reached.
+_SLOTS_OF_CLUSTER = 4
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,25 @@ class Resources:
     def threads(self) -> int:
         """Number of threads of a trial."""
         return max(1, int(self.cpus))
+
+
+def expected_slots(resources: Resources, concurrency: int | None, address: str | None) -> int:
+    """Return how many trials are expected to run at once, without a connection to Ray.
+
+    Args:
+        resources: The resources of a trial.
+        concurrency: The limit that the user gives, which is trusted.
+        address: The address of the cluster; ``RAY_ADDRESS`` or this machine if None.
+    """
+    if concurrency is not None:
+        return concurrency
+    if (address or os.environ.get("RAY_ADDRESS") or "local") != "local":
+        return _SLOTS_OF_CLUSTER
+    if resources.gpus:
+        return max(1, int(1 / resources.gpus))
+    has_affinity = hasattr(os, "sched_getaffinity")
+    n_cpus = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    return max(1, int(n_cpus / resources.cpus))
 
 
 def free_slots(resources: Resources) -> int:

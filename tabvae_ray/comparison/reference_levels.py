@@ -119,10 +119,19 @@ class ReferenceLevels:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
-        """Read the result of :meth:`to_mapping`; absent levels stay empty."""
+        """Read the result of :meth:`to_mapping`; absent levels stay empty.
+
+        Numbers that are not known, null in JSON, become NaN.
+        """
+
+        def number(value: float | None) -> float:
+            return math.nan if value is None else float(value)
 
         def levels(kind: str) -> dict[str, Level]:
-            return {name: Level(**level) for name, level in mapping.get(kind, {}).items()}
+            return {
+                name: Level(number(level["mean"]), number(level["spread"]))
+                for name, level in mapping.get(kind, {}).items()
+            }
 
         n_rows, n_synthetic = (int(mapping.get(key, 0)) for key in ("n_rows", "n_synthetic"))
         return cls(

@@ -1,5 +1,6 @@
 """Pair of tables, with every score and picture by its name."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -236,8 +237,16 @@ class TablePair:
             matrices[title],
             self.real.names,
             signed=signed or title == "difference",
+            # A good table's differences would all be white on the scale of the others.
+            limit=_limit(matrices[title]) if title == "difference" else 1.0,
             theme=self.theme,
         )
+
+
+def _limit(matrix: Floats) -> float:
+    """Return the end of a scale for the matrix: its largest entry, rounded up to a tenth."""
+    largest = float(np.nanmax(np.abs(matrix), initial=0.0))
+    return max(math.ceil(10 * largest) / 10, 0.1)
 
 
 def table_associations(table: TableColumns, options: ComparisonOptions) -> Floats:

@@ -38,6 +38,7 @@ _MAX_LOGIT = 1e30
 _MAX_JSON_BYTES = 256 * 2**20
 _MAX_WEIGHT_BYTES = 16 * 2**30
 _MAX_DEPTH = 32
+_MAX_DIGITS = 400
 # Draws from the prior that the bound on the logits is computed from.
 _TRIAL_ROWS = 1024
 
@@ -125,7 +126,8 @@ def read_export(source: Location) -> ExportedModel:
     try:
         return _assemble(document, tensors, source)
     except (ConfigError, DataError, ExportError) as error:
-        raise ExportError(str(error)) from None
+        text = str(error)
+        raise ExportError(text if str(source) in text else f"{source}: {text}") from None
     except (
         ArithmeticError,
         AttributeError,
@@ -196,8 +198,13 @@ def _read_document(source: Location) -> dict[str, Any]:
     def refuse(constant: str) -> float:
         raise ExportError(f"{source}: numbers must be finite, but got {constant}")
 
+    def integer(text: str) -> int:
+        if len(text) > _MAX_DIGITS:
+            raise ValueError(f"a whole number has {len(text)} digits")
+        return int(text)
+
     try:
-        document = json.loads(data, parse_constant=refuse)
+        document = json.loads(data, parse_constant=refuse, parse_int=integer)
     except (ValueError, RecursionError) as error:
         raise ExportError(f"{source}: not JSON: {error}") from None
     if not isinstance(document, dict):

@@ -22,6 +22,16 @@ __all__ = [
     "usefulness",
 ]
 
+_MEANING = {
+    "mean_js_distance": "difference of the single columns",
+    "correlation_distance": "difference of the associations of all pairs",
+    "column_shapes": "likeness of the single columns, as in SDMetrics",
+    "pair_trends": "likeness of all pairs of columns, as in SDMetrics",
+    "detection": "1 if a classifier cannot tell the rows from real ones",
+    "tstr": "quality of a model trained on synthetic rows, on real ones",
+    "train_nats": "cost of a training row under the model",
+    "holdout_nats": "cost of a held-out row under the model",
+}
 # These scores have sections of their own, which show more than a number.
 _APART = ("dcr_share", "tstr")
 
@@ -113,12 +123,12 @@ def chosen_model(contents: ReportContents) -> ChosenModel | None:
         shown |= {k: v for k, v in more.items() if k not in shown and k not in _APART}
     rows = []
     for name, value in shown.items():
-        own = f"{value:.4f}" + (f" ± {spread[name]:.4f}" if name in spread else "")
+        own = f"{value:.4f}" + (f" ± {spread[name]:.4f}" if spread.get(name) else "")
         cells = [own]
         for kind in (levels.resample, levels.fresh, levels.independent):
             level = kind.get(name)
             text = "" if level is None else f"{level.mean:.4f}"
-            cells.append(f"{text} ± {level.spread:.4f}" if level and level.spread else text)
+            cells.append(f"{text} ± {level.spread:.4f}" if level and level.spread > 0 else text)
         rows.append(TableRow(name, _remark(contents, name, fresh=name in fresh), tuple(cells)))
     remarks = levels.verdicts(shown)
     remarks += [_verdict(contents, name) for name in contents.space.constraints if name in fresh]
@@ -233,6 +243,8 @@ def _remark(contents: ReportContents, name: str, *, fresh: bool) -> str:
     better = "higher is better" if contents.options.higher_is_better(name) else "lower is better"
     if name == "dcr_share":
         better = "0.5 is chance, 1 is copying"
+    if name in _MEANING:
+        better = f"{_MEANING[name]}; {better}"
     if name in contents.space.constraints:
         better += f"; must be {bounds_text(contents.space.constraints[name])}"
     return better if fresh else f"{better}; on the rows generated for this page"

@@ -1,6 +1,5 @@
 """The contents of the page: records, levels, importances and the chosen model's rows."""
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import ConfigDict, TypeAdapter, with_config
+from typing_extensions import TypedDict
 
 from tabvae_ray.comparison.options import ScoreName
 from tabvae_ray.comparison.plan import (
@@ -19,6 +20,7 @@ from tabvae_ray.comparison.plan import (
 )
 from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_levels
 from tabvae_ray.config import ValidationConfig
+from tabvae_ray.documents import read_versioned
 from tabvae_ray.errors import TabVAEError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer, load_synthesizer
 from tabvae_ray.report.importances import Importances, importances
@@ -26,7 +28,7 @@ from tabvae_ray.report.pictures import Pictures, compare_rows
 from tabvae_ray.results.pareto import as_losses, front, hypervolume
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.search_manifest import SearchManifest
-from tabvae_ray.results.trial_record import TrialRecord
+from tabvae_ray.results.trial_record import Number, TrialRecord
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.storage import Location
 from tabvae_ray.table.declaration import SpecDeclaration
@@ -44,6 +46,14 @@ _SCORES: tuple[ScoreName, ...] = (
     "pair_trends",
     "detection",
 )
+
+
+@with_config(ConfigDict(extra="allow"))
+class _ModelScores(TypedDict, total=False):
+    spread: dict[str, Number]
+
+
+_SCORES_FILE = TypeAdapter(_ModelScores)
 
 
 @dataclass
@@ -207,9 +217,11 @@ def _synthesizer(contents: ReportContents) -> TabularVAESynthesizer | None:
         contents.notes.append("The search has not exported a model yet.")
         return None
     try:
-        contents.scores = dict(json.loads((best / "scores.json").read_bytes()))
+        what = "the scores of a model"
+        scores = read_versioned(best / "scores.json", _SCORES_FILE, 1, what)
+        contents.scores = dict(scores)
         synthesizer = load_synthesizer(best)
-    except (TabVAEError, ValueError) as error:
+    except TabVAEError as error:
         contents.notes.append(f"The exported model could not be read: {error}")
         return None
     contents.config = synthesizer.config.model_dump(mode="json")

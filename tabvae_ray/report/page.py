@@ -4,16 +4,16 @@ Python computes what there is to show, and the templates lay it out. They escape
 the charts, the style and the script are inserted as they are.
 """
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tabvae_ray.report import chosen_model, parameter_charts, trials
+from tabvae_ray.report.cards import cards
 from tabvae_ray.report.contents import ReportContents
-from tabvae_ray.report.formatting import duration
 from tabvae_ray.report.pictures import PictureSection, picture_sections
 
 __all__ = ["render"]
@@ -26,20 +26,16 @@ class Header:
     Args:
         name: Name of the search.
         objectives: Objectives with their directions.
-        data: Where the table was read from.
+        data: Name of the table's file.
         size: Rows and columns of the table.
-        sampler: The sampler, and why it is that one.
-        updated: When the search was last written.
-        facts: Text by name.
+            updated: When the search was last written.
     """
 
     name: str
     objectives: str
     data: str
     size: str
-    sampler: str
     updated: str
-    facts: dict[str, str]
 
 
 def render(contents: ReportContents) -> str:
@@ -52,13 +48,16 @@ def render(contents: ReportContents) -> str:
             style=_asset("page.css"),
             script=_asset("page.js"),
             header=_header(contents),
+            cards=cards(contents),
             notes=_notes(contents),
             chosen=chosen_model.chosen_model(contents),
             privacy=chosen_model.privacy(contents),
             usefulness=chosen_model.usefulness(contents),
+            last_column=_last_column(contents),
             fronts=trials.fronts(contents),
             hypervolume=trials.over_time(contents),
             states=trials.states(contents),
+            course=trials.course(contents),
             failures=trials.failures(contents),
             importances=parameter_charts.importance_charts(contents),
             slices=parameter_charts.slices(contents),
@@ -72,6 +71,7 @@ def render(contents: ReportContents) -> str:
     )
 
 
+@cache
 def _environment() -> Environment:
     return Environment(
         loader=PackageLoader("tabvae_ray.report"),
@@ -88,24 +88,30 @@ def _asset(name: str) -> str:
 
 
 def _header(contents: ReportContents) -> Header:
-    manifest, counts = contents.manifest, Counter(r.state for r in contents.records)
+    manifest = contents.manifest
     rows, columns = int(manifest.table["rows"]), int(manifest.table["columns"])
     return Header(
         name=manifest.name,
-        objectives=" and ".join(f"{way} {name}" for name, way in contents.objectives.items()),
-        data=manifest.data,
+        objectives=_objectives(contents),
+        # The page may be given away: it names the file, not where it lies.
+        data=manifest.data.rstrip("/").rpartition("/")[2],
         size=f"{rows:,} rows and {columns:,} columns",
-        sampler=manifest.sampler,
         updated=datetime.fromtimestamp(manifest.updated, UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        facts={
-            "state": manifest.state,
-            "trials": f"{len(contents.records)} of {contents.space.settings.n_trials}",
-            "reached the full budget": str(counts["COMPLETE"]),
-            "stopped early": str(counts["PRUNED"]),
-            "failed": str(counts["FAIL"]),
-            "time": duration(manifest.seconds),
-        },
     )
+
+
+def _last_column(contents: ReportContents) -> str:
+    """Return the name of the last column, which often is what one would predict."""
+    columns = contents.manifest.spec.get("columns", [])
+    return str(columns[-1]["name"]) if columns else "outcome"
+
+
+def _objectives(contents: ReportContents) -> str:
+    """Return the objectives as words, such as ``minimize a and b, maximize c``."""
+    by_way: dict[str, list[str]] = {}
+    for name, way in contents.objectives.items():
+        by_way.setdefault(way, []).append(name)
+    return ", ".join(f"{way} {' and '.join(names)}" for way, names in by_way.items())
 
 
 def _notes(contents: ReportContents) -> list[str]:

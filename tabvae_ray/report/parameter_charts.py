@@ -75,11 +75,11 @@ def slices(contents: ReportContents) -> Slices:
 
 
 def _slice(contents: ReportContents, name: str, objective: str) -> str:
-    """Draw an objective by a parameter; nothing where no complete trial has both."""
+    """Draw an objective by a parameter; nothing where no trial has both."""
     parameter, marks = contents.space.parameters[name], []
-    for record in contents.complete:
-        if name in record.parameters and objective in record.objectives:
-            found = contents.values(record, [objective]) or [record.objectives[objective]]
+    for record in contents.records:
+        found = contents.values(record, [objective])
+        if name in record.parameters and record.state != "FAIL" and found is not None:
             place = _place(parameter, record.parameters[name]), found[0]
             marks.append(mark(contents, record, place, [objective], found))
     if not marks:

@@ -3,7 +3,10 @@
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
+from tabvae_ray.comparison.pictures.canvas import THEMES, cut, pixels, png
+from tabvae_ray.comparison.pictures.pair_plots import PairDifference, joint, worst_pairs
 from tabvae_ray.comparison.pictures.projections import has_plane
 from tabvae_ray.comparison.plan import (
     Comparison,
@@ -23,7 +26,8 @@ __all__ = ["Image", "PictureSection", "Pictures", "compare_rows", "picture_secti
 # More columns would make the page larger than 3 MB.
 _MOST_COLUMNS = 24
 _DPI = 100
-_THEMES = ("light", "dark")
+_PAIRS = 3
+_THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 # Panels of a picture and their number of rows. Cut apart, a phone shows them one by one.
 _PANELS: dict[str, tuple[tuple[str, ...], int]] = {
     "pca": (("real", "synthetic", "both"), 1),
@@ -41,6 +45,7 @@ class Pictures:
         columns: Columns that have pictures, the farthest from the real table first.
         n_columns: Columns of the table.
         n_rows: Rows generated.
+        pairs: Pairs of columns that have pictures, the farthest from the real table first.
         privacy: How near they come to real rows.
         usefulness: How well a model learns from them, if the spec names a target.
     """
@@ -50,6 +55,7 @@ class Pictures:
     columns: tuple[str, ...]
     n_columns: int
     n_rows: int
+    pairs: tuple[PairDifference, ...]
     privacy: Privacy
     usefulness: Usefulness | None
 
@@ -120,11 +126,25 @@ def compare_rows(
     light = prepared.compute_columns(columns)
     near = light.privacy or privacy(columns, prepared.real)
     distances = light.score_collections["js_distance"]
-    shown = tuple(sorted(distances, key=lambda name: -distances[name])[:_MOST_COLUMNS])
+    ordered = sorted(distances, key=lambda name: -distances[name])
+    shown = tuple(ordered[:_MOST_COLUMNS])
     notes = {name: levels.title(name, value) for name, value in distances.items()}
     drawn = [_draw(prepared, columns, theme, shown, notes) for theme in _THEMES]
     light.plot_collections = drawn[0].plot_collections
-    return Pictures(light, drawn[1], shown, len(distances), n_rows, near, light.usefulness)
+    pairs = worst_pairs(prepared.real, columns, ordered, _PAIRS)
+    for theme, side in zip(_THEMES, (light, drawn[1]), strict=True):
+        side.plot_collections["joint"] = {
+            _title(pair): png(
+                pixels(
+                    joint(prepared.real, columns, pair.first, pair.second, theme=THEMES[theme]),
+                    _DPI,
+                )
+            )
+            for pair in pairs
+        }
+    return Pictures(
+        light, drawn[1], shown, len(distances), n_rows, tuple(pairs), near, light.usefulness
+    )
 
 
 def picture_sections(
@@ -146,8 +166,6 @@ def _draw(
     shown: tuple[str, ...],
     notes: Mapping[str, str],
 ) -> Comparison:
-    from tabvae_ray.comparison.pictures.canvas import cut
-
     options: ComparisonOptions = prepared.plan.options
     plan = ComparisonPlan(
         scores=(),
@@ -159,8 +177,10 @@ def _draw(
     )
     drawing = PreparedComparison(plan, prepared.spec, prepared.reader)
     comparison = drawing.compute_columns(columns)
-    for kind in ("pdf", "cdf"):
-        comparison.plot_collections[kind] = drawing.draw_columns(columns, kind, shown, notes)
+    kinds: tuple[Literal["pdf"], Literal["cdf"]] = ("pdf", "cdf")
+    for kind in kinds:
+        names = [name for name in shown if kind == "pdf" or name in prepared.real.numbers]
+        comparison.plot_collections[kind] = drawing.draw_columns(columns, kind, names, notes)
     for name, (panels, n_rows) in _PANELS.items():
         if name in comparison.plots:
             images = cut(comparison.plots.pop(name), len(panels) // n_rows, n_rows)
@@ -181,15 +201,32 @@ def _column_sections(pictures: Pictures) -> list[PictureSection]:
             _image(
                 light[kind][name], dark[kind][name], f"{what} in column {name}, real and synthetic"
             )
-            for name in pictures.columns
+            for name in light[kind]
         )
         text = (
             f"{what}, in the real table and in {pictures.n_rows:,} rows of the chosen model; "
             "the columns that differ most come first. JS: the column's Jensen-Shannon distance, "
             f"beside that of resampled real rows.{left}"
         )
-        sections.append(PictureSection(kind, title, text, images))
+        if images:
+            sections.append(PictureSection(kind, title, text, images))
+    images = tuple(
+        _image(light["joint"][name], dark["joint"][name], f"Rows by {name}, real and synthetic")
+        for name in light["joint"]
+    )
+    if images:
+        text = (
+            "The pairs whose joint distributions differ most: the share of the rows in each cell, "
+            "in the real table and in the synthetic one. "
+            + "; ".join(f"{_title(pair)}: {pair.share:.0%}" for pair in pictures.pairs)
+            + " of the rows would have to change to make both sides equal."
+        )
+        sections.insert(1, PictureSection("joint", "Pairs of columns", text, images))
     return sections
+
+
+def _title(pair: PairDifference) -> str:
+    return f"{pair.first} and {pair.second}"
 
 
 def _table_sections(pictures: Pictures, correlation_distance: str) -> list[PictureSection]:

@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from tabvae_ray.comparison.reference_levels import Level
+from tabvae_ray.report.cards import ended_by
 from tabvae_ray.report.charts import Axis, Bar, Figure, Line, LineKind, Mark, MarkKind, bars, plane
 from tabvae_ray.report.contents import ReportContents, last_values
-from tabvae_ray.report.formatting import epochs, value_text
+from tabvae_ray.report.formatting import duration, epochs, value_text
 from tabvae_ray.results.pareto import as_losses, front
 from tabvae_ray.results.trial_record import TrialRecord
 
@@ -16,6 +18,7 @@ __all__ = [
     "Fronts",
     "TrialTable",
     "all_trials",
+    "course",
     "failures",
     "fronts",
     "mark",
@@ -24,6 +27,7 @@ __all__ = [
 ]
 
 _MOST_ROWS = 300
+_MOST_FRONTS = 6
 _MOST_FAILURES, _MOST_LETTERS = 10, 4000
 
 
@@ -71,7 +75,7 @@ class TrialTable:
 
 
 def fronts(contents: ReportContents) -> Fronts:
-    """Draw the trials by their objectives, the first one against each other one."""
+    """Draw the trials by their objectives, two at a time."""
     names = list(contents.objectives)
     if not contents.complete:
         return Fronts((), has_legend=False)
@@ -80,7 +84,7 @@ def fronts(contents: ReportContents) -> Fronts:
         return Fronts(
             (Figure(chart, "Every trial that reached the full budget."),), has_legend=False
         )
-    charts = [_front(contents, names[0], other) for other in names[1:]]
+    charts = [_front(contents, *pair) for pair in list(combinations(names, 2))[:_MOST_FRONTS]]
     return Fronts(tuple(filter(None, charts)), has_legend=True)
 
 
@@ -117,6 +121,21 @@ def states(contents: ReportContents) -> Figure | None:
         for (name, kind), n in sorted(counts.items(), key=lambda item: (item[0][1], item[0][0]))
     ]
     return Figure(bars(rows, alt="Trials by how they ended"), "Number of trials by how they ended.")
+
+
+def course(contents: ReportContents) -> dict[str, str]:
+    """Return facts about the search, by name."""
+    manifest, counts = contents.manifest, Counter(r.state for r in contents.records)
+    end = ended_by(contents)
+    return {
+        "state": f"{manifest.state}, {end}" if end else manifest.state,
+        "trials": f"{len(contents.records)} of {contents.space.settings.n_trials}",
+        "reached the full budget": str(counts["COMPLETE"]),
+        "stopped early": str(counts["PRUNED"]),
+        "failed": str(counts["FAIL"]),
+        "time": duration(manifest.seconds),
+        "sampler": manifest.sampler.removesuffix(": asked for"),
+    }
 
 
 def failures(contents: ReportContents) -> list[Failure]:

@@ -19,11 +19,12 @@ from typing_extensions import TypedDict
 
 from tabvae_ray._version import package_versions
 from tabvae_ray.documents import read_versioned, write_json
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.results.trial_record import Count, Number
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import parse_space
 from tabvae_ray.storage import Location
+from tabvae_ray.table.declaration import SpecDeclaration
 
 __all__ = ["HEARTBEAT_SECONDS", "TABLE_FILE", "SearchManifest", "versions"]
 
@@ -72,6 +73,13 @@ class _Driver(TypedDict, total=False):
     pid: Annotated[int, Field(ge=1, lt=2**31, strict=True)]
 
 
+@with_config(_OPEN)
+class _Table(TypedDict, total=False):
+    fingerprint: str
+    rows: Count
+    columns: Count
+
+
 def _shaped_as(shape: Any) -> GetPydanticSchema:
     """Check a mapping against a typed one."""
     return GetPydanticSchema(lambda _, handler: handler(shape))
@@ -83,6 +91,14 @@ def _check_space(space: dict[str, Any]) -> dict[str, Any]:
     except ConfigError as error:
         raise ValueError(f"a search space ({str(error).splitlines()[0]})") from None
     return space
+
+
+def _check_spec(spec: dict[str, Any]) -> dict[str, Any]:
+    try:
+        SpecDeclaration.from_mapping(spec)
+    except DataError as error:
+        raise ValueError(f"a table's spec ({str(error).splitlines()[0]})") from None
+    return spec
 
 
 class SearchManifest(BaseModel):
@@ -120,8 +136,8 @@ class SearchManifest(BaseModel):
     space: Annotated[dict[str, Any], AfterValidator(_check_space)]
     space_file: str
     data: str
-    spec: dict[str, Any]
-    table: dict[str, Any]
+    spec: Annotated[dict[str, Any], AfterValidator(_check_spec)]
+    table: Annotated[dict[str, Any], _shaped_as(_Table)]
     rungs: list[Count] = Field(min_length=1)
     sampler: str
     resources: dict[str, Seconds]

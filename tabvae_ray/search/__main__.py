@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cls=Command,
     short_help="Search for the best model of a table.",
     examples=(
-        "--space beta --data table.csv",
+        "--data table.csv --time-budget 300",
         "--name beta --resume --trials 64",
     ),
 )
@@ -41,8 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     type=PATH_OR_URI,
     metavar="FILE|NAME",
     section=_INPUT,
-    help="Search space: a YAML file, or one that comes with the package "
-    "(beta, small, full, smoke; 'tabvae space NAME' prints it).",
+    show_default="auto; with --resume the search's",
+    help="Search space: auto chooses one for the table and the time; otherwise a YAML file, or a "
+    "space that comes with the package (beta, small, full, smoke; 'tabvae space NAME' prints it).",
 )
 @option(
     "--data",
@@ -88,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     "--name",
     metavar="NAME",
     section=_PLACE,
-    show_default="the name of the space file",
+    show_default="the name of the space file; with auto, of the table",
     help="Name of this search.",
 )
 @option("--resume", is_flag=True, section=_PLACE, help="Continue the search of that name.")
@@ -170,6 +171,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     section=_OUTPUT,
     help="Print one JSON object as the last line of stdout.",
 )
+@option(
+    "--dry-run",
+    is_flag=True,
+    section=_OUTPUT,
+    help="Print the table as it is understood, the space, and an estimate of time and memory; "
+    "start nothing and write nothing.",
+)
 @option("--quiet", is_flag=True, section=_OUTPUT, help="Show no progress and no final table.")
 def command(
     *,
@@ -191,6 +199,7 @@ def command(
     gpus_per_trial: float,
     select: str | None,
     as_json: bool,
+    dry_run: bool,
     quiet: bool,
 ) -> int:
     """Search for the best tabular VAE of a table.
@@ -199,14 +208,16 @@ def command(
     """
     if replay is not None:
         return _replay(replay, data, spec, as_json=as_json, quiet=quiet)
-    if space is None and not (resume and name):
+    if space is None and data is None and not (resume and name):
         raise click.UsageError(
-            "--space: must be given, or --resume and --name of a search in --out"
+            "--space: must be given, or --resume and --name of a search in --out, or --data of a "
+            "table to choose one for"
         )
-    from tabvae_ray.search.api.perform import draw_report, perform
+    from tabvae_ray.search.api.perform import draw_report, perform, prepare
     from tabvae_ray.search.display import summary
+    from tabvae_ray.search.display.dry_run import dry_run_document, show_dry_run
 
-    done = perform(
+    prepared = prepare(
         space=space,
         data=data,
         spec=spec,
@@ -222,6 +233,19 @@ def command(
         address=address,
         cpus_per_trial=cpus_per_trial,
         gpus_per_trial=gpus_per_trial,
+        concurrency=concurrency,
+    )
+    if dry_run:
+        parts = prepared.inputs, prepared.resources, prepared.slots
+        if not quiet:
+            show_dry_run(*parts, resume=resume)
+        if as_json:
+            print(json.dumps(dry_run_document(*parts, resume=resume)))  # noqa: T201
+        return 0
+    done = perform(
+        prepared,
+        resume=resume,
+        address=address,
         concurrency=concurrency,
         study_storage=study_storage,
         trackers=track,

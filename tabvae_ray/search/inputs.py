@@ -24,8 +24,12 @@ from tabvae_ray.search.sources import (
     space_name,
 )
 from tabvae_ray.search.trials.task import SearchTask
+from tabvae_ray.space.auto import AutoSpace, auto_space
+from tabvae_ray.space.named_spaces import is_auto, named_space
 from tabvae_ray.space.rules import parse_select
 from tabvae_ray.space.search_space import SearchSpace
+from tabvae_ray.space.space_file import load_space
+from tabvae_ray.space.table_shape import TableShape
 from tabvae_ray.storage import Location
 from tabvae_ray.table.declaration import RulesDeclaration, SpecDeclaration
 from tabvae_ray.table.io import fingerprint
@@ -34,7 +38,10 @@ from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE, split_rows
 from tabvae_ray.uri import masked
 
-__all__ = ["SearchInputs", "prepare_inputs"]
+__all__ = ["SPACE_FILE", "SearchInputs", "prepare_inputs"]
+
+# In the search's directory, a space that was chosen for its table.
+SPACE_FILE = "space.yaml"
 
 # The table that comes with the package.
 _HEART = Path(__file__).parents[1] / "assets" / "heart.csv"
@@ -52,6 +59,7 @@ class SearchInputs:
         table: The real rows.
         spec: What their columns are.
         comparison: The scores, prepared with the real rows.
+        chosen: The space with the reasons for it, if it was chosen for the table.
         keeps_table: True if the rows come from memory, so that the search writes them to ``data``.
     """
 
@@ -62,6 +70,7 @@ class SearchInputs:
     table: pd.DataFrame
     spec: TableSpec
     comparison: PreparedComparison
+    chosen: AutoSpace | None = None
     keeps_table: bool = False
 
     def reference_levels(self) -> ReferenceLevels:
@@ -117,26 +126,31 @@ class SearchInputs:
 
 def prepare_inputs(
     *,
-    space: SpaceSource | None,
+    space: SpaceSource | None = None,
     out: Source = "runs",
     name: str | None = None,
     data: Source | Frame | None = None,
     spec: SpecSource | None = None,
     resume: bool = False,
     settings: dict[str, Any] | None = None,
+    slots: int = 1,
+    gpu: bool = False,
 ) -> SearchInputs:
     """Read and check the inputs of a search.
 
     Args:
         space: Path or URI of the space file, the name of one that comes with the package, its
-            content, or a space; optional with ``resume``.
+            content, or a space. ``auto`` chooses one for the table, or with ``resume`` takes that
+            of the search; so does None, if the table or the search is named.
         out: Directory of searches, a path or URI.
-        name: Name of the search; the space file's if not given.
+        name: Name of the search; if not given, the space file's, or the table's with ``auto``.
         data: Path or URI of the table, or its rows, which are kept in the directory of the search;
             the space file's if not given, or the table that ships.
         spec: Path or URI of the table's spec, or its content; the space file's if not given.
         resume: Take what is not given from the search in the directory.
         settings: Settings that replace those of the space file, such as ``n_trials``.
+        slots: Trials that run at once, by which ``auto`` plans its time.
+        gpu: True if trials train on GPUs, likewise.
 
     Raises:
         ConfigError: If the space or an option breaks a rule.
@@ -147,18 +161,26 @@ def prepare_inputs(
     for option, value in given.items():
         if isinstance(value, str) and value == "":
             raise ConfigError(f"--{option}: must not be empty")
-    if space is None and not (resume and name):
-        raise ConfigError("--space: must be given, or --resume and --name of a search in --out")
-    known = None if space is None else read_space(space)
-    name = name or space_name(space or "")
+    if space is None and data is None and not (resume and name):
+        raise ConfigError(
+            "--space: must be given, or --resume and --name of a search in --out, or --data of a "
+            "table to choose one for"
+        )
+    settings = settings or {}
+    # Settings are checked before the table is read, which may take long.
+    known = None if _is_auto(space) else read_space(space or "")
+    if known is None:
+        checked = {key: value for key, value in settings.items() if key != "select"}
+        _with_settings(load_space(str(named_space("small"))), checked)
+    name = name or _name_from(space, data)
     if not name or "/" in name or name in (".", ".."):
         raise ConfigError(f"--name: must be the name of a directory, but got {brief(name)}")
     directory = Location(out) / name
-    before = None
-    if known is None:
-        before = SearchManifest.read(directory)
+    before = SearchManifest.read(directory) if known is None and resume else None
+    if before is not None:
         known = before.search_space()
-    known = _with_settings(known, settings or {})
+    if known is not None:
+        known = _with_settings(known, settings)
     kept = directory / TABLE_FILE
     if is_location(data) or (data is None and not (resume and kept.exists())):
         where = _data(data, known, before)
@@ -171,6 +193,11 @@ def prepare_inputs(
         declared = declared.model_copy(update={"rules": RulesDeclaration(find=False)})
     source = "table" if in_memory else str(where)
     table_spec = TableSpec.infer(table, declared=declared, source=source)
+    chosen = None
+    if known is None:
+        shape = TableShape.of(table, table_spec)
+        chosen = auto_space(shape, slots=slots, gpu=gpu, settings=settings)
+        known = _with_settings(chosen.space, settings)
     # From here on the space goes into files and to other machines.
     known = _without_credentials(known)
     wanted = tuple(name for name in SCORES if name in _score_names(known))
@@ -187,8 +214,21 @@ def prepare_inputs(
     # Fail now rather than in every trial.
     TabularVAE.build(table_spec, known.base, device="cpu").prepare(table)
     return SearchInputs(
-        known, directory, name, where, table, table_spec, comparison, keeps_table=in_memory
+        known, directory, name, where, table, table_spec, comparison, chosen, in_memory
     )
+
+
+def _is_auto(space: SpaceSource | None) -> bool:
+    return (space is None or isinstance(space, str)) and is_auto(space)
+
+
+def _name_from(space: SpaceSource | None, data: Source | Frame | None) -> str:
+    """Return the name of a search: that of its space, or with ``auto`` that of its table."""
+    if space is not None and not _is_auto(space):
+        return space_name(space)
+    if data is not None and not is_location(data):
+        return "search"
+    return Location(data or _HEART).name.partition(".")[0]
 
 
 def _began_without_rules(directory: Location) -> bool:
@@ -238,8 +278,12 @@ def _score_names(space: SearchSpace) -> set[str]:
     return standard | set(space.objectives) | set(space.constraints)
 
 
-def _data(data: Source | None, space: SearchSpace, before: SearchManifest | None) -> Location:
-    named = (data, space.data, space.base.data.training_dataset_path)
+def _data(
+    data: Source | None, space: SearchSpace | None, before: SearchManifest | None
+) -> Location:
+    named = [data]
+    if space is not None:
+        named += [space.data, space.base.data.training_dataset_path]
     given = next((name for name in named if name is not None), None)
     if given is None and before is not None:
         given = before.data
@@ -251,13 +295,15 @@ def _data(data: Source | None, space: SearchSpace, before: SearchManifest | None
 
 
 def _declaration(
-    spec: SpecSource | None, space: SearchSpace, before: SearchManifest | None
+    spec: SpecSource | None, space: SearchSpace | None, before: SearchManifest | None
 ) -> SpecDeclaration | None:
-    given = space.spec if spec is None else spec
+    given = space.spec if spec is None and space is not None else spec
     if given is not None:
         return read_spec(given)
     if before is not None:
         return SpecDeclaration.from_mapping(before.spec)
+    if space is None:
+        return None
     columns = space.base.data
     if columns.continuous or columns.categorical:
         return SpecDeclaration(continuous=columns.continuous, categorical=columns.categorical)

@@ -23,6 +23,7 @@ from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.display.live import SearchProgress
 from tabvae_ray.search.display.mlflow_log import MlflowLog
 from tabvae_ray.search.display.progress_log import ProgressLog
+from tabvae_ray.search.display.ray_metrics import RayMetrics
 from tabvae_ray.search.display.statistics import RunStatistics
 from tabvae_ray.search.driver.claim import claimed
 from tabvae_ray.search.driver.export import export
@@ -40,7 +41,7 @@ from tabvae_ray.search.driver.resume import (
     restore_trials,
 )
 from tabvae_ray.search.driver.tune_loop import LoopParts, run_loop
-from tabvae_ray.search.inputs import SearchInputs
+from tabvae_ray.search.inputs import SPACE_FILE, SearchInputs
 from tabvae_ray.search.optimize.proposals import Proposals
 from tabvae_ray.search.optimize.run_state import Listener, RunState
 from tabvae_ray.search.optimize.selection import select
@@ -171,12 +172,17 @@ class SearchRun:
         return finished_outcome(self.inputs, self.start, self._finished, self._unfinished)
 
     def begin(self) -> None:
-        """Write the manifest, so that a driver that dies from here on can be resumed."""
+        """Write the manifest, so that a driver that dies from here on can be resumed.
+
+        A space that was chosen for the table is written beside it, to be edited and searched again.
+        """
         self.inputs.directory.check_writable()
         self._begun = True
         self.writer.write("running")
         if self.inputs.keeps_table and not self.inputs.data.exists():
             write_table(self.inputs.table, self.inputs.data)
+        if self.inputs.chosen is not None:
+            (self.inputs.directory / SPACE_FILE).write_text(self.inputs.chosen.text)
 
     def assemble(self, concurrency: int | None) -> LoopParts:
         """Build study, proposals and ledger from the records."""
@@ -274,7 +280,8 @@ class SearchRun:
                 self.writer.write(previous)
             elif self._begun:
                 # The name stays free. Only what this start has written goes.
-                for name in ("search.json", TABLE_FILE, "study.log", "progress.jsonl"):
+                written = ("search.json", "study.log", "progress.jsonl", SPACE_FILE, TABLE_FILE)
+                for name in written:
                     (self.inputs.directory / name).remove()
 
     def _listeners(self, slots: int, finished: list[TrialRecord]) -> list[Listener]:
@@ -283,7 +290,8 @@ class SearchRun:
         statistics = RunStatistics(space, slots, finished)
         self.progress.follow(statistics)
         self.log = ProgressLog(directory, statistics, finished)
-        listeners: list[Listener] = [statistics, self.progress, self.log]
+        metrics = RayMetrics(self.manifest.name, statistics)
+        listeners: list[Listener] = [statistics, self.progress, self.log, metrics]
         if "mlflow" in self.trackers:
             self.mlflow = MlflowLog(space.base.tracking.experiment_id, self.manifest, finished)
             listeners.append(self.mlflow)

@@ -1,10 +1,15 @@
-"""Search spaces that come with the package, known by their names."""
+"""Search spaces that come with the package, known by their names.
+
+The name ``auto`` is no file: it is chosen for a table, see :mod:`tabvae_ray.space.auto`.
+"""
 
 from pathlib import Path
 
 from tabvae_ray.errors import ConfigError, closest
 
-__all__ = ["find_space", "named_space", "space_names"]
+__all__ = ["AUTO", "find_space", "is_auto", "named_space", "space_names"]
+
+AUTO = "auto"
 
 _FOLDER = Path(__file__).parents[1] / "search_spaces"
 
@@ -21,11 +26,17 @@ def named_space(name: str) -> Path:
         ConfigError: If there is none of this name.
     """
     if name not in space_names():
+        known = [AUTO, *space_names()]
         raise ConfigError(
             f"{name[:100]!r} is no search space of this package (these are "
-            f"{', '.join(space_names())}) and no file{closest(name, space_names())}"
+            f"{', '.join(known)}) and no file{closest(name, known)}"
         )
     return _FOLDER / f"{name}.yaml"
+
+
+def is_auto(given: str | None) -> bool:
+    """Return True if a space is to be chosen for the table: by name, or because none is given."""
+    return given is None or (given == AUTO and not Path(given).exists())
 
 
 def find_space(given: str) -> str:

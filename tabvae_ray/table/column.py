@@ -58,9 +58,16 @@ class Column(BaseModel):
         levels_dtype: Name of the dtype of the categories of a category dtype.
         minimum: Continuous and datetime only: smallest value; for a datetime in ticks of the dtype.
         maximum: Likewise the largest value.
-        decimals: Continuous only: decimal places that hold every value, None for more than 15.
-        step: Datetime only: greatest common divisor of all distances, in ticks of the dtype.
-        format: Datetime only: ``strptime`` format of its text, None for ISO 8601.
+        decimals: Continuous only: decimal places that hold all values but a few odd ones, None for
+            more than 15.
+        step: Distance between values: all distances are multiples of it, but for a few odd values.
+            It is a number for a continuous column, and ticks of the dtype for a datetime.
+        clock: Datetime only: ``local`` if range and step count on the clock of the time zone, so
+            that midnight stays midnight when summer time begins.
+        weekdays: Datetime only: whether all moments are on days from Monday to Friday. The step
+            then leaves out weekends.
+        format: Datetime only: format of its text or numbers, see
+            :mod:`tabvae_ray.table.formats.spelling`; None for ISO 8601. Text is written in it.
         fill: Identifier only: ``drop`` leaves the column out of synthetic rows, ``number`` fills it
             with 0, 1, 2, ..., and ``generate`` with new identifiers.
         pattern: Identifier only: declared pattern of new identifiers.
@@ -83,7 +90,9 @@ class Column(BaseModel):
     minimum: int | float | None = None
     maximum: int | float | None = None
     decimals: int | None = Field(None, ge=0, le=MAX_DECIMALS)
-    step: int | None = Field(None, ge=1)
+    step: int | float | None = Field(None, gt=0)
+    clock: Literal["local"] | None = None
+    weekdays: bool = False
     format: str | None = Field(None, max_length=200)
     fill: Literal["drop", "number", "generate"] = "drop"
     pattern: str | None = None
@@ -97,6 +106,9 @@ def with_arrow_type(column: Column, table: pd.DataFrame) -> Column:
     name = table.attrs.get(ARROW_TYPES, {}).get(column.name)
     if name is None or column.arrow_type is not None:
         return column
+    if column.kind == "datetime" and column.format is not None:
+        # Text or numbers, into which dates are turned when they are written.
+        return column.model_copy(update={"arrow_type": name})
     values = table[column.name]
     dtype = values.dtype if column.dtype == "category" else dtype_from_name(column.dtype)
     try:
@@ -154,10 +166,11 @@ def _check_range(column: Column, dtype: Any, where: str) -> None:
     span = f"{_brief(low)} to {_brief(high)}"
     limits: tuple[int | float, int | float] = (-(2**63) + 1, 2**63 - 1)
     if column.kind == "datetime":
-        if column.step is None or column.step > limits[1]:
-            raise DataError(f"{where}: a datetime must have a step below 2**63")
+        if column.step is None or column.step % 1 or column.step > limits[1]:
+            raise DataError(f"{where}: a datetime must have a step below 2**63, a whole number")
     else:
         limits = number_limits(dtype)
+        _check_step(column, dtype, where)
     whole = column.kind == "datetime" or pd.api.types.is_integer_dtype(dtype)
     if not (limits[0] <= low and high <= limits[1]) or (whole and (low % 1 or high % 1)):
         raise DataError(f"{where}: {span} are not values of dtype {column.dtype}")
@@ -166,6 +179,18 @@ def _check_range(column: Column, dtype: Any, where: str) -> None:
     largest = float(np.finfo(np.float64).max) / 10.0 ** (column.decimals or 0)
     if max(-low, high) > largest:
         raise DataError(f"{where}: {column.decimals} decimals are too many for {_brief(high)}")
+
+
+def _check_step(column: Column, dtype: Any, where: str) -> None:
+    """Check that the step of a column of numbers is a multiple of its last decimal."""
+    if column.step is None:
+        return
+    decimals = 0 if pd.api.types.is_integer_dtype(dtype) else column.decimals
+    if decimals is None or column.step < 0.5 * 10.0**-decimals:
+        raise DataError(f"{where}: a step needs decimals, and must not be below the last of them")
+    off = abs(round(column.step, decimals) - column.step)
+    if off > 1e-9 * column.step:
+        raise DataError(f"{where}: a step of {column.step} must have {decimals} decimals")
 
 
 def _brief(number: int | float) -> str:

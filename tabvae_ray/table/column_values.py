@@ -10,7 +10,8 @@ from tabvae_ray.table.coders.category_values import positions_in_other_types
 from tabvae_ray.table.coders.discretizer import Codes, Floats
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
-from tabvae_ray.table.parsing import as_datetimes, as_numbers, datetime_ticks
+from tabvae_ray.table.grids.timeline import last_number, moment_numbers, moments_at
+from tabvae_ray.table.parsing import as_datetimes, as_numbers
 
 __all__ = ["categories_at", "column_numbers", "column_positions", "column_range", "restored"]
 
@@ -19,7 +20,9 @@ def column_range(column: Column) -> tuple[int | None, float, float]:
     """Return decimals, minimum and maximum of the numbers that :func:`column_numbers` returns."""
     assert column.minimum is not None and column.maximum is not None
     if column.kind == "datetime":
-        return 0, 0.0, float((int(column.maximum) - int(column.minimum)) // (column.step or 1))
+        return 0, 0.0, last_number(column)
+    if column.step is not None:
+        return 0, 0.0, float(np.rint((column.maximum - column.minimum) / column.step))
     if _is_integer(column):
         return 0, 0.0, float(int(column.maximum) - int(column.minimum))
     low, high = float(column.minimum), float(column.maximum)
@@ -28,11 +31,18 @@ def column_range(column: Column) -> tuple[int | None, float, float]:
     return column.decimals, low, high
 
 
-def column_numbers(values: pd.Series, column: Column) -> Floats:
+def column_numbers(values: pd.Series, column: Column, *, between: bool = False) -> Floats:
     """Convert a column to float64, NaN where missing.
 
-    Integers count from the minimum of the column, and datetimes in steps from there, because
-    float64 holds these differences exactly where it would not hold the values themselves.
+    Integers count from the minimum of the column, and datetimes and numbers with a step in steps
+    from there, because float64 holds these differences exactly where it would not hold the values
+    themselves.
+
+    Args:
+        values: The values.
+        column: Their column.
+        between: Whether values between those that the column can have stay between; otherwise they
+            become the nearest one.
     """
     assert column.minimum is not None and column.maximum is not None
     if column.kind == "datetime":
@@ -41,14 +51,13 @@ def column_numbers(values: pd.Series, column: Column) -> Floats:
         zone = getattr(dtype, "tz", None)
         moments = as_datetimes(values, "table", written=column.format, zone=zone)
         try:
-            ticks = datetime_ticks(moments.astype(dtype))
+            numbers = moment_numbers(moments.astype(dtype), column)
         except (TypeError, ValueError):
             raise DataError(
                 f"column {column.name!r}: must be datetimes like {column.dtype}, but is of dtype "
                 f"{moments.dtype}"
             ) from None
-        steps = (ticks - int(column.minimum)) / (column.step or 1)
-        return np.where(moments.isna(), np.nan, steps)
+        return numbers if between else np.rint(numbers)
     if _is_integer(column) and pd.api.types.is_integer_dtype(values.dtype):
         absent = values.isna().to_numpy()
         whole = values.fillna(int(column.minimum)) if absent.any() else values
@@ -56,15 +65,23 @@ def column_numbers(values: pd.Series, column: Column) -> Floats:
         exact = np.clip(whole.to_numpy(bits), *_limits(column, bits))
         # Modulo 2**64, the difference is right for all 64-bit integers.
         offsets = exact.astype(np.uint64) - np.uint64(int(column.minimum) % 2**64)
-        return np.where(absent, np.nan, offsets.astype(np.float64))
+        return _in_steps(np.where(absent, np.nan, offsets.astype(np.float64)), column, between)
     numbers = as_numbers(values, "table")
-    if _is_integer(column):
-        return numbers - float(column.minimum)
-    if column.decimals is not None:
+    if _is_integer(column) or column.step is not None:
+        return _in_steps(numbers - float(column.minimum), column, between)
+    if column.decimals is not None and not between:
         # Rounded like generated values: 0.1 in float32 is another number in float64, and fewer
         # decimals may be declared than the table has.
         numbers = np.round(numbers, column.decimals)
     return numbers
+
+
+def _in_steps(offsets: Floats, column: Column, between: bool) -> Floats:
+    if column.step is None:
+        return offsets
+    # A quotient may be slightly off a whole number.
+    steps: Floats = np.round(offsets / column.step, 6)
+    return steps if between else np.rint(steps)
 
 
 def _limits(column: Column, bits: type[np.int64] | type[np.uint64]) -> tuple[Any, Any]:
@@ -83,6 +100,10 @@ def restored(numbers: Floats, column: Column) -> Any:
         absent = None
     if column.kind == "datetime":
         return _moments(numbers, absent, column)
+    if column.step is not None:
+        numbers = numbers * column.step
+        if not _is_integer(column):
+            numbers = np.round(numbers + float(column.minimum or 0), column.decimals or 0)
     if _is_integer(column):
         whole = _integers(numbers, column)
         if isinstance(dtype, np.dtype):
@@ -100,15 +121,7 @@ def restored(numbers: Floats, column: Column) -> Any:
 def _moments(
     numbers: Floats, absent: np.ndarray[Any, np.dtype[np.bool_]] | None, column: Column
 ) -> pd.Series:
-    assert column.minimum is not None
-    dtype = moment_dtype(column.dtype)
-    whole = np.rint(np.nan_to_num(numbers)).astype(np.int64)
-    ticks = whole * (column.step or 1) + int(column.minimum)
-    if isinstance(dtype, pd.DatetimeTZDtype):
-        moments = pd.Series(ticks.view(f"M8[{dtype.unit}]")).dt.tz_localize("UTC")
-        moments = moments.dt.tz_convert(dtype.tz)
-    else:
-        moments = pd.Series(ticks.view(dtype))
+    moments = moments_at(numbers, column)
     if absent is not None:
         moments = moments.mask(absent)
     own = dtype_from_name(column.dtype)

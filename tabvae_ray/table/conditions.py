@@ -1,6 +1,5 @@
 """Conditions on generated rows: values or ranges of some columns, and the codes that meet them."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,15 +13,17 @@ from tabvae_ray.table.coders.category_encoder import CategoryEncoder
 from tabvae_ray.table.coders.discretizer import Discretizer, Floats
 from tabvae_ray.table.coders.truncation import truncate
 from tabvae_ray.table.column import Column
-from tabvae_ray.table.column_values import column_numbers, column_positions
+from tabvae_ray.table.column_values import column_numbers, column_positions, column_range
 from tabvae_ray.table.dtypes import moment_dtype
 from tabvae_ray.table.encoding import TableEncoder
+from tabvae_ray.table.formats.asked import asked_moment
+from tabvae_ray.table.formats.spelling import spelled
+from tabvae_ray.table.grids.timeline import moments_at
 
 __all__ = ["Condition", "RowConditions"]
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 # Half the width of a suggested range, relative to the number in its middle.
 _SUGGESTED_REACH = 0.01
 
@@ -173,6 +174,8 @@ def _round_inwards(low: float, high: float, decimals: int) -> tuple[float, float
 def _why_none(column: Column, low: float, coder: Discretizer) -> str:
     if column.kind == "datetime":
         return "the column has no moment there"
+    if column.step is not None:
+        return f"its values are {column.minimum} and steps of {column.step} from there"
     if coder.decimals == 0:
         return "the column has no integer there"
     if coder.decimals is not None:
@@ -222,22 +225,31 @@ def _as_number(column: Column, end: Any, *, is_last: bool = False) -> float:
             number = float(end)
             if not np.isfinite(number):
                 raise ValueError("must be finite")
-            exact = column.model_copy(update={"decimals": None})
-            return float(column_numbers(pd.Series([number], name=column.name), exact)[0])
-        moment, dtype = pd.Timestamp(end), moment_dtype(column.dtype)
-        is_day = isinstance(end, date) and not isinstance(end, datetime)
-        is_whole = is_last and (is_day or (isinstance(end, str) and bool(_DAY.fullmatch(end))))
-        if is_whole:
-            moment += pd.Timedelta(days=1)
-        if moment.tzinfo is not None and not isinstance(dtype, pd.DatetimeTZDtype):
+            values = pd.Series([number], name=column.name)
+            return float(column_numbers(values, column, between=True)[0])
+        moment, after = _moment(column, end)
+        is_whole = is_last and after is not None
+        if is_whole and after is not None:
+            moment = after
+        if moment.tzinfo is not None and getattr(moment_dtype(column.dtype), "tz", None) is None:
             raise ValueError("the column has no time zone")
         # A moment without a time zone is in the time zone of the column.
-        steps = float(column_numbers(pd.Series([moment], name=column.name), column)[0])
+        moments = pd.Series([moment], name=column.name)
+        steps = float(column_numbers(moments, column, between=True)[0])
         return float(np.ceil(steps)) - 1 if is_whole else steps
     except (DataError, TypeError, ValueError, OverflowError) as error:
         raise ConfigError(
             f"where: {column.name!r} is {column.kind}: {end!r} cannot be compared with it: {error}"
         ) from None
+
+
+def _moment(column: Column, end: Any) -> tuple[pd.Timestamp, pd.Timestamp | None]:
+    """Return a moment, and the one after it if it stands for a day or longer."""
+    if isinstance(end, str):
+        return asked_moment(end, column.format)
+    moment = pd.Timestamp(end)
+    is_day = isinstance(end, date) and not isinstance(end, datetime)
+    return moment, moment + pd.Timedelta(days=1) if is_day else None
 
 
 def _two_ends(column: Column, wanted: tuple[Any, ...]) -> tuple[Any, Any]:
@@ -261,6 +273,9 @@ def _in_words(wanted: Any) -> str:
 def _end_in_words(column: Column, end: float | None) -> str:
     if column.kind != "datetime" or end is None:
         return str(end)
-    dtype = moment_dtype(column.dtype)
-    unit = dtype.unit if isinstance(dtype, pd.DatetimeTZDtype) else np.datetime_data(dtype)[0]
-    return str(np.array(int(end)).astype(f"M8[{unit}]"))
+    last = end == column.maximum
+    number = column_range(column)[2] if last else 0.0
+    moments = moments_at(np.array([number]), column)
+    if column.format is not None:
+        return str(spelled(moments, column.format).iloc[0])
+    return str(moments.dt.tz_localize(None).iloc[0].isoformat())

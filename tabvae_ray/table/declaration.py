@@ -32,11 +32,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from tabvae_ray.documents import read_document, validation_messages
-from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.documents import broken_text, read_document, validation_messages
+from tabvae_ray.errors import ConfigError, DataError, brief
 from tabvae_ray.storage import Location
 from tabvae_ray.table.column import Kind, MissingValues, Scalar
 from tabvae_ray.table.identifiers.fake import GeneratorName
+from tabvae_ray.table.parsing import is_format
 
 __all__ = [
     "ColumnDeclaration",
@@ -55,7 +56,9 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
     "generator": ("identifier",),
     "format": ("datetime",),
     "timezone": ("datetime",),
-    "step": ("datetime",),
+    "step": ("datetime", "continuous"),
+    "clock": ("datetime",),
+    "weekdays": ("datetime",),
     "categories": ("categorical",),
     "ordered": ("categorical",),
     "levels": ("categorical",),
@@ -106,6 +109,8 @@ class SpecDocument(BaseModel):
         Raises:
             DataError: Naming every key that breaks a rule.
         """
+        if broken := broken_text(mapping):
+            raise DataError(f"{source}: {broken}")
         document = validated(cls, mapping, source)
         document.check(source)
         return document
@@ -127,7 +132,7 @@ class ColumnDeclaration(BaseModel):
             ``generate``, unless all identifiers are left out.
         pattern: Pattern of new identifiers, a subset of regular expressions.
         generator: Generator of new identifiers.
-        format: Format of text that holds moments, such as ``%d/%m/%Y``.
+        format: Format of text or numbers that hold moments, such as ``%d/%m/%Y`` or ``unix_s``.
         timezone: Datetime only: time zone of moments without one, and of generated moments.
         dtype: Dtype of generated values.
         missing: Whether values may be missing.
@@ -140,7 +145,9 @@ class ColumnDeclaration(BaseModel):
         minimum: Smallest value that may be generated.
         maximum: Largest value that may be generated.
         decimals: Decimal places of generated values.
-        step: Ticks of the dtype between moments: all distances are multiples of it.
+        step: Distance between numbers, or ticks of the dtype between moments, or a multiple of it.
+        clock: ``local`` if the step is one of the clock of the time zone.
+        weekdays: Whether all moments are on days from Monday to Friday.
         arrow_type: Arrow type of generated values in Parquet.
     """
 
@@ -162,7 +169,9 @@ class ColumnDeclaration(BaseModel):
     minimum: int | float | None = None
     maximum: int | float | None = None
     decimals: int | None = None
-    step: int | None = None
+    step: int | float | None = None
+    clock: Literal["local"] | None = None
+    weekdays: bool | None = None
     arrow_type: str | None = None
 
     @property
@@ -336,6 +345,8 @@ def _broken_rules(column: ColumnDeclaration) -> list[str]:
             broken.append("generator: must not be given together with a pattern")
         if column.fill not in (None, "generate"):
             broken.append(f"fill: must be generate with a pattern or generator, not {column.fill}")
+    if column.format is not None and not is_format(column.format):
+        broken.append(f"format: must be one such as %d/%m/%Y, but got {brief(column.format)}")
     if column.timezone is not None:
         try:
             ZoneInfo(column.timezone)

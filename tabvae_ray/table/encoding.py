@@ -237,14 +237,19 @@ class TableEncoder:
             part = mapping.get(column.name) if isinstance(mapping, Mapping) else None
             if not isinstance(part, Mapping):
                 raise ExportError(f"encoder: column {column.name!r}: must be an object")
-            if column.kind == "categorical":
-                coders.append(CategoryEncoder.from_mapping(part, len(column.categories)))
-            else:
-                decimals, low, high = column_range(column)
-                coders.append(
-                    Discretizer.from_mapping(part, decimals=decimals, minimum=low, maximum=high)
-                )
+            try:
+                coders.append(_coder(part, column))
+            except ExportError as error:
+                raise ExportError(f"encoder: column {column.name!r}: {error}") from None
         return cls(spec, coders, RuleKeeper.from_mapping(kept, spec.rules, spec.columns))
 
     def _pairs(self) -> "zip[tuple[Column, Discretizer | CategoryEncoder]]":
         return zip(self._modelled, self._coders, strict=True)
+
+
+def _coder(mapping: Mapping[str, Any], column: Column) -> Discretizer | CategoryEncoder:
+    """Read the encoder of a column."""
+    if column.kind == "categorical":
+        return CategoryEncoder.from_mapping(mapping, len(column.categories))
+    decimals, low, high = column_range(column)
+    return Discretizer.from_mapping(mapping, decimals=decimals, minimum=low, maximum=high)

@@ -265,6 +265,10 @@ def test_what_is_no_directory_of_an_export_is_refused(export: Path) -> None:
         (lambda d: d["spec"]["columns"][0].update(dtype="no"), "'no' is not a supported dtype"),
         (lambda d: d["encoder"].pop("age"), "encoder: column 'age': must be an object"),
         (lambda d: d["encoder"]["age"].update(atoms=[], grid=[]), "must be finite, ascending"),
+        (
+            lambda d: d["encoder"]["age"].update(atoms=[[1], [1, 2]]),
+            "best: encoder: column 'age': must have atoms, a grid and tails, all of numbers",
+        ),
         (lambda d: d["config"]["training"].update(learning_rate=-1), "learning_rate: must be"),
         (lambda d: d["decoder"].update(slope=3), "slope must be >= 0 and < 1, but got 3"),
         (lambda d: d["decoder"].update(n_layers=2), "model.safetensors has no decoder.1.weight"),
@@ -292,6 +296,7 @@ def test_a_changed_description_is_refused(
         (b"[1]", "must be a JSON object, but got list"),
         (b'{"format_version": NaN}', "numbers must be finite, but got NaN"),
         (b"[" * 100_000, "synthesizer.json: not JSON"),
+        (b"9" * 10_000, "not JSON: a whole number has 10000 digits"),
         (b'{"format": "tabvae_ray synthesizer"}', "is not that of a tabvae_ray export"),
     ],
 )

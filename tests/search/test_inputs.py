@@ -131,8 +131,8 @@ def test_a_setting_that_breaks_its_rule_is_named_as_the_option_is(
         prepare_inputs(space=str(space_file), out=str(tmp_path), settings=settings)
 
 
-def test_without_a_space_there_must_be_a_search(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="--space: must be given"):
+def test_without_a_space_there_must_be_a_table_or_a_search(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--space: must be given, or --resume"):
         prepare_inputs(space=None)
     with pytest.raises(StorageError, match=r"search\.json: cannot be read"):
         prepare_inputs(space=None, resume=True, name="x", out=str(tmp_path))
@@ -169,3 +169,50 @@ def test_trials_train_where_their_resources_are(tiny: dict, tmp_path: Path) -> N
     file.write_text(yaml.safe_dump(tiny))
     with pytest.raises(ConfigError, match=r"training\.device is cuda, but trials get no GPU"):
         prepare_inputs(space=str(file), out=str(tmp_path)).task()
+
+
+def heart_like(rows: int, path: Path) -> str:
+    pd.DataFrame({"a": [i % 7 for i in range(rows)], "b": [i / 3 for i in range(rows)]}).to_csv(
+        path, index=False
+    )
+    return str(path)
+
+
+@pytest.mark.parametrize("given", [{}, {"space": "auto"}])
+def test_without_a_space_one_is_chosen_for_the_table(tmp_path: Path, given: dict) -> None:
+    data = heart_like(400, tmp_path / "wards.2024.csv")
+    settings = {"time_budget": 60.0, "seed": 3, "n_trials": None, "select": "holdout_nats"}
+    inputs = prepare_inputs(**given, out=str(tmp_path), data=data, settings=settings, slots=2)
+    assert inputs.name == "wards"
+    assert inputs.chosen is not None and "'small'" in inputs.chosen.reasons[0]
+    assert inputs.space.settings == inputs.chosen.space.settings
+    assert (inputs.space.settings.seed, inputs.space.settings.time_budget) == (3, 60)
+    # What was chosen is a file to search with.
+    (tmp_path / "again.yaml").write_text(inputs.chosen.text)
+    again = prepare_inputs(space=str(tmp_path / "again.yaml"), out=str(tmp_path), data=data)
+    assert again.space.to_mapping() == inputs.space.to_mapping()
+    assert again.chosen is None
+
+
+def test_the_table_that_ships_gives_the_search_its_name(tmp_path: Path) -> None:
+    assert prepare_inputs(space="auto", out=str(tmp_path)).name == "heart"
+
+
+@pytest.mark.parametrize("given", [{}, {"space": "auto"}])
+def test_a_resumed_search_keeps_the_space_that_was_chosen(tmp_path: Path, given: dict) -> None:
+    data = heart_like(400, tmp_path / "wards.csv")
+    first = prepare_inputs(out=str(tmp_path), data=data, settings={"time_budget": 60.0})
+    first.manifest(resources={"cpus": 1.0, "gpus": 0.0}).write(first.directory)
+    # By now the rules would choose otherwise.
+    settings = {"time_budget": 900.0, "n_trials": 99}
+    again = prepare_inputs(
+        **given, out=str(tmp_path), data=data, resume=True, settings=settings, slots=8
+    )
+    assert again.space.base == first.space.base
+    assert again.space.parameters == first.space.parameters
+    assert (again.space.settings.n_trials, again.space.settings.time_budget) == (99, 900)
+
+
+def test_a_wrong_setting_is_found_before_the_table_is_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--seed: must be less than"):
+        prepare_inputs(out=str(tmp_path), data="nowhere.csv", settings={"seed": 2**64})

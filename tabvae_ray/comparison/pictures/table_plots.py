@@ -87,6 +87,7 @@ def heatmap(
     names: Sequence[str],
     *,
     signed: bool,
+    limit: float = 1.0,
     theme: Theme = THEMES["light"],
 ) -> Figure:
     """Draw an association matrix (C, C).
@@ -95,7 +96,8 @@ def heatmap(
         title: Title of the picture.
         matrix: The associations.
         names: Names of the columns, in the order of the matrix.
-        signed: Whether the scale goes from -1 to 1 instead of from 0 to 1.
+        signed: Whether the scale goes from ``-limit`` instead of from 0.
+        limit: End of the scale.
         theme: Colours.
     """
     n, side, label = len(names), 3.1, 1.05
@@ -103,21 +105,23 @@ def heatmap(
     figure = Picture(figsize=size, facecolor=theme.paper)
     axes = figure.add_axes((label / size[0], label / size[1], side / size[0], side / size[1]))
     dress(axes, theme)
-    low, colours = -1 if signed else 0, theme.colours(diverging=signed)
-    axes.imshow(matrix, cmap=colours, vmin=low, vmax=1, interpolation="nearest", aspect="auto")
+    low, colours = -limit if signed else 0.0, theme.colours(diverging=signed)
+    axes.imshow(matrix, cmap=colours, vmin=low, vmax=limit, interpolation="nearest", aspect="auto")
     axes.set_title(title, fontsize=9, color=theme.ink, loc="left", y=1.0, pad=3)
     # The colour scale stands right of the matrix and is placed in its units.
-    scale = np.linspace(1, low, 64)[:, None]
+    scale = np.linspace(limit, low, 64)[:, None]
     edge, top, bottom = n - 0.5, -0.5, n - 0.5
     axes.imshow(
         scale,
         cmap=colours,
+        vmin=low,
+        vmax=limit,
         extent=(edge + 0.02 * n, edge + 0.05 * n, bottom, top),
         aspect="auto",
         clip_on=False,
     )
-    for value in (1, 0, -1) if signed else (1, 0.5, 0):
-        at = top + (1 - value) / (1 - low) * n
+    for value in (limit, (limit + low) / 2, low):
+        at = top + (limit - value) / (limit - low) * n
         text = f"{value:g}".replace("-", "\N{MINUS SIGN}")
         axes.text(edge + 0.06 * n, at, text, fontsize=7, color=theme.ink, va="center")
     axes.set_xlim(-0.5, edge)

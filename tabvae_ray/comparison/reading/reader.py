@@ -18,10 +18,13 @@ from tabvae_ray.comparison.reading.table_columns import Floats, Integers, TableC
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.dtypes import moment_dtype
-from tabvae_ray.table.parsing import as_datetimes
+from tabvae_ray.table.formats.spelling import parsed
+from tabvae_ray.table.parsing import as_datetimes, datetime_ticks
 from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["ColumnReader"]
+
+_TICKS_PER_DAY = {"s": 86_400, "ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}
 
 
 class ColumnReader:
@@ -139,6 +142,8 @@ class ColumnReader:
             return values.to_numpy(dtype=np.float64), np.array([], dtype=np.str_)
         present, found = values.notna().to_numpy(), cell_types(values)
         wanted = ["moment" if is_datetime else "number", "text"]
+        if is_datetime and column.format is not None:
+            wanted.append("number")
         if column.name in self._truths:
             wanted.append("truth")
         fits = np.isin(found, wanted)
@@ -160,13 +165,36 @@ class ColumnReader:
         try:
             moments = as_datetimes(values, "table", written=column.format, zone=zone)
         except DataError:
-            written = column.format or "ISO8601"
-            moments = pd.to_datetime(values, errors="coerce", utc=True, format=written)
-        naive = moments.dt.tz is None
-        moments = moments.dt.tz_localize("UTC") if naive else moments.dt.tz_convert("UTC")
-        epoch = self._epochs.setdefault(column.name, moments.min())
-        days: Floats = np.asarray((moments - epoch) / pd.Timedelta(days=1), dtype=np.float64)
-        return days
+            moments = _cell_by_cell(values, column.format)
+        ticks = datetime_ticks(moments)
+        per_day = _TICKS_PER_DAY[moments.dt.unit]
+        # A difference of ticks may need more than 64 bits, and so may a change of the unit.
+        days, rest = np.divmod(ticks, per_day)
+        epoch = self._epochs.setdefault(column.name, _in_utc(moments.min()))
+        first, first_rest = divmod(int(epoch.asm8.view(np.int64)), _TICKS_PER_DAY[epoch.unit])
+        passed = (days - first) + (rest / per_day - first_rest / _TICKS_PER_DAY[epoch.unit])
+        return np.where(moments.isna(), np.nan, passed)
+
+
+def _in_utc(moment: Any) -> pd.Timestamp:
+    if pd.isna(moment):
+        return pd.Timestamp(0, tz="UTC")
+    known = pd.Timestamp(moment)
+    return known.tz_localize("UTC") if known.tzinfo is None else known.tz_convert("UTC")
+
+
+def _cell_by_cell(values: "pd.Series[Any]", written: str | None) -> "pd.Series[Any]":
+    """Read the moments that are in a format, or in ISO 8601, in UTC; others are missing."""
+    # pandas would take numbers for nanoseconds since 1970.
+    numbers = np.isin(cell_types(values), ["number", "truth"])
+    others = values.astype(object).where(~numbers, None)
+    found = pd.to_datetime(others, errors="coerce", utc=True, format="ISO8601")
+    if written is None:
+        return found
+    own = parsed(values, written, strict=False)
+    own = own.dt.tz_localize("UTC") if own.dt.tz is None else own.dt.tz_convert("UTC")
+    either: pd.Series[Any] = own.where(own.notna(), found)
+    return either
 
 
 def _unseen_warning(table: TableColumns, name: str, known: Labels, source: str) -> list[str]:

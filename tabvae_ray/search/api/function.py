@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Any, Literal
 
 from tabvae_ray.errors import ConfigError
-from tabvae_ray.search.api.perform import draw_report, perform
+from tabvae_ray.search.api.perform import draw_report, perform, prepare
 from tabvae_ray.search.api.result import SearchResult
 from tabvae_ray.search.sources import SpaceSource, SpecSource
 from tabvae_ray.table.reading.frames import Frame, Source
@@ -52,7 +52,8 @@ def search(
             be resumed and reported later. None is the table that the space names, or the heart
             table that comes with the package.
         space: The search space: the name of one that comes with the package, a path or URI, its
-            content as a mapping, or a :class:`SearchSpace`. It may be left out with ``resume``.
+            content as a mapping, or a :class:`SearchSpace`. If it is left out, or ``auto``, one is
+            chosen for the table and the time; with ``resume`` it is that of the search.
         spec: What the columns are: a path or URI, its content as a mapping, or a
             :class:`TableSpec`. What it does not say is inferred from the table.
         out: The directory that holds the searches, a path or URI.
@@ -84,7 +85,7 @@ def search(
         KeyboardInterrupt: If the search is interrupted.
     """
     _check(trials, time_budget, concurrency, cpus_per_trial, gpus_per_trial, track)
-    done = perform(
+    prepared = prepare(
         space=space,
         data=data,
         spec=spec,
@@ -95,6 +96,12 @@ def search(
         address=address,
         cpus_per_trial=cpus_per_trial,
         gpus_per_trial=gpus_per_trial,
+        concurrency=concurrency,
+    )
+    done = perform(
+        prepared,
+        resume=resume,
+        address=address,
         concurrency=concurrency,
         study_storage=study_storage,
         trackers=(track,) if isinstance(track, str) else track,

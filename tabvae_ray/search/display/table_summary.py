@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
-from tabvae_ray.search.inputs import SearchInputs
+from tabvae_ray.search.inputs import SPACE_FILE, SearchInputs
 from tabvae_ray.table.column import Column
-from tabvae_ray.table.column_values import restored
+from tabvae_ray.table.column_values import column_range, restored
 from tabvae_ray.table.identifiers.source import IdentifierSource
 from tabvae_ray.table.rules.rule import Rule
 
-__all__ = ["rule_line", "table_summary"]
+__all__ = ["choice_lines", "rule_line", "table_summary"]
 
 # Columns and rules beyond these are only counted.
 _MAX_COLUMNS, _MAX_RULES = 60, 30
@@ -62,6 +62,15 @@ def table_summary(inputs: SearchInputs) -> Iterator[str | Table]:
     yield "to change any of this, describe it in a file for --spec\n"
 
 
+def choice_lines(inputs: SearchInputs) -> Iterator[str]:
+    """Yield what was chosen for the table and why, if the space is ``auto``."""
+    if inputs.chosen is None:
+        return
+    yield "the space 'auto' for this table:"
+    yield from (f"  {reason}" for reason in inputs.chosen.reasons)
+    yield f"  the whole space, to edit and search again: {inputs.directory / SPACE_FILE}\n"
+
+
 def rule_line(rule: Rule) -> str:
     """Return the sentence of a rule, with its exceptions."""
     if not rule.exceptions:
@@ -86,8 +95,6 @@ def _values(column: Column) -> str:
         text = f"{len(column.categories)}: {', '.join(texts)}"
         return (text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}...") + more
     if column.kind == "datetime":
-        assert column.minimum is not None and column.maximum is not None
-        span = (int(column.maximum) - int(column.minimum)) // (column.step or 1)
-        first, last = pd.Series(restored(np.array([0.0, float(span)]), column))
+        first, last = pd.Series(restored(np.array([0.0, column_range(column)[2]]), column))
         return f"{first} to {last}"
     return f"{column.minimum:,} to {column.maximum:,}"

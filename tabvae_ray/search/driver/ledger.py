@@ -13,10 +13,10 @@ from ray.tune.experiment import Trial
 from tabvae_ray.documents import finite
 from tabvae_ray.errors import StorageError
 from tabvae_ray.results.checkpoints import Checkpoints
+from tabvae_ray.results.front import best_of
 from tabvae_ray.results.trial_record import Rung, TrialRecord
 from tabvae_ray.search.driver.failures import Failure, Retries, failure_of
 from tabvae_ray.search.optimize.run_state import RunState
-from tabvae_ray.search.optimize.selection import best_of
 from tabvae_ray.search.optimize.study import tell
 from tabvae_ray.space.search_space import SearchSpace
 

@@ -102,8 +102,8 @@ class CategoryEncoder:
         try:
             codes = np.array(mapping["codes"], dtype=np.int32)
             weights = np.array(mapping["weights"], dtype=np.float64)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise ExportError(f"encoder: shared codes need codes and weights: {error}") from None
+        except (KeyError, TypeError, ValueError, OverflowError):
+            raise ExportError("must have codes and weights, two lists of numbers") from None
         sound = (
             codes.shape == weights.shape == (n_categories,)
             and np.array_equal(np.unique(codes), np.arange(len(np.unique(codes))))
@@ -111,5 +111,5 @@ class CategoryEncoder:
             and np.allclose(np.bincount(codes, weights=weights), 1)
         )
         if not sound:
-            raise ExportError("encoder: shared codes must be 0, 1, ... with weights that add to 1")
+            raise ExportError("codes must be 0, 1, ... with weights that add to 1")
         return cls(codes, weights)

@@ -205,10 +205,8 @@ class Discretizer:
             atoms = np.array(mapping["atoms"], dtype=np.float64).reshape(-1)
             grid = np.array(mapping["grid"], dtype=np.float64)
             tails = np.array(mapping["tails"], dtype=np.float64)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise ExportError(
-                f"encoder: a discretizer needs atoms, a grid and tails: {error}"
-            ) from None
+        except (KeyError, TypeError, ValueError, OverflowError):
+            raise ExportError("must have atoms, a grid and tails, all of numbers") from None
         if grid.size == 0:
             grid, tails = np.empty((0, 2)), np.empty((0, 2))
         points = np.append(atoms, grid)
@@ -220,20 +218,20 @@ class Discretizer:
             and bool((np.diff(atoms) > 0).all() and (np.diff(grid.reshape(-1)) >= 0).all())
         )
         if not sound:
-            raise ExportError("encoder: atoms and grid must be finite, ascending and not empty")
+            raise ExportError("atoms and grid must be finite, ascending and not empty")
         if points.min() < minimum or points.max() > maximum:
             raise ExportError(
-                f"encoder: atoms and grid must lie between {minimum} and {maximum}, "
+                f"atoms and grid must lie between {minimum} and {maximum}, "
                 f"but go from {points.min()} to {points.max()}"
             )
         cdf_points = even_cdf(grid)
         if len(grid):
             if tails.shape != (2, grid.shape[1]):
-                raise ExportError("encoder: tails must be the CDF points of the first and last bin")
+                raise ExportError("tails must be the CDF points of the first and last bin")
             cdf_points[0], cdf_points[-1] = tails
         steps = np.diff(cdf_points, axis=1)
         # Written so that NaN is refused as well.
         ends_are_right = (cdf_points[:, 0] == 0).all() and (cdf_points[:, -1] == 1).all()
         if not ((steps > 0).all() and ends_are_right):
-            raise ExportError("encoder: tails must ascend from 0 to 1")
+            raise ExportError("tails must ascend from 0 to 1")
         return cls(atoms, grid[1:, 0], grid, cdf_points, decimals, minimum, maximum)

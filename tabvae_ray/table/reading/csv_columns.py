@@ -12,13 +12,16 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.formats.finding import iso_format, look_like_days
 from tabvae_ray.table.parsing import parse_iso
 from tabvae_ray.table.reading.cells import Cells, Mask
 from tabvae_ray.table.reading.csv_file import CsvFile
-from tabvae_ray.table.reading.date_formats import look_like_days
 from tabvae_ray.table.reading.wanted import CellKind, wanted_kind
 
-__all__ = ["read_columns"]
+__all__ = ["DATE_FORMATS", "read_columns"]
+
+# Key of a DataFrame's attrs: the formats of dates that were read as datetimes, by column.
+DATE_FORMATS = "date_formats"
 
 # Text in a column of numbers or moments is a marker of missing values if it is this rare.
 _MARKED_MIN_SHARE = 0.9
@@ -30,14 +33,18 @@ _LEADING_ZEROS_MIN_SHARE = 0.005
 
 _CODE = r"^0\d+$|^\+\d{7,}$"
 _DIGITS = r"^\+?\d+$"
-_MOMENT = r"^\d{4}-\d{2}-\d{2}([T ].*)?$|^\d{1,2}[./-]\d{1,2}[./-]\d{2,4}( .*)?$"
+_MOMENT = (
+    r"^\d{4}-\d{2}-\d{2}([T ].*)?$|^\d{4}[./]\d{1,2}[./]\d{1,2}([T ].*)?$"
+    r"|^\d{1,2}[./-]\d{1,2}[./-]\d{2,4}([T ].*)?$|^\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{2,4}( .*)?$"
+    r"|^[A-Za-z]{3,9} \d{1,2}, \d{4}( .*)?$"
+)
 _THOUSANDS = r"^\s*[+-]?\d{1,3}(,\d{3})+(\.\d+)?\s*$"
 
 Say = Callable[[str], None]
 
 
 def read_columns(file: CsvFile, declared: SpecDeclaration, source: str) -> pd.DataFrame:
-    """Read all columns of a CSV file.
+    """Read all columns of a CSV file; the formats of its ISO dates are kept in ``attrs``.
 
     Args:
         file: The file.
@@ -60,7 +67,13 @@ def read_columns(file: CsvFile, declared: SpecDeclaration, source: str) -> pd.Da
             warnings.warn(f"{source}: column {name!r}: {message}", stacklevel=3)
 
         columns[name] = _read_column(file, plain, declared, say)
-    return pd.DataFrame(columns, copy=False)
+    table = pd.DataFrame(columns, copy=False)
+    table.attrs[DATE_FORMATS] = {
+        name: written
+        for name, values in columns.items()
+        if (written := _iso_format(file, values)) is not None
+    }
+    return table
 
 
 def _read_column(file: CsvFile, plain: pd.Series, declared: SpecDeclaration, say: Say) -> pd.Series:
@@ -242,6 +255,14 @@ def _with_moments(values: pd.Series) -> pd.Series:
         return values
     moments = parse_iso(values)
     return values if moments is None else moments
+
+
+def _iso_format(file: CsvFile, moments: pd.Series) -> str | None:
+    """Return the format in which a file has moments."""
+    if not pd.api.types.is_datetime64_any_dtype(moments.dtype):
+        return None
+    texts = file.typed[str(moments.name)]
+    return iso_format(texts.where(moments.notna(), None), moments)
 
 
 def _may_be_integers(values: pd.Series) -> bool:

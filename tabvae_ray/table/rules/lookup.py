@@ -159,7 +159,8 @@ def _keys(values: pd.Series, column: Column) -> Floats:
     if column.kind == "categorical":
         positions = column_positions(values, column).astype(np.float64)
         return np.where(positions < 0, _MISSING, positions)
-    numbers = column_numbers(values, column)
+    # Odd values of the table may lie beyond the ends of the column's grid.
+    numbers = np.clip(column_numbers(values, column), *column_range(column)[1:])
     return np.where(np.isnan(numbers), _MISSING, numbers)
 
 

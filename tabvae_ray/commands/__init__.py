@@ -1,0 +1,1 @@
+"""The commands ``tabvae train``, ``spec`` and ``show``, which need no Ray."""

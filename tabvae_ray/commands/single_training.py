@@ -1,0 +1,204 @@
+"""The training of one model from files: inputs, scores on held-out rows, export."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import torch
+
+from tabvae_ray._version import package_versions
+from tabvae_ray.comparison.options import ScoreName
+from tabvae_ray.comparison.plan import ComparisonPlan
+from tabvae_ray.config import TabularVAEConfig
+from tabvae_ray.documents import finite, read_document
+from tabvae_ray.errors import ConfigError, brief
+from tabvae_ray.space.auto import auto_space
+from tabvae_ray.space.table_shape import TableShape
+from tabvae_ray.storage import Location
+from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.io import fingerprint, read_table
+from tabvae_ray.table.spec import TableSpec
+from tabvae_ray.tabular_vae import TabularVAE, split_rows
+
+__all__ = ["SingleTraining", "score_lines"]
+
+_SCORES: tuple[ScoreName, ...] = (
+    "mean_js_distance",
+    "correlation_distance",
+    "column_shapes",
+    "pair_trends",
+)
+# Scores of fewer held-out rows are chance.
+_FEWEST_HELD_OUT = 20
+_MOST_ROWS = 50_000
+
+
+@dataclass(frozen=True)
+class SingleTraining:
+    """One model with its table, before or after the training.
+
+    Args:
+        vae: The model, prepared with the table.
+        table: The real rows.
+        source: Where they were read from.
+        config_source: Where the configuration comes from.
+    """
+
+    vae: TabularVAE
+    table: pd.DataFrame
+    source: Location
+    config_source: str
+
+    @classmethod
+    def prepare(
+        cls,
+        data: str,
+        *,
+        spec: str | None = None,
+        config: str | None = None,
+        leaves: Mapping[str, Any] | None = None,
+        seed: int = 0,
+    ) -> Self:
+        """Read and check the inputs, and build the model.
+
+        Args:
+            data: Path or URI of the table.
+            spec: Path or URI of its spec; inferred if None.
+            config: Path or URI of the configuration, YAML or JSON; if None, the first point of the
+                space ``auto`` for this table.
+            leaves: Values that replace those of the configuration, by dotted name.
+            seed: Seed of the split, of the initialisation and of the training.
+
+        Raises:
+            ConfigError: If the configuration breaks a rule.
+            DataError: If the table cannot be modelled.
+            StorageError: If a file cannot be read.
+        """
+        known = None if config is None else _read_config(config)
+        declared = None if spec is None else SpecDeclaration.load(spec)
+        if declared is None and known is not None:
+            named = known.data
+            if named.continuous or named.categorical:
+                declared = SpecDeclaration(
+                    continuous=named.continuous, categorical=named.categorical
+                )
+        source = Location(data)
+        table = read_table(source, declared)
+        found = TableSpec.infer(table, declared=declared, source=str(source))
+        if known is None:
+            space = auto_space(TableShape.of(table, found)).space
+            known = space.config(space.initial[0])
+        known = known.replace(leaves or {}, "options")
+        if known.training.device.startswith("cuda"):
+            _check_cuda(known.training.device)
+        vae = TabularVAE.build(found, known, seed=seed, split_seed=seed)
+        vae.prepare(table)
+        return cls(vae, table, source, config or "the space 'auto'")
+
+    @property
+    def description(self) -> str:
+        """Description of the training, in words."""
+        training = self.vae.config.training
+        return (
+            f"{self.source} ({len(self.vae.trainer.codes):,} rows, {len(self._held_out):,} held "
+            f"out): up to {training.max_n_epochs} epochs, configuration of {self.config_source}"
+        )
+
+    def train(self) -> dict[str, Any]:
+        """Train to the end of the budget, and return the scores.
+
+        ``train_nats`` and ``holdout_nats`` are nats per row. ``held_out`` has the scores of
+        generated rows against the held-out rows, and ``real`` those of as many training rows,
+        which are the best that can be hoped for; both are empty with too few held-out rows.
+
+        Raises:
+            DivergenceError: If the loss becomes NaN or infinite.
+        """
+        self.vae.trainer.train()
+        scores: dict[str, Any] = dict(self.vae.evaluate())
+        scores |= {"epochs": self.vae.trainer.epoch, "held_out": {}, "real": {}}
+        training, held_out = self._split
+        if len(held_out) >= _FEWEST_HELD_OUT:
+            rows = self.table.iloc[held_out].reset_index(drop=True)
+            plan = ComparisonPlan(scores=_SCORES).prepare(rows, self.vae.spec)
+            n = min(len(training), _MOST_ROWS)
+            made = self.vae.synthesizer().generate(n, seed=self.vae.seed)
+            real = self.table.iloc[training[:n]].reset_index(drop=True)
+            scores["held_out"] = dict(plan.compute(made).scores)
+            scores["real"] = dict(plan.compute(real).scores)
+        clean: dict[str, Any] = finite(scores)
+        return clean
+
+    def save(self, target: Location, scores: Mapping[str, Any]) -> None:
+        """Write the export.
+
+        Raises:
+            StorageError: If a file cannot be written.
+        """
+        self.vae.synthesizer().save(
+            target,
+            scores=scores,
+            provenance={
+                "command": "train",
+                "configuration": self.config_source,
+                "epochs": scores["epochs"],
+                "seed": self.vae.seed,
+                "data": str(self.source),
+                "table": {
+                    "fingerprint": fingerprint(self.table),
+                    "rows": len(self.table),
+                    "columns": len(self.table.columns),
+                },
+                "versions": package_versions("python", "torch", "pandas", "numpy", "pyarrow"),
+            },
+        )
+
+    @property
+    def _split(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        fraction = self.vae.config.validation.holdout_fraction
+        return split_rows(len(self.table), fraction, self.vae.split_seed)
+
+    @property
+    def _held_out(self) -> np.ndarray[Any, Any]:
+        return self._split[1]
+
+
+def score_lines(scores: Mapping[str, Any]) -> Sequence[str]:
+    """Return the scores as lines of text."""
+    train, held_out = scores["train_nats"], scores["holdout_nats"]
+    lines = [f"trained {scores['epochs']} epochs"]
+    if held_out is None or train is None:
+        lines.append("no rows are held out, so the model has no scores")
+        return lines
+    lines.append(
+        f"nats per row: {held_out:.4g} on held-out rows, {train:.4g} on training rows "
+        f"(a gap of {held_out - train:+.2g}; a large one means memorised rows)"
+    )
+    if not scores["held_out"]:
+        lines.append(f"fewer than {_FEWEST_HELD_OUT} held-out rows: no other scores")
+        return lines
+    lines.append("scores against the held-out rows:")
+    lines.append(f"  {'':<22}{'generated':>10}{'real':>10}")
+    for name, value in scores["held_out"].items():
+        real = scores["real"][name]
+        cells = ("-" if x is None else f"{x:.4f}" for x in (value, real))
+        lines.append(f"  {name:<22}" + "".join(f"{cell:>10}" for cell in cells))
+    lines.append("  (real: as many training rows; nothing honest is better)")
+    return lines
+
+
+def _read_config(given: str) -> TabularVAEConfig:
+    source = Location(given)
+    document = read_document(source)
+    if not isinstance(document, Mapping):
+        raise ConfigError(f"{source}: must be a mapping, but got {brief(document)}")
+    return TabularVAEConfig.from_mapping(document, str(source))
+
+
+def _check_cuda(device: str) -> None:
+    if not torch.cuda.is_available():
+        raise ConfigError(
+            f"training.device is {device}, but torch finds no CUDA device here; use cpu or auto"
+        )

@@ -1,0 +1,49 @@
+"""``tabvae spec``: what each column of a table is, as a file to edit."""
+
+import sys
+
+import click
+
+from tabvae_ray.cli import PATH_OR_URI, Command, option
+from tabvae_ray.errors import ConfigError
+
+__all__ = ["command"]
+
+
+@click.command(
+    "spec",
+    cls=Command,
+    short_help="Guess what the columns of a table are, as a file to edit.",
+    examples=("table.csv --out spec.yaml", "s3://bucket/table.parquet"),
+)
+@click.argument("data", type=PATH_OR_URI)
+@option(
+    "--out",
+    type=PATH_OR_URI,
+    metavar="FILE|URI",
+    show_default="stdout",
+    help="New file to write, YAML.",
+)
+def command(*, data: str, out: str | None) -> int:
+    """Print what each column of DATA is taken for, with three of its values.
+
+    DATA is a table, CSV or Parquet. Edit what is wrong, and give the file as --spec to search,
+    train or compare.
+    """
+    from tabvae_ray.commands.annotated_spec import annotated_spec
+    from tabvae_ray.storage import Location
+    from tabvae_ray.table.io import read_table
+    from tabvae_ray.table.spec import TableSpec
+
+    target = None if out is None else Location(out)
+    if target is not None and target.exists():
+        raise ConfigError(f"--out {target}: is there already; give another name or remove it")
+    source = Location(data)
+    table = read_table(source)
+    text = annotated_spec(table, TableSpec.infer(table, source=str(source)), source.name)
+    if target is None:
+        print(text, end="")  # noqa: T201
+    else:
+        target.write_text(text)
+        print(f"written to {target}", file=sys.stderr)  # noqa: T201
+    return 0

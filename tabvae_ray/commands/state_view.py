@@ -1,0 +1,106 @@
+"""A search as it stands, as text for a terminal."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from tabvae_ray.commands.search_state import SearchState
+from tabvae_ray.report.formatting import duration, value_text
+from tabvae_ray.results.trial_record import TrialRecord
+
+__all__ = ["print_state"]
+
+_WORDS = {"COMPLETE": "complete", "PRUNED": "stopped early", "FAIL": "failed"}
+
+
+def print_state(state: SearchState) -> None:
+    """Print a search as it stands on stdout."""
+    console = Console(markup=False, highlight=False)
+
+    def say(text: str = "") -> None:
+        console.print(text, soft_wrap=True)
+
+    for line in _head(state):
+        say(line)
+    if state.running:
+        say("\nrunning:" if state.is_live else "\nnot finished, continued by --resume:")
+        for record in state.running:
+            say(f"  {_progress(state, record)}")
+    front = state.front
+    if not front:
+        say("\nno trial is complete yet")
+        return
+    say(f"\nthe front ({len(front)} of {state.counts.get('COMPLETE', 0)} complete trials):\n")
+    console.print(_table(state, front))
+    if state.manifest.chosen is not None:
+        say(f"\nchosen: trial {state.chosen}, {state.manifest.chosen['reason']}")
+        say(f"model:  {state.directory / 'best'}")
+
+
+def _head(state: SearchState) -> Sequence[str]:
+    manifest = state.manifest
+    age = duration(max(0.0, state.now - manifest.updated))
+    line = f"search {manifest.name}: {manifest.state}"
+    if state.is_silent:
+        line += (
+            f" when it last wrote, but that was {age} ago; its process may have died "
+            "(go on with --resume)"
+        )
+    elif manifest.state == "running":
+        line += f" on {manifest.driver.get('host', 'an unknown host')}, last heard of {age} ago"
+    words = {**_WORDS, "RUNNING": "running" if state.is_live else "not finished"}
+    counts = ", ".join(f"{n} {words[kind]}" for kind, n in state.counts.items())
+    settings = state.space.settings
+    limit = f" of {duration(settings.time_budget)}" if settings.time_budget else ""
+    rows, columns = manifest.table.get("rows"), manifest.table.get("columns")
+    size = f" ({rows:,} rows, {columns:,} columns)" if rows and columns else ""
+    return [
+        line,
+        f"table:  {manifest.data}{size}",
+        f"space:  {manifest.space_file}; {', '.join(state.space.objectives)}",
+        f"trials: {len(state.finished)} of {settings.n_trials} ended"
+        + (f": {counts}" if counts else ""),
+        f"time:   {duration(manifest.seconds)}{limit}",
+    ]
+
+
+def _progress(state: SearchState, record: TrialRecord) -> str:
+    """Return how far a trial has come, and its scores there."""
+    text = f"trial {record.number}: "
+    if not record.rungs:
+        first = state.manifest.rungs[0]
+        text += f"before its first report, which comes after epoch {first}"
+    else:
+        values = record.rungs[-1].values
+        scores = ", ".join(
+            f"{name} {value:.4g}"
+            for name in state.space.objectives
+            if (value := values.get(name)) is not None
+        )
+        text += f"at least {record.epochs} of {state.space.budget} epochs; {scores}"
+    if state.is_live and record.started is not None:
+        text += f" (for {duration(max(0.0, state.now - record.started))})"
+    return text
+
+
+def _table(state: SearchState, front: Sequence[TrialRecord]) -> Table:
+    names = list(dict.fromkeys([*state.space.objectives, *state.space.constraints]))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for title in ("trial", *names, "epochs", "time"):
+        table.add_column(title, justify="right", overflow="fold")
+    for record in front:
+        values = record.rungs[-1].values
+        mark = "* " if record.number == state.chosen else ""
+        table.add_row(
+            f"{mark}{record.number}",
+            *(_cell(values.get(name)) for name in names),
+            str(record.epochs),
+            duration(record.seconds),
+        )
+    return table
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else value_text(value)

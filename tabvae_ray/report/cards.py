@@ -1,0 +1,188 @@
+"""The cards at the top of the page: a verdict for each question that a reader comes with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from tabvae_ray.comparison.reference_levels import Level
+from tabvae_ray.report.contents import ReportContents
+
+__all__ = ["Card", "cards", "ended_by"]
+
+Tone = Literal["good", "fair", "poor", "unknown"]
+
+# Shares of the way from floor to ceiling.
+_GOOD, _FAIR = 0.9, 0.6
+# Fewer finished trials tell nothing about the course of a search.
+_FEW_TRIALS = 8
+_NEGLIGIBLE_GAIN = 0.005
+
+
+@dataclass(frozen=True)
+class Card:
+    """A verdict in words, with its number between a floor and a ceiling.
+
+    Args:
+        title: The question.
+        tone: The verdict as a colour.
+        verdict: The verdict, a sentence.
+        number: The number behind it, with its name; empty without one.
+        position: Position of the number between floor (0) and ceiling (1); None without one.
+        floor: Name and value of the floor.
+        ceiling: Name and value of the ceiling.
+        anchor: The section with the evidence.
+    """
+
+    title: str
+    tone: Tone
+    verdict: str
+    number: str
+    position: float | None
+    floor: str
+    ceiling: str
+    anchor: str
+
+
+def cards(contents: ReportContents) -> tuple[Card, ...]:
+    """Return the cards: likeness, usefulness, privacy, and the search itself."""
+    return _likeness(contents), _usefulness(contents), _privacy(contents), _search(contents)
+
+
+def _likeness(contents: ReportContents) -> Card:
+    title, anchor = "How like the real table?", "chosen"
+    name = "correlation_distance"
+    value = _scores(contents).get(name)
+    fresh, shuffled = _mean(contents.levels.fresh, name), _mean(contents.levels.independent, name)
+    if value is None or fresh is None or shuffled is None or shuffled <= fresh:
+        return _unknown(title, "Not measured: there is no model or no table yet.", anchor)
+    position = (shuffled - value) / (shuffled - fresh)
+    if position >= 1:
+        verdict = "Pairs of columns are as alike as in a fresh sample of real rows."
+    elif position >= _GOOD:
+        verdict = "Pairs of columns are nearly as alike as in a fresh sample of real rows."
+    elif position >= _FAIR:
+        verdict = "Most of the association between columns is there, but weaker."
+    else:
+        verdict = "Little of the association between columns was learnt."
+    distance = _scores(contents).get("mean_js_distance")
+    sample = _mean(contents.levels.fresh, "mean_js_distance")
+    if distance is not None and sample is not None:
+        verdict += f" Single columns are {'as' if distance <= sample else 'less'} alike."
+    return Card(
+        title,
+        _tone(position),
+        verdict,
+        f"correlation distance {value:.3f}",
+        _clipped(position),
+        f"columns shuffled {shuffled:.3f}",
+        f"fresh rows {fresh:.3f}",
+        anchor,
+    )
+
+
+def _usefulness(contents: ReportContents) -> Card:
+    title, anchor = "How useful?", "usefulness"
+    found = None if contents.pictures is None else contents.pictures.usefulness
+    if found is None:
+        advice = "Not measured: name the column that you would predict, with target in the spec."
+        return _unknown(title, advice, anchor)
+    value = contents.fresh_scores.get("tstr", found.tstr)
+    floor = _mean(contents.levels.independent, "tstr") or 0.0
+    span = found.trtr - floor
+    position = (value - floor) / span if span > 0 else 1.0
+    where = f"A model trained on these rows predicts {found.target}"
+    if position >= _GOOD:
+        verdict = f"{where} about as well as one trained on real rows."
+    elif position >= _FAIR:
+        verdict = f"{where} somewhat worse than one trained on real rows."
+    else:
+        verdict = f"{where} much worse than one trained on real rows."
+    return Card(
+        title,
+        _tone(position),
+        f"{verdict} Tested on {found.n_tested:,} real rows.",
+        f"{found.metric} {value:.3f}",
+        _clipped(position),
+        f"columns shuffled {floor:.3f}",
+        f"real rows {found.trtr:.3f}",
+        anchor,
+    )
+
+
+def _privacy(contents: ReportContents) -> Card:
+    title, anchor = "How private?", "privacy"
+    share = contents.fresh_scores.get("dcr_share")
+    if share is None and contents.pictures is not None:
+        share = contents.pictures.privacy.dcr_share
+    if share is None:
+        return _unknown(title, "Not measured: no rows were held out of training.", anchor)
+    position = 1 - 2 * abs(share - 0.5)
+    verdict = (
+        f"{share:.0%} of the rows are nearer to a training row than to a held-out row; 50% is "
+        "chance. This measures, it does not guarantee."
+    )
+    return Card(
+        title,
+        "good" if share <= 0.55 else "fair" if share <= 0.65 else "poor",
+        verdict,
+        f"nearer to training {share:.3f}",
+        _clipped(position),
+        "copies 1",
+        "chance 0.5",
+        anchor,
+    )
+
+
+def _search(contents: ReportContents) -> Card:
+    title, anchor = "How did the search go?", "trials"
+    done, planned = len(contents.records), contents.space.settings.n_trials
+    if not contents.complete:
+        return _unknown(title, "No trial has reached the full budget.", anchor)
+    volumes = [volume for _, volume in contents.hypervolumes()]
+    end = ended_by(contents)
+    complete = len(contents.complete)
+    verdict = f"{done} of {planned} trials, {complete} to the end{f'; {end}' if end else ''}. "
+    tone: Tone = "fair"
+    if len(volumes) < _FEW_TRIALS:
+        verdict += "So few trials are a beginning: more time is likely to help."
+    else:
+        before = volumes[-1 - len(volumes) // 4]
+        gain = (volumes[-1] - before) / volumes[-1] if volumes[-1] else 0.0
+        if gain <= _NEGLIGIBLE_GAIN:
+            verdict += "The last quarter of them brought nothing new."
+            tone = "good"
+        else:
+            verdict += "The last quarter of them still improved the front: go on if you can."
+    return Card(title, tone, verdict, "", _clipped(done / planned), "", f"{planned} trials", anchor)
+
+
+def ended_by(contents: ReportContents) -> str:
+    """Return why a search ended before its last trial; empty if it did not, or still runs."""
+    settings, state = contents.space.settings, contents.manifest.state
+    if state != "finished" or len(contents.records) >= settings.n_trials:
+        return ""
+    budget = settings.time_budget
+    return "ended early" if budget is None else f"ended by its time budget of {budget:g} s"
+
+
+def _scores(contents: ReportContents) -> dict[str, float]:
+    """Return the chosen model's scores: on fresh samples where they are known."""
+    drawn = {} if contents.pictures is None else contents.pictures.comparison.scores
+    return {**drawn, **contents.fresh_scores}
+
+
+def _mean(levels: Mapping[str, Level], name: str) -> float | None:
+    level = levels.get(name)
+    return None if level is None else level.mean
+
+
+def _tone(position: float) -> Tone:
+    return "good" if position >= _GOOD else "fair" if position >= _FAIR else "poor"
+
+
+def _clipped(position: float) -> float:
+    return min(max(position, 0.0), 1.0)
+
+
+def _unknown(title: str, verdict: str, anchor: str) -> Card:
+    return Card(title, "unknown", verdict, "", None, "", "", anchor)

@@ -1,0 +1,120 @@
+"""``tabvae train``: one model from a table to an export that ``generate`` reads."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from tabvae_ray.cli import main
+from tabvae_ray.generation.synthesizer import load_synthesizer
+
+SMALL = {
+    "architecture": {"encoder_layer_sizes": [16], "latent_dim": 4},
+    "training": {"max_n_epochs": 3},
+}
+
+
+@pytest.fixture
+def home(tmp_path: Path, mixed: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a working directory with a table and a small configuration."""
+    mixed.to_csv(tmp_path / "mixed.csv", index=False)
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(SMALL))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_it_trains_scores_and_exports(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--config", "small.yaml", "--epochs", "2", "--seed", "5", "--json"]
+    assert main(["train", "--data", "mixed.csv", "--out", "model", *options]) == 0
+    captured = capsys.readouterr()
+    assert "epoch 2 of 2: loss" in captured.err
+    assert "scores against the held-out rows:" in captured.err
+    document = json.loads(captured.out.splitlines()[-1])
+    assert document["epochs"] == 2
+    assert document["holdout_nats"] > 0
+    assert set(document["held_out"]) == set(document["real"])
+    # Two epochs teach little: real rows are nearer to the held-out ones.
+    assert document["real"]["column_shapes"] > document["held_out"]["column_shapes"]
+    assert json.loads((home / "model" / "scores.json").read_text())["epochs"] == 2
+    exported = json.loads((home / "model" / "synthesizer.json").read_text())
+    assert exported["provenance"]["seed"] == 5
+    assert exported["config"]["architecture"]["latent_dim"] == 4
+    made = ["--model", "model", "--rows", "30", "--out", "rows.csv"]
+    assert main(["generate", *made]) == 0
+    assert list(pd.read_csv("rows.csv")) == list(pd.read_csv("mixed.csv"))
+
+
+def test_the_same_seed_gives_the_same_model(home: Path) -> None:
+    for name, seed in (("one", 1), ("two", 1), ("three", 2)):
+        options = ["--config", "small.yaml", "--seed", str(seed), "--out", name, "--quiet"]
+        assert main(["train", "--data", "mixed.csv", *options]) == 0
+    one, two, three = (load_synthesizer(name).generate(40) for name in ("one", "two", "three"))
+    pd.testing.assert_frame_equal(one, two)
+    assert not one.equals(three)
+
+
+def test_without_a_configuration_it_is_that_of_the_space_auto(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "--data", "mixed.csv", "--out", "model", "--epochs", "1"]) == 0
+    assert "configuration of the space 'auto'" in capsys.readouterr().err
+    config = json.loads((home / "model" / "synthesizer.json").read_text())["config"]
+    assert config["architecture"]["decoder"] == "autoregressive"
+
+
+def test_the_demos_configuration_names_its_columns(home: Path) -> None:
+    (home / "config.json").write_text(json.dumps({**SMALL, "data": {"categorical": ["age"]}}))
+    options = ["--config", "config.json", "--epochs", "1", "--quiet"]
+    assert main(["train", "--data", "mixed.csv", "--out", "model", *options]) == 0
+    spec = json.loads((home / "model" / "synthesizer.json").read_text())["spec"]
+    assert {c["name"]: c["kind"] for c in spec["columns"]}["age"] == "categorical"
+
+
+def test_few_held_out_rows_are_told(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pd.read_csv("mixed.csv").head(60).to_csv("few.csv", index=False)
+    (home / "none.yaml").write_text(
+        yaml.safe_dump({**SMALL, "validation": {"holdout_fraction": 0}})
+    )
+    assert main(["train", "--data", "few.csv", "--out", "a", "--config", "small.yaml"]) == 0
+    assert "fewer than 20 held-out rows" in capsys.readouterr().err
+    assert main(["train", "--data", "few.csv", "--out", "b", "--config", "none.yaml"]) == 0
+    assert "no rows are held out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--data", "nowhere.csv"], "nowhere.csv: cannot be read: there is no such file"),
+        (["--config", "nowhere.yaml"], "nowhere.yaml: cannot be read: there is no such file"),
+        (["--spec", "nowhere.yaml"], "nowhere.yaml: cannot be read: there is no such file"),
+        (["--config", "list.yaml"], "list.yaml: must be a mapping, but got [1, 2]"),
+        (["--config", "wrong.yaml"], "wrong.yaml: training.max_n_epochs: must be greater than"),
+        (["--epochs", "0"], "--epochs must be >= 1, but got 0"),
+        (["--epochs", "2000000"], "training.max_n_epochs: must be less than or equal to 1000000"),
+        (["--out", "full"], "full: holds a model already"),
+        (["--device", "cuda"], "torch finds no CUDA device here"),
+        (["--confg", "small.yaml"], "No such option '--confg'"),
+    ],
+)
+def test_wrong_input_is_one_message_and_writes_nothing(
+    home: Path,
+    options: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    (home / "list.yaml").write_text("[1, 2]")
+    (home / "wrong.yaml").write_text("training: {max_n_epochs: 0}")
+    (home / "full").mkdir()
+    (home / "full" / "synthesizer.json").write_text("{}")
+    before = sorted(str(path) for path in home.rglob("*"))
+    given = {"--data": "mixed.csv", "--out": "model"} | dict([options])
+    words = [word for pair in given.items() for word in pair]
+    assert main(["train", *words]) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err and "Traceback" not in captured.err
+    assert not captured.out
+    assert sorted(str(path) for path in home.rglob("*")) == before

@@ -1,0 +1,49 @@
+"""Pictures of two columns at once."""
+
+import numpy as np
+import pandas as pd
+
+from tabvae_ray.comparison.pictures.canvas import pixels
+from tabvae_ray.comparison.pictures.pair_plots import joint, worst_pairs
+from tabvae_ray.comparison.plan import ComparisonPlan
+from tabvae_ray.comparison.reading.table_columns import TableColumns
+from tabvae_ray.table.spec import TableSpec
+
+
+def sides() -> tuple[TableColumns, TableColumns]:
+    """Return tables that differ in how two pairs of columns hang together."""
+    rng = np.random.default_rng(0)
+    x, day = rng.normal(size=600), pd.Timestamp("2024-01-01")
+    real = pd.DataFrame(
+        {
+            "x": x,
+            "twice": 2 * x,
+            "c": np.where(x > 0, "plus", None),
+            "when": [day + pd.Timedelta(days=int(d)) for d in rng.integers(0, 300, 600)],
+            "many": rng.choice([f"m{i}" for i in range(30)], 600),
+        }
+    )
+    synthetic = real.assign(twice=rng.permutation(real["twice"]))
+    prepared = ComparisonPlan(scores=()).prepare(real, TableSpec.infer(real))
+    return prepared.real, prepared.reader.read(synthetic)
+
+
+def test_the_pair_that_came_apart_is_the_worst() -> None:
+    real, synthetic = sides()
+    found = worst_pairs(real, synthetic, real.names, 3)
+    assert "twice" in (found[0].first, found[0].second)
+    assert found[0].share > 0.3
+    assert [pair.share for pair in found] == sorted((pair.share for pair in found), reverse=True)
+    used = [name for pair in found for name in (pair.first, pair.second)]
+    assert len(used) == len(set(used))
+    assert all(pair.share == 0 for pair in worst_pairs(real, real, real.names, 3))
+
+
+def test_all_kinds_of_columns_can_be_drawn() -> None:
+    real, synthetic = sides()
+    for pair in (("x", "twice"), ("when", "c"), ("many", "x")):
+        image = pixels(joint(real, synthetic, *pair))
+        assert image.std() > 5
+    constant = pd.DataFrame({"a": [1.0] * 50, "b": ["z"] * 49 + [None]})
+    prepared = ComparisonPlan(scores=()).prepare(constant, TableSpec.infer(constant))
+    assert pixels(joint(prepared.real, prepared.real, "a", "b")).size

@@ -1,0 +1,97 @@
+"""The verdicts at the top of the page follow from the numbers below it."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from tabvae_ray.comparison.reference_levels import Level, ReferenceLevels
+from tabvae_ray.report.cards import Card, cards
+
+LEVELS = ReferenceLevels(
+    fresh={"correlation_distance": Level(0.04, 0.01), "mean_js_distance": Level(0.06, 0.01)},
+    independent={"correlation_distance": Level(0.24, 0.01), "tstr": Level(0.5, 0.01)},
+)
+
+
+def made(
+    scores: dict[str, float],
+    *,
+    tstr: float | None = None,
+    volumes: tuple[float, ...] = (),
+    planned: int = 20,
+    state: str = "finished",
+    budget: float | None = None,
+) -> dict[str, Card]:
+    """Return the cards of a search, by the last word of their titles."""
+    useful = tstr is not None and SimpleNamespace(
+        target="outcome", metric="AUC", tstr=tstr, trtr=0.9, n_tested=100
+    )
+    contents = SimpleNamespace(
+        fresh_scores=scores,
+        levels=LEVELS,
+        pictures=SimpleNamespace(
+            comparison=SimpleNamespace(scores={}),
+            privacy=SimpleNamespace(dcr_share=None),
+            usefulness=useful or None,
+        ),
+        records=[None] * max(len(volumes), 1),
+        complete=[None] * max(len(volumes), 1),
+        hypervolumes=lambda: list(enumerate(volumes, start=1)),
+        space=SimpleNamespace(settings=SimpleNamespace(n_trials=planned, time_budget=budget)),
+        manifest=SimpleNamespace(state=state),
+    )
+    return {card.title.rstrip("?").rpartition(" ")[2]: card for card in cards(contents)}
+
+
+@pytest.mark.parametrize(
+    ("value", "tone", "position", "words"),
+    [
+        (0.03, "good", 1.0, "as alike as in a fresh sample"),
+        (0.05, "good", 0.95, "nearly as alike"),
+        (0.09, "fair", 0.75, "but weaker"),
+        (0.25, "poor", 0.0, "Little of the association"),
+    ],
+)
+def test_likeness_is_told_between_shuffled_and_fresh_rows(
+    value: float, tone: str, position: float, words: str
+) -> None:
+    card = made({"correlation_distance": value, "mean_js_distance": 0.05})["table"]
+    assert card.tone == tone
+    assert card.position == pytest.approx(position)
+    assert words in card.verdict
+    assert card.verdict.endswith("Single columns are as alike.")
+    assert "0.240" in card.floor
+    assert "0.040" in card.ceiling
+
+
+def test_usefulness_is_told_between_shuffled_and_real_rows() -> None:
+    card = made({}, tstr=0.7)["useful"]
+    assert card.tone == "poor"
+    assert card.position == pytest.approx(0.5)
+    assert "predicts outcome much worse" in card.verdict
+    assert made({}, tstr=0.89)["useful"].tone == "good"
+
+
+def test_what_was_not_measured_is_said() -> None:
+    found = made({})
+    assert {found[word].tone for word in ("table", "useful", "private")} == {"unknown"}
+    assert all("Not measured" in found[word].verdict for word in ("table", "useful", "private"))
+
+
+def test_privacy_promises_nothing() -> None:
+    assert made({"dcr_share": 0.5})["private"].tone == "good"
+    leaking = made({"dcr_share": 0.8})["private"]
+    assert leaking.tone == "poor"
+    assert "does not guarantee" in leaking.verdict
+
+
+def test_the_search_says_if_more_time_helps() -> None:
+    few = made({}, volumes=(0.1, 0.2), budget=60, planned=20)["go"]
+    assert "time budget of 60 s" in few.verdict
+    assert "more time is likely to help" in few.verdict
+    done = made({}, volumes=(0.1, *[0.2] * 11), planned=12)["go"]
+    assert done.tone == "good"
+    assert "brought nothing new" in done.verdict
+    assert "ended" not in done.verdict
+    rising = made({}, volumes=tuple(0.1 * n for n in range(1, 13)), planned=12)["go"]
+    assert "still improved" in rising.verdict
