@@ -17,8 +17,10 @@ from tabvae_ray.model.devices import resolve_device
 from tabvae_ray.model.prior import GaussianMixturePrior, Prior, StandardNormalPrior
 from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.model.vae import VAE
+from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.io import read_table
+from tabvae_ray.table.reading.markers import without_declared
 from tabvae_ray.table.spec import TableSpec, check_table
 from tabvae_ray.training.routines import ArtifactRoutine, CheckpointRoutine, LoaderRoutine
 from tabvae_ray.training.tracking import Tracker
@@ -120,7 +122,7 @@ class TabularVAE:
             DivergenceError: If the loss becomes NaN or infinite.
         """
         if isinstance(table, str):
-            table = read_table(table)
+            table = read_table(table, SpecDeclaration.from_mapping(self.spec.to_mapping()))
         self.prepare(table)
         if tracker is not None:
             self._track(table, tracker, plan or ComparisonPlan.complete())
@@ -134,6 +136,7 @@ class TabularVAE:
         Raises:
             DataError: If the table does not fit the spec, or has fewer than two training rows.
         """
+        table = without_declared(table, self.spec.columns)
         check_table(table, self.spec)
         fraction = self.config.validation.holdout_fraction
         training, held_out = split_rows(len(table), fraction, self.split_seed)

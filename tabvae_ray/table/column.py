@@ -12,6 +12,8 @@ from tabvae_ray.table.arrow_types import ARROW_TYPES, arrow_type_from_name, as_a
 from tabvae_ray.table.dtypes import dtype_from_name, is_dtype_name, number_limits
 from tabvae_ray.table.identifiers.fake import GeneratorName
 from tabvae_ray.table.identifiers.source import IdentifierSource
+from tabvae_ray.table.values.decimals import Bound, series_of
+from tabvae_ray.table.values.spans import is_span
 
 __all__ = [
     "MAX_DECIMALS",
@@ -49,14 +51,15 @@ class Column(BaseModel):
         kind: Kind of its values.
         dtype: Name of its dtype, see :func:`tabvae_ray.table.dtypes.dtype_name`.
         missing: Whether values are missing.
-        missing_values: Declared texts of a CSV file that are missing, beside empty cells.
+        missing_values: Texts that are missing, declared or recognised.
         categories: Categorical only: the values that occur, in the order of the category dtype, or
             sorted as text.
         ordered: Whether a category dtype is ordered.
         levels: All categories of a category dtype in its order, if some of them do not occur in any
             row. Those are never generated.
         levels_dtype: Name of the dtype of the categories of a category dtype.
-        minimum: Continuous and datetime only: smallest value; for a datetime in ticks of the dtype.
+        minimum: Continuous and datetime only: smallest value; for a datetime in ticks of the dtype,
+            and a decimal where float64 does not tell the values apart.
         maximum: Likewise the largest value.
         decimals: Continuous only: decimal places that hold all values but a few odd ones, None for
             more than 15.
@@ -87,8 +90,8 @@ class Column(BaseModel):
     ordered: bool = False
     levels: tuple[Scalar, ...] = ()
     levels_dtype: str | None = Field(None, max_length=200)
-    minimum: int | float | None = None
-    maximum: int | float | None = None
+    minimum: Bound = None
+    maximum: Bound = None
     decimals: int | None = Field(None, ge=0, le=MAX_DECIMALS)
     step: int | float | None = Field(None, gt=0)
     clock: Literal["local"] | None = None
@@ -144,7 +147,7 @@ def check_column(column: Column, source: str) -> None:
         if levels and not (len(levels) == len(column.levels) and levels >= {*column.categories}):
             raise DataError(f"{where}: levels must be different values, the categories among them")
         try:
-            _ = pd.Series(column.categories, dtype=dtype)
+            _ = series_of(column.categories, dtype)
             _ = pd.Index(column.levels, dtype=dtype_from_name(column.levels_dtype or "object"))
         except (ArithmeticError, TypeError, ValueError, pa.ArrowException):
             raise DataError(f"{where}: categories must be of dtype {column.dtype}") from None
@@ -164,7 +167,7 @@ def _check_range(column: Column, dtype: Any, where: str) -> None:
     if low is None or high is None or low > high:
         raise DataError(f"{where}: must have minimum <= maximum, but got {low} and {high}")
     span = f"{_brief(low)} to {_brief(high)}"
-    limits: tuple[int | float, int | float] = (-(2**63) + 1, 2**63 - 1)
+    limits: tuple[Any, Any] = (-(2**63) + 1, 2**63 - 1)
     if column.kind == "datetime":
         if column.step is None or column.step % 1 or column.step > limits[1]:
             raise DataError(f"{where}: a datetime must have a step below 2**63, a whole number")
@@ -177,7 +180,7 @@ def _check_range(column: Column, dtype: Any, where: str) -> None:
     if not np.isfinite(float(high) - float(low)):
         raise DataError(f"{where}: must span less than 1.8e308, but is {span}")
     largest = float(np.finfo(np.float64).max) / 10.0 ** (column.decimals or 0)
-    if max(-low, high) > largest:
+    if max(-float(low), float(high)) > largest:
         raise DataError(f"{where}: {column.decimals} decimals are too many for {_brief(high)}")
 
 
@@ -193,7 +196,7 @@ def _check_step(column: Column, dtype: Any, where: str) -> None:
         raise DataError(f"{where}: a step of {column.step} must have {decimals} decimals")
 
 
-def _brief(number: int | float) -> str:
+def _brief(number: Any) -> str:
     text = str(number)
     return text if len(text) <= 25 else f"{text[:20]}..."
 
@@ -203,6 +206,8 @@ def _suits(dtype: Any, kind: Kind) -> bool:
     if kind == "continuous":
         return types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype)
     if kind == "datetime":
+        if is_span(dtype):
+            return True
         if isinstance(dtype, pd.ArrowDtype):
             arrow = dtype.pyarrow_dtype
             return bool(pa.types.is_timestamp(arrow) or pa.types.is_date(arrow))

@@ -1,5 +1,6 @@
 """Conversion of one column to float64 or category positions, and back to its dtype."""
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,23 @@ from tabvae_ray.table.column import Column
 from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
 from tabvae_ray.table.grids.timeline import last_number, moment_numbers, moments_at
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
+from tabvae_ray.table.values.decimals import (
+    decimals_at,
+    decimals_from_numbers,
+    is_decimal,
+    series_of,
+    units_from,
+)
+from tabvae_ray.table.values.spans import is_span, spans_of
 
-__all__ = ["categories_at", "column_numbers", "column_positions", "column_range", "restored"]
+__all__ = [
+    "categories_at",
+    "column_numbers",
+    "column_positions",
+    "column_range",
+    "is_counted",
+    "restored",
+]
 
 
 def column_range(column: Column) -> tuple[int | None, float, float]:
@@ -25,6 +41,9 @@ def column_range(column: Column) -> tuple[int | None, float, float]:
         return 0, 0.0, float(np.rint((column.maximum - column.minimum) / column.step))
     if _is_integer(column):
         return 0, 0.0, float(int(column.maximum) - int(column.minimum))
+    if is_counted(column):
+        dtype = dtype_from_name(column.dtype)
+        return 0, 0.0, float(units_from([column.maximum], column.minimum, column.maximum, dtype)[0])
     low, high = float(column.minimum), float(column.maximum)
     if column.decimals is not None:
         low, high = round(low, column.decimals), round(high, column.decimals)
@@ -36,7 +55,7 @@ def column_numbers(values: pd.Series, column: Column, *, between: bool = False) 
 
     Integers count from the minimum of the column, and datetimes and numbers with a step in steps
     from there, because float64 holds these differences exactly where it would not hold the values
-    themselves.
+    themselves. So do decimals that float64 does not tell apart, in units of their last place.
 
     Args:
         values: The values.
@@ -66,6 +85,9 @@ def column_numbers(values: pd.Series, column: Column, *, between: bool = False) 
         # Modulo 2**64, the difference is right for all 64-bit integers.
         offsets = exact.astype(np.uint64) - np.uint64(int(column.minimum) % 2**64)
         return _in_steps(np.where(absent, np.nan, offsets.astype(np.float64)), column, between)
+    if is_counted(column):
+        dtype = dtype_from_name(column.dtype)
+        return units_from(values.astype(object), column.minimum, column.maximum, dtype)
     numbers = as_numbers(values, "table")
     if _is_integer(column) or column.step is not None:
         return _in_steps(numbers - float(column.minimum), column, between)
@@ -111,6 +133,10 @@ def restored(numbers: Floats, column: Column) -> Any:
         mask = np.zeros(len(whole), dtype=bool) if absent is None else absent
         masked = pd.arrays.IntegerArray(whole, mask)
         return masked.astype(dtype)
+    if is_counted(column):
+        return decimals_at(numbers, column.minimum, column.maximum, dtype)
+    if is_decimal(dtype):
+        return decimals_from_numbers(numbers, column.decimals, dtype)
     if isinstance(dtype, np.dtype):
         return numbers.astype(dtype)
     if absent is None:
@@ -125,6 +151,8 @@ def _moments(
     if absent is not None:
         moments = moments.mask(absent)
     own = dtype_from_name(column.dtype)
+    if is_span(own):
+        return spans_of(moments, own)
     return moments.astype(own) if isinstance(own, pd.ArrowDtype) else moments
 
 
@@ -189,12 +217,18 @@ def categories_at(positions: Codes, column: Column, compact: bool) -> Any:
         return pd.Categorical.from_codes(moved, dtype=dtype)
     dtype = dtype_from_name(column.dtype)
     if column.missing:
-        base = pd.Series([*values, None], dtype=dtype).array
+        base = series_of([*values, None], dtype).array
         taken = base.take(np.where(positions < 0, len(values), positions))
     else:
-        taken = pd.Series(values, dtype=dtype).array.take(positions)
+        taken = series_of(values, dtype).array.take(positions)
     # A Series, because a DataFrame would infer dtype str for a bare array of text objects.
     return pd.Series(taken, dtype=dtype, copy=False)
+
+
+def is_counted(column: Column) -> bool:
+    """Return True for decimals that are counted in units of their last place."""
+    bounds = (column.minimum, column.maximum)
+    return column.kind == "continuous" and any(isinstance(end, Decimal) for end in bounds)
 
 
 def _is_integer(column: Column) -> bool:

@@ -13,12 +13,19 @@ from tabvae_ray.table.coders.category_encoder import CategoryEncoder
 from tabvae_ray.table.coders.discretizer import Discretizer, Floats
 from tabvae_ray.table.coders.truncation import truncate
 from tabvae_ray.table.column import Column
-from tabvae_ray.table.column_values import column_numbers, column_positions, column_range
-from tabvae_ray.table.dtypes import moment_dtype
+from tabvae_ray.table.column_values import (
+    column_numbers,
+    column_positions,
+    column_range,
+    is_counted,
+)
+from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.formats.asked import asked_moment
 from tabvae_ray.table.formats.spelling import spelled
 from tabvae_ray.table.grids.timeline import moments_at
+from tabvae_ray.table.values.decimals import exact_offset
+from tabvae_ray.table.values.spans import is_span, spans_of, time_of_span
 
 __all__ = ["Condition", "RowConditions"]
 
@@ -225,8 +232,15 @@ def _as_number(column: Column, end: Any, *, is_last: bool = False) -> float:
             number = float(end)
             if not np.isfinite(number):
                 raise ValueError("must be finite")
+            dtype = dtype_from_name(column.dtype)
+            if is_counted(column) or pd.api.types.is_integer_dtype(dtype):
+                return exact_offset(end, column.minimum, dtype) / (column.step or 1)
             values = pd.Series([number], name=column.name)
             return float(column_numbers(values, column, between=True)[0])
+        if is_span(dtype_from_name(column.dtype)):
+            moment = time_of_span(end)
+            moments = pd.Series([moment], name=column.name)
+            return float(column_numbers(moments, column, between=True)[0])
         moment, after = _moment(column, end)
         is_whole = is_last and after is not None
         if is_whole and after is not None:
@@ -270,12 +284,14 @@ def _in_words(wanted: Any) -> str:
     return f"at least {low}" if high is None else f"from {low} to {high}"
 
 
-def _end_in_words(column: Column, end: float | None) -> str:
+def _end_in_words(column: Column, end: Any) -> str:
     if column.kind != "datetime" or end is None:
         return str(end)
     last = end == column.maximum
     number = column_range(column)[2] if last else 0.0
     moments = moments_at(np.array([number]), column)
+    if is_span(dtype_from_name(column.dtype)):
+        return str(spans_of(moments, dtype_from_name(column.dtype)).iloc[0])
     if column.format is not None:
         return str(spelled(moments, column.format).iloc[0])
     return str(moments.dt.tz_localize(None).iloc[0].isoformat())

@@ -38,6 +38,7 @@ from tabvae_ray.storage import Location
 from tabvae_ray.table.column import Kind, MissingValues, Scalar
 from tabvae_ray.table.identifiers.fake import GeneratorName
 from tabvae_ray.table.parsing import is_format
+from tabvae_ray.table.values.decimals import Bound
 
 __all__ = [
     "ColumnDeclaration",
@@ -166,8 +167,8 @@ class ColumnDeclaration(BaseModel):
     ordered: bool | None = None
     levels: tuple[Scalar, ...] | None = None
     levels_dtype: str | None = None
-    minimum: int | float | None = None
-    maximum: int | float | None = None
+    minimum: Bound = None
+    maximum: Bound = None
     decimals: int | None = None
     step: int | float | None = None
     clock: Literal["local"] | None = None

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
 from types import TracebackType
@@ -25,6 +26,7 @@ from tabvae_ray.table.arrow_types import (
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.reading.csv_columns import read_columns
 from tabvae_ray.table.reading.csv_file import CsvFile, check_names
+from tabvae_ray.table.reading.markers import read_markers
 
 __all__ = ["TableWriter", "fingerprint", "read_table", "write_table"]
 
@@ -35,7 +37,7 @@ def read_table(location: Location | str, declared: SpecDeclaration | None = None
     """Read a CSV or Parquet file.
 
     Parquet is read without loss; index columns with a name become columns, and those without a
-    name are left out.
+    name are left out. A few markers such as ``?`` in a text column of numbers or dates are missing.
 
     In CSV, ISO 8601 text becomes datetimes, a column of integers with missing values stays
     integer, and codes of digits with leading zeros stay text. The module
@@ -58,6 +60,11 @@ def read_table(location: Location | str, declared: SpecDeclaration | None = None
         try:
             check_names(pq.read_schema(io.BytesIO(content)).names, str(source))
             table = frame_of(pq.read_table(io.BytesIO(content)))
+            table, _ = read_markers(
+                table,
+                declared or SpecDeclaration(),
+                lambda text: warnings.warn(f"{source}: {text}", stacklevel=4),
+            )
         except DataError:
             raise
         except (pa.ArrowException, OSError, ValueError) as error:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.formats.spelling import UNIX_UNITS, parsed
 from tabvae_ray.table.formats.zones import in_zone_of_offsets
+from tabvae_ray.table.values.spans import moments_of_spans
 
 __all__ = ["as_datetimes", "as_numbers", "datetime_ticks", "is_format", "parse_iso"]
 
@@ -61,6 +62,9 @@ def as_datetimes(
     where = f"{source}: column {values.name!r}"
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(values.cat.categories.dtype)
+    spans = moments_of_spans(values) if written is None else None
+    if spans is not None:
+        return spans
     if pd.api.types.is_numeric_dtype(values.dtype) and written is None:
         raise DataError(
             f"{where}: must be datetimes, but is of dtype {values.dtype}; declare a format, such "

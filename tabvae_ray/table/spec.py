@@ -18,6 +18,7 @@ from tabvae_ray.table.declaration import SpecDeclaration, SpecDocument
 from tabvae_ray.table.dtypes import moment_dtype
 from tabvae_ray.table.inference import infer_column
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
+from tabvae_ray.table.reading.markers import read_markers
 from tabvae_ray.table.rules.declared import check_rules, rules_of
 from tabvae_ray.table.rules.rule import Rule
 
@@ -59,6 +60,9 @@ class TableSpec(SpecDocument):
         """
         declared = declared or SpecDeclaration()
         _check_shape(table, source)
+        table, markers = read_markers(
+            table, declared, lambda text: warnings.warn(f"{source}: {text}", stacklevel=4)
+        )
         errors = [
             f"{source}: column {name!r}: declared in the spec, but not in the table"
             for name in dict.fromkeys(declared.names)
@@ -86,7 +90,12 @@ class TableSpec(SpecDocument):
         if all(column.kind == "identifier" for column in columns):
             raise DataError(f"{source}: has no columns to model, only identifiers")
         rules = rules_of(table, columns, declared.rules, source)
-        columns = [with_arrow_type(column, table) for column in columns]
+        columns = [
+            column.model_copy(update={"missing_values": markers[column.name]})
+            if column.name in markers
+            else column
+            for column in (with_arrow_type(column, table) for column in columns)
+        ]
         spec = cls(columns=tuple(columns), target=declared.target, rules=rules)
         if spec.target is not None and spec.target not in spec.names:
             raise DataError(f"{source}: target: {spec.target!r} has no values")
@@ -197,7 +206,10 @@ def _check_shape(table: pd.DataFrame, source: str) -> None:
         raise DataError(f"{source}: has no columns")
     if not all(isinstance(name, str) for name in table.columns):
         odd = next(name for name in table.columns if not isinstance(name, str))
-        raise DataError(f"{source}: column names must be text, but one is {odd!r}")
+        raise DataError(
+            f"{source}: column names must be text, but one is {odd!r}; give it names "
+            "such as `table.columns = [str(name) for name in table.columns]`"
+        )
     twice = table.columns[table.columns.duplicated()]
     if len(twice):
         raise DataError(f"{source}: column {twice[0]!r}: occurs more than once")

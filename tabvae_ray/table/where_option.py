@@ -1,9 +1,14 @@
 """The grammar of ``--where``: conditions on generated rows as text."""
 
 from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import Any
 
+import pandas as pd
+
 from tabvae_ray.errors import ConfigError
+from tabvae_ray.table.coders.category_values import positions_in_other_types
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.spec import TableSpec
 
@@ -51,14 +56,8 @@ def _category(column: Column, text: str) -> Any:
             return category
     if text == "" and column.missing:
         return None
-    try:
-        number = float(text)
-    except ValueError:
-        number = None
-    for category in column.categories:
-        if number is not None and not isinstance(category, bool | str) and category == number:
-            return category
-    return text
+    place = positions_in_other_types(pd.Series([text]), column.categories)[0]
+    return text if place < 0 else column.categories[place]
 
 
 def _value_or_range(column: Column, value: str, text: str) -> Any:
@@ -69,9 +68,18 @@ def _value_or_range(column: Column, value: str, text: str) -> Any:
     if column.kind == "datetime":
         return (first or None, last or None) if found else value
     try:
-        numbers = [None if part == "" else float(part) for part in (first, last)]
-    except ValueError:
+        numbers = [None if part == "" else _number(part) for part in (first, last)]
+    except (ValueError, InvalidOperation):
         raise ConfigError(
             f"--where {text}: {column.name!r} is numeric: must be a number or LOW:HIGH"
         ) from None
     return tuple(numbers) if found else numbers[0]
+
+
+def _number(text: str) -> int | float | Decimal:
+    """Parse a number; one that float64 would round keeps all its digits."""
+    number = float(text)
+    if len(text) <= 15 or len(text) > 100 or not isfinite(number):
+        return number
+    exact = Decimal(text)
+    return int(exact) if exact == int(exact) else exact

@@ -22,6 +22,7 @@ from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.scale import in_right_order, moments_after
 from tabvae_ray.table.rules.steps import EndOf, steps_of
 from tabvae_ray.table.rules.views import EXACT, Floats, Mask, TableView
+from tabvae_ray.table.values.decimals import decimals_from_numbers, is_decimal
 
 __all__ = ["RuleKeeper"]
 
@@ -308,4 +309,6 @@ def _as_dtype(numbers: Floats, column: Column, rows: pd.DataFrame) -> pd.Series:
         numbers = np.round(numbers, column.decimals)
     if pd.api.types.is_integer_dtype(dtype):
         numbers = np.clip(numbers, *number_limits(dtype)).astype(np.int64)
+    if is_decimal(dtype):
+        return decimals_from_numbers(numbers, column.decimals, dtype).set_axis(rows.index)
     return pd.Series(numbers, index=rows.index).astype(dtype)
