@@ -1,6 +1,7 @@
 """The inputs of a search as a user may give them: files, names, or Python objects."""
 
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
@@ -15,6 +16,7 @@ from tabvae_ray.storage import Location
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.io import read_table
 from tabvae_ray.table.reading.frames import Source, as_frame, is_location, parquet_form
+from tabvae_ray.table.reading.markers import read_markers
 from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["SpaceSource", "SpecSource", "read_rows", "read_space", "read_spec", "space_name"]
@@ -85,4 +87,10 @@ def read_rows(
     """
     if data is None or is_location(data):
         return read_table(where, declared), False
-    return parquet_form(as_frame(data)), True
+    rows, _ = read_markers(
+        parquet_form(as_frame(data)),
+        declared or SpecDeclaration(),
+        lambda text: warnings.warn(f"table: {text}", stacklevel=4),
+    )
+    # A search that goes on reads the file that these rows are written to.
+    return parquet_form(rows), True

@@ -25,7 +25,7 @@ from tabvae_ray.cluster.connection import connected
 from tabvae_ray.errors import ConfigError, DataError, ExportError, StorageError
 from tabvae_ray.search.__main__ import main
 from tabvae_ray.search.inputs import prepare_inputs
-from tabvae_ray.table.io import fingerprint, read_table
+from tabvae_ray.table.io import fingerprint, read_table, write_table
 from tabvae_ray.table.spec import TableSpec
 from tests.support.tables import make_mixed
 
@@ -131,6 +131,20 @@ def test_rows_in_memory_are_the_same_when_they_are_read_again(home: Path) -> Non
     assert list(inputs.table.columns) == list(rows.columns)
     twice = prepare_inputs(space=SPACE, out=home / "none", data=inputs.table)
     assert fingerprint(twice.table) == fingerprint(inputs.table)
+
+
+def test_markers_of_missing_values_in_memory_are_read_as_in_a_file(
+    home: Path, tmp_path: Path
+) -> None:
+    rows = make_mixed(200)
+    rows["code"] = [str(age * 3) for age in rows["age"]]
+    rows.loc[[3, 40], "code"] = "?"
+    with pytest.warns(UserWarning, match="code"):
+        inputs = prepare_inputs(space=SPACE, out=home / "none", data=rows)
+    assert inputs.table["code"].isna().sum() == 2
+    write_table(inputs.table, str(tmp_path / "kept.parquet"))
+    kept = read_table(str(tmp_path / "kept.parquet"))
+    assert fingerprint(kept) == fingerprint(inputs.table)
 
 
 @pytest.mark.parametrize("library", ["pandas", "arrow", "polars"])
