@@ -1,38 +1,27 @@
-"""``python -m tabvae_ray.compare`` and ``tabvae compare``: scores of a synthetic table."""
+"""``python -m tabvae_ray.compare`` and ``tabvae compare``: scores of a synthetic table.
+
+The module can be called: ``tabvae_ray.compare(real, synthetic)`` is
+:func:`tabvae_ray.comparison.compare_tables.compare`.
+"""
 
 import json
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import click
 
+from tabvae_ray.callable_module import make_callable
 from tabvae_ray.cli import INPUT, PATH_OR_URI, Command, option, run
 from tabvae_ray.command_line.lines import line_width, wrapped
-from tabvae_ray.errors import ConfigError, brief, closest
-
-# What the command needs takes seconds to import; help and usage errors need none of it.
-if TYPE_CHECKING:
-    from tabvae_ray.comparison.options import PlotName
-    from tabvae_ray.comparison.plan import ComparisonPlan
+from tabvae_ray.comparison.plot_names import wanted_plots
 
 __all__ = ["command", "main"]
+
+make_callable(__name__, "tabvae_ray.comparison.compare_tables.compare")
 
 _TABLES = "Tables"
 _CONTENT = "What to compute"
 _OUTPUT = "Output"
-# All names of plots, those that are drawn without being asked for first. A test holds them equal to
-# those of modules that take long to import.
-_PLOTS: "tuple[PlotName, ...]" = (
-    "pdf",
-    "cdf",
-    "descriptive_statistics",
-    "pca",
-    "correlation_heatmaps",
-    "truncated_svd",
-    "tsne",
-)
-_N_USUAL_PLOTS = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -141,56 +130,33 @@ def command(
     as_json: bool,
 ) -> int:
     """Score any synthetic table against the real one, beside reference levels."""
-    wanted = _wanted_plots(plots, has_out=bool(out), has_plan=bool(plan))
-    from tabvae_ray.comparison.assessment import Assessment
-    from tabvae_ray.storage import Location
-    from tabvae_ray.table.declaration import SpecDeclaration
-    from tabvae_ray.table.io import read_table
-    from tabvae_ray.table.rules.counting import count_rules
-    from tabvae_ray.table.spec import TableSpec
+    # Refuses a wrong name before anything is imported.
+    wanted_plots(plots, has_out=bool(out), has_plan=bool(plan))
+    from tabvae_ray.comparison.compare_tables import compare
 
-    declared = SpecDeclaration.load(spec) if spec else None
-    directory = Location(out) if out else None
-    if directory is not None:
-        directory.check_writable()
-    page = Location(html) if html else None
-    real_rows = read_table(real, declared)
-    columns = TableSpec.infer(real_rows, declared=declared, source=real)
-    # Other tables are read like the real one, whose spec says what their cells are.
-    alike = SpecDeclaration.from_mapping(columns.to_mapping())
-    if target:
-        columns = columns.model_copy(update={"target": target})
-    held_out_rows = read_table(held_out, alike) if held_out else None
-    if plan:
-        chosen = _plan(plan)
-        if plots is not None:
-            cleared = {"plot_collections": ()} if plots == "none" else {}
-            chosen = chosen.model_copy(update={"plots": wanted, **cleared})
-    else:
-        chosen = _default_plan(
-            wanted,
-            has_arrays=directory is not None,
-            has_held_out=held_out_rows is not None,
-            has_target=columns.target is not None,
-        )
-    if directory is None and (chosen.plots or chosen.plot_collections):
-        raise ConfigError("--plan: has pictures, which go to --out; give it, or --plots none")
-    if html and "js_distance" not in chosen.score_collections:
-        collections = (*chosen.score_collections, "js_distance")
-        chosen = chosen.model_copy(update={"score_collections": collections})
-    prepared = chosen.prepare(real_rows, columns, held_out=held_out_rows)
-    synthetic_rows = read_table(synthetic, alike)
-    rules = count_rules(columns.rules, columns.columns, real_rows, synthetic_rows)
-    assessment = Assessment(prepared, synthetic_rows, rules, has_levels=not no_levels)
+    assessment = compare(
+        real,
+        synthetic,
+        held_out=held_out or None,
+        spec=spec or None,
+        target=target,
+        plan=plan or None,
+        plots=plots,
+        levels=not no_levels,
+        out=out or None,
+    )
     for warning in assessment.comparison.warnings:
         print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
-    if directory is not None:
-        assessment.write(directory)
-        print(f"written to {directory}", file=sys.stderr)  # noqa: T201
-    if page is not None:
+    if out:
+        from tabvae_ray.storage import Location
+
+        print(f"written to {Location(out)}", file=sys.stderr)  # noqa: T201
+    if html:
         from tabvae_ray.page.comparison_page import comparison_page
+        from tabvae_ray.storage import Location
 
         names = str(Location(real)), str(Location(synthetic))
+        page = Location(html)
         page.write_text(comparison_page(assessment, real=names[0], synthetic=names[1]))
         print(f"written to {page}", file=sys.stderr)  # noqa: T201
     if as_json:
@@ -198,58 +164,6 @@ def command(
     else:
         print(wrapped(assessment.text(), line_width(sys.stdout)))  # noqa: T201
     return 0
-
-
-def _plan(path: str) -> "ComparisonPlan":
-    """Read the plan of a file."""
-    from tabvae_ray.comparison.plan import ComparisonPlan
-    from tabvae_ray.documents import read_document
-    from tabvae_ray.storage import Location
-
-    source = Location(path)
-    return ComparisonPlan.from_mapping(read_document(source) or {}, str(source))
-
-
-def _default_plan(
-    plots: "Sequence[PlotName]", *, has_arrays: bool, has_held_out: bool, has_target: bool
-) -> "ComparisonPlan":
-    """Return the plan of every score that the tables allow."""
-    from tabvae_ray.comparison.plan import ComparisonPlan
-
-    scores = ["mean_js_distance", "correlation_distance", "column_shapes", "pair_trends"]
-    scores.append("detection")
-    if has_held_out:
-        scores += ["dcr_share", "membership_black_box"]
-    if has_target:
-        scores.append("tstr")
-    return ComparisonPlan.from_mapping(
-        {
-            "scores": scores,
-            "score_collections": ["js_distance"],
-            "plots": plots,
-            "array_collections": ComparisonPlan.complete().array_collections if has_arrays else (),
-        }
-    )
-
-
-def _wanted_plots(given: str | None, *, has_out: bool, has_plan: bool) -> "tuple[PlotName, ...]":
-    """Return the plots that ``--plots`` names, or the usual ones if there is only ``--out``."""
-    if given is None:
-        return _PLOTS[:_N_USUAL_PLOTS] if has_out and not has_plan else ()
-    if given == "none":
-        return ()
-    if not has_out:
-        raise ConfigError("--plots: must come with --out, where the pictures go")
-    if given == "all":
-        return _PLOTS
-    wanted = [name.strip() for name in given.split(",")]
-    for name in wanted:
-        if name not in _PLOTS:
-            raise ConfigError(
-                f"--plots: must be all, none, or some of {', '.join(_PLOTS)}, but got "
-                f"{brief(name)}{closest(name, _PLOTS)}"
-            )
-    return tuple(name for name in _PLOTS if name in wanted)
 
 
 if __name__ == "__main__":

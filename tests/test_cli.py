@@ -9,8 +9,9 @@ import pytest
 
 import tabvae_ray
 import tabvae_ray.search.__main__ as search_command
-from tabvae_ray import _version, cli, compare, generate, report
+from tabvae_ray import _version, cli, generate, report
 from tabvae_ray.command_line.input_path import InputPath
+from tabvae_ray.compare import main as compare_main
 from tabvae_ray.errors import ConfigError, DataError, ExportError, StorageError
 
 
@@ -88,7 +89,7 @@ OTHERS = ("train", "show", "spec", "space")
 COMMANDS = {
     "search": search_command.main,
     "generate": generate.main,
-    "compare": compare.main,
+    "compare": compare_main,
     "report": report.main,
 }
 
@@ -173,7 +174,7 @@ def test_an_unknown_option_is_told_the_nearest_one(capsys: pytest.CaptureFixture
 
 
 def test_missing_options_are_all_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert compare.main([]) == 2
+    assert compare_main([]) == 2
     error = capsys.readouterr().err
     assert "Missing option '--real'" in error and "Missing option '--synthetic'" in error
     assert search_command.main(["--resume"]) == 2
@@ -270,6 +271,7 @@ PUBLIC = {
     "DirectoryTracker",
     "MlflowTracker",
     "MultiObjectiveASHA",
+    "SearchResult",
     "SearchSpace",
     "TableSpec",
     "TabularVAE",
@@ -277,8 +279,11 @@ PUBLIC = {
     "TabularVAESynthesizer",
     "Tracker",
     "__version__",
+    "compare",
+    "load_search",
     "load_synthesizer",
     "read_table",
+    "search",
     "write_table",
 }
 

@@ -1,19 +1,27 @@
 """The scores of a synthetic table together with what they are read against."""
 
 import json
-from typing import Any
+from dataclasses import replace
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from tabvae_ray.comparison.html import html_table, score_table
 from tabvae_ray.comparison.options import SCORES
-from tabvae_ray.comparison.plan import PreparedComparison
+from tabvae_ray.comparison.plan import Comparison, PreparedComparison
+from tabvae_ray.comparison.plot_names import PLOTS, PlotName
 from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_levels
 from tabvae_ray.comparison.score_words import direction, score_in_words
 from tabvae_ray.comparison.scores.membership.verdicts import membership_verdict
 from tabvae_ray.comparison.scores.privacy import Privacy, privacy
+from tabvae_ray.errors import ConfigError, brief
 from tabvae_ray.storage import Location
 from tabvae_ray.table.rules.counting import RuleCounts
 from tabvae_ray.table.spec import TableSpec
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["Assessment"]
 
@@ -24,6 +32,8 @@ _MOST_NAMES = 12
 class Assessment:
     """The comparison of a synthetic table with its reference levels and its privacy.
 
+    A score is also an attribute: ``assessment.detection`` is ``assessment.scores["detection"]``.
+
     Args:
         prepared: The comparison, prepared with the real rows.
         synthetic: The synthetic table.
@@ -32,7 +42,7 @@ class Assessment:
 
     Attributes:
         prepared: The comparison, prepared with the real rows.
-        columns: The synthetic table.
+        synthetic: The synthetic table.
         levels: The reference levels; empty without them.
         comparison: The scores.
         privacy: How near the synthetic rows come to real rows.
@@ -51,7 +61,7 @@ class Assessment:
         self._options = prepared.plan.options
         self._spec = prepared.spec
         self.prepared = prepared
-        self.columns = columns = prepared.reader.read(synthetic)
+        self.synthetic = columns = prepared.reader.read(synthetic)
         self.levels = ReferenceLevels()
         if has_levels:
             self.levels = reference_levels(prepared, n_synthetic=columns.n_rows)
@@ -62,6 +72,78 @@ class Assessment:
             prepared.held_out,
             most_rows=prepared.plan.options.privacy_max_rows,
         )
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The scores by name."""
+        return dict(self.comparison.scores)
+
+    @property
+    def columns(self) -> pd.DataFrame:
+        """The scores of each column, by its name."""
+        return pd.DataFrame(self.comparison.score_collections).rename_axis("column")
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Facts that the scores do not show, one sentence each."""
+        return self.comparison.warnings
+
+    @property
+    def verdicts(self) -> list[str]:
+        """Sentences on what the scores and their levels show."""
+        found = [
+            *self.levels.verdicts(self.comparison.scores),
+            membership_verdict(None, self.comparison.membership),
+            self.privacy.verdict,
+        ]
+        usefulness = self.comparison.usefulness
+        return found if usefulness is None else [*found, usefulness.verdict]
+
+    def __getattr__(self, name: str) -> float:
+        # Only for scores: copying and pickling look for other names before there are any.
+        if name in SCORES and name in self.comparison.scores:
+            return self.comparison.scores[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.comparison.scores]
+
+    def figure(
+        self,
+        plot: PlotName,
+        column: str | None = None,
+    ) -> "Figure":
+        """Draw a plot as a figure of matplotlib.
+
+        Args:
+            plot: Its name.
+            column: For ``pdf`` and ``cdf`` the column, for ``correlation_heatmaps``
+                ``real``, ``synthetic`` or ``difference``; all of them in one figure if None.
+
+        Raises:
+            ConfigError: If there is no such plot or column.
+        """
+        if plot not in PLOTS:
+            raise ConfigError(f"plot: must be some of {', '.join(PLOTS)}, but got {brief(plot)}")
+        pair = self.prepared.pair_with(self.synthetic)
+        pair.notes = {
+            name: self.levels.title(name, value) for name, value in pair.js_distances.items()
+        }
+        return pair.figure(plot, column)
+
+    def __repr__(self) -> str:
+        levels, scores = self.levels, self.comparison.scores
+        lines = [f"{self.synthetic.n_rows:,} synthetic rows compared with {levels.n_rows:,} real"]
+        if not levels.n_rows:
+            lines = [f"{self.synthetic.n_rows:,} synthetic rows compared with the real ones"]
+        return "\n".join(lines + [f"  {n} {levels.describe(n, v)}" for n, v in scores.items()])
+
+    def _repr_html_(self) -> str:
+        table = score_table(self.comparison.scores, self.levels, self._options)
+        notes = "".join(f"<div>{escape(note)}</div>" for note in [*self.verdicts, *self.warnings])
+        broken = [[rule, f"{n:,}"] for rule, n in self.rules.broken.items() if n]
+        rules = html_table(["rule of the real table", "rows that break it"], broken)
+        return f"<div>{table}{notes}{rules if broken else ''}</div>"
 
     def document(self) -> dict[str, Any]:
         """Return everything as one JSON object, with the scores at its top level."""
@@ -101,7 +183,7 @@ class Assessment:
                 beside = levels.beside(f"{collection}/{name}")
                 lines.append(f"  {name:<{width}}{value:>8.3f}   {beside}".rstrip())
         lines += self.rule_lines()
-        return "\n".join([*lines, "", *self.verdicts()])
+        return "\n".join([*lines, "", *self.verdicts])
 
     def meaning(self, name: str) -> str:
         """Return which values of a score are better, and what this value means."""
@@ -109,17 +191,13 @@ class Assessment:
         words = score_in_words(name, self.comparison.scores[name], self.levels)
         return better if words is None else f"{better}: {words}"
 
-    def verdicts(self) -> list[str]:
-        """Return what the scores show beyond their values, a sentence each."""
-        comparison = self.comparison
-        found = [
-            *self.levels.verdicts(comparison.scores),
-            membership_verdict(None, comparison.membership),
-            self.privacy.verdict,
-        ]
-        if comparison.usefulness is not None:
-            found.append(comparison.usefulness.verdict)
-        return found
+    def with_column_distances(self) -> Comparison:
+        """Return the comparison with the JS distance of every column, whatever the plan says."""
+        known = self.comparison.score_collections
+        if "js_distance" in known:
+            return self.comparison
+        distances = dict(self.prepared.pair_with(self.synthetic).js_distances)
+        return replace(self.comparison, score_collections={**known, "js_distance": distances})
 
     def kind_lines(self) -> list[str]:
         """Return what each column was taken for, a line per kind."""

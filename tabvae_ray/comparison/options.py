@@ -12,13 +12,11 @@ from tabvae_ray.comparison.scores.association import (
 from tabvae_ray.comparison.scores.detection import Detector
 
 __all__ = [
-    "PLOTS",
     "PLOT_COLLECTIONS",
     "SCORES",
     "SCORE_COLLECTIONS",
     "ComparisonOptions",
     "PlotCollectionName",
-    "PlotName",
     "ScoreCollectionName",
     "ScoreName",
 ]
@@ -36,10 +34,6 @@ ScoreName = Literal[
 
 ScoreCollectionName = Literal["js_distance", "column_shapes"]
 
-PlotName = Literal[
-    "pdf", "cdf", "descriptive_statistics", "pca", "correlation_heatmaps", "truncated_svd", "tsne"
-]
-
 PlotCollectionName = Literal["pdf", "cdf", "correlation_heatmaps"]
 
 SCORES: tuple[ScoreName, ...] = get_args(ScoreName)
@@ -48,7 +42,6 @@ _HIGHER_IS_BETTER = frozenset({"column_shapes", "pair_trends", "detection", "tst
 
 SCORE_COLLECTIONS: tuple[ScoreCollectionName, ...] = get_args(ScoreCollectionName)
 
-PLOTS: tuple[PlotName, ...] = get_args(PlotName)
 
 PLOT_COLLECTIONS: tuple[PlotCollectionName, ...] = get_args(PlotCollectionName)
 

@@ -14,11 +14,11 @@ from tabvae_ray.comparison.options import (
     SCORES,
     ComparisonOptions,
     PlotCollectionName,
-    PlotName,
     ScoreCollectionName,
     ScoreName,
 )
 from tabvae_ray.comparison.pictures.projections import PROJECTIONS, has_plane
+from tabvae_ray.comparison.plot_names import PICTURES, PlotName
 from tabvae_ray.comparison.reading.reader import ColumnReader
 from tabvae_ray.comparison.reading.table_columns import Integers, TableColumns
 from tabvae_ray.comparison.result import Comparison
@@ -31,14 +31,6 @@ from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["SCORES", "Comparison", "ComparisonOptions", "ComparisonPlan", "PreparedComparison"]
 
-# Plots that take a tenth of a second or two at most.
-PICTURES: tuple[PlotName, ...] = (
-    "pdf",
-    "cdf",
-    "descriptive_statistics",
-    "pca",
-    "correlation_heatmaps",
-)
 # Scores that need no row of the real table once it is prepared.
 _WITHOUT_ROWS = {"mean_js_distance", "correlation_distance", "column_shapes"}
 # Scores that depend on the held-out rows.

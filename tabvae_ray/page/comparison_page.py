@@ -14,12 +14,12 @@ def comparison_page(assessment: Assessment, *, real: str, synthetic: str) -> str
     """Return the page as HTML that needs no network.
 
     Args:
-        assessment: The comparison; its plan must have the collection ``js_distance``.
+        assessment: The comparison.
         real: Where the real table is from.
         synthetic: Where the synthetic one is from.
     """
-    prepared, comparison = assessment.prepared, assessment.comparison
-    pictures = drawn_pictures(prepared, assessment.columns, comparison, assessment.levels)
+    prepared, comparison = assessment.prepared, assessment.with_column_distances()
+    pictures = drawn_pictures(prepared, assessment.synthetic, comparison, assessment.levels)
     has_held_out = assessment.privacy.n_held_out > 0
     name = "correlation_distance"
     described = ""
@@ -32,14 +32,14 @@ def comparison_page(assessment: Assessment, *, real: str, synthetic: str) -> str
         synthetic=synthetic,
         facts={
             "real rows": f"{prepared.real.n_rows:,}",
-            "synthetic rows": f"{assessment.columns.n_rows:,}",
+            "synthetic rows": f"{assessment.synthetic.n_rows:,}",
             "columns compared": f"{len(prepared.real.names):,}",
             "held-out rows": f"{assessment.privacy.n_held_out:,}" if has_held_out else "none",
         },
         notes=list(comparison.warnings),
         scores=_scores(assessment),
         has_levels=bool(assessment.levels.n_rows),
-        verdicts=assessment.verdicts(),
+        verdicts=assessment.verdicts,
         kinds=assessment.kind_lines(),
         rules=assessment.rule_lines()[1:],
         column_pictures=columns,

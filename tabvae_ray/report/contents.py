@@ -225,7 +225,8 @@ def _synthesizer(contents: ReportContents) -> TabularVAESynthesizer | None:
 def _table(contents: ReportContents) -> pd.DataFrame | None:
     manifest = contents.manifest
     try:
-        table = read_table(manifest.data, SpecDeclaration.from_mapping(manifest.spec))
+        source = manifest.table_location(contents.directory)
+        table = read_table(source, SpecDeclaration.from_mapping(manifest.spec))
     except (TabVAEError, OSError) as error:
         contents.notes.append(
             f"Without the table, reference levels and pictures are left out: {error}"

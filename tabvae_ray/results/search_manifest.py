@@ -26,7 +26,10 @@ from tabvae_ray.space.space_file import parse_space
 from tabvae_ray.storage import Location
 from tabvae_ray.table.declaration import SpecDeclaration
 
-__all__ = ["HEARTBEAT_SECONDS", "SearchManifest", "versions"]
+__all__ = ["HEARTBEAT_SECONDS", "TABLE_FILE", "SearchManifest", "versions"]
+
+# In the search's directory: the rows, if they came from memory.
+TABLE_FILE = "table.parquet"
 
 # A driver writes search.json at least this often while it lives.
 HEARTBEAT_SECONDS = 10.0
@@ -181,6 +184,11 @@ class SearchManifest(BaseModel):
         self.updated = time.time()
         self.driver = {"host": socket.gethostname(), "pid": os.getpid()}
         write_json(directory / "search.json", self.model_dump(warnings=False))
+
+    def table_location(self, directory: Location) -> Location:
+        """Return the file of the table: that in the search's directory if rows are kept there."""
+        own = directory / TABLE_FILE
+        return own if own.exists() else Location(self.data)
 
     def search_space(self) -> SearchSpace:
         """Return the space as it was resolved when the search began."""

@@ -94,8 +94,8 @@ class Privacy:
             )
         sign = 0.5 + max(3 * self.standard_error, 0.02)
         return (
-            f"No sign of copying by distance: {share} to training than to held-out rows; chance is 0.50, "
-            f"and above {sign:.2f} would be a sign with so many held-out rows. "
+            f"No sign of copying by distance: {share} to training than to held-out rows; chance is "
+            f"0.50, and above {sign:.2f} would be a sign with so many held-out rows. "
             "Leaks can pass this test: see the attacks on membership."
         )
 

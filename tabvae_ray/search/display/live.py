@@ -14,6 +14,7 @@ from rich.text import Text
 from tabvae_ray.command_line.lines import duration, line_width, rough_duration, wrapped
 from tabvae_ray.report.formatting import epochs
 from tabvae_ray.results.trial_record import TrialRecord
+from tabvae_ray.search.display.notebook import NotebookLive
 from tabvae_ray.search.display.statistics import RunningTrial, RunStatistics, Snapshot
 from tabvae_ray.search.optimize.run_state import RunState
 from tabvae_ray.space.search_space import SearchSpace
@@ -25,7 +26,7 @@ _MOST_RUNNING = 4
 
 
 class SearchProgress:
-    """Shows the progress of a search on stderr.
+    """Shows the progress of a search on stderr, or below the cell of a notebook.
 
     Args:
         space: The search space.
@@ -44,10 +45,13 @@ class SearchProgress:
         self._started = time.monotonic()
         self._statistics: RunStatistics | None = None
         self.at_end: Snapshot | None = None
-        self._live: Live | None = None
+        self._live: Live | NotebookLive | None = None
 
     def __enter__(self) -> Self:
-        if self.console.is_terminal and not self.console.quiet:
+        if self.console.is_jupyter and not self.console.quiet:
+            self._live = NotebookLive(self._render)
+            self._live.start()
+        elif self.console.is_terminal and not self.console.quiet:
             self._live = Live(get_renderable=self._render, console=self.console)
             self._live.start()
         return self
