@@ -11,10 +11,10 @@ import numpy as np
 from tabvae_ray.comparison.options import (
     ComparisonOptions,
     PlotCollectionName,
-    PlotName,
     ScoreCollectionName,
     ScoreName,
 )
+from tabvae_ray.comparison.plot_names import PlotName
 from tabvae_ray.comparison.reading.table_columns import Floats, TableColumns
 from tabvae_ray.comparison.scores.association import (
     associated_pairs,
