@@ -1,6 +1,7 @@
 """Run one search, from its start or a resume to the export."""
 
 import math
+import time
 from collections import Counter
 from collections.abc import Collection
 from contextlib import suppress
@@ -24,6 +25,7 @@ from tabvae_ray.search.display.mlflow_log import MlflowLog
 from tabvae_ray.search.display.progress_log import ProgressLog
 from tabvae_ray.search.display.ray_metrics import RayMetrics
 from tabvae_ray.search.display.statistics import RunStatistics
+from tabvae_ray.search.driver.choice import choose_model, models_to_choose_from
 from tabvae_ray.search.driver.claim import claimed
 from tabvae_ray.search.driver.export import export
 from tabvae_ray.search.driver.finished import finished_outcome
@@ -43,11 +45,10 @@ from tabvae_ray.search.driver.tune_loop import LoopParts, run_loop
 from tabvae_ray.search.inputs import SPACE_FILE, SearchInputs
 from tabvae_ray.search.optimize.proposals import Proposals
 from tabvae_ray.search.optimize.run_state import Listener, RunState
-from tabvae_ray.search.optimize.selection import select
 from tabvae_ray.search.optimize.study import fail_running, open_study
 from tabvae_ray.search.remote import run_on_head
-from tabvae_ray.search.trials.rescoring import candidates
 from tabvae_ray.search.trials.task import SearchTask
+from tabvae_ray.search.trials.time_planning import time_limit
 
 __all__ = ["SearchRun", "run_search"]
 
@@ -62,6 +63,7 @@ def run_search(
     study_storage: str | None = None,
     trackers: Collection[str] = (),
     progress: SearchProgress | None = None,
+    began: float | None = None,
 ) -> SearchOutcome:
     """Run a search, or resume one.
 
@@ -75,11 +77,14 @@ def run_search(
         study_storage: URL of an Optuna storage for the study, instead of ``study.log``.
         trackers: Where trials are also shown: ``mlflow``, ``tensorboard``.
         progress: Shows the search.
+        began: When the command began, in seconds since 1970, from which a time budget counts; now
+            if None.
 
     Raises:
         ConfigError: If an option breaks a rule, or the search to resume was another one.
         StorageError: If the directory cannot be written from here or from a node.
     """
+    began = time.time() if began is None else began
     resources = resources or Resources()
     progress = progress or SearchProgress(inputs.space, quiet=True)
     if through_client(address):
@@ -91,13 +96,16 @@ def run_search(
             concurrency=concurrency,
             study_storage=study_storage,
             trackers=trackers,
+            began=began,
         )
         return run_on_head(command, inputs.directory, address, progress)
     task = inputs.task(resources)
     with claimed(inputs.directory, partial(check_name, inputs.directory, resume=resume)):
         start = begin_or_resume(inputs, resources, study_storage, resume=resume)
         with Interrupts(progress.say) as interrupts:
-            search = SearchRun(inputs, start, task, resources, progress, interrupts, trackers)
+            search = SearchRun(
+                inputs, start, task, resources, progress, interrupts, trackers, began
+            )
             try:
                 return _run(search, address, concurrency)
             except KeyboardInterrupt:
@@ -136,6 +144,7 @@ class SearchRun:
         progress: Shows the search.
         interrupts: Takes SIGINT and SIGTERM.
         trackers: Where trials are also shown.
+        began: When the command began, in seconds since 1970.
     """
 
     def __init__(
@@ -147,11 +156,12 @@ class SearchRun:
         progress: SearchProgress,
         interrupts: Interrupts,
         trackers: Collection[str] = (),
+        began: float = 0.0,
     ) -> None:
         self.inputs, self.start, self.task = inputs, start, task
         self.manifest = start.manifest
         self.resources, self.progress, self.trackers = resources, progress, trackers
-        self.interrupts = interrupts
+        self.interrupts, self._began_at = interrupts, began
         self.writer = ManifestWriter(self.manifest, inputs.directory)
         self.records = RecordStore(inputs.directory, inputs.space.objectives)
         self.scheduler = make_scheduler(inputs)
@@ -190,16 +200,21 @@ class SearchRun:
         # If nodes are added on demand, the sampler should still learn from most trials.
         wished = max(free, math.ceil(space.settings.n_trials / 4)) if grows else free
         slots = concurrency or wished
+        self._slots = slots
+        limit = time_limit(self.task, self._began_at, slots)
+        self.task = replace(self.task, limit=limit)
         state = RunState(
             self.records,
             unfinished,
-            time_budget=space.settings.time_budget,
+            limit=limit,
+            has_model=any(record.rungs and record.checkpoint for record in known),
+            spent=time.time() - self._began_at,
             listeners=self._listeners(slots, finished),
         )
         ledger = Ledger(space, state, study, finished, n_reports=n_reports(known))
         if known:
-            needed = [*unfinished, *ledger.front(), *ledger.runners_up()]
-            Checkpoints(directory).remove_all_but({record.checkpoint for record in needed})
+            needed = {record.checkpoint for record in ledger.needed()}
+            Checkpoints(directory).remove_all_but(needed)
         # One trial more than there are slots waits for the next free process, because Ray keeps
         # processes only for trials that wait. An autoscaler must not add a node for it.
         n_at_once = slots + 1 if slots >= free and not grows else slots
@@ -237,15 +252,14 @@ class SearchRun:
 
     def conclude(self, parts: LoopParts) -> SearchOutcome:
         """Choose a model of the front and export it, if there is one."""
-        outcome, ledger = self._outcome("interrupted", parts.state.stop), parts.ledger
+        outcome = self._outcome("interrupted", parts.state.stop)
         if parts.state.interrupted:
             return outcome
-        if self.manifest.front:
+        best_models = models_to_choose_from(parts)
+        if best_models[0]:
             self.progress.say("scoring the best again on fresh samples")
-            found = candidates(
-                self.task, ledger.front(), self.resources, runners_up=ledger.runners_up()
-            )
-            chosen, reason = select(found, self.inputs.space)
+            choice = choose_model(self.task, parts, best_models, self.resources, self._slots)
+            chosen, reason, found = choice.chosen, choice.reason, choice.candidates
             best = self.inputs.directory / "best"
             export(self.task, self.manifest, chosen, reason, found, best)
             if self.mlflow is not None:
