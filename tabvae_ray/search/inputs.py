@@ -13,8 +13,8 @@ from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_le
 from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import ConfigError, DataError, brief
 from tabvae_ray.results.search_manifest import SearchManifest
+from tabvae_ray.search.optimize.planned_space import as_planned, planned_space, rungs_of
 from tabvae_ray.search.optimize.sampler import choose_sampler
-from tabvae_ray.search.optimize.scheduler import rung_epochs
 from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.space.auto import AutoSpace, auto_space
 from tabvae_ray.space.named_spaces import AUTO, find_space, is_auto, named_space
@@ -70,11 +70,11 @@ class SearchInputs:
     @property
     def rungs(self) -> tuple[int, ...]:
         """Epochs after which trials report; the last is the budget."""
-        settings, budget = self.space.settings, self.space.budget
-        # Rounded down, so that two rungs fit below the budget; none fits below a very small one.
-        shortest = max(1, budget // settings.eta**2) if budget >= settings.eta else budget
-        first = settings.grace_period or shortest
-        return tuple(rung_epochs(first, budget, settings.eta))
+        return rungs_of(self.space)
+
+    def replanned(self, epochs: int) -> "SearchInputs":
+        """Return the same inputs with fewer epochs."""
+        return replace(self, space=planned_space(self.space, epochs))
 
     def task(self, resources: Resources | None = None) -> SearchTask:
         """Return what all trials share; one CPU each if no resources are given.
@@ -169,6 +169,8 @@ def prepare_inputs(
         known = before.search_space()
     if known is not None:
         known = _with_settings(known, settings)
+    if known is not None and resume:
+        known = as_planned(known, _plan(directory))
     where = _data(data, known, before)
     declared = _declaration(spec, known, before)
     table = read_table(where, declared)
@@ -209,6 +211,13 @@ def _began_without_rules(directory: Location) -> bool:
     if not (directory / "search.json").exists():
         return False
     return not SearchManifest.read(directory).spec.get("rules")
+
+
+def _plan(directory: Location) -> dict[str, Any] | None:
+    """Return the epochs that the search there has planned; None if it is as its space says."""
+    if not (directory / "search.json").exists():
+        return None
+    return SearchManifest.read(directory).plan
 
 
 def _device(space: SearchSpace, resources: Resources) -> str:

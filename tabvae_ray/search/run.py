@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from pyarrow import ArrowException
 from ray import tune
 from ray.tune.logger import TBXLoggerCallback
 
@@ -47,6 +46,7 @@ from tabvae_ray.search.optimize.proposals import Proposals
 from tabvae_ray.search.optimize.run_state import Listener, RunState
 from tabvae_ray.search.optimize.study import fail_running, open_study
 from tabvae_ray.search.remote import run_on_head
+from tabvae_ray.search.trials.epoch_plan import plan_epochs
 from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.search.trials.time_planning import time_limit
 
@@ -124,7 +124,7 @@ def _run(search: "SearchRun", address: str | None, concurrency: int | None) -> S
         search.progress.say("starting Ray")
         with search.writer.heartbeat(), connected(address) as started_here:
             preflight(search.inputs.directory, search.resources, started_here=started_here)
-            parts = search.assemble(concurrency)
+            parts = search.assemble(concurrency, here=started_here)
             search.train(parts)
             return search.conclude(parts)
     except Exception:
@@ -190,19 +190,25 @@ class SearchRun:
         if self.inputs.chosen is not None:
             (self.inputs.directory / SPACE_FILE).write_text(self.inputs.chosen.text)
 
-    def assemble(self, concurrency: int | None) -> LoopParts:
-        """Build study, proposals and ledger from the records."""
-        space, directory = self.inputs.space, self.inputs.directory
+    def assemble(self, concurrency: int | None, *, here: bool = False) -> LoopParts:
+        """Build study, proposals and ledger from the records.
+
+        Args:
+            concurrency: Trials at once; as many as the resources allow if None.
+            here: True if trials train on this machine.
+        """
         finished, unfinished = self._finished, self._unfinished
         known = [*finished, *unfinished]
-        study = open_study(space, self.manifest, directory, self.start.study_url, known)
         free, grows = free_slots(self.resources), autoscales()
         # If nodes are added on demand, the sampler should still learn from most trials.
-        wished = max(free, math.ceil(space.settings.n_trials / 4)) if grows else free
-        slots = concurrency or wished
-        self._slots = slots
+        wished = max(free, math.ceil(self.inputs.space.settings.n_trials / 4)) if grows else free
+        slots = self._slots = concurrency or wished
         limit = time_limit(self.task, self._began_at, slots)
         self.task = replace(self.task, limit=limit)
+        if not known and self.manifest.plan is None:
+            self._plan(here=here)
+        space, directory = self.inputs.space, self.inputs.directory
+        study = open_study(space, self.manifest, directory, self.start.study_url, known)
         state = RunState(
             self.records,
             unfinished,
@@ -235,7 +241,7 @@ class SearchRun:
                         loggers.append(TBXLoggerCallback())  # type: ignore[no-untyped-call]
                     run_loop(self.task, parts, self.resources, self.manifest.runs, loggers)
             except Exception as error:
-                self._blame_storage(state, error)
+                state.blame_storage(error)
                 if state.storage_error is None:
                     raise
             finally:
@@ -293,6 +299,19 @@ class SearchRun:
                 for name in ("search.json", "study.log", "progress.jsonl", SPACE_FILE):
                     (self.inputs.directory / name).remove()
 
+    def _plan(self, *, here: bool) -> None:
+        """Train fewer epochs if measured times show that too few trials fit in the time budget."""
+        plan = plan_epochs(self.task, self._slots, self.resources, here=here)
+        if plan is None:
+            return
+        self.inputs = self.inputs.replanned(plan.epochs)
+        space, rungs = self.inputs.space, self.inputs.rungs
+        self.task = replace(self.task, space=space, rungs=rungs)
+        self.scheduler = make_scheduler(self.inputs)
+        self.manifest.space, self.manifest.rungs = space.to_mapping(), list(rungs)
+        self.manifest.plan = plan.to_mapping()
+        self.progress.say(plan.text)
+
     def _listeners(self, slots: int, finished: list[TrialRecord]) -> list[Listener]:
         """Build what follows the trials; statistics come first, because others read them."""
         space, directory = self.inputs.space, self.inputs.directory
@@ -317,18 +336,6 @@ class SearchRun:
             seconds=self.manifest.seconds,
             levels=ReferenceLevels.from_mapping(self.manifest.levels),
         )
-
-    def _blame_storage(self, state: RunState, error: Exception) -> None:
-        """Find out if the storage caused an error of Ray's, and end the search for it.
-
-        Ray's own writes at the start and end of a run fail with other errors than ours. A full
-        storage leaves files that Ray cannot read, and the error then has any type.
-        """
-        if isinstance(error, OSError | ArrowException):
-            state.give_up(StorageError(str(error)))
-        elif state.storage_error is None:
-            with state.ending_if_storage_fails():
-                self.inputs.directory.check_writable()
 
     def _record_results(self, ledger: Ledger) -> None:
         self.manifest.trials = dict(Counter(record.state for record in ledger.finished))

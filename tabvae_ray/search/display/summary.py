@@ -10,6 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from tabvae_ray.report.formatting import duration
+from tabvae_ray.results.latent_use import latent_verdict
 from tabvae_ray.results.memorising import gap_verdict
 from tabvae_ray.search.display.front_table import front_tables, level_lines, parameter_lines
 from tabvae_ray.search.display.live import SearchProgress
@@ -70,6 +71,10 @@ def show(outcome: SearchOutcome, inputs: SearchInputs, progress: SearchProgress)
     memorises = gap_verdict(chosen.record)
     if memorises is not None:
         say(f"warning: {memorises}")
+    decoder = space.config(chosen.record.parameters).architecture.decoder
+    unused = latent_verdict(chosen.means, decoder)
+    if unused is not None:
+        say(f"note: {unused}")
     say(f"chosen: trial {number}, {reason}")
     say(f"model:  {outcome.best}")
     say(f"trials: {outcome.directory / 'trials.csv'}")

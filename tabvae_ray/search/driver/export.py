@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from tabvae_ray.results.latent_use import latent_verdict
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.search.optimize.selection import Candidate, as_scores
 from tabvae_ray.search.trials.task import SearchTask
@@ -37,6 +38,7 @@ def export(
         for kind in ("resample", "fresh", "independent")
     }
     scores = {**as_scores(chosen), "reference_levels": levels}
+    unused = latent_verdict(chosen.means, vae.config.architecture.decoder)
     vae.synthesizer().save(
         best,
         scores=scores,
@@ -47,6 +49,7 @@ def export(
             "chosen": reason,
             "parameters": record.parameters,
             "epochs": record.epochs,
+            **({} if unused is None else {"latent": unused}),
             "seed": task.seed,
             "data": manifest.data,
             "table": manifest.table,

@@ -96,7 +96,7 @@ def begin_or_resume(
     manifest.study_storage = shown_url
     if before is not None:
         check_unchanged(before, manifest)
-        manifest.id, manifest.levels = before.id, before.levels
+        manifest.id, manifest.levels, manifest.plan = before.id, before.levels, before.plan
         manifest.runs, manifest.seconds = before.runs, before.seconds
         # True until this run finds others, and what remains if it fails to start.
         manifest.trials, manifest.front = before.trials, before.front

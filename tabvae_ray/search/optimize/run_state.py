@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from pyarrow import ArrowException
+
 from tabvae_ray.errors import StorageError
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.trial_record import TrialRecord
@@ -124,6 +126,18 @@ class RunState:
         if self.storage_error is None:
             self.storage_error = error
             self.stop = self.stop or str(error)
+
+    def blame_storage(self, error: Exception) -> None:
+        """Find out if the storage caused an error of Ray's, and end the search for it.
+
+        Ray's own writes at the start and end of a run fail with other errors than ours. A full
+        storage leaves files that Ray cannot read, and the error then has any type.
+        """
+        if isinstance(error, OSError | ArrowException):
+            self.give_up(StorageError(str(error)))
+        elif self.storage_error is None:
+            with self.ending_if_storage_fails():
+                self.records.directory.check_writable()
 
     @contextmanager
     def ending_if_storage_fails(self) -> Iterator[None]:
