@@ -71,8 +71,8 @@ def show(outcome: SearchOutcome, inputs: SearchInputs, progress: SearchProgress)
     memorises = gap_verdict(chosen.record)
     if memorises is not None:
         say(f"warning: {memorises}")
-    decoder = space.config(chosen.record.parameters).architecture.decoder
-    unused = latent_verdict(chosen.means, decoder)
+    decoder = chosen.record.parameters.get("architecture.decoder", space.base.architecture.decoder)
+    unused = latent_verdict(chosen.means, str(decoder))
     if unused is not None:
         say(f"note: {unused}")
     say(f"chosen: trial {number}, {reason}")

@@ -223,7 +223,7 @@ def test_a_process_that_only_died_keeps_its_batch_size(search: Search) -> None:
 def out_of_time(search: Search, ray_id: str, **result: object) -> None:
     """Let a trial report that its time is over."""
     trial = SimpleNamespace(trial_id=ray_id)
-    config, at = search.trials.pop(ray_id)
+    config, _ = search.trials.pop(ray_id)
     told = {"number": config["number"], "done": True, "out_of_time": True, "seconds": 0.5, **result}
     search.ledger.on_trial_result(1, [], trial, told)
     if "epoch" in result:
@@ -272,11 +272,18 @@ def test_stopped_trials_can_be_chosen_until_one_is_complete(search: Search) -> N
     for value in (0.5, 0.2, 0.4):
         search.propose()
         ray_id = list(search.trials)[-1]
+        # Ray saves a checkpoint of a stopped trial before it completes the trial.
+        record = search.state.active[ray_id]
+        record.checkpoint = f"tune/run_001/{record.number:06d}/checkpoint_000000"
         search.report(ray_id, value)
         if ray_id in search.trials:
             search.checkpoint(ray_id)
-    kept = [record.number for record in search.ledger.needed()]
-    assert set(kept) >= {record.number for record in search.state.unfinished()}
+    (stopped,) = search.ledger.finished
+    assert (stopped.number, stopped.state) == (2, "PRUNED")
+    assert {record.number for record in search.ledger.needed()} == {0, 1, 2}
+    front, runners_up = search.ledger.so_far()
+    assert [record.number for record in front] == [1]
+    assert [record.number for record in runners_up] == [2, 0]
     for ray_id in list(search.trials):
         while ray_id in search.trials:
             search.report(ray_id, 0.1)
