@@ -252,10 +252,12 @@ def n_reports(known: Sequence[TrialRecord]) -> int:
 
 def _identity(manifest: SearchManifest) -> dict[str, Any]:
     """Return everything that must not change, by dotted name."""
-    settings = {k: v for k, v in manifest.space["search"].items() if k not in _BUDGETS}
+    # A search of an earlier version lacks keys that have been added since, with their defaults.
+    space = manifest.search_space().to_mapping()
+    settings = {k: v for k, v in space["search"].items() if k not in _BUDGETS}
     document = finite(
         {
-            **manifest.space,
+            **space,
             "search": settings,
             "table": manifest.table,
             "spec": manifest.spec,

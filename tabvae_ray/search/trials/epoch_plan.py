@@ -38,8 +38,10 @@ _IMPORTS, _LEAST_START, _LONGEST_START = 0.5, 5.0, 30.0
 _CLEARLY_FITS = 0.25
 # Share of the time for training that the compared trials may take.
 _FILL = 0.8
-# Seconds to measure batches for, and rows to measure scores on.
-_MEASURED_SECONDS, _MEASURED_ROWS = 2.0, 5_000
+# Seconds to measure batches for.
+_MEASURED_SECONDS = 2.0
+# If scores of all rows take longer than this, they are measured on a part of the rows.
+_LONG_SCORING, _PART = 10.0, 4
 # Trials that run beside each other slow each other down.
 _SHARED = 1.2
 
@@ -194,7 +196,9 @@ def _measure(task: SearchTask, config: TabularVAEConfig) -> Pace:
     start = time.perf_counter() - started
     epoch = _epoch_seconds(vae.trainer)
     n_rows = n_scored_rows(task, config)
-    n_measured = min(n_rows, _MEASURED_ROWS)
+    n_measured = n_rows
+    if report_seconds(TableShape.of(task.table, task.spec)) > _LONG_SCORING:
+        n_measured = max(1, n_rows // _PART)
     started = time.perf_counter()
     task.comparison.compute(draw_rows(vae.synthesizer(), n_measured, seed=0))
     scoring = (time.perf_counter() - started) * n_rows / n_measured
