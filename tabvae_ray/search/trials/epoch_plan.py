@@ -41,7 +41,7 @@ _FILL = 0.8
 # Seconds to measure batches for.
 _MEASURED_SECONDS = 2.0
 # If scores of all rows take longer than this, they are measured on a part of the rows.
-_LONG_SCORING, _PART = 10.0, 4
+_LONG_SCORING, _PART = 2.0, 4
 # Trials that run beside each other slow each other down.
 _SHARED = 1.2
 

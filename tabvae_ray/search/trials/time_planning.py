@@ -39,7 +39,8 @@ def rescoring_task(
 ) -> SearchTask:
     """Return the task with as many candidates and fresh samples as there is time for.
 
-    First there are fewer samples, then fewer candidates. One candidate always remains.
+    First there are fewer samples, then fewer candidates. One candidate with one sample always
+    remains.
 
     Args:
         task: What all trials share.
@@ -57,6 +58,8 @@ def rescoring_task(
             n_samples -= 1
         elif n_candidates > 1:
             n_candidates -= 1
+        elif n_samples > 1:
+            fewest = 1
         else:
             break
     if (n_candidates, n_samples) == (min(n_models, settings.n_candidates), settings.n_rescores):
