@@ -10,10 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.generation.rejection import MAX_DRAWS
 from tabvae_ray.generation.synthesizer import load_synthesizer
+from tabvae_ray.generation.written_dates import with_written_dates
 from tabvae_ray.storage import Location
 from tabvae_ray.table.io import TableWriter
-from tabvae_ray.table.reading.date_formats import spelled
-from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.table.where_option import parse_where
 
 __all__ = ["GenerateOptions", "generate_to_file"]
@@ -87,23 +86,12 @@ def generate_to_file(
             max_draws=options.max_draws,
             on_draws=on_draws,
         )
-        types = synthesizer.spec.arrow_types
-        formats = {} if target.suffix == ".parquet" else _formats(synthesizer.spec)
+        spec, as_text = synthesizer.spec, target.suffix != ".parquet"
         example = synthesizer.encoder.example()
-        with TableWriter(target, example, types, na_rep=na_rep) as writer:
+        with TableWriter(target, example, spec.arrow_types, na_rep=na_rep) as writer:
             for block in blocks:
-                dates = {name: spelled(block[name], written) for name, written in formats.items()}
-                writer.write(block.assign(**dates))
+                writer.write(with_written_dates(block, spec, as_text=as_text))
     return rows
-
-
-def _formats(spec: TableSpec) -> dict[str, str]:
-    """Return the formats of the columns whose dates are text in the real table, by column."""
-    return {
-        column.name: column.format
-        for column in spec.columns
-        if column.kind == "datetime" and column.format is not None
-    }
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Run one search, from its start or a resume to the export."""
 
-import math
 import time
 from collections import Counter
 from collections.abc import Collection
@@ -12,19 +11,19 @@ from ray import tune
 from ray.tune.logger import TBXLoggerCallback
 
 from tabvae_ray.cluster.connection import connected, through_client
-from tabvae_ray.cluster.nodes import Resources, autoscales, free_slots
+from tabvae_ray.cluster.nodes import Resources, trials_at_once
 from tabvae_ray.cluster.preflight import preflight
 from tabvae_ray.comparison.reference_levels import ReferenceLevels
 from tabvae_ray.errors import StorageError
 from tabvae_ray.results.checkpoints import Checkpoints
 from tabvae_ray.results.record_store import RecordStore
+from tabvae_ray.results.search_manifest import TABLE_FILE
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.display.live import SearchProgress
 from tabvae_ray.search.display.mlflow_log import MlflowLog
 from tabvae_ray.search.display.progress_log import ProgressLog
 from tabvae_ray.search.display.ray_metrics import RayMetrics
 from tabvae_ray.search.display.statistics import RunStatistics
-from tabvae_ray.search.driver.choice import choose_model, models_to_choose_from
 from tabvae_ray.search.driver.claim import claimed
 from tabvae_ray.search.driver.export import export
 from tabvae_ray.search.driver.finished import finished_outcome
@@ -46,9 +45,11 @@ from tabvae_ray.search.optimize.proposals import Proposals
 from tabvae_ray.search.optimize.run_state import Listener, RunState
 from tabvae_ray.search.optimize.study import fail_running, open_study
 from tabvae_ray.search.remote import run_on_head
+from tabvae_ray.search.trials.choice import choose_model
 from tabvae_ray.search.trials.epoch_plan import plan_epochs
 from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.search.trials.time_planning import time_limit
+from tabvae_ray.table.io import write_table
 
 __all__ = ["SearchRun", "run_search"]
 
@@ -187,22 +188,21 @@ class SearchRun:
         self.inputs.directory.check_writable()
         self._begun = True
         self.writer.write("running")
+        if self.inputs.keeps_table and not self.inputs.data.exists():
+            write_table(self.inputs.table, self.inputs.data)
         if self.inputs.chosen is not None:
             (self.inputs.directory / SPACE_FILE).write_text(self.inputs.chosen.text)
 
     def assemble(self, concurrency: int | None, *, here: bool = False) -> LoopParts:
         """Build study, proposals and ledger from the records.
 
-        Args:
-            concurrency: Trials at once; as many as the resources allow if None.
-            here: True if trials train on this machine.
+        ``here`` is true if trials train on this machine.
         """
         finished, unfinished = self._finished, self._unfinished
         known = [*finished, *unfinished]
-        free, grows = free_slots(self.resources), autoscales()
-        # If nodes are added on demand, the sampler should still learn from most trials.
-        wished = max(free, math.ceil(self.inputs.space.settings.n_trials / 4)) if grows else free
-        slots = self._slots = concurrency or wished
+        n_trials = self.inputs.space.settings.n_trials
+        slots, n_at_once = trials_at_once(self.resources, concurrency, n_trials)
+        self._slots = slots
         limit = time_limit(self.task, self._began_at, slots)
         self.task = replace(self.task, limit=limit)
         if not known and self.manifest.plan is None:
@@ -221,9 +221,6 @@ class SearchRun:
         if known:
             needed = {record.checkpoint for record in ledger.needed()}
             Checkpoints(directory).remove_all_but(needed)
-        # One trial more than there are slots waits for the next free process, because Ray keeps
-        # processes only for trials that wait. An autoscaler must not add a node for it.
-        n_at_once = slots + 1 if slots >= free and not grows else slots
         proposals = Proposals(space, study, state, concurrency=n_at_once)
         if not self.manifest.levels:
             self.manifest.levels = self.inputs.reference_levels().to_mapping()
@@ -258,21 +255,26 @@ class SearchRun:
 
     def conclude(self, parts: LoopParts) -> SearchOutcome:
         """Choose a model of the front and export it, if there is one."""
-        outcome = self._outcome("interrupted", parts.state.stop)
+        outcome, best_models = self._outcome("interrupted", parts.state.stop), parts.ledger.best()
         if parts.state.interrupted:
             return outcome
-        best_models = models_to_choose_from(parts)
         if best_models[0]:
             self.progress.say("scoring the best again on fresh samples")
-            choice = choose_model(self.task, parts, best_models, self.resources, self._slots)
+            n = parts.state.n_scorings()
+            choice = choose_model(self.task, best_models, self.resources, self._slots, n_scorings=n)
             chosen, reason, found = choice.chosen, choice.reason, choice.candidates
             best = self.inputs.directory / "best"
-            export(self.task, self.manifest, chosen, reason, found, best)
+            attacks = export(self.task, self.manifest, chosen, reason, found, best)
             if self.mlflow is not None:
                 self.mlflow.choose(chosen.record.number, reason, best)
             state = "failed" if parts.state.failed else "finished"
             outcome = replace(
-                outcome, state=state, best=best, candidates=found, chosen=(chosen, reason)
+                outcome,
+                state=state,
+                best=best,
+                candidates=found,
+                chosen=(chosen, reason),
+                membership=attacks.verdict,
             )
         else:
             outcome = replace(outcome, state="failed")
@@ -296,7 +298,8 @@ class SearchRun:
                 self.writer.write(previous)
             elif self._begun:
                 # The name stays free. Only what this start has written goes.
-                for name in ("search.json", "study.log", "progress.jsonl", SPACE_FILE):
+                written = ("search.json", "study.log", "progress.jsonl", SPACE_FILE, TABLE_FILE)
+                for name in written:
                     (self.inputs.directory / name).remove()
 
     def _plan(self, *, here: bool) -> None:

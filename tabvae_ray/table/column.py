@@ -1,17 +1,20 @@
 """One column of a spec, and its rules."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.arrow_types import ARROW_TYPES, arrow_type_from_name, as_arrow
 from tabvae_ray.table.dtypes import dtype_from_name, is_dtype_name, number_limits
 from tabvae_ray.table.identifiers.fake import GeneratorName
 from tabvae_ray.table.identifiers.source import IdentifierSource
+from tabvae_ray.table.values.decimals import Bound, series_of
+from tabvae_ray.table.values.spans import is_span
 
 __all__ = [
     "MAX_DECIMALS",
@@ -20,10 +23,14 @@ __all__ = [
     "MissingValues",
     "Scalar",
     "check_column",
+    "columns_by_name",
+    "validated",
     "with_arrow_type",
 ]
 
 MAX_DECIMALS = 15
+
+Model = TypeVar("Model", bound=BaseModel)
 
 Kind = Literal["continuous", "categorical", "datetime", "identifier"]
 Scalar = bool | int | float | str
@@ -49,18 +56,28 @@ class Column(BaseModel):
         kind: Kind of its values.
         dtype: Name of its dtype, see :func:`tabvae_ray.table.dtypes.dtype_name`.
         missing: Whether values are missing.
-        missing_values: Declared texts of a CSV file that are missing, beside empty cells.
+        missing_values: Texts that are missing, declared or recognised.
         categories: Categorical only: the values that occur, in the order of the category dtype, or
             sorted as text.
         ordered: Whether a category dtype is ordered.
         levels: All categories of a category dtype in its order, if some of them do not occur in any
             row. Those are never generated.
         levels_dtype: Name of the dtype of the categories of a category dtype.
-        minimum: Continuous and datetime only: smallest value; for a datetime in ticks of the dtype.
+        rare_label: Categorical only: declared value that is generated in place of values that too
+            few rows have; None if other categories are.
+        minimum: Continuous and datetime only: smallest value; for a datetime in ticks of the dtype,
+            and a decimal where float64 does not tell the values apart.
         maximum: Likewise the largest value.
-        decimals: Continuous only: decimal places that hold every value, None for more than 15.
-        step: Datetime only: greatest common divisor of all distances, in ticks of the dtype.
-        format: Datetime only: ``strptime`` format of its text, None for ISO 8601.
+        decimals: Continuous only: decimal places that hold all values but a few odd ones, None for
+            more than 15.
+        step: Distance between values: all distances are multiples of it, but for a few odd values.
+            It is a number for a continuous column, and ticks of the dtype for a datetime.
+        clock: Datetime only: ``local`` if range and step count on the clock of the time zone, so
+            that midnight stays midnight when summer time begins.
+        weekdays: Datetime only: whether all moments are on days from Monday to Friday. The step
+            then leaves out weekends.
+        format: Datetime only: format of its text or numbers, see
+            :mod:`tabvae_ray.table.formats.spelling`; None for ISO 8601. Text is written in it.
         fill: Identifier only: ``drop`` leaves the column out of synthetic rows, ``number`` fills it
             with 0, 1, 2, ..., and ``generate`` with new identifiers.
         pattern: Identifier only: declared pattern of new identifiers.
@@ -80,10 +97,13 @@ class Column(BaseModel):
     ordered: bool = False
     levels: tuple[Scalar, ...] = ()
     levels_dtype: str | None = Field(None, max_length=200)
-    minimum: int | float | None = None
-    maximum: int | float | None = None
+    rare_label: Scalar | None = None
+    minimum: Bound = None
+    maximum: Bound = None
     decimals: int | None = Field(None, ge=0, le=MAX_DECIMALS)
-    step: int | None = Field(None, ge=1)
+    step: int | float | None = Field(None, gt=0)
+    clock: Literal["local"] | None = None
+    weekdays: bool = False
     format: str | None = Field(None, max_length=200)
     fill: Literal["drop", "number", "generate"] = "drop"
     pattern: str | None = None
@@ -92,11 +112,27 @@ class Column(BaseModel):
     arrow_type: str | None = Field(None, max_length=200)
 
 
+def validated(model: type[Model], mapping: object, source: str) -> Model:
+    """Validate a mapping as a model.
+
+    Raises:
+        DataError: Naming every key that breaks a rule.
+    """
+    try:
+        return model.model_validate(mapping)
+    except ValidationError as error:
+        lines = (f"{source}: {line}" for line in validation_messages(error, model))
+        raise DataError("\n".join(lines)) from None
+
+
 def with_arrow_type(column: Column, table: pd.DataFrame) -> Column:
     """Return a column with the Arrow type that the table was read with, if it still fits."""
     name = table.attrs.get(ARROW_TYPES, {}).get(column.name)
     if name is None or column.arrow_type is not None:
         return column
+    if column.kind == "datetime" and column.format is not None:
+        # Text or numbers, into which dates are turned when they are written.
+        return column.model_copy(update={"arrow_type": name})
     values = table[column.name]
     dtype = values.dtype if column.dtype == "category" else dtype_from_name(column.dtype)
     try:
@@ -128,11 +164,13 @@ def check_column(column: Column, source: str) -> None:
         kinds = {type(value) for value in column.categories}
         if len(kinds) != 1 or len(set(column.categories)) != len(column.categories):
             raise DataError(f"{where}: categories must be different values of one type, at least 1")
+        if column.rare_label is not None and {type(column.rare_label)} != kinds:
+            raise DataError(f"{where}: rare_label must be of the type of the categories")
         levels = set(column.levels)
         if levels and not (len(levels) == len(column.levels) and levels >= {*column.categories}):
             raise DataError(f"{where}: levels must be different values, the categories among them")
         try:
-            _ = pd.Series(column.categories, dtype=dtype)
+            _ = series_of(column.categories, dtype)
             _ = pd.Index(column.levels, dtype=dtype_from_name(column.levels_dtype or "object"))
         except (ArithmeticError, TypeError, ValueError, pa.ArrowException):
             raise DataError(f"{where}: categories must be of dtype {column.dtype}") from None
@@ -152,23 +190,36 @@ def _check_range(column: Column, dtype: Any, where: str) -> None:
     if low is None or high is None or low > high:
         raise DataError(f"{where}: must have minimum <= maximum, but got {low} and {high}")
     span = f"{_brief(low)} to {_brief(high)}"
-    limits: tuple[int | float, int | float] = (-(2**63) + 1, 2**63 - 1)
+    limits: tuple[Any, Any] = (-(2**63) + 1, 2**63 - 1)
     if column.kind == "datetime":
-        if column.step is None or column.step > limits[1]:
-            raise DataError(f"{where}: a datetime must have a step below 2**63")
+        if column.step is None or column.step % 1 or column.step > limits[1]:
+            raise DataError(f"{where}: a datetime must have a step below 2**63, a whole number")
     else:
         limits = number_limits(dtype)
+        _check_step(column, dtype, where)
     whole = column.kind == "datetime" or pd.api.types.is_integer_dtype(dtype)
     if not (limits[0] <= low and high <= limits[1]) or (whole and (low % 1 or high % 1)):
         raise DataError(f"{where}: {span} are not values of dtype {column.dtype}")
     if not np.isfinite(float(high) - float(low)):
         raise DataError(f"{where}: must span less than 1.8e308, but is {span}")
     largest = float(np.finfo(np.float64).max) / 10.0 ** (column.decimals or 0)
-    if max(-low, high) > largest:
+    if max(-float(low), float(high)) > largest:
         raise DataError(f"{where}: {column.decimals} decimals are too many for {_brief(high)}")
 
 
-def _brief(number: int | float) -> str:
+def _check_step(column: Column, dtype: Any, where: str) -> None:
+    """Check that the step of a column of numbers is a multiple of its last decimal."""
+    if column.step is None:
+        return
+    decimals = 0 if pd.api.types.is_integer_dtype(dtype) else column.decimals
+    if decimals is None or column.step < 0.5 * 10.0**-decimals:
+        raise DataError(f"{where}: a step needs decimals, and must not be below the last of them")
+    off = abs(round(column.step, decimals) - column.step)
+    if off > 1e-9 * column.step:
+        raise DataError(f"{where}: a step of {column.step} must have {decimals} decimals")
+
+
+def _brief(number: Any) -> str:
     text = str(number)
     return text if len(text) <= 25 else f"{text[:20]}..."
 
@@ -178,8 +229,36 @@ def _suits(dtype: Any, kind: Kind) -> bool:
     if kind == "continuous":
         return types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype)
     if kind == "datetime":
+        if is_span(dtype):
+            return True
         if isinstance(dtype, pd.ArrowDtype):
             arrow = dtype.pyarrow_dtype
             return bool(pa.types.is_timestamp(arrow) or pa.types.is_date(arrow))
         return types.is_datetime64_any_dtype(dtype)
     return True
+
+
+def columns_by_name(mapping: object, source: str) -> object:
+    """Turn a spec, whose columns are a list, into a declaration of all columns by name."""
+    if not isinstance(mapping, dict) or not isinstance(mapping.get("columns"), list):
+        return mapping
+    columns: dict[str, Any] = {}
+    for i, column in enumerate(mapping["columns"]):
+        if not isinstance(column, dict) or not isinstance(column.get("name"), str):
+            raise DataError(f"{source}: columns.{i}: must be a mapping with a name")
+        if column["name"] in columns:
+            raise DataError(f"{source}: column {column['name']!r}: declared more than once")
+        # A spec leaves out values that are defaults; a declaration would have them inferred.
+        defaults: dict[str, Any] = {"missing": False}
+        if column.get("kind") == "categorical":
+            defaults |= {"ordered": False, "levels": ()}
+        if column.get("kind") == "identifier":
+            defaults |= {"fill": "drop"}
+        # The source of identifiers is learnt from the table again.
+        left_out = ("name", "made_of")
+        properties = {key: value for key, value in column.items() if key not in left_out}
+        columns[column["name"]] = {**defaults, **properties}
+    rules = {"find": False, "add": mapping.get("rules", ())}
+    # How many rows share its values is counted again.
+    kept = {key: value for key, value in mapping.items() if key != "min_rows"}
+    return {"others": "drop", **kept, "columns": columns, "rules": rules}

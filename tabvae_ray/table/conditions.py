@@ -1,6 +1,5 @@
 """Conditions on generated rows: values or ranges of some columns, and the codes that meet them."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -9,20 +8,29 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.errors import ConfigError, DataError, closest
 from tabvae_ray.table.coders.category_encoder import CategoryEncoder
 from tabvae_ray.table.coders.discretizer import Discretizer, Floats
 from tabvae_ray.table.coders.truncation import truncate
 from tabvae_ray.table.column import Column
-from tabvae_ray.table.column_values import column_numbers, column_positions
-from tabvae_ray.table.dtypes import moment_dtype
+from tabvae_ray.table.column_values import (
+    column_numbers,
+    column_positions,
+    column_range,
+    is_counted,
+)
+from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
 from tabvae_ray.table.encoding import TableEncoder
+from tabvae_ray.table.formats.asked import asked_moment
+from tabvae_ray.table.formats.spelling import spelled
+from tabvae_ray.table.grids.timeline import moments_at
+from tabvae_ray.table.values.decimals import exact_offset
+from tabvae_ray.table.values.spans import is_span, spans_of, time_of_span
 
 __all__ = ["Condition", "RowConditions"]
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 # Half the width of a suggested range, relative to the number in its middle.
 _SUGGESTED_REACH = 0.01
 
@@ -97,7 +105,9 @@ class RowConditions:
                 known = ", ".join(encoder.columns)
                 is_identifier = name in encoder.spec.names
                 why = "is an identifier, not modelled" if is_identifier else "is not a column"
-                raise ConfigError(f"where: {name!r} {why}; known are {known}")
+                raise ConfigError(
+                    f"where: {name!r} {why}; known are {known}{closest(name, encoder.columns)}"
+                )
             made.append(_condition(encoder.spec[name], wanted, encoder))
         return cls(made, encoder)
 
@@ -130,7 +140,8 @@ def _condition(column: Column, wanted: Any, encoder: TableEncoder) -> Condition:
         else:
             values = list(wanted) if is_list else [wanted]
             absent = column.missing and any(pd.isna(value) for value in values)
-            positions = [_position(column, value) for value in values if not pd.isna(value)]
+            min_rows = encoder.spec.min_rows
+            positions = [_position(column, v, min_rows) for v in values if not pd.isna(v)]
         if not positions and not absent:
             raise ConfigError(f"where: {column.name!r}: no category matches {wanted!r}")
         part, shares = coder.only(positions)
@@ -146,6 +157,7 @@ def _condition(column: Column, wanted: Any, encoder: TableEncoder) -> Condition:
         raise ConfigError(
             f"where: {column.name!r}: no row can be {_in_words(wanted)}: the column goes from "
             f"{_end_in_words(column, column.minimum)} to {_end_in_words(column, column.maximum)}"
+            + _beyond(encoder.spec.min_rows)
         )
     if coder.decimals is not None:
         low, high = _round_inwards(low, high, coder.decimals)
@@ -173,6 +185,8 @@ def _round_inwards(low: float, high: float, decimals: int) -> tuple[float, float
 def _why_none(column: Column, low: float, coder: Discretizer) -> str:
     if column.kind == "datetime":
         return "the column has no moment there"
+    if column.step is not None:
+        return f"its values are {column.minimum} and steps of {column.step} from there"
     if coder.decimals == 0:
         return "the column has no integer there"
     if coder.decimals is not None:
@@ -183,14 +197,23 @@ def _why_none(column: Column, low: float, coder: Discretizer) -> str:
     return f"an exact value has probability zero in a continuous column; {advice}"
 
 
-def _position(column: Column, value: Any) -> int:
+def _beyond(min_rows: int) -> str:
+    if not min_rows:
+        return ""
+    return f"; fewer than {min_rows} rows of the table, if any, go further"
+
+
+def _position(column: Column, value: Any, min_rows: int) -> int:
     categories = list(column.categories)
     for position, category in enumerate(categories):
         # Python holds True and 1 to be equal.
         if category == value and isinstance(category, bool) == isinstance(value, bool | np.bool_):
             return position
     some = ", ".join(map(repr, categories[:10])) + (", ..." if len(categories) > 10 else "")
-    raise ConfigError(f"where: {column.name!r} is never {value!r}; it may be {some}")
+    why = ""
+    if min_rows:
+        why = f": no row of the table has it, or fewer than {min_rows} have and it is left out"
+    raise ConfigError(f"where: {column.name!r} is never {value!r}{why}; it may be {some}")
 
 
 def _between(column: Column, wanted: tuple[Any, ...]) -> list[int]:
@@ -222,22 +245,38 @@ def _as_number(column: Column, end: Any, *, is_last: bool = False) -> float:
             number = float(end)
             if not np.isfinite(number):
                 raise ValueError("must be finite")
-            exact = column.model_copy(update={"decimals": None})
-            return float(column_numbers(pd.Series([number], name=column.name), exact)[0])
-        moment, dtype = pd.Timestamp(end), moment_dtype(column.dtype)
-        is_day = isinstance(end, date) and not isinstance(end, datetime)
-        is_whole = is_last and (is_day or (isinstance(end, str) and bool(_DAY.fullmatch(end))))
-        if is_whole:
-            moment += pd.Timedelta(days=1)
-        if moment.tzinfo is not None and not isinstance(dtype, pd.DatetimeTZDtype):
+            dtype = dtype_from_name(column.dtype)
+            if is_counted(column) or pd.api.types.is_integer_dtype(dtype):
+                return exact_offset(end, column.minimum, dtype) / (column.step or 1)
+            values = pd.Series([number], name=column.name)
+            return float(column_numbers(values, column, between=True)[0])
+        if is_span(dtype_from_name(column.dtype)):
+            moment = time_of_span(end)
+            moments = pd.Series([moment], name=column.name)
+            return float(column_numbers(moments, column, between=True)[0])
+        moment, after = _moment(column, end)
+        is_whole = is_last and after is not None
+        if is_whole and after is not None:
+            moment = after
+        if moment.tzinfo is not None and getattr(moment_dtype(column.dtype), "tz", None) is None:
             raise ValueError("the column has no time zone")
         # A moment without a time zone is in the time zone of the column.
-        steps = float(column_numbers(pd.Series([moment], name=column.name), column)[0])
+        moments = pd.Series([moment], name=column.name)
+        steps = float(column_numbers(moments, column, between=True)[0])
         return float(np.ceil(steps)) - 1 if is_whole else steps
     except (DataError, TypeError, ValueError, OverflowError) as error:
         raise ConfigError(
             f"where: {column.name!r} is {column.kind}: {end!r} cannot be compared with it: {error}"
         ) from None
+
+
+def _moment(column: Column, end: Any) -> tuple[pd.Timestamp, pd.Timestamp | None]:
+    """Return a moment, and the one after it if it stands for a day or longer."""
+    if isinstance(end, str):
+        return asked_moment(end, column.format)
+    moment = pd.Timestamp(end)
+    is_day = isinstance(end, date) and not isinstance(end, datetime)
+    return moment, moment + pd.Timedelta(days=1) if is_day else None
 
 
 def _two_ends(column: Column, wanted: tuple[Any, ...]) -> tuple[Any, Any]:
@@ -258,9 +297,14 @@ def _in_words(wanted: Any) -> str:
     return f"at least {low}" if high is None else f"from {low} to {high}"
 
 
-def _end_in_words(column: Column, end: float | None) -> str:
+def _end_in_words(column: Column, end: Any) -> str:
     if column.kind != "datetime" or end is None:
         return str(end)
-    dtype = moment_dtype(column.dtype)
-    unit = dtype.unit if isinstance(dtype, pd.DatetimeTZDtype) else np.datetime_data(dtype)[0]
-    return str(np.array(int(end)).astype(f"M8[{unit}]"))
+    last = end == column.maximum
+    number = column_range(column)[2] if last else 0.0
+    moments = moments_at(np.array([number]), column)
+    if is_span(dtype_from_name(column.dtype)):
+        return str(spans_of(moments, dtype_from_name(column.dtype)).iloc[0])
+    if column.format is not None:
+        return str(spelled(moments, column.format).iloc[0])
+    return str(moments.dt.tz_localize(None).iloc[0].isoformat())

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -9,17 +10,32 @@ import pandas as pd
 import pyarrow as pa
 
 from tabvae_ray.errors import DataError
-from tabvae_ray.table.column import MAX_DECIMALS, Column, check_column
+from tabvae_ray.table.column import Column, check_column
 from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration, validated
-from tabvae_ray.table.dtypes import dtype_from_name, dtype_name, is_dtype_name, moment_dtype
+from tabvae_ray.table.dtypes import dtype_from_name, dtype_name, moment_dtype
+from tabvae_ray.table.formats.finding import find_format, format_hint, iso_format, possible_formats
+from tabvae_ray.table.formats.spelling import readable
+from tabvae_ray.table.grids.steps import decimals_of, number_step
+from tabvae_ray.table.grids.timeline import date_grid, on_line
 from tabvae_ray.table.identifiers.description import source_of
 from tabvae_ray.table.identifiers.recognition import integers_name_rows
 from tabvae_ray.table.kinds import as_numeric, infer_kind, plain_type
-from tabvae_ray.table.parsing import as_datetimes, as_numbers, datetime_ticks
-from tabvae_ray.table.reading.date_formats import find_format, look_like_days
+from tabvae_ray.table.parsing import as_datetimes, as_numbers
+from tabvae_ray.table.reading.csv_columns import DATE_FORMATS
+from tabvae_ray.table.reading.declared_dtype import checked_name, of_dtype
 from tabvae_ray.table.reading.wanted import full_dtype, matching_categories
+from tabvae_ray.table.values.decimals import (
+    as_decimals,
+    fit_float,
+    is_decimal,
+    plain_text,
+)
+from tabvae_ray.table.values.spans import is_span, moments_of_spans, span_dtype
 
 __all__ = ["infer_column"]
+
+# So many texts show how a declared format is spelled.
+_SPELLED = 10_000
 
 
 def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> Column:
@@ -41,14 +57,21 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
         update={"missing_values": declared.missing_values_of(name)}
     )
     values = as_numeric(values)
+    if declaration.dtype == "decimal":
+        values = as_decimals(values, where)
+        declaration = declaration.model_copy(update={"dtype": dtype_name(values.dtype)})
     written = find_format(values, where) if kind is None else None
+    if kind == "datetime" and declaration.format is None:
+        possible = possible_formats(values)
+        written = possible[0] if len(possible) == 1 else None
     if written is not None:
         kind, declaration = "datetime", declaration.model_copy(update={"format": written})
     if kind is None:
-        if look_like_days(values):
+        if (hint := format_hint(values)) is not None:
+            example = values.dropna().iloc[0]
             warnings.warn(
-                f"{where}: its numbers look like days, such as 20240305, but are modelled as "
-                "numbers; store them as dates or as text",
+                f"{where}: its numbers look like dates, such as {example:.0f}; if they are, "
+                f"declare {{kind: datetime, format: '{hint}'}} in the spec",
                 stacklevel=2,
             )
         kind = infer_kind(values, source)
@@ -71,7 +94,7 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
     if kind == "datetime":
         column = _infer_datetime(values, name, missing, source, declaration)
     else:
-        values = _of_dtype(values, declaration.dtype, where)
+        values = of_dtype(values, declaration.dtype, where)
         if kind == "continuous":
             column = _infer_continuous(values, name, missing, source)
         else:
@@ -101,23 +124,6 @@ def _infer_identifier(
     )
 
 
-def _of_dtype(values: pd.Series, name: str | None, where: str) -> pd.Series:
-    if name is None:
-        return values
-    if not is_dtype_name(name):
-        raise DataError(f"{where}: {name!r} is not a supported dtype")
-    dtype = dtype_from_name(name)
-    try:
-        with np.errstate(all="ignore"):
-            converted = values.astype(dtype)
-        if pd.api.types.is_integer_dtype(dtype) and not bool((converted == values).dropna().all()):
-            raise ValueError("some change when they become integers")
-        return converted
-    except (ArithmeticError, TypeError, ValueError, pa.ArrowException) as error:
-        reason = str(error).partition("\n")[0]
-        raise DataError(f"{where}: its values are not of dtype {name}: {reason}") from None
-
-
 def _as_declared(found: Column, declaration: ColumnDeclaration, source: str) -> Column:
     """Replace inferred properties of a column by declared ones.
 
@@ -130,13 +136,18 @@ def _as_declared(found: Column, declaration: ColumnDeclaration, source: str) -> 
     properties = declaration.properties
     for key in {"categories", "levels"} & properties.keys():
         properties[key] = matching_categories(properties[key], found.categories)
+    if isinstance(found.minimum, Decimal):
+        for key in {"minimum", "maximum"} & properties.keys():
+            properties[key] = Decimal(str(properties[key]))
     column = validated(Column, {**found.model_dump(), **properties}, where)
     if column.kind == "datetime" and declaration.step is None:
         assert column.minimum is not None and found.minimum is not None and found.step is not None
         # Steps count from the declared minimum.
-        shift = int(found.minimum) - int(column.minimum)
-        step = found.step if found.minimum != found.maximum else 0
+        shift = on_line(int(found.minimum), column) - on_line(int(column.minimum), column)
+        step = int(found.step) if found.minimum != found.maximum else 0
         column = column.model_copy(update={"step": math.gcd(step, shift) or 1})
+    if column.kind == "continuous" and declaration.step is None:
+        column = column.model_copy(update={"step": _step_from_minimum(column, found)})
     check_column(column, source)
     if found.missing and not column.missing:
         raise DataError(f"{where}: has missing values, but is declared to have none")
@@ -152,11 +163,23 @@ def _as_declared(found: Column, declaration: ColumnDeclaration, source: str) -> 
                 f"{where}: goes from {found.minimum} to {found.maximum}, but is declared to go "
                 f"from {column.minimum} to {column.maximum}"
             )
-    if declaration.step is not None and found.step is not None:
-        shift = int(found.minimum or 0) - int(column.minimum or 0)
-        if found.step % declaration.step or shift % declaration.step:
+    if declaration.step is not None and column.kind == "datetime":
+        shift = on_line(int(found.minimum or 0), column) - on_line(int(column.minimum or 0), column)
+        if int(found.step or 1) % int(declaration.step) or shift % int(declaration.step):
             raise DataError(f"{where}: has moments between steps of {declaration.step} ticks")
     return column
+
+
+def _step_from_minimum(column: Column, found: Column) -> int | float | None:
+    """Return the step of numbers that was found, as far as it is one from a declared minimum."""
+    if found.step is None or (column.decimals, column.dtype) != (found.decimals, found.dtype):
+        return None
+    scale = 10.0 ** (found.decimals or 0)
+    shift = round((float(found.minimum or 0) - float(column.minimum or 0)) * scale)
+    units = math.gcd(round(found.step * scale), shift)
+    if units <= 1:
+        return None
+    return units if found.decimals == 0 else round(units / scale, found.decimals or 0)
 
 
 def _infer_datetime(
@@ -166,27 +189,44 @@ def _infer_datetime(
     declared_zone = declaration.timezone
     moments = as_datetimes(values, source, written=declaration.format, zone=declared_zone)
     if declaration.dtype is not None:
-        _ = _of_dtype(moments.head(0), declaration.dtype, where)
+        _ = of_dtype(moments.head(0), declaration.dtype, where)
         zone = getattr(moment_dtype(declaration.dtype), "tz", None)
         moments = as_datetimes(moments, source, zone=zone)
-        moments = _of_dtype(moments, dtype_name(moment_dtype(declaration.dtype)), where)
-    arrow = isinstance(values.dtype, pd.ArrowDtype) and (
-        pa.types.is_timestamp(values.dtype.pyarrow_dtype)
-        or pa.types.is_date(values.dtype.pyarrow_dtype)
+        moments = of_dtype(moments, dtype_name(moment_dtype(declaration.dtype)), where)
+    own = values.dtype
+    if moments_of_spans(values) is not None and declaration.format is None:
+        own = span_dtype(values, moments)
+    arrow = is_span(own) or (
+        isinstance(own, pd.ArrowDtype)
+        and (pa.types.is_timestamp(own.pyarrow_dtype) or pa.types.is_date(own.pyarrow_dtype))
     )
-    dtype = declaration.dtype or _checked_name(
-        values.dtype if arrow and declared_zone is None else moments.dtype, where
+    dtype = declaration.dtype or checked_name(
+        own if arrow and declared_zone is None else moments.dtype, where
     )
-    ticks = datetime_ticks(moments.dropna().astype(moment_dtype(dtype)))
+    present = moments.dropna().astype(moment_dtype(dtype))
+    has_grid = declaration.step is not None
+    no_weekdays = has_grid or is_span(dtype_from_name(dtype))
+    weekdays = declaration.weekdays or False if no_weekdays else declaration.weekdays
     return Column(
         name=name,
         kind="datetime",
         dtype=dtype,
         missing=missing,
-        minimum=int(ticks.min()),
-        maximum=int(ticks.max()),
-        step=max(1, int(np.gcd.reduce(ticks - ticks.min()))),
+        format=_format_of(values, moments, declaration.format),
+        **date_grid(present, declaration.clock, weekdays),
     )
+
+
+def _format_of(values: pd.Series, moments: pd.Series, declared: str | None) -> str | None:
+    """Return the format in which a column has its moments, None for ISO 8601 of pandas."""
+    written: str | None = values.attrs.get(DATE_FORMATS, {}).get(str(values.name))
+    if pd.api.types.infer_dtype(values, skipna=True) != "string":
+        return declared or written
+    if declared is None:
+        return iso_format(values, moments)
+    # Reading does not tell apart text with and without leading zeros.
+    possible = possible_formats(values.dropna().head(_SPELLED))
+    return next((name for name in possible if readable(name) == readable(declared)), declared)
 
 
 def _infer_continuous(values: pd.Series, name: str, missing: bool, source: str) -> Column:
@@ -199,26 +239,41 @@ def _infer_continuous(values: pd.Series, name: str, missing: bool, source: str) 
         )
     # Numbers that the table has as text are generated as numbers.
     numeric = pd.api.types.is_numeric_dtype(values.dtype)
-    dtype = _checked_name(values.dtype, where) if numeric else "float64"
+    dtype = checked_name(values.dtype, where) if numeric else "float64"
     if pd.api.types.is_integer_dtype(values.dtype):
         exact = values.dropna()
+        step, low, high = number_step(present, 0) or (None, exact.min(), exact.max())
         return Column(
             name=name,
             kind="continuous",
             dtype=dtype,
             missing=missing,
-            minimum=int(exact.min()),
-            maximum=int(exact.max()),
+            minimum=int(low),
+            maximum=int(high),
             decimals=0,
+            step=step,
         )
+    if is_decimal(values.dtype) and not fit_float(values):
+        return Column(
+            name=name,
+            kind="continuous",
+            dtype=dtype,
+            missing=missing,
+            minimum=min(values.dropna()),
+            maximum=max(values.dropna()),
+        )
+    decimals = decimals_of(present, _precision(dtype))
+    grid = number_step(present, decimals)
+    step, low, high = grid or (None, present.min(), present.max())
     return Column(
         name=name,
         kind="continuous",
         dtype=dtype,
         missing=missing,
-        minimum=float(present.min()),
-        maximum=float(present.max()),
-        decimals=_decimals(present, _precision(dtype)),
+        minimum=float(low),
+        maximum=float(high),
+        decimals=decimals,
+        step=step,
     )
 
 
@@ -232,6 +287,8 @@ def _infer_categorical(values: pd.Series, name: str, missing: bool, where: str) 
     if isinstance(dtype, pd.CategoricalDtype):
         used, levels = set(found), dtype.categories.tolist()
         found = [value for value in levels if value in used]
+    if is_decimal(dtype):
+        found = [plain_text(value) for value in found]
     kinds = {plain_type(value) for value in found}
     if len(kinds) != 1 or None in kinds:
         names = ", ".join(sorted({type(value).__name__ for value in found}))
@@ -249,7 +306,7 @@ def _infer_categorical(values: pd.Series, name: str, missing: bool, where: str) 
     column = Column(
         name=name,
         kind="categorical",
-        dtype=_checked_name(dtype, where),
+        dtype=checked_name(dtype, where),
         missing=missing,
         categories=tuple(categories),
     )
@@ -260,41 +317,15 @@ def _infer_categorical(values: pd.Series, name: str, missing: bool, where: str) 
         update={
             "ordered": bool(dtype.ordered),
             "levels": tuple(map(python_type, levels)) if unused else (),
-            "levels_dtype": _checked_name(dtype.categories.dtype, where),
+            "levels_dtype": checked_name(dtype.categories.dtype, where),
         }
     )
-
-
-def _checked_name(dtype: Any, where: str) -> str:
-    """Return the name of a dtype that the name fully describes.
-
-    Raises:
-        DataError: If it does not, as for a time zone without a name.
-    """
-    if isinstance(dtype, pd.CategoricalDtype):
-        return "category"
-    if isinstance(dtype, pd.ArrowDtype) and pa.types.is_dictionary(dtype.pyarrow_dtype):
-        return "category"
-    name = dtype_name(dtype)
-    if not is_dtype_name(name) or dtype_from_name(name) != dtype:
-        raise DataError(f"{where}: values of dtype {dtype} are not supported; convert or drop them")
-    return name
 
 
 def _precision(name: str) -> type[np.floating[Any]]:
     """Return the NumPy type that holds the numbers of a dtype."""
     dtype = dtype_from_name(name)
+    if is_decimal(dtype):
+        return np.float64
     kind = np.dtype(getattr(dtype, "numpy_dtype", dtype)).type
     return kind if issubclass(kind, np.floating) else np.float64
-
-
-def _decimals(present: np.ndarray[Any, Any], precision: type[np.floating[Any]]) -> int | None:
-    """Return the decimal places that hold every value, None for more than 15."""
-    sample = np.unique(present).astype(precision)
-    for decimals in range(MAX_DECIMALS + 1):
-        # Rounding the largest floats overflows, and the result is not equal to them.
-        with np.errstate(over="ignore", invalid="ignore"):
-            rounded = np.round(sample.astype(np.float64), decimals).astype(precision)
-        if np.array_equal(rounded, sample):
-            return decimals
-    return None

@@ -8,8 +8,11 @@ import pandas as pd
 import pyarrow as pa
 
 from tabvae_ray.errors import DataError
+from tabvae_ray.table.formats.spelling import UNIX_UNITS, parsed
+from tabvae_ray.table.formats.zones import in_zone_of_offsets
+from tabvae_ray.table.values.spans import moments_of_spans
 
-__all__ = ["as_datetimes", "as_numbers", "datetime_ticks", "parse_iso"]
+__all__ = ["as_datetimes", "as_numbers", "datetime_ticks", "is_format", "parse_iso"]
 
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
 _OFFSET = re.compile(r"[T ]\d{2}.*(Z|[+-]\d{2}(:?\d{2})?)$")
@@ -43,12 +46,13 @@ def as_datetimes(
     """Parse a column as datetimes.
 
     If moments have different offsets from UTC, as text from a zone with summer time does, all are
-    converted to UTC.
+    converted to that zone if it is a common one, and to UTC otherwise.
 
     Args:
-        values: Datetimes, or text.
+        values: Datetimes, text, or with a format numbers.
         source: Name of the table in error messages.
-        written: ``strptime`` format of text, None for ISO 8601.
+        written: Format of text or numbers, see :mod:`tabvae_ray.table.formats.spelling`; None for
+            ISO 8601. Text that is not in the format may be ISO 8601.
         zone: Time zone of moments without one, and of the result. A time that occurs twice when
             summer time ends is the earlier one.
 
@@ -58,19 +62,27 @@ def as_datetimes(
     where = f"{source}: column {values.name!r}"
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(values.cat.categories.dtype)
-    if pd.api.types.is_numeric_dtype(values.dtype):
-        raise DataError(f"{where}: must be datetimes, but is of dtype {values.dtype}")
-    if isinstance(values.dtype, pd.ArrowDtype):
+    spans = moments_of_spans(values) if written is None else None
+    if spans is not None:
+        return spans
+    if pd.api.types.is_numeric_dtype(values.dtype) and written is None:
+        raise DataError(
+            f"{where}: must be datetimes, but is of dtype {values.dtype}; declare a format, such "
+            "as %Y%m%d, or unix_s for seconds since 1970"
+        )
+    if isinstance(values.dtype, pd.ArrowDtype) and not pd.api.types.is_numeric_dtype(values.dtype):
         arrow = values.dtype.pyarrow_dtype
         values = values.astype(object)
         if pa.types.is_timestamp(arrow) or pa.types.is_date(arrow):
             values = pd.to_datetime(values)
     if not pd.api.types.is_datetime64_any_dtype(values.dtype):
         try:
-            values = _parsed(values, written or "ISO8601")
-        except (ValueError, TypeError) as error:
+            values = _parsed(values) if written is None else _in_format(values, written)
+        except (ValueError, TypeError, OverflowError) as error:
             reason = str(error).partition("\n")[0]
             raise DataError(f"{where}: must be datetimes: {reason}") from None
+        if written in UNIX_UNITS and zone is not None:
+            values = values.dt.tz_localize("UTC")
     if zone is None:
         return values
     if values.dt.tz is not None:
@@ -90,9 +102,18 @@ def parse_iso(values: pd.Series) -> pd.Series | None:
     if present.empty or not all(_ISO_DATE.fullmatch(str(v)) for v in present.head(100)):
         return None
     try:
-        return _parsed(values, "ISO8601")
+        return _parsed(values)
     except (ValueError, TypeError):
         return None
+
+
+def is_format(written: str) -> bool:
+    """Return True for a ``strptime`` format that reads what it writes."""
+    moment = pd.Series([pd.Timestamp("2001-02-03 04:05:06", tz="UTC")])
+    try:
+        return bool(pd.to_datetime(moment.dt.strftime(written), format=written).notna().all())
+    except (ValueError, TypeError, re.error):
+        return False
 
 
 def datetime_ticks(moments: pd.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -103,14 +124,25 @@ def datetime_ticks(moments: pd.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
     return ticks
 
 
-def _parsed(values: pd.Series, written: str) -> pd.Series:
+def _in_format(values: pd.Series, written: str) -> pd.Series:
     try:
-        return pd.to_datetime(values, format=written)
+        return parsed(values, written)
+    except (ValueError, TypeError, OverflowError):
+        moments = parse_iso(values)
+        if moments is None or pd.api.types.is_numeric_dtype(values.dtype):
+            raise
+        return moments
+
+
+def _parsed(values: pd.Series) -> pd.Series:
+    try:
+        return pd.to_datetime(values, format="ISO8601")
     except (ValueError, TypeError):
-        if "%z" not in written and not all(map(_has_offset, values.dropna())):
+        if not all(map(_has_offset, values.dropna())):
             raise
         # pandas reads several offsets only with utc=True; text without an offset is UTC then.
-        return pd.to_datetime(values, format=written, utc=True)
+        moments = pd.to_datetime(values, format="ISO8601", utc=True)
+        return in_zone_of_offsets(values, moments)
 
 
 def _has_offset(value: object) -> bool:

@@ -17,11 +17,17 @@ from tabvae_ray.comparison.reading.cells import (
 from tabvae_ray.comparison.reading.table_columns import Floats, Integers, TableColumns
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import Column
-from tabvae_ray.table.dtypes import moment_dtype
-from tabvae_ray.table.parsing import as_datetimes
+from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
+from tabvae_ray.table.formats.spelling import parsed
+from tabvae_ray.table.parsing import as_datetimes, datetime_ticks
+from tabvae_ray.table.reading.markers import without_declared
 from tabvae_ray.table.spec import TableSpec
+from tabvae_ray.table.values.decimals import exact_offsets, is_beyond_float
+from tabvae_ray.table.values.spans import is_span, moments_of_spans
 
 __all__ = ["ColumnReader"]
+
+_TICKS_PER_DAY = {"s": 86_400, "ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}
 
 
 class ColumnReader:
@@ -72,6 +78,7 @@ class ColumnReader:
         if not len(frame):
             raise DataError(f"{source} has no rows")
         self._check_names(frame, source)
+        frame = without_declared(frame, self.columns)
         table = TableColumns(len(frame), {}, {}, {}, {}, epochs=self._epochs)
         warnings: list[str] = []
         odd: dict[str, int] = {}
@@ -135,10 +142,18 @@ class ColumnReader:
     ) -> tuple[Floats, npt.NDArray[np.str_]]:
         """Convert values to floats; return these, and the types of those that do not fit."""
         is_datetime = column.kind == "datetime"
+        if is_span(dtype_from_name(column.dtype)):
+            spans = moments_of_spans(values)
+            values = values if spans is None else spans
+        if column.kind == "continuous" and is_beyond_float(column.minimum, column.maximum):
+            offsets = exact_offsets(values, column.minimum)
+            return offsets, cell_types(values)[values.notna().to_numpy() & np.isnan(offsets)]
         if isinstance(values.dtype, np.dtype) and values.dtype.kind in "iuf" and not is_datetime:
             return values.to_numpy(dtype=np.float64), np.array([], dtype=np.str_)
         present, found = values.notna().to_numpy(), cell_types(values)
         wanted = ["moment" if is_datetime else "number", "text"]
+        if is_datetime and column.format is not None:
+            wanted.append("number")
         if column.name in self._truths:
             wanted.append("truth")
         fits = np.isin(found, wanted)
@@ -148,7 +163,9 @@ class ColumnReader:
             numbers = self._days(column, values)
         else:
             try:
-                parsed = pd.to_numeric(values, errors="coerce")
+                # pandas would leave out missing decimals.
+                is_number = pd.api.types.is_numeric_dtype(values.dtype)
+                parsed = values if is_number else pd.to_numeric(values, errors="coerce")
                 numbers = parsed.to_numpy(dtype=np.float64, na_value=np.nan)
             except OverflowError as error:
                 raise DataError(f"column {column.name!r}: must be floats, but {error}") from None
@@ -160,13 +177,36 @@ class ColumnReader:
         try:
             moments = as_datetimes(values, "table", written=column.format, zone=zone)
         except DataError:
-            written = column.format or "ISO8601"
-            moments = pd.to_datetime(values, errors="coerce", utc=True, format=written)
-        naive = moments.dt.tz is None
-        moments = moments.dt.tz_localize("UTC") if naive else moments.dt.tz_convert("UTC")
-        epoch = self._epochs.setdefault(column.name, moments.min())
-        days: Floats = np.asarray((moments - epoch) / pd.Timedelta(days=1), dtype=np.float64)
-        return days
+            moments = _cell_by_cell(values, column.format)
+        ticks = datetime_ticks(moments)
+        per_day = _TICKS_PER_DAY[moments.dt.unit]
+        # A difference of ticks may need more than 64 bits, and so may a change of the unit.
+        days, rest = np.divmod(ticks, per_day)
+        epoch = self._epochs.setdefault(column.name, _in_utc(moments.min()))
+        first, first_rest = divmod(int(epoch.asm8.view(np.int64)), _TICKS_PER_DAY[epoch.unit])
+        passed = (days - first) + (rest / per_day - first_rest / _TICKS_PER_DAY[epoch.unit])
+        return np.where(moments.isna(), np.nan, passed)
+
+
+def _in_utc(moment: Any) -> pd.Timestamp:
+    if pd.isna(moment):
+        return pd.Timestamp(0, tz="UTC")
+    known = pd.Timestamp(moment)
+    return known.tz_localize("UTC") if known.tzinfo is None else known.tz_convert("UTC")
+
+
+def _cell_by_cell(values: "pd.Series[Any]", written: str | None) -> "pd.Series[Any]":
+    """Read the moments that are in a format, or in ISO 8601, in UTC; others are missing."""
+    # pandas would take numbers for nanoseconds since 1970.
+    numbers = np.isin(cell_types(values), ["number", "truth"])
+    others = values.astype(object).where(~numbers, None)
+    found = pd.to_datetime(others, errors="coerce", utc=True, format="ISO8601")
+    if written is None:
+        return found
+    own = parsed(values, written, strict=False)
+    own = own.dt.tz_localize("UTC") if own.dt.tz is None else own.dt.tz_convert("UTC")
+    either: pd.Series[Any] = own.where(own.notna(), found)
+    return either
 
 
 def _unseen_warning(table: TableColumns, name: str, known: Labels, source: str) -> list[str]:

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from tabvae_ray.search.inputs import SPACE_FILE, SearchInputs
 from tabvae_ray.table.column import Column
-from tabvae_ray.table.column_values import restored
+from tabvae_ray.table.column_values import column_range, restored
 from tabvae_ray.table.identifiers.source import IdentifierSource
 from tabvae_ray.table.rules.rule import Rule
 
@@ -95,8 +95,6 @@ def _values(column: Column) -> str:
         text = f"{len(column.categories)}: {', '.join(texts)}"
         return (text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}...") + more
     if column.kind == "datetime":
-        assert column.minimum is not None and column.maximum is not None
-        span = (int(column.maximum) - int(column.minimum)) // (column.step or 1)
-        first, last = pd.Series(restored(np.array([0.0, float(span)]), column))
+        first, last = pd.Series(restored(np.array([0.0, column_range(column)[2]]), column))
         return f"{first} to {last}"
     return f"{column.minimum:,} to {column.maximum:,}"

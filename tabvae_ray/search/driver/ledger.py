@@ -72,6 +72,15 @@ class Ledger(Callback):
         """
         return list(self._runners_up)
 
+    def best(self) -> tuple[list[TrialRecord], list[TrialRecord]]:
+        """Return the front and its runners-up.
+
+        If the time was over before any trial was complete, trials count as far as they came.
+        """
+        if not self._front and self.state.out_of_time:
+            return self.so_far()
+        return self.front(), self.runners_up()
+
     def so_far(self) -> tuple[list[TrialRecord], list[TrialRecord]]:
         """Return the best trials as far as they came, see :func:`best_so_far`."""
         return best_so_far([*self._stopped, *self.state.unfinished()], self.space)

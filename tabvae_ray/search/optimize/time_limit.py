@@ -5,9 +5,9 @@ from dataclasses import dataclass
 __all__ = ["TimeLimit"]
 
 # Seconds after training that do not depend on the table: ending processes, drawing the report.
-_FIXED = 10.0
-# Times that rows are generated and scored for the export and the report.
-_SCORINGS_AT_END = 6
+_FIXED = 15.0
+# Times that rows are generated and scored for the export, its attacks and the report.
+_SCORINGS_AT_END = 8
 # Share of the budget that may be reserved: training must keep the larger part.
 _MOST_RESERVED = 0.3
 # Seconds that trials may report late. Ray Tune needs longer than that to end a busy process.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +12,10 @@ from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_numbers, column_positions, column_range
 from tabvae_ray.table.rules.views import Floats
 
-__all__ = ["Lookup", "check_values"]
+__all__ = ["MISSING", "Lookup", "check_values", "keys_of"]
 
 # Below all positions and numbers: the key of a missing value.
-_MISSING = -(2.0**60)
+MISSING = -(2.0**60)
 Places = npt.NDArray[np.int64]
 
 
@@ -29,6 +29,9 @@ class Lookup:
         keys: ``(G, n)`` their values, in ascending order: positions of categories, or numbers.
         values: ``(G,)`` the values that they give; positions, -1 for missing, or numbers, NaN.
         counts: ``(G,)`` rows of each.
+        closed: Whether there are keys that too few rows have to be kept, so that no other value
+            than those of the keys may be generated: ``keys``; with ``runs``, numbers between two
+            neighbouring keys of the same value may be, too. Empty if all keys are there.
     """
 
     on: tuple[Column, ...]
@@ -36,12 +39,19 @@ class Lookup:
     keys: Floats
     values: Floats
     counts: npt.NDArray[np.int64]
+    closed: Literal["", "keys", "runs"] = ""
 
     @classmethod
     def fit(cls, table: pd.DataFrame, on: Sequence[Column], column: Column) -> Self:
         """Take the most frequent value of each group of rows."""
-        keys = np.stack([_keys(table[part.name], part) for part in on], axis=1)
-        values = _keys(table[column.name], column)
+        keys = np.stack([keys_of(table[part.name], part) for part in on], axis=1)
+        values = keys_of(table[column.name], column)
+        # Odd values of the table may lie beyond the ends of a column's grid.
+        inside = _inside(values, column)
+        for i, part in enumerate(on):
+            inside &= _inside(keys[:, i], part)
+        if inside.any():
+            keys, values = keys[inside], values[inside]
         pairs, counts = np.unique(np.column_stack([keys, values]), axis=0, return_counts=True)
         # Within a group, the most frequent value comes last.
         order = np.lexsort((counts, *pairs[:, :-1].T[::-1]))
@@ -49,9 +59,7 @@ class Lookup:
         last = np.append((np.diff(pairs[:, :-1], axis=0) != 0).any(axis=1), True)
         ends = np.flatnonzero(last)
         totals = np.diff(np.append(0, np.cumsum(counts)[ends]))
-        given = pairs[ends, -1]
-        absent = -1.0 if column.kind == "categorical" else np.nan
-        given = np.where(given == _MISSING, absent, given)
+        given = _as_values(pairs[ends, -1], column)
         return cls(tuple(on), column, pairs[ends, :-1], given, totals)
 
     def values_of(self, rows: pd.DataFrame) -> Floats:
@@ -70,31 +78,71 @@ class Lookup:
         that the table has.
         """
         column = self.on[-1]
-        own = _keys(rows[column.name], column)
+        own = keys_of(rows[column.name], column)
+        if self.closed and len(self.on) == 1 and column.kind != "categorical":
+            return _as_values(self._near_keys(own), column)
         places = self._places(rows)
         if len(self.on) == 1:
             known = (self.keys[places, 0] == own) | (column.kind != "categorical")
             starts = np.zeros(len(rows), dtype=np.int64)
             ends = np.full(len(rows), len(self.keys))
         else:
-            first = _nearest(np.unique(self.keys[:, 0]), _keys(rows[self.on[0].name], self.on[0]))
+            first = _nearest(np.unique(self.keys[:, 0]), keys_of(rows[self.on[0].name], self.on[0]))
             known = (self.keys[places, 0] == first) & (self.keys[places, 1] == own)
             starts = np.searchsorted(self.keys[:, 0], first)
             ends = np.searchsorted(self.keys[:, 0], first, side="right")
         mass = np.append(0, np.cumsum(self.counts))
         level = mass[starts] + rng.random(len(rows)) * (mass[ends] - mass[starts])
         drawn = np.clip(np.searchsorted(mass[1:], level, side="right"), starts, ends - 1)
-        found = np.where(known, own, self.keys[drawn, -1])
-        absent = -1.0 if column.kind == "categorical" else np.nan
-        return np.where(found == _MISSING, absent, found)
+        return _as_values(np.where(known, own, self.keys[drawn, -1]), column)
+
+    def known_firsts(self, rows: pd.DataFrame, rng: np.random.Generator) -> Floats:
+        """Return ``(N,)`` values of the first column of a pair that the keys have.
+
+        Numbers become the nearest one of the keys; other categories are drawn by frequency.
+        """
+        column = self.on[0]
+        own = keys_of(rows[column.name], column)
+        firsts, codes = np.unique(self.keys[:, 0], return_inverse=True)
+        if column.kind != "categorical":
+            return _as_values(_nearest(firsts, own), column)
+        counts = np.bincount(codes, weights=self.counts)
+        drawn = rng.choice(firsts, len(rows), p=counts / counts.sum())
+        return _as_values(np.where(np.isin(own, firsts), own, drawn), column)
+
+    def knows(self, rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+        """Return ``(N,)`` true where a row may be generated, since its key is known."""
+        if not self.closed:
+            return np.ones(len(rows), dtype=bool)
+        keys = np.stack([keys_of(rows[part.name], part) for part in self.on], axis=1)
+        if len(self.on) == 1:
+            known: npt.NDArray[np.bool_] = self._near_keys(keys[:, 0]) == keys[:, 0]
+            return known
+        both: npt.NDArray[np.bool_] = (self.keys[self._places(rows)] == keys).all(axis=1)
+        return both
+
+    def _near_keys(self, own: Floats) -> Floats:
+        """Return ``(N,)`` the nearest key of one column; numbers inside a run stay."""
+        known = self.keys[:, 0]
+        found = _nearest(known, own)
+        if self.closed != "runs":
+            return found
+        above = np.clip(np.searchsorted(known, own), 1, max(len(known) - 1, 1))
+        below = above - 1
+        above = np.minimum(above, len(known) - 1)
+        same = (self.values[below] == self.values[above]) | (
+            np.isnan(self.values[below]) & np.isnan(self.values[above])
+        )
+        inside = same & (known[below] <= own) & (own <= known[above]) & (known[below] > MISSING)
+        return np.where(inside, own, found)
 
     def _places(self, rows: pd.DataFrame) -> Places:
         """Return ``(N,)`` the place of each row's key among the keys."""
-        first = _keys(rows[self.on[0].name], self.on[0])
+        first = keys_of(rows[self.on[0].name], self.on[0])
         if len(self.on) == 1:
             return _nearest_place(self.keys[:, 0], first)
         first = _nearest(np.unique(self.keys[:, 0]), first)
-        second = _keys(rows[self.on[1].name], self.on[1])
+        second = keys_of(rows[self.on[1].name], self.on[1])
         seconds = np.unique(self.keys[:, 1])
         width = len(seconds) + 1
         firsts = np.unique(self.keys[:, 0])
@@ -113,6 +161,7 @@ class Lookup:
             "keys": self.keys.tolist(),
             "values": [None if np.isnan(value) else value for value in self.values.tolist()],
             "counts": self.counts.tolist(),
+            **({"closed": self.closed} if self.closed else {}),
         }
 
     @classmethod
@@ -125,6 +174,9 @@ class Lookup:
         keys = np.array(mapping["keys"], dtype=np.float64)
         values = np.array(mapping["values"], dtype=np.float64)
         counts = np.array(mapping["counts"], dtype=np.int64)
+        closed = mapping.get("closed", "")
+        if closed not in ("", "keys", "runs"):
+            raise ValueError(f"{column.name}: closed must be keys or runs")
         n = len(values)
         if n == 0 or keys.shape != (n, len(on)) or counts.shape != (n,) or (counts < 1).any():
             raise ValueError(f"{column.name}: must have as many keys as values")
@@ -134,8 +186,8 @@ class Lookup:
         check_values(values, column)
         for i, part in enumerate(on):
             absent = -1.0 if part.kind == "categorical" else np.nan
-            check_values(np.where(keys[:, i] == _MISSING, absent, keys[:, i]), part)
-        return cls(tuple(on), column, keys, values, counts)
+            check_values(np.where(keys[:, i] == MISSING, absent, keys[:, i]), part)
+        return cls(tuple(on), column, keys, values, counts, closed)
 
 
 def check_values(values: Floats, column: Column) -> None:
@@ -154,13 +206,28 @@ def check_values(values: Floats, column: Column) -> None:
         raise ValueError(f"{column.name}: must be values of the column")
 
 
-def _keys(values: pd.Series, column: Column) -> Floats:
+def keys_of(values: pd.Series, column: Column) -> Floats:
     """Return ``(N,)`` positions or numbers, with one key for missing values."""
     if column.kind == "categorical":
         positions = column_positions(values, column).astype(np.float64)
-        return np.where(positions < 0, _MISSING, positions)
+        return np.where(positions < 0, MISSING, positions)
     numbers = column_numbers(values, column)
-    return np.where(np.isnan(numbers), _MISSING, numbers)
+    return np.where(np.isnan(numbers), MISSING, numbers)
+
+
+def _inside(keys: Floats, column: Column) -> npt.NDArray[np.bool_]:
+    """Return ``(N,)`` true where a key is missing or a value that the column can have."""
+    if column.kind == "categorical":
+        return np.ones(len(keys), dtype=bool)
+    _, low, high = column_range(column)
+    inside: npt.NDArray[np.bool_] = (keys == MISSING) | ((keys >= low) & (keys <= high))
+    return inside
+
+
+def _as_values(keys: Floats, column: Column) -> Floats:
+    """Return keys as positions, -1 for missing, or numbers, NaN."""
+    absent = -1.0 if column.kind == "categorical" else np.nan
+    return np.where(keys == MISSING, absent, keys)
 
 
 def _nearest_place(known: Floats, wanted: Floats) -> Places:

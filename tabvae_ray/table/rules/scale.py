@@ -1,7 +1,7 @@
 """Numbers of two columns on one scale, so that they can be compared and exchanged.
 
 A column's own numbers are those of :func:`tabvae_ray.table.column_values.column_numbers`: integers
-count from the column's minimum, date-times in its steps from there.
+count from the column's minimum, datetimes and numbers with a step in steps from there.
 """
 
 from collections.abc import Callable
@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.table.column import Column
-from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
-from tabvae_ray.table.rules.views import PER_SECOND, Floats
+from tabvae_ray.table.column_values import column_range
+from tabvae_ray.table.dtypes import dtype_from_name
+from tabvae_ray.table.grids.timeline import numbers_at_seconds, seconds_at
+from tabvae_ray.table.rules.views import Floats
 
 __all__ = ["in_right_order", "moments_after"]
 
@@ -58,24 +60,27 @@ def moments_after(low: Floats, within: Floats, column: Column) -> Floats:
 
 
 def _counts(column: Column) -> bool:
-    """Return whether own numbers count from the column's minimum."""
+    """Return True if own numbers count from the column's minimum."""
     whole = pd.api.types.is_integer_dtype(dtype_from_name(column.dtype))
-    return column.kind == "datetime" or bool(whole)
+    return column.kind == "datetime" or column.step is not None or bool(whole)
 
 
 def _on_one_scale(numbers: Floats, column: Column) -> Floats:
     """Return values, or seconds since 1970, of own numbers."""
     if column.kind == "datetime":
-        return (numbers * (column.step or 1) + float(column.minimum or 0)) / _per_second(column)
-    return numbers + float(column.minimum or 0) if _counts(column) else numbers
+        return seconds_at(numbers, column)
+    if not _counts(column):
+        return numbers
+    return numbers * (column.step or 1) + float(column.minimum or 0)
 
 
 def _own(values: Floats, column: Column, rounded: Callable[[Floats], Floats]) -> Floats:
     """Return own numbers of values, rounded down or up to what the column holds."""
     if column.kind == "datetime":
-        ticks = values * _per_second(column) - float(column.minimum or 0)
-        # Seconds since 1970 are exact to a quarter of a microsecond only.
-        return np.asarray(rounded(np.round(ticks / (column.step or 1), 3)))
+        return numbers_at_seconds(values, column, rounded)
+    if column.step is not None:
+        steps = (values - float(column.minimum or 0)) / column.step
+        return np.asarray(rounded(np.round(steps, 6)))
     if _counts(column):
         whole: Floats = np.asarray(rounded(values)) - float(column.minimum or 0)
         return whole
@@ -84,12 +89,6 @@ def _own(values: Floats, column: Column, rounded: Callable[[Floats], Floats]) ->
     scale = 10.0**column.decimals
     exact: Floats = np.round(rounded(np.round(values * scale, 6)) / scale, column.decimals)
     return exact
-
-
-def _per_second(column: Column) -> float:
-    dtype = moment_dtype(column.dtype)
-    unit = dtype.unit if isinstance(dtype, pd.DatetimeTZDtype) else np.datetime_data(dtype)[0]
-    return PER_SECOND[unit]
 
 
 def _step(column: Column) -> float:
@@ -103,7 +102,4 @@ def _bottom(column: Column) -> float:
 
 
 def _top(column: Column) -> float:
-    minimum, maximum = float(column.minimum or 0), float(column.maximum or 0)
-    if column.kind == "datetime":
-        return (maximum - minimum) / (column.step or 1)
-    return maximum - minimum if _counts(column) else maximum
+    return column_range(column)[2] if _counts(column) else float(column.maximum or 0)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from tabvae_ray.comparison.plan import Comparison, ComparisonPlan
+from tabvae_ray.comparison.reading.reader import ColumnReader
 from tabvae_ray.comparison.scores.jensen_shannon import LARGEST_JS
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.declaration import SpecDeclaration
@@ -177,3 +178,46 @@ def test_what_is_odd_about_held_out_rows_is_said() -> None:
 def test_integers_that_are_no_floats_are_refused_by_name() -> None:
     with pytest.raises(DataError, match="column 'x': must be floats, but int too large"):
         _compare(REAL, REAL.assign(x=[10**400] * N))
+
+
+def test_dates_that_span_more_than_64_bits_of_nanoseconds_are_days() -> None:
+    texts = ["0001-01-01", "1600-06-01", "2024-03-05", "9999-12-31"]
+    real = pd.DataFrame({"day": pd.to_datetime(texts, format="ISO8601")})
+    reader = ColumnReader(TableSpec.infer(real), real)
+    numbers = reader.real.numbers["day"]
+    assert numbers.tolist() == [0.0, 584_174.0, 738_949.0, 3_652_058.0]
+    other = pd.DataFrame({"day": pd.to_datetime(["2024-03-05 12:00", None]).astype("M8[ns]")})
+    read = reader.read(other).numbers["day"]
+    assert read[0] == 738_949.5
+    assert np.isnan(read[1])
+
+
+def test_dates_of_both_tables_are_read_in_the_format_of_the_real_one() -> None:
+    texts = [f"{day:02}/0{month}/2024" for day in range(1, 29) for month in range(1, 7)]
+    real = pd.DataFrame({"day": texts})
+    declared = SpecDeclaration.from_mapping(
+        {"columns": {"day": {"kind": "datetime", "format": "%d/%m/%Y"}}}
+    )
+    reader = ColumnReader(TableSpec.infer(real, declared=declared), real)
+    odd = pd.DataFrame({"day": ["05/03/2024", "2024-03-05", "never"]})
+    found = reader.read(odd)
+    assert found.numbers["day"][:2].tolist() == [64.0, 64.0]
+    assert np.isnan(found.numbers["day"][2])
+    assert "33.3% of the synthetic table holds text" in found.warnings[0]
+
+
+def test_numbers_that_are_dates_are_read_in_the_format_of_the_real_table() -> None:
+    real = pd.DataFrame({"day": [20240101, 20240305]})
+    declared = SpecDeclaration.from_mapping(
+        {"columns": {"day": {"kind": "datetime", "format": "%Y%m%d"}}}
+    )
+    reader = ColumnReader(TableSpec.infer(real, declared=declared), real)
+    assert reader.real.numbers["day"].tolist() == [0.0, 64.0]
+
+
+def test_numbers_are_no_dates_in_a_format_of_text() -> None:
+    real = pd.DataFrame({"day": [f"{day:02}.03.2024" for day in range(1, 29)]})
+    reader = ColumnReader(TableSpec.infer(real), real)
+    found = reader.read(pd.DataFrame({"day": [5, 20240305]}))
+    assert np.isnan(found.numbers["day"]).all()
+    assert "100% of the synthetic table holds numbers" in found.warnings[0]

@@ -7,6 +7,8 @@ import pytest
 
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.formats.finding import find_format
+from tabvae_ray.table.formats.spelling import spelled
 from tabvae_ray.table.io import TableWriter, read_table, write_table
 from tabvae_ray.table.spec import TableSpec
 
@@ -58,7 +60,7 @@ def test_codes_and_spellings_stay_text_and_are_read_so_with_the_spec(
         ("str", ["12", "47"], ["12", "47"]),
         ("int", ["007", "010"], [7, 10]),
         ("float", ["1", "2"], [1.0, 2.0]),
-        ("decimal", ["4.50", "9.99"], [4.5, 9.99]),
+        ("decimal", ["4.50", "9.99"], ["4.50", "9.99"]),
         ("bool", ["yes", "no"], [True, False]),
         ("category", ["007", "010"], ["007", "010"]),
     ],
@@ -185,3 +187,34 @@ def test_missing_values_are_written_as_the_user_says(tmp_path: Path) -> None:
     with TableWriter(str(file), na_rep="NULL") as writer:
         writer.write(pd.DataFrame({"a": [1.5, None], "b": ["x", None]}))
     assert file.read_text() == "a,b\n1.5,x\nNULL,NULL\n"
+
+
+def test_numbers_that_are_days_become_days(tmp_path: Path) -> None:
+    days = pd.Series(pd.date_range("2023-01-29", periods=120)).dt.strftime("%Y%m%d")
+    days.where(days.index % 10 > 0).rename("birth").to_csv(tmp_path / "real.csv", index=False)
+    (column,) = TableSpec.infer(read_table(tmp_path / "real.csv")).columns
+    assert (column.kind, column.format, column.missing) == ("datetime", "%Y%m%d", True)
+    hint = r"column 'birth': its numbers look like dates, such as 20230129; .* format: '%Y%m%d'"
+    with pytest.warns(UserWarning, match=hint):
+        TableSpec.infer(days.astype("int64").to_frame("birth"))
+
+
+@pytest.mark.parametrize("text", ["2024-01-05T08:15:00Z", "2024-01-05 08:15:00", "2024-01-05"])
+def test_the_format_of_iso_dates_is_kept(tmp_path: Path, text: str) -> None:
+    pd.DataFrame({"day": [text, None, text]}).to_csv(tmp_path / "real.csv", index=False)
+    (column,) = TableSpec.infer(read_table(tmp_path / "real.csv")).columns
+    assert spelled(pd.Series([pd.Timestamp(text)]), column.format or "")[0] == text
+
+
+@pytest.mark.parametrize("text", ["5 Mar 2024", "2024/03/05", "MAR 5, 2024"])
+def test_a_marker_among_dates_is_missing(tmp_path: Path, text: str) -> None:
+    moments = pd.Series(pd.date_range("2023-01-01", periods=100))
+    written = find_format(pd.Series([text]), "")
+    assert written is not None
+    days = spelled(moments, written)
+    days[7] = "unknown"
+    days.rename("day").to_csv(tmp_path / "real.csv", index=False)
+    with pytest.warns(UserWarning, match="'unknown' are taken for missing"):
+        table = read_table(tmp_path / "real.csv")
+    (column,) = TableSpec.infer(table).columns
+    assert (column.kind, column.missing) == ("datetime", True)

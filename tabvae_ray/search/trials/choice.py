@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.results.trial_record import TrialRecord
-from tabvae_ray.search.driver.tune_loop import LoopParts
 from tabvae_ray.search.optimize.selection import Candidate, select
 from tabvae_ray.search.trials.rescoring import candidates
 from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.search.trials.time_planning import rescoring_task
 
-__all__ = ["Choice", "choose_model", "models_to_choose_from"]
+__all__ = ["Choice", "choose_model"]
 
 
 @dataclass(frozen=True)
@@ -29,42 +28,32 @@ class Choice:
     reason: str
 
 
-def models_to_choose_from(parts: LoopParts) -> tuple[list[TrialRecord], list[TrialRecord]]:
-    """Return the front and its runners-up.
-
-    If the time was over before any trial was complete, trials count as far as they came.
-    """
-    front = parts.ledger.front()
-    if not front and parts.state.out_of_time:
-        return parts.ledger.so_far()
-    return front, parts.ledger.runners_up()
-
-
 def choose_model(
     task: SearchTask,
-    parts: LoopParts,
     best: tuple[Sequence[TrialRecord], Sequence[TrialRecord]],
     resources: Resources,
     slots: int,
+    *,
+    n_scorings: int | None = None,
 ) -> Choice:
     """Score the best models again on fresh samples, and choose one of them.
 
     Args:
         task: What the trials shared.
-        parts: The parts of the search.
         best: The front, not empty, and its runners-up.
         resources: The resources of a trial.
         slots: Trials at once.
+        n_scorings: Scorings, one after another, that there is time for; any number if None.
 
     Raises:
         StorageError: If no checkpoint is left.
     """
     front, runners_up = best
     n_models = len(front) + len(runners_up)
-    task = rescoring_task(task, n_models, parts.state.n_scorings(), slots)
+    task = rescoring_task(task, n_models, n_scorings, slots)
     found = candidates(task, front, resources, runners_up=runners_up)
     chosen, reason = select(found, task.space)
-    if not parts.ledger.front():
+    if chosen.record.state != "COMPLETE":
         reason += (
             f"; no trial reached its full {task.space.budget} epochs: chosen among the trials as "
             "far as they came"

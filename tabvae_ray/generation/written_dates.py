@@ -1,0 +1,52 @@
+"""Dates of generated rows as the real table has them: text in its format, or numbers."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from tabvae_ray.table.arrow_types import arrow_type_from_name
+from tabvae_ray.table.column import Column
+from tabvae_ray.table.formats.spelling import UNIX_UNITS, spelled
+from tabvae_ray.table.parsing import as_datetimes
+from tabvae_ray.table.spec import TableSpec
+
+__all__ = ["with_written_dates"]
+
+# Dates of several formats, in text of a Parquet file, become these.
+_ISO = "%Y-%m-%d %H:%M:%S"
+
+
+def with_written_dates(rows: pd.DataFrame, spec: TableSpec, *, as_text: bool) -> pd.DataFrame:
+    """Return rows whose dates are text or numbers where the real table has such.
+
+    Args:
+        rows: Generated rows.
+        spec: Their spec.
+        as_text: Whether they go to CSV. In Parquet, dates stay moments unless the real table was
+            Parquet with text or numbers for them.
+    """
+    dates = {
+        column.name: made
+        for column in spec.columns
+        if column.kind == "datetime"
+        and column.name in rows
+        and (made := _written(rows[column.name], column, as_text=as_text)) is not None
+    }
+    return rows.assign(**dates) if dates else rows
+
+
+def _written(values: pd.Series, column: Column, *, as_text: bool) -> pd.Series | None:
+    kind = arrow_type_from_name(column.arrow_type or "")
+    is_number = kind is not None and (pa.types.is_integer(kind) or pa.types.is_floating(kind))
+    is_stored = is_number or (kind is not None and not pa.types.is_temporal(kind))
+    if not (is_stored or (as_text and column.format is not None)):
+        return None
+    moments = as_datetimes(values, "rows")
+    written = column.format or (_ISO if moments.dt.tz is None else f"{_ISO}%:z")
+    made = spelled(moments, written)
+    if not is_number:
+        return made
+    numbers = made if written in UNIX_UNITS else pd.to_numeric(made).astype("Int64")
+    if as_text or not pa.types.is_floating(kind):
+        return numbers
+    return pd.Series(numbers.to_numpy(np.float64, na_value=np.nan), index=values.index)

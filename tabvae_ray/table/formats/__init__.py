@@ -1,0 +1,1 @@
+"""Formats of dates in text and numbers: finding, reading and writing them."""

@@ -1,0 +1,39 @@
+"""Time zones that the offsets of text suggest."""
+
+import pandas as pd
+
+__all__ = ["in_zone_of_offsets"]
+
+# One zone for each rule of summer time that tables often have; others with the same offsets have
+# the same times.
+_ZONES = (
+    *("Europe/London", "Europe/Berlin", "Europe/Helsinki", "America/New_York", "America/Chicago"),
+    *("America/Denver", "America/Los_Angeles", "America/Anchorage", "America/Halifax"),
+    *("America/St_Johns", "Australia/Sydney", "Australia/Adelaide", "Pacific/Auckland"),
+)
+_OFFSET = r"([+-])(\d{2}):?(\d{2})?$"
+# A few offsets may be odd: the moments are the same in any zone.
+_MIN_SHARE = 0.99
+
+
+def in_zone_of_offsets(texts: pd.Series, moments: pd.Series) -> pd.Series:
+    """Return moments of text in the time zone whose summer time its offsets follow.
+
+    Args:
+        texts: Text with different offsets from UTC, such as +01:00 and +02:00.
+        moments: Its moments in UTC, which are returned if no known zone has the offsets.
+    """
+    parts = texts[texts.notna()].astype(str).str.extract(_OFFSET).fillna("0")
+    minutes = parts[1].astype(int) * 60 + parts[2].astype(int)
+    minutes = minutes.where(parts[0] != "-", -minutes)
+    present = moments[texts.notna()]
+    naive = present.dt.tz_localize(None)
+    if (minutes == minutes.mode().iloc[0]).mean() > _MIN_SHARE:
+        return moments
+    wanted = pd.to_timedelta(minutes, unit="min")
+    for zone in _ZONES:
+        local = present.dt.tz_convert(zone).dt.tz_localize(None)
+        if (local - naive == wanted).mean() >= _MIN_SHARE:
+            zoned: pd.Series = moments.dt.tz_convert(zone)
+            return zoned
+    return moments

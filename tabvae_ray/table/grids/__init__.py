@@ -1,0 +1,1 @@
+"""Grids that values lie on: decimals, steps, local clocks and weekdays."""

@@ -1,0 +1,206 @@
+"""Moments of a column as numbers: steps from its first moment.
+
+Steps count in UTC, or on the local clock of the column's time zone, so that midnight stays
+midnight when summer time begins. In a column of weekdays they leave out Saturday and Sunday.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from tabvae_ray.table.column import Column
+from tabvae_ray.table.dtypes import moment_dtype
+from tabvae_ray.table.grids.steps import common_step, ends_on_grid
+from tabvae_ray.table.parsing import datetime_ticks
+
+__all__ = [
+    "date_grid",
+    "last_number",
+    "moment_numbers",
+    "moments_at",
+    "numbers_at_seconds",
+    "on_line",
+    "seconds_at",
+    "ticks_at",
+]
+
+Floats = npt.NDArray[np.float64]
+Ticks = npt.NDArray[np.int64]
+
+_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_DAY_SECONDS = 86_400
+_WEEK = 7
+_WEEKDAYS = 5
+# 1970-01-01 was a Thursday.
+_FIRST_WEEKDAY = 3
+# Fewer days may be weekdays by chance.
+_FEWEST_WEEKDAYS = 30
+
+
+def date_grid(
+    moments: pd.Series, clock: Literal["local"] | None, weekdays: bool | None
+) -> dict[str, Any]:
+    """Return the properties of a column that say where its moments lie: range, step and clock.
+
+    Args:
+        moments: The moments that are not missing.
+        clock: Declared clock; None if it is to be inferred.
+        weekdays: Declared, whether there are weekdays only; None if that is to be inferred.
+    """
+    day = _DAY_SECONDS * _PER_SECOND[moments.dt.unit]
+    ticks = _ticks_of(moments, clock)
+    step, start = common_step(ticks)
+    local = _ticks_of(moments, "local")
+    infers = weekdays is None
+    if infers and clock is None and not np.array_equal(local, ticks):
+        local_step, local_start = common_step(local)
+        if local_step > step or _are_weekdays(local, local_step, day):
+            clock, ticks, step, start = "local", local, local_step, local_start
+    if infers:
+        weekdays = _are_weekdays(ticks, step, day)
+    if weekdays:
+        ticks = _without_weekends(ticks, day)
+        step, start = common_step(ticks)
+    ends = np.array(ends_on_grid(ticks, step, start))
+    low, high = _with_weekends(ends, day) if weekdays else ends
+    return {
+        "minimum": int(low),
+        "maximum": int(high),
+        "step": step,
+        "clock": clock,
+        "weekdays": bool(weekdays),
+    }
+
+
+def on_line(ticks: int, column: Column) -> int:
+    """Return ticks as the column counts them, without weekends in a column of weekdays."""
+    return int(_line(np.array([ticks]), column)[0])
+
+
+def last_number(column: Column) -> float:
+    """Return the number of the last moment of a column."""
+    assert column.minimum is not None and column.maximum is not None
+    span = on_line(int(column.maximum), column) - on_line(int(column.minimum), column)
+    return float(span // _step(column))
+
+
+def moment_numbers(moments: pd.Series, column: Column) -> Floats:
+    """Return moments as numbers, which are whole for moments on the grid; NaN where missing."""
+    ticks = _ticks_of(moments, column.clock)
+    steps = (_line(ticks, column) - _start(column)) / _step(column)
+    return np.where(moments.isna(), np.nan, steps)
+
+
+def moments_at(numbers: Floats, column: Column) -> pd.Series:
+    """Return the moments of whole numbers; that of NaN is arbitrary.
+
+    A local time that occurs twice when summer time ends is the earlier one. One that is left out
+    when summer time begins is the first moment after the gap.
+    """
+    line = np.rint(np.nan_to_num(numbers)).astype(np.int64) * _step(column) + _start(column)
+    ticks = _with_weekends(line, _day(column)) if column.weekdays else line
+    dtype = moment_dtype(column.dtype)
+    if not isinstance(dtype, pd.DatetimeTZDtype):
+        return pd.Series(ticks.view(dtype))
+    naive = pd.Series(ticks.view(f"M8[{dtype.unit}]"))
+    if column.clock == "local":
+        return _localized(naive, dtype.tz)
+    converted: pd.Series = naive.dt.tz_localize("UTC").dt.tz_convert(dtype.tz)
+    return converted
+
+
+def ticks_at(number: float, column: Column) -> int:
+    """Return the ticks of the moment at a whole number, on the clock of the column."""
+    line = np.array([round(number) * _step(column) + _start(column)])
+    return int((_with_weekends(line, _day(column)) if column.weekdays else line)[0])
+
+
+def seconds_at(numbers: Floats, column: Column) -> Floats:
+    """Return seconds since 1970 in UTC of numbers."""
+    per_second = _PER_SECOND[_unit(column)]
+    if column.clock is None and not column.weekdays:
+        return (numbers * _step(column) + float(column.minimum or 0)) / per_second
+    seconds = datetime_ticks(moments_at(numbers, column)) / per_second
+    return np.where(np.isnan(numbers), np.nan, seconds)
+
+
+def numbers_at_seconds(
+    seconds: Floats, column: Column, rounded: Callable[[Floats], Floats]
+) -> Floats:
+    """Return numbers of seconds since 1970 in UTC, rounded down or up to the grid."""
+    ticks = seconds * _PER_SECOND[_unit(column)]
+    if column.clock is None and not column.weekdays:
+        # Seconds since 1970 are exact to a quarter of a microsecond only.
+        steps = np.round((ticks - float(column.minimum or 0)) / _step(column), 3)
+        return np.asarray(rounded(steps))
+    whole = np.rint(np.nan_to_num(ticks)).astype(np.int64)
+    dtype = moment_dtype(column.dtype)
+    moments = pd.Series(whole.view(f"M8[{_unit(column)}]"))
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        moments = moments.dt.tz_localize("UTC").dt.tz_convert(dtype.tz)
+    own = _ticks_of(moments, column.clock)
+    steps = np.round((_line(own, column) - _start(column)) / _step(column), 3)
+    if column.weekdays:
+        # A weekend counts as the Monday after it, which is later than what is rounded down.
+        weekend = (own // _day(column) + _FIRST_WEEKDAY) % _WEEK >= _WEEKDAYS
+        steps = np.where(weekend, steps - 0.001, steps) if rounded is np.floor else steps
+    return np.where(np.isnan(seconds), np.nan, rounded(steps))
+
+
+def _ticks_of(moments: pd.Series, clock: str | None) -> Ticks:
+    if clock == "local" and moments.dt.tz is not None:
+        moments = moments.dt.tz_localize(None)
+    return datetime_ticks(moments)
+
+
+def _localized(naive: pd.Series, zone: Any) -> pd.Series:
+    first = np.ones(len(naive), dtype=bool)
+    local: pd.Series = naive.dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
+    return local
+
+
+def _are_weekdays(ticks: Ticks, step: int, day: int) -> bool:
+    days = np.unique(ticks // day)
+    if len(days) < _FEWEST_WEEKDAYS or step % (_WEEK * day) == 0:
+        return False
+    return bool(((days + _FIRST_WEEKDAY) % _WEEK < _WEEKDAYS).all())
+
+
+def _without_weekends(ticks: Ticks, day: int) -> Ticks:
+    """Return ticks on a line on which Monday follows Friday; a weekend is where Monday begins."""
+    days = ticks // day + _FIRST_WEEKDAY
+    weekday = days % _WEEK
+    time = np.where(weekday < _WEEKDAYS, ticks % day, 0)
+    line: Ticks = (days // _WEEK * _WEEKDAYS + np.minimum(weekday, _WEEKDAYS)) * day + time
+    return line
+
+
+def _with_weekends(line: Ticks, day: int) -> Ticks:
+    days = line // day
+    whole = days // _WEEKDAYS * _WEEK + days % _WEEKDAYS - _FIRST_WEEKDAY
+    ticks: Ticks = whole * day + line % day
+    return ticks
+
+
+def _line(ticks: Ticks, column: Column) -> Ticks:
+    return _without_weekends(ticks, _day(column)) if column.weekdays else ticks
+
+
+def _start(column: Column) -> int:
+    return on_line(int(column.minimum or 0), column)
+
+
+def _step(column: Column) -> int:
+    return int(column.step or 1)
+
+
+def _day(column: Column) -> int:
+    return _DAY_SECONDS * _PER_SECOND[_unit(column)]
+
+
+def _unit(column: Column) -> str:
+    dtype = moment_dtype(column.dtype)
+    return dtype.unit if isinstance(dtype, pd.DatetimeTZDtype) else np.datetime_data(dtype)[0]

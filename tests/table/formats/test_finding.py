@@ -1,0 +1,121 @@
+"""Search for the formats of dates."""
+
+import warnings
+
+import pandas as pd
+import pytest
+
+from tabvae_ray.table.formats.finding import find_format, format_hint, iso_format, look_like_days
+from tabvae_ray.table.formats.spelling import parsed, spelled
+from tabvae_ray.table.parsing import parse_iso
+
+DAYS = pd.Series(pd.date_range("2023-01-29", periods=120, freq="7h13min", unit="us"))
+EXACT = DAYS + pd.to_timedelta(range(120), unit="us")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("%Y%m%d", "%Y%m%d%H%M%S", "%d.%m.%Y", "%Y/%m/%d", "%-d.%-m.%Y", "%-m/%-d/%Y"),
+        *("%d-%b-%Y", "%d-%^b-%Y", "%d %b %Y", "%b %d, %Y", "%m/%d/%Y", "%d-%m-%Y"),
+        *("%d.%m.%y", "%d-%b-%y", "%d.%m.%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p"),
+        *("%-m/%-d/%Y %-I:%M:%S %P", "%Y/%m/%dT%H:%M:%SZ", "%d.%m.%Y %H:%M:%S %:z"),
+    ],
+)
+def test_a_format_is_found_and_written_again(written: str) -> None:
+    texts = spelled(DAYS.dt.tz_localize("Asia/Kolkata") if "z" in written else DAYS, written)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert find_format(texts, "column 'x'") == written
+    again = spelled(parsed(texts, written), written)
+    assert again.tolist() == texts.tolist()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"),
+        *("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S%:z", "%Y-%m-%dT%H:%M:%S%z"),
+        *("%Y-%m-%dT%H:%M:%S.%3fZ", "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d %H:%M:%S.%9f"),
+        "%Y-%m-%d %H:%M:%S%:::z",
+    ],
+)
+def test_iso_dates_are_written_as_they_were_read(written: str) -> None:
+    has_zone = written.lower().endswith("z")
+    moments = EXACT.dt.tz_localize("UTC") if has_zone else EXACT
+    texts = spelled(moments.where(moments.index % 10 > 0), written)
+    read = parse_iso(texts)
+    assert read is not None
+    assert iso_format(texts, read) == written
+    assert spelled(read, written).dropna().tolist() == texts.dropna().tolist()
+
+
+def test_most_texts_decide_where_spellings_differ_but_no_moment_is_lost() -> None:
+    texts = pd.Series(["2024-01-05"] * 5 + ["2024-01-05T08:15:00"] + ["2024-01-06T08:15:01"])
+    read = parse_iso(texts)
+    assert read is not None
+    assert iso_format(texts, read) == "%Y-%m-%dT%H:%M:%S"
+
+
+def test_days_and_months_that_could_be_either_are_told() -> None:
+    texts = pd.Series(["03/04/2024", "05/06/2024", None], dtype="str")
+    with pytest.warns(UserWarning, match=r"column 'x': its dates fit %d/%m/%Y and %m/%d/%Y"):
+        assert find_format(texts, "column 'x'") == "%d/%m/%Y"
+    short = pd.Series([f"0{i}/0{j}/24" for i in range(1, 5) for j in range(1, 5)])
+    with pytest.warns(UserWarning, match=r"one of the formats %d/%m/%y, %m/%d/%y"):
+        assert find_format(short, "column 'x'") is None
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["31.02.2024", "01.01.2024"],
+        ["1.2.3", "4.5.6"],
+        ["a", "b"],
+        ["01.01.2024", "open"],
+        [f"1001{i:04}" for i in range(101, 130)],
+        [["01.01.2024"], ["02.01.2024"]],
+        [1, "01.01.2024"],
+    ],
+)
+def test_other_values_have_no_format(texts: list[object]) -> None:
+    assert find_format(pd.Series(texts, dtype=object), "column 'x'") is None
+
+
+def test_text_of_a_category_dtype_stays_a_category() -> None:
+    texts = DAYS.dt.strftime("%d.%m.%Y").astype("category")
+    assert find_format(texts, "column 'x'") is None
+
+
+@pytest.mark.parametrize(
+    ("written", "per_second"),
+    [("unix_s", 1), ("unix_ms", 10**3), ("unix_us", 10**6), ("unix_ns", 10**9)],
+)
+def test_numbers_since_1970_are_hinted_at(written: str, per_second: int) -> None:
+    numbers = spelled(DAYS.dt.floor("s"), written)
+    assert numbers.iloc[0] == 1_674_950_400 * per_second
+    assert format_hint(numbers) == format_hint(numbers.astype("float64")) == written
+    assert (parsed(numbers, written) == DAYS.dt.floor("s")).all()
+
+
+def test_numbers_that_are_days_are_hinted_at_even_if_a_few_are_not() -> None:
+    days = DAYS.dt.strftime("%Y%m%d").astype("int64")
+    assert look_like_days(days)
+    assert format_hint(days) == "%Y%m%d"
+    odd = days.mask(days.index == 7, 99_999_999)
+    assert not look_like_days(odd)
+    assert format_hint(odd) == "%Y%m%d"
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        range(1_000_000_000, 1_000_000_010),
+        range(100),
+        [x / 7 for x in range(100)],
+        [True, False] * 50,
+        range(20_000_000, 20_900_000, 1_001),
+    ],
+)
+def test_other_numbers_are_not_dates(numbers: object) -> None:
+    assert format_hint(pd.Series(numbers)) is None
