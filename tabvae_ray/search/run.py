@@ -201,9 +201,8 @@ class SearchRun:
         finished, unfinished = self._finished, self._unfinished
         known = [*finished, *unfinished]
         n_trials = self.inputs.space.settings.n_trials
-        slots, n_at_once = trials_at_once(self.resources, concurrency, n_trials)
-        self._slots = slots
-        limit = time_limit(self.task, self._began_at, slots)
+        self._slots, n_at_once = trials_at_once(self.resources, concurrency, n_trials)
+        limit = time_limit(self.task, self._began_at, self._slots)
         self.task = replace(self.task, limit=limit)
         if not known and self.manifest.plan is None:
             self._plan(here=here)
@@ -215,7 +214,7 @@ class SearchRun:
             limit=limit,
             has_model=any(record.rungs and record.checkpoint for record in known),
             spent=time.time() - self._began_at,
-            listeners=self._listeners(slots, finished),
+            listeners=self._listeners(self._slots, finished),
         )
         ledger = Ledger(space, state, study, finished, n_reports=n_reports(known))
         if known:
