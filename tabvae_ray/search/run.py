@@ -1,6 +1,7 @@
 """Run one search, from its start or a resume to the export."""
 
 import math
+import time
 from collections import Counter
 from collections.abc import Collection
 from contextlib import suppress
@@ -18,6 +19,7 @@ from tabvae_ray.comparison.reference_levels import ReferenceLevels
 from tabvae_ray.errors import StorageError
 from tabvae_ray.results.checkpoints import Checkpoints
 from tabvae_ray.results.record_store import RecordStore
+from tabvae_ray.results.refits import refit_text
 from tabvae_ray.results.search_manifest import TABLE_FILE
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.display.live import SearchProgress
@@ -32,6 +34,7 @@ from tabvae_ray.search.driver.interrupts import Interrupts
 from tabvae_ray.search.driver.ledger import Ledger
 from tabvae_ray.search.driver.manifest_writer import ManifestWriter
 from tabvae_ray.search.driver.outcome import SearchOutcome
+from tabvae_ray.search.driver.refit import refit_best
 from tabvae_ray.search.driver.resume import (
     SearchStart,
     begin_or_resume,
@@ -160,7 +163,7 @@ class SearchRun:
         self.mlflow: MlflowLog | None = None
         self._finished: list[TrialRecord] = []
         self._unfinished: list[TrialRecord] = []
-        self._begun = False
+        self._begun, self._began_at = False, time.time()
 
     def restore(self) -> None:
         """Restore trials and scheduler from the records."""
@@ -197,7 +200,7 @@ class SearchRun:
         state = RunState(
             self.records,
             unfinished,
-            time_budget=space.settings.time_budget,
+            time_budget=space.settings.time_before_refit,
             listeners=self._listeners(slots, finished),
         )
         ledger = Ledger(space, state, study, finished, n_reports=n_reports(known))
@@ -252,6 +255,14 @@ class SearchRun:
             chosen, reason = select(found, self.inputs.space)
             best = self.inputs.directory / "best"
             attacks = export(self.task, self.manifest, chosen, reason, found, best)
+            refit_best(
+                self.task,
+                self.manifest,
+                chosen.record,
+                self.resources,
+                self._began_at,
+                self.progress.say,
+            )
             if self.mlflow is not None:
                 self.mlflow.choose(chosen.record.number, reason, best)
             state = "failed" if parts.state.failed else "finished"
@@ -262,6 +273,7 @@ class SearchRun:
                 candidates=found,
                 chosen=(chosen, reason),
                 membership=attacks.verdict,
+                refit=refit_text(self.manifest.chosen) or "",
             )
         else:
             outcome = replace(outcome, state="failed")
