@@ -19,11 +19,23 @@ from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.storage import Location
 from tabvae_ray.table.declaration import RulesDeclaration, SpecDeclaration
-from tabvae_ray.table.io import read_table
+from tabvae_ray.table.io import fingerprint, read_table
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.training.trainer import EpochHook
 
 __all__ = ["FinishedSearchRefit"]
+
+# Properties of columns that follow from their values. Kinds, dtypes and formats stay.
+_OF_THE_ROWS = (
+    "minimum",
+    "maximum",
+    "categories",
+    "missing",
+    "decimals",
+    "step",
+    "clock",
+    "weekdays",
+)
 
 
 @dataclass(frozen=True)
@@ -81,6 +93,8 @@ class FinishedSearchRefit:
             rules = RulesDeclaration(find=False)
             declared = declared.model_copy(update={"rules": rules})
         table = read_table(source, declared)
+        if fingerprint(table) != manifest.table.get("fingerprint"):
+            declared = _for_other_rows(declared)
         spec = TableSpec.infer(table, declared=declared, source=str(source))
         target = directory / "best" if out is None else out
         history = trial_history(directory, record)
@@ -153,6 +167,15 @@ def _chosen(directory: Location, manifest: SearchManifest, space: SearchSpace) -
     if found is None:
         raise StorageError(f"{directory}: there is no record of the chosen trial {number}")
     return found
+
+
+def _for_other_rows(declared: SpecDeclaration) -> SpecDeclaration:
+    """Return a declaration without what other rows of the same columns may change."""
+    columns = {
+        name: column.model_copy(update=dict.fromkeys(_OF_THE_ROWS))
+        for name, column in declared.columns.items()
+    }
+    return declared.model_copy(update={"columns": columns})
 
 
 def _device(manifest: SearchManifest) -> str:
