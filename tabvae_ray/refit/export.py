@@ -16,7 +16,7 @@ from tabvae_ray.storage import Location
 from tabvae_ray.table.io import fingerprint
 from tabvae_ray.tabular_vae import TabularVAE
 
-__all__ = ["keep_searched", "write_refitted"]
+__all__ = ["searched_export", "write_refitted"]
 
 
 @with_config(ConfigDict(extra="allow"))
@@ -27,11 +27,16 @@ class _Scores(TypedDict, total=False):
 _SCORES_FILE = TypeAdapter(_Scores)
 
 
-def keep_searched(directory: Location, manifest: SearchManifest, trial: int) -> Location:
-    """Copy the searched model from ``best/`` to ``searched/``, unless it is there already.
+def searched_export(
+    directory: Location, manifest: SearchManifest, trial: int, *, keep: bool
+) -> Location:
+    """Return the directory of the searched model, which is ``best/`` before the first refit.
 
-    Returns:
-        The directory of the searched model.
+    Args:
+        directory: The search's directory.
+        manifest: The search.
+        trial: Number of the chosen trial.
+        keep: Copy the model from ``best/`` to ``searched/``, unless it is there already.
 
     Raises:
         ExportError: If ``best/`` is no export.
@@ -43,6 +48,8 @@ def keep_searched(directory: Location, manifest: SearchManifest, trial: int) -> 
         if (found.get("search_id"), found.get("trial")) == (manifest.id, trial):
             # best/ may be a refitted model by now.
             return searched
+    if not keep:
+        return directory / "best"
     copy_export(directory / "best", searched)
     return searched
 

@@ -7,7 +7,7 @@ from typing import Self
 import torch
 
 from tabvae_ray.errors import ConfigError, StorageError
-from tabvae_ray.refit.export import keep_searched, write_refitted
+from tabvae_ray.refit.export import searched_export, write_refitted
 from tabvae_ray.refit.history import trial_history
 from tabvae_ray.refit.plan import STATE_DIRECTORY, RefitPlan, plan_refit
 from tabvae_ray.refit.training import train_refit
@@ -77,7 +77,7 @@ class FinishedSearchRefit:
             device: Where to train; where the search trained if None.
 
         Raises:
-            ConfigError: If the search has chosen no model.
+            ConfigError: If the search has chosen no model, or its table has changed.
             DataError: If the table cannot be modelled, or is not one of the search's columns.
             StorageError: If a file cannot be read.
         """
@@ -94,6 +94,11 @@ class FinishedSearchRefit:
             declared = declared.model_copy(update={"rules": rules})
         table = read_table(source, declared)
         if fingerprint(table) != manifest.table.get("fingerprint"):
+            if data is None:
+                raise ConfigError(
+                    f"{source} has changed since the search: to train on these rows, name them by "
+                    "--data"
+                )
             declared = _for_other_rows(declared)
         spec = TableSpec.infer(table, declared=declared, source=str(source))
         target = directory / "best" if out is None else out
@@ -140,12 +145,13 @@ class FinishedSearchRefit:
             ExportError: If the export of the search cannot be read.
             StorageError: If a file cannot be read or written.
         """
-        searched = keep_searched(self.directory, self.manifest, self.plan.trial)
+        is_best = self.target == self.directory / "best"
+        searched = searched_export(self.directory, self.manifest, self.plan.trial, keep=is_best)
         vae = train_refit(self.plan, hooks)
         done = write_refitted(
             vae, self.plan, self.manifest, searched, self.target, data=str(self.source)
         )
-        if self.target == self.directory / "best":
+        if is_best:
             assert self.manifest.chosen is not None
             self.manifest.chosen["refit"] = done.to_mapping()
             self.manifest.write(self.directory)

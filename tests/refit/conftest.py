@@ -1,5 +1,6 @@
 """A finished search on disk, without Ray."""
 
+import copy
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,8 +49,9 @@ def make_search(
 ) -> FinishedSearch:
     """Train one trial to its end, and export its model."""
     make_mixed(200).to_csv(home / "mixed.csv", index=False)
-    base = {**TINY["base"], "training": {**TINY["base"]["training"], **(training or {})}}
-    space = {**TINY, "base": base, "search": {**TINY["search"], "n_trials": 1, **settings}}
+    space: dict[str, Any] = copy.deepcopy(TINY)
+    space["base"]["training"] |= training or {}
+    space["search"] |= {"n_trials": 1, **settings}
     inputs = prepare_inputs(
         space=space, data=str(home / "mixed.csv"), out=str(home / "runs"), name="mine"
     )

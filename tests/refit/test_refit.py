@@ -159,6 +159,7 @@ def test_other_rows_and_epochs_go_to_another_directory(
     assert f"all 260 rows of {tmp_path / 'more.csv'} for 3 epochs" in capsys.readouterr().err
     assert len(load_synthesizer(tmp_path / "m").generate(7)) == 7
     assert (finished.path / "search.json").read_bytes() == before
+    assert not (finished.path / "searched").exists()
     # A checkpoint has more of the rows than an export.
     assert {file.name for file in (tmp_path / "m").iterdir()} == {
         "README.md", "model.safetensors", "scores.json", "synthesizer.json",
@@ -172,6 +173,7 @@ def test_other_rows_and_epochs_go_to_another_directory(
     [
         ({"state": "running"}, "the search is running"),
         ({"chosen": None, "state": "interrupted"}, "is interrupted and has chosen no model"),
+        ({"table": {"fingerprint": "0"}}, "has changed since the search: to train on these rows"),
         ({"data": "s3://***@bucket/x.csv"}, "--data: must be given again, with credentials"),
     ],
 )
