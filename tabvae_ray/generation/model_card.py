@@ -41,10 +41,14 @@ def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[s
         "Or run `python -m tabvae_ray.generate --model PATH --rows 1000 --out synthetic.csv`.",
         "",
     ]
+    origin = scores.get("scores_of")
+    if origin is not None:
+        lines += ["## Refit", "", one_line(origin), ""]
+    of = "" if origin is None else " of the searched model"
     attacks = scores.get("membership_attacks")
     if isinstance(attacks, Mapping) and "verdict" in attacks:
-        lines += ["## Privacy", "", one_line(attacks["verdict"]), ""]
-    lines += ["## Scores", ""]
+        lines += [f"## Privacy{of}", "", one_line(attacks["verdict"]), ""]
+    lines += [f"## Scores{of}", ""]
     lines += _bullets(scores) or ["- none recorded"]
     lines += ["", "## Provenance", ""]
     lines += _bullets(provenance) or ["- not recorded"]

@@ -27,6 +27,7 @@ from tabvae_ray.report.importances import Importances, importances
 from tabvae_ray.results.hypervolumes import hypervolume_of
 from tabvae_ray.results.pareto import as_losses, front
 from tabvae_ray.results.record_store import RecordStore
+from tabvae_ray.results.refits import SEARCHED, RefitRecord
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.results.trial_record import Number, TrialRecord
 from tabvae_ray.space.search_space import SearchSpace
@@ -66,7 +67,7 @@ class ReportContents:
         space: The search space.
         records: Finished trials by number.
         unfinished: Trials that may still be resumed.
-        scores: ``best/scores.json``; empty without an export.
+        scores: ``scores.json`` of the searched model; empty without an export.
         levels: Reference levels; empty without the table.
         importances: Importances of the parameters; None with too few trials.
         pictures: The chosen model's rows beside the real ones; None without an export or the table.
@@ -209,7 +210,9 @@ def last_values(record: TrialRecord, names: Sequence[str]) -> list[float] | None
 
 
 def _synthesizer(contents: ReportContents) -> TabularVAESynthesizer | None:
-    best = contents.directory / "best"
+    refitted = RefitRecord.of(contents.manifest.chosen) is not None
+    # The page measures the model on held-out rows, which a refit has trained on.
+    best = contents.directory / (SEARCHED if refitted else "best")
     if not best.exists():
         contents.notes.append("The search has not exported a model yet.")
         return None

@@ -170,6 +170,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     "'weights A,B'.",
 )
 @option(
+    "--refit",
+    is_flag=True,
+    section=_OUTPUT,
+    show_default=_FROM_SPACE,
+    help="At the end, train the chosen model again on all rows, held-out ones too. Its scores are "
+    "those of the model before, which is kept in searched/.",
+)
+@option(
     "--json",
     "as_json",
     is_flag=True,
@@ -203,6 +211,7 @@ def command(
     cpus_per_trial: float,
     gpus_per_trial: float,
     select: str | None,
+    refit: bool,
     as_json: bool,
     dry_run: bool,
     quiet: bool,
@@ -238,6 +247,7 @@ def command(
             "time_budget": time_budget,
             "seed": seed,
             "select": select,
+            "refit": refit or None,
         },
         address=address,
         cpus_per_trial=cpus_per_trial,

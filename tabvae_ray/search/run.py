@@ -17,13 +17,12 @@ from tabvae_ray.comparison.reference_levels import ReferenceLevels
 from tabvae_ray.errors import StorageError
 from tabvae_ray.results.checkpoints import Checkpoints
 from tabvae_ray.results.record_store import RecordStore
+from tabvae_ray.results.refits import refit_text
 from tabvae_ray.results.search_manifest import TABLE_FILE
 from tabvae_ray.results.trial_record import TrialRecord
+from tabvae_ray.search.display.followers import followers_of
 from tabvae_ray.search.display.live import SearchProgress
 from tabvae_ray.search.display.mlflow_log import MlflowLog
-from tabvae_ray.search.display.progress_log import ProgressLog
-from tabvae_ray.search.display.ray_metrics import RayMetrics
-from tabvae_ray.search.display.statistics import RunStatistics
 from tabvae_ray.search.driver.claim import claimed
 from tabvae_ray.search.driver.export import export
 from tabvae_ray.search.driver.finished import finished_outcome
@@ -31,6 +30,7 @@ from tabvae_ray.search.driver.interrupts import Interrupts
 from tabvae_ray.search.driver.ledger import Ledger
 from tabvae_ray.search.driver.manifest_writer import ManifestWriter
 from tabvae_ray.search.driver.outcome import SearchOutcome
+from tabvae_ray.search.driver.refit import refit_best
 from tabvae_ray.search.driver.resume import (
     SearchStart,
     begin_or_resume,
@@ -42,7 +42,7 @@ from tabvae_ray.search.driver.resume import (
 from tabvae_ray.search.driver.tune_loop import LoopParts, run_loop
 from tabvae_ray.search.inputs import SPACE_FILE, SearchInputs
 from tabvae_ray.search.optimize.proposals import Proposals
-from tabvae_ray.search.optimize.run_state import Listener, RunState
+from tabvae_ray.search.optimize.run_state import RunState
 from tabvae_ray.search.optimize.study import fail_running, open_study
 from tabvae_ray.search.remote import run_on_head
 from tabvae_ray.search.trials.choice import choose_model
@@ -208,13 +208,16 @@ class SearchRun:
             self._plan(here=here)
         space, directory = self.inputs.space, self.inputs.directory
         study = open_study(space, self.manifest, directory, self.start.study_url, known)
+        shown = self._slots, finished, self.trackers
+        followers = followers_of(space, self.manifest, directory, self.progress, *shown)
+        self.log, self.mlflow = followers.log, followers.mlflow
         state = RunState(
             self.records,
             unfinished,
             limit=limit,
             has_model=any(record.rungs and record.checkpoint for record in known),
             spent=time.time() - self._began_at,
-            listeners=self._listeners(self._slots, finished),
+            listeners=followers.listeners,
         )
         ledger = Ledger(space, state, study, finished, n_reports=n_reports(known))
         if known:
@@ -264,6 +267,14 @@ class SearchRun:
             chosen, reason, found = choice.chosen, choice.reason, choice.candidates
             best = self.inputs.directory / "best"
             attacks = export(self.task, self.manifest, chosen, reason, found, best)
+            refit_best(
+                self.task,
+                self.manifest,
+                chosen.record,
+                self.resources,
+                self._began_at,
+                self.progress.say,
+            )
             if self.mlflow is not None:
                 self.mlflow.choose(chosen.record.number, reason, best)
             state = "failed" if parts.state.failed else "finished"
@@ -274,6 +285,7 @@ class SearchRun:
                 candidates=found,
                 chosen=(chosen, reason),
                 membership=attacks.verdict,
+                refit=refit_text(self.manifest.chosen) or "",
             )
         else:
             outcome = replace(outcome, state="failed")
@@ -313,19 +325,6 @@ class SearchRun:
         self.manifest.space, self.manifest.rungs = space.to_mapping(), list(rungs)
         self.manifest.plan = plan.to_mapping()
         self.progress.say(plan.text)
-
-    def _listeners(self, slots: int, finished: list[TrialRecord]) -> list[Listener]:
-        """Build what follows the trials; statistics come first, because others read them."""
-        space, directory = self.inputs.space, self.inputs.directory
-        statistics = RunStatistics(space, slots, finished)
-        self.progress.follow(statistics)
-        self.log = ProgressLog(directory, statistics, finished)
-        metrics = RayMetrics(self.manifest.name, statistics)
-        listeners: list[Listener] = [statistics, self.progress, self.log, metrics]
-        if "mlflow" in self.trackers:
-            self.mlflow = MlflowLog(space.base.tracking.experiment_id, self.manifest, finished)
-            listeners.append(self.mlflow)
-        return listeners
 
     def _outcome(self, state: str, reason: str | None) -> SearchOutcome:
         return SearchOutcome(

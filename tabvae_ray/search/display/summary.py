@@ -32,7 +32,12 @@ def as_json(outcome: SearchOutcome) -> dict[str, Any]:
     }
     if outcome.chosen is not None:
         candidate, reason = outcome.chosen
-        document |= {"chosen": candidate.record.number, "reason": reason, **candidate.means}
+        document |= {
+            "refit": outcome.refit or None,
+            "chosen": candidate.record.number,
+            "reason": reason,
+            **candidate.means,
+        }
     return document
 
 
@@ -78,6 +83,8 @@ def show(outcome: SearchOutcome, inputs: SearchInputs, progress: SearchProgress)
     if outcome.membership:
         say(f"privacy: {outcome.membership}")
     say(f"chosen: trial {number}, {reason}")
+    if outcome.refit:
+        say(f"refit:  {outcome.refit}")
     say(f"model:  {outcome.best}")
     say(f"trials: {outcome.directory / 'trials.csv'}")
 

@@ -44,13 +44,14 @@ _FILES = (
     *("search.json", SPACE_FILE, TABLE_FILE, "study.log", "progress.jsonl"),
     *("trials.csv", "report.html"),
 )
-_DIRECTORIES = ("trials", "running", "tune", "best")
+_DIRECTORIES = ("trials", "running", "tune", "best", "searched", "refit")
 # Settings that may change when a search is resumed, because they only say how much is done.
 _BUDGETS = (
     "max_failures",
     "n_candidates",
     "n_rescores",
     "n_trials",
+    "refit",
     "select",
     "suggestion_seconds",
     "time_budget",

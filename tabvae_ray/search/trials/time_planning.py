@@ -24,11 +24,12 @@ def time_limit(task: SearchTask, began: float, slots: int) -> TimeLimit | None:
         slots: Trials that run at once.
     """
     settings = task.space.settings
-    if settings.time_budget is None:
+    budget = settings.time_before_refit
+    if budget is None:
         return None
     return TimeLimit(
-        settings.time_budget,
-        ends=began + settings.time_budget,
+        budget,
+        ends=began + budget,
         n_rescored=_one_after_another(task, settings.n_candidates, settings.n_rescores, slots),
         scoring_seconds=report_seconds(TableShape.of(task.table, task.spec)),
     )

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 
@@ -16,6 +15,7 @@ from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.errors import DivergenceError, StorageError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
 from tabvae_ray.results.checkpoints import STATE_FILE
+from tabvae_ray.results.seeds import trial_seed
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.search.trials.trial_clock import TrialClock
@@ -31,7 +31,6 @@ __all__ = [
     "n_scored_rows",
     "out_of_memory",
     "restore_trial",
-    "trial_seed",
 ]
 
 # With more generated rows, the real rows limit how exact a score is.
@@ -273,11 +272,6 @@ def n_scored_rows(task: SearchTask, config: TabularVAEConfig) -> int:
     """Return how many rows to generate for a score: as configured, or as many as real ones."""
     wanted = config.validation.generation_n_records
     return min(len(task.table), _MAX_SCORED_ROWS) if wanted is None else wanted
-
-
-def trial_seed(search_seed: int, number: int) -> int:
-    """Return the seed of a trial, made of the search's seed and the trial's number alone."""
-    return int(np.random.SeedSequence([search_seed, number]).generate_state(1)[0])
 
 
 def _config(
