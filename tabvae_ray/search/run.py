@@ -321,7 +321,7 @@ class SearchRun:
         self.inputs = self.inputs.replanned(plan.epochs)
         space, rungs = self.inputs.space, self.inputs.rungs
         self.task = replace(self.task, space=space, rungs=rungs)
-        self.scheduler = make_scheduler(self.inputs)
+        self.scheduler, self.progress.space = make_scheduler(self.inputs), space
         self.manifest.space, self.manifest.rungs = space.to_mapping(), list(rungs)
         self.manifest.plan = plan.to_mapping()
         self.progress.say(plan.text)

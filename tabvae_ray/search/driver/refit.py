@@ -15,6 +15,7 @@ from tabvae_ray.refit.export import write_refitted
 from tabvae_ray.refit.history import trial_history
 from tabvae_ray.refit.plan import STATE_DIRECTORY, RefitPlan, plan_refit
 from tabvae_ray.refit.training import train_refit
+from tabvae_ray.report.formatting import epochs
 from tabvae_ray.results.checkpoints import STATE_FILE
 from tabvae_ray.results.refits import SEARCHED, refit_text
 from tabvae_ray.results.search_manifest import SearchManifest
@@ -75,8 +76,8 @@ def refit_best(
     skipped = _reason_to_skip(task, record, plan, began)
     if skipped is None:
         say(
-            f"refitting trial {record.number} on all {len(task.table):,} rows for {plan.epochs} "
-            "epochs"
+            f"refitting trial {record.number} on all {len(task.table):,} rows for "
+            f"{epochs(plan.epochs)}"
         )
         skipped = _train(plan, resources)
     if skipped is not None:

@@ -28,7 +28,7 @@ def time_limit(task: SearchTask, began: float, slots: int) -> TimeLimit | None:
     if budget is None:
         return None
     return TimeLimit(
-        budget,
+        settings.time_budget or budget,
         ends=began + budget,
         n_rescored=_one_after_another(task, settings.n_candidates, settings.n_rescores, slots),
         scoring_seconds=report_seconds(TableShape.of(task.table, task.spec)),
