@@ -124,7 +124,6 @@ def command(
     from tabvae_ray.storage import Location
     from tabvae_ray.table.declaration import SpecDeclaration
     from tabvae_ray.table.io import read_table
-    from tabvae_ray.table.rules.counting import count_rules
     from tabvae_ray.table.spec import TableSpec
 
     wanted = _wanted_plots(plots, has_out=bool(out), has_plan=bool(plan))
@@ -150,13 +149,14 @@ def command(
             has_arrays=directory is not None,
             has_held_out=held_out_rows is not None,
             has_target=columns.target is not None,
+            has_rules=bool(columns.rules),
         )
     if directory is None and (chosen.plots or chosen.plot_collections):
         raise ConfigError("--plan: has pictures, which go to --out; give it, or --plots none")
     prepared = chosen.prepare(real_rows, columns, held_out=held_out_rows)
+    prepared.check_rules(real_rows)
     synthetic_rows = read_table(synthetic, alike)
-    rules = count_rules(columns.rules, columns.columns, real_rows, synthetic_rows)
-    assessment = Assessment(prepared, synthetic_rows, rules, has_levels=not no_levels)
+    assessment = Assessment(prepared, synthetic_rows, has_levels=not no_levels)
     for warning in assessment.comparison.warnings:
         print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
     if directory is not None:
@@ -180,7 +180,12 @@ def _plan(path: str) -> "ComparisonPlan":
 
 
 def _default_plan(
-    plots: "Sequence[PlotName]", *, has_arrays: bool, has_held_out: bool, has_target: bool
+    plots: "Sequence[PlotName]",
+    *,
+    has_arrays: bool,
+    has_held_out: bool,
+    has_target: bool,
+    has_rules: bool,
 ) -> "ComparisonPlan":
     """Return the plan of every score that the tables allow."""
     from tabvae_ray.comparison.plan import ComparisonPlan
@@ -191,6 +196,8 @@ def _default_plan(
         scores.append("dcr_share")
     if has_target:
         scores.append("tstr")
+    if has_rules:
+        scores.append("rules_kept")
     return ComparisonPlan.from_mapping(
         {
             "scores": scores,

@@ -23,9 +23,8 @@ class Assessment:
     """The comparison of a synthetic table with its reference levels and its privacy.
 
     Args:
-        prepared: The comparison, prepared with the real rows.
+        prepared: The comparison, prepared with the real rows; its rules are checked.
         synthetic: The synthetic table.
-        rules: How far the synthetic table keeps the rules of the real one.
         has_levels: Whether to compute the reference levels.
     """
 
@@ -33,14 +32,13 @@ class Assessment:
         self,
         prepared: PreparedComparison,
         synthetic: pd.DataFrame,
-        rules: RuleCounts,
         *,
         has_levels: bool = True,
     ) -> None:
-        self.rules = rules
         self._options = prepared.plan.options
         self._spec = prepared.spec
         columns = prepared.reader.read(synthetic)
+        self.rules = columns.rules or RuleCounts({}, {}, columns.n_rows, prepared.real.n_rows)
         self.levels = ReferenceLevels()
         if has_levels:
             self.levels = reference_levels(prepared, n_synthetic=columns.n_rows)

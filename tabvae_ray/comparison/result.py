@@ -9,6 +9,7 @@ from typing import Any
 from tabvae_ray.comparison.scores.privacy import Privacy
 from tabvae_ray.comparison.scores.usefulness import Usefulness
 from tabvae_ray.documents import finite
+from tabvae_ray.table.rules.counting import RuleCounts
 
 __all__ = ["Comparison"]
 
@@ -25,6 +26,7 @@ class Comparison:
         plot_collections: PNG files by column (or table), per collection.
         privacy: Details of ``dcr_share``, if it is in the plan.
         usefulness: Details of ``tstr``, if it is in the plan.
+        rules: Rows that break each rule of the real table, if they were counted.
         warnings: Facts that the scores do not show, one sentence each.
     """
 
@@ -35,6 +37,7 @@ class Comparison:
     plot_collections: dict[str, dict[str, bytes]] = field(default_factory=dict)
     privacy: Privacy | None = None
     usefulness: Usefulness | None = None
+    rules: RuleCounts | None = None
     warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:

@@ -233,6 +233,11 @@ def _correlation_distance(pair: TablePair) -> float:
     )
 
 
+def _rules_kept(pair: TablePair) -> float:
+    assert pair.synthetic.rules is not None
+    return pair.synthetic.rules.score
+
+
 def _draw_statistics(pair: TablePair) -> "Figure":
     from tabvae_ray.comparison.pictures.table_plots import descriptive_statistics
 
@@ -256,6 +261,7 @@ _SCORE: dict[ScoreName, Callable[[TablePair], float]] = {
     "detection": lambda pair: detection(pair.real, pair.synthetic, detector=pair.options.detector),
     "dcr_share": lambda pair: pair.privacy.share_or_fail,
     "tstr": lambda pair: pair.usefulness.tstr,
+    "rules_kept": _rules_kept,
 }
 _PLOT: dict[PlotName, Callable[[TablePair], "Figure"]] = {
     "descriptive_statistics": _draw_statistics,

@@ -64,7 +64,12 @@ class RuleKeeper:
         """
         of = {column.name: column for column in columns}
         lookups = {
-            rule.column: Lookup.fit(table, [of[name] for name in rule.on], of[rule.column])
+            rule.column: Lookup.fit(
+                table,
+                [of[name] for name in rule.on],
+                of[rule.column],
+                exact=rule.exceptions == 0,
+            )
             for rule in rules
             if isinstance(rule, Dependence)
         }
@@ -94,7 +99,7 @@ class RuleKeeper:
         missing = [rule for rule in self.rules if isinstance(rule, MissingTogether)]
         with np.errstate(all="ignore"):
             for rule in missing:
-                if rule.other not in self._names:
+                if rule.other not in self._names or self._is_settled(rule):
                     self._keep_missing(rule, rows, rng, compact)
             for lookup in self._lookups.values():
                 # What the table has no value for must not be drawn.
@@ -106,6 +111,10 @@ class RuleKeeper:
                 if rule.other in self._names:
                     self._keep_missing(rule, rows, rng, compact)
             return self._replaced(rows, rng)
+
+    def _is_settled(self, rule: MissingTogether) -> bool:
+        """Return whether a computed column is missing where it is drawn as such: formulas say."""
+        return not rule.values and rule.other not in self._lookups
 
     def _compute(self, rows: pd.DataFrame, rng: np.random.Generator, compact: bool) -> None:
         for computed in self._computed:
@@ -199,10 +208,7 @@ class RuleKeeper:
         self, rule: Dependence, rows: pd.DataFrame, rng: np.random.Generator, compact: bool
     ) -> None:
         column, lookup = self._columns[rule.column], self._lookups[rule.column]
-        found = lookup.values_of(rows)
-        own = plain_values(rows[column.name], column)
-        exempt = rng.random(len(rows)) < rule.exceptions
-        _write(rows, column, np.where(exempt, own, found), compact)
+        _write(rows, column, lookup.drawn_values(rows, rng), compact)
 
     def _keep_missing(
         self,

@@ -29,6 +29,7 @@ class Lookup:
         keys: ``(G, n)`` their values, in ascending order: positions of categories, or numbers.
         values: ``(G,)`` the values that they give; positions, -1 for missing, or numbers, NaN.
         counts: ``(G,)`` rows of each.
+        odd: Other values that rows of the table have beside a key, which are exceptions.
     """
 
     on: tuple[Column, ...]
@@ -36,10 +37,20 @@ class Lookup:
     keys: Floats
     values: Floats
     counts: npt.NDArray[np.int64]
+    odd: "OddValues | None" = None
 
     @classmethod
-    def fit(cls, table: pd.DataFrame, on: Sequence[Column], column: Column) -> Self:
-        """Take the most frequent value of each group of rows."""
+    def fit(
+        cls, table: pd.DataFrame, on: Sequence[Column], column: Column, *, exact: bool = True
+    ) -> Self:
+        """Take the most frequent value of each group of rows.
+
+        Args:
+            table: Training rows.
+            on: The columns that determine the other one.
+            column: The column that they determine.
+            exact: Whether to forget the other values of a group.
+        """
         keys = np.stack([_keys(table[part.name], part) for part in on], axis=1)
         values = _keys(table[column.name], column)
         pairs, counts = np.unique(np.column_stack([keys, values]), axis=0, return_counts=True)
@@ -49,10 +60,18 @@ class Lookup:
         last = np.append((np.diff(pairs[:, :-1], axis=0) != 0).any(axis=1), True)
         ends = np.flatnonzero(last)
         totals = np.diff(np.append(0, np.cumsum(counts)[ends]))
-        given = pairs[ends, -1]
         absent = -1.0 if column.kind == "categorical" else np.nan
-        given = np.where(given == _MISSING, absent, given)
-        return cls(tuple(on), column, pairs[ends, :-1], given, totals)
+        given = np.where(pairs[:, -1] == _MISSING, absent, pairs[:, -1])
+        others = ~last
+        odd = OddValues((np.cumsum(last) - last)[others], given[others], counts[others])
+        return cls(
+            tuple(on),
+            column,
+            pairs[ends, :-1],
+            given[ends],
+            totals,
+            None if exact or not others.any() else odd,
+        )
 
     def values_of(self, rows: pd.DataFrame) -> Floats:
         """Return ``(N,)`` the value that each row has to have.
@@ -61,6 +80,16 @@ class Lookup:
         those with the nearest first value, the one with the nearest second value.
         """
         return self.values[self._places(rows)]
+
+    def drawn_values(self, rows: pd.DataFrame, rng: np.random.Generator) -> Floats:
+        """Return ``(N,)`` values as frequent beside their keys as in the table."""
+        places, shares = self._places(rows), rng.random(len(rows))
+        values = self.values[places]
+        return (
+            values
+            if self.odd is None
+            else self.odd.put(values, places, shares * self.counts[places])
+        )
 
     def known_keys(self, rows: pd.DataFrame, rng: np.random.Generator) -> Floats:
         """Return ``(N,)`` values of the last column of ``on`` that the table has.
@@ -113,7 +142,7 @@ class Lookup:
             "keys": self.keys.tolist(),
             "values": [None if np.isnan(value) else value for value in self.values.tolist()],
             "counts": self.counts.tolist(),
-        }
+        } | ({} if self.odd is None else {"odd": self.odd.to_mapping()})
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], on: Sequence[Column], column: Column) -> Self:
@@ -135,7 +164,69 @@ class Lookup:
         for i, part in enumerate(on):
             absent = -1.0 if part.kind == "categorical" else np.nan
             check_values(np.where(keys[:, i] == _MISSING, absent, keys[:, i]), part)
-        return cls(tuple(on), column, keys, values, counts)
+        odd = None
+        if mapping.get("odd") is not None:
+            odd = OddValues.from_mapping(mapping["odd"], column)
+            if (odd.places >= n).any() or (odd.total(n) >= counts).any():
+                raise ValueError(f"{column.name}: odd values must be of known keys")
+        return cls(tuple(on), column, keys, values, counts, odd)
+
+
+@dataclass(frozen=True, eq=False)
+class OddValues:
+    """Values beside a key that are not its most frequent one.
+
+    Args:
+        places: ``(E,)`` places of the keys, in ascending order.
+        values: ``(E,)`` the values, as those of a :class:`Lookup`.
+        counts: ``(E,)`` rows of each.
+    """
+
+    places: Places
+    values: Floats
+    counts: npt.NDArray[np.int64]
+
+    def put(self, values: Floats, places: Places, levels: Floats) -> Floats:
+        """Return values with odd ones in some places.
+
+        Args:
+            values: ``(N,)`` the usual values.
+            places: ``(N,)`` places of the keys.
+            levels: ``(N,)`` uniform draws below the number of rows of each key.
+        """
+        mass = np.append(0, np.cumsum(self.counts))
+        starts = mass[np.searchsorted(self.places, places)]
+        is_odd = levels < mass[np.searchsorted(self.places, places, side="right")] - starts
+        drawn = np.searchsorted(mass[1:], starts + levels, side="right")
+        return np.where(is_odd, self.values[np.minimum(drawn, len(self.values) - 1)], values)
+
+    def total(self, n_keys: int) -> npt.NDArray[np.int64]:
+        """Return ``(G,)`` the rows of each key that have odd values."""
+        return np.bincount(self.places, self.counts, minlength=n_keys).astype(np.int64)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return them as plain values for JSON."""
+        return {
+            "places": self.places.tolist(),
+            "values": [None if np.isnan(value) else value for value in self.values.tolist()],
+            "counts": self.counts.tolist(),
+        }
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any], column: Column) -> Self:
+        """Read what :meth:`to_mapping` wrote.
+
+        Raises:
+            ValueError: If it does not hold together, as KeyError and TypeError are.
+        """
+        places, counts = (np.array(mapping[key], dtype=np.int64) for key in ("places", "counts"))
+        values = np.array(mapping["values"], dtype=np.float64)
+        if len(places) == 0 or not places.shape == values.shape == counts.shape:
+            raise ValueError(f"{column.name}: odd values must have places and counts")
+        if places.ndim != 1 or (np.diff(places) < 0).any() or places[0] < 0 or (counts < 1).any():
+            raise ValueError(f"{column.name}: places of odd values must be in ascending order")
+        check_values(values, column)
+        return cls(places, values, counts)
 
 
 def check_values(values: Floats, column: Column) -> None:

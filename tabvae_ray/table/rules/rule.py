@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from tabvae_ray.table.rules.formula import ColumnRule, Formula
+from tabvae_ray.table.rules.column_rule import ColumnRule
+from tabvae_ray.table.rules.formula import Formula
 from tabvae_ray.table.rules.views import Codes, Floats, Mask, TableView
 
 __all__ = ["Dependence", "MissingTogether", "Order", "Rule", "agrees_within_groups", "comparable"]

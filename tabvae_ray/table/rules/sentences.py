@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args
 
+from tabvae_ray.table.rules.around import ClockSum, Wrapped
 from tabvae_ray.table.rules.formula import (
     DatePart,
     Duration,
@@ -105,6 +106,18 @@ def _offset(text: str | None) -> int:
 
 
 Found = dict[str, str]
+
+
+def _wrapped(f: Found) -> Wrapped:
+    terms = {
+        f["a"]: -1.0 if f.get("first") else 1.0,
+        f["b"]: -1.0 if f["second"] == "-" else 1.0,
+    }
+    return Wrapped(
+        column=f["column"], terms=terms, period=float(f["period"]), low=float(f.get("low", 0))
+    )
+
+
 _PARTS, _UNITS = "|".join(get_args(Part)), "|".join(get_args(Unit))
 _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
     (
@@ -143,6 +156,21 @@ _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
     (
         r"(?P<column>NAME) = remainder of (?P<of>NAME) divided by (?P<divisor>NUMBER)",
         lambda f: Remainder(column=f["column"], of=f["of"], divisor=float(f["divisor"])),
+    ),
+    (
+        r"(?P<column>NAME) = (?P<start>NAME) \+ (?P<minutes>NAME) minutes, as hhmm"
+        r"(?P<late> \(midnight = 2400\))?",
+        lambda f: ClockSum(
+            column=f["column"],
+            start=f["start"],
+            minutes=f["minutes"],
+            midnight=2400 if "late" in f else 0,
+        ),
+    ),
+    (
+        r"(?P<column>NAME) = (?P<first>-)?(?P<a>NAME) (?P<second>[+-]) (?P<b>NAME), "
+        r"modulo (?P<period>NUMBER)(?: from (?P<low>-?NUMBER))?",
+        _wrapped,
     ),
     (
         r"(?P<column>NAME) = (?P<a>NAME) \* (?P<b>NAME)",

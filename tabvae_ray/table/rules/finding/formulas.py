@@ -10,6 +10,8 @@ from itertools import combinations, permutations
 
 import numpy as np
 
+from tabvae_ray.table.rules.column_rule import agrees
+from tabvae_ray.table.rules.finding.around import clock_sums, wrapped_sums
 from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.evidence import is_rule
 from tabvae_ray.table.rules.formula import (
@@ -19,7 +21,6 @@ from tabvae_ray.table.rules.formula import (
     Quotient,
     Ratio,
     Remainder,
-    agrees,
 )
 from tabvae_ray.table.rules.views import Floats, TableView
 
@@ -116,12 +117,16 @@ class _Search:
         whole = [rule for rule in linear if min(rule.terms.values()) > 0]
         yield from self._sums()
         yield from whole
-        yield from self._products()
         yield from self._divisions()
         yield from self._linear_in_one()
+        # Of relations that share columns each computes another one, and sums come before products:
+        # a discount is the difference of two prices rather than a rounded rate times a price.
         yield from (rule for rule in linear if rule not in whole)
         yield from self._differences()
+        yield from self._products()
         yield from self._ratios()
+        yield from clock_sums(self.names, self._sample, self._all)
+        yield from wrapped_sums(self.names, self._sample, self._all)
 
     def _keepers(self, results: Floats, *, skip: set[int]) -> list[int]:
         """Return the columns that a result ``(S,)`` agrees with on most of the sample."""

@@ -6,6 +6,7 @@ from typing import get_args
 
 import numpy as np
 
+from tabvae_ray.table.rules.column_rule import agrees
 from tabvae_ray.table.rules.finding.evidence import is_rule
 from tabvae_ray.table.rules.formula import (
     DatePart,
@@ -13,7 +14,6 @@ from tabvae_ray.table.rules.formula import (
     Formula,
     Part,
     Unit,
-    agrees,
     date_part,
 )
 from tabvae_ray.table.rules.views import ColumnView, TableView
