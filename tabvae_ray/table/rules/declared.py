@@ -10,6 +10,7 @@ from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import DataError, ExportError
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.declaration import RulesDeclaration
+from tabvae_ray.table.rules.dates import DateOf
 from tabvae_ray.table.rules.finding.discovery import find_rules
 from tabvae_ray.table.rules.formula import DatePart, Duration
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
@@ -102,6 +103,8 @@ def _check_kinds(rule: Rule, of: dict[str, Column], source: str) -> None:
     moments: tuple[str, ...] = ()
     if isinstance(rule, DatePart | Duration):
         moments = rule.given
+    elif isinstance(rule, DateOf):
+        moments = (rule.column, rule.of)
     elif isinstance(rule, Order) and of[rule.upper].kind == "datetime":
         moments = (rule.column, rule.upper)
     for name in (rule.column, *rule.given):

@@ -16,6 +16,7 @@ from tabvae_ray.table.column_values import (
     restored,
 )
 from tabvae_ray.table.dtypes import dtype_from_name, number_limits
+from tabvae_ray.table.rules.dates import DateOf
 from tabvae_ray.table.rules.formula import SECONDS, Duration, Formula
 from tabvae_ray.table.rules.lookup import Lookup, check_values
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
@@ -120,6 +121,8 @@ class RuleKeeper:
         for computed in self._computed:
             if isinstance(computed, EndOf):
                 self._keep_end(computed.duration, rows)
+            elif isinstance(computed, DateOf):
+                self._keep_date(computed, rows, rng)
             elif isinstance(computed, Dependence):
                 self._keep_dependence(computed, rows, rng, compact)
             else:
@@ -203,6 +206,16 @@ class RuleKeeper:
         moved = moments_after(low, within, end)
         own = column_numbers(rows[rule.end], end)
         _write(rows, end, np.where(np.isnan(moved), own, moved), compact=False)
+
+    def _keep_date(self, rule: DateOf, rows: pd.DataFrame, rng: np.random.Generator) -> None:
+        column = self._columns[rule.column]
+        expected, own = (
+            rule.expected(self._view(rows, rule)),
+            column_numbers(rows[rule.column], column),
+        )
+        dates = moments_after(expected, np.zeros(len(rows)), column)
+        kept = np.isnan(dates) | np.isnan(own) | (rng.random(len(rows)) < rule.exceptions)
+        _write(rows, column, np.where(kept, own, dates), compact=False)
 
     def _keep_dependence(
         self, rule: Dependence, rows: pd.DataFrame, rng: np.random.Generator, compact: bool

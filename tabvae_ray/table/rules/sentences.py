@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args
 
 from tabvae_ray.table.rules.around import ClockSum, Wrapped
+from tabvae_ray.table.rules.dates import DateOf
 from tabvae_ray.table.rules.formula import (
     DatePart,
     Duration,
@@ -133,6 +134,10 @@ _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
     (
         r"(?P<column>NAME) (?P<sign><=?) (?P<upper>NAME)",
         lambda f: Order(column=f["column"], upper=f["upper"], strict=f["sign"] == "<"),
+    ),
+    (
+        r"(?P<column>NAME) = date of (?P<of>NAME)",
+        lambda f: DateOf(column=f["column"], of=f["of"]),
     ),
     (
         rf"(?P<column>NAME) = (?P<part>{_PARTS})(?: \(Monday = 0\))? of (?P<of>NAME)"

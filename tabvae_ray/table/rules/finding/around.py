@@ -7,7 +7,7 @@ import numpy as np
 
 from tabvae_ray.table.rules.around import ClockSum, Wrapped, minutes_of
 from tabvae_ray.table.rules.formula import Formula
-from tabvae_ray.table.rules.views import Floats
+from tabvae_ray.table.rules.views import Floats, Mask
 
 __all__ = ["clock_sums", "wrapped_sums"]
 
@@ -82,19 +82,21 @@ def _is_clock(values: Floats) -> bool:
 
 
 def _mostly(
-    close: "np.ndarray[tuple[int, int], np.dtype[np.bool_]]",
-    known: "np.ndarray[tuple[int, int], np.dtype[np.bool_]]",
-) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":  # noqa: E501
+    close: Mask,
+    known: Mask,
+) -> Mask:
     """Return ``(C,)`` true where most of the known rows are close."""
     n = known.sum(axis=0)
-    return ((close & known).sum(axis=0) >= _AGREEING * n) & (n >= min(_FEWEST, len(close) / 2))
+    agree: Mask = (close & known).sum(axis=0) >= _AGREEING * n
+    return agree & (n >= min(_FEWEST, len(close) / 2))
 
 
-def _few_values(apart: Floats) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-    """Return ``(C,)`` true for columns with two to four distinct values; one may be an exception."""
+def _few_values(apart: Floats) -> Mask:
+    """Return ``(C,)`` true for columns of two to four values, one of them an exception perhaps."""
     ordered = np.sort(apart, axis=0)
     steps = (np.diff(ordered, axis=0) > 0).sum(axis=0)
-    return (steps >= 1) & (steps <= _MAX_TURNS)
+    few: Mask = (steps >= 1) & (steps <= _MAX_TURNS)
+    return few
 
 
 def _period(apart: Floats) -> float | None:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.table.column import Column
+from tabvae_ray.table.rules.dates import DateOf
 from tabvae_ray.table.rules.finding.dependences import find_dependences
 from tabvae_ray.table.rules.finding.formulas import find_formulas
 from tabvae_ray.table.rules.finding.moments import find_moment_rules
@@ -35,7 +36,7 @@ def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0)
         return []
     rng = np.random.default_rng(seed)
     view = TableView(table, columns)
-    computed: list[Formula] = find_moment_rules(view, rng)
+    computed: list[Formula | DateOf] = find_moment_rules(view, rng)
     computed += find_formulas(view, rng, {rule.column: rule.given for rule in computed})
     given = {rule.column: rule.given for rule in computed}
     dependences = find_dependences(view, rng, given)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tabvae_ray.table.rules.dates import DateOf
 from tabvae_ray.table.rules.formula import Formula
 from tabvae_ray.table.rules.rule import Order
 from tabvae_ray.table.rules.views import TableView
@@ -17,7 +18,9 @@ RARER = 0.05
 _SHUFFLED_ROWS = 20_000
 
 
-def is_rule(rule: Formula | Order, table: TableView, rng: np.random.Generator) -> float | None:
+def is_rule(
+    rule: Formula | DateOf | Order, table: TableView, rng: np.random.Generator
+) -> float | None:
     """Return the share of rows that break a rule, or None if it is none.
 
     The rows that a rule speaks of are those in which its columns have a value, and a formula has a
