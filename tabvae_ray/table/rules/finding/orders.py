@@ -106,5 +106,6 @@ def _explanations(name: str, table: TableView) -> Iterator[MissingTogether]:
         first = np.unique(view.codes, return_index=True)[1]
         values = [view.values.iloc[i] for code, i in enumerate(first) if where[code]]
         if not any(value is None or value != value for value in values):
+            values.sort(key=str)
             plain = tuple(v.item() if isinstance(v, np.generic) else v for v in values)
             yield MissingTogether(column=name, other=other, values=plain)
