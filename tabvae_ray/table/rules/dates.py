@@ -31,7 +31,8 @@ class DateOf(ColumnRule):
         """Return ``(N,)`` true where a value is another date; missing values break nothing."""
         own, expected = table[self.column].seconds, self.expected(table)
         assert own is not None
-        return (own != expected) & ~np.isnan(own) & ~np.isnan(expected)
+        wrong: Mask = (own != expected) & ~np.isnan(own) & ~np.isnan(expected)
+        return wrong
 
     def __str__(self) -> str:
         return f"{self.column} = date of {self.of}"

@@ -38,7 +38,7 @@ def clock_sums(names: Sequence[str], sample: Floats, numbers: Floats) -> Iterato
                 yield ClockSum(
                     column=names[column],
                     start=names[start],
-                    minutes=names[minutes],
+                    minutes=names[int(minutes)],
                     midnight=2400 if late else 0,
                 )
 
@@ -64,7 +64,7 @@ def wrapped_sums(names: Sequence[str], sample: Floats, numbers: Floats) -> Itera
             start = None if period is None else _start(low[column], high[column], period)
             if period is not None and start is not None:
                 yield Wrapped(
-                    column=names[column],
+                    column=names[int(column)],
                     terms={names[a]: 1.0, names[b]: sign},
                     period=period,
                     low=start,
@@ -88,7 +88,8 @@ def _mostly(
     """Return ``(C,)`` true where most of the known rows are close."""
     n = known.sum(axis=0)
     agree: Mask = (close & known).sum(axis=0) >= _AGREEING * n
-    return agree & (n >= min(_FEWEST, len(close) / 2))
+    enough: Mask = n >= min(_FEWEST, len(close) / 2)
+    return np.logical_and(agree, enough)
 
 
 def _few_values(apart: Floats) -> Mask:

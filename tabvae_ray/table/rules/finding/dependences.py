@@ -92,6 +92,8 @@ class _Search:
         rows = rng.permutation(table.n_rows)[: max(n_rows, _MIN_SAMPLE)]
         self._few = np.stack([table[name].codes[rows] for name in self.names], axis=1)
         self._n_rows = table.n_rows
+        self._measured: dict[tuple[str, ...], float | None] = {}
+        self._n_groups: dict[tuple[str, ...], int] = {}
         agreeing = [_agreeing_by_chance(codes) for codes in self._few.T]
         bearable = RARER * (1 - np.array(agreeing)) + 2 / len(rows)
         self._bearable = np.minimum(bearable, MAX_EXCEPTIONS)
@@ -147,8 +149,16 @@ class _Search:
 
     def exceptions(self, rule: Dependence) -> float | None:
         """Return the share of rows that break a rule; None if it is none, or may be chance."""
+        key = rule.column, *rule.on
+        if key not in self._measured:
+            self._measured[key] = self._measure(rule)
+        return self._measured[key]
+
+    def _measure(self, rule: Dependence) -> float | None:
         groups, codes = rule.groups(self.table), self.table[rule.column].codes
-        n_groups = len(np.unique(groups))
+        if rule.on not in self._n_groups:
+            self._n_groups[rule.on] = len(np.unique(groups))
+        n_groups = self._n_groups[rule.on]
         large = n_groups * _MIN_ROWS_EACH <= len(codes)
         numbers = any(self.table[name].column.kind != "categorical" for name in rule.on)
         # Pairs of numbers are nearly all different, and generated ones would have to be known ones.
