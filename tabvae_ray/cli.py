@@ -5,9 +5,7 @@ Nothing here imports torch, ray or pandas: help, completion and usage errors com
 
 import math
 import os
-import re
 import sys
-import textwrap
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,9 +18,12 @@ import click
 from click.shell_completion import shell_complete
 
 from tabvae_ray._version import __version__
+from tabvae_ray.command_line.input_path import ABSENT, InputPath
+from tabvae_ray.command_line.lines import command_text, line_width, wrapped
 from tabvae_ray.errors import TabVAEError
 
 __all__ = [
+    "INPUT",
     "PATH_OR_URI",
     "Command",
     "FiniteRange",
@@ -50,7 +51,8 @@ _ERRORS = f"{__name__}.errors"
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-# Completes file names; whether a path exists and can be read is checked where it is opened.
+# Both complete file names. Whether a path can be read or written is checked where it is opened.
+INPUT = InputPath()
 PATH_OR_URI = click.Path(readable=False)
 
 
@@ -208,7 +210,9 @@ class Command(click.Command):
         rest = super().parse_args(ctx, args)
         errors = ctx.meta.get(_ERRORS)
         if errors and not ctx.resilient_parsing:
-            raise click.UsageError("\n".join(errors), ctx)
+            # The help page does not say where a missing file is.
+            are_files = all(ABSENT in message for message in errors)
+            raise click.UsageError("\n".join(errors), None if are_files else ctx)
         return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -275,18 +279,9 @@ def _write_examples(
     with formatter.section("Examples"):
         margin = " " * formatter.current_indent
         for example in examples:
-            # An option and its value stay on one line.
-            joined = re.sub(r"(--\S+) (?!--)", "\\1\0", example)
-            lines = textwrap.wrap(
-                f"{ctx.command_path} {joined}",
-                # The last columns are for the backslash.
-                formatter.width - len(margin) - 2,
-                subsequent_indent="    ",
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
-            formatter.write(margin + f" \\\n{margin}".join(lines).replace("\0", " ") + "\n")
+            words = f"{ctx.command_path} {example}"
+            formatter.write(command_text(words, formatter.width, margin=margin) + "\n")
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201
+    print(wrapped(text, line_width(sys.stderr)), file=sys.stderr)  # noqa: T201

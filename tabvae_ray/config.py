@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from tabvae_ray.documents import parse_json, validation_messages
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.errors import ConfigError, closest
 
 __all__ = [
     "ArchitectureConfig",
@@ -50,7 +50,7 @@ class DataConfig(_Section):
 
 
 class TransformersConfig(_Section):
-    """The encoding of continuous columns."""
+    """The encoding of columns."""
 
     strategy: Literal["uniform", "quantile", "atoms"] = Field(
         "atoms",
@@ -76,6 +76,13 @@ class TransformersConfig(_Section):
         ge=2,
         le=1_000_000,
         description="Most codes that one categorical column may take; rarer values share codes.",
+    )
+    min_rows: int = Field(
+        5,
+        ge=0,
+        le=1_000_000,
+        description="Least number of training rows, or of entities, that share a value which the "
+        "model stores or generates on its own; 0 stores all values, however rare.",
     )
 
 
@@ -235,7 +242,7 @@ class TabularVAEConfig(_Section):
         try:
             return cls.model_validate(mapping)
         except ValidationError as error:
-            lines = [f"{source}: {line}" for line in validation_messages(error)]
+            lines = [f"{source}: {line}" for line in validation_messages(error, cls)]
             raise ConfigError("\n".join(lines)) from None
 
     @classmethod
@@ -271,6 +278,7 @@ class TabularVAEConfig(_Section):
         for name, value in leaves.items():
             section, _, leaf = name.partition(".")
             if section not in nested or not leaf:
-                raise ConfigError(f"{source}: {name}: no such parameter")
+                known = [f"{part}.{key}" for part, keys in nested.items() for key in keys]
+                raise ConfigError(f"{source}: {name}: no such parameter{closest(name, known)}")
             nested[section][leaf] = value
         return self.from_mapping(nested, source)

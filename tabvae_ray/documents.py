@@ -6,18 +6,21 @@ exhaust memory, is refused with one message.
 
 import json
 import math
+import re
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from tabvae_ray._version import __version__
 from tabvae_ray.bounded_yaml import MAX_DEPTH, MAX_INTEGER, parse_yaml
-from tabvae_ray.errors import ConfigError, StorageError, brief, one_line
+from tabvae_ray.errors import ConfigError, StorageError, brief, closest, one_line
 from tabvae_ray.storage import Location
 
 __all__ = [
+    "broken_text",
     "finite",
     "parse_json",
     "read_document",
@@ -45,6 +48,8 @@ _RULES = {
     "too_short": "not be empty",
     "string_too_short": "not be empty",
 }
+# Names in the text of an error about a set of them.
+_QUOTED = re.compile(r"'([^']*)'")
 
 
 def finite(value: Any) -> Any:
@@ -154,13 +159,19 @@ def read_document(source: Location) -> Any:
         raise ConfigError(f"{source}: cannot be read as {kind}: {one_line(error)}") from None
 
 
-def validation_messages(error: ValidationError) -> list[str]:
-    """Return one line per broken rule: dotted name, rule, value."""
+def validation_messages(error: ValidationError, model: type[BaseModel] | None = None) -> list[str]:
+    """Return one line per broken rule: dotted name, rule, value.
+
+    Args:
+        error: The error.
+        model: The model that was validated, whose keys are suggested in place of unknown ones.
+    """
     lines = []
     for item in error.errors():
         name = ".".join(str(part) for part in item["loc"]) or "(top level)"
         if item["type"] == "extra_forbidden":
-            lines.append(f"{name}: no such key")
+            *way, key = item["loc"]
+            lines.append(f"{name}: no such key{closest(str(key), _keys(model, way))}")
         elif item["type"] == "missing":
             lines.append(f"{name}: is required")
         else:
@@ -170,8 +181,52 @@ def validation_messages(error: ValidationError) -> list[str]:
             if not should or " " in subject:
                 rule = f"be {message}"
             rule = _RULES.get(kind, rule)
-            lines.append(f"{name}: must {rule}, but got {brief(item['input'])}")
+            line = f"{name}: must {rule}, but got {brief(item['input'])}"
+            if kind == "literal_error" and isinstance(item["input"], str):
+                known = _QUOTED.findall(str(item.get("ctx", {}).get("expected", "")))
+                line += closest(item["input"], known)
+            lines.append(line)
     return lines
+
+
+def _keys(model: Any, way: Sequence[int | str]) -> list[str]:
+    """Return the keys of the model that lies below another one; none where it is not known."""
+    for part in way:
+        fields = getattr(model, "model_fields", None)
+        if fields is None:
+            model = _model_in(model)
+        else:
+            model = fields[part].annotation if part in fields else None
+        if get_origin(model) in (Union, UnionType):
+            model = _model_in(model)
+    return list(getattr(model, "model_fields", {}))
+
+
+def _model_in(annotation: Any) -> Any:
+    """Return the one model in the type of a mapping, list or union; otherwise None."""
+    models = [part for part in get_args(annotation) if hasattr(part, "model_fields")]
+    return models[0] if len(models) == 1 else None
+
+
+def broken_text(document: Any, name: str = "") -> str | None:
+    """Return which text of a document no UTF-8 file can hold, and why; None if there is none."""
+    if isinstance(document, str):
+        try:
+            document.encode()
+        except UnicodeEncodeError as error:
+            rule = f"must be Unicode text, but has the lone surrogate {document[error.start]!a}"
+            return f"{name or '(top level)'}: {rule}"
+    elif isinstance(document, Mapping):
+        for key, value in document.items():
+            found = broken_text(key, name) or broken_text(value, f"{name}.{key}".lstrip("."))
+            if found is not None:
+                return found
+    elif isinstance(document, list | tuple):
+        for i, item in enumerate(document):
+            found = broken_text(item, f"{name}.{i}".lstrip("."))
+            if found is not None:
+                return found
+    return None
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

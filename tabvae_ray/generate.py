@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tabvae_ray.cli import PATH_OR_URI, Command, FiniteRange, option, run
+from tabvae_ray.cli import INPUT, PATH_OR_URI, Command, FiniteRange, option, run
 from tabvae_ray.errors import ConfigError
 
 # What the command needs takes seconds to import; help and usage errors need none of it.
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @option(
     "--model",
     required=True,
-    type=PATH_OR_URI,
+    type=INPUT,
     metavar="DIR|URI",
     section=_ROWS,
     help="Exported model, such as runs/beta/best.",

@@ -1,6 +1,7 @@
 """The tabular VAE on one machine: build, fit, generate."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -17,9 +18,12 @@ from tabvae_ray.model.devices import resolve_device
 from tabvae_ray.model.prior import GaussianMixturePrior, Prior, StandardNormalPrior
 from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.model.vae import VAE
+from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.io import read_table
+from tabvae_ray.table.reading.markers import without_declared
 from tabvae_ray.table.spec import TableSpec, check_table
+from tabvae_ray.training.progress import shown_progress
 from tabvae_ray.training.routines import ArtifactRoutine, CheckpointRoutine, LoaderRoutine
 from tabvae_ray.training.tracking import Tracker
 from tabvae_ray.training.trainer import BatchHook, EpochHook, TabularVAETrainer
@@ -98,10 +102,11 @@ class TabularVAE:
 
     def fit(
         self,
-        table: pd.DataFrame | str,
+        table: pd.DataFrame | Path | str,
         *,
         tracker: Tracker | None = None,
         plan: ComparisonPlan | None = None,
+        progress: bool = True,
     ) -> list[dict[str, float]]:
         """Train to the end of the budget.
 
@@ -110,6 +115,7 @@ class TabularVAE:
             tracker: Keeps losses per column, comparisons with generated rows, and checkpoints, at
                 the periods of the configuration; without one, nothing of this is computed.
             plan: The scores and plots of a comparison; :meth:`ComparisonPlan.complete` if None.
+            progress: Show epoch and loss on stderr, if it is a terminal or a notebook.
 
         Returns:
             The history of all epochs, see :class:`TabularVAETrainer`.
@@ -119,12 +125,14 @@ class TabularVAE:
             DataError: If the table does not fit the spec.
             DivergenceError: If the loss becomes NaN or infinite.
         """
-        if isinstance(table, str):
-            table = read_table(table)
+        if not isinstance(table, pd.DataFrame):
+            # Its cells are read as the spec says.
+            table = read_table(str(table), SpecDeclaration.from_mapping(self.spec.to_mapping()))
         self.prepare(table)
         if tracker is not None:
             self._track(table, tracker, plan or ComparisonPlan.complete())
-        return self.trainer.train()
+        with shown_progress(self.trainer, wanted=progress):
+            return self.trainer.train()
 
     def prepare(self, table: pd.DataFrame) -> None:
         """Prepare the training: split and encode the table, and build the network.
@@ -134,6 +142,7 @@ class TabularVAE:
         Raises:
             DataError: If the table does not fit the spec, or has fewer than two training rows.
         """
+        table = without_declared(table, self.spec.columns)
         check_table(table, self.spec)
         fraction = self.config.validation.holdout_fraction
         training, held_out = split_rows(len(table), fraction, self.split_seed)
@@ -250,7 +259,12 @@ class TabularVAE:
         with torch.inference_mode():
             mean, log_variance = model.encode(trainer.codes[:_PRIOR_MAX_ROWS])
             z = model.latent.draw(mean, log_variance, generator)
-        return GaussianMixturePrior.fit(z, architecture.prior_components, seed=self.seed)
+        return GaussianMixturePrior.fit(
+            z,
+            architecture.prior_components,
+            seed=self.seed,
+            min_rows=self.config.transformers.min_rows,
+        )
 
     def _calibrate(self, decoder: RowDecoder, prior: Prior, trainer: TabularVAETrainer) -> None:
         counts = [

@@ -5,9 +5,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import tabvae_ray
 from tabvae_ray.compare import main
-from tabvae_ray.comparison.options import PLOTS, SCORES
-from tabvae_ray.comparison.plan import PICTURES
+from tabvae_ray.comparison.options import SCORES
+from tabvae_ray.comparison.pictures.canvas import Picture
+from tabvae_ray.comparison.plan import ComparisonPlan
+from tabvae_ray.comparison.plot_names import PICTURES, PLOTS
+from tabvae_ray.errors import ConfigError, DataError
 
 
 @pytest.fixture
@@ -277,3 +281,58 @@ def test_rules_that_are_broken_are_a_score_and_stand_with_their_rows(
     document = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert document["rules_kept"] == pytest.approx(0.75)
     assert document["rules"] == {"kept": 0.75, "broken": {"total = a + b": 100}}
+
+
+def test_only_rows_that_were_held_out_are_called_so(
+    sampled: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(_arguments(sampled[:2], "--target", "y")) == 0
+    verdicts = capsys.readouterr().out.splitlines()[-2:]
+    assert "held-out real rows" not in verdicts[1]
+    assert main(_arguments(sampled[:2], "--target", "y", "--held-out", str(sampled[2]))) == 0
+    assert "held-out real rows" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_lines_wrap_at_words_where_columns_are_set(
+    sampled: tuple[Path, Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(_arguments(sampled[:2])) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 60
+
+
+def test_tables_in_memory_are_compared_as_files_are(mixed: pd.DataFrame, tmp_path: Path) -> None:
+    rows = mixed.sample(frac=1, replace=True, random_state=1)
+    done = tabvae_ray.compare(mixed, rows, target="smoker")
+    assert done.scores["column_shapes"] == done.column_shapes > 0.9
+    assert done.columns["js_distance"]["age"] < 0.2
+    html = done._repr_html_()
+    assert "floor" in html and "ceiling" in html and "tstr" in html
+    assert "mean_js_distance" in repr(done) and len(repr(done).splitlines()) <= 10
+    with pytest.raises(AttributeError, match="has no attribute 'dcr_share'"):
+        _ = done.dcr_share
+    out = tmp_path / "out"
+    tabvae_ray.compare(mixed, rows, levels=False, out=out, plots=["pca"])
+    assert (out / "scores.json").exists() and (out / "plots" / "pca.png").exists()
+
+
+def test_plots_are_figures_that_a_notebook_shows(mixed: pd.DataFrame) -> None:
+    plan = ComparisonPlan(scores=("mean_js_distance",))
+    done = tabvae_ray.compare(mixed, mixed, plan=plan, levels=False)
+    for plot, part in (
+        *(("pdf", "age"), ("cdf", "city"), ("pdf", None), ("pca", None)),
+        *(("correlation_heatmaps", None), ("correlation_heatmaps", "difference")),
+    ):
+        figure = done.figure(plot, part)
+        assert isinstance(figure, Picture) and figure._repr_png_().startswith(b"\x89PNG")
+    with pytest.raises(ConfigError, match="did you mean age"):
+        done.figure("pdf", "agee")
+    with pytest.raises(ConfigError, match="plot: must be some of"):
+        done.figure("histogram")
+
+
+def test_what_is_no_table_is_refused(mixed: pd.DataFrame) -> None:
+    with pytest.raises(DataError, match="the synthetic table: must be a path, a DataFrame"):
+        tabvae_ray.compare(mixed, [1, 2])

@@ -80,7 +80,7 @@ def test_all_that_is_wrong_is_said_together() -> None:
         "c.json: architecture: must be a mapping, but got []",
         "c.json: more: no such key",
         "c.json: training.batch_size: must be greater than or equal to 1, but got 0",
-        "c.json: training.lerning_rate: no such key",
+        "c.json: training.lerning_rate: no such key; did you mean learning_rate?",
     ]
 
 

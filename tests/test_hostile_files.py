@@ -10,12 +10,14 @@ import pytest
 import torch
 
 from tabvae_ray.comparison.plan import ComparisonPlan
+from tabvae_ray.comparison.reference_levels import ReferenceLevels
 from tabvae_ray.documents import read_document, read_json
 from tabvae_ray.errors import ConfigError, DataError, StorageError, TabVAEError, brief
 from tabvae_ray.generation.export import read_export
 from tabvae_ray.generation.shards.manifest import MANIFEST, ShardManifest
 from tabvae_ray.model.prior import GaussianMixturePrior
-from tabvae_ray.space.space_file import load_space
+from tabvae_ray.search.driver.claim import claimed
+from tabvae_ray.space.space_file import load_space, parse_space
 from tabvae_ray.storage import Location
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.io import read_table
@@ -128,6 +130,40 @@ def test_only_files_are_read(
     put(tmp_path / name)
     with pytest.raises(TabVAEError, match=r"is a (named pipe|device|directory|socket)"):
         read(str(tmp_path / name))
+
+
+def test_a_claim_is_a_file(put: Callable[[Path], None], tmp_path: Path) -> None:
+    put(tmp_path / "driver.json")
+    refused = pytest.raises(StorageError, match=r"is a (named pipe|device|directory|socket)")
+    with refused, claimed(Location(tmp_path)):
+        pass
+    assert (tmp_path / "driver.json").exists()
+
+
+@pytest.mark.parametrize("written", ["%d/%m/%Y%Y", "mixed", "%Q", "%", "\ud800"])
+def test_a_format_reads_what_it_writes(written: str) -> None:
+    columns = {"a": {"kind": "datetime", "format": written}}
+    with pytest.raises(DataError, match=r"^spec: columns\.a\.format: must be "):
+        SpecDeclaration.from_mapping({"columns": columns})
+
+
+def test_text_that_no_file_holds_is_refused_by_its_place() -> None:
+    specs: list[object] = [{"missing_values": ["?", "\ud800"]}, {"columns": {"\ud800": {}}}]
+    for spec in specs:
+        with pytest.raises(DataError, match="must be Unicode text, but has the lone surrogate"):
+            SpecDeclaration.from_mapping(spec)
+
+
+def test_a_range_of_many_steps_is_checked() -> None:
+    parameter = {"type": "float", "low": 1e-9, "high": 1e20, "step": 1e-9}
+    with pytest.raises(ConfigError, match=r"architecture\.loss_beta\.high: must be less than"):
+        parse_space({"parameters": {"architecture.loss_beta": parameter}})
+
+
+def test_levels_that_are_not_known_are_no_verdict() -> None:
+    level = {"mean": 0.1, "spread": None}
+    kinds = {kind: {"correlation_distance": level} for kind in ("fresh", "independent")}
+    assert ReferenceLevels.from_mapping(kinds).verdicts({"correlation_distance": 0.9}) == []
 
 
 def test_a_file_above_its_size_is_not_read(tmp_path: Path) -> None:

@@ -123,11 +123,13 @@ def test_bins_are_fitted_without_the_held_out_rows(mixed_spec: TableSpec) -> Non
 
 def test_two_rows_are_enough_and_one_is_not() -> None:
     table = pd.DataFrame({"x": [1.5, 2.5], "y": ["a", "b"]})
-    vae = build(TableSpec.infer(table))
+    vae = build(TableSpec.infer(table), **{"transformers.min_rows": 0})
     vae.fit(table)
     assert set(vae.generate(20)["y"]) <= {"a", "b"}
     with pytest.raises(DataError, match="at least 2 rows, but got 1"):
-        build(TableSpec.infer(table.head(1))).fit(table.head(1))
+        build(TableSpec.infer(table.head(1)), **{"transformers.min_rows": 0}).fit(table.head(1))
+    with pytest.raises(DataError, match=r"has 2 rows to train on, but transformers\.min_rows"):
+        build(TableSpec.infer(table)).fit(table)
 
 
 @pytest.mark.parametrize("decoder", ["independent", "autoregressive"])

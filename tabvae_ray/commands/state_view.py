@@ -6,8 +6,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from tabvae_ray.command_line.lines import duration
 from tabvae_ray.commands.search_state import SearchState
-from tabvae_ray.report.formatting import duration, value_text
+from tabvae_ray.report.formatting import value_text
 from tabvae_ray.results.trial_record import TrialRecord
 
 __all__ = ["print_state"]

@@ -1,17 +1,27 @@
 """The scores of a synthetic table together with what they are read against."""
 
 import json
-from typing import Any
+from dataclasses import replace
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from tabvae_ray.comparison.html import html_table, score_table
 from tabvae_ray.comparison.options import SCORES
-from tabvae_ray.comparison.plan import PreparedComparison
+from tabvae_ray.comparison.plan import Comparison, PreparedComparison
+from tabvae_ray.comparison.plot_names import PLOTS, PlotName
 from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_levels
+from tabvae_ray.comparison.score_words import direction, score_in_words
+from tabvae_ray.comparison.scores.membership.verdicts import membership_verdict
 from tabvae_ray.comparison.scores.privacy import Privacy, privacy
+from tabvae_ray.errors import ConfigError, brief
 from tabvae_ray.storage import Location
 from tabvae_ray.table.rules.counting import RuleCounts
 from tabvae_ray.table.spec import TableSpec
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["Assessment"]
 
@@ -22,10 +32,20 @@ _MOST_NAMES = 12
 class Assessment:
     """The comparison of a synthetic table with its reference levels and its privacy.
 
+    A score is also an attribute: ``assessment.detection`` is ``assessment.scores["detection"]``.
+
     Args:
         prepared: The comparison, prepared with the real rows; its rules are checked.
         synthetic: The synthetic table.
         has_levels: Whether to compute the reference levels.
+
+    Attributes:
+        prepared: The comparison, prepared with the real rows.
+        synthetic: The synthetic table.
+        levels: The reference levels; empty without them.
+        comparison: The scores.
+        privacy: How near the synthetic rows come to real rows.
+        rules: How far the synthetic table keeps the rules of the real one.
     """
 
     def __init__(
@@ -37,7 +57,8 @@ class Assessment:
     ) -> None:
         self._options = prepared.plan.options
         self._spec = prepared.spec
-        columns = prepared.reader.read(synthetic)
+        self.prepared = prepared
+        self.synthetic = columns = prepared.reader.read(synthetic)
         self.rules = columns.rules or RuleCounts({}, {}, columns.n_rows, prepared.real.n_rows)
         self.levels = ReferenceLevels()
         if has_levels:
@@ -50,6 +71,78 @@ class Assessment:
             most_rows=prepared.plan.options.privacy_max_rows,
         )
 
+    @property
+    def scores(self) -> dict[str, float]:
+        """The scores by name."""
+        return dict(self.comparison.scores)
+
+    @property
+    def columns(self) -> pd.DataFrame:
+        """The scores of each column, by its name."""
+        return pd.DataFrame(self.comparison.score_collections).rename_axis("column")
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Facts that the scores do not show, one sentence each."""
+        return self.comparison.warnings
+
+    @property
+    def verdicts(self) -> list[str]:
+        """Sentences on what the scores and their levels show."""
+        found = [
+            *self.levels.verdicts(self.comparison.scores),
+            membership_verdict(None, self.comparison.membership),
+            self.privacy.verdict,
+        ]
+        usefulness = self.comparison.usefulness
+        return found if usefulness is None else [*found, usefulness.verdict]
+
+    def __getattr__(self, name: str) -> float:
+        # Only for scores: copying and pickling look for other names before there are any.
+        if name in SCORES and name in self.comparison.scores:
+            return self.comparison.scores[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.comparison.scores]
+
+    def figure(
+        self,
+        plot: PlotName,
+        column: str | None = None,
+    ) -> "Figure":
+        """Draw a plot as a figure of matplotlib.
+
+        Args:
+            plot: Its name.
+            column: For ``pdf`` and ``cdf`` the column, for ``correlation_heatmaps``
+                ``real``, ``synthetic`` or ``difference``; all of them in one figure if None.
+
+        Raises:
+            ConfigError: If there is no such plot or column.
+        """
+        if plot not in PLOTS:
+            raise ConfigError(f"plot: must be some of {', '.join(PLOTS)}, but got {brief(plot)}")
+        pair = self.prepared.pair_with(self.synthetic)
+        pair.notes = {
+            name: self.levels.title(name, value) for name, value in pair.js_distances.items()
+        }
+        return pair.figure(plot, column)
+
+    def __repr__(self) -> str:
+        levels, scores = self.levels, self.comparison.scores
+        lines = [f"{self.synthetic.n_rows:,} synthetic rows compared with {levels.n_rows:,} real"]
+        if not levels.n_rows:
+            lines = [f"{self.synthetic.n_rows:,} synthetic rows compared with the real ones"]
+        return "\n".join(lines + [f"  {n} {levels.describe(n, v)}" for n, v in scores.items()])
+
+    def _repr_html_(self) -> str:
+        table = score_table(self.comparison.scores, self.levels, self._options)
+        notes = "".join(f"<div>{escape(note)}</div>" for note in [*self.verdicts, *self.warnings])
+        broken = [[rule, f"{n:,}"] for rule, n in self.rules.broken.items() if n]
+        rules = html_table(["rule of the real table", "rows that break it"], broken)
+        return f"<div>{table}{notes}{rules if broken else ''}</div>"
+
     def document(self) -> dict[str, Any]:
         """Return everything as one JSON object, with the scores at its top level."""
         comparison = self.comparison
@@ -60,6 +153,11 @@ class Assessment:
         if self.levels.n_rows:
             document["levels"] = self.levels.to_mapping()
         document["privacy"] = self.privacy.to_mapping()
+        if comparison.membership is not None:
+            document["membership_attacks"] = {
+                "verdict": membership_verdict(None, comparison.membership),
+                "black_box": comparison.membership.to_mapping(),
+            }
         if comparison.usefulness is not None:
             document["usefulness"] = comparison.usefulness.to_mapping()
         if comparison.array_collections:
@@ -73,28 +171,37 @@ class Assessment:
         comparison, levels = self.comparison, self.levels
         lines = [*_kind_lines(self._spec), ""]
         for name, value in comparison.scores.items():
-            better = f"{self._direction(name)}; " if levels.beside(name) else self._direction(name)
-            lines.append(f"{name:<24}{value:>12.6f}   {better}{levels.beside(name)}")
+            lines.append(f"{name:<22}{value:>8.3f}   {self.meaning(name)}")
+            if beside := levels.beside(name):
+                lines.append(f"{'':<33}{beside}")
         for collection, members in comparison.score_collections.items():
             width = min(max(map(len, members), default=0), 60) + 2
             lines += ["", f"{collection} per column"]
             for name, value in members.items():
                 beside = levels.beside(f"{collection}/{name}")
-                lines.append(f"  {name:<{width}}{value:>12.6f}   {beside}".rstrip())
-        lines += self._rule_lines()
-        verdicts = [*levels.verdicts(comparison.scores), self.privacy.verdict]
-        if comparison.usefulness is not None:
-            verdicts.append(comparison.usefulness.verdict)
-        return "\n".join([*lines, "", *verdicts])
+                lines.append(f"  {name:<{width}}{value:>8.3f}   {beside}".rstrip())
+        lines += self.rule_lines()
+        return "\n".join([*lines, "", *self.verdicts])
 
-    def _direction(self, name: str) -> str:
-        """Return which values of a score are better."""
-        if name == "dcr_share":
-            return "0.5 is chance, 1 is copying"
-        higher = self._options.higher_is_better(name)
-        return "higher is better" if higher else "lower is better"
+    def meaning(self, name: str) -> str:
+        """Return which values of a score are better, and what this value means."""
+        better = direction(name, higher_is_better=self._options.higher_is_better(name))
+        words = score_in_words(name, self.comparison.scores[name], self.levels)
+        return better if words is None else f"{better}: {words}"
 
-    def _rule_lines(self) -> list[str]:
+    def with_column_distances(self) -> Comparison:
+        """Return the comparison with the JS distance of every column, whatever the plan says."""
+        known = self.comparison.score_collections
+        if "js_distance" in known:
+            return self.comparison
+        distances = dict(self.prepared.pair_with(self.synthetic).js_distances)
+        return replace(self.comparison, score_collections={**known, "js_distance": distances})
+
+    def kind_lines(self) -> list[str]:
+        """Return what each column was taken for, a line per kind."""
+        return _kind_lines(self._spec)[1:]
+
+    def rule_lines(self) -> list[str]:
         """Return the rows that break each rule of the real table, the worst rule first."""
         rules = self.rules
         if not rules.broken:

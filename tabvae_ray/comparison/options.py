@@ -12,13 +12,11 @@ from tabvae_ray.comparison.scores.association import (
 from tabvae_ray.comparison.scores.detection import Detector
 
 __all__ = [
-    "PLOTS",
     "PLOT_COLLECTIONS",
     "SCORES",
     "SCORE_COLLECTIONS",
     "ComparisonOptions",
     "PlotCollectionName",
-    "PlotName",
     "ScoreCollectionName",
     "ScoreName",
 ]
@@ -30,15 +28,12 @@ ScoreName = Literal[
     "pair_trends",
     "detection",
     "dcr_share",
+    "membership_black_box",
     "tstr",
     "rules_kept",
 ]
 
 ScoreCollectionName = Literal["js_distance", "column_shapes"]
-
-PlotName = Literal[
-    "pdf", "cdf", "descriptive_statistics", "pca", "correlation_heatmaps", "truncated_svd", "tsne"
-]
 
 PlotCollectionName = Literal["pdf", "cdf", "correlation_heatmaps"]
 
@@ -48,7 +43,6 @@ _HIGHER_IS_BETTER = frozenset({"column_shapes", "pair_trends", "detection", "tst
 
 SCORE_COLLECTIONS: tuple[ScoreCollectionName, ...] = get_args(ScoreCollectionName)
 
-PLOTS: tuple[PlotName, ...] = get_args(PlotName)
 
 PLOT_COLLECTIONS: tuple[PlotCollectionName, ...] = get_args(PlotCollectionName)
 
@@ -68,7 +62,7 @@ class ComparisonOptions(BaseModel):
         None, description="Column that tstr predicts; the spec's target if not given."
     )
     privacy_max_rows: int = Field(
-        10_000, ge=1, description="Synthetic rows whose closest real rows are searched for."
+        10_000, ge=1, description="Synthetic rows that dcr_share and membership_black_box look at."
     )
     usefulness_max_rows: int = Field(
         20_000, ge=2, description="Rows of each table that tstr trains a model on."

@@ -14,11 +14,11 @@ from tabvae_ray.comparison.options import (
     SCORES,
     ComparisonOptions,
     PlotCollectionName,
-    PlotName,
     ScoreCollectionName,
     ScoreName,
 )
 from tabvae_ray.comparison.pictures.projections import PROJECTIONS, has_plane
+from tabvae_ray.comparison.plot_names import PICTURES, PlotName
 from tabvae_ray.comparison.reading.reader import ColumnReader
 from tabvae_ray.comparison.reading.table_columns import Integers, TableColumns
 from tabvae_ray.comparison.result import Comparison
@@ -32,18 +32,12 @@ from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["SCORES", "Comparison", "ComparisonOptions", "ComparisonPlan", "PreparedComparison"]
 
-# Plots that take a tenth of a second or two at most.
-PICTURES: tuple[PlotName, ...] = (
-    "pdf",
-    "cdf",
-    "descriptive_statistics",
-    "pca",
-    "correlation_heatmaps",
-)
 # Scores that need no row of the real table once it is prepared.
 _WITHOUT_ROWS = {"mean_js_distance", "correlation_distance", "column_shapes", "rules_kept"}
 # Scores that depend on the held-out rows.
-_OF_HELD_OUT = {"dcr_share", "tstr"}
+_OF_HELD_OUT = {"dcr_share", "membership_black_box", "tstr"}
+# Scores that compare synthetic rows with training rows and with held-out rows.
+_OF_BOTH: tuple[ScoreName, ...] = ("dcr_share", "membership_black_box")
 
 
 class ComparisonPlan(BaseModel):
@@ -103,7 +97,7 @@ class ComparisonPlan(BaseModel):
         try:
             return cls.model_validate(mapping)
         except ValidationError as error:
-            lines = [f"{source}: {line}" for line in validation_messages(error)]
+            lines = [f"{source}: {line}" for line in validation_messages(error, cls)]
             raise ConfigError("\n".join(lines)) from None
 
     def prepare(
@@ -119,8 +113,8 @@ class ComparisonPlan(BaseModel):
             real: The real rows.
             spec: Spec of their columns.
             held_out: Rows that no model is trained on: their positions in ``real``, or a table of
-                other real rows. ``dcr_share`` needs them. Without them ``tstr`` tests on a quarter
-                of the real rows.
+                other real rows. ``dcr_share`` and ``membership_black_box`` need them. Without them
+                ``tstr`` tests on a quarter of the real rows.
 
         Raises:
             ConfigError: If a score of the plan needs held-out rows or a target.
@@ -180,12 +174,15 @@ class PreparedComparison:
             if _OF_HELD_OUT & set(self.plan.scores):
                 # Only if needed, because these are copies.
                 self.training, self.held_out = map(self.real.take, rows)
-        if "dcr_share" in self.plan.scores and self.held_out is None:
-            raise ConfigError("dcr_share: must have held-out rows to compare with, but got none")
+        for name in _OF_BOTH:
+            if name in self.plan.scores and self.held_out is None:
+                raise ConfigError(f"{name}: must have held-out rows to compare with, but got none")
         if "tstr" not in self.plan.scores:
             return
         if self.target is None:
-            raise ConfigError("tstr: must have a target; name one in the spec, as in `target: Age`")
+            raise ConfigError(
+                "tstr: must have a target; name a column in the spec, as `target: ...`"
+            )
         if self.training is not None and self.held_out is not None:
             self.tested = self.training, self.held_out
         else:
@@ -223,8 +220,8 @@ class PreparedComparison:
             self,
             plan=ComparisonPlan(scores=self.plan.scores, options=self.plan.options),
             reader=reader,
-            training=self.training if "dcr_share" in scores else None,
-            held_out=self.held_out if "dcr_share" in scores else None,
+            training=self.training if scores & set(_OF_BOTH) else None,
+            held_out=self.held_out if scores & set(_OF_BOTH) else None,
             tested=self.tested if "tstr" in scores else None,
         )
 
@@ -267,6 +264,7 @@ class PreparedComparison:
             plots={name: pair.plot(name) for name in plan.plots if name not in skipped},
             plot_collections={name: pair.plot_collection(name) for name in plan.plot_collections},
             privacy=pair.privacy if "dcr_share" in plan.scores else None,
+            membership=pair.membership if "membership_black_box" in plan.scores else None,
             usefulness=pair.usefulness if "tstr" in plan.scores else None,
             rules=synthetic.rules,
             warnings=(

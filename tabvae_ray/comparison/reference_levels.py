@@ -17,10 +17,12 @@ from tabvae_ray.comparison.options import ScoreName
 from tabvae_ray.comparison.plan import PreparedComparison
 from tabvae_ray.comparison.reading.table_columns import TableColumns
 from tabvae_ray.comparison.scores.detection import detection
+from tabvae_ray.comparison.scores.membership.levels import black_box_levels
+from tabvae_ray.comparison.scores.privacy import is_copy_of
 from tabvae_ray.comparison.scores.usefulness import usefulness
 from tabvae_ray.comparison.table_pair import TablePair
 
-__all__ = ["Level", "ReferenceLevels", "reference_levels"]
+__all__ = ["Level", "ReferenceLevels", "reference_levels", "white_box_levels"]
 
 # Scores that compare distributions. To beat resampled real rows on them is too good to be honest.
 _DISTRIBUTIONS: tuple[ScoreName, ...] = (
@@ -119,10 +121,19 @@ class ReferenceLevels:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
-        """Read the result of :meth:`to_mapping`; absent levels stay empty."""
+        """Read the result of :meth:`to_mapping`; absent levels stay empty.
+
+        Numbers that are not known, null in JSON, become NaN.
+        """
+
+        def number(value: float | None) -> float:
+            return math.nan if value is None else float(value)
 
         def levels(kind: str) -> dict[str, Level]:
-            return {name: Level(**level) for name, level in mapping.get(kind, {}).items()}
+            return {
+                name: Level(number(level["mean"]), number(level["spread"]))
+                for name, level in mapping.get(kind, {}).items()
+            }
 
         n_rows, n_synthetic = (int(mapping.get(key, 0)) for key in ("n_rows", "n_synthetic"))
         return cls(
@@ -161,7 +172,8 @@ def reference_levels(
     ``detection`` does not depend on the number of rows if they are honest. Its fresh level is
     therefore that of two halves. It has no level for a bootstrap, whose rows occur in both tables.
     The levels of ``tstr`` come from training on real rows. The fresh level of ``dcr_share`` is 0.5
-    by definition.
+    by definition. The levels of ``membership_black_box`` come from attacks with real rows in place
+    of synthetic ones.
 
     Args:
         prepared: A plan, prepared with the real rows.
@@ -215,7 +227,32 @@ def reference_levels(
         _add_usefulness(levels, prepared, rng)
     if "dcr_share" in plan.scores:
         levels.fresh["dcr_share"] = Level(0.5, 0.0)
+    if "membership_black_box" in plan.scores:
+        assert prepared.training is not None and prepared.held_out is not None
+        resample, fresh = black_box_levels(
+            prepared.training,
+            prepared.held_out,
+            n_synthetic=size,
+            most_rows=plan.options.privacy_max_rows,
+            n_repeats=_MODEL_REPEATS,
+            seed=seed,
+        )
+        levels.resample["membership_black_box"] = _level(resample)
+        if fresh:
+            levels.fresh["membership_black_box"] = _level(fresh)
     return levels
+
+
+def white_box_levels(training: TableColumns, held_out: TableColumns) -> tuple[Level, Level]:
+    """Return the levels of ``membership`` for a resample of the training rows and for fresh rows.
+
+    A model that is nothing but its training rows gives all other rows no probability. It betrays
+    every row, except where a held-out row equals a training row. A model of fresh rows betrays
+    none. The spread is what chance does to an AUC of so many rows.
+    """
+    n, m = training.n_rows, held_out.n_rows
+    copies = float(is_copy_of(held_out, training).mean())
+    return Level(1.0 - copies / 2, 0.0), Level(0.5, math.sqrt((n + m + 1) / (12 * n * m)))
 
 
 def _add_detection(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tabvae_ray.comparison.scores.membership.success import MembershipAttacks
 from tabvae_ray.comparison.scores.privacy import Privacy
 from tabvae_ray.comparison.scores.usefulness import Usefulness
 from tabvae_ray.documents import finite
@@ -25,6 +26,7 @@ class Comparison:
         plots: PNG files by name.
         plot_collections: PNG files by column (or table), per collection.
         privacy: Details of ``dcr_share``, if it is in the plan.
+        membership: Details of ``membership_black_box``, if it is in the plan.
         usefulness: Details of ``tstr``, if it is in the plan.
         rules: Rows that break each rule of the real table, if they were counted.
         warnings: Facts that the scores do not show, one sentence each.
@@ -36,6 +38,7 @@ class Comparison:
     plots: dict[str, bytes] = field(default_factory=dict)
     plot_collections: dict[str, dict[str, bytes]] = field(default_factory=dict)
     privacy: Privacy | None = None
+    membership: MembershipAttacks | None = None
     usefulness: Usefulness | None = None
     rules: RuleCounts | None = None
     warnings: tuple[str, ...] = ()
@@ -78,6 +81,8 @@ class Comparison:
         }
         if self.privacy is not None:
             files["privacy.json"] = _json_file(self.privacy.to_mapping())
+        if self.membership is not None:
+            files["membership.json"] = _json_file(self.membership.to_mapping())
         if self.usefulness is not None:
             files["usefulness.json"] = _json_file(self.usefulness.to_mapping())
         files |= {f"plots/{name}.png": content for name, content in self.plots.items()}

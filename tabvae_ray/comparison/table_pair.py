@@ -11,10 +11,10 @@ import numpy as np
 from tabvae_ray.comparison.options import (
     ComparisonOptions,
     PlotCollectionName,
-    PlotName,
     ScoreCollectionName,
     ScoreName,
 )
+from tabvae_ray.comparison.plot_names import PlotName
 from tabvae_ray.comparison.reading.table_columns import Floats, TableColumns
 from tabvae_ray.comparison.scores.association import (
     associated_pairs,
@@ -24,6 +24,8 @@ from tabvae_ray.comparison.scores.association import (
 )
 from tabvae_ray.comparison.scores.detection import detection
 from tabvae_ray.comparison.scores.jensen_shannon import js_distances, mean_js_distance
+from tabvae_ray.comparison.scores.membership.black_box import black_box_attacks
+from tabvae_ray.comparison.scores.membership.success import MembershipAttacks
 from tabvae_ray.comparison.scores.privacy import Privacy, privacy
 from tabvae_ray.comparison.scores.shapes_and_trends import (
     column_shapes,
@@ -33,6 +35,7 @@ from tabvae_ray.comparison.scores.shapes_and_trends import (
 )
 from tabvae_ray.comparison.scores.statistics import Statistic, statistics
 from tabvae_ray.comparison.scores.usefulness import Usefulness, usefulness
+from tabvae_ray.errors import ConfigError, brief, closest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,6 +43,10 @@ if TYPE_CHECKING:
     from tabvae_ray.comparison.pictures.canvas import Pixels, Theme
 
 __all__ = ["TablePair"]
+
+_MATRICES = ("real", "synthetic", "difference")
+# Parts of a picture that a message names.
+_MOST_PARTS = 20
 
 
 @dataclass
@@ -104,6 +111,36 @@ class TablePair:
         columns = self.real.names if columns is None else columns
         return {column: canvas.png(self._panel(name, column)) for column in columns}
 
+    def figure(self, name: PlotName, part: str | None = None) -> "Figure":
+        """Draw a picture as a figure.
+
+        Args:
+            name: The picture.
+            part: A column of ``pdf`` or ``cdf``, a matrix of ``correlation_heatmaps``; all if None.
+
+        Raises:
+            ConfigError: If there is no such part.
+        """
+        from tabvae_ray.comparison.pictures import canvas, column_plots
+
+        if name in ("pdf", "cdf"):
+            parts = list(self.real.names)
+        else:
+            parts = list(_MATRICES) if name == "correlation_heatmaps" else []
+        if part is not None and part not in parts:
+            known = ", ".join(parts[:_MOST_PARTS]) or "none"
+            raise ConfigError(
+                f"column: {name} has no part {brief(part)}; it has {known}{closest(part, parts)}"
+            )
+        if part is None:
+            draw = _PLOT.get(name)
+            return canvas.framed(self.plot(name), self.options.dpi) if draw is None else draw(self)
+        if name == "correlation_heatmaps":
+            return self._heatmap(part)
+        panel = column_plots.pdf if name == "pdf" else column_plots.cdf
+        note = self.notes.get(part, "")
+        return panel(self.real, self.synthetic, part, note=note, theme=self.theme)
+
     def sampling_notes(self, scores: Sequence[ScoreName]) -> list[str]:
         """Return a sentence for each of some scores that looks at a sample of the column pairs."""
         continuous = self.options.continuous_association
@@ -160,6 +197,17 @@ class TablePair:
         )
 
     @cached_property
+    def membership(self) -> MembershipAttacks:
+        """Attacks on the training rows with the synthetic rows, which need held-out rows."""
+        assert self.training is not None and self.held_out is not None
+        return black_box_attacks(
+            self.synthetic,
+            self.training,
+            self.held_out,
+            most_rows=self.options.privacy_max_rows,
+        )
+
+    @cached_property
     def usefulness(self) -> Usefulness:
         """Quality of a model trained on synthetic rows, beside that of one trained on real rows."""
         assert self.target is not None and self.tested is not None
@@ -185,28 +233,27 @@ class TablePair:
     @cached_property
     def _heatmaps(self) -> "dict[str, Pixels]":
         """Pictures of the association matrices, by title."""
-        from tabvae_ray.comparison.pictures import canvas, table_plots
+        from tabvae_ray.comparison.pictures import canvas
+
+        return {name: canvas.pixels(self._heatmap(name), self.options.dpi) for name in _MATRICES}
+
+    def _heatmap(self, title: str) -> "Figure":
+        from tabvae_ray.comparison.pictures import table_plots
 
         matrices = self.association_matrices
         # Both tables share a scale, so that equal colours are equal numbers.
         signed = (
             min(float(np.nanmin(matrices[side], initial=0.0)) for side in ("real", "synthetic")) < 0
         )
-        return {
-            title: canvas.pixels(
-                table_plots.heatmap(
-                    title,
-                    matrix,
-                    self.real.names,
-                    signed=signed or title == "difference",
-                    # A good table's differences would all be white on the scale of the others.
-                    limit=_limit(matrix) if title == "difference" else 1.0,
-                    theme=self.theme,
-                ),
-                self.options.dpi,
-            )
-            for title, matrix in matrices.items()
-        }
+        return table_plots.heatmap(
+            title,
+            matrices[title],
+            self.real.names,
+            signed=signed or title == "difference",
+            # A good table's differences would all be white on the scale of the others.
+            limit=_limit(matrices[title]) if title == "difference" else 1.0,
+            theme=self.theme,
+        )
 
 
 def _limit(matrix: Floats) -> float:
@@ -260,6 +307,7 @@ _SCORE: dict[ScoreName, Callable[[TablePair], float]] = {
     "pair_trends": lambda pair: mean_pair_trend(pair.real, pair.synthetic),
     "detection": lambda pair: detection(pair.real, pair.synthetic, detector=pair.options.detector),
     "dcr_share": lambda pair: pair.privacy.share_or_fail,
+    "membership_black_box": lambda pair: pair.membership.auc,
     "tstr": lambda pair: pair.usefulness.tstr,
     "rules_kept": _rules_kept,
 }

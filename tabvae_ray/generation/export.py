@@ -28,9 +28,10 @@ from tabvae_ray.uri import masked
 
 __all__ = ["FORMAT_VERSION", "ExportedModel", "read_export", "write_export"]
 
-# The newest version of the layout: 2 has rules, and 3 generates identifiers or names Arrow types.
-# Exports without them are written as an earlier version, which earlier releases read.
-FORMAT_VERSION = 3
+# The newest version of the layout: 2 has rules, 3 generates identifiers or names Arrow types, and 4
+# leaves out values that few rows have. Exports without them are written as an earlier version,
+# which earlier releases read.
+FORMAT_VERSION = 4
 
 _FORMAT = "tabvae_ray synthesizer"
 _MAX_LOGIT = 1e30
@@ -38,6 +39,7 @@ _MAX_LOGIT = 1e30
 _MAX_JSON_BYTES = 256 * 2**20
 _MAX_WEIGHT_BYTES = 16 * 2**30
 _MAX_DEPTH = 32
+_MAX_DIGITS = 400
 # Draws from the prior that the bound on the logits is computed from.
 _TRIAL_ROWS = 1024
 
@@ -125,7 +127,8 @@ def read_export(source: Location) -> ExportedModel:
     try:
         return _assemble(document, tensors, source)
     except (ConfigError, DataError, ExportError) as error:
-        raise ExportError(str(error)) from None
+        text = str(error)
+        raise ExportError(text if str(source) in text else f"{source}: {text}") from None
     except (
         ArithmeticError,
         AttributeError,
@@ -139,6 +142,8 @@ def read_export(source: Location) -> ExportedModel:
 
 def _version_of(spec: TableSpec) -> int:
     """Return the earliest version of the layout that has what a spec needs."""
+    if spec.min_rows or spec.entity or any(c.rare_label is not None for c in spec.columns):
+        return 4
     if spec.arrow_types or any(column.made_of is not None for column in spec.columns):
         return 3
     return 2 if spec.rules else 1
@@ -196,8 +201,13 @@ def _read_document(source: Location) -> dict[str, Any]:
     def refuse(constant: str) -> float:
         raise ExportError(f"{source}: numbers must be finite, but got {constant}")
 
+    def integer(text: str) -> int:
+        if len(text) > _MAX_DIGITS:
+            raise ValueError(f"a whole number has {len(text)} digits")
+        return int(text)
+
     try:
-        document = json.loads(data, parse_constant=refuse)
+        document = json.loads(data, parse_constant=refuse, parse_int=integer)
     except (ValueError, RecursionError) as error:
         raise ExportError(f"{source}: not JSON: {error}") from None
     if not isinstance(document, dict):

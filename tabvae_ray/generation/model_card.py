@@ -39,9 +39,11 @@ def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[s
         "",
         "Or run `python -m tabvae_ray.generate --model PATH --rows 1000 --out synthetic.csv`.",
         "",
-        "## Scores",
-        "",
     ]
+    attacks = scores.get("membership_attacks")
+    if isinstance(attacks, Mapping) and "verdict" in attacks:
+        lines += ["## Privacy", "", one_line(attacks["verdict"]), ""]
+    lines += ["## Scores", ""]
     lines += _bullets(scores) or ["- none recorded"]
     lines += ["", "## Provenance", ""]
     lines += _bullets(provenance) or ["- not recorded"]
@@ -56,11 +58,25 @@ def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[s
         *_RULES[: len(spec.rules)],
         *_IDENTIFIERS[: sum(column.made_of is not None for column in spec.columns)],
         "",
-        "It retains no rows. Rare categories and extreme values do come from real rows: check "
-        "`synthesizer.json` before you share the export.",
+        _rare_values(spec),
         "",
     ]
     return "\n".join(lines)
+
+
+def _rare_values(spec: TableSpec) -> str:
+    if not spec.min_rows:
+        return (
+            "It retains no rows. Rare categories and extreme values do come from real rows: check "
+            "`synthesizer.json` before you share the export."
+        )
+    counted = "rows" if spec.entity is None else f"different values of {one_line(spec.entity)}"
+    return (
+        f"It retains no rows. Every category, every frequent value and every value that a rule "
+        f"keeps stands in at least {spec.min_rows} {counted} of the training table. The ends of a "
+        f"range are reached by as many, and quantiles are means of as many. The weights of the "
+        "network were fitted to all rows: this does not limit what can be learnt from them."
+    )
 
 
 def _bullets(mapping: Mapping[str, Any], indent: str = "") -> list[str]:

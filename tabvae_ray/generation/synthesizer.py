@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.generation.completion import Completion, fill_cells, log_prob
 from tabvae_ray.generation.export import ExportedModel, read_export, write_export
 from tabvae_ray.generation.rejection import MAX_DRAWS, Rejection
 from tabvae_ray.model.devices import resolve_device
@@ -20,6 +21,7 @@ from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.storage import Location
 from tabvae_ray.table.conditions import RowConditions
 from tabvae_ray.table.encoding import TableEncoder
+from tabvae_ray.table.reading.frames import Frame
 from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["BLOCK_ROWS", "TabularVAESynthesizer", "load_synthesizer"]
@@ -190,6 +192,57 @@ class TabularVAESynthesizer:
                 yield rejection.block(
                     rows, generator, rng, compact=compact, first_row=first_row, seed=seed
                 )
+
+    def log_prob(self, rows: Frame, *, draws: int = 256, seed: int = 0) -> pd.Series:
+        """Estimate the log probability of rows, in nats, such as to find outliers.
+
+        It is that of a row's codes, as in ``holdout_nats`` with the opposite sign: places inside
+        bins do not count. The mean over draws of the prior is a lower bound in expectation, which
+        more draws make tighter; it is exact where the decoder ignores z. ``attrs`` of the result
+        have ``draws`` and the median and least ``effective_sample_size``.
+
+        Args:
+            rows: Rows with all columns of the model.
+            draws: Latent vectors per row.
+            seed: The same seed gives the same estimate.
+
+        Raises:
+            DataError: If a column is absent, or a value is none of the table's.
+        """
+        return log_prob(self._completion(draws, seed), rows)
+
+    def complete(self, rows: Frame, *, draws: int = 256, seed: int = 0) -> pd.DataFrame:
+        """Draw the columns that rows lack, given those that they have.
+
+        A missing value is given like any other where the column has missing values, and drawn
+        where it has none. ``attrs`` have ``draws`` and the median and least
+        ``effective_sample_size``: if it is small, ask for more draws.
+
+        Args:
+            rows: Rows with some columns of the model; other columns are kept.
+            draws: Latent vectors per row.
+            seed: The same seed gives the same rows.
+
+        Raises:
+            DataError: If no column is one of the model's, or a value is none of the table's.
+        """
+        return fill_cells(self._completion(draws, seed), rows, impute=False)
+
+    def impute(self, rows: Frame, *, draws: int = 256, seed: int = 0) -> pd.DataFrame:
+        """Fill missing cells by draws given the other cells of their rows; see :meth:`complete`.
+
+        Args:
+            rows: Rows with some columns of the model, which are returned without gaps.
+            draws: Latent vectors per row.
+            seed: The same seed gives the same rows.
+
+        Raises:
+            DataError: If no column is one of the model's, or a value is none of the table's.
+        """
+        return fill_cells(self._completion(draws, seed), rows, impute=True)
+
+    def _completion(self, draws: int, seed: int) -> Completion:
+        return Completion(self.encoder, self.decoder, self.prior, draws, seed)
 
     def save(
         self,

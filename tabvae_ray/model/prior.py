@@ -49,13 +49,17 @@ class GaussianMixturePrior:
         self.latent_dim = means.shape[1]
 
     @classmethod
-    def fit(cls, z: Tensor, n_components: int, seed: int) -> "GaussianMixturePrior":
+    def fit(
+        cls, z: Tensor, n_components: int, seed: int, *, min_rows: int = 0
+    ) -> "GaussianMixturePrior":
         """Fit to draws of z, one per training row.
 
         Args:
             z: ``(N, Z)`` draws from q(z | row), N >= 2.
             n_components: Upper bound of the components; fewer are used for few rows.
             seed: Seed of the initialisation.
+            min_rows: Least number of rows that a component stands for; a smaller one shows the
+                latent vector of few rows and is left out.
         """
         from sklearn.mixture import GaussianMixture
         from threadpoolctl import threadpool_limits
@@ -68,10 +72,15 @@ class GaussianMixturePrior:
         # scikit-learn would use all cores, but a trial has only its share.
         with threadpool_limits(torch.get_num_threads()):
             mixture.fit(draws)
+        kept = mixture.weights_ * len(draws) >= min_rows
+        if not kept.any():
+            # A single component stands for all rows.
+            return cls.fit(z, 1, seed)
+        weights = mixture.weights_[kept] / mixture.weights_[kept].sum()
         return cls(
-            torch.tensor(mixture.weights_, dtype=torch.float32),
-            torch.tensor(mixture.means_, dtype=torch.float32),
-            torch.linalg.cholesky(torch.tensor(mixture.covariances_)).float(),
+            torch.tensor(weights, dtype=torch.float32),
+            torch.tensor(mixture.means_[kept], dtype=torch.float32),
+            torch.linalg.cholesky(torch.tensor(mixture.covariances_[kept])).float(),
         )
 
     def mean(self, n: int, device: torch.device) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tabvae_ray.errors import ExportError
+from tabvae_ray.errors import ExportError, brief
 from tabvae_ray.model.draw import Draw
 from tabvae_ray.model.heads import head_starts, padding
 from tabvae_ray.model.vae import VAE
@@ -90,16 +90,20 @@ class RowDecoder:
         """
         if structure["cardinalities"] != list(cardinalities):
             raise ExportError(
-                f"decoder: has heads of {structure['cardinalities']} codes, but the columns have "
-                f"{list(cardinalities)}"
+                f"decoder: has heads of {brief(structure['cardinalities'])} codes, but the columns "
+                f"have {brief(list(cardinalities))}"
             )
         groups = [([int(c) for c in columns], int(k)) for columns, k in structure["groups"]]
         members = [column for columns, _ in groups for column in columns]
         if sorted(members) != list(range(len(cardinalities))):
-            raise ExportError(f"decoder: the groups must hold each column once, but got {members}")
+            raise ExportError(
+                f"decoder: the groups must hold each column once, but got {brief(members)}"
+            )
         for columns, k in groups:
             if k != max(cardinalities[column] for column in columns):
-                raise ExportError(f"decoder: the group of columns {columns} cannot be {k} wide")
+                raise ExportError(
+                    f"decoder: the group of columns {brief(columns)} cannot be {k} wide"
+                )
         slope = float(structure["slope"])
         if not 0 <= slope < 1:
             raise ExportError(f"decoder: slope must be >= 0 and < 1, but got {slope}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tabvae_ray.cli import PATH_OR_URI, Command, option, run
+from tabvae_ray.cli import INPUT, PATH_OR_URI, Command, option, run
 
 # What the command needs takes seconds to import; help and usage errors need none of it.
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @option(
     "--search",
     required=True,
-    type=PATH_OR_URI,
+    type=INPUT,
     metavar="DIR|URI",
     help="Directory of the search.",
 )

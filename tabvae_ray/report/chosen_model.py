@@ -1,7 +1,12 @@
 """Sections about the chosen model: scores, privacy, usefulness, configuration and use."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from tabvae_ray.comparison.scores.membership.success import MembershipAttacks
+from tabvae_ray.comparison.scores.membership.verdicts import NOT_MEASURED
+from tabvae_ray.page.tables import StackedTable, TableRow
 from tabvae_ray.report.contents import ReportContents
 from tabvae_ray.report.formatting import json_text, value_text
 from tabvae_ray.results.constraints import bounds_text, is_broken
@@ -11,8 +16,6 @@ from tabvae_ray.space.parameters import CategoricalParameter, Parameter
 __all__ = [
     "ChosenModel",
     "RowFacts",
-    "StackedTable",
-    "TableRow",
     "Usage",
     "chosen_model",
     "documents",
@@ -38,34 +41,6 @@ _MEANING = {
 _APART = ("dcr_share", "tstr")
 # Rules beyond these are only counted.
 _MOST_RULES = 50
-
-
-@dataclass(frozen=True)
-class TableRow:
-    """A row of a table.
-
-    Args:
-        name: Name of the row.
-        remark: A remark below the name.
-        cells: Cells of the other columns.
-    """
-
-    name: str
-    remark: str
-    cells: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class StackedTable:
-    """A table whose cells lie below each other on a narrow screen.
-
-    Args:
-        heads: Names of the columns, that of the rows' names first.
-        rows: The rows.
-    """
-
-    heads: tuple[str, ...]
-    rows: tuple[TableRow, ...]
 
 
 @dataclass(frozen=True)
@@ -95,11 +70,13 @@ class RowFacts:
         n_rows: Number of rows, as text.
         facts: Text by name; empty if nothing could be measured.
         remarks: What the facts show, a sentence each.
+        first: The most important finding, which comes first.
     """
 
     n_rows: str
     facts: dict[str, str]
     remarks: tuple[str, ...] = ()
+    first: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,7 +109,7 @@ def chosen_model(contents: ReportContents) -> ChosenModel | None:
         for kind in (levels.resample, levels.fresh, levels.independent):
             level = kind.get(name)
             text = "" if level is None else f"{level.mean:.4f}"
-            cells.append(f"{text} ± {level.spread:.4f}" if level and level.spread else text)
+            cells.append(f"{text} ± {level.spread:.4f}" if level and level.spread > 0 else text)
         rows.append(TableRow(name, _remark(contents, name, fresh=name in fresh), tuple(cells)))
     remarks = levels.verdicts(shown)
     remarks += [_verdict(contents, name) for name in contents.space.constraints if name in fresh]
@@ -150,14 +127,18 @@ def chosen_model(contents: ReportContents) -> ChosenModel | None:
 
 
 def privacy(contents: ReportContents) -> RowFacts | None:
-    """Measure how near the model's rows come to training rows; None without the rows."""
+    """Report attacks on the training rows, and how near the model's rows come to them.
+
+    There is nothing to report without the rows.
+    """
     if contents.pictures is None:
         return None
     found, record = contents.pictures.privacy, contents.chosen_record
     others = "held-out rows" if found.n_held_out else "each real row from its closest other one"
-    facts = {}
+    attacks = contents.scores.get("membership_attacks", {})
+    facts = _attack_facts(attacks)
     if found.dcr_share is not None and found.standard_error is not None:
-        nearer = f"{found.dcr_share:.3f} ± {found.standard_error:.3f}; chance is 0.5"
+        nearer = f"{found.dcr_share:.2f} ± {found.standard_error:.2f}; chance is 0.5"
         facts["share nearer to training than to held-out rows"] = nearer
     fresh = contents.fresh_scores.get("dcr_share")
     if fresh is not None:
@@ -185,7 +166,8 @@ def privacy(contents: ReportContents) -> RowFacts | None:
     # A verdict on one sample must not contradict a broken constraint.
     share_verdict = _verdict(contents, "dcr_share") if breaks else found.share_verdict
     remarks = share_verdict, found.copies_verdict
-    return RowFacts(f"{contents.pictures.n_rows:,}", facts, remarks)
+    first = str(attacks.get("verdict", NOT_MEASURED))
+    return RowFacts(f"{contents.pictures.n_rows:,}", facts, remarks, first)
 
 
 def usefulness(contents: ReportContents) -> RowFacts | None:
@@ -266,11 +248,30 @@ def _remark(contents: ReportContents, name: str, *, fresh: bool) -> str:
     better = "higher is better" if contents.options.higher_is_better(name) else "lower is better"
     if name == "dcr_share":
         better = "0.5 is chance, 1 is copying"
+    if name.startswith("membership"):
+        better = "0.5 is chance, 1 betrays every training row"
     if name in _MEANING:
         better = f"{_MEANING[name]}; {better}"
     if name in contents.space.constraints:
         better += f"; must be {bounds_text(contents.space.constraints[name])}"
     return better if fresh else f"{better}; on the rows generated for this page"
+
+
+def _attack_facts(attacks: Mapping[str, Any]) -> dict[str, str]:
+    """Return the success of the attacks that the search kept with the export."""
+    holders = {"white_box": "with the model", "black_box": "with synthetic rows"}
+    facts = {}
+    for kind, holder in holders.items():
+        if kind in attacks:
+            found = MembershipAttacks.from_mapping(attacks[kind])
+            best = found.attacks[found.strongest]
+            facts[f"strongest attack {holder} ({found.strongest}), AUC"] = (
+                f"{found.auc:.3f}, 95% interval {found.low:.3f} to {found.high:.3f}; chance is 0.5"
+            )
+            facts[f"training rows it finds {holder} at 1% and 0.1% false alarms"] = (
+                f"{best.tpr_at_1_percent:.1%} and {best.tpr_at_01_percent:.1%}"
+            )
+    return facts
 
 
 def _verdict(contents: ReportContents, name: str) -> str:

@@ -1,14 +1,14 @@
 """The contents of the page: records, levels, importances and the chosen model's rows."""
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import pandas as pd
+from pydantic import ConfigDict, TypeAdapter, with_config
+from typing_extensions import TypedDict
 
 from tabvae_ray.comparison.options import ScoreName
 from tabvae_ray.comparison.plan import (
@@ -19,14 +19,16 @@ from tabvae_ray.comparison.plan import (
 )
 from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_levels
 from tabvae_ray.config import ValidationConfig
+from tabvae_ray.documents import read_versioned
 from tabvae_ray.errors import TabVAEError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer, load_synthesizer
+from tabvae_ray.page.pictures import Pictures, drawn_pictures
 from tabvae_ray.report.importances import Importances, importances
-from tabvae_ray.report.pictures import Pictures, compare_rows
-from tabvae_ray.results.pareto import as_losses, front, hypervolume
+from tabvae_ray.results.hypervolumes import hypervolume_of
+from tabvae_ray.results.pareto import as_losses, front
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.search_manifest import SearchManifest
-from tabvae_ray.results.trial_record import TrialRecord
+from tabvae_ray.results.trial_record import Number, TrialRecord
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.storage import Location
 from tabvae_ray.table.declaration import SpecDeclaration
@@ -44,6 +46,14 @@ _SCORES: tuple[ScoreName, ...] = (
     "pair_trends",
     "detection",
 )
+
+
+@with_config(ConfigDict(extra="allow"))
+class _ModelScores(TypedDict, total=False):
+    spread: dict[str, Number]
+
+
+_SCORES_FILE = TypeAdapter(_ModelScores)
 
 
 @dataclass
@@ -116,7 +126,7 @@ class ReportContents:
         """The chosen model's scores on fresh samples, objectives and constraints first."""
         asked = (*self.objectives, *self.space.constraints)
         known = {k: float(v) for k, v in self.scores.items() if isinstance(v, int | float)}
-        return {name: known[name] for name in (*asked, *SCORES) if name in known}
+        return {name: known[name] for name in (*asked, *SCORES, "membership") if name in known}
 
     def rescored(self, number: int) -> dict[str, float] | None:
         """Return the mean scores of a re-scored candidate; None for other trials."""
@@ -136,24 +146,18 @@ class ReportContents:
     def hypervolumes(self) -> list[tuple[int, float]]:
         """Return the hypervolume of complete trials after each finished trial, with their count.
 
-        The reference point lies a tenth of the range beyond the worst value of any trial.
+        Empty if an objective is a loss, which has no worst value to measure from.
         """
-        names, directions = list(self.objectives), list(self.objectives.values())
-        seen = [last_values(record, names) for record in self.records]
-        known = [values for values in seen if values is not None]
-        if not known or not self.complete:
-            return []
-        losses = as_losses(known, directions)
-        span = np.ptp(losses, axis=0)
-        corner = losses.max(axis=0) + 0.1 * np.where(span > 0, span, 1.0)
         ended = sorted(self.records, key=lambda r: (r.rungs[-1].order if r.rungs else 0, r.number))
-        volumes, points = [], []
+        names, volumes, complete = set(self.objectives), [], []
         for count, record in enumerate(ended, start=1):
-            if record.state == "COMPLETE" and set(names) <= record.objectives.keys():
-                points.append(record.values(names))
-            volume = hypervolume(as_losses(points, directions), corner.tolist()) if points else 0.0
+            if record.state == "COMPLETE" and names <= record.objectives.keys():
+                complete.append(record)
+            volume = hypervolume_of(complete, self.space)
+            if volume is None:
+                return []
             volumes.append((count, volume))
-        return volumes
+        return volumes if complete else []
 
 
 def gather(directory: Location, progress: Callable[[str], None] | None = None) -> ReportContents:
@@ -207,9 +211,11 @@ def _synthesizer(contents: ReportContents) -> TabularVAESynthesizer | None:
         contents.notes.append("The search has not exported a model yet.")
         return None
     try:
-        contents.scores = dict(json.loads((best / "scores.json").read_bytes()))
+        what = "the scores of a model"
+        scores = read_versioned(best / "scores.json", _SCORES_FILE, 1, what)
+        contents.scores = dict(scores)
         synthesizer = load_synthesizer(best)
-    except (TabVAEError, ValueError) as error:
+    except TabVAEError as error:
         contents.notes.append(f"The exported model could not be read: {error}")
         return None
     contents.config = synthesizer.config.model_dump(mode="json")
@@ -219,7 +225,8 @@ def _synthesizer(contents: ReportContents) -> TabularVAESynthesizer | None:
 def _table(contents: ReportContents) -> pd.DataFrame | None:
     manifest = contents.manifest
     try:
-        table = read_table(manifest.data, SpecDeclaration.from_mapping(manifest.spec))
+        source = manifest.table_location(contents.directory)
+        table = read_table(source, SpecDeclaration.from_mapping(manifest.spec))
     except (TabVAEError, OSError) as error:
         contents.notes.append(
             f"Without the table, reference levels and pictures are left out: {error}"
@@ -299,7 +306,15 @@ def _pictures(
 ) -> Pictures | None:
     seed = contents.space.settings.seed
     try:
-        return compare_rows(synthesizer, prepared, contents.levels, n_rows=n_rows, seed=seed)
+        rows = synthesizer.generate(
+            n_rows,
+            seed=seed,
+            temperature=synthesizer.config.validation.generation_temperature,
+            compact=True,
+        )
+        columns = prepared.reader.read(rows)
+        comparison = prepared.compute_columns(columns)
+        return drawn_pictures(prepared, columns, comparison, contents.levels)
     except TabVAEError as error:
         contents.notes.append(f"The chosen model's rows could not be compared: {error}")
         return None

@@ -1,19 +1,9 @@
-"""Values as text for people: durations, epochs, parameter values, documents."""
+"""Values as text for people: epochs, parameter values, documents."""
 
 import json
 from typing import Any
 
-__all__ = ["duration", "epochs", "json_text", "value_text"]
-
-
-def duration(seconds: float) -> str:
-    """Return a duration for people: ``42s``, ``3m05s``, ``2h07m``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+__all__ = ["epochs", "json_text", "value_text"]
 
 
 def epochs(n: int) -> str:

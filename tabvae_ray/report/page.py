@@ -6,14 +6,12 @@ the charts, the style and the script are inserted as they are.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
+from tabvae_ray.page.environment import render_page
+from tabvae_ray.page.pictures import PictureSection, picture_sections
 from tabvae_ray.report import chosen_model, parameter_charts, trials
 from tabvae_ray.report.cards import cards
 from tabvae_ray.report.contents import ReportContents
-from tabvae_ray.report.pictures import PictureSection, picture_sections
 
 __all__ = ["render"]
 
@@ -40,50 +38,31 @@ class Header:
 def render(contents: ReportContents) -> str:
     """Return the page as HTML."""
     column_pictures, table_pictures = _pictures(contents)
-    return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            style=_asset("page.css"),
-            script=_asset("page.js"),
-            header=_header(contents),
-            cards=cards(contents),
-            notes=_notes(contents),
-            chosen=chosen_model.chosen_model(contents),
-            privacy=chosen_model.privacy(contents),
-            usefulness=chosen_model.usefulness(contents),
-            rules=chosen_model.rules(contents),
-            last_column=_last_column(contents),
-            fronts=trials.fronts(contents),
-            hypervolume=trials.over_time(contents),
-            states=trials.states(contents),
-            course=trials.course(contents),
-            failures=trials.failures(contents),
-            importances=parameter_charts.importance_charts(contents),
-            slices=parameter_charts.slices(contents),
-            column_pictures=column_pictures,
-            table_pictures=table_pictures,
-            parameters=chosen_model.parameters(contents),
-            documents=chosen_model.documents(contents),
-            usage=chosen_model.usage(contents),
-            table=trials.all_trials(contents),
-        )
+    return render_page(
+        "page.html.j2",
+        "tabvae_ray.report",
+        header=_header(contents),
+        cards=cards(contents),
+        notes=_notes(contents),
+        chosen=chosen_model.chosen_model(contents),
+        privacy=chosen_model.privacy(contents),
+        usefulness=chosen_model.usefulness(contents),
+        rules=chosen_model.rules(contents),
+        last_column=_last_column(contents),
+        fronts=trials.fronts(contents),
+        hypervolume=trials.over_time(contents),
+        states=trials.states(contents),
+        course=trials.course(contents),
+        failures=trials.failures(contents),
+        importances=parameter_charts.importance_charts(contents),
+        slices=parameter_charts.slices(contents),
+        column_pictures=column_pictures,
+        table_pictures=table_pictures,
+        parameters=chosen_model.parameters(contents),
+        documents=chosen_model.documents(contents),
+        usage=chosen_model.usage(contents),
+        table=trials.all_trials(contents),
     )
-
-
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("tabvae_ray.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-
-
-def _asset(name: str) -> str:
-    return (files("tabvae_ray.report") / "assets" / name).read_text(encoding="utf-8").rstrip()
 
 
 def _header(contents: ReportContents) -> Header:
@@ -123,4 +102,5 @@ def _pictures(contents: ReportContents) -> tuple[list[PictureSection], list[Pict
         return [], []
     scores = {**contents.pictures.comparison.scores, **contents.fresh_scores}
     name = "correlation_distance"
-    return picture_sections(contents.pictures, contents.levels.describe(name, scores[name]))
+    described = contents.levels.describe(name, scores[name])
+    return picture_sections(contents.pictures, described, source="the chosen model")

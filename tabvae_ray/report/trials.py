@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+from tabvae_ray.command_line.lines import duration
 from tabvae_ray.comparison.reference_levels import Level
 from tabvae_ray.report.cards import ended_by
 from tabvae_ray.report.charts import Axis, Bar, Figure, Line, LineKind, Mark, MarkKind, bars, plane
 from tabvae_ray.report.contents import ReportContents, last_values
-from tabvae_ray.report.formatting import duration, epochs, value_text
+from tabvae_ray.report.formatting import epochs, value_text
 from tabvae_ray.results.pareto import as_losses, front
 from tabvae_ray.results.trial_record import TrialRecord
 
@@ -89,7 +90,7 @@ def fronts(contents: ReportContents) -> Fronts:
 
 
 def over_time(contents: ReportContents) -> Figure | None:
-    """Draw the hypervolume by the number of finished trials; None with fewer than two."""
+    """Draw the hypervolume by the number of finished trials; None where there is no line."""
     volumes = contents.hypervolumes()
     if len(volumes) < 2:
         return None
@@ -99,8 +100,9 @@ def over_time(contents: ReportContents) -> Figure | None:
     line = Line("volume", points=points, steps=True)
     return Figure(
         plane(x, y, [], [line], alt="Hypervolume by trial"),
-        "The hypervolume that the front dominates, measured from a point just beyond the worst "
-        "trial. When it stops rising, more trials in this space bring little.",
+        "The hypervolume that the front dominates, measured from the worst value that each score "
+        "can have: the same number as in the terminal. When it stops rising, more trials in this "
+        "space bring little.",
     )
 
 

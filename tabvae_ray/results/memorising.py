@@ -1,30 +1,47 @@
-"""Detection of memorising: how many more nats held-out rows cost than training rows."""
+"""Detection of memorising, by the cost of held-out rows and by attacks on the training rows."""
 
 import math
 
 from tabvae_ray.results.trial_record import TrialRecord
 
-__all__ = ["GAP_LIMIT", "gap_verdict", "nats_gap"]
+__all__ = ["GAP_LIMIT", "MEMBERSHIP_LIMIT", "gap_verdict", "nats_gap"]
 
 # As a share of the nats per row on training rows. Healthy models of a few thousand rows and more
 # stay below 0.05; at 0.1, a held-out row costs a tenth more to describe than a training row.
 GAP_LIMIT = 0.1
+# AUC of the strongest attack on the model. Chance stays below it for a hundred held-out rows.
+MEMBERSHIP_LIMIT = 0.6
 
 
 def gap_verdict(record: TrialRecord) -> str | None:
     """Return a sentence if a trial memorises, otherwise None.
 
-    It does if the gap is above ``GAP_LIMIT`` of its nats on training rows.
+    It does if the gap is above ``GAP_LIMIT`` of its nats on training rows, or if the strongest
+    attack at the last rung tells training rows from held-out rows with an AUC above
+    ``MEMBERSHIP_LIMIT``.
     """
     gap = nats_gap(record)
-    if gap is None or gap[0] <= GAP_LIMIT * abs(gap[1]):
+    if gap is None:
         return None
+    if gap[0] <= GAP_LIMIT * abs(gap[1]):
+        return _membership_verdict(record)
     difference, train = gap
     return (
         f"trial {record.number} memorises its training rows: held-out rows cost "
         f"{train + difference:.2f} nats each, training rows {train:.2f}, a gap of "
         f"{difference / abs(train):.0%} where up to {GAP_LIMIT:.0%} is healthy; more dropout or "
         "weight decay, fewer epochs or a smaller network may help"
+    )
+
+
+def _membership_verdict(record: TrialRecord) -> str | None:
+    auc = record.rungs[-1].losses.get("membership")
+    if auc is None or not math.isfinite(auc) or auc <= MEMBERSHIP_LIMIT:
+        return None
+    return (
+        f"trial {record.number} memorises its training rows: of a training row and a held-out row, "
+        f"the loss tells which is which in {100 * auc:.0f} of 100 cases, where 50 is chance; more "
+        "dropout or weight decay, fewer epochs, or the constraint membership: {max: 0.55} may help"
     )
 
 

@@ -19,13 +19,17 @@ from typing_extensions import TypedDict
 
 from tabvae_ray._version import package_versions
 from tabvae_ray.documents import read_versioned, write_json
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.results.trial_record import Count, Number
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import parse_space
 from tabvae_ray.storage import Location
+from tabvae_ray.table.declaration import SpecDeclaration
 
-__all__ = ["HEARTBEAT_SECONDS", "SearchManifest", "versions"]
+__all__ = ["HEARTBEAT_SECONDS", "TABLE_FILE", "SearchManifest", "versions"]
+
+# In the search's directory: the rows, if they came from memory.
+TABLE_FILE = "table.parquet"
 
 # A driver writes search.json at least this often while it lives.
 HEARTBEAT_SECONDS = 10.0
@@ -69,6 +73,13 @@ class _Driver(TypedDict, total=False):
     pid: Annotated[int, Field(ge=1, lt=2**31, strict=True)]
 
 
+@with_config(_OPEN)
+class _Table(TypedDict, total=False):
+    fingerprint: str
+    rows: Count
+    columns: Count
+
+
 def _shaped_as(shape: Any) -> GetPydanticSchema:
     """Check a mapping against a typed one."""
     return GetPydanticSchema(lambda _, handler: handler(shape))
@@ -79,7 +90,26 @@ def _check_space(space: dict[str, Any]) -> dict[str, Any]:
         parse_space(space)
     except ConfigError as error:
         raise ValueError(f"a search space ({str(error).splitlines()[0]})") from None
-    return space
+    return _with_all_values(space)
+
+
+def _with_all_values(space: dict[str, Any]) -> dict[str, Any]:
+    """Return a space with ``min_rows``, which has no effect on searches from before it existed."""
+    base, name = space.get("base", {}), "min_rows"
+    section = base.get("transformers", {})
+    # A resolved space has all parameters.
+    is_older = "max_categories" in section and name not in section
+    if not is_older or f"transformers.{name}" in space.get("parameters", {}):
+        return space
+    return {**space, "base": {**base, "transformers": {**section, name: 0}}}
+
+
+def _check_spec(spec: dict[str, Any]) -> dict[str, Any]:
+    try:
+        SpecDeclaration.from_mapping(spec)
+    except DataError as error:
+        raise ValueError(f"a table's spec ({str(error).splitlines()[0]})") from None
+    return spec
 
 
 class SearchManifest(BaseModel):
@@ -117,8 +147,8 @@ class SearchManifest(BaseModel):
     space: Annotated[dict[str, Any], AfterValidator(_check_space)]
     space_file: str
     data: str
-    spec: dict[str, Any]
-    table: dict[str, Any]
+    spec: Annotated[dict[str, Any], AfterValidator(_check_spec)]
+    table: Annotated[dict[str, Any], _shaped_as(_Table)]
     rungs: list[Count] = Field(min_length=1)
     sampler: str
     resources: dict[str, Seconds]
@@ -154,6 +184,11 @@ class SearchManifest(BaseModel):
         self.updated = time.time()
         self.driver = {"host": socket.gethostname(), "pid": os.getpid()}
         write_json(directory / "search.json", self.model_dump(warnings=False))
+
+    def table_location(self, directory: Location) -> Location:
+        """Return the file of the table: that in the search's directory if rows are kept there."""
+        own = directory / TABLE_FILE
+        return own if own.exists() else Location(self.data)
 
     def search_space(self) -> SearchSpace:
         """Return the space as it was resolved when the search began."""

@@ -3,16 +3,12 @@
 import json
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import click
 
-from tabvae_ray.cli import PATH_OR_URI, Command, FiniteRange, option, run
-
-# What the command needs takes seconds to import; help and usage errors need none of it.
-if TYPE_CHECKING:
-    from tabvae_ray.search.display.live import SearchProgress
-    from tabvae_ray.storage import Location
+from tabvae_ray.cli import INPUT, PATH_OR_URI, Command, FiniteRange, option, run
+from tabvae_ray.command_line.input_path import InputPath
+from tabvae_ray.space.named_spaces import find_space, is_auto
 
 __all__ = ["command", "main"]
 
@@ -44,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 )
 @option(
     "--space",
-    type=PATH_OR_URI,
+    type=InputPath(may_be_name=True),
     metavar="FILE|NAME",
     section=_INPUT,
     show_default="auto; with --resume the search's",
@@ -53,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 )
 @option(
     "--data",
-    type=PATH_OR_URI,
+    type=INPUT,
     metavar="FILE|URI",
     section=_INPUT,
     show_default="the space file's, or else the heart table that comes with the package",
@@ -61,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 )
 @option(
     "--spec",
-    type=PATH_OR_URI,
+    type=INPUT,
     metavar="FILE",
     section=_INPUT,
     show_default="inferred from the table",
@@ -77,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 )
 @option(
     "--replay",
-    type=PATH_OR_URI,
+    type=INPUT,
     metavar="RECORD",
     section=_INPUT,
     help="Train the trial of a record (runs/NAME/trials/000007.json) again, alone and without "
@@ -219,23 +215,19 @@ def command(
             "--space: must be given, or --resume and --name of a search in --out, or --data of a "
             "table to choose one for"
         )
-    from tabvae_ray.cluster.nodes import Resources, expected_slots
+    if not is_auto(space):
+        # Refuses a name that is wrong before anything is imported.
+        find_space(space or "")
+    from tabvae_ray.search.api.perform import draw_report, perform, prepare
     from tabvae_ray.search.display import summary
     from tabvae_ray.search.display.dry_run import dry_run_document, show_dry_run
-    from tabvae_ray.search.display.live import SearchProgress
-    from tabvae_ray.search.display.table_summary import choice_lines, table_summary
-    from tabvae_ray.search.inputs import prepare_inputs
-    from tabvae_ray.search.optimize.sampler import choose_sampler
-    from tabvae_ray.search.run import run_search
 
-    resources = Resources(cpus_per_trial, gpus_per_trial)
-    slots = expected_slots(resources, concurrency, address)
-    inputs = prepare_inputs(
+    prepared = prepare(
         space=space,
-        out=out,
-        name=name,
         data=data,
         spec=spec,
+        out=out,
+        name=name,
         resume=resume,
         settings={
             "n_trials": trials,
@@ -243,53 +235,34 @@ def command(
             "seed": seed,
             "select": select,
         },
-        slots=slots,
-        gpu=gpus_per_trial > 0,
+        address=address,
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=gpus_per_trial,
+        concurrency=concurrency,
     )
     if dry_run:
+        parts = prepared.inputs, prepared.resources, prepared.slots
         if not quiet:
-            show_dry_run(inputs, resources, slots, resume=resume)
+            show_dry_run(*parts, resume=resume)
         if as_json:
-            print(json.dumps(dry_run_document(inputs, resources, slots, resume=resume)))  # noqa: T201
+            print(json.dumps(dry_run_document(*parts, resume=resume)))  # noqa: T201
         return 0
-    progress = SearchProgress(inputs.space, quiet=quiet)
-    if not resume:
-        for part in table_summary(inputs):
-            progress.console.print(part, markup=False, highlight=False)
-        for line in choice_lines(inputs):
-            progress.say(line)
-    if inputs.space.settings.sampler == "auto":
-        progress.say(f"sampler {choose_sampler(inputs.space)[1]}")
-    outcome = run_search(
-        inputs,
+    done = perform(
+        prepared,
         resume=resume,
         address=address,
-        resources=resources,
         concurrency=concurrency,
         study_storage=study_storage,
         trackers=track,
-        progress=progress,
+        quiet=quiet,
     )
-    summary.show(outcome, inputs, progress)
-    if outcome.state == "finished":
-        _write_report(outcome.directory, progress)
-    summary.say_next(outcome, inputs, progress)
+    outcome = done.outcome
+    summary.show(outcome, done.inputs, done.progress)
+    draw_report(done)
+    summary.say_next(outcome, done.inputs, done.progress)
     if as_json:
         print(json.dumps(summary.as_json(outcome)))  # noqa: T201
     return {"finished": 0, "interrupted": 130}.get(outcome.state, 3)
-
-
-def _write_report(directory: "Location", progress: "SearchProgress") -> None:
-    from tabvae_ray.report import write_report
-
-    progress.say("drawing the report")
-    try:
-        page = write_report(directory)
-    except Exception as error:
-        # A failure to draw must not lose the result of hours.
-        progress.say(f"warning: no report could be made: {error!r}")
-    else:
-        progress.say(f"report: {page}")
 
 
 def _replay(record: str, data: str | None, spec: str | None, *, as_json: bool, quiet: bool) -> int:

@@ -9,22 +9,35 @@ from pydantic import ValidationError
 
 from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.comparison.plan import SCORES, ComparisonPlan, PreparedComparison
-from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_levels
+from tabvae_ray.comparison.reference_levels import (
+    ReferenceLevels,
+    reference_levels,
+    white_box_levels,
+)
 from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import ConfigError, DataError, brief
-from tabvae_ray.results.search_manifest import SearchManifest
+from tabvae_ray.results.search_manifest import TABLE_FILE, SearchManifest
 from tabvae_ray.search.optimize.sampler import choose_sampler
 from tabvae_ray.search.optimize.scheduler import rung_epochs
+from tabvae_ray.search.sources import (
+    SpaceSource,
+    SpecSource,
+    read_rows,
+    read_space,
+    read_spec,
+    space_name,
+)
 from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.space.auto import AutoSpace, auto_space
-from tabvae_ray.space.named_spaces import AUTO, find_space, is_auto, named_space
+from tabvae_ray.space.named_spaces import is_auto, named_space
 from tabvae_ray.space.rules import parse_select
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import load_space
 from tabvae_ray.space.table_shape import TableShape
 from tabvae_ray.storage import Location
 from tabvae_ray.table.declaration import RulesDeclaration, SpecDeclaration
-from tabvae_ray.table.io import fingerprint, read_table
+from tabvae_ray.table.io import fingerprint
+from tabvae_ray.table.reading.frames import Frame, Source, is_location
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE, split_rows
 from tabvae_ray.uri import masked
@@ -51,6 +64,7 @@ class SearchInputs:
         spec: What their columns are.
         comparison: The scores, prepared with the real rows.
         chosen: The space with the reasons for it, if it was chosen for the table.
+        keeps_table: True if the rows come from memory, so that the search writes them to ``data``.
     """
 
     space: SearchSpace
@@ -61,11 +75,20 @@ class SearchInputs:
     spec: TableSpec
     comparison: PreparedComparison
     chosen: AutoSpace | None = None
+    keeps_table: bool = False
 
     def reference_levels(self) -> ReferenceLevels:
         """Compute what real rows score against themselves."""
         rows = self.space.base.validation.generation_n_records
-        return reference_levels(self.comparison, n_synthetic=rows, seed=self.space.settings.seed)
+        levels = reference_levels(self.comparison, n_synthetic=rows, seed=self.space.settings.seed)
+        fraction, seed = self.space.base.validation.holdout_fraction, self.space.settings.seed
+        training, held_out = split_rows(len(self.table), fraction, seed)
+        if len(held_out):
+            resample, fresh = white_box_levels(
+                *(self.comparison.real.take(rows) for rows in (training, held_out))
+            )
+            levels.resample["membership"], levels.fresh["membership"] = resample, fresh
+        return levels
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -115,11 +138,11 @@ class SearchInputs:
 
 def prepare_inputs(
     *,
-    space: str | None = None,
-    out: str = "runs",
+    space: SpaceSource | None = None,
+    out: Source = "runs",
     name: str | None = None,
-    data: str | None = None,
-    spec: str | None = None,
+    data: Source | Frame | None = None,
+    spec: SpecSource | None = None,
     resume: bool = False,
     settings: dict[str, Any] | None = None,
     slots: int = 1,
@@ -128,13 +151,14 @@ def prepare_inputs(
     """Read and check the inputs of a search.
 
     Args:
-        space: Path or URI of the space file, or the name of one that comes with the package.
-            ``auto`` chooses one for the table, or with ``resume`` takes that of the search; so does
-            None, if the table or the search is named.
+        space: Path or URI of the space file, the name of one that comes with the package, its
+            content, or a space. ``auto`` chooses one for the table, or with ``resume`` takes that
+            of the search; so does None, if the table or the search is named.
         out: Directory of searches, a path or URI.
         name: Name of the search; if not given, the space file's, or the table's with ``auto``.
-        data: Path or URI of the table; the space file's if not given, or the table that ships.
-        spec: Path or URI of the table's spec; the space file's if not given.
+        data: Path or URI of the table, or its rows, which are kept in the directory of the search;
+            the space file's if not given, or the table that ships.
+        spec: Path or URI of the table's spec, or its content; the space file's if not given.
         resume: Take what is not given from the search in the directory.
         settings: Settings that replace those of the space file, such as ``n_trials``.
         slots: Trials that run at once, by which ``auto`` plans its time.
@@ -147,20 +171,20 @@ def prepare_inputs(
     """
     given = {"space": space, "out": out, "name": name, "data": data, "spec": spec}
     for option, value in given.items():
-        if value == "":
+        if isinstance(value, str) and value == "":
             raise ConfigError(f"--{option}: must not be empty")
     if space is None and data is None and not (resume and name):
         raise ConfigError(
             "--space: must be given, or --resume and --name of a search in --out, or --data of a "
             "table to choose one for"
         )
-    automatic, settings = is_auto(space), settings or {}
+    settings = settings or {}
     # Settings are checked before the table is read, which may take long.
-    known = None if automatic else load_space(find_space(space or ""))
+    known = None if _is_auto(space) else read_space(space or "")
     if known is None:
         checked = {key: value for key, value in settings.items() if key != "select"}
         _with_settings(load_space(str(named_space("small"))), checked)
-    name = name or Location(_name_from(space, data)).name.partition(".")[0]
+    name = name or _name_from(space, data)
     if not name or "/" in name or name in (".", ".."):
         raise ConfigError(f"--name: must be the name of a directory, but got {brief(name)}")
     directory = Location(out) / name
@@ -169,13 +193,18 @@ def prepare_inputs(
         known = before.search_space()
     if known is not None:
         known = _with_settings(known, settings)
-    where = _data(data, known, before)
+    kept = directory / TABLE_FILE
+    if is_location(data) or (data is None and not (resume and kept.exists())):
+        where = _data(data, known, before)
+    else:
+        where = kept
     declared = _declaration(spec, known, before)
-    table = read_table(where, declared)
+    table, in_memory = read_rows(data, where, declared)
     if resume and _began_without_rules(directory):
         declared = declared or SpecDeclaration()
         declared = declared.model_copy(update={"rules": RulesDeclaration(find=False)})
-    table_spec = TableSpec.infer(table, declared=declared, source=str(where))
+    source = "table" if in_memory else str(where)
+    table_spec = TableSpec.infer(table, declared=declared, source=source)
     chosen = None
     if known is None:
         shape = TableShape.of(table, table_spec)
@@ -189,19 +218,29 @@ def prepare_inputs(
     )
     if len(training) < 2:
         raise DataError(
-            f"{where}: training needs at least 2 rows, but it has {len(table)}, "
+            f"{source}: training needs at least 2 rows, but it has {len(table)}, "
             f"of which {len(held_out)} are held out"
         )
     plan = ComparisonPlan(scores=wanted, options=known.comparison)
     comparison = plan.prepare(table, table_spec, held_out=held_out if len(held_out) else None)
     # Fail now rather than in every trial.
     TabularVAE.build(table_spec, known.base, device="cpu").prepare(table)
-    return SearchInputs(known, directory, name, where, table, table_spec, comparison, chosen)
+    return SearchInputs(
+        known, directory, name, where, table, table_spec, comparison, chosen, in_memory
+    )
 
 
-def _name_from(space: str | None, data: str | None) -> str:
-    """Return the path that the search is named after."""
-    return (data or str(_HEART)) if is_auto(space) else (space or AUTO)
+def _is_auto(space: SpaceSource | None) -> bool:
+    return (space is None or isinstance(space, str)) and is_auto(space)
+
+
+def _name_from(space: SpaceSource | None, data: Source | Frame | None) -> str:
+    """Return the name of a search: that of its space, or with ``auto`` that of its table."""
+    if space is not None and not _is_auto(space):
+        return space_name(space)
+    if data is not None and not is_location(data):
+        return "search"
+    return Location(data or _HEART).name.partition(".")[0]
 
 
 def _began_without_rules(directory: Location) -> bool:
@@ -251,7 +290,9 @@ def _score_names(space: SearchSpace) -> set[str]:
     return standard | set(space.objectives) | set(space.constraints)
 
 
-def _data(data: str | None, space: SearchSpace | None, before: SearchManifest | None) -> Location:
+def _data(
+    data: Source | None, space: SearchSpace | None, before: SearchManifest | None
+) -> Location:
     named = [data]
     if space is not None:
         named += [space.data, space.base.data.training_dataset_path]
@@ -259,18 +300,18 @@ def _data(data: str | None, space: SearchSpace | None, before: SearchManifest | 
     if given is None and before is not None:
         given = before.data
     if given is not None:
-        if before is not None and "***" in given:
+        if before is not None and isinstance(given, str) and "***" in given:
             raise ConfigError(f"--data: must be given again, with credentials: {given}")
         return Location(given)
     return Location(_HEART)
 
 
 def _declaration(
-    spec: str | None, space: SearchSpace | None, before: SearchManifest | None
+    spec: SpecSource | None, space: SearchSpace | None, before: SearchManifest | None
 ) -> SpecDeclaration | None:
     given = space.spec if spec is None and space is not None else spec
     if given is not None:
-        return SpecDeclaration.load(given)
+        return read_spec(given)
     if before is not None:
         return SpecDeclaration.from_mapping(before.spec)
     if space is None:

@@ -12,8 +12,10 @@ from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.results.trial_record import Rung, TrialRecord
 from tabvae_ray.search.driver.resume import check_unchanged
 from tabvae_ray.search.inputs import prepare_inputs
+from tabvae_ray.search.sources import SpecSource
 from tabvae_ray.search.trials.trial import TrialRun
 from tabvae_ray.storage import Location
+from tabvae_ray.table.reading.frames import Frame, Source
 
 __all__ = ["Replay", "replay"]
 
@@ -41,8 +43,8 @@ class Replay:
 def replay(
     file: str,
     *,
-    data: str | None = None,
-    spec: str | None = None,
+    data: Source | Frame | None = None,
+    spec: SpecSource | None = None,
     on_rung: Callable[[Rung], None] = lambda rung: None,
 ) -> Replay:
     """Train a trial again, without Ray, for as many epochs as it had.

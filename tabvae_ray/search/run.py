@@ -18,6 +18,7 @@ from tabvae_ray.comparison.reference_levels import ReferenceLevels
 from tabvae_ray.errors import StorageError
 from tabvae_ray.results.checkpoints import Checkpoints
 from tabvae_ray.results.record_store import RecordStore
+from tabvae_ray.results.search_manifest import TABLE_FILE
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.display.live import SearchProgress
 from tabvae_ray.search.display.mlflow_log import MlflowLog
@@ -48,6 +49,7 @@ from tabvae_ray.search.optimize.study import fail_running, open_study
 from tabvae_ray.search.remote import run_on_head
 from tabvae_ray.search.trials.rescoring import candidates
 from tabvae_ray.search.trials.task import SearchTask
+from tabvae_ray.table.io import write_table
 
 __all__ = ["SearchRun", "run_search"]
 
@@ -177,6 +179,8 @@ class SearchRun:
         self.inputs.directory.check_writable()
         self._begun = True
         self.writer.write("running")
+        if self.inputs.keeps_table and not self.inputs.data.exists():
+            write_table(self.inputs.table, self.inputs.data)
         if self.inputs.chosen is not None:
             (self.inputs.directory / SPACE_FILE).write_text(self.inputs.chosen.text)
 
@@ -247,12 +251,17 @@ class SearchRun:
             )
             chosen, reason = select(found, self.inputs.space)
             best = self.inputs.directory / "best"
-            export(self.task, self.manifest, chosen, reason, found, best)
+            attacks = export(self.task, self.manifest, chosen, reason, found, best)
             if self.mlflow is not None:
                 self.mlflow.choose(chosen.record.number, reason, best)
             state = "failed" if parts.state.failed else "finished"
             outcome = replace(
-                outcome, state=state, best=best, candidates=found, chosen=(chosen, reason)
+                outcome,
+                state=state,
+                best=best,
+                candidates=found,
+                chosen=(chosen, reason),
+                membership=attacks.verdict,
             )
         else:
             outcome = replace(outcome, state="failed")
@@ -276,7 +285,8 @@ class SearchRun:
                 self.writer.write(previous)
             elif self._begun:
                 # The name stays free. Only what this start has written goes.
-                for name in ("search.json", "study.log", "progress.jsonl", SPACE_FILE):
+                written = ("search.json", "study.log", "progress.jsonl", SPACE_FILE, TABLE_FILE)
+                for name in written:
                     (self.inputs.directory / name).remove()
 
     def _listeners(self, slots: int, finished: list[TrialRecord]) -> list[Listener]:

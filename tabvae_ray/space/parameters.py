@@ -2,7 +2,7 @@
 
 import json
 import math
-from decimal import Decimal
+from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 import optuna
@@ -186,5 +186,5 @@ def same(a: object, b: object) -> bool:
 
 def _on_grid(low: float, value: float, step: float) -> bool:
     """Return True if a value is ``low`` plus a whole number of steps, as written in decimals."""
-    difference = Decimal(str(value)) - Decimal(str(low))
-    return difference % Decimal(str(step)) == 0
+    difference = Fraction(str(value)) - Fraction(str(low))
+    return difference % Fraction(str(step)) == 0

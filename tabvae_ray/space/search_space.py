@@ -23,8 +23,8 @@ from tabvae_ray.space.parameters import (
 
 __all__ = ["LOSSES", "Constraint", "SearchSettings", "SearchSpace"]
 
-# Losses that a trial reports with its scores; each may be an objective.
-LOSSES = ("loss", "reconstruction", "kl", "train_nats", "holdout_nats")
+# Numbers of the model itself that a trial reports with its scores; each may be an objective.
+LOSSES = ("loss", "reconstruction", "kl", "train_nats", "holdout_nats", "membership")
 
 
 class Constraint(Strict):

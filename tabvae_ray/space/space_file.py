@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, ValidationError
 from tabvae_ray.comparison.plan import ComparisonOptions
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.documents import read_document, validation_messages
-from tabvae_ray.errors import MAX_LINES, ConfigError, brief
+from tabvae_ray.errors import MAX_LINES, ConfigError, brief, closest
 from tabvae_ray.space.parameters import (
     CategoricalParameter,
     FloatParameter,
@@ -77,7 +77,7 @@ def parse_space(document: object, source: str = "search space") -> SearchSpace:
     if not isinstance(document, Mapping):
         raise ConfigError(f"{source}: must be a mapping, but got {type(document).__name__}")
     errors = [
-        f"{key}: no such key; known are {', '.join(_SECTIONS)}"
+        f"{key}: no such key; known are {', '.join(_SECTIONS)}{closest(str(key), _SECTIONS)}"
         for key in document
         if key not in _SECTIONS
     ]
@@ -178,7 +178,7 @@ def _parameter(where: str, value: object, errors: list[str]) -> Parameter | None
         try:
             return _KINDS[value["type"]].model_validate(value)
         except ValidationError as error:
-            errors += _lines(error, f"{where}.")
+            errors += _lines(error, f"{where}.", _KINDS[value["type"]])
     return None
 
 
@@ -192,7 +192,7 @@ def _sound_part(
     try:
         return model.model_validate(mapping)
     except ValidationError as error:
-        errors += _lines(error, prefix)
+        errors += _lines(error, prefix, model)
         sound = dict(mapping)
         broken: dict[str, set[object]] = {}
         for item in error.errors(include_url=False, include_context=False):
@@ -212,10 +212,10 @@ def _sound_part(
         return model()
 
 
-def _lines(error: ValidationError, prefix: str) -> list[str]:
+def _lines(error: ValidationError, prefix: str, model: type[BaseModel]) -> list[str]:
     """Return a line per broken rule."""
     lines = []
-    for line, item in zip(validation_messages(error), error.errors(), strict=True):
+    for line, item in zip(validation_messages(error, model), error.errors(), strict=True):
         if item["type"] == "bool_type" and item["input"] in ("yes", "no", "on", "off"):
             # Text in YAML 1.2, a boolean in YAML 1.1.
             line += "; write true or false"

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tabvae_ray.errors import DataError
+from tabvae_ray.table.values.decimals import is_decimal, plain_text
 
 __all__ = [
     "ARROW_TYPES",
@@ -31,6 +32,8 @@ _SIMPLE: dict[str, pa.DataType] = {
         *(pa.float16(), pa.float32(), pa.float64(), pa.date32(), pa.date64()),
         *(pa.string(), pa.large_string(), pa.string_view()),
         *(pa.timestamp(unit) for unit in ("s", "ms", "us", "ns")),
+        *(pa.duration(unit) for unit in ("s", "ms", "us", "ns")),
+        *(pa.time32("s"), pa.time32("ms"), pa.time64("us"), pa.time64("ns")),
     )
 }
 _NULLABLE = {
@@ -68,9 +71,9 @@ def arrow_type_from_name(name: str) -> pa.DataType | None:
 def frame_of(table: pa.Table) -> pd.DataFrame:
     """Convert an Arrow table to a DataFrame without loss.
 
-    Integers with missing values get a nullable dtype rather than become floats, and dates keep
-    their Arrow type. Index columns that have a name become columns. The Arrow types are kept in
-    ``attrs``.
+    Integers with missing values get a nullable dtype rather than become floats. Dates, times of
+    day and decimals keep their Arrow type. Index columns that have a name become columns. The Arrow
+    types are kept in ``attrs``.
     """
     described = json.loads((table.schema.metadata or {}).get(b"pandas", b"{}"))
     unnamed = [
@@ -83,15 +86,23 @@ def frame_of(table: pa.Table) -> pd.DataFrame:
             "Parquet: its index has no name, so it is left out; name it to have it modelled",
             stacklevel=3,
         )
+    for entry in described.get("index_columns", []):
+        if isinstance(entry, dict) and entry.get("name") is not None:
+            warnings.warn(
+                f"Parquet: its index {entry['name']!r} only counts the rows, so it is left out",
+                stacklevel=3,
+            )
     table = table.drop_columns([name for name in unnamed if name in table.column_names])
     if described:
         changed = {**described, "index_columns": [], "column_indexes": []}
         metadata = {**table.schema.metadata, b"pandas": json.dumps(changed).encode()}
         table = table.replace_schema_metadata(metadata)
-    frame: pd.DataFrame = table.to_pandas()
+    frame: pd.DataFrame = table.to_pandas(
+        types_mapper=lambda kind: _lossless(kind) if _has_lossless(kind) else None
+    )
     for i, field in enumerate(table.schema):
         gaps = pa.types.is_integer(field.type) and frame[field.name].dtype.kind == "f"
-        if gaps or pa.types.is_date(field.type):
+        if gaps:
             frame[field.name] = table.column(i).to_pandas(types_mapper=_lossless)
     names = {field.name: str(field.type) for field in table.schema}
     frame.attrs = {
@@ -105,11 +116,14 @@ def frame_of(table: pa.Table) -> pd.DataFrame:
 def typed_schema(example: pd.DataFrame, types: Mapping[str, str]) -> pa.Schema:
     """Return the Arrow schema of rows, in which some columns have types by name."""
     schema = pa.Schema.from_pandas(_plain(example), preserve_index=False)
+    spelled: set[str] = set()
     for i, field in enumerate(schema):
         kind = arrow_type_from_name(types.get(field.name, ""))
         if kind is not None:
             schema = schema.set(i, field.with_type(kind))
-    return schema
+            if _is_text(kind) and not _is_text(field.type):
+                spelled.add(field.name)
+    return schema.with_metadata(_as_text(schema.metadata or {}, spelled)) if spelled else schema
 
 
 def as_arrow(rows: pd.DataFrame, schema: pa.Schema) -> pa.Table:
@@ -131,18 +145,20 @@ def as_arrow(rows: pd.DataFrame, schema: pa.Schema) -> pa.Table:
 
 
 def with_decimals(rows: pd.DataFrame, types: Mapping[str, str]) -> pd.DataFrame:
-    """Return rows in which columns of a decimal type are decimals, which text shows in full."""
+    """Return rows in which columns of decimals are text that shows all their digits."""
     decimals = {
         name: kind
         for name, kind in ((name, arrow_type_from_name(text)) for name, text in types.items())
         if kind is not None and pa.types.is_decimal(kind) and name in rows
     }
-    return rows.assign(
-        **{
-            name: _as_array(rows[name], kind).to_pandas().to_numpy(object)
-            for name, kind in decimals.items()
-        }
-    )
+    for name, dtype in rows.dtypes.items():
+        if is_decimal(dtype):
+            decimals[str(name)] = dtype.pyarrow_dtype
+    made: dict[str, Any] = {}
+    for name, kind in decimals.items():
+        values = _as_array(rows[name], kind).to_pandas().astype(object)
+        made[name] = values.map(plain_text, na_action="ignore").to_numpy(object)
+    return rows.assign(**made)
 
 
 def _as_array(values: pd.Series, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
@@ -155,6 +171,21 @@ def _as_array(values: pd.Series, kind: pa.DataType) -> pa.Array | pa.ChunkedArra
         return made.cast(kind)
 
 
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
+
+
+def _as_text(metadata: Mapping[bytes, bytes], names: set[str]) -> dict[bytes, bytes]:
+    """Return metadata that has pandas read some columns as text, not as the example's numbers."""
+    described = json.loads(metadata.get(b"pandas", b"{}"))
+    for column in described.get("columns", []):
+        if column["name"] in names:
+            column["numpy_type"], column["pandas_type"] = "object", "unicode"
+    return {**metadata, b"pandas": json.dumps(described).encode()}
+
+
 def _plain(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows without attrs, which pandas writes into the metadata of a Parquet file."""
     plain = rows.copy(deep=False)
@@ -162,8 +193,16 @@ def _plain(rows: pd.DataFrame) -> pd.DataFrame:
     return plain
 
 
+def _has_lossless(kind: pa.DataType) -> bool:
+    """Return True for types whose values pandas would make Python objects."""
+    return bool(pa.types.is_date(kind) or pa.types.is_time(kind) or pa.types.is_decimal(kind))
+
+
 def _lossless(kind: pa.DataType) -> Any:
     """Return the dtype of an Arrow type whose default in pandas loses something."""
-    if pa.types.is_date(kind):
+    if pa.types.is_decimal32(kind) or pa.types.is_decimal64(kind):
+        # Arrow does not compute with the short ones.
+        return pd.ArrowDtype(pa.decimal128(kind.precision, kind.scale))
+    if _has_lossless(kind):
         return pd.ArrowDtype(kind)
     return pd.api.types.pandas_dtype(_NULLABLE[str(kind)])

@@ -1,17 +1,20 @@
 """One column of a spec, and its rules."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.arrow_types import ARROW_TYPES, arrow_type_from_name, as_arrow
 from tabvae_ray.table.dtypes import dtype_from_name, is_dtype_name, number_limits
 from tabvae_ray.table.identifiers.fake import GeneratorName
 from tabvae_ray.table.identifiers.source import IdentifierSource
+from tabvae_ray.table.values.decimals import Bound, series_of
+from tabvae_ray.table.values.spans import is_span
 
 __all__ = [
     "MAX_DECIMALS",
@@ -20,10 +23,14 @@ __all__ = [
     "MissingValues",
     "Scalar",
     "check_column",
+    "columns_by_name",
+    "validated",
     "with_arrow_type",
 ]
 
 MAX_DECIMALS = 15
+
+Model = TypeVar("Model", bound=BaseModel)
 
 Kind = Literal["continuous", "categorical", "datetime", "identifier"]
 Scalar = bool | int | float | str
@@ -49,14 +56,17 @@ class Column(BaseModel):
         kind: Kind of its values.
         dtype: Name of its dtype, see :func:`tabvae_ray.table.dtypes.dtype_name`.
         missing: Whether values are missing.
-        missing_values: Declared texts of a CSV file that are missing, beside empty cells.
+        missing_values: Texts that are missing, declared or recognised.
         categories: Categorical only: the values that occur, in the order of the category dtype, or
             sorted as text.
         ordered: Whether a category dtype is ordered.
         levels: All categories of a category dtype in its order, if some of them do not occur in any
             row. Those are never generated.
         levels_dtype: Name of the dtype of the categories of a category dtype.
-        minimum: Continuous and datetime only: smallest value; for a datetime in ticks of the dtype.
+        rare_label: Categorical only: declared value that is generated in place of values that too
+            few rows have; None if other categories are.
+        minimum: Continuous and datetime only: smallest value; for a datetime in ticks of the dtype,
+            and a decimal where float64 does not tell the values apart.
         maximum: Likewise the largest value.
         decimals: Continuous only: decimal places that hold all values but a few odd ones, None for
             more than 15.
@@ -87,8 +97,9 @@ class Column(BaseModel):
     ordered: bool = False
     levels: tuple[Scalar, ...] = ()
     levels_dtype: str | None = Field(None, max_length=200)
-    minimum: int | float | None = None
-    maximum: int | float | None = None
+    rare_label: Scalar | None = None
+    minimum: Bound = None
+    maximum: Bound = None
     decimals: int | None = Field(None, ge=0, le=MAX_DECIMALS)
     step: int | float | None = Field(None, gt=0)
     clock: Literal["local"] | None = None
@@ -99,6 +110,19 @@ class Column(BaseModel):
     generator: GeneratorName | None = None
     made_of: IdentifierSource | None = None
     arrow_type: str | None = Field(None, max_length=200)
+
+
+def validated(model: type[Model], mapping: object, source: str) -> Model:
+    """Validate a mapping as a model.
+
+    Raises:
+        DataError: Naming every key that breaks a rule.
+    """
+    try:
+        return model.model_validate(mapping)
+    except ValidationError as error:
+        lines = (f"{source}: {line}" for line in validation_messages(error, model))
+        raise DataError("\n".join(lines)) from None
 
 
 def with_arrow_type(column: Column, table: pd.DataFrame) -> Column:
@@ -140,11 +164,13 @@ def check_column(column: Column, source: str) -> None:
         kinds = {type(value) for value in column.categories}
         if len(kinds) != 1 or len(set(column.categories)) != len(column.categories):
             raise DataError(f"{where}: categories must be different values of one type, at least 1")
+        if column.rare_label is not None and {type(column.rare_label)} != kinds:
+            raise DataError(f"{where}: rare_label must be of the type of the categories")
         levels = set(column.levels)
         if levels and not (len(levels) == len(column.levels) and levels >= {*column.categories}):
             raise DataError(f"{where}: levels must be different values, the categories among them")
         try:
-            _ = pd.Series(column.categories, dtype=dtype)
+            _ = series_of(column.categories, dtype)
             _ = pd.Index(column.levels, dtype=dtype_from_name(column.levels_dtype or "object"))
         except (ArithmeticError, TypeError, ValueError, pa.ArrowException):
             raise DataError(f"{where}: categories must be of dtype {column.dtype}") from None
@@ -164,7 +190,7 @@ def _check_range(column: Column, dtype: Any, where: str) -> None:
     if low is None or high is None or low > high:
         raise DataError(f"{where}: must have minimum <= maximum, but got {low} and {high}")
     span = f"{_brief(low)} to {_brief(high)}"
-    limits: tuple[int | float, int | float] = (-(2**63) + 1, 2**63 - 1)
+    limits: tuple[Any, Any] = (-(2**63) + 1, 2**63 - 1)
     if column.kind == "datetime":
         if column.step is None or column.step % 1 or column.step > limits[1]:
             raise DataError(f"{where}: a datetime must have a step below 2**63, a whole number")
@@ -177,7 +203,7 @@ def _check_range(column: Column, dtype: Any, where: str) -> None:
     if not np.isfinite(float(high) - float(low)):
         raise DataError(f"{where}: must span less than 1.8e308, but is {span}")
     largest = float(np.finfo(np.float64).max) / 10.0 ** (column.decimals or 0)
-    if max(-low, high) > largest:
+    if max(-float(low), float(high)) > largest:
         raise DataError(f"{where}: {column.decimals} decimals are too many for {_brief(high)}")
 
 
@@ -193,7 +219,7 @@ def _check_step(column: Column, dtype: Any, where: str) -> None:
         raise DataError(f"{where}: a step of {column.step} must have {decimals} decimals")
 
 
-def _brief(number: int | float) -> str:
+def _brief(number: Any) -> str:
     text = str(number)
     return text if len(text) <= 25 else f"{text[:20]}..."
 
@@ -203,8 +229,36 @@ def _suits(dtype: Any, kind: Kind) -> bool:
     if kind == "continuous":
         return types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype)
     if kind == "datetime":
+        if is_span(dtype):
+            return True
         if isinstance(dtype, pd.ArrowDtype):
             arrow = dtype.pyarrow_dtype
             return bool(pa.types.is_timestamp(arrow) or pa.types.is_date(arrow))
         return types.is_datetime64_any_dtype(dtype)
     return True
+
+
+def columns_by_name(mapping: object, source: str) -> object:
+    """Turn a spec, whose columns are a list, into a declaration of all columns by name."""
+    if not isinstance(mapping, dict) or not isinstance(mapping.get("columns"), list):
+        return mapping
+    columns: dict[str, Any] = {}
+    for i, column in enumerate(mapping["columns"]):
+        if not isinstance(column, dict) or not isinstance(column.get("name"), str):
+            raise DataError(f"{source}: columns.{i}: must be a mapping with a name")
+        if column["name"] in columns:
+            raise DataError(f"{source}: column {column['name']!r}: declared more than once")
+        # A spec leaves out values that are defaults; a declaration would have them inferred.
+        defaults: dict[str, Any] = {"missing": False}
+        if column.get("kind") == "categorical":
+            defaults |= {"ordered": False, "levels": ()}
+        if column.get("kind") == "identifier":
+            defaults |= {"fill": "drop"}
+        # The source of identifiers is learnt from the table again.
+        left_out = ("name", "made_of")
+        properties = {key: value for key, value in column.items() if key not in left_out}
+        columns[column["name"]] = {**defaults, **properties}
+    rules = {"find": False, "add": mapping.get("rules", ())}
+    # How many rows share its values is counted again.
+    kept = {key: value for key, value in mapping.items() if key != "min_rows"}
+    return {"others": "drop", **kept, "columns": columns, "rules": rules}

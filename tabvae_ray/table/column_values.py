@@ -1,5 +1,6 @@
 """Conversion of one column to float64 or category positions, and back to its dtype."""
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,33 @@ from tabvae_ray.table.coders.category_values import positions_in_other_types
 from tabvae_ray.table.coders.discretizer import Codes, Floats
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
-from tabvae_ray.table.grids.timeline import last_number, moment_numbers, moments_at
+from tabvae_ray.table.grids.timeline import (
+    last_number,
+    moment_numbers,
+    moments_at,
+    on_line,
+    ticks_at,
+)
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
+from tabvae_ray.table.values.decimals import (
+    decimals_at,
+    decimals_from_numbers,
+    is_decimal,
+    series_of,
+    units_from,
+)
+from tabvae_ray.table.values.spans import is_span, spans_of
 
-__all__ = ["categories_at", "column_numbers", "column_positions", "column_range", "restored"]
+__all__ = [
+    "categories_at",
+    "column_numbers",
+    "column_positions",
+    "column_range",
+    "is_counted",
+    "origin_shift",
+    "restored",
+    "value_at",
+]
 
 
 def column_range(column: Column) -> tuple[int | None, float, float]:
@@ -22,9 +46,12 @@ def column_range(column: Column) -> tuple[int | None, float, float]:
     if column.kind == "datetime":
         return 0, 0.0, last_number(column)
     if column.step is not None:
-        return 0, 0.0, float(np.rint((column.maximum - column.minimum) / column.step))
+        return 0, 0.0, float(np.rint(_distance(column.minimum, column.maximum) / column.step))
     if _is_integer(column):
         return 0, 0.0, float(int(column.maximum) - int(column.minimum))
+    if is_counted(column):
+        dtype = dtype_from_name(column.dtype)
+        return 0, 0.0, float(units_from([column.maximum], column.minimum, column.maximum, dtype)[0])
     low, high = float(column.minimum), float(column.maximum)
     if column.decimals is not None:
         low, high = round(low, column.decimals), round(high, column.decimals)
@@ -36,7 +63,7 @@ def column_numbers(values: pd.Series, column: Column, *, between: bool = False) 
 
     Integers count from the minimum of the column, and datetimes and numbers with a step in steps
     from there, because float64 holds these differences exactly where it would not hold the values
-    themselves.
+    themselves. So do decimals that float64 does not tell apart, in units of their last place.
 
     Args:
         values: The values.
@@ -66,6 +93,9 @@ def column_numbers(values: pd.Series, column: Column, *, between: bool = False) 
         # Modulo 2**64, the difference is right for all 64-bit integers.
         offsets = exact.astype(np.uint64) - np.uint64(int(column.minimum) % 2**64)
         return _in_steps(np.where(absent, np.nan, offsets.astype(np.float64)), column, between)
+    if is_counted(column):
+        dtype = dtype_from_name(column.dtype)
+        return units_from(values.astype(object), column.minimum, column.maximum, dtype)
     numbers = as_numbers(values, "table")
     if _is_integer(column) or column.step is not None:
         return _in_steps(numbers - float(column.minimum), column, between)
@@ -82,6 +112,47 @@ def _in_steps(offsets: Floats, column: Column, between: bool) -> Floats:
     # A quotient may be slightly off a whole number.
     steps: Floats = np.round(offsets / column.step, 6)
     return steps if between else np.rint(steps)
+
+
+def origin_shift(column: Column, other: Column) -> float:
+    """Return by how much the numbers of a column exceed those of another with a later minimum."""
+    assert column.minimum is not None and other.minimum is not None
+    if column.kind == "datetime":
+        steps = on_line(int(other.minimum), column) - on_line(int(column.minimum), column)
+        return float(steps // int(column.step or 1))
+    if column.step is not None:
+        return float(np.rint(_distance(column.minimum, other.minimum) / column.step))
+    if _is_integer(column):
+        return float(int(other.minimum) - int(column.minimum))
+    if is_counted(column):
+        dtype = dtype_from_name(column.dtype)
+        return float(units_from([other.minimum], column.minimum, column.maximum, dtype)[0])
+    return 0.0
+
+
+def value_at(number: float, column: Column) -> int | float | Decimal:
+    """Return the value of a numeric column, or the ticks of a datetime, at one of its numbers."""
+    assert column.minimum is not None and column.maximum is not None
+    if column.kind == "datetime":
+        return ticks_at(number, column)
+    if _is_integer(column):
+        whole = int(column.minimum) + round(number) * int(column.step or 1)
+        return min(whole, int(column.maximum))
+    if is_counted(column):
+        dtype = dtype_from_name(column.dtype)
+        units = np.array([number])
+        value: Decimal = decimals_at(units, column.minimum, column.maximum, dtype)[0]
+        return value
+    if column.step is not None:
+        number = float(column.minimum) + round(number) * column.step
+    return number if column.decimals is None else round(number, column.decimals)
+
+
+def _distance(low: int | float | Decimal, high: int | float | Decimal) -> float:
+    """Return the distance of two numbers, that of whole numbers before it is rounded."""
+    if isinstance(low, int) and isinstance(high, int):
+        return float(high - low)
+    return float(high) - float(low)
 
 
 def _limits(column: Column, bits: type[np.int64] | type[np.uint64]) -> tuple[Any, Any]:
@@ -111,6 +182,10 @@ def restored(numbers: Floats, column: Column) -> Any:
         mask = np.zeros(len(whole), dtype=bool) if absent is None else absent
         masked = pd.arrays.IntegerArray(whole, mask)
         return masked.astype(dtype)
+    if is_counted(column):
+        return decimals_at(numbers, column.minimum, column.maximum, dtype)
+    if is_decimal(dtype):
+        return decimals_from_numbers(numbers, column.decimals, dtype)
     if isinstance(dtype, np.dtype):
         return numbers.astype(dtype)
     if absent is None:
@@ -125,6 +200,8 @@ def _moments(
     if absent is not None:
         moments = moments.mask(absent)
     own = dtype_from_name(column.dtype)
+    if is_span(own):
+        return spans_of(moments, own)
     return moments.astype(own) if isinstance(own, pd.ArrowDtype) else moments
 
 
@@ -141,11 +218,13 @@ def _integers(numbers: Floats, column: Column) -> np.ndarray[Any, Any]:
     return whole if unsigned else whole.view(np.int64)
 
 
-def column_positions(values: pd.Series, column: Column) -> Codes:
+def column_positions(values: pd.Series, column: Column, *, strangers: bool = False) -> Codes:
     """Find the position of each value among the categories of a column, -1 where missing.
 
+    With ``strangers``, values that are not among the categories have the position -2.
+
     Raises:
-        DataError: If a value is not one of the categories.
+        DataError: If a value is not one of the categories, without ``strangers``.
     """
     index = pd.Index(list(column.categories), dtype=object)
     if isinstance(values.dtype, pd.CategoricalDtype):
@@ -162,7 +241,9 @@ def column_positions(values: pd.Series, column: Column) -> Codes:
         positions = positions.copy()
         positions[strange] = others
     strange = np.flatnonzero((positions < 0) & values.notna().to_numpy())
-    if len(strange):
+    if len(strange) and strangers:
+        positions[strange] = -2
+    elif len(strange):
         raise DataError(
             f"column {column.name!r}: {values.iloc[strange[0]]!r} is none of its "
             f"{len(column.categories)} categories"
@@ -189,12 +270,18 @@ def categories_at(positions: Codes, column: Column, compact: bool) -> Any:
         return pd.Categorical.from_codes(moved, dtype=dtype)
     dtype = dtype_from_name(column.dtype)
     if column.missing:
-        base = pd.Series([*values, None], dtype=dtype).array
+        base = series_of([*values, None], dtype).array
         taken = base.take(np.where(positions < 0, len(values), positions))
     else:
-        taken = pd.Series(values, dtype=dtype).array.take(positions)
+        taken = series_of(values, dtype).array.take(positions)
     # A Series, because a DataFrame would infer dtype str for a bare array of text objects.
     return pd.Series(taken, dtype=dtype, copy=False)
+
+
+def is_counted(column: Column) -> bool:
+    """Return True for decimals that are counted in units of their last place."""
+    bounds = (column.minimum, column.maximum)
+    return column.kind == "continuous" and any(isinstance(end, Decimal) for end in bounds)
 
 
 def _is_integer(column: Column) -> bool:

@@ -8,17 +8,24 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.errors import ConfigError, DataError, closest
 from tabvae_ray.table.coders.category_encoder import CategoryEncoder
 from tabvae_ray.table.coders.discretizer import Discretizer, Floats
 from tabvae_ray.table.coders.truncation import truncate
 from tabvae_ray.table.column import Column
-from tabvae_ray.table.column_values import column_numbers, column_positions, column_range
-from tabvae_ray.table.dtypes import moment_dtype
+from tabvae_ray.table.column_values import (
+    column_numbers,
+    column_positions,
+    column_range,
+    is_counted,
+)
+from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.formats.asked import asked_moment
 from tabvae_ray.table.formats.spelling import spelled
 from tabvae_ray.table.grids.timeline import moments_at
+from tabvae_ray.table.values.decimals import exact_offset
+from tabvae_ray.table.values.spans import is_span, spans_of, time_of_span
 
 __all__ = ["Condition", "RowConditions"]
 
@@ -98,7 +105,9 @@ class RowConditions:
                 known = ", ".join(encoder.columns)
                 is_identifier = name in encoder.spec.names
                 why = "is an identifier, not modelled" if is_identifier else "is not a column"
-                raise ConfigError(f"where: {name!r} {why}; known are {known}")
+                raise ConfigError(
+                    f"where: {name!r} {why}; known are {known}{closest(name, encoder.columns)}"
+                )
             made.append(_condition(encoder.spec[name], wanted, encoder))
         return cls(made, encoder)
 
@@ -131,7 +140,8 @@ def _condition(column: Column, wanted: Any, encoder: TableEncoder) -> Condition:
         else:
             values = list(wanted) if is_list else [wanted]
             absent = column.missing and any(pd.isna(value) for value in values)
-            positions = [_position(column, value) for value in values if not pd.isna(value)]
+            min_rows = encoder.spec.min_rows
+            positions = [_position(column, v, min_rows) for v in values if not pd.isna(v)]
         if not positions and not absent:
             raise ConfigError(f"where: {column.name!r}: no category matches {wanted!r}")
         part, shares = coder.only(positions)
@@ -147,6 +157,7 @@ def _condition(column: Column, wanted: Any, encoder: TableEncoder) -> Condition:
         raise ConfigError(
             f"where: {column.name!r}: no row can be {_in_words(wanted)}: the column goes from "
             f"{_end_in_words(column, column.minimum)} to {_end_in_words(column, column.maximum)}"
+            + _beyond(encoder.spec.min_rows)
         )
     if coder.decimals is not None:
         low, high = _round_inwards(low, high, coder.decimals)
@@ -186,14 +197,23 @@ def _why_none(column: Column, low: float, coder: Discretizer) -> str:
     return f"an exact value has probability zero in a continuous column; {advice}"
 
 
-def _position(column: Column, value: Any) -> int:
+def _beyond(min_rows: int) -> str:
+    if not min_rows:
+        return ""
+    return f"; fewer than {min_rows} rows of the table, if any, go further"
+
+
+def _position(column: Column, value: Any, min_rows: int) -> int:
     categories = list(column.categories)
     for position, category in enumerate(categories):
         # Python holds True and 1 to be equal.
         if category == value and isinstance(category, bool) == isinstance(value, bool | np.bool_):
             return position
     some = ", ".join(map(repr, categories[:10])) + (", ..." if len(categories) > 10 else "")
-    raise ConfigError(f"where: {column.name!r} is never {value!r}; it may be {some}")
+    why = ""
+    if min_rows:
+        why = f": no row of the table has it, or fewer than {min_rows} have and it is left out"
+    raise ConfigError(f"where: {column.name!r} is never {value!r}{why}; it may be {some}")
 
 
 def _between(column: Column, wanted: tuple[Any, ...]) -> list[int]:
@@ -225,8 +245,15 @@ def _as_number(column: Column, end: Any, *, is_last: bool = False) -> float:
             number = float(end)
             if not np.isfinite(number):
                 raise ValueError("must be finite")
+            dtype = dtype_from_name(column.dtype)
+            if is_counted(column) or pd.api.types.is_integer_dtype(dtype):
+                return exact_offset(end, column.minimum, dtype) / (column.step or 1)
             values = pd.Series([number], name=column.name)
             return float(column_numbers(values, column, between=True)[0])
+        if is_span(dtype_from_name(column.dtype)):
+            moment = time_of_span(end)
+            moments = pd.Series([moment], name=column.name)
+            return float(column_numbers(moments, column, between=True)[0])
         moment, after = _moment(column, end)
         is_whole = is_last and after is not None
         if is_whole and after is not None:
@@ -270,12 +297,14 @@ def _in_words(wanted: Any) -> str:
     return f"at least {low}" if high is None else f"from {low} to {high}"
 
 
-def _end_in_words(column: Column, end: float | None) -> str:
+def _end_in_words(column: Column, end: Any) -> str:
     if column.kind != "datetime" or end is None:
         return str(end)
     last = end == column.maximum
     number = column_range(column)[2] if last else 0.0
     moments = moments_at(np.array([number]), column)
+    if is_span(dtype_from_name(column.dtype)):
+        return str(spans_of(moments, dtype_from_name(column.dtype)).iloc[0])
     if column.format is not None:
         return str(spelled(moments, column.format).iloc[0])
     return str(moments.dt.tz_localize(None).iloc[0].isoformat())

@@ -14,9 +14,11 @@ Long form, which can be combined with the short form::
       Row: {kind: identifier, fill: number}
       Admitted: {kind: datetime, format: "%d/%m/%Y %H:%M", timezone: Europe/Berlin}
       Grade: {kind: categorical, categories: [A, B, C, D]}
+      Job: {kind: categorical, rare_label: other}
       Share: {kind: continuous, minimum: 0, maximum: 1, missing_values: ["?"]}
     missing_values: [unknown, n.a.]
     drop: [Comment]
+    entity: PatientId
     identifier: drop
     rules:
       add: [total = casual + registered, Admitted <= Discharged]
@@ -27,16 +29,18 @@ columns of a table are left out. ``identifier`` is a list of columns, or ``drop`
 identifiers out.
 """
 
-from typing import Any, Literal, Self, TypeVar, get_args
+from typing import Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
-from tabvae_ray.documents import read_document, validation_messages
-from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.documents import broken_text, read_document
+from tabvae_ray.errors import ConfigError, DataError, brief
 from tabvae_ray.storage import Location
-from tabvae_ray.table.column import Kind, MissingValues, Scalar
+from tabvae_ray.table.column import Kind, MissingValues, Scalar, columns_by_name, validated
 from tabvae_ray.table.identifiers.fake import GeneratorName
+from tabvae_ray.table.parsing import is_format
+from tabvae_ray.table.values.decimals import Bound
 
 __all__ = [
     "ColumnDeclaration",
@@ -45,8 +49,6 @@ __all__ = [
     "SpecDocument",
     "validated",
 ]
-
-Model = TypeVar("Model", bound=BaseModel)
 
 # The kinds of column that have a key.
 _KINDS: dict[str, tuple[Kind, ...]] = {
@@ -62,23 +64,11 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
     "ordered": ("categorical",),
     "levels": ("categorical",),
     "levels_dtype": ("categorical",),
+    "rare_label": ("categorical",),
     "decimals": ("continuous",),
     "minimum": ("continuous", "datetime"),
     "maximum": ("continuous", "datetime"),
 }
-
-
-def validated(model: type[Model], mapping: object, source: str) -> Model:
-    """Validate a mapping as a model.
-
-    Raises:
-        DataError: Naming every key that breaks a rule.
-    """
-    try:
-        return model.model_validate(mapping)
-    except ValidationError as error:
-        lines = (f"{source}: {line}" for line in validation_messages(error))
-        raise DataError("\n".join(lines)) from None
 
 
 class SpecDocument(BaseModel):
@@ -108,6 +98,8 @@ class SpecDocument(BaseModel):
         Raises:
             DataError: Naming every key that breaks a rule.
         """
+        if broken := broken_text(mapping):
+            raise DataError(f"{source}: {broken}")
         document = validated(cls, mapping, source)
         document.check(source)
         return document
@@ -139,6 +131,7 @@ class ColumnDeclaration(BaseModel):
         ordered: Whether a category dtype is ordered.
         levels: All categories of a category dtype.
         levels_dtype: Dtype of these.
+        rare_label: Value that is generated in place of values that too few rows have.
         minimum: Smallest value that may be generated.
         maximum: Largest value that may be generated.
         decimals: Decimal places of generated values.
@@ -163,8 +156,9 @@ class ColumnDeclaration(BaseModel):
     ordered: bool | None = None
     levels: tuple[Scalar, ...] | None = None
     levels_dtype: str | None = None
-    minimum: int | float | None = None
-    maximum: int | float | None = None
+    rare_label: Scalar | None = None
+    minimum: Bound = None
+    maximum: Bound = None
     decimals: int | None = None
     step: int | float | None = None
     clock: Literal["local"] | None = None
@@ -213,6 +207,8 @@ class SpecDeclaration(SpecDocument):
         drop: Names of columns to leave out.
         others: Treatment of columns that are not declared: ``infer`` or ``drop``.
         target: Column that usefulness is measured on.
+        entity: Column that tells persons, or other entities, apart; rows of one count once where
+            a value has to be shared by enough rows. It is an identifier unless declared otherwise.
         rules: Rules between columns.
     """
 
@@ -226,6 +222,7 @@ class SpecDeclaration(SpecDocument):
     drop: tuple[str, ...] = ()
     others: Literal["infer", "drop"] = "infer"
     target: str | None = None
+    entity: str | None = None
     rules: RulesDeclaration = RulesDeclaration()
 
     @model_validator(mode="before")
@@ -242,7 +239,7 @@ class SpecDeclaration(SpecDocument):
         Raises:
             DataError: Naming every key that breaks a rule.
         """
-        return super().from_mapping(_by_name(mapping, source), source)
+        return super().from_mapping(columns_by_name(mapping, source), source)
 
     def check(self, source: str) -> None:
         """Check that keys suit the kinds of the columns, and that no column is declared twice.
@@ -264,11 +261,17 @@ class SpecDeclaration(SpecDocument):
             seen.add(name)
         if self.target in self.drop:
             raise DataError(f"{source}: target: {self.target!r} is dropped")
+        if self.entity is not None and self.leaves_out(self.entity):
+            raise DataError(
+                f"{source}: entity: {self.entity!r} is dropped; to leave it out of generated rows, "
+                "declare it with `kind: identifier` and `fill: drop`"
+            )
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of all columns that are declared, and of the target."""
-        return self._declared if self.target is None else (*self._declared, self.target)
+        """Names of all columns that are declared, of the target, and of the entity."""
+        others = [name for name in (self.target, self.entity) if name is not None]
+        return (*self._declared, *others)
 
     @property
     def identifiers(self) -> dict[str, Literal["drop", "number", "generate"]]:
@@ -293,7 +296,7 @@ class SpecDeclaration(SpecDocument):
         for kind in kinds:
             if name in getattr(self, kind):
                 return kind
-        return None
+        return "identifier" if name == self.entity else None
 
     @property
     def _declared(self) -> tuple[str, ...]:
@@ -307,30 +310,6 @@ class SpecDeclaration(SpecDocument):
         )
 
 
-def _by_name(mapping: object, source: str) -> object:
-    """Turn a spec, whose columns are a list, into a declaration of all columns by name."""
-    if not isinstance(mapping, dict) or not isinstance(mapping.get("columns"), list):
-        return mapping
-    columns: dict[str, Any] = {}
-    for i, column in enumerate(mapping["columns"]):
-        if not isinstance(column, dict) or not isinstance(column.get("name"), str):
-            raise DataError(f"{source}: columns.{i}: must be a mapping with a name")
-        if column["name"] in columns:
-            raise DataError(f"{source}: column {column['name']!r}: declared more than once")
-        # A spec leaves out values that are defaults; a declaration would have them inferred.
-        defaults: dict[str, Any] = {"missing": False}
-        if column.get("kind") == "categorical":
-            defaults |= {"ordered": False, "levels": ()}
-        if column.get("kind") == "identifier":
-            defaults |= {"fill": "drop"}
-        # The source of identifiers is learnt from the table again.
-        left_out = ("name", "made_of")
-        properties = {key: value for key, value in column.items() if key not in left_out}
-        columns[column["name"]] = {**defaults, **properties}
-    rules = {"find": False, "add": mapping.get("rules", ())}
-    return {"others": "drop", **mapping, "columns": columns, "rules": rules}
-
-
 def _broken_rules(column: ColumnDeclaration) -> list[str]:
     broken = [
         f"{key}: is not for {column.kind} columns"
@@ -342,6 +321,8 @@ def _broken_rules(column: ColumnDeclaration) -> list[str]:
             broken.append("generator: must not be given together with a pattern")
         if column.fill not in (None, "generate"):
             broken.append(f"fill: must be generate with a pattern or generator, not {column.fill}")
+    if column.format is not None and not is_format(column.format):
+        broken.append(f"format: must be one such as %d/%m/%Y, but got {brief(column.format)}")
     if column.timezone is not None:
         try:
             ZoneInfo(column.timezone)

@@ -7,17 +7,26 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from tabvae_ray.table.arrow_types import arrow_type_from_name
+from tabvae_ray.table.values.decimals import decimal_limit, is_decimal
+from tabvae_ray.table.values.spans import is_span
+
 __all__ = ["dtype_from_name", "dtype_name", "is_dtype_name", "moment_dtype", "number_limits"]
 
 _ARROW_STRING = "arrow[string]"
+_ARROW = re.compile(
+    r"(decimal(32|64|128|256)\(\d{1,2}, \d{1,2}\)|time32\[(s|ms)\]|time64\[(us|ns)\]"
+    r"|duration\[(s|ms|us|ns)\])\[pyarrow\]"
+)
 _ZONE = r"[A-Za-z0-9_+\-:/]{1,64}"
 # pandas would read other names too, such as V2000000000 or 9i8, which no column of a table has.
 _DTYPE = re.compile(
     "bool|boolean|object|str|category|float(16|32|64)|Float(32|64)|u?int(8|16|32|64)"
     rf"|U?Int(8|16|32|64)|string\[(python|pyarrow)\]|datetime64\[(s|ms|us|ns)(, {_ZONE})?\]"
+    r"|timedelta64\[(s|ms|us|ns)\]"
     r"|(u?int(8|16|32|64)|halffloat|float|double|bool|large_string|string_view)\[pyarrow\]"
     rf"|(date32\[day\]|date64\[ms\]|timestamp\[(s|ms|us|ns)(, tz={_ZONE})?\])\[pyarrow\]"
-    rf"|{re.escape(_ARROW_STRING)}"
+    rf"|{re.escape(_ARROW_STRING)}|{_ARROW.pattern}"
 )
 
 
@@ -42,6 +51,11 @@ def dtype_from_name(name: str) -> Any:
     """
     if name == _ARROW_STRING:
         return pd.ArrowDtype(pa.string())
+    if _ARROW.fullmatch(name):
+        kind = arrow_type_from_name(name.removesuffix("[pyarrow]"))
+        if kind is None:
+            raise TypeError(f"{name!r} is not a dtype")
+        return pd.ArrowDtype(kind)
     return pd.api.types.pandas_dtype(name)
 
 
@@ -58,8 +72,15 @@ def is_dtype_name(name: str) -> bool:
 
 
 def moment_dtype(name: str) -> Any:
-    """Return the dtype of a datetime column by its name; NumPy's or pandas' in place of Arrow's."""
+    """Return the dtype of a datetime column by its name; NumPy's or pandas' in place of Arrow's.
+
+    Times of day and durations are moments that count from 1970-01-01.
+    """
     dtype = dtype_from_name(name)
+    if is_span(dtype):
+        own = getattr(dtype, "pyarrow_dtype", None)
+        unit = np.datetime_data(dtype)[0] if own is None else own.unit
+        return np.dtype(f"M8[{unit}]")
     if not isinstance(dtype, pd.ArrowDtype):
         return dtype
     arrow = dtype.pyarrow_dtype
@@ -72,8 +93,11 @@ def moment_dtype(name: str) -> Any:
     )
 
 
-def number_limits(dtype: Any) -> tuple[int | float, int | float]:
+def number_limits(dtype: Any) -> tuple[Any, Any]:
     """Return the smallest and the largest number of a numeric or boolean dtype."""
+    if is_decimal(dtype):
+        largest = decimal_limit(dtype)
+        return -largest, largest
     own = np.dtype(getattr(dtype, "numpy_dtype", dtype))
     if own.kind == "b":
         return 0, 1

@@ -9,6 +9,7 @@ import pandas as pd
 from tabvae_ray.config import TransformersConfig
 from tabvae_ray.errors import DataError, ExportError
 from tabvae_ray.table.coders.category_encoder import CategoryEncoder
+from tabvae_ray.table.coders.crowd import Crowd
 from tabvae_ray.table.coders.discretizer import Codes, Discretizer
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import (
@@ -16,9 +17,11 @@ from tabvae_ray.table.column_values import (
     column_numbers,
     column_positions,
     column_range,
+    origin_shift,
     restored,
 )
 from tabvae_ray.table.identifiers.maker import maker_of
+from tabvae_ray.table.published.spec import published_spec
 from tabvae_ray.table.rules.keeping import RuleKeeper
 from tabvae_ray.table.spec import TableSpec
 
@@ -50,32 +53,48 @@ class TableEncoder:
     def fit(cls, table: pd.DataFrame, spec: TableSpec, config: TransformersConfig) -> Self:
         """Fit bins and categories to the training rows.
 
+        The spec of the encoder has only values that ``config.min_rows`` training rows share.
+
         Raises:
-            DataError: If the table does not fit the spec.
+            DataError: If the table does not fit the spec, or has too few rows.
         """
+        crowd = Crowd.of(table, spec.entity, config.min_rows)
+        own = {column.name: column for column in spec.columns}
+        spec = published_spec(spec, table, crowd)
         coders: list[Discretizer | CategoryEncoder] = []
         for column in spec.columns:
             if column.kind == "identifier":
                 continue
             if column.kind == "categorical":
-                positions = column_positions(table[column.name], column)
+                has_rare = not set(own[column.name].categories) <= set(column.categories)
+                positions = _positions(table[column.name], column, has_rare)
                 present = positions[positions >= 0]
                 coders.append(
-                    CategoryEncoder.fit(present, len(column.categories), config.max_categories)
+                    CategoryEncoder.fit(
+                        present,
+                        len(column.categories),
+                        config.max_categories,
+                        has_rare=has_rare and column.rare_label is None,
+                    )
                 )
             else:
-                numbers = column_numbers(table[column.name], column)
+                # Values beyond the published range are counted as what they are.
+                numbers = column_numbers(table[column.name], own[column.name])
+                numbers = numbers - origin_shift(own[column.name], column)
                 decimals, low, high = column_range(column)
+                present = ~np.isnan(numbers)
                 coders.append(
                     Discretizer.fit(
-                        numbers[~np.isnan(numbers)],
+                        numbers[present],
                         config,
                         decimals=decimals,
                         minimum=low,
                         maximum=high,
+                        crowd=crowd.part(present),
                     )
                 )
-        return cls(spec, coders, RuleKeeper.fit(spec.rules, spec.columns, table))
+        keeper = RuleKeeper.fit(spec.rules, spec.columns, table, crowd)
+        return cls(spec.model_copy(update={"rules": keeper.rules}), coders, keeper)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -118,9 +137,10 @@ class TableEncoder:
             if column.name not in table.columns:
                 raise DataError(f"column {column.name!r}: in the spec, but not in the table")
             if isinstance(coder, CategoryEncoder):
-                positions = column_positions(table[column.name], column)
-                missing = positions < 0
-                part = coder.codes[positions]
+                has_rare = coder.in_place_of_rare is not None
+                positions = _positions(table[column.name], column, has_rare)
+                missing = positions == -1
+                part = coder.encode(positions)
             else:
                 numbers = column_numbers(table[column.name], column)
                 missing = np.isnan(numbers)
@@ -237,14 +257,32 @@ class TableEncoder:
             part = mapping.get(column.name) if isinstance(mapping, Mapping) else None
             if not isinstance(part, Mapping):
                 raise ExportError(f"encoder: column {column.name!r}: must be an object")
-            if column.kind == "categorical":
-                coders.append(CategoryEncoder.from_mapping(part, len(column.categories)))
-            else:
-                decimals, low, high = column_range(column)
-                coders.append(
-                    Discretizer.from_mapping(part, decimals=decimals, minimum=low, maximum=high)
-                )
+            try:
+                coders.append(_coder(part, column))
+            except ExportError as error:
+                raise ExportError(f"encoder: column {column.name!r}: {error}") from None
         return cls(spec, coders, RuleKeeper.from_mapping(kept, spec.rules, spec.columns))
 
     def _pairs(self) -> "zip[tuple[Column, Discretizer | CategoryEncoder]]":
         return zip(self._modelled, self._coders, strict=True)
+
+
+def _coder(mapping: Mapping[str, Any], column: Column) -> Discretizer | CategoryEncoder:
+    """Read the encoder of a column."""
+    if column.kind == "categorical":
+        return CategoryEncoder.from_mapping(mapping, len(column.categories))
+    decimals, low, high = column_range(column)
+    return Discretizer.from_mapping(mapping, decimals=decimals, minimum=low, maximum=high)
+
+
+def _positions(values: pd.Series, column: Column, has_rare: bool) -> Codes:
+    """Find positions of categories, with those of rare values that are not among them.
+
+    A rare value has the position of the declared label, or -2 if there is no label.
+    """
+    label = column.rare_label
+    is_labelled = label is not None and label in column.categories
+    positions = column_positions(values, column, strangers=has_rare or is_labelled)
+    if label is not None and is_labelled:
+        positions[positions == -2] = column.categories.index(label)
+    return positions

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pyarrow as pa
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import Column, check_column
 from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration, validated
-from tabvae_ray.table.dtypes import dtype_from_name, dtype_name, is_dtype_name, moment_dtype
+from tabvae_ray.table.dtypes import dtype_from_name, dtype_name, moment_dtype
 from tabvae_ray.table.formats.finding import find_format, format_hint, iso_format, possible_formats
 from tabvae_ray.table.formats.spelling import readable
 from tabvae_ray.table.grids.steps import decimals_of, number_step
@@ -21,7 +22,15 @@ from tabvae_ray.table.identifiers.recognition import integers_name_rows
 from tabvae_ray.table.kinds import as_numeric, infer_kind, plain_type
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
 from tabvae_ray.table.reading.csv_columns import DATE_FORMATS
+from tabvae_ray.table.reading.declared_dtype import checked_name, of_dtype
 from tabvae_ray.table.reading.wanted import full_dtype, matching_categories
+from tabvae_ray.table.values.decimals import (
+    as_decimals,
+    fit_float,
+    is_decimal,
+    plain_text,
+)
+from tabvae_ray.table.values.spans import is_span, moments_of_spans, span_dtype
 
 __all__ = ["infer_column"]
 
@@ -48,6 +57,9 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
         update={"missing_values": declared.missing_values_of(name)}
     )
     values = as_numeric(values)
+    if declaration.dtype == "decimal":
+        values = as_decimals(values, where)
+        declaration = declaration.model_copy(update={"dtype": dtype_name(values.dtype)})
     written = find_format(values, where) if kind is None else None
     if kind == "datetime" and declaration.format is None:
         possible = possible_formats(values)
@@ -82,7 +94,7 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
     if kind == "datetime":
         column = _infer_datetime(values, name, missing, source, declaration)
     else:
-        values = _of_dtype(values, declaration.dtype, where)
+        values = of_dtype(values, declaration.dtype, where)
         if kind == "continuous":
             column = _infer_continuous(values, name, missing, source)
         else:
@@ -112,23 +124,6 @@ def _infer_identifier(
     )
 
 
-def _of_dtype(values: pd.Series, name: str | None, where: str) -> pd.Series:
-    if name is None:
-        return values
-    if not is_dtype_name(name):
-        raise DataError(f"{where}: {name!r} is not a supported dtype")
-    dtype = dtype_from_name(name)
-    try:
-        with np.errstate(all="ignore"):
-            converted = values.astype(dtype)
-        if pd.api.types.is_integer_dtype(dtype) and not bool((converted == values).dropna().all()):
-            raise ValueError("some change when they become integers")
-        return converted
-    except (ArithmeticError, TypeError, ValueError, pa.ArrowException) as error:
-        reason = str(error).partition("\n")[0]
-        raise DataError(f"{where}: its values are not of dtype {name}: {reason}") from None
-
-
 def _as_declared(found: Column, declaration: ColumnDeclaration, source: str) -> Column:
     """Replace inferred properties of a column by declared ones.
 
@@ -141,6 +136,9 @@ def _as_declared(found: Column, declaration: ColumnDeclaration, source: str) -> 
     properties = declaration.properties
     for key in {"categories", "levels"} & properties.keys():
         properties[key] = matching_categories(properties[key], found.categories)
+    if isinstance(found.minimum, Decimal):
+        for key in {"minimum", "maximum"} & properties.keys():
+            properties[key] = Decimal(str(properties[key]))
     column = validated(Column, {**found.model_dump(), **properties}, where)
     if column.kind == "datetime" and declaration.step is None:
         assert column.minimum is not None and found.minimum is not None and found.step is not None
@@ -191,20 +189,24 @@ def _infer_datetime(
     declared_zone = declaration.timezone
     moments = as_datetimes(values, source, written=declaration.format, zone=declared_zone)
     if declaration.dtype is not None:
-        _ = _of_dtype(moments.head(0), declaration.dtype, where)
+        _ = of_dtype(moments.head(0), declaration.dtype, where)
         zone = getattr(moment_dtype(declaration.dtype), "tz", None)
         moments = as_datetimes(moments, source, zone=zone)
-        moments = _of_dtype(moments, dtype_name(moment_dtype(declaration.dtype)), where)
-    arrow = isinstance(values.dtype, pd.ArrowDtype) and (
-        pa.types.is_timestamp(values.dtype.pyarrow_dtype)
-        or pa.types.is_date(values.dtype.pyarrow_dtype)
+        moments = of_dtype(moments, dtype_name(moment_dtype(declaration.dtype)), where)
+    own = values.dtype
+    if moments_of_spans(values) is not None and declaration.format is None:
+        own = span_dtype(values, moments)
+    arrow = is_span(own) or (
+        isinstance(own, pd.ArrowDtype)
+        and (pa.types.is_timestamp(own.pyarrow_dtype) or pa.types.is_date(own.pyarrow_dtype))
     )
-    dtype = declaration.dtype or _checked_name(
-        values.dtype if arrow and declared_zone is None else moments.dtype, where
+    dtype = declaration.dtype or checked_name(
+        own if arrow and declared_zone is None else moments.dtype, where
     )
     present = moments.dropna().astype(moment_dtype(dtype))
     has_grid = declaration.step is not None
-    weekdays = declaration.weekdays or False if has_grid else declaration.weekdays
+    no_weekdays = has_grid or is_span(dtype_from_name(dtype))
+    weekdays = declaration.weekdays or False if no_weekdays else declaration.weekdays
     return Column(
         name=name,
         kind="datetime",
@@ -237,7 +239,7 @@ def _infer_continuous(values: pd.Series, name: str, missing: bool, source: str) 
         )
     # Numbers that the table has as text are generated as numbers.
     numeric = pd.api.types.is_numeric_dtype(values.dtype)
-    dtype = _checked_name(values.dtype, where) if numeric else "float64"
+    dtype = checked_name(values.dtype, where) if numeric else "float64"
     if pd.api.types.is_integer_dtype(values.dtype):
         exact = values.dropna()
         step, low, high = number_step(present, 0) or (None, exact.min(), exact.max())
@@ -250,6 +252,15 @@ def _infer_continuous(values: pd.Series, name: str, missing: bool, source: str) 
             maximum=int(high),
             decimals=0,
             step=step,
+        )
+    if is_decimal(values.dtype) and not fit_float(values):
+        return Column(
+            name=name,
+            kind="continuous",
+            dtype=dtype,
+            missing=missing,
+            minimum=min(values.dropna()),
+            maximum=max(values.dropna()),
         )
     decimals = decimals_of(present, _precision(dtype))
     grid = number_step(present, decimals)
@@ -276,6 +287,8 @@ def _infer_categorical(values: pd.Series, name: str, missing: bool, where: str) 
     if isinstance(dtype, pd.CategoricalDtype):
         used, levels = set(found), dtype.categories.tolist()
         found = [value for value in levels if value in used]
+    if is_decimal(dtype):
+        found = [plain_text(value) for value in found]
     kinds = {plain_type(value) for value in found}
     if len(kinds) != 1 or None in kinds:
         names = ", ".join(sorted({type(value).__name__ for value in found}))
@@ -293,7 +306,7 @@ def _infer_categorical(values: pd.Series, name: str, missing: bool, where: str) 
     column = Column(
         name=name,
         kind="categorical",
-        dtype=_checked_name(dtype, where),
+        dtype=checked_name(dtype, where),
         missing=missing,
         categories=tuple(categories),
     )
@@ -304,29 +317,15 @@ def _infer_categorical(values: pd.Series, name: str, missing: bool, where: str) 
         update={
             "ordered": bool(dtype.ordered),
             "levels": tuple(map(python_type, levels)) if unused else (),
-            "levels_dtype": _checked_name(dtype.categories.dtype, where),
+            "levels_dtype": checked_name(dtype.categories.dtype, where),
         }
     )
-
-
-def _checked_name(dtype: Any, where: str) -> str:
-    """Return the name of a dtype that the name fully describes.
-
-    Raises:
-        DataError: If it does not, as for a time zone without a name.
-    """
-    if isinstance(dtype, pd.CategoricalDtype):
-        return "category"
-    if isinstance(dtype, pd.ArrowDtype) and pa.types.is_dictionary(dtype.pyarrow_dtype):
-        return "category"
-    name = dtype_name(dtype)
-    if not is_dtype_name(name) or dtype_from_name(name) != dtype:
-        raise DataError(f"{where}: values of dtype {dtype} are not supported; convert or drop them")
-    return name
 
 
 def _precision(name: str) -> type[np.floating[Any]]:
     """Return the NumPy type that holds the numbers of a dtype."""
     dtype = dtype_from_name(name)
+    if is_decimal(dtype):
+        return np.float64
     kind = np.dtype(getattr(dtype, "numpy_dtype", dtype)).type
     return kind if issubclass(kind, np.floating) else np.float64

@@ -3,8 +3,10 @@
 import gzip
 import hashlib
 import io
+import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, cast
 
@@ -25,31 +27,36 @@ from tabvae_ray.table.arrow_types import (
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.reading.csv_columns import read_columns
 from tabvae_ray.table.reading.csv_file import CsvFile, check_names
+from tabvae_ray.table.reading.markers import read_markers
 
 __all__ = ["TableWriter", "fingerprint", "read_table", "write_table"]
 
 _SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
 
-def read_table(location: Location | str, declared: SpecDeclaration | None = None) -> pd.DataFrame:
-    """Read a CSV or Parquet file.
+def read_table(
+    location: Location | Path | str | pd.DataFrame, declared: SpecDeclaration | None = None
+) -> pd.DataFrame:
+    """Read a CSV or Parquet file; a DataFrame is returned as it is.
 
     Parquet is read without loss; index columns with a name become columns, and those without a
-    name are left out.
+    name are left out. A few markers such as ``?`` in a text column of numbers or dates are missing.
 
     In CSV, ISO 8601 text becomes datetimes, a column of integers with missing values stays
     integer, and codes of digits with leading zeros stay text. The module
     :mod:`tabvae_ray.table.reading.csv_columns` describes which cells are missing.
 
     Args:
-        location: The file.
+        location: The file, or a table that is in memory already.
         declared: Declaration of some or all columns, which are read as it says.
 
     Raises:
         DataError: If it is neither or empty, or the name of a column occurs twice.
         StorageError: If it cannot be read.
     """
-    source = Location(location)
+    if isinstance(location, pd.DataFrame):
+        return location
+    source = Location(str(location) if isinstance(location, Path) else location)
     suffix = _suffix(source)
     content = source.read_bytes()
     if not content:
@@ -58,6 +65,11 @@ def read_table(location: Location | str, declared: SpecDeclaration | None = None
         try:
             check_names(pq.read_schema(io.BytesIO(content)).names, str(source))
             table = frame_of(pq.read_table(io.BytesIO(content)))
+            table, _ = read_markers(
+                table,
+                declared or SpecDeclaration(),
+                lambda text: warnings.warn(f"{source}: {text}", stacklevel=4),
+            )
         except DataError:
             raise
         except (pa.ArrowException, OSError, ValueError) as error:

@@ -1,12 +1,15 @@
 """Inference of the kind of a column from its values."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import Kind
 from tabvae_ray.table.parsing import as_numbers, parse_iso
+from tabvae_ray.table.values.decimals import as_decimals, is_decimal
+from tabvae_ray.table.values.spans import is_span
 
 __all__ = ["as_numeric", "infer_kind", "plain_type"]
 
@@ -38,9 +41,13 @@ def infer_kind(values: pd.Series, source: str) -> Kind:
         return "categorical"
     if pd.api.types.is_datetime64_any_dtype(dtype):
         return "datetime"
-    if _object_type(values) in ("date", "datetime"):
+    moments = ("date", "datetime", "time", "timedelta", "timedelta64")
+    if is_span(dtype) or _object_type(values) in moments:
         return "datetime"
     if pd.api.types.is_numeric_dtype(dtype):
+        if is_decimal(dtype):
+            whole = all(value == int(value) for value in values.dropna().unique())
+            return "categorical" if whole and values.nunique() <= _FEW_INTEGERS else "continuous"
         if pd.api.types.is_integer_dtype(dtype):
             # As floats, different integers beyond 2**53 may be equal.
             return "categorical" if values.nunique() <= _FEW_INTEGERS else "continuous"
@@ -95,17 +102,23 @@ def _names_rows(values: pd.Series) -> bool:
 
 
 def as_numeric(values: pd.Series) -> pd.Series:
-    """Convert Python numbers in an object column, and Arrow decimals, to NumPy numbers."""
-    dtype = values.dtype
-    if isinstance(dtype, pd.ArrowDtype) and pa.types.is_decimal(dtype.pyarrow_dtype):
-        return pd.Series(values.to_numpy(np.float64, na_value=np.nan), name=values.name)
-    numbers = ("integer", "floating", "mixed-integer-float", "decimal")
+    """Convert Python numbers in an object column to NumPy numbers or to Arrow decimals."""
+    where = f"column {str(values.name)!r}"
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        is_decimal_level = values.cat.categories.inferred_type == "decimal"
+        return as_decimals(values.astype(object), where) if is_decimal_level else values
+    kind = _object_type(values)
+    if kind == "decimal" or (kind == "mixed" and _are_decimals_among_numbers(values)):
+        return as_decimals(values, where)
+    numbers = ("integer", "floating", "mixed-integer-float")
     if _object_type(values) in numbers:
         converted = pd.to_numeric(values)
         # Python integers of more than 64 bits stay objects. Those that repeat are codes, whose
         # digits a float would lose.
         if _object_type(converted) == "integer" and 2 * values.nunique() <= values.count():
             return values.map(str, na_action="ignore").astype("str")
+        if _object_type(converted) == "integer":
+            return as_decimals(values, where)
         return converted.astype(np.float64) if _object_type(converted) else converted
     return values
 
@@ -119,6 +132,15 @@ def plain_type(value: object) -> type[bool] | type[int] | type[float] | type[str
     if isinstance(value, float | np.floating):
         return float
     return str if isinstance(value, str) else None
+
+
+def _are_decimals_among_numbers(values: pd.Series) -> bool:
+    present = values.dropna()
+    are_numbers = all(
+        isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+        for value in present
+    )
+    return are_numbers and any(isinstance(value, Decimal) for value in present)
 
 
 def _object_type(values: pd.Series) -> str:

@@ -10,8 +10,9 @@ import pyarrow as pa
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.formats.spelling import UNIX_UNITS, parsed
 from tabvae_ray.table.formats.zones import in_zone_of_offsets
+from tabvae_ray.table.values.spans import moments_of_spans
 
-__all__ = ["as_datetimes", "as_numbers", "datetime_ticks", "parse_iso"]
+__all__ = ["as_datetimes", "as_numbers", "datetime_ticks", "is_format", "parse_iso"]
 
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
 _OFFSET = re.compile(r"[T ]\d{2}.*(Z|[+-]\d{2}(:?\d{2})?)$")
@@ -61,6 +62,9 @@ def as_datetimes(
     where = f"{source}: column {values.name!r}"
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(values.cat.categories.dtype)
+    spans = moments_of_spans(values) if written is None else None
+    if spans is not None:
+        return spans
     if pd.api.types.is_numeric_dtype(values.dtype) and written is None:
         raise DataError(
             f"{where}: must be datetimes, but is of dtype {values.dtype}; declare a format, such "
@@ -101,6 +105,15 @@ def parse_iso(values: pd.Series) -> pd.Series | None:
         return _parsed(values)
     except (ValueError, TypeError):
         return None
+
+
+def is_format(written: str) -> bool:
+    """Return True for a ``strptime`` format that reads what it writes."""
+    moment = pd.Series([pd.Timestamp("2001-02-03 04:05:06", tz="UTC")])
+    try:
+        return bool(pd.to_datetime(moment.dt.strftime(written), format=written).notna().all())
+    except (ValueError, TypeError, re.error):
+        return False
 
 
 def datetime_ticks(moments: pd.Series) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from tabvae_ray.errors import DataError
+from tabvae_ray.errors import DataError, closest
 from tabvae_ray.table.column import Column, Kind, check_column, with_arrow_type
 from tabvae_ray.table.declaration import SpecDeclaration, SpecDocument
 from tabvae_ray.table.dtypes import moment_dtype
 from tabvae_ray.table.inference import infer_column
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
+from tabvae_ray.table.reading.markers import read_markers
 from tabvae_ray.table.rules.declared import check_rules, rules_of
 from tabvae_ray.table.rules.rule import Rule
 
@@ -25,10 +26,21 @@ __all__ = ["TableSpec", "check_table"]
 
 
 class TableSpec(SpecDocument):
-    """Columns of a table, in its order, the target if there is one, and rules between columns."""
+    """Columns of a table, in its order, and rules between them.
+
+    Args:
+        columns: The columns.
+        target: Name of the column that usefulness is measured on.
+        entity: Name of the column that tells persons, or other entities, apart.
+        min_rows: Least number of rows, or of entities, that share each of its values; 0 if the
+            spec has all values of the table.
+        rules: Rules between columns.
+    """
 
     columns: tuple[Column, ...] = Field(min_length=1)
     target: str | None = None
+    entity: str | None = None
+    min_rows: int = Field(0, ge=0)
     rules: tuple[Rule, ...] = ()
 
     @classmethod
@@ -59,8 +71,12 @@ class TableSpec(SpecDocument):
         """
         declared = declared or SpecDeclaration()
         _check_shape(table, source)
+        table, markers = read_markers(
+            table, declared, lambda text: warnings.warn(f"{source}: {text}", stacklevel=4)
+        )
         errors = [
             f"{source}: column {name!r}: declared in the spec, but not in the table"
+            f"{closest(name, table.columns)}"
             for name in dict.fromkeys(declared.names)
             if name not in table.columns
         ]
@@ -86,8 +102,17 @@ class TableSpec(SpecDocument):
         if all(column.kind == "identifier" for column in columns):
             raise DataError(f"{source}: has no columns to model, only identifiers")
         rules = rules_of(table, columns, declared.rules, source)
-        columns = [with_arrow_type(column, table) for column in columns]
-        spec = cls(columns=tuple(columns), target=declared.target, rules=rules)
+        columns = [
+            column.model_copy(update={"missing_values": markers[column.name]})
+            if column.name in markers
+            else column
+            for column in (with_arrow_type(column, table) for column in columns)
+        ]
+        spec = cls(
+            columns=tuple(columns), target=declared.target, entity=declared.entity, rules=rules
+        )
+        if spec.entity is not None and spec.entity not in spec.names:
+            raise DataError(f"{source}: entity: {spec.entity!r} has no values")
         if spec.target is not None and spec.target not in spec.names:
             raise DataError(f"{source}: target: {spec.target!r} has no values")
         if spec.target in spec.identifier:
@@ -103,7 +128,11 @@ class TableSpec(SpecDocument):
         if len(set(self.names)) != len(self.names):
             raise DataError(f"{source}: columns: must have different names")
         if self.target is not None and self.target not in self.names:
-            raise DataError(f"{source}: target: there is no column {self.target!r}")
+            near = closest(self.target, self.names)
+            raise DataError(f"{source}: target: there is no column {self.target!r}{near}")
+        if self.entity is not None and self.entity not in self.names:
+            near = closest(self.entity, self.names)
+            raise DataError(f"{source}: entity: there is no column {self.entity!r}{near}")
         for column in self.columns:
             check_column(column, source)
         check_rules(self.rules, self.columns, f"{source}: rules")
@@ -197,7 +226,10 @@ def _check_shape(table: pd.DataFrame, source: str) -> None:
         raise DataError(f"{source}: has no columns")
     if not all(isinstance(name, str) for name in table.columns):
         odd = next(name for name in table.columns if not isinstance(name, str))
-        raise DataError(f"{source}: column names must be text, but one is {odd!r}")
+        raise DataError(
+            f"{source}: column names must be text, but one is {odd!r}; give it names "
+            "such as `table.columns = [str(name) for name in table.columns]`"
+        )
     twice = table.columns[table.columns.duplicated()]
     if len(twice):
         raise DataError(f"{source}: column {twice[0]!r}: occurs more than once")
@@ -207,7 +239,10 @@ def _check_shape(table: pd.DataFrame, source: str) -> None:
 
 def _check_values(table: pd.DataFrame, column: Column, source: str) -> None:
     if column.name not in table.columns:
-        raise DataError(f"{source}: column {column.name!r}: in the spec, but not in the table")
+        near = closest(column.name, map(str, table.columns))
+        raise DataError(
+            f"{source}: column {column.name!r}: in the spec, but not in the table{near}"
+        )
     values = table[column.name]
     if column.kind == "continuous":
         numbers = as_numbers(values, source)

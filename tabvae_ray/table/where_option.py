@@ -1,9 +1,14 @@
 """The grammar of ``--where``: conditions on generated rows as text."""
 
 from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import Any
 
-from tabvae_ray.errors import ConfigError
+import pandas as pd
+
+from tabvae_ray.errors import ConfigError, closest
+from tabvae_ray.table.coders.category_values import positions_in_other_types
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.spec import TableSpec
 
@@ -26,8 +31,10 @@ def parse_where(texts: Sequence[str], spec: TableSpec) -> dict[str, Any]:
         # A column name may itself hold an equals sign.
         ends = [i for i, letter in enumerate(text) if letter == "=" and text[:i] in spec.names]
         if not ends:
+            name = text.partition("=")[0]
             raise ConfigError(
                 f"--where {text}: must be COLUMN=VALUE; columns are {', '.join(spec.names)}"
+                f"{closest(name, spec.names)}"
             )
         column, value = spec[text[: ends[0]]], text[ends[0] + 1 :]
         if column.kind == "identifier":
@@ -51,14 +58,8 @@ def _category(column: Column, text: str) -> Any:
             return category
     if text == "" and column.missing:
         return None
-    try:
-        number = float(text)
-    except ValueError:
-        number = None
-    for category in column.categories:
-        if number is not None and not isinstance(category, bool | str) and category == number:
-            return category
-    return text
+    place = positions_in_other_types(pd.Series([text]), column.categories)[0]
+    return text if place < 0 else column.categories[place]
 
 
 def _value_or_range(column: Column, value: str, text: str) -> Any:
@@ -69,9 +70,18 @@ def _value_or_range(column: Column, value: str, text: str) -> Any:
     if column.kind == "datetime":
         return (first or None, last or None) if found else value
     try:
-        numbers = [None if part == "" else float(part) for part in (first, last)]
-    except ValueError:
+        numbers = [None if part == "" else _number(part) for part in (first, last)]
+    except (ValueError, InvalidOperation):
         raise ConfigError(
             f"--where {text}: {column.name!r} is numeric: must be a number or LOW:HIGH"
         ) from None
     return tuple(numbers) if found else numbers[0]
+
+
+def _number(text: str) -> int | float | Decimal:
+    """Parse a number; one that float64 would round keeps all its digits."""
+    number = float(text)
+    if len(text) <= 15 or len(text) > 100 or not isfinite(number):
+        return number
+    exact = Decimal(text)
+    return int(exact) if exact == int(exact) else exact

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 import pandas as pd
 
 from tabvae_ray.comparison.plan import PreparedComparison
+from tabvae_ray.training.membership import white_box_attacks
 from tabvae_ray.training.tracking import Tracker
 from tabvae_ray.training.trainer import (
     EVALUATION_MAX_ROWS,
@@ -52,7 +53,8 @@ class BatchRoutine:
 class LoaderRoutine:
     """Evaluates the loss and the reconstruction of every column after an epoch.
 
-    Tracks ``train_nats``, ``holdout_nats`` if there are held-out rows, and, on the training rows,
+    Tracks ``train_nats``, and with held-out rows ``holdout_nats`` and ``membership``, the AUC of
+    the strongest attack of :func:`white_box_attacks`. Also tracks, on the training rows,
     ``kl`` and per column ``reconstruction/<column>`` (cross-entropy); all in nats per row at
     beta = 1. Of a large table, the first rows are evaluated.
 
@@ -76,6 +78,9 @@ class LoaderRoutine:
         if trainer.held_out is not None:
             held_out_cells, held_out_kl = trainer.measure(trainer.held_out[:EVALUATION_MAX_ROWS])
             scores["holdout_nats"] = sum(held_out_cells) + held_out_kl
+            attacks = white_box_attacks(trainer)
+            if attacks is not None:
+                scores["membership"] = attacks.auc
         scores |= {
             f"reconstruction/{name}": value for name, value in zip(self.columns, cells, strict=True)
         }

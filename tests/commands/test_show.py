@@ -55,7 +55,7 @@ def test_a_search_that_runs(run: Location, capsys: pytest.CaptureFixture[str]) -
     assert "table:  t.csv (918 rows, 12 columns)" in out
     assert "trials: 3 of 6 ended: 2 complete, 1 stopped early, 2 running" in out
     assert "trial 3: at least 3 of 9 epochs; mean_js_distance 0.3, correlation" in out
-    assert "(for 1m0" in out
+    assert "(for 1 min " in out
     assert "trial 4: before its first report, which comes after epoch 1" in out
     # Trial 1 dominates trial 0.
     assert "the front (1 of 2 complete trials)" in out
@@ -78,7 +78,7 @@ def test_a_search_whose_driver_has_died(
     document = json.loads((run / "search.json").read_text())
     write_json(run / "search.json", {**document, "updated": time.time() - 600})
     out = shown(run, capsys)
-    assert "that was 10m0" in out and "its process may have died" in out
+    assert "that was 10 min " in out and "its process may have died" in out
     assert "2 not finished" in out
     assert "not finished, continued by --resume:" in out
 

@@ -55,8 +55,8 @@ def test_there_are_commands_on_many_pages() -> None:
     ids=[f"{page.stem}-{' '.join(words)[:60]}" for page, words in ALL_COMMANDS],
 )
 def test_a_command_has_the_options_that_a_page_gives_it(page: Path, words: list[str]) -> None:
-    with click.Context(cli.tabvae) as context:
-        command = cli.tabvae.get_command(context, words[0])
+    with click.Context(cli._tabvae) as context:
+        command = cli._tabvae.get_command(context, words[0])
         assert command is not None
         # Parses the options, and runs nothing.
         command.make_context(words[0], words[1:])

@@ -158,7 +158,7 @@ def test_the_command_ends_with_2_and_one_line_where_the_input_is_wrong(
     out = tmp_path / "rows.csv"
     done = run("--model", str(tmp_path / "no"), "--rows", "5", "--out", str(out))
     assert (done.returncode, done.stdout, out.exists()) == (2, "", False)
-    assert done.stderr == f"error: {tmp_path / 'no'}: there is no such directory\n"
+    assert f"--model: {tmp_path / 'no'}: cannot be read: there is no such file" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_an_export_keeps_the_rules_as_the_model_does(
     synthesizer.save(tmp_path)
     loaded = load_synthesizer(tmp_path)
     assert loaded.generate(500, seed=3).equals(synthesizer.generate(500, seed=3))
-    assert '"format_version": 2' in (tmp_path / "synthesizer.json").read_text()
+    assert '"format_version": 4' in (tmp_path / "synthesizer.json").read_text()
     assert "rules between columns" in (tmp_path / "README.md").read_text()
 
 

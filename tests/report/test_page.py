@@ -5,8 +5,8 @@ from pathlib import Path
 import jinja2
 import pytest
 
+from tabvae_ray.page.environment import environment
 from tabvae_ray.report import write_report
-from tabvae_ray.report.page import _environment
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.results.trial_record import Rung, TrialRecord
@@ -68,17 +68,17 @@ def test_no_text_leaves_its_place_in_the_page(tmp_path: Path) -> None:
 
 def test_a_template_that_names_an_unknown_value_fails() -> None:
     with pytest.raises(jinja2.UndefinedError, match="unknown"):
-        _environment().from_string("{{ unknown }}").render()
+        environment("tabvae_ray.report").from_string("{{ unknown }}").render()
 
 
 def test_only_charts_style_and_script_are_inserted_unescaped() -> None:
-    environment = _environment()
-    assert environment.autoescape is True
-    assert environment.loader is not None
+    templates = environment("tabvae_ray.report")
+    assert templates.autoescape is True
+    assert templates.loader is not None
     unescaped = [
         line.strip()
-        for name in environment.list_templates()
-        for line in environment.loader.get_source(environment, name)[0].splitlines()
+        for name in templates.list_templates()
+        for line in templates.loader.get_source(environment, name)[0].splitlines()
         if "| safe" in line
     ]
     assert len(unescaped) == 3

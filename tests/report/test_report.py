@@ -149,7 +149,7 @@ def test_the_page_shows_trials_scores_levels_and_the_chosen_model(page: str) -> 
         "resample",
         "hypervolume",
         "No synthetic row is an exact copy.",
-        "1h02m",
+        "1 h 2 min",
         "stopped after 1 epoch ",
         "load_synthesizer",
         "architecture.loss_beta",

@@ -1,6 +1,6 @@
 import pytest
 
-from tabvae_ray.results.memorising import GAP_LIMIT, gap_verdict
+from tabvae_ray.results.memorising import GAP_LIMIT, MEMBERSHIP_LIMIT, gap_verdict
 from tabvae_ray.results.trial_record import Rung, TrialRecord
 
 
@@ -28,3 +28,13 @@ def test_a_trial_that_memorises_is_named_in_words_and_no_other_one_is() -> None:
 
 def test_a_trial_without_rungs_has_no_verdict() -> None:
     assert gap_verdict(TrialRecord(0, "FAIL", {})) is None
+
+
+def test_a_leak_of_membership_is_named_although_the_gap_is_small() -> None:
+    record = trial(20.0, 20.5)
+    record.rungs[-1].losses["membership"] = 0.69
+    said = gap_verdict(record)
+    assert said is not None
+    assert "69 of 100 cases, where 50 is chance" in said
+    record.rungs[-1].losses["membership"] = MEMBERSHIP_LIMIT
+    assert gap_verdict(record) is None

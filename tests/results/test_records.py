@@ -179,6 +179,14 @@ def test_a_manifest_comes_back_as_it_was(tiny: dict, tmp_path: Path) -> None:
     assert made.search_space().to_mapping() == parse_space(tiny).to_mapping()
 
 
+def test_a_search_from_before_min_rows_keeps_all_values(tiny: dict, tmp_path: Path) -> None:
+    made = manifest(tiny)
+    del made.space["base"]["transformers"]["min_rows"]
+    made.write(Location(tmp_path))
+    read = SearchManifest.read(Location(tmp_path))
+    assert read.search_space().base.transformers.min_rows == 0
+
+
 def test_resuming_another_search_names_all_that_differs(tiny: dict) -> None:
     before = manifest(tiny)
     tiny["search"]["seed"] = 8

@@ -3,15 +3,26 @@
 import copy
 import json
 import random
+import warnings
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-__all__ = ["as_json", "mutated_bytes", "mutated_value"]
+from tabvae_ray.documents import read_document
+from tabvae_ray.errors import TabVAEError
+from tabvae_ray.storage import Location
 
+__all__ = ["as_json", "check_mutations", "mutated_bytes", "mutated_value"]
+
+N = 500
 _ODD: tuple[Any, ...] = (
     None,
     True,
     0,
     -1,
+    0.5,
+    1e-320,
+    2**53 + 1,
     2**63,
     2**64,
     10**400,
@@ -19,6 +30,8 @@ _ODD: tuple[Any, ...] = (
     float("nan"),
     float("inf"),
     "",
+    "0",
+    "a\nb",
     "x" * 5000,
     "\0",
     "\ud800",
@@ -30,6 +43,35 @@ _ODD: tuple[Any, ...] = (
     [1] * 2000,
     {"a": {"a": 1}},
 )
+
+
+def check_mutations(
+    source: Path, content: bytes, use: Callable[[], object], seed: str, n: int = N
+) -> None:
+    """Use ``n`` mutations of a file; half are of its bytes, half of its values.
+
+    Each must work, or raise an error of this package with a short message.
+    """
+    document = None
+    if source.suffix in (".json", ".yaml"):
+        source.write_bytes(content)
+        document = read_document(Location(source))
+    for i in range(n):
+        rng = random.Random(f"{seed} {i}")
+        if i % 2 or document is None:
+            changed = mutated_bytes(content, rng)
+        else:
+            changed = as_json(mutated_value(document, rng))
+        source.write_bytes(changed)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                use()
+        except TabVAEError as error:
+            message = str(error)
+            assert message and len(message.splitlines()) <= 21 and len(message) < 10_000
+        except Exception as error:
+            raise AssertionError(f"mutation {i} of {source.name}: {changed[:600]!r}") from error
 
 
 def mutated_bytes(content: bytes, rng: random.Random) -> bytes:
@@ -60,7 +102,7 @@ def mutated_value(document: Any, rng: random.Random) -> Any:
         if not places:
             return rng.choice(_ODD)
         part, key = rng.choice(places)
-        match rng.randrange(5):
+        match rng.randrange(6):
             case 0:
                 del part[key]
             case 1 if isinstance(part, list):
@@ -71,9 +113,27 @@ def mutated_value(document: Any, rng: random.Random) -> Any:
                 donor, other = rng.choice(places)
                 if other in _keys(donor):
                     part[key] = copy.deepcopy(donor[other])
+            case 4:
+                part[key] = _neighbour(part[key], rng)
             case _:
                 part[key] = rng.choice(_ODD)
     return changed
+
+
+def _neighbour(value: Any, rng: random.Random) -> Any:
+    """Return a value like another one: of nearly its size, or in another type."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        third = value / 3 if abs(value) < 2**64 else value
+        return rng.choice((value + 1, -value, value * 10, third, str(value), [value]))
+    if isinstance(value, str):
+        return rng.choice((value[:-1], f"{value} ", value.upper(), [value], value * 2))
+    if isinstance(value, list):
+        return rng.choice(
+            (value[1:], value[::-1], [value], {str(i): v for i, v in enumerate(value)})
+        )
+    return [value]
 
 
 def _parts(document: Any) -> list[Any]:

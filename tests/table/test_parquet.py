@@ -115,6 +115,10 @@ def test_named_index_columns_are_columns_and_unnamed_ones_are_left_out(tmp_path:
     table = pd.DataFrame({"x": [1, 2]}, index=pd.Index(["a", "b"], name="key"))
     table.to_parquet(tmp_path / "named.parquet")
     assert list(read_table(str(tmp_path / "named.parquet"))) == ["x", "key"]
+    counted = table.set_axis(pd.RangeIndex(2, name="row"))
+    counted.to_parquet(tmp_path / "counted.parquet")
+    with pytest.warns(UserWarning, match="its index 'row' only counts the rows, so it is left out"):
+        assert list(read_table(str(tmp_path / "counted.parquet"))) == ["x"]
     table.rename_axis(None).to_parquet(tmp_path / "unnamed.parquet")
     with pytest.warns(UserWarning, match="its index has no name, so it is left out"):
         assert list(read_table(str(tmp_path / "unnamed.parquet"))) == ["x"]

@@ -178,10 +178,6 @@ def test_categories_are_not_taken_for_names(values: pd.Series) -> None:
         (pd.DataFrame({"x": [b"a", b"b"]}), "holds binary data"),
         (pd.DataFrame({"x": ["a", 1]}), "must be all text, .* but are int, str"),
         (
-            pd.DataFrame({"x": pd.to_timedelta([1, 2], unit="s")}),
-            "values of type Timedelta are not supported",
-        ),
-        (
             pd.DataFrame({"x": pd.period_range("2020", periods=2, freq="M")}),
             "values of type Period are not supported",
         ),

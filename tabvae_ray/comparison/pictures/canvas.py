@@ -20,10 +20,12 @@ from tabvae_ray.comparison.pictures.round_numbers import round_numbers
 __all__ = [
     "LEGEND",
     "THEMES",
+    "Picture",
     "Pixels",
     "Theme",
     "cut",
     "dress",
+    "framed",
     "grid",
     "in_a_row",
     "name_axes",
@@ -40,6 +42,13 @@ Pixels = npt.NDArray[np.uint8]
 _MOST_PANELS = 100
 # Height of the legend above a column's panel, in inches.
 LEGEND = 0.34
+
+
+class Picture(Figure):
+    """A figure that a notebook shows although ``pyplot`` was never imported."""
+
+    def _repr_png_(self) -> bytes:
+        return png(pixels(self))
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,14 @@ def png(image: Pixels) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="png", compress_level=4)
     return buffer.getvalue()
+
+
+def framed(picture: bytes, dpi: int) -> Figure:
+    """Return a figure that shows a PNG file, pixel by pixel."""
+    image = np.asarray(Image.open(io.BytesIO(picture)))
+    figure = Picture(figsize=(image.shape[1] / dpi, image.shape[0] / dpi), dpi=dpi)
+    figure.figimage(image)
+    return figure
 
 
 def cut(picture: bytes, n_columns: int, n_rows: int) -> list[bytes]:
@@ -138,7 +155,7 @@ def grid(
     n_columns = min(per_row, len(names))
     n_rows = -(-len(names) // n_columns)
     size = n_columns * cell[0] + 0.1, n_rows * cell[1] + top
-    figure = Figure(figsize=size, facecolor=theme.paper)
+    figure = Picture(figsize=size, facecolor=theme.paper)
     inner = cell[0] - 0.55, cell[1] - 0.9
     panels = {}
     for i, name in enumerate(names):

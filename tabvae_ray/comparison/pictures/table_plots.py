@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from tabvae_ray.comparison.pictures.canvas import (
     THEMES,
+    Picture,
     Theme,
     dress,
     grid,
@@ -101,7 +102,7 @@ def heatmap(
     """
     n, side, label = len(names), 3.1, 1.05
     size = label + side + 0.5, label + side + 0.35
-    figure = Figure(figsize=size, facecolor=theme.paper)
+    figure = Picture(figsize=size, facecolor=theme.paper)
     axes = figure.add_axes((label / size[0], label / size[1], side / size[0], side / size[1]))
     dress(axes, theme)
     low, colours = -limit if signed else 0.0, theme.colours(diverging=signed)

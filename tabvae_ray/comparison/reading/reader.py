@@ -17,11 +17,14 @@ from tabvae_ray.comparison.reading.cells import (
 from tabvae_ray.comparison.reading.table_columns import Floats, Integers, TableColumns
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import Column
-from tabvae_ray.table.dtypes import moment_dtype
+from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
 from tabvae_ray.table.formats.spelling import parsed
 from tabvae_ray.table.parsing import as_datetimes, datetime_ticks
+from tabvae_ray.table.reading.markers import without_declared
 from tabvae_ray.table.rules.counting import RuleCounter
 from tabvae_ray.table.spec import TableSpec
+from tabvae_ray.table.values.decimals import exact_offsets, is_beyond_float
+from tabvae_ray.table.values.spans import is_span, moments_of_spans
 
 __all__ = ["ColumnReader"]
 
@@ -79,6 +82,7 @@ class ColumnReader:
         if not len(frame):
             raise DataError(f"{source} has no rows")
         self._check_names(frame, source)
+        frame = without_declared(frame, self.columns)
         table = TableColumns(len(frame), {}, {}, {}, {}, epochs=self._epochs)
         warnings: list[str] = []
         odd: dict[str, int] = {}
@@ -144,6 +148,12 @@ class ColumnReader:
     ) -> tuple[Floats, npt.NDArray[np.str_]]:
         """Convert values to floats; return these, and the types of those that do not fit."""
         is_datetime = column.kind == "datetime"
+        if is_span(dtype_from_name(column.dtype)):
+            spans = moments_of_spans(values)
+            values = values if spans is None else spans
+        if column.kind == "continuous" and is_beyond_float(column.minimum, column.maximum):
+            offsets = exact_offsets(values, column.minimum)
+            return offsets, cell_types(values)[values.notna().to_numpy() & np.isnan(offsets)]
         if isinstance(values.dtype, np.dtype) and values.dtype.kind in "iuf" and not is_datetime:
             return values.to_numpy(dtype=np.float64), np.array([], dtype=np.str_)
         present, found = values.notna().to_numpy(), cell_types(values)
@@ -159,7 +169,9 @@ class ColumnReader:
             numbers = self._days(column, values)
         else:
             try:
-                parsed = pd.to_numeric(values, errors="coerce")
+                # pandas would leave out missing decimals.
+                is_number = pd.api.types.is_numeric_dtype(values.dtype)
+                parsed = values if is_number else pd.to_numeric(values, errors="coerce")
                 numbers = parsed.to_numpy(dtype=np.float64, na_value=np.nan)
             except OverflowError as error:
                 raise DataError(f"column {column.name!r}: must be floats, but {error}") from None

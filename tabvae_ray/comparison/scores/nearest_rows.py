@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from tabvae_ray.comparison.reading.table_columns import Floats, TableColumns
 
-__all__ = ["Closest", "Rows", "Scaler", "closest_rows"]
+__all__ = ["Closest", "Floats32", "Rows", "Scaler", "closest_rows", "pair_distances"]
 
 Floats32 = npt.NDArray[np.float32]
 
@@ -104,7 +104,7 @@ def closest_rows(
     step = max(_BLOCK // len(real), 1)
     for start in range(0, len(rows), step):
         block = slice(start, start + step)
-        distances = _distances(rows, block, real)
+        distances = pair_distances(rows, block, real)
         nearest_training = distances[:, :n_training].min(axis=1)
         if skip_one_copy and n_training > 1:
             nearest_training = np.partition(distances[:, :n_training], 1, axis=1)[:, 1]
@@ -116,7 +116,7 @@ def closest_rows(
     return Closest(to_training, share, weights)
 
 
-def _distances(rows: Rows, block: slice, real: Rows) -> Floats32:
+def pair_distances(rows: Rows, block: slice, real: Rows) -> Floats32:
     """Sum the distances of a block of rows to all real rows over the columns (B, R)."""
     n_rows = len(rows.numbers[0, block]) if len(rows.numbers) else len(rows.codes[0, block])
     unequal = np.zeros((n_rows, len(real)), dtype=np.uint16)

@@ -7,7 +7,7 @@ import numpy as np
 
 from tabvae_ray.comparison.reading.table_columns import Floats, Integers, TableColumns
 from tabvae_ray.comparison.scores.features import filled, one_thread, tree_features
-from tabvae_ray.errors import DataError
+from tabvae_ray.errors import DataError, closest
 
 __all__ = ["Metric", "Usefulness", "check_target", "split_for_test", "usefulness"]
 
@@ -89,7 +89,9 @@ def check_target(held_out: TableColumns, target: str) -> None:
     """
     if target not in held_out.names:
         known = ", ".join(map(repr, held_out.names))
-        raise DataError(f"target: must be one of {known}, but got {target!r}")
+        raise DataError(
+            f"target: must be one of {known}, but got {target!r}{closest(target, held_out.names)}"
+        )
     if target in held_out.codes:
         n_known = held_out.n_known[target]
         varies = bool(np.count_nonzero(held_out.counts(target)[:n_known]) > 1)
@@ -98,7 +100,7 @@ def check_target(held_out: TableColumns, target: str) -> None:
         varies = len(values) > 1 and bool(values[0] < values[-1])
     if not varies:
         raise DataError(
-            f"target: must take at least 2 values in the held-out real rows, but {target!r} does "
+            f"target: must take at least 2 values in the real rows tested on, but {target!r} does "
             f"not in {held_out.n_rows} rows"
         )
 

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from tabvae_ray.cluster.nodes import Resources
-from tabvae_ray.report.formatting import duration
+from tabvae_ray.command_line.lines import duration
 from tabvae_ray.search.display.table_summary import choice_lines, table_summary
 from tabvae_ray.search.driver.resume import check_name
 from tabvae_ray.search.inputs import SearchInputs

@@ -11,7 +11,7 @@ from tabvae_ray.search.display.live import number
 from tabvae_ray.search.optimize.selection import Candidate
 from tabvae_ray.space.search_space import SearchSpace
 
-__all__ = ["front_tables", "level_lines", "parameter_lines"]
+__all__ = ["front_tables", "legend_lines", "parameter_lines"]
 
 _LEVELS = {
     "resample": "real rows against a bootstrap of themselves: the noise floor",
@@ -35,6 +35,7 @@ def front_tables(
     """Return tables of the candidates' scores, their gaps, and the levels of real rows.
 
     The gap is what held-out rows cost more than training rows, in nats per row at beta = 1.
+    ``membership`` is the AUC of the strongest attack on the model, if it was measured.
 
     Args:
         found: The candidates.
@@ -48,25 +49,39 @@ def front_tables(
         f"{'* ' if c.record.number == chosen else ''}{c.record.number}" for c in found
     ] + kinds
     columns = []
-    for name in _scores(space):
+    scores = _scores(space)
+    if any("membership" in c.means for c in found) and "membership" not in scores:
+        scores.append("membership")
+    for name in scores:
         cells = [_cell(c.means.get(name), c.spreads.get(name, 0.0)) for c in found]
         for kind in kinds:
             level = getattr(levels, kind).get(name)
             cells.append("-" if level is None else _cell(level.mean, level.spread))
-        columns.append((_in_lines(name), cells))
+        columns.append((name, cells))
     gaps = [nats_gap(candidate.record) for candidate in found]
     if any(gap is not None for gap in gaps):
         cells = ["-" if gap is None else f"{gap[0]:+.4g}" for gap in gaps] + ["-"] * len(kinds)
         columns.append(("gap, nats", cells))
     first = ("trial", trials)
+    # Names are broken only where one table would not have the width for them.
+    if sum(map(_width, [first, *columns])) > width:
+        columns = [(_in_lines(title), cells) for title, cells in columns]
     return [
         _table([first, *some], len(found)) for some in _by_width(columns, width - _width(first))
     ]
 
 
-def level_lines(space: SearchSpace, levels: ReferenceLevels) -> list[str]:
-    """Return a line per reference level of the table, to explain it."""
-    return [f"{kind}: {_LEVELS[kind]}" for kind in _shown_levels(space, levels)]
+def legend_lines(
+    found: Sequence[Candidate], space: SearchSpace, levels: ReferenceLevels
+) -> list[str]:
+    """Return a line per reference level of the table and one for the gap, to explain them."""
+    lines = [f"{kind}: {_LEVELS[kind]}" for kind in _shown_levels(space, levels)]
+    if any(nats_gap(candidate.record) is not None for candidate in found):
+        lines.append(
+            "gap, nats: what a held-out row costs the model more than a training row; near 0 it "
+            "does not memorise"
+        )
+    return lines
 
 
 def parameter_lines(found: Sequence[Candidate], chosen: int) -> list[str]:

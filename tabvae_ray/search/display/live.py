@@ -11,17 +11,22 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from tabvae_ray.report.formatting import duration
+from tabvae_ray.command_line.lines import duration, line_width, rough_duration, wrapped
+from tabvae_ray.report.formatting import epochs
 from tabvae_ray.results.trial_record import TrialRecord
-from tabvae_ray.search.display.statistics import RunStatistics, Snapshot
+from tabvae_ray.search.display.notebook import NotebookLive
+from tabvae_ray.search.display.statistics import RunningTrial, RunStatistics, Snapshot
 from tabvae_ray.search.optimize.run_state import RunState
 from tabvae_ray.space.search_space import SearchSpace
 
 __all__ = ["SearchProgress", "number"]
 
+# Running trials that the live display shows before the first one is complete.
+_MOST_RUNNING = 4
+
 
 class SearchProgress:
-    """Shows the progress of a search on stderr.
+    """Shows the progress of a search on stderr, or below the cell of a notebook.
 
     Args:
         space: The search space.
@@ -40,10 +45,13 @@ class SearchProgress:
         self._started = time.monotonic()
         self._statistics: RunStatistics | None = None
         self.at_end: Snapshot | None = None
-        self._live: Live | None = None
+        self._live: Live | NotebookLive | None = None
 
     def __enter__(self) -> Self:
-        if self.console.is_terminal and not self.console.quiet:
+        if self.console.is_jupyter and not self.console.quiet:
+            self._live = NotebookLive(self._render)
+            self._live.start()
+        elif self.console.is_terminal and not self.console.quiet:
             self._live = Live(get_renderable=self._render, console=self.console)
             self._live.start()
         return self
@@ -65,13 +73,28 @@ class SearchProgress:
         self._statistics = statistics
 
     def say(self, message: str) -> None:
-        """Print a line that stays."""
-        self.console.print(message, markup=False, highlight=False, soft_wrap=True)
+        """Print a line that stays, on a terminal wrapped at words."""
+        text = wrapped(message, self.width)
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    @property
+    def width(self) -> int | None:
+        """The characters of a line; None where lines should not be wrapped."""
+        return self.console.width if self.console.is_terminal else line_width(sys.stderr)
 
     def __call__(self, state: RunState, record: TrialRecord) -> None:
-        """Print a line when a trial ends, unless there is a live display."""
-        if record.state != "RUNNING" and self._live is None and self._statistics is not None:
-            self.say(self._line(self._statistics.snapshot(), record))
+        """Print a line when a trial ends, unless there is a live display.
+
+        Until the first one has ended, each report is a line.
+        """
+        if self._live is not None or self._statistics is None:
+            return
+        now = self._statistics.snapshot()
+        if record.state != "RUNNING":
+            self.say(self._line(now, record))
+        elif not now.n_finished and record.rungs:
+            loss = record.rungs[-1].losses.get("loss")
+            self.say(_position(record.number, record.epochs, loss, self.space))
 
     def summary(self) -> str | None:
         """Return a line with the costs and the result of this run; None before its end."""
@@ -97,7 +120,7 @@ class SearchProgress:
         )
         state = {"COMPLETE": "complete", "PRUNED": "stopped", "FAIL": "failed"}[record.state]
         text = f"[{now.n_finished:>{len(str(total))}}/{total}] trial {record.number:>3} {state:<8} "
-        text += f"after {record.epochs} epochs, {record.seconds:.1f} s  {values}"
+        text += f"after {epochs(record.epochs)}, {record.seconds:.1f} s  {values}"
         if record.state == "FAIL" or record.epochs == 0:
             text += f"  {record.reason}"
         best = f"best: {_best(now)}" if _best(now) else ""
@@ -108,7 +131,12 @@ class SearchProgress:
         elapsed = f"{duration(time.monotonic() - self._started)} elapsed"
         if now is None or not now.left:
             return elapsed
-        return f"{elapsed}, about {duration(now.left)} left"
+        return f"{elapsed}, about {rough_duration(now.left)} left"
+
+    def _running_line(self, trial: RunningTrial) -> str:
+        if trial.epochs:
+            return _position(trial.number, trial.epochs, trial.loss, self.space)
+        return f"trial {trial.number}: training for {duration(trial.since)}, no report yet"
 
     def _render(self) -> RenderableType:
         """Draw the display; called several times a second, so that clocks move."""
@@ -131,10 +159,13 @@ class SearchProgress:
             costs.append(f"overhead {now.overhead:.0%}")
         if now.suggestion_seconds is not None:
             costs.append(f"{now.suggestion_seconds:.2g} s per suggestion")
-        if now.hypervolume is not None:
+        if now.hypervolume:
             costs.append(f"hypervolume {now.hypervolume:.4f}")
         lines += [", ".join(costs)] if costs else []
-        lines.append(f"best so far: {_best(now) or 'no trial is complete yet'}")
+        if _best(now):
+            lines.append(f"best so far: {_best(now)}")
+        else:
+            lines += [self._running_line(trial) for trial in now.running[:_MOST_RUNNING]]
         return Group(bar, *(Text(line, overflow="fold") for line in lines))
 
 
@@ -145,6 +176,12 @@ def number(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return str(value)
+
+
+def _position(trial: int, n_epochs: int, loss: float | None, space: SearchSpace) -> str:
+    """Return how far a running trial is."""
+    at = f"trial {trial}: epoch {n_epochs} of {space.budget}"
+    return at if loss is None else f"{at}, loss {number(loss)}"
 
 
 def _counts(now: Snapshot) -> str:

@@ -25,7 +25,7 @@ class ProgressLog:
 
     A line has ``time`` (seconds since 1970), ``elapsed`` (seconds of this run), ``trial``,
     ``state``, ``trials`` (counts by state, and how many run), ``best`` by objective,
-    ``hypervolume`` (see :func:`.statistics.hypervolume_of`), ``busy`` (share of the slots' time in
+    ``hypervolume`` (see :func:`.hypervolume_of`), ``busy`` (share of the slots' time in
     this run that was spent in trials), ``overhead`` (elapsed time above what the trials' own
     seconds need on all slots, as a share of that), ``epochs`` (trained, and saved by stopping),
     ``suggestion_seconds`` (mean) and ``left`` (seconds).

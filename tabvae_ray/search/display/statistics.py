@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tabvae_ray.comparison.plan import SCORES
-from tabvae_ray.results.pareto import as_losses, front, hypervolume
+from tabvae_ray.results.hypervolumes import hypervolume_of
+from tabvae_ray.results.pareto import as_losses, front
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.optimize.run_state import RunState
 from tabvae_ray.space.search_space import SearchSpace
 
-__all__ = ["RunStatistics", "Snapshot", "TrialCounts", "hypervolume_of"]
+__all__ = ["RunStatistics", "RunningTrial", "Snapshot", "TrialCounts"]
 
 
 class TrialCounts:
@@ -61,6 +61,23 @@ class TrialCounts:
 
 
 @dataclass(frozen=True)
+class RunningTrial:
+    """A trial that runs, as it last reported.
+
+    Args:
+        number: Number of the trial.
+        epochs: Epochs trained at the last report; 0 before the first one.
+        loss: Training loss of the last epoch; None if not known.
+        since: Seconds since the trial started or last reported.
+    """
+
+    number: int
+    epochs: int
+    loss: float | None
+    since: float
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """The statistics of a search at one moment.
 
@@ -79,6 +96,7 @@ class Snapshot:
             that; None before the first of them has finished.
         suggestion_seconds: Mean time of a proposal; None before the first one.
         left: Seconds left, by the pace of this run and the time budget; None if not known.
+        running: The trials that run, by number.
     """
 
     states: Mapping[str, int]
@@ -94,6 +112,7 @@ class Snapshot:
     overhead: float | None
     suggestion_seconds: float | None
     left: float | None
+    running: tuple[RunningTrial, ...] = ()
 
 
 class RunStatistics:
@@ -126,6 +145,7 @@ class RunStatistics:
         self._seconds_known: dict[int, float] = {}
         # When each trial in a slot got the slot, or last reported.
         self._since: dict[int, float] = {}
+        self._reports: dict[int, tuple[int, float | None]] = {}
         self._suggestion_seconds: float | None = None
 
     def __call__(self, state: RunState, record: TrialRecord) -> None:
@@ -141,6 +161,13 @@ class RunStatistics:
         # One trial more than there are slots may wait: those that started first have the slots.
         active = [other.number for other in state.active.values()][: self.slots]
         self._since = {number: self._since.get(number, now) for number in active}
+        self._reports = {
+            other.number: (
+                other.epochs,
+                other.rungs[-1].losses.get("loss") if other.rungs else None,
+            )
+            for other in state.active.values()
+        }
         budget = self.space.settings.time_budget
         self._budget_end = None if budget is None else state.started + budget
         if state.suggestion_seconds:
@@ -151,7 +178,9 @@ class RunStatistics:
         """Return the statistics at this moment."""
         now = self._clock()
         elapsed = now - self._started
-        since = list(self._since.values())
+        # The display asks from a thread of its own.
+        started, reports = self._since, self._reports
+        since = list(started.values())
         needed = (self._seconds + sum(now - start for start in since)) / self.slots
         counts = self.counts
         tells = needed > 0 and counts.n_finished > self._n_before
@@ -172,6 +201,10 @@ class RunStatistics:
             overhead=max(0.0, elapsed / needed - 1) if tells else None,
             suggestion_seconds=self._suggestion_seconds,
             left=self._left(now),
+            running=tuple(
+                RunningTrial(number, *reports.get(number, (0, None)), now - start)
+                for number, start in sorted(started.items())
+            ),
         )
 
     def _left(self, now: float) -> float | None:
@@ -183,17 +216,3 @@ class RunStatistics:
         if self._budget_end is not None:
             bounds.append(self._budget_end - now)
         return max(0.0, min(bounds)) if bounds else None
-
-
-def hypervolume_of(complete: Sequence[TrialRecord], space: SearchSpace) -> float | None:
-    """Return the hypervolume of complete trials; None if an objective is a loss.
-
-    Scores lie in [0, 1]. The reference point is 1 for those to minimise and 0 for those to
-    maximise, the same for every search, so that volumes can be compared.
-    """
-    if not all(name in SCORES for name in space.objectives):
-        return None
-    corner = [[1.0 if d == "minimize" else 0.0 for d in space.directions]]
-    reference = as_losses(corner, space.directions)[0].tolist()
-    values = [record.values(space.objectives) for record in complete]
-    return hypervolume(as_losses(values, space.directions), reference)

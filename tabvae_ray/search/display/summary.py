@@ -9,9 +9,9 @@ from typing import Any
 
 from rich.table import Table
 
-from tabvae_ray.report.formatting import duration
+from tabvae_ray.command_line.lines import command_text, duration
 from tabvae_ray.results.memorising import gap_verdict
-from tabvae_ray.search.display.front_table import front_tables, level_lines, parameter_lines
+from tabvae_ray.search.display.front_table import front_tables, legend_lines, parameter_lines
 from tabvae_ray.search.display.live import SearchProgress
 from tabvae_ray.search.driver.outcome import SearchOutcome
 from tabvae_ray.search.inputs import SearchInputs
@@ -59,7 +59,7 @@ def show(outcome: SearchOutcome, inputs: SearchInputs, progress: SearchProgress)
     for table in front_tables(outcome.candidates, number, space, levels, width=width):
         progress.console.print(table)
         say("")
-    for line in level_lines(space, levels):
+    for line in legend_lines(outcome.candidates, space, levels):
         say(line)
     say("\nparameters:")
     for line in parameter_lines(outcome.candidates, number):
@@ -70,6 +70,8 @@ def show(outcome: SearchOutcome, inputs: SearchInputs, progress: SearchProgress)
     memorises = gap_verdict(chosen.record)
     if memorises is not None:
         say(f"warning: {memorises}")
+    if outcome.membership:
+        say(f"privacy: {outcome.membership}")
     say(f"chosen: trial {number}, {reason}")
     say(f"model:  {outcome.best}")
     say(f"trials: {outcome.directory / 'trials.csv'}")
@@ -88,7 +90,9 @@ def say_next(outcome: SearchOutcome, inputs: SearchInputs, progress: SearchProgr
         title = "go on with:"
     if "***" in command:
         title = f"{title.removesuffix(':')}, with the credentials in place of ***:"
-    progress.say(f"\n{title}\n  {_interpreter()} {command}")
+    progress.say(f"\n{title}")
+    text = command_text(f"{_interpreter()} {command}", progress.width)
+    progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def replay_table(done: Replay) -> Table:

@@ -1,9 +1,11 @@
 """Export the model of the chosen trial."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 from tabvae_ray.results.search_manifest import SearchManifest
+from tabvae_ray.search.driver.membership import ChosenAttacks, attack_chosen
 from tabvae_ray.search.optimize.selection import Candidate, as_scores
 from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.search.trials.trial import restore_trial
@@ -19,8 +21,8 @@ def export(
     reason: str,
     found: Sequence[Candidate],
     best: Location,
-) -> None:
-    """Write the export, and record the choice in the manifest.
+) -> ChosenAttacks:
+    """Write the export, record the choice in the manifest, and return the attacks on the model.
 
     Args:
         task: What the trials shared.
@@ -32,11 +34,20 @@ def export(
     """
     record = chosen.record
     vae = restore_trial(replace(task, device="cpu"), record)
-    levels = {
+    attacks = attack_chosen(task, vae, record.number)
+    levels: dict[str, dict[str, Any]] = {
         kind: {name: level for name, level in manifest.levels[kind].items() if name in chosen.means}
         for kind in ("resample", "fresh", "independent")
     }
-    scores = {**as_scores(chosen), "reference_levels": levels}
+    for kind, level in attacks.levels.items():
+        levels[kind].setdefault("membership_black_box", asdict(level))
+    measured = {} if attacks.black_box is None else {"membership_black_box": attacks.black_box.auc}
+    scores = {
+        **measured,
+        **as_scores(chosen),
+        "membership_attacks": attacks.to_mapping(),
+        "reference_levels": levels,
+    }
     vae.synthesizer().save(
         best,
         scores=scores,
@@ -60,3 +71,4 @@ def export(
             {"trial": candidate.record.number, **as_scores(candidate)} for candidate in found
         ],
     }
+    return attacks

@@ -26,6 +26,7 @@ class SearchOutcome:
         candidates: The front's models and their runners-up, scored again.
         chosen: The exported candidate, and the reason for choosing it.
         levels: What real rows score against themselves.
+        membership: What the attacks on the exported model found, in words.
     """
 
     directory: Location
@@ -38,3 +39,4 @@ class SearchOutcome:
     candidates: Sequence[Candidate] = ()
     chosen: tuple[Candidate, str] | None = None
     levels: ReferenceLevels = field(default_factory=ReferenceLevels)
+    membership: str = ""

@@ -13,7 +13,7 @@ from tabvae_ray.documents import finite
 from tabvae_ray.errors import ConfigError, StorageError, brief
 from tabvae_ray.results.checkpoints import Checkpoints
 from tabvae_ray.results.record_store import RecordStore
-from tabvae_ray.results.search_manifest import SearchManifest
+from tabvae_ray.results.search_manifest import TABLE_FILE, SearchManifest
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.driver.claim import CLAIM_NAME
 from tabvae_ray.search.driver.record_check import check_records
@@ -40,7 +40,10 @@ _LEFT_BY_KILLED_DRIVER = re.compile(
     CLAIM_NAME.pattern + r"|\.(search|driver)\.json\.[0-9a-f]+\.tmp"
     r"|\.{1,2}(tabvae_ray-|preflight-)[0-9a-f]+(-[0-9a-f]+)?(\.[0-9a-f]+\.tmp)?"
 )
-_FILES = ("search.json", SPACE_FILE, "study.log", "progress.jsonl", "trials.csv", "report.html")
+_FILES = (
+    *("search.json", SPACE_FILE, TABLE_FILE, "study.log", "progress.jsonl"),
+    *("trials.csv", "report.html"),
+)
 _DIRECTORIES = ("trials", "running", "tune", "best")
 # Settings that may change when a search is resumed, because they only say how much is done.
 _BUDGETS = (

@@ -95,6 +95,8 @@ def run_loop(
                 # The ledger also removes checkpoints.
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1),
                 verbose=0,
+                # That for notebooks would clear the output of the cell.
+                progress_reporter=tune.CLIReporter(),
             ),
         )
         tuner.fit()

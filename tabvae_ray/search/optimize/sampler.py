@@ -16,7 +16,10 @@ __all__ = ["choose_sampler", "first_points"]
 def choose_sampler(space: SearchSpace, number: int = 0) -> tuple[optuna.samplers.BaseSampler, str]:
     """Return the sampler of a space, seeded for one trial, and the reason for choosing it."""
     settings = space.settings
-    kind, why = _automatic(space) if settings.sampler == "auto" else (settings.sampler, "asked for")
+    kind: str = settings.sampler
+    why = "as set in the space"
+    if settings.sampler == "auto":
+        kind, why = _automatic(space)
     seed = int(np.random.SeedSequence([settings.seed, number]).generate_state(1)[0])
     with warnings.catch_warnings():
         # Some options have been experimental in Optuna for years.

@@ -171,7 +171,8 @@ class TrialRun:
         measured = self.tracker.all_scores[trainer.epoch]
         last = trainer.history[-1]
         losses = {name: last[name] for name in ("loss", "reconstruction", "kl")}
-        losses |= {name: measured.get(name, math.nan) for name in ("train_nats", "holdout_nats")}
+        measures = ("train_nats", "holdout_nats", "membership")
+        losses |= {name: measured.get(name, math.nan) for name in measures}
         scores = {name: measured[name] for name in self.task.comparison.plan.scores}
         return {
             "done": trainer.stopped is not None,

@@ -10,10 +10,11 @@ its own, and the smallest and the largest value. Atoms are frequent values. In a
 distinct values all of them are atoms if they repeat or are integers of a short range. All other
 grid points are means of neighbouring rows, at most one for every two training values of the bin,
 also in the tails. A drawn value may equal a training value by chance, most of all in a column with
-few decimals.
+few decimals. With a least number of rows for a stored value (``min_rows``), atoms, ends and single
+values have so many rows, and the other grid points are means of so many.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -22,7 +23,9 @@ import numpy as np
 
 from tabvae_ray.config import TransformersConfig
 from tabvae_ray.errors import ExportError
+from tabvae_ray.table.coders.crowd import Crowd
 from tabvae_ray.table.coders.quantiles import Floats, even_cdf, quantile_grid
+from tabvae_ray.table.coders.shared_numbers import merged_bins, shared_atoms, shared_grid
 
 __all__ = ["Codes", "Discretizer", "Floats"]
 
@@ -69,6 +72,7 @@ class Discretizer:
         decimals: int | None,
         minimum: float,
         maximum: float,
+        crowd: Crowd | None = None,
     ) -> Self:
         """Fit to the present values of a column.
 
@@ -78,21 +82,36 @@ class Discretizer:
             decimals: Decimal places of the column.
             minimum: Smallest value of the whole column, held-out rows included.
             maximum: Largest value of the whole column.
+            crowd: Rows of the values, if a least number of them must share a stored value. Then
+                ``minimum`` and ``maximum`` are values that so many rows reach.
         """
+        crowd = crowd if crowd is not None and crowd.min_rows else None
         if config.strategy == "uniform":
             n_bins = config.n_bins_cts if minimum < maximum else 1
             edges = np.linspace(minimum, maximum, n_bins + 1)
+            # A bin that holds one possible value is a code of that value.
+            is_fine = decimals is not None and (maximum - minimum) / n_bins < 2 * 10.0**-decimals
+            if crowd is not None and is_fine:
+                edges = merged_bins(edges, np.clip(values, minimum, maximum), crowd)
             grid = np.stack([edges[:-1], edges[1:]], axis=1)
             cdf_points = even_cdf(grid)
             return cls(np.empty(0), edges[1:-1], grid, cdf_points, decimals, minimum, maximum)
+
+        def may_be_atoms(distinct: Floats) -> bool:
+            # A value that occurs once reveals a row, unless it is an integer of a short range.
+            return _MIN_MEAN_COUNT * len(distinct) <= len(values) or (
+                decimals == 0 and maximum - minimum < config.max_atoms
+            )
+
+        if crowd is not None and len(values):
+            return cls._fit_shared(
+                values, config, decimals, (minimum, maximum), crowd, may_be_atoms
+            )
         distinct, counts = np.unique(np.clip(values, minimum, maximum), return_counts=True)
         atoms = np.empty(0)
         if config.strategy == "atoms":
             frequent = counts >= max(2.0, config.atom_share * len(values))
-            # A value that occurs once reveals a row, unless it is an integer of a short range.
-            reveals_no_row = _MIN_MEAN_COUNT * len(distinct) <= len(values) or (
-                decimals == 0 and maximum - minimum < config.max_atoms
-            )
+            reveals_no_row = may_be_atoms(distinct)
             atoms = distinct[frequent | (reveals_no_row and len(distinct) <= config.max_atoms)]
         rest = ~np.isin(distinct, atoms)
         distinct, counts = distinct[rest], counts[rest]
@@ -101,6 +120,31 @@ class Discretizer:
         grid, cdf_points = quantile_grid(distinct, counts, decimals, config.n_bins_cts)
         grid = np.clip(grid, minimum, maximum)
         return cls(atoms, grid[1:, 0], grid, cdf_points, decimals, minimum, maximum)
+
+    @classmethod
+    def _fit_shared(
+        cls,
+        values: Floats,
+        config: TransformersConfig,
+        decimals: int | None,
+        ends: tuple[float, float],
+        crowd: Crowd,
+        may_be_atoms: Callable[[Floats], bool],
+    ) -> Self:
+        atoms, is_complete = np.empty(0), False
+        if config.strategy == "atoms":
+            atoms, is_complete = shared_atoms(values, crowd, config, may_be_atoms)
+        rest = ~np.isin(values, atoms)
+        found = None
+        if not is_complete and rest.any():
+            n_bins = config.n_bins_cts
+            found = shared_grid(values[rest], crowd.part(rest), decimals, n_bins, ends)
+        if found is None:
+            # The other values become the nearest atom.
+            atoms = atoms if len(atoms) else np.unique(ends)
+            found = np.empty((0, 2)), np.empty((0, 2))
+        grid, cdf_points = np.clip(found[0], *ends), found[1]
+        return cls(atoms, grid[1:, 0], grid, cdf_points, decimals, *ends)
 
     @property
     def n_codes(self) -> int:
@@ -116,6 +160,7 @@ class Discretizer:
 
     def encode(self, values: Floats) -> Codes:
         """Encode finite numbers ``(N,)`` as codes ``(N,)``; outliers go to the nearest bin."""
+        values = np.clip(values, self.minimum, self.maximum)
         n_atoms = len(self.atoms)
         if len(self.grid):
             codes = n_atoms + np.searchsorted(self.edges, values, side="right")
@@ -205,10 +250,8 @@ class Discretizer:
             atoms = np.array(mapping["atoms"], dtype=np.float64).reshape(-1)
             grid = np.array(mapping["grid"], dtype=np.float64)
             tails = np.array(mapping["tails"], dtype=np.float64)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise ExportError(
-                f"encoder: a discretizer needs atoms, a grid and tails: {error}"
-            ) from None
+        except (KeyError, TypeError, ValueError, OverflowError):
+            raise ExportError("must have atoms, a grid and tails, all of numbers") from None
         if grid.size == 0:
             grid, tails = np.empty((0, 2)), np.empty((0, 2))
         points = np.append(atoms, grid)
@@ -220,20 +263,20 @@ class Discretizer:
             and bool((np.diff(atoms) > 0).all() and (np.diff(grid.reshape(-1)) >= 0).all())
         )
         if not sound:
-            raise ExportError("encoder: atoms and grid must be finite, ascending and not empty")
+            raise ExportError("atoms and grid must be finite, ascending and not empty")
         if points.min() < minimum or points.max() > maximum:
             raise ExportError(
-                f"encoder: atoms and grid must lie between {minimum} and {maximum}, "
+                f"atoms and grid must lie between {minimum} and {maximum}, "
                 f"but go from {points.min()} to {points.max()}"
             )
         cdf_points = even_cdf(grid)
         if len(grid):
             if tails.shape != (2, grid.shape[1]):
-                raise ExportError("encoder: tails must be the CDF points of the first and last bin")
+                raise ExportError("tails must be the CDF points of the first and last bin")
             cdf_points[0], cdf_points[-1] = tails
         steps = np.diff(cdf_points, axis=1)
         # Written so that NaN is refused as well.
         ends_are_right = (cdf_points[:, 0] == 0).all() and (cdf_points[:, -1] == 1).all()
         if not ((steps > 0).all() and ends_are_right):
-            raise ExportError("encoder: tails must ascend from 0 to 1")
+            raise ExportError("tails must ascend from 0 to 1")
         return cls(atoms, grid[1:, 0], grid, cdf_points, decimals, minimum, maximum)

@@ -24,6 +24,7 @@ __all__ = [
     "numbers_at_seconds",
     "on_line",
     "seconds_at",
+    "ticks_at",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -109,6 +110,12 @@ def moments_at(numbers: Floats, column: Column) -> pd.Series:
         return _localized(naive, dtype.tz)
     converted: pd.Series = naive.dt.tz_localize("UTC").dt.tz_convert(dtype.tz)
     return converted
+
+
+def ticks_at(number: float, column: Column) -> int:
+    """Return the ticks of the moment at a whole number, on the clock of the column."""
+    line = np.array([round(number) * _step(column) + _start(column)])
+    return int((_with_weekends(line, _day(column)) if column.weekdays else line)[0])
 
 
 def seconds_at(numbers: Floats, column: Column) -> Floats:

@@ -11,6 +11,8 @@ from tabvae_ray.table.identifiers.source import WeightedPattern
 __all__ = ["below", "learn_patterns", "longer"]
 
 _MAX_PATTERNS = 64
+# Characters that fewer texts share are not kept: they may be those of a real identifier.
+_FEW_TEXTS = 5
 _MAX_LENGTH = 256
 # A text has a pattern of its own, rather than that of longer or shorter runs, if few texts do.
 _FEW_KINDS = 12
@@ -38,7 +40,9 @@ def learn_patterns(texts: Sequence[str]) -> list[WeightedPattern]:
     """Return the patterns of the most frequent shapes of texts, the most frequent one first.
 
     Texts of one shape have the same length, the same separators at the same places, and letters
-    and digits at the same places, unless these change from text to text as in a hash.
+    and digits at the same places, unless these change from text to text as in a hash. Shapes of
+    few texts are left out. If all are, the pattern is that of letters and digits in the usual
+    length.
     """
     texts = [text for text in texts if 0 < len(text) <= _MAX_LENGTH] or ["00000000"]
     tokens = _TOKENS
@@ -48,6 +52,15 @@ def learn_patterns(texts: Sequence[str]) -> list[WeightedPattern]:
     for text in texts:
         shapes[_kinds(text, tokens, lengths=True)].append(text)
     common = sorted(shapes.items(), key=lambda item: (-len(item[1]), item[0]))[:_MAX_PATTERNS]
+    shared = [item for item in common if len(set(item[1])) >= _FEW_TEXTS]
+    if len(shared) == 0 and len(set(texts)) >= _FEW_TEXTS:
+        length = sorted(map(len, texts))[len(texts) // 2]
+        digits = all(text.isascii() and text.isdigit() for text in texts)
+        alphabet = "0-9" if digits else "0-9A-Za-z"
+        first = "[1-9]" if digits else f"[{alphabet}]"
+        rest = "" if length == 1 else f"[{alphabet}]{{{length - 1}}}"
+        return [WeightedPattern(pattern=first + rest, weight=len(texts))]
+    common = shared or common
     alphabets = _alphabets([text for _, group in common for text in group], tokens)
     return [
         WeightedPattern(pattern=_pattern(group, tokens, alphabets), weight=len(group))

@@ -18,6 +18,7 @@ from tabvae_ray.table.dtypes import dtype_from_name
 from tabvae_ray.table.identifiers.pattern import Shape, parse_pattern
 from tabvae_ray.table.identifiers.source import IdentifierSource
 from tabvae_ray.table.identifiers.texts import Permutation, Words, key_of, mixed, texts_of
+from tabvae_ray.table.values.decimals import decimal_limit, is_decimal, series_of
 
 __all__ = ["IdentifierMaker", "largest_of", "maker_of"]
 
@@ -188,6 +189,8 @@ class IdentifierMaker:
             floats = numbers.astype(wanted)
             floats[absent] = np.nan
             return pd.Series(floats)
+        if is_decimal(wanted):
+            return series_of(pd.Series(numbers).mask(absent, None).tolist(), wanted)
         return pd.Series(numbers).mask(absent, pd.NA).astype(wanted)
 
     def _of_phase(self, phase: _Phase, low: int, high: int) -> Any:
@@ -251,6 +254,8 @@ def maker_of(source: IdentifierSource, name: str, seed: int) -> IdentifierMaker:
 
 def largest_of(dtype: Any) -> int:
     """Return the largest whole number that a dtype holds, and all below it."""
+    if is_decimal(dtype):
+        return int(decimal_limit(dtype))
     if pd.api.types.is_float_dtype(dtype):
         return _MAX_WHOLE_FLOAT
     return int(np.iinfo(np.dtype(getattr(dtype, "numpy_dtype", dtype))).max)

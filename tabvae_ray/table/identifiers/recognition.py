@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tabvae_ray.table.values.decimals import is_decimal
+
 __all__ = ["integer_texts", "integers_name_rows"]
 
 _MIN_ROWS = 100
@@ -45,6 +47,9 @@ def integer_texts(values: pd.Series) -> list[str] | None:
         return None
     if pd.api.types.is_integer_dtype(present.dtype):
         return [str(int(value)) for value in present.to_numpy()]
+    if is_decimal(present.dtype):
+        whole = [int(value) for value in present]
+        return list(map(str, whole)) if whole == present.tolist() else None
     try:
         numbers = present.to_numpy(np.float64)
     except (TypeError, ValueError):

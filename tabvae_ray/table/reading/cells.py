@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tabvae_ray.errors import DataError
+from tabvae_ray.table.values.decimals import as_decimals
 
 __all__ = ["NULL_WORDS", "Cells", "Mask"]
 
@@ -107,6 +108,15 @@ class Cells:
             dtype = str(parsed.dtype) if whole else "float64"
         converted: pd.Series = parsed.astype(pd.api.types.pandas_dtype(dtype))
         return self._spread(converted.reindex(range(len(missing)), fill_value=0), missing)
+
+    def decimals(self, missing: Mask) -> pd.Series:
+        """Return the column as decimals with all their digits.
+
+        Raises:
+            DataError: If a remaining text is not a number.
+        """
+        present = pd.Series(self.distinct.to_pylist(), dtype=object).mask(missing, None)
+        return self._spread(as_decimals(present, f"column {self.name!r}"), missing)
 
     def truths(self, missing: Mask) -> pd.Series | None:
         """Return the column as booleans, None if a remaining text is neither true nor false."""

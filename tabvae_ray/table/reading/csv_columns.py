@@ -18,7 +18,17 @@ from tabvae_ray.table.reading.cells import Cells, Mask
 from tabvae_ray.table.reading.csv_file import CsvFile
 from tabvae_ray.table.reading.wanted import CellKind, wanted_kind
 
-__all__ = ["DATE_FORMATS", "read_columns"]
+__all__ = [
+    "CODE",
+    "DATE_FORMATS",
+    "MOMENT",
+    "Say",
+    "are_codes",
+    "are_markers",
+    "read_columns",
+    "say_markers",
+    "with_moments",
+]
 
 # Key of a DataFrame's attrs: the formats of dates that were read as datetimes, by column.
 DATE_FORMATS = "date_formats"
@@ -31,9 +41,9 @@ _MARKED_MIN_DISTINCT = 10
 # A smaller share of numbers with leading zeros is an accident in a column of numbers.
 _LEADING_ZEROS_MIN_SHARE = 0.005
 
-_CODE = r"^0\d+$|^\+\d{7,}$"
+CODE = r"^0\d+$|^\+\d{7,}$"
 _DIGITS = r"^\+?\d+$"
-_MOMENT = (
+MOMENT = (
     r"^\d{4}-\d{2}-\d{2}([T ].*)?$|^\d{4}[./]\d{1,2}[./]\d{1,2}([T ].*)?$"
     r"|^\d{1,2}[./-]\d{1,2}[./-]\d{2,4}([T ].*)?$|^\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{2,4}( .*)?$"
     r"|^[A-Za-z]{3,9} \d{1,2}, \d{4}( .*)?$"
@@ -52,7 +62,7 @@ def read_columns(file: CsvFile, declared: SpecDeclaration, source: str) -> pd.Da
             reads them.
         source: Name of the file in warnings.
     """
-    columns = {str(name): _with_moments(file.typed[name]) for name in file.typed}
+    columns = {str(name): with_moments(file.typed[name]) for name in file.typed}
     gaps = [name for name, values in columns.items() if _may_be_integers(values)]
     if gaps:
         nullable = file.nullable(gaps)
@@ -108,7 +118,9 @@ def _read_column(file: CsvFile, plain: pd.Series, declared: SpecDeclaration, say
         words = cells.among({"True", "False"}) | cells.are_null_words
         return plain if words.all() else cells.text(cells.are_null_words)
     if wanted is None and pd.api.types.is_numeric_dtype(plain.dtype):
-        is_text = look_like_days(plain) or _are_codes(cells)
+        is_text = look_like_days(plain) or are_codes(cells)
+        if not is_text and _are_long_decimals(cells):
+            return cells.decimals(cells.are_null_words | cells.are_blank)
         return cells.text(cells.are_null_words) if is_text else plain
     markers = declared.kind_of(name) in (None, "continuous", "datetime")
     return _converted(cells, None, wanted, say, markers=markers)
@@ -134,21 +146,22 @@ def _converted(
         return cells.text(gone) if truths is None else truths
     if wanted == "text":
         return cells.text(gone)
-    numbers, moments = cells.are_numbers & rest, cells.match(_MOMENT) & rest
+    numbers, moments = cells.are_numbers & rest, cells.match(MOMENT) & rest
     for fits, noun in ((numbers, "numbers"), (moments, "dates")):
         odd = rest & ~fits
-        is_wanted = wanted is None or (wanted == "number") == (noun == "numbers")
+        is_wanted = wanted is None or (wanted in ("number", "decimal")) == (noun == "numbers")
         if not fits.any() or not is_wanted:
             continue
-        if odd.any() and not (markers and missing is None and _are_markers(cells, fits, odd)):
+        if odd.any() and not (markers and missing is None and are_markers(cells, fits, odd)):
             continue
-        if noun == "numbers" and wanted is None and (_are_codes(cells) or _are_long(cells, fits)):
+        if noun == "numbers" and wanted is None and (are_codes(cells) or _are_long(cells, fits)):
             return cells.text(gone)
         if (odd | blank).any():
-            _say_markers(cells, fits, odd | blank, noun, say)
+            say_markers(cells, fits, odd | blank, noun, say)
         if noun == "numbers":
-            return cells.numbers(gone | blank | odd)
-        return _with_moments(cells.text(gone | blank | odd))
+            read = cells.decimals if wanted == "decimal" else cells.numbers
+            return read(gone | blank | odd)
+        return with_moments(cells.text(gone | blank | odd))
     if wanted is None and missing is None and rest.any():
         if gone.any():
             words = _listed(cells.words(gone))
@@ -162,7 +175,7 @@ def _converted(
     return cells.text(gone | blank if not rest.any() else gone)
 
 
-def _are_markers(cells: Cells, fits: Mask, odd: Mask) -> bool:
+def are_markers(cells: Cells, fits: Mask, odd: Mask) -> bool:
     """Return True if the odd texts of a column are few, rare and without digits."""
     if int(odd.sum()) > _MOST_MARKERS or (cells.match(r"\d") & odd).any():
         return False
@@ -171,9 +184,9 @@ def _are_markers(cells: Cells, fits: Mask, odd: Mask) -> bool:
     return cells.count(fits) >= _MARKED_MIN_SHARE * cells.count(fits | odd)
 
 
-def _are_codes(cells: Cells) -> bool:
+def are_codes(cells: Cells) -> bool:
     """Return True if the column has digits whose leading zeros, or whose length, tell something."""
-    codes = cells.match(_CODE)
+    codes = cells.match(CODE)
     if not codes.any():
         return False
     rest = ~cells.are_null_words & ~cells.are_blank
@@ -193,7 +206,16 @@ def _are_long(cells: Cells, fits: Mask) -> bool:
     return any(not -(2**63) <= value < limit for value in values)
 
 
-def _say_markers(cells: Cells, fits: Mask, odd: Mask, noun: str, say: Say) -> None:
+def _are_long_decimals(cells: Cells) -> bool:
+    """Return True if the column has decimals of one length with more digits than float64 has."""
+    rest = ~cells.are_null_words & ~cells.are_blank
+    if not (cells.match(r"^[+-]?[\d.]{19,77}$") & rest).any():
+        return False
+    return len({len(text.partition(".")[2]) for text in cells.words(rest)}) == 1
+
+
+def say_markers(cells: Cells, fits: Mask, odd: Mask, noun: str, say: Say) -> None:
+    """Warn that the odd texts of a column are taken for missing."""
     share = cells.count(fits) / cells.count(fits | odd)
     percent = min(share, 0.999)
     say(
@@ -250,7 +272,8 @@ def _is_truth(plain: pd.Series) -> bool:
     return plain.dtype == object and pd.api.types.infer_dtype(plain, skipna=True) == "boolean"
 
 
-def _with_moments(values: pd.Series) -> pd.Series:
+def with_moments(values: pd.Series) -> pd.Series:
+    """Return text as date-times if all of it is ISO 8601."""
     if not isinstance(values.dtype, pd.StringDtype):
         return values
     moments = parse_iso(values)

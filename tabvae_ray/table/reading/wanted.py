@@ -7,18 +7,21 @@ import pandas as pd
 
 from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration
 from tabvae_ray.table.dtypes import dtype_from_name, is_dtype_name
+from tabvae_ray.table.values.decimals import is_decimal
 
 __all__ = ["CellKind", "full_dtype", "matching_categories", "wanted_kind"]
 
-CellKind = Literal["text", "number", "truth", "moment"]
+CellKind = Literal["text", "number", "decimal", "truth", "moment"]
 
-_SHORT_NAMES = {"int": "int64", "float": "float64", "decimal": "float64", "string": "str"}
+_SHORT_NAMES = {"int": "int64", "float": "float64", "string": "str"}
 
 
 def wanted_kind(name: str, declared: SpecDeclaration) -> CellKind | None:
     """Return the type that the cells of a column must have, None where that is inferred."""
     kind = declared.kind_of(name)
     column = declared.columns.get(name)
+    if column is not None and _of_dtype(column.dtype) == "decimal":
+        return "decimal"
     if column is not None and column.categories:
         types = {type(value) for value in column.categories}
         if types == {bool}:
@@ -66,12 +69,16 @@ def _meaning(value: object) -> object:
 
 
 def _of_dtype(name: str | None) -> CellKind | None:
+    if name == "decimal":
+        return "decimal"
     name = _SHORT_NAMES.get(name or "", name)
     if name is None or name in ("object", "category") or not is_dtype_name(name):
         return None
     dtype = dtype_from_name(name)
     if pd.api.types.is_bool_dtype(dtype):
         return "truth"
+    if is_decimal(dtype):
+        return "decimal"
     if pd.api.types.is_numeric_dtype(dtype):
         return "number"
     return "text" if pd.api.types.is_string_dtype(dtype) else None

@@ -7,12 +7,12 @@ import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from tabvae_ray.documents import validation_messages
-from tabvae_ray.errors import DataError, ExportError
+from tabvae_ray.errors import DataError, ExportError, closest
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.declaration import RulesDeclaration
-from tabvae_ray.table.rules.dates import DateOf
 from tabvae_ray.table.rules.finding.discovery import find_rules
-from tabvae_ray.table.rules.formula import DatePart, Duration
+from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.formula import DatePart, Duration
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.sentences import EXAMPLES, parse_rule
 from tabvae_ray.table.rules.steps import in_order
@@ -83,7 +83,8 @@ def check_rules(rules: Sequence[Rule], columns: Sequence[Column], source: str) -
         names = [rule.column, *rule.given]
         strange = [name for name in names if name not in of or of[name].kind == "identifier"]
         if strange:
-            raise DataError(f"{source}: {rule}: there is no column {strange[0]!r} to model")
+            near = closest(strange[0], of)
+            raise DataError(f"{source}: {rule}: there is no column {strange[0]!r} to model{near}")
         if len(set(names)) < len(names):
             raise DataError(f"{source}: {rule}: must name different columns")
         _check_kinds(rule, of, source)

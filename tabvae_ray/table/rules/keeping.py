@@ -1,5 +1,6 @@
 """Make generated rows keep the rules of the table."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -8,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tabvae_ray.errors import ExportError
+from tabvae_ray.table.coders.crowd import Crowd
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import (
     categories_at,
@@ -16,13 +18,15 @@ from tabvae_ray.table.column_values import (
     restored,
 )
 from tabvae_ray.table.dtypes import dtype_from_name, number_limits
-from tabvae_ray.table.rules.dates import DateOf
-from tabvae_ray.table.rules.formula import SECONDS, Duration, Formula
+from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.formula import SECONDS, Duration, Formula
 from tabvae_ray.table.rules.lookup import Lookup, check_values
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.scale import in_right_order, moments_after
+from tabvae_ray.table.rules.shared import filler, shared_lookup
 from tabvae_ray.table.rules.steps import EndOf, steps_of
 from tabvae_ray.table.rules.views import EXACT, Floats, Mask, TableView
+from tabvae_ray.table.values.decimals import decimals_from_numbers, is_decimal
 
 __all__ = ["RuleKeeper"]
 
@@ -55,33 +59,50 @@ class RuleKeeper:
         self._exact = [rule for rule in rules if rule.exceptions == 0]
 
     @classmethod
-    def fit(cls, rules: Sequence[Rule], columns: Sequence[Column], table: pd.DataFrame) -> Self:
+    def fit(
+        cls,
+        rules: Sequence[Rule],
+        columns: Sequence[Column],
+        table: pd.DataFrame,
+        crowd: Crowd | None = None,
+    ) -> Self:
         """Learn what the rules need to know of the training rows.
+
+        A dependence of which less than half is known by enough rows is left out with a warning.
 
         Args:
             rules: The rules of the spec.
             columns: The columns of the spec.
             table: Training rows.
+            crowd: The training rows, if a least number of them must share what is learnt.
         """
         of = {column.name: column for column in columns}
-        lookups = {
-            rule.column: Lookup.fit(
-                table,
-                [of[name] for name in rule.on],
-                of[rule.column],
-                exact=rule.exceptions == 0,
-            )
-            for rule in rules
-            if isinstance(rule, Dependence)
-        }
-        fillers = {}
+        crowd = crowd if crowd is not None and crowd.min_rows else None
+        lookups: dict[str, Lookup] = {}
         for rule in rules:
-            if isinstance(rule, MissingTogether):
-                codes = plain_values(table[rule.column], of[rule.column])
-                present = np.sort(codes[~_absent(codes, of[rule.column])])
-                # A value that occurs: the middle one of those that do.
-                middle = present[len(present) // 2] if len(present) else 0.0
-                fillers[rule.column] = float(middle)
+            if not isinstance(rule, Dependence):
+                continue
+            on, column = [of[name] for name in rule.on], of[rule.column]
+            lookup = shared_lookup(table, on, column, crowd) if crowd else None
+            if crowd is None:
+                exact = rule.exceptions == 0
+                lookups[column.name] = Lookup.fit(table, on, column, exact=exact)
+            elif lookup is not None:
+                lookups[column.name] = lookup
+            else:
+                warnings.warn(
+                    f"the rule {str(rule)!r} is not kept: most of its values are those of fewer "
+                    f"than {crowd.min_rows} {crowd.noun} (transformers.min_rows)",
+                    stacklevel=2,
+                )
+        rules = [
+            rule for rule in rules if not isinstance(rule, Dependence) or rule.column in lookups
+        ]
+        fillers = {
+            rule.column: filler(table, of[rule.column], crowd)
+            for rule in rules
+            if isinstance(rule, MissingTogether)
+        }
         return cls(rules, columns, lookups, fillers)
 
     def apply(
@@ -103,6 +124,8 @@ class RuleKeeper:
                 if rule.other not in self._names or self._is_settled(rule):
                     self._keep_missing(rule, rows, rng, compact)
             for lookup in self._lookups.values():
+                if lookup.closed and len(lookup.on) > 1 and lookup.on[0].name not in self._names:
+                    _write(rows, lookup.on[0], lookup.known_firsts(rows, rng), compact)
                 # What the table has no value for must not be drawn.
                 if lookup.on[-1].name not in self._names:
                     _write(rows, lookup.on[-1], lookup.known_keys(rows, rng), compact)
@@ -284,7 +307,8 @@ class RuleKeeper:
         if isinstance(rule, Dependence):
             column, lookup = self._columns[rule.column], self._lookups[rule.column]
             own = plain_values(rows[rule.column], column)
-            return ~np.isclose(own, lookup.values_of(rows), rtol=0, atol=0, equal_nan=True)
+            same = np.isclose(own, lookup.values_of(rows), rtol=0, atol=0, equal_nan=True)
+            return ~same | ~lookup.knows(rows)
         return rule.broken(self._view(rows, rule))
 
 
@@ -293,11 +317,6 @@ def plain_values(values: pd.Series, column: Column) -> Floats:
     if column.kind == "categorical":
         return column_positions(values, column).astype(np.float64)
     return column_numbers(values, column)
-
-
-def _absent(values: Floats, column: Column) -> Mask:
-    absent: Mask = values < 0 if column.kind == "categorical" else np.isnan(values)
-    return absent
 
 
 def _write(rows: pd.DataFrame, column: Column, values: Floats, compact: bool) -> None:
@@ -327,4 +346,6 @@ def _as_dtype(numbers: Floats, column: Column, rows: pd.DataFrame) -> pd.Series:
         numbers = np.round(numbers, column.decimals)
     if pd.api.types.is_integer_dtype(dtype):
         numbers = np.clip(numbers, *number_limits(dtype)).astype(np.int64)
+    if is_decimal(dtype):
+        return decimals_from_numbers(numbers, column.decimals, dtype).set_axis(rows.index)
     return pd.Series(numbers, index=rows.index).astype(dtype)

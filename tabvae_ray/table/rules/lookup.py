@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -10,12 +10,13 @@ import pandas as pd
 
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_numbers, column_positions, column_range
+from tabvae_ray.table.rules.odd_values import OddValues
 from tabvae_ray.table.rules.views import Floats
 
-__all__ = ["Lookup", "check_values"]
+__all__ = ["MISSING", "Lookup", "check_values", "keys_of"]
 
 # Below all positions and numbers: the key of a missing value.
-_MISSING = -(2.0**60)
+MISSING = -(2.0**60)
 Places = npt.NDArray[np.int64]
 
 
@@ -29,6 +30,9 @@ class Lookup:
         keys: ``(G, n)`` their values, in ascending order: positions of categories, or numbers.
         values: ``(G,)`` the values that they give; positions, -1 for missing, or numbers, NaN.
         counts: ``(G,)`` rows of each.
+        closed: Whether there are keys that too few rows have to be kept, so that no other value
+            than those of the keys may be generated: ``keys``; with ``runs``, numbers between two
+            neighbouring keys of the same value may be, too. Empty if all keys are there.
         odd: Other values that rows of the table have beside a key, which are exceptions.
     """
 
@@ -37,7 +41,8 @@ class Lookup:
     keys: Floats
     values: Floats
     counts: npt.NDArray[np.int64]
-    odd: "OddValues | None" = None
+    closed: Literal["", "keys", "runs"] = ""
+    odd: OddValues | None = None
 
     @classmethod
     def fit(
@@ -51,8 +56,14 @@ class Lookup:
             column: The column that they determine.
             exact: Whether to forget the other values of a group.
         """
-        keys = np.stack([_keys(table[part.name], part) for part in on], axis=1)
-        values = _keys(table[column.name], column)
+        keys = np.stack([keys_of(table[part.name], part) for part in on], axis=1)
+        values = keys_of(table[column.name], column)
+        # Odd values of the table may lie beyond the ends of a column's grid.
+        inside = _inside(values, column)
+        for i, part in enumerate(on):
+            inside &= _inside(keys[:, i], part)
+        if inside.any():
+            keys, values = keys[inside], values[inside]
         pairs, counts = np.unique(np.column_stack([keys, values]), axis=0, return_counts=True)
         # Within a group, the most frequent value comes last.
         order = np.lexsort((counts, *pairs[:, :-1].T[::-1]))
@@ -60,18 +71,11 @@ class Lookup:
         last = np.append((np.diff(pairs[:, :-1], axis=0) != 0).any(axis=1), True)
         ends = np.flatnonzero(last)
         totals = np.diff(np.append(0, np.cumsum(counts)[ends]))
-        absent = -1.0 if column.kind == "categorical" else np.nan
-        given = np.where(pairs[:, -1] == _MISSING, absent, pairs[:, -1])
-        others = ~last
-        odd = OddValues((np.cumsum(last) - last)[others], given[others], counts[others])
-        return cls(
-            tuple(on),
-            column,
-            pairs[ends, :-1],
-            given[ends],
-            totals,
-            None if exact or not others.any() else odd,
-        )
+        given, others = _as_values(pairs[:, -1], column), ~last
+        odd = None
+        if not exact and others.any():
+            odd = OddValues((np.cumsum(last) - last)[others], given[others], counts[others])
+        return cls(tuple(on), column, pairs[ends, :-1], given[ends], totals, odd=odd)
 
     def values_of(self, rows: pd.DataFrame) -> Floats:
         """Return ``(N,)`` the value that each row has to have.
@@ -85,11 +89,9 @@ class Lookup:
         """Return ``(N,)`` values as frequent beside their keys as in the table."""
         places, shares = self._places(rows), rng.random(len(rows))
         values = self.values[places]
-        return (
-            values
-            if self.odd is None
-            else self.odd.put(values, places, shares * self.counts[places])
-        )
+        if self.odd is None:
+            return values
+        return self.odd.put(values, places, shares * self.counts[places])
 
     def known_keys(self, rows: pd.DataFrame, rng: np.random.Generator) -> Floats:
         """Return ``(N,)`` values of the last column of ``on`` that the table has.
@@ -99,31 +101,71 @@ class Lookup:
         that the table has.
         """
         column = self.on[-1]
-        own = _keys(rows[column.name], column)
+        own = keys_of(rows[column.name], column)
+        if self.closed and len(self.on) == 1 and column.kind != "categorical":
+            return _as_values(self._near_keys(own), column)
         places = self._places(rows)
         if len(self.on) == 1:
             known = (self.keys[places, 0] == own) | (column.kind != "categorical")
             starts = np.zeros(len(rows), dtype=np.int64)
             ends = np.full(len(rows), len(self.keys))
         else:
-            first = _nearest(np.unique(self.keys[:, 0]), _keys(rows[self.on[0].name], self.on[0]))
+            first = _nearest(np.unique(self.keys[:, 0]), keys_of(rows[self.on[0].name], self.on[0]))
             known = (self.keys[places, 0] == first) & (self.keys[places, 1] == own)
             starts = np.searchsorted(self.keys[:, 0], first)
             ends = np.searchsorted(self.keys[:, 0], first, side="right")
         mass = np.append(0, np.cumsum(self.counts))
         level = mass[starts] + rng.random(len(rows)) * (mass[ends] - mass[starts])
         drawn = np.clip(np.searchsorted(mass[1:], level, side="right"), starts, ends - 1)
-        found = np.where(known, own, self.keys[drawn, -1])
-        absent = -1.0 if column.kind == "categorical" else np.nan
-        return np.where(found == _MISSING, absent, found)
+        return _as_values(np.where(known, own, self.keys[drawn, -1]), column)
+
+    def known_firsts(self, rows: pd.DataFrame, rng: np.random.Generator) -> Floats:
+        """Return ``(N,)`` values of the first column of a pair that the keys have.
+
+        Numbers become the nearest one of the keys; other categories are drawn by frequency.
+        """
+        column = self.on[0]
+        own = keys_of(rows[column.name], column)
+        firsts, codes = np.unique(self.keys[:, 0], return_inverse=True)
+        if column.kind != "categorical":
+            return _as_values(_nearest(firsts, own), column)
+        counts = np.bincount(codes, weights=self.counts)
+        drawn = rng.choice(firsts, len(rows), p=counts / counts.sum())
+        return _as_values(np.where(np.isin(own, firsts), own, drawn), column)
+
+    def knows(self, rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+        """Return ``(N,)`` true where a row may be generated, since its key is known."""
+        if not self.closed:
+            return np.ones(len(rows), dtype=bool)
+        keys = np.stack([keys_of(rows[part.name], part) for part in self.on], axis=1)
+        if len(self.on) == 1:
+            known: npt.NDArray[np.bool_] = self._near_keys(keys[:, 0]) == keys[:, 0]
+            return known
+        both: npt.NDArray[np.bool_] = (self.keys[self._places(rows)] == keys).all(axis=1)
+        return both
+
+    def _near_keys(self, own: Floats) -> Floats:
+        """Return ``(N,)`` the nearest key of one column; numbers inside a run stay."""
+        known = self.keys[:, 0]
+        found = _nearest(known, own)
+        if self.closed != "runs":
+            return found
+        above = np.clip(np.searchsorted(known, own), 1, max(len(known) - 1, 1))
+        below = above - 1
+        above = np.minimum(above, len(known) - 1)
+        same = (self.values[below] == self.values[above]) | (
+            np.isnan(self.values[below]) & np.isnan(self.values[above])
+        )
+        inside = same & (known[below] <= own) & (own <= known[above]) & (known[below] > MISSING)
+        return np.where(inside, own, found)
 
     def _places(self, rows: pd.DataFrame) -> Places:
         """Return ``(N,)`` the place of each row's key among the keys."""
-        first = _keys(rows[self.on[0].name], self.on[0])
+        first = keys_of(rows[self.on[0].name], self.on[0])
         if len(self.on) == 1:
             return _nearest_place(self.keys[:, 0], first)
         first = _nearest(np.unique(self.keys[:, 0]), first)
-        second = _keys(rows[self.on[1].name], self.on[1])
+        second = keys_of(rows[self.on[1].name], self.on[1])
         seconds = np.unique(self.keys[:, 1])
         width = len(seconds) + 1
         firsts = np.unique(self.keys[:, 0])
@@ -142,7 +184,9 @@ class Lookup:
             "keys": self.keys.tolist(),
             "values": [None if np.isnan(value) else value for value in self.values.tolist()],
             "counts": self.counts.tolist(),
-        } | ({} if self.odd is None else {"odd": self.odd.to_mapping()})
+            **({"closed": self.closed} if self.closed else {}),
+            **({} if self.odd is None else {"odd": self.odd.to_mapping()}),
+        }
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], on: Sequence[Column], column: Column) -> Self:
@@ -154,6 +198,9 @@ class Lookup:
         keys = np.array(mapping["keys"], dtype=np.float64)
         values = np.array(mapping["values"], dtype=np.float64)
         counts = np.array(mapping["counts"], dtype=np.int64)
+        closed = mapping.get("closed", "")
+        if closed not in ("", "keys", "runs"):
+            raise ValueError(f"{column.name}: closed must be keys or runs")
         n = len(values)
         if n == 0 or keys.shape != (n, len(on)) or counts.shape != (n,) or (counts < 1).any():
             raise ValueError(f"{column.name}: must have as many keys as values")
@@ -163,70 +210,14 @@ class Lookup:
         check_values(values, column)
         for i, part in enumerate(on):
             absent = -1.0 if part.kind == "categorical" else np.nan
-            check_values(np.where(keys[:, i] == _MISSING, absent, keys[:, i]), part)
+            check_values(np.where(keys[:, i] == MISSING, absent, keys[:, i]), part)
         odd = None
         if mapping.get("odd") is not None:
-            odd = OddValues.from_mapping(mapping["odd"], column)
+            odd = OddValues.from_mapping(mapping["odd"])
+            check_values(odd.values, column)
             if (odd.places >= n).any() or (odd.total(n) >= counts).any():
                 raise ValueError(f"{column.name}: odd values must be of known keys")
-        return cls(tuple(on), column, keys, values, counts, odd)
-
-
-@dataclass(frozen=True, eq=False)
-class OddValues:
-    """Values beside a key that are not its most frequent one.
-
-    Args:
-        places: ``(E,)`` places of the keys, in ascending order.
-        values: ``(E,)`` the values, as those of a :class:`Lookup`.
-        counts: ``(E,)`` rows of each.
-    """
-
-    places: Places
-    values: Floats
-    counts: npt.NDArray[np.int64]
-
-    def put(self, values: Floats, places: Places, levels: Floats) -> Floats:
-        """Return values with odd ones in some places.
-
-        Args:
-            values: ``(N,)`` the usual values.
-            places: ``(N,)`` places of the keys.
-            levels: ``(N,)`` uniform draws below the number of rows of each key.
-        """
-        mass = np.append(0, np.cumsum(self.counts))
-        starts = mass[np.searchsorted(self.places, places)]
-        is_odd = levels < mass[np.searchsorted(self.places, places, side="right")] - starts
-        drawn = np.searchsorted(mass[1:], starts + levels, side="right")
-        return np.where(is_odd, self.values[np.minimum(drawn, len(self.values) - 1)], values)
-
-    def total(self, n_keys: int) -> npt.NDArray[np.int64]:
-        """Return ``(G,)`` the rows of each key that have odd values."""
-        return np.bincount(self.places, self.counts, minlength=n_keys).astype(np.int64)
-
-    def to_mapping(self) -> dict[str, Any]:
-        """Return them as plain values for JSON."""
-        return {
-            "places": self.places.tolist(),
-            "values": [None if np.isnan(value) else value for value in self.values.tolist()],
-            "counts": self.counts.tolist(),
-        }
-
-    @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any], column: Column) -> Self:
-        """Read what :meth:`to_mapping` wrote.
-
-        Raises:
-            ValueError: If it does not hold together, as KeyError and TypeError are.
-        """
-        places, counts = (np.array(mapping[key], dtype=np.int64) for key in ("places", "counts"))
-        values = np.array(mapping["values"], dtype=np.float64)
-        if len(places) == 0 or not places.shape == values.shape == counts.shape:
-            raise ValueError(f"{column.name}: odd values must have places and counts")
-        if places.ndim != 1 or (np.diff(places) < 0).any() or places[0] < 0 or (counts < 1).any():
-            raise ValueError(f"{column.name}: places of odd values must be in ascending order")
-        check_values(values, column)
-        return cls(places, values, counts)
+        return cls(tuple(on), column, keys, values, counts, closed, odd)
 
 
 def check_values(values: Floats, column: Column) -> None:
@@ -245,14 +236,28 @@ def check_values(values: Floats, column: Column) -> None:
         raise ValueError(f"{column.name}: must be values of the column")
 
 
-def _keys(values: pd.Series, column: Column) -> Floats:
+def keys_of(values: pd.Series, column: Column) -> Floats:
     """Return ``(N,)`` positions or numbers, with one key for missing values."""
     if column.kind == "categorical":
         positions = column_positions(values, column).astype(np.float64)
-        return np.where(positions < 0, _MISSING, positions)
-    # Odd values of the table may lie beyond the ends of the column's grid.
-    numbers = np.clip(column_numbers(values, column), *column_range(column)[1:])
-    return np.where(np.isnan(numbers), _MISSING, numbers)
+        return np.where(positions < 0, MISSING, positions)
+    numbers = column_numbers(values, column)
+    return np.where(np.isnan(numbers), MISSING, numbers)
+
+
+def _inside(keys: Floats, column: Column) -> npt.NDArray[np.bool_]:
+    """Return ``(N,)`` true where a key is missing or a value that the column can have."""
+    if column.kind == "categorical":
+        return np.ones(len(keys), dtype=bool)
+    _, low, high = column_range(column)
+    inside: npt.NDArray[np.bool_] = (keys == MISSING) | ((keys >= low) & (keys <= high))
+    return inside
+
+
+def _as_values(keys: Floats, column: Column) -> Floats:
+    """Return keys as positions, -1 for missing, or numbers, NaN."""
+    absent = -1.0 if column.kind == "categorical" else np.nan
+    return np.where(keys == MISSING, absent, keys)
 
 
 def _nearest_place(known: Floats, wanted: Floats) -> Places:

@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from tabvae_ray.table.rules.column_rule import ColumnRule
-from tabvae_ray.table.rules.dates import DateOf
-from tabvae_ray.table.rules.formula import Formula
+from tabvae_ray.table.rules.forms.column_rule import ColumnRule
+from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.formula import Formula
 from tabvae_ray.table.rules.views import Codes, Floats, Mask, TableView
 
 __all__ = ["Dependence", "MissingTogether", "Order", "Rule", "agrees_within_groups", "comparable"]

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args
 
-from tabvae_ray.table.rules.around import ClockSum, Wrapped
-from tabvae_ray.table.rules.dates import DateOf
-from tabvae_ray.table.rules.formula import (
+from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped
+from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.formula import (
     DatePart,
     Duration,
     Linear,

@@ -1,6 +1,7 @@
 """The columns of a table as the search for rules looks at them."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -56,6 +57,9 @@ class ColumnView:
     def numbers(self) -> Floats | None:
         """``(N,)`` float64 with NaN where missing; None if the column does not hold numbers."""
         if self.column.kind not in ("continuous", "categorical"):
+            return None
+        if isinstance(self.column.minimum, Decimal):
+            # Counted in units of the last place, as float64 does not tell the values apart.
             return None
         sample = self.column.categories[:1]
         if self.column.kind == "categorical" and (

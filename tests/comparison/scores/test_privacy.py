@@ -8,6 +8,7 @@ from tabvae_ray.comparison.reading.reader import ColumnReader
 from tabvae_ray.comparison.reading.table_columns import TableColumns
 from tabvae_ray.comparison.scores import nearest_rows
 from tabvae_ray.comparison.scores.privacy import Privacy, privacy
+from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.spec import TableSpec
 
 
@@ -131,3 +132,13 @@ def test_a_table_of_repeated_rows_is_no_copy_of_anything_special() -> None:
     found = privacy(reader.real, training, held_out)
     assert found.dcr_share == pytest.approx(0.5)
     assert found.held_out_copies_share == 1.0
+
+
+def test_copies_are_found_in_wide_tables_with_missing_values() -> None:
+    rng = np.random.default_rng(0)
+    real = pd.DataFrame(rng.normal(size=(60, 400))).rename(columns="x{}".format)
+    real = real.mask(rng.random(real.shape) < 0.1)
+    spec = TableSpec.infer(real, declared=SpecDeclaration.from_mapping({"rules": {"find": False}}))
+    reader = ColumnReader(spec, real)
+    changed = real.assign(x7=real["x7"].where(real.index >= 20, 5.0))
+    assert privacy(reader.read(changed), reader.real).exact_copies == 40

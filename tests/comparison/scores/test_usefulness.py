@@ -72,5 +72,5 @@ def test_without_held_out_rows_the_test_rows_are_named_in_a_warning() -> None:
 def test_held_out_rows_of_one_category_are_refused() -> None:
     real = _table(100, 0).sort_values("sign", ignore_index=True)
     spec = TableSpec.infer(real, declared=SpecDeclaration(target="sign"))
-    with pytest.raises(DataError, match="at least 2 values in the held-out real rows, but 'sign'"):
+    with pytest.raises(DataError, match="at least 2 values in the real rows tested on, but 'sign'"):
         ComparisonPlan(scores=("tstr",)).prepare(real, spec, held_out=np.arange(5))

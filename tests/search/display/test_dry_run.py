@@ -35,7 +35,7 @@ def test_it_prints_table_space_rungs_resources_and_estimates_and_writes_nothing(
         "training.batch_size: {type: categorical",
         "rungs:      ",
         "resources:  1 CPUs and 0 GPUs per trial, 3 trials at once",
-        "time:       1m00s, the time budget",
+        "time:       1 min 0 s, the time budget",
         "memory:     about 0.6 GiB per trial",
     ):
         assert part in out

@@ -5,7 +5,7 @@ from rich.console import Console
 
 from tabvae_ray.comparison.reference_levels import Level, ReferenceLevels
 from tabvae_ray.results.trial_record import Rung, TrialRecord
-from tabvae_ray.search.display.front_table import front_tables, level_lines, parameter_lines
+from tabvae_ray.search.display.front_table import front_tables, legend_lines, parameter_lines
 from tabvae_ray.search.optimize.selection import Candidate
 from tabvae_ray.space.space_file import parse_space
 
@@ -82,7 +82,7 @@ def test_without_held_out_rows_there_is_no_gap() -> None:
 
 
 def test_levels_and_parameters_are_lines_below() -> None:
-    assert level_lines(BOUNDED, LEVELS) == [
+    assert legend_lines([candidate(3, None)], BOUNDED, LEVELS) == [
         "resample: real rows against a bootstrap of themselves: the noise floor",
         "independent: columns shuffled one by one: nothing learnt about associations",
     ]
@@ -90,3 +90,13 @@ def test_levels_and_parameters_are_lines_below() -> None:
         "  3: encoder_layer_sizes=[512, 256], loss_beta=0.03123, strategy=quantile",
         "* 12: encoder_layer_sizes=[512, 256], loss_beta=0.03123, strategy=quantile",
     ]
+
+
+def test_the_gap_is_explained_where_it_is_shown() -> None:
+    lines = legend_lines([candidate(3, 1.25)], BOUNDED, LEVELS)
+    assert lines[-1].startswith("gap, nats: what a held-out row costs the model more")
+
+
+def test_names_are_broken_only_where_the_line_is_short() -> None:
+    assert any("correlation_distance" in line for line in shown([candidate(3, 1.25)], 120))
+    assert not any("correlation_distance" in line for line in shown([candidate(3, 1.25)], 60))

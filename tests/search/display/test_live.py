@@ -4,8 +4,8 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from tabvae_ray.report.formatting import duration
-from tabvae_ray.results.trial_record import TrialRecord
+from tabvae_ray.command_line.lines import duration
+from tabvae_ray.results.trial_record import Rung, TrialRecord
 from tabvae_ray.search.display import live
 from tabvae_ray.search.display.live import SearchProgress, number
 from tabvae_ray.search.display.statistics import RunStatistics
@@ -54,10 +54,10 @@ def test_without_a_terminal_every_finished_trial_is_a_line_that_says_how_far_thi
         follow(progress, clock, finished(0, "COMPLETE", 9), finished(1, "PRUNED", 1))
     lines = file.getvalue().splitlines()
     assert [line[:13] for line in lines] == ["[1/6] trial  ", "[2/6] trial  "]
-    assert "stopped  after 1 epochs" in lines[1]
+    assert "stopped  after 1 epoch" in lines[1]
     assert "mean_js_distance=0.2  correlation_distance=0.5" in lines[1]
     assert "best: mean_js_distance 0.2, correlation_distance 0.5" in lines[1]
-    assert "1 running, 1 stopped, 0s elapsed" in lines[1]
+    assert "1 running, 1 stopped, 0 s elapsed" in lines[1]
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
@@ -82,9 +82,9 @@ def test_the_live_display_says_everything_at_any_width(
 def test_the_clocks_move_while_no_trial_reports(space: SearchSpace, clock: Clock) -> None:
     progress, _ = on(space, terminal=True)
     follow(progress, clock, finished(0, "COMPLETE", 9))
-    assert "0s elapsed" in rendered(progress, 80)
+    assert "0 s elapsed" in rendered(progress, 80)
     clock.move(61.0)
-    assert "1m01s elapsed" in rendered(progress, 80)
+    assert "1 min 1 s elapsed" in rendered(progress, 80)
 
 
 def test_a_summary_says_what_the_run_has_cost_until_it_ended(
@@ -105,6 +105,46 @@ def test_a_summary_says_what_the_run_has_cost_until_it_ended(
     assert progress.summary() == said
 
 
+def running(n_epochs: int) -> TrialRecord:
+    rungs = [Rung(n_epochs, {}, {"loss": 12.3456})] if n_epochs else []
+    return TrialRecord(9, "RUNNING", {}, rungs=rungs)
+
+
+def test_before_a_trial_is_complete_the_display_says_how_far_the_running_ones_are(
+    space: SearchSpace, clock: Clock
+) -> None:
+    progress, _ = on(space, terminal=True)
+    statistics = RunStatistics(space, 2, clock=clock)
+    progress.follow(statistics)
+    statistics(run_state(running(0)), running(0))
+    clock.move(5.0)
+    assert "trial 9: training for 5 s, no report yet" in rendered(progress, 80)
+    statistics(run_state(running(3)), running(3))
+    shown = rendered(progress, 80)
+    assert f"trial 9: epoch 3 of {space.budget}, loss 12.35" in shown
+    assert "hypervolume" not in shown
+    assert "no trial is complete" not in shown
+
+
+def test_without_a_terminal_reports_are_lines_until_the_first_trial_ends(
+    space: SearchSpace, clock: Clock
+) -> None:
+    progress, file = on(space, terminal=False)
+    with progress:
+        follow(progress, clock, running(0), running(3), finished(0, "COMPLETE", 9), running(3))
+    lines = file.getvalue().splitlines()
+    assert lines[0] == f"trial 9: epoch 3 of {space.budget}, loss 12.35"
+    assert len(lines) == 2
+
+
+def test_lines_on_a_terminal_break_between_words(space: SearchSpace) -> None:
+    progress, file = on(space, terminal=True, width=60)
+    words = ["hypervolume", "0.9241,", "overhead", "/a/path/that/is/longer/" + "x" * 60] * 4
+    progress.say(" ".join(words))
+    assert file.getvalue().split() == words
+    assert all(len(line) <= 60 or len(line.split()) == 1 for line in file.getvalue().splitlines())
+
+
 def test_quiet_says_nothing(
     space: SearchSpace, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -117,7 +157,7 @@ def test_quiet_says_nothing(
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.4, "0s"), (42, "42s"), (185, "3m05s"), (7620, "2h07m")]
+    ("seconds", "text"), [(0.4, "0 s"), (42, "42 s"), (185, "3 min 5 s"), (7620, "2 h 7 min")]
 )
 def test_seconds_are_for_people(seconds: float, text: str) -> None:
     assert duration(seconds) == text

@@ -1,7 +1,8 @@
 import pytest
 
+from tabvae_ray.results.hypervolumes import hypervolume_of
 from tabvae_ray.results.trial_record import TrialRecord
-from tabvae_ray.search.display.statistics import RunStatistics, TrialCounts, hypervolume_of
+from tabvae_ray.search.display.statistics import RunStatistics, TrialCounts
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import parse_space
 from tests.support.clocks import Clock

@@ -71,7 +71,7 @@ def test_a_finished_search_is_shown_whole_and_the_next_command_comes_last(
     lines = said(ended("finished"), setup_of(space), width)
     text = "\n".join(lines)
     for expected in (
-        *("1 complete in 1m15s", "0.2 ± 0.012", "0.044 ± 0.002"),
+        *("1 complete in 1 min 15 s", "0.2 ± 0.012", "0.044 ± 0.002"),
         "resample: real rows against a bootstrap of themselves: the noise floor",
         "* 3: b=0.1235, encoder_layer_sizes=[512, 256, 128]",
         *("chosen: trial 3, the only one there is", "model:  /runs/beta/best"),

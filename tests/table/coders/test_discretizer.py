@@ -301,9 +301,9 @@ def test_json_keeps_a_discretizer_to_the_bit(
 @pytest.mark.parametrize(
     ("mapping", "message"),
     [
-        ({}, "needs atoms, a grid and tails"),
-        ({"grid": "x"}, "needs atoms, a grid and tails"),
-        ({"atoms": [10**400]}, "needs atoms, a grid and tails"),
+        ({}, "must have atoms, a grid and tails"),
+        ({"grid": "x"}, "must have atoms, a grid and tails"),
+        ({"atoms": [10**400]}, "must have atoms, a grid and tails"),
         ({"atoms": [], "grid": []}, "must be finite, ascending and not empty"),
         ({"atoms": [1.0, 0.5]}, "must be finite, ascending and not empty"),
         ({"grid": [[0.0, 0.5], [0.25, 1.0]]}, "must be finite, ascending"),

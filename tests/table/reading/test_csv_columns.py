@@ -60,7 +60,7 @@ def test_codes_and_spellings_stay_text_and_are_read_so_with_the_spec(
         ("str", ["12", "47"], ["12", "47"]),
         ("int", ["007", "010"], [7, 10]),
         ("float", ["1", "2"], [1.0, 2.0]),
-        ("decimal", ["4.50", "9.99"], [4.5, 9.99]),
+        ("decimal", ["4.50", "9.99"], ["4.50", "9.99"]),
         ("bool", ["yes", "no"], [True, False]),
         ("category", ["007", "010"], ["007", "010"]),
     ],

@@ -7,7 +7,7 @@ import pytest
 from tabvae_ray.errors import ExportError
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.rules.finding.discovery import find_rules
-from tabvae_ray.table.rules.formula import Linear, Product
+from tabvae_ray.table.rules.forms.formula import Linear, Product
 from tabvae_ray.table.rules.keeping import RuleKeeper
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.views import TableView

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tabvae_ray.table.rules.dates import DateOf
-from tabvae_ray.table.rules.formula import Formula
+from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.formula import Formula
 from tabvae_ray.table.rules.rule import Order
 from tabvae_ray.table.rules.views import TableView
 

@@ -10,11 +10,11 @@ from itertools import combinations, permutations
 
 import numpy as np
 
-from tabvae_ray.table.rules.column_rule import agrees
 from tabvae_ray.table.rules.finding.around import clock_sums, wrapped_sums
 from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.evidence import is_rule
-from tabvae_ray.table.rules.formula import (
+from tabvae_ray.table.rules.forms.column_rule import agrees
+from tabvae_ray.table.rules.forms.formula import (
     Formula,
     Linear,
     Product,

@@ -6,10 +6,10 @@ from typing import get_args
 
 import numpy as np
 
-from tabvae_ray.table.rules.column_rule import agrees
-from tabvae_ray.table.rules.dates import DateOf
 from tabvae_ray.table.rules.finding.evidence import is_rule
-from tabvae_ray.table.rules.formula import (
+from tabvae_ray.table.rules.forms.column_rule import agrees
+from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.formula import (
     DatePart,
     Duration,
     Formula,
@@ -58,12 +58,12 @@ def find_moment_rules(table: TableView, rng: np.random.Generator) -> list[Formul
 def _dates(moments: list[ColumnView], some: TableView) -> Iterator[DateOf]:
     for of, column in permutations(moments, 2):
         rule = DateOf(column=column.name, of=of.name)
-        expected, own = rule.expected(some), some[column.name].seconds
-        assert own is not None
+        expected = rule.expected(some)
+        start, own = some[of.name].seconds, some[column.name].seconds
+        assert start is not None and own is not None
         known = ~(np.isnan(expected) | np.isnan(own))
         # Of two columns of dates that are the same, neither is the date of the other.
-        exact = some[of.name].seconds == expected
-        if known.sum() < min(30, len(own) / 2) or exact[known].all():
+        if known.sum() < min(30, len(own) / 2) or (start == expected)[known].all():
             continue
         if (expected == own)[known].mean() >= _AGREEING:
             yield rule

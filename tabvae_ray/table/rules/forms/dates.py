@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from tabvae_ray.table.rules.column_rule import ColumnRule
+from tabvae_ray.table.rules.forms.column_rule import ColumnRule
 from tabvae_ray.table.rules.views import Floats, Mask, TableView, seconds_of
 
 __all__ = ["DateOf"]

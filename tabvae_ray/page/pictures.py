@@ -1,8 +1,8 @@
-"""Pictures of the chosen model's rows beside the real ones, drawn in light and in dark colours."""
+"""Pictures of a synthetic table beside the real one, drawn in light and in dark colours."""
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tabvae_ray.comparison.pictures.canvas import THEMES, cut, pixels, png
@@ -19,9 +19,8 @@ from tabvae_ray.comparison.reference_levels import ReferenceLevels
 from tabvae_ray.comparison.scores.privacy import Privacy, privacy
 from tabvae_ray.comparison.scores.statistics import STATISTICS
 from tabvae_ray.comparison.scores.usefulness import Usefulness
-from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
 
-__all__ = ["Image", "PictureSection", "Pictures", "compare_rows", "picture_sections"]
+__all__ = ["Image", "PictureSection", "Pictures", "drawn_pictures", "picture_sections"]
 
 # More columns would make the page larger than 3 MB.
 _MOST_COLUMNS = 24
@@ -37,14 +36,14 @@ _PANELS: dict[str, tuple[tuple[str, ...], int]] = {
 
 @dataclass(frozen=True)
 class Pictures:
-    """The chosen model's rows, compared with the real ones.
+    """Synthetic rows, compared with the real ones.
 
     Args:
         comparison: Scores, and pictures in light colours.
         dark: The same pictures in dark colours.
         columns: Columns that have pictures, the farthest from the real table first.
         n_columns: Columns of the table.
-        n_rows: Rows generated.
+        n_rows: Synthetic rows.
         pairs: Pairs of columns that have pictures, the farthest from the real table first.
         privacy: How near they come to real rows.
         usefulness: How well a model learns from them, if the spec names a target.
@@ -96,43 +95,30 @@ class PictureSection:
     images: tuple[Image, ...]
 
 
-def compare_rows(
-    synthesizer: TabularVAESynthesizer,
+def drawn_pictures(
     prepared: PreparedComparison,
+    columns: TableColumns,
+    comparison: Comparison,
     levels: ReferenceLevels,
-    *,
-    n_rows: int,
-    seed: int,
 ) -> Pictures:
-    """Generate rows with the chosen model, score them and draw them beside the real ones.
+    """Draw a synthetic table beside the real one.
 
     Args:
-        synthesizer: The chosen model.
-        prepared: The scores to compute, prepared with the real table.
+        prepared: The comparison, prepared with the real table.
+        columns: The synthetic table.
+        comparison: Its scores, and the JS distance of each column.
         levels: Reference levels that titles of pictures name.
-        n_rows: Rows to generate.
-        seed: Seed of the rows.
-
-    Raises:
-        TabVAEError: If the rows cannot be generated or compared.
     """
-    rows = synthesizer.generate(
-        n_rows,
-        seed=seed,
-        temperature=synthesizer.config.validation.generation_temperature,
-        compact=True,
+    near = comparison.privacy or privacy(
+        columns, prepared.training or prepared.real, prepared.held_out
     )
-    columns = prepared.reader.read(rows)
-    light = prepared.compute_columns(columns)
-    near = light.privacy or privacy(columns, prepared.real)
-    distances = light.score_collections["js_distance"]
+    distances = comparison.score_collections["js_distance"]
     ordered = sorted(distances, key=lambda name: -distances[name])
     shown = tuple(ordered[:_MOST_COLUMNS])
     notes = {name: levels.title(name, value) for name, value in distances.items()}
-    drawn = [_draw(prepared, columns, theme, shown, notes) for theme in _THEMES]
-    light.plot_collections = drawn[0].plot_collections
+    light, dark = (_draw(prepared, columns, theme, shown, notes) for theme in _THEMES)
     pairs = worst_pairs(prepared.real, columns, ordered, _PAIRS)
-    for theme, side in zip(_THEMES, (light, drawn[1]), strict=True):
+    for theme, side in zip(_THEMES, (light, dark), strict=True):
         side.plot_collections["joint"] = {
             _title(pair): png(
                 pixels(
@@ -143,20 +129,28 @@ def compare_rows(
             for pair in pairs
         }
     return Pictures(
-        light, drawn[1], shown, len(distances), n_rows, tuple(pairs), near, light.usefulness
+        replace(comparison, plot_collections=light.plot_collections),
+        dark,
+        shown,
+        len(distances),
+        columns.n_rows,
+        tuple(pairs),
+        near,
+        comparison.usefulness,
     )
 
 
 def picture_sections(
-    pictures: Pictures, correlation_distance: str
+    pictures: Pictures, correlation_distance: str, *, source: str
 ) -> tuple[list[PictureSection], list[PictureSection]]:
     """Return the sections with a picture per column, and those about the whole table.
 
     Args:
         pictures: The pictures.
-        correlation_distance: This score beside its reference levels.
+        correlation_distance: This score beside its reference levels; empty if it is not known.
+        source: Where the synthetic rows are from, such as ``the chosen model``.
     """
-    return _column_sections(pictures), _table_sections(pictures, correlation_distance)
+    return _column_sections(pictures, source), _table_sections(pictures, correlation_distance)
 
 
 def _draw(
@@ -188,7 +182,7 @@ def _draw(
     return comparison
 
 
-def _column_sections(pictures: Pictures) -> list[PictureSection]:
+def _column_sections(pictures: Pictures, source: str) -> list[PictureSection]:
     light, dark = pictures.comparison.plot_collections, pictures.dark.plot_collections
     n_left = pictures.n_columns - len(pictures.columns)
     left = f" The {n_left} columns that differ least are left out." if n_left else ""
@@ -204,7 +198,7 @@ def _column_sections(pictures: Pictures) -> list[PictureSection]:
             for name in light[kind]
         )
         text = (
-            f"{what}, in the real table and in {pictures.n_rows:,} rows of the chosen model; "
+            f"{what}, in the real table and in {pictures.n_rows:,} rows of {source}; "
             "the columns that differ most come first. JS: the column's Jensen-Shannon distance, "
             f"beside that of resampled real rows.{left}"
         )
@@ -232,13 +226,17 @@ def _title(pair: PairDifference) -> str:
 def _table_sections(pictures: Pictures, correlation_distance: str) -> list[PictureSection]:
     light, dark = pictures.comparison.plot_collections, pictures.dark.plot_collections
     sections = []
+    measured = (
+        f" The correlation_distance measures the whole difference: {correlation_distance}."
+        if correlation_distance
+        else ""
+    )
     for name, title, text in (
         (
             "correlation_heatmaps",
             "Associations",
             "How strongly each pair of columns is associated: in the real table, in the synthetic "
-            "one, and the difference, synthetic minus real. The correlation_distance measures the "
-            f"whole difference: {correlation_distance}.",
+            f"one, and the difference, synthetic minus real.{measured}",
         ),
         (
             "pca",

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from tabvae_ray.table.rules.around import ClockSum, Wrapped
-from tabvae_ray.table.rules.column_rule import ComputingRule, numbers_of
+from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped
+from tabvae_ray.table.rules.forms.column_rule import ComputingRule, numbers_of
 from tabvae_ray.table.rules.views import Floats, TableView
 
 __all__ = [

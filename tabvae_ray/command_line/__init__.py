@@ -1,0 +1,1 @@
+"""Text on a terminal, and checks of a command line that need no heavy library."""

@@ -1,0 +1,51 @@
+"""The type of options that name a file or directory to read."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tabvae_ray.errors import closest
+
+__all__ = ["ABSENT", "InputPath"]
+
+ABSENT = "cannot be read: there is no such file or directory"
+
+
+class InputPath(click.Path):
+    """A path or URI to read from; a path on this machine must exist.
+
+    Only that is checked, because it takes no time. Everything else is checked where the file is
+    opened.
+
+    Args:
+        may_be_name: Whether a word without a suffix may be a name instead.
+    """
+
+    def __init__(self, *, may_be_name: bool = False) -> None:
+        super().__init__(readable=False)
+        self._may_be_name = may_be_name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path as given, or raise ``click.BadParameter``."""
+        text = str(super().convert(value, param, ctx))
+        path = Path(text).expanduser()
+        is_name = self._may_be_name and len(path.parts) == 1 and not path.suffix
+        if "://" not in text and not is_name:
+            try:
+                absent = not path.exists() and not path.is_symlink()
+            except (OSError, ValueError):
+                # Left to the function that opens it, which says what is wrong with the name.
+                absent = False
+            if absent:
+                self.fail(f"{text:.200}: {ABSENT}{_beside(path)}")
+        return text
+
+
+def _beside(path: Path) -> str:
+    """Return a question with the name of a similar file in the same directory."""
+    try:
+        return closest(path.name, os.listdir(path.parent))
+    except OSError:
+        return ""

@@ -1,0 +1,62 @@
+"""Scores beside their reference levels, as a table of HTML and as lines of text."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from tabvae_ray.comparison.options import ComparisonOptions
+from tabvae_ray.comparison.reference_levels import ReferenceLevels
+
+__all__ = ["html_table", "score_table"]
+
+_LEVELS = {
+    "resample": "floor: real rows resampled",
+    "fresh": "another sample",
+    "independent": "ceiling: columns shuffled",
+}
+_CELL = "padding: 0.2em 0.8em; text-align: {align}"
+
+
+def score_table(
+    scores: Mapping[str, float],
+    levels: ReferenceLevels,
+    options: ComparisonOptions,
+    spread: Mapping[str, float] | None = None,
+) -> str:
+    """Return a table of the scores, which are better, and what real rows score.
+
+    Args:
+        scores: Scores by name.
+        levels: Reference levels; those that are known have a column.
+        options: The options that the scores were computed with.
+        spread: Standard deviations of the scores over fresh samples.
+    """
+    kinds = [kind for kind in _LEVELS if any(name in getattr(levels, kind) for name in scores)]
+    rows = []
+    for name, value in scores.items():
+        around = (spread or {}).get(name)
+        shown = f"{value:.4f}" + ("" if around is None else f" ± {around:.2g}")
+        beside = [getattr(levels, kind).get(name) for kind in kinds]
+        cells = ["" if level is None else f"{level.mean:.4f}" for level in beside]
+        rows.append([name, shown, better(name, options), *cells])
+    return html_table(["score", "value", "better", *(_LEVELS[kind] for kind in kinds)], rows)
+
+
+def better(name: str, options: ComparisonOptions) -> str:
+    """Return in a word which values of a score are better."""
+    if name == "dcr_share":
+        return "near 0.5"
+    return "higher" if options.higher_is_better(name) else "lower"
+
+
+def html_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table whose first column is text and whose others are numbers."""
+    body = "".join(f"<tr>{_cells('td', row)}</tr>" for row in rows)
+    head = f"<thead><tr>{_cells('th', heads)}</tr></thead>"
+    return f'<table style="border-collapse: collapse">{head}<tbody>{body}</tbody></table>'
+
+
+def _cells(tag: str, texts: Sequence[str]) -> str:
+    return "".join(
+        f'<{tag} style="{_CELL.format(align="right" if i else "left")}">{escape(text)}</{tag}>'
+        for i, text in enumerate(texts)
+    )

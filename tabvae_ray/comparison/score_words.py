@@ -1,0 +1,79 @@
+"""Scores in words: which values are better, and where one lies between its floor and ceiling."""
+
+import math
+
+from tabvae_ray.comparison.reference_levels import Level, ReferenceLevels
+
+__all__ = ["direction", "score_in_words"]
+
+# Shares of the way from a fresh sample to independent columns, and what they are called.
+_ON_THE_WAY = (
+    (0.05, "as good as a fresh sample of the real table"),
+    (0.25, "close to a fresh sample of the real table"),
+    (0.75, "between a fresh sample of the real table and independent columns"),
+    (0.95, "close to independent columns"),
+)
+_AT_THE_END = "as far as independent columns"
+# The same for scores that train a model on the rows.
+_USEFUL_WAY = (
+    (0.05, "as useful as real rows"),
+    (0.25, "nearly as useful as real rows"),
+    (0.75, "less useful than real rows, more than independent columns"),
+    (0.95, "hardly more useful than independent columns"),
+)
+_USELESS = "no more useful than independent columns"
+# Shuffled columns have the same values, so that they are no ceiling for these.
+_OF_COLUMNS = ("mean_js_distance", "column_shapes")
+# Values that lie nearer together are the same.
+_SPREADS = 2
+
+
+def direction(name: str, *, higher_is_better: bool) -> str:
+    """Return which values of a score are better."""
+    if name == "dcr_share":
+        return "0.5 is chance, 1 is copying"
+    if name == "membership_black_box":
+        return "0.5 is chance, 1 betrays every training row"
+    return "higher is better" if higher_is_better else "lower is better"
+
+
+def score_in_words(name: str, value: float, levels: ReferenceLevels) -> str | None:
+    """Return where a score lies between its floor and its ceiling.
+
+    The floor is a fresh sample of the same population, the ceiling separately shuffled columns.
+    Where that is no ceiling, because the score sees columns alone or the table has no
+    associations, the distance of a fresh sample is the measure.
+
+    Args:
+        name: Name of the score.
+        value: The score.
+        levels: The reference levels.
+
+    Returns:
+        The words; None for ``dcr_share``, and for scores without levels.
+    """
+    floor = levels.fresh.get(name) or levels.resample.get(name)
+    if floor is None or name == "dcr_share" or not math.isfinite(value):
+        return None
+    sign = -1.0 if name in levels.higher_is_better else 1.0
+    ceiling = levels.independent.get(name)
+    if ceiling is not None and name not in _OF_COLUMNS and _is_above(ceiling, floor, sign):
+        share = (value - floor.mean) / (ceiling.mean - floor.mean)
+        way, end = (_USEFUL_WAY, _USELESS) if name == "tstr" else (_ON_THE_WAY, _AT_THE_END)
+        return next((words for limit, words in way if share <= limit), end)
+    best = 1.0 if sign < 0 else 0.0
+    distance, honest = sign * (value - best), sign * (floor.mean - best)
+    if distance <= honest + _SPREADS * floor.spread:
+        return _ON_THE_WAY[0][1]
+    if honest <= 0:
+        return None
+    times = distance / honest
+    if times < 1.5:
+        return _ON_THE_WAY[1][1]
+    return f"{times:.1f} times as far from the real table as a fresh sample"
+
+
+def _is_above(ceiling: Level, floor: Level, sign: float) -> bool:
+    spread = math.hypot(floor.spread, ceiling.spread)
+    distance = sign * (ceiling.mean - floor.mean)
+    return distance > max(_SPREADS * spread, 0.1 * abs(floor.mean), 1e-9)

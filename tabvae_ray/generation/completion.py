@@ -1,0 +1,204 @@
+"""The probability of given rows, and draws of the cells that rows lack.
+
+For each row, latent vectors are drawn from the prior. Given codes weigh a draw by the probability
+that the decoder gives them, other codes are drawn from its heads (importance sampling, also called
+likelihood weighting). The mean weight estimates the probability of the given codes; a draw chosen
+in proportion to its weight is a draw of the others given these. Where the given columns come first
+in the decoder's order and do not depend on z, all weights are equal and the result is exact;
+otherwise the effective sample size says how many draws carry the weight.
+"""
+
+import math
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.model.draw import Draw
+from tabvae_ray.model.prior import Prior
+from tabvae_ray.model.row_decoder import RowDecoder
+from tabvae_ray.table.coders.category_encoder import CategoryEncoder
+from tabvae_ray.table.column_values import column_numbers, column_positions
+from tabvae_ray.table.encoding import TableEncoder
+from tabvae_ray.table.reading.frames import Frame, as_frame
+
+__all__ = ["Completion", "fill_cells", "log_prob"]
+
+# Draws that are decoded at once.
+_BATCH = 16_384
+# In place of a code: the cell is drawn.
+_DRAWN = -1
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A decoder and its prior, with the options of importance sampling.
+
+    Args:
+        encoder: Turns codes into values; fitted.
+        decoder: Turns latent vectors into codes.
+        prior: The distribution of latent vectors.
+        draws: Latent vectors per row.
+        seed: The same seed gives the same result, on the same kind of device.
+
+    Raises:
+        ConfigError: If there are no draws, or the seed is negative.
+    """
+
+    encoder: TableEncoder
+    decoder: RowDecoder
+    prior: Prior
+    draws: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.draws < 1:
+            raise ConfigError(f"draws must be >= 1, but got {self.draws}")
+        if self.seed < 0:
+            raise ConfigError(f"the seed must be >= 0, but got {self.seed}")
+
+    @torch.inference_mode()
+    def weighed(self, given: Tensor, *, no_gaps: bool) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the codes ``(n, M, C)`` and log weights ``(n, M)`` of parts of the rows.
+
+        Args:
+            given: ``(N, C)`` codes, with -1 for cells to draw.
+            no_gaps: Draw no missing values.
+        """
+        generator = torch.Generator(given.device).manual_seed(self.seed)
+        for part in torch.split(given, max(1, _BATCH // self.draws)):
+            z = self.prior.sample(len(part) * self.draws, generator)
+            codes, weight = self._draw(z, part.repeat_interleave(self.draws, 0), generator, no_gaps)
+            yield codes.view(len(part), self.draws, -1), weight.view(len(part), self.draws)
+
+    def _draw(
+        self, z: Tensor, given: Tensor, generator: torch.Generator, no_gaps: bool
+    ) -> tuple[Tensor, Tensor]:
+        decoder, draw = self.decoder, Draw(1.0, True, generator)
+        features, codes = decoder.features(z), torch.empty_like(given)
+        weight = torch.zeros(len(z), dtype=torch.float64, device=z.device)
+        order = decoder.order
+        for column in range(given.shape[1]) if order is None else order:
+            logits = decoder.column_logits(features, column)
+            known = given[:, column] != _DRAWN
+            chances = logits.log_softmax(1)
+            of_given = chances.gather(1, given[:, column].clamp(min=0)[:, None])[:, 0]
+            gap = self._missing_code(column)
+            of_drawn = torch.zeros_like(of_given)
+            if no_gaps and gap is not None:
+                chances[:, gap] = -torch.inf
+                of_drawn = chances.logsumexp(1)
+            codes[:, column] = torch.where(known, given[:, column], draw(chances))
+            weight += torch.where(known, of_given, of_drawn)
+            if order is not None:
+                decoder.add_column(features, column, codes[:, column])
+        return codes, weight
+
+    def _missing_code(self, column: int) -> int | None:
+        name = self.encoder.columns[column]
+        return self.encoder.coder(name).n_codes if self.encoder.spec[name].missing else None
+
+
+def log_prob(completion: Completion, rows: Frame) -> pd.Series:
+    """Return the log probability of each row's codes, in nats; see the synthesizer's method."""
+    table = as_frame(rows)
+    absent = [name for name in completion.encoder.columns if name not in table.columns]
+    if absent:
+        raise DataError(f"column {absent[0]!r}: in the spec, but not in the table")
+    given = _codes(completion, table, missing=True)
+    found, sizes = [], []
+    for _, weight in completion.weighed(given, no_gaps=False):
+        found.append(weight.logsumexp(1) - math.log(completion.draws))
+        sizes.append(_effective(weight))
+    values = torch.cat(found).cpu().numpy() if found else np.empty(0)
+    index = rows.index if isinstance(rows, pd.DataFrame) else None
+    series = pd.Series(values, index=index, name="log_prob", dtype=np.float64)
+    series.attrs = {"draws": completion.draws, **_sizes(sizes)}
+    return series
+
+
+def fill_cells(completion: Completion, rows: Frame, *, impute: bool) -> pd.DataFrame:
+    """Return rows with the cells drawn that they lack; see the synthesizer's methods.
+
+    Args:
+        completion: The model and the options.
+        rows: Some columns of the table.
+        impute: Draw missing values, too, and return the columns of the rows.
+    """
+    table = as_frame(rows)
+    known_names = [name for name in table.columns if name in completion.encoder.spec.names]
+    if len(table) and not known_names:
+        raise DataError("the rows have no column of the model")
+    given = _codes(completion, table, missing=not impute)
+    rng = np.random.default_rng([completion.seed, 1])
+    chosen, sizes = [], []
+    for codes, weight in completion.weighed(given, no_gaps=impute):
+        share = (weight - weight.amax(1, keepdim=True)).exp().cumsum(1)
+        level = torch.from_numpy(rng.random((len(share), 1))).to(share) * share[:, -1:]
+        pick = torch.searchsorted(share, level, right=True)[:, 0].clamp(max=share.shape[1] - 1)
+        chosen.append(codes[torch.arange(len(codes), device=codes.device), pick])
+        sizes.append(_effective(weight))
+    picked = torch.cat(chosen) if chosen else given
+    drawn = completion.encoder.decode(picked.cpu().numpy(), rng, seed=completion.seed)
+    for name in known_names:
+        own = table[name]
+        may_lack = not impute and completion.encoder.spec[name].missing
+        kept = own.notna() | may_lack
+        if name not in drawn or kept.all():
+            drawn[name] = own
+        else:
+            drawn[name] = own.astype(object).where(kept, drawn[name]).astype(drawn[name].dtype)
+    extra = [name for name in table.columns if name not in drawn]
+    filled = pd.concat([drawn, table[extra]], axis=1)
+    filled = filled[list(table.columns)] if impute else filled
+    if isinstance(rows, pd.DataFrame) and rows.index.names == [None]:
+        filled.index = rows.index
+    filled.attrs = {"draws": completion.draws, **_sizes(sizes)}
+    return filled
+
+
+def _codes(completion: Completion, table: pd.DataFrame, *, missing: bool) -> Tensor:
+    """Return the codes ``(N, C)`` of given cells, and -1 for cells to draw.
+
+    Args:
+        completion: The model.
+        table: Some of its columns.
+        missing: Take a missing value as given, where the column has missing values.
+    """
+    encoder = completion.encoder
+    codes = np.full((len(table), len(encoder.columns)), _DRAWN, dtype=np.int64)
+    for i, name in enumerate(encoder.columns):
+        if name not in table.columns:
+            continue
+        column, coder = encoder.spec[name], encoder.coder(name)
+        known = table[name].notna().to_numpy()
+        values = table[name][known]
+        part: Any
+        if isinstance(coder, CategoryEncoder):
+            part = coder.codes[column_positions(values, column)]
+        else:
+            part = coder.encode(column_numbers(values, column))
+        codes[known, i] = part
+        if missing and column.missing:
+            codes[~known, i] = coder.n_codes
+    return torch.from_numpy(codes).to(completion.decoder.head_bias.device)
+
+
+def _effective(weight: Tensor) -> Tensor:
+    """Return the effective sample size of each row's weights: ``(n, M) -> (n,)``."""
+    return 1 / weight.softmax(1).square().sum(1)
+
+
+def _sizes(parts: list[Tensor]) -> dict[Hashable, Any]:
+    if not parts:
+        return {}
+    sizes = torch.cat(parts)
+    return {
+        "effective_sample_size": float(sizes.median()),
+        "least_effective_sample_size": float(sizes.min()),
+    }

@@ -1,0 +1,147 @@
+"""The function that searches from Python."""
+
+import math
+from collections.abc import Collection
+from typing import Any, Literal
+
+from tabvae_ray.errors import ConfigError
+from tabvae_ray.search.api.perform import draw_report, perform, prepare
+from tabvae_ray.search.api.result import SearchResult
+from tabvae_ray.search.sources import SpaceSource, SpecSource
+from tabvae_ray.table.reading.frames import Frame, Source
+
+__all__ = ["search"]
+
+_TRACKERS = ("mlflow", "tensorboard")
+
+
+def search(
+    data: Source | Frame | None = None,
+    *,
+    space: SpaceSource | None = None,
+    spec: SpecSource | None = None,
+    out: Source = "runs",
+    name: str | None = None,
+    resume: bool = False,
+    trials: int | None = None,
+    time_budget: float | None = None,
+    seed: int | None = None,
+    select: str | None = None,
+    address: str | None = None,
+    concurrency: int | None = None,
+    cpus_per_trial: float = 1.0,
+    gpus_per_trial: float = 0.0,
+    study_storage: str | None = None,
+    track: Collection[Literal["mlflow", "tensorboard"]] = (),
+    report: bool = True,
+    display: bool = True,
+) -> SearchResult:
+    """Search for the best model of a table, as ``tabvae search`` does.
+
+    An interrupt (Ctrl-C, or the stop button of a notebook) raises ``KeyboardInterrupt`` after what
+    is finished has been written down; the same call with ``resume=True`` continues. Ray is started
+    on this machine and stopped at the end, unless this process is connected to Ray already.
+
+    Example:
+        >>> result = tabvae_ray.search(table, space="small", name="patients", time_budget=300)
+        >>> rows = result.generate(1000, where={"Sex": "F"})
+
+    Args:
+        data: The table: a path or URI, a DataFrame of pandas or polars, or an Arrow table. Rows
+            from memory are kept as ``table.parquet`` in the directory of the search, so that it can
+            be resumed and reported later. None is the table that the space names, or the heart
+            table that comes with the package.
+        space: The search space: the name of one that comes with the package, a path or URI, its
+            content as a mapping, or a :class:`SearchSpace`. If it is left out, or ``auto``, one is
+            chosen for the table and the time; with ``resume`` it is that of the search.
+        spec: What the columns are: a path or URI, its content as a mapping, or a
+            :class:`TableSpec`. What it does not say is inferred from the table.
+        out: The directory that holds the searches, a path or URI.
+        name: The name of this search; by default that of the space, or ``search``.
+        resume: Continue the search of that name, or return it if nothing is left to do.
+        trials: Number of trials in all; by default that of the space.
+        time_budget: Seconds after which no new trial starts and a model is chosen; the rest can be
+            resumed.
+        seed: Seed of all random draws; by default that of the space.
+        select: Rule that chooses the model of the front: ``ideal``, ``knee``, ``constraint``, an
+            objective, or ``"weights 1,3"``.
+        address: A Ray cluster: ``auto``, ``host:port`` or ``ray://host:port``; by default
+            ``RAY_ADDRESS``, or else this machine.
+        concurrency: Trials at once; by default as many as the resources allow.
+        cpus_per_trial: CPUs, and threads, of each trial.
+        gpus_per_trial: GPUs of each trial; a fraction lets several trials share one.
+        study_storage: URL of an Optuna storage for the study.
+        track: Where trials are logged besides: ``mlflow``, ``tensorboard``.
+        report: Whether to draw ``report.html`` at the end, which takes seconds.
+        display: Whether to show the table and the progress, in a notebook or on stderr.
+
+    Returns:
+        The result. Its state is ``failed`` if too many trials failed or none is usable.
+
+    Raises:
+        ConfigError: If an argument or the space is wrong, or Ray cannot be reached.
+        DataError: If the table cannot be modelled.
+        StorageError: If something cannot be read or written.
+        KeyboardInterrupt: If the search is interrupted.
+    """
+    _check(trials, time_budget, concurrency, cpus_per_trial, gpus_per_trial, track)
+    prepared = prepare(
+        space=space,
+        data=data,
+        spec=spec,
+        out=out,
+        name=name,
+        resume=resume,
+        settings={"n_trials": trials, "time_budget": time_budget, "seed": seed, "select": select},
+        address=address,
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=gpus_per_trial,
+        concurrency=concurrency,
+    )
+    done = perform(
+        prepared,
+        resume=resume,
+        address=address,
+        concurrency=concurrency,
+        study_storage=study_storage,
+        trackers=(track,) if isinstance(track, str) else track,
+        quiet=not display,
+    )
+    outcome = done.outcome
+    if outcome.state == "interrupted":
+        done.progress.say("the same call with resume=True goes on from here")
+        raise KeyboardInterrupt(f"the search in {outcome.directory} can be resumed")
+    if report:
+        draw_report(done)
+    return SearchResult(outcome.directory, reason=outcome.reason)
+
+
+def _check(
+    trials: int | None,
+    time_budget: float | None,
+    concurrency: int | None,
+    cpus: float,
+    gpus: float,
+    track: Collection[str],
+) -> None:
+    """Check the ranges that the command checks when it parses its options."""
+    errors = []
+    for key, count in (("trials", trials), ("concurrency", concurrency)):
+        if count is not None and not (_is_number(count) and int(count) == count and count >= 1):
+            errors.append(f"{key} must be a whole number >= 1, but got {count!r}")
+    for key, amount in (("time_budget", time_budget), ("cpus_per_trial", cpus)):
+        if amount is not None and not (_is_number(amount) and amount > 0):
+            errors.append(f"{key} must be a number > 0, but got {amount!r}")
+    if not (_is_number(gpus) and gpus >= 0):
+        errors.append(f"gpus_per_trial must be a number >= 0, but got {gpus!r}")
+    unknown = [
+        name for name in ((track,) if isinstance(track, str) else track) if name not in _TRACKERS
+    ]
+    if unknown:
+        errors.append(f"track must be some of {', '.join(_TRACKERS)}, but got {unknown[0]!r}")
+    if errors:
+        raise ConfigError("\n".join(errors))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

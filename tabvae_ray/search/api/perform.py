@@ -1,0 +1,137 @@
+"""The steps of a search that the command and the Python function share."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tabvae_ray.cluster.nodes import Resources, expected_slots
+from tabvae_ray.report import write_report
+from tabvae_ray.search.display.live import SearchProgress
+from tabvae_ray.search.display.table_summary import choice_lines, table_summary
+from tabvae_ray.search.driver.outcome import SearchOutcome
+from tabvae_ray.search.inputs import SearchInputs, prepare_inputs
+from tabvae_ray.search.optimize.sampler import choose_sampler
+from tabvae_ray.search.run import run_search
+from tabvae_ray.search.sources import SpaceSource, SpecSource
+from tabvae_ray.table.reading.frames import Frame, Source
+
+__all__ = ["Performed", "Prepared", "draw_report", "perform", "prepare"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A search that can start.
+
+    Args:
+        inputs: What it starts from.
+        resources: The resources of a trial.
+        slots: Trials that are expected to run at once.
+    """
+
+    inputs: SearchInputs
+    resources: Resources
+    slots: int
+
+
+@dataclass(frozen=True)
+class Performed:
+    """A search that has ended.
+
+    Args:
+        inputs: What it started from.
+        outcome: What came of it.
+        progress: What has shown it.
+    """
+
+    inputs: SearchInputs
+    outcome: SearchOutcome
+    progress: SearchProgress
+
+
+def prepare(
+    *,
+    space: SpaceSource | None,
+    data: Source | Frame | None,
+    spec: SpecSource | None,
+    out: Source,
+    name: str | None,
+    resume: bool,
+    settings: Mapping[str, Any],
+    address: str | None,
+    cpus_per_trial: float,
+    gpus_per_trial: float,
+    concurrency: int | None,
+) -> Prepared:
+    """Read and check the inputs; start nothing and write nothing.
+
+    :func:`tabvae_ray.search.api.function.search` describes the arguments.
+
+    Raises:
+        TabVAEError: If an input is wrong.
+    """
+    resources = Resources(cpus_per_trial, gpus_per_trial)
+    slots = expected_slots(resources, concurrency, address)
+    inputs = prepare_inputs(
+        space=space,
+        out=out,
+        name=name,
+        data=data,
+        spec=spec,
+        resume=resume,
+        settings=dict(settings),
+        slots=slots,
+        gpu=gpus_per_trial > 0,
+    )
+    return Prepared(inputs, resources, slots)
+
+
+def perform(
+    prepared: Prepared,
+    *,
+    resume: bool,
+    address: str | None,
+    concurrency: int | None,
+    study_storage: str | None,
+    trackers: Collection[str],
+    quiet: bool,
+) -> Performed:
+    """Show how the table is understood, and run the search.
+
+    Raises:
+        TabVAEError: If an input is wrong, or the storage or the cluster fails.
+    """
+    inputs = prepared.inputs
+    progress = SearchProgress(inputs.space, quiet=quiet)
+    if not resume:
+        for part in table_summary(inputs):
+            progress.console.print(part, markup=False, highlight=False)
+        for line in choice_lines(inputs):
+            progress.say(line)
+    if inputs.space.settings.sampler == "auto":
+        progress.say(f"sampler {choose_sampler(inputs.space)[1]}")
+    outcome = run_search(
+        inputs,
+        resume=resume,
+        address=address,
+        resources=prepared.resources,
+        concurrency=concurrency,
+        study_storage=study_storage,
+        trackers=trackers,
+        progress=progress,
+    )
+    return Performed(inputs, outcome, progress)
+
+
+def draw_report(done: Performed) -> None:
+    """Write the report of a finished search; say so if that fails, which must lose no result."""
+    if done.outcome.state != "finished":
+        return
+    say = done.progress.say
+    say("drawing the report")
+    try:
+        page = write_report(done.outcome.directory)
+    except Exception as error:
+        # A failure to draw must not lose the result of hours.
+        say(f"warning: no report could be made: {error!r}")
+    else:
+        say(f"report: {page}")

@@ -1,0 +1,283 @@
+"""The result of a search, read from its directory."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from html import escape
+from typing import Any
+
+import optuna
+import pandas as pd
+
+from tabvae_ray.command_line.lines import duration
+from tabvae_ray.comparison.html import score_table
+from tabvae_ray.comparison.reference_levels import ReferenceLevels
+from tabvae_ray.errors import ConfigError, ExportError
+from tabvae_ray.generation.synthesizer import TabularVAESynthesizer, load_synthesizer
+from tabvae_ray.report import write_report
+from tabvae_ray.results.record_store import RecordStore
+from tabvae_ray.results.search_manifest import SearchManifest
+from tabvae_ray.results.trial_record import TrialRecord
+from tabvae_ray.search.api.page import Page
+from tabvae_ray.search.optimize.study import create_study
+from tabvae_ray.search.replay import Replay, replay
+from tabvae_ray.space.search_space import LOSSES, SearchSpace
+from tabvae_ray.storage import Location
+from tabvae_ray.table.reading.frames import Frame, Source
+
+__all__ = ["SearchResult", "load_search"]
+
+_MOST_SCORES = 6
+
+
+class SearchResult:
+    """A search as it was when this object was made: its model, scores, trials and study.
+
+    Args:
+        directory: The search's directory, a path or URI.
+        reason: Why the search ended before all trials were done, if it did.
+
+    Raises:
+        StorageError: If there is no search.
+    """
+
+    def __init__(self, directory: Source, *, reason: str | None = None) -> None:
+        self._directory = Location(directory)
+        self._manifest = SearchManifest.read(self._directory)
+        self._space = self._manifest.search_space()
+        self.reason = reason
+
+    @property
+    def path(self) -> str:
+        """The directory of the search, a path or URI."""
+        return str(self._directory)
+
+    @property
+    def name(self) -> str:
+        """The name of the search."""
+        return self._manifest.name
+
+    @property
+    def state(self) -> str:
+        """The state of the search: ``finished``, ``interrupted``, ``failed`` or ``running``."""
+        return self._manifest.state
+
+    @property
+    def space(self) -> SearchSpace:
+        """The search space, with the settings that the search ran with."""
+        return self._space
+
+    @cached_property
+    def best(self) -> TabularVAESynthesizer:
+        """The synthesizer of the chosen trial.
+
+        Raises:
+            ExportError: If the search has exported no model.
+        """
+        directory = self._directory / "best"
+        if not (directory / "synthesizer.json").exists():
+            why = "no trial was usable" if self.state == "failed" else f"it is {self.state}"
+            raise ExportError(f"the search in {self.path} has no model: {why}")
+        return load_synthesizer(directory)
+
+    @property
+    def chosen(self) -> int | None:
+        """The number of the chosen trial; None if no model was exported."""
+        return None if self._manifest.chosen is None else int(self._manifest.chosen["trial"])
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The chosen model's scores, means over fresh samples, by name; objectives come first."""
+        means = _means(self._candidates.get(self.chosen, {}))
+        first = [name for name in self._leading if name in means]
+        return {name: means[name] for name in dict.fromkeys([*first, *means])}
+
+    @property
+    def spread(self) -> dict[str, float]:
+        """Standard deviations of the scores over fresh samples, by name."""
+        return dict(self._candidates.get(self.chosen, {}).get("spread", {}))
+
+    @property
+    def levels(self) -> ReferenceLevels:
+        """The scores of real rows against themselves."""
+        return ReferenceLevels.from_mapping(self._manifest.levels)
+
+    @cached_property
+    def front(self) -> pd.DataFrame:
+        """The trials that no other dominates, with scores and parameters, by number.
+
+        Scores are means over fresh samples if a model was chosen. ``chosen`` marks its trial.
+        """
+        records = {record.number: record for record in self._records}
+        rows = []
+        for number in self._manifest.front:
+            record = records.get(number)
+            scores = _means(self._candidates.get(number, {}))
+            if record is not None:
+                scores = scores or record.objectives
+                rows.append(
+                    {"trial": number, "chosen": number == self.chosen, **scores}
+                    | _parameters(record)
+                )
+        return _by_number(rows)
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """All finished trials, with scores, losses and parameters, by number."""
+        rows = [
+            {
+                "trial": record.number,
+                "state": record.state,
+                **(record.rungs[-1].values if record.rungs else record.objectives),
+                **_parameters(record),
+                "epochs": record.epochs,
+                "seconds": record.seconds,
+                "reason": record.reason or None,
+            }
+            for record in self._records
+        ]
+        return _by_number(rows)
+
+    @cached_property
+    def study(self) -> optuna.Study:
+        """The Optuna study, in memory and built from the trials' records.
+
+        Its directions, parameters and values are those that the sampler has seen.
+        """
+        before = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        try:
+            return create_study(self._space, self.name, None, self._records)
+        finally:
+            optuna.logging.set_verbosity(before)
+
+    def generate(
+        self,
+        n_records: int,
+        *,
+        seed: int = 0,
+        where: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> pd.DataFrame:
+        """Make rows by the chosen model; see :meth:`TabularVAESynthesizer.generate`.
+
+        Args:
+            n_records: Number of rows.
+            seed: The same seed gives the same rows.
+            where: Conditions on the rows, by column.
+            **options: Other options of the synthesizer.
+
+        Raises:
+            ConfigError: If a condition cannot be met.
+            DataError: If a condition is too rare.
+            ExportError: If the search has exported no model.
+        """
+        return self.best.generate(n_records, seed=seed, where=where, **options)
+
+    def report(self, *, redraw: bool = False, height: int = 800) -> Page:
+        """Return the report of the search, which a notebook shows inline.
+
+        Args:
+            redraw: Whether to draw it again although it is newer than the search.
+            height: Height in a notebook, in pixels.
+
+        Raises:
+            StorageError: If the page cannot be written.
+        """
+        page = self._directory / "report.html"
+        if (
+            redraw
+            or not page.exists()
+            or _changed(page) < _changed(self._directory / "search.json")
+        ):
+            write_report(self._directory)
+        return Page(page, height)
+
+    def replay(
+        self, trial: int, *, data: Source | Frame | None = None, spec: Source | None = None
+    ) -> Replay:
+        """Train a trial again, alone and without Ray; ``same`` of the result says if it agrees.
+
+        Args:
+            trial: Number of the trial.
+            data: The table; by default the one that the search read.
+            spec: What its columns are, likewise.
+
+        Raises:
+            ConfigError: If there is no such trial, or the table is another one.
+        """
+        if trial not in {record.number for record in self._records}:
+            raise ConfigError(f"replay: the search in {self.path} has no finished trial {trial}")
+        file = self._directory / "trials" / f"{trial:06d}.json"
+        return replay(file.uri, data=data, spec=spec)
+
+    @cached_property
+    def _records(self) -> list[TrialRecord]:
+        return RecordStore(self._directory, list(self._space.objectives)).finished()
+
+    @property
+    def _leading(self) -> list[str]:
+        """Names of the scores that the search is about: objectives and constraints."""
+        return [*self._space.objectives, *self._space.constraints]
+
+    @property
+    def _candidates(self) -> dict[int | None, dict[str, Any]]:
+        """Scores of the candidates by number of their trial."""
+        chosen = self._manifest.chosen
+        return {} if chosen is None else {c["trial"]: c for c in chosen["candidates"]}
+
+    def _headline(self) -> str:
+        counts = ", ".join(f"{n} {s.lower()}" for s, n in sorted(self._manifest.trials.items()))
+        text = f"search {self.name!r} {self.state}: {counts or 'no trials'}"
+        return f"{text}, in {duration(self._manifest.seconds)}"
+
+    def _choice(self) -> str:
+        chosen = self._manifest.chosen
+        return "no model" if chosen is None else f"trial {chosen['trial']}, {chosen['reason']}"
+
+    def __repr__(self) -> str:
+        levels = self.levels
+        scores = [(name, v) for name, v in self.scores.items() if name not in LOSSES]
+        lines = [self._headline(), f"  in {self.path}", f"  chosen: {self._choice()}"]
+        lines += [f"  {name} {levels.describe(name, v)}" for name, v in scores[:_MOST_SCORES]]
+        if len(scores) > _MOST_SCORES:
+            lines.append(f"  and {len(scores) - _MOST_SCORES} more scores")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        # Losses have no levels to be read against.
+        scores = {name: v for name, v in self.scores.items() if name not in LOSSES}
+        table = score_table(scores, self.levels, self._space.comparison, self.spread)
+        table = table if scores else ""
+        notes = [self._choice(), *([f"ended early: {self.reason}"] if self.reason else [])]
+        notes += self.levels.verdicts(self.scores)
+        lines = "".join(f"<div>{escape(note)}</div>" for note in [*notes, self.path])
+        return f"<div><strong>{escape(self._headline())}</strong>{table}{lines}</div>"
+
+
+def load_search(location: Source) -> SearchResult:
+    """Load the result of an earlier search, also of one that the command has made.
+
+    Args:
+        location: The search's directory, a path or URI.
+
+    Raises:
+        StorageError: If there is no search.
+    """
+    return SearchResult(location)
+
+
+def _means(candidate: Mapping[str, Any]) -> dict[str, float]:
+    return {name: v for name, v in candidate.items() if name not in ("trial", "spread")}
+
+
+def _parameters(record: TrialRecord) -> dict[str, Any]:
+    return dict(record.parameters)
+
+
+def _by_number(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=None if rows else ["trial"]).set_index("trial")
+
+
+def _changed(file: Location) -> float:
+    """Return when a file was last changed, in nanoseconds since 1970."""
+    return float(file.filesystem.get_file_info(file.path).mtime_ns or 0)

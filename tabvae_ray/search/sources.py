@@ -1,0 +1,96 @@
+"""The inputs of a search as a user may give them: files, names, or Python objects."""
+
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+import pandas as pd
+
+from tabvae_ray.errors import ConfigError
+from tabvae_ray.space.named_spaces import find_space
+from tabvae_ray.space.search_space import SearchSpace
+from tabvae_ray.space.space_file import load_space, parse_space
+from tabvae_ray.storage import Location
+from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.io import read_table
+from tabvae_ray.table.reading.frames import Source, as_frame, is_location, parquet_form
+from tabvae_ray.table.reading.markers import read_markers
+from tabvae_ray.table.spec import TableSpec
+
+__all__ = ["SpaceSource", "SpecSource", "read_rows", "read_space", "read_spec", "space_name"]
+
+SpaceSource = str | PurePath | Mapping[str, Any] | SearchSpace
+SpecSource = Source | Mapping[str, Any] | SpecDeclaration | TableSpec
+
+
+def read_space(given: SpaceSource) -> SearchSpace:
+    """Return a search space that is given as a file, by name, as a mapping, or as it is.
+
+    Raises:
+        ConfigError: With one line for each thing that is wrong in it.
+        StorageError: If it cannot be read.
+    """
+    if isinstance(given, SearchSpace):
+        return given
+    if isinstance(given, Mapping):
+        return parse_space(given, "space")
+    if not isinstance(given, str | os.PathLike):
+        raise ConfigError(
+            "space: must be a path, the name of a space, a mapping or a SearchSpace, but got "
+            f"{type(given).__name__}"
+        )
+    return load_space(find_space(os.fspath(given)))
+
+
+def space_name(given: SpaceSource) -> str:
+    """Return the name that a search gets from its space: that of the file, or ``search``."""
+    if isinstance(given, SearchSpace):
+        given = given.source
+    elif isinstance(given, Mapping):
+        return "search"
+    path = os.fspath(given)
+    # Spaces that are no file have a source such as "search space".
+    return "search" if " " in path or path == "space" else Location(path).name.partition(".")[0]
+
+
+def read_spec(given: SpecSource) -> SpecDeclaration:
+    """Return the declaration of columns that is given as a file, a mapping or a spec.
+
+    Raises:
+        DataError: If it breaks a rule.
+        StorageError: If it cannot be read.
+    """
+    if isinstance(given, SpecDeclaration):
+        return given
+    if isinstance(given, TableSpec):
+        return SpecDeclaration.from_mapping(given.to_mapping())
+    if isinstance(given, Mapping):
+        return SpecDeclaration.from_mapping(dict(given))
+    return SpecDeclaration.load(Location(given))
+
+
+def read_rows(
+    data: object, where: Location, declared: SpecDeclaration | None
+) -> tuple[pd.DataFrame, bool]:
+    """Return the rows of a search, and True if they come from memory rather than from a file.
+
+    Args:
+        data: Rows in memory, or anything else for those of the file.
+        where: The file.
+        declared: Declaration of some or all columns.
+
+    Raises:
+        DataError: If they are not a table.
+        StorageError: If the file cannot be read.
+    """
+    if data is None or is_location(data):
+        return read_table(where, declared), False
+    rows, _ = read_markers(
+        parquet_form(as_frame(data)),
+        declared or SpecDeclaration(),
+        lambda text: warnings.warn(f"table: {text}", stacklevel=4),
+    )
+    # A search that goes on reads the file that these rows are written to.
+    return parquet_form(rows), True

@@ -1,0 +1,86 @@
+"""Columns of a spec without the values that too few rows have."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tabvae_ray.table.coders.crowd import Crowd, Floats
+from tabvae_ray.table.column import Column
+from tabvae_ray.table.column_values import column_numbers, column_positions, value_at
+from tabvae_ray.table.published.identifiers import published_source
+
+__all__ = ["published_column"]
+
+# Stands for all values of a text column in which no value is shared.
+_PLACEHOLDER = "other"
+
+
+def published_column(column: Column, values: pd.Series, crowd: Crowd) -> Column:
+    """Return a column with those properties only that enough rows share.
+
+    Categories that too few rows have are left out; the label that the user declares for them, if
+    any, is added. Range ends are the ``min_rows``-th smallest and largest values. If no value is
+    shared, a column keeps one placeholder: the mean of a numeric or datetime column that has enough
+    values, and otherwise ``other``, 0, false or 1970.
+
+    Args:
+        column: The column of the spec.
+        values: Its values in the training rows.
+        crowd: The training rows.
+    """
+    if column.kind == "identifier":
+        if column.made_of is None:
+            return column
+        return column.model_copy(
+            update={"made_of": published_source(column.made_of, crowd.min_rows)}
+        )
+    if column.kind == "categorical":
+        return _with_shared_categories(column, values, crowd)
+    numbers = column_numbers(values, column)
+    present = ~np.isnan(numbers)
+    return _with_shared_range(column, numbers[present], crowd.part(present))
+
+
+def _with_shared_categories(column: Column, values: pd.Series, crowd: Crowd) -> Column:
+    positions = column_positions(values, column)
+    present = positions >= 0
+    shared = crowd.part(present).enough(positions[present], len(column.categories))
+    kept = [value for value, is_shared in zip(column.categories, shared, strict=True) if is_shared]
+    label = column.rare_label
+    if len(kept) < len(column.categories) and label is not None and label not in kept:
+        kept.append(label)
+    if not kept:
+        kept = [_placeholder(column.categories)]
+        _warn(column, crowd, f"every generated value is {kept[0]!r} or missing")
+    # Levels that no row has are values of too few rows as well.
+    return column.model_copy(update={"categories": tuple(kept), "levels": ()})
+
+
+def _placeholder(categories: tuple[Any, ...]) -> Any:
+    kind = type(categories[0])
+    return _PLACEHOLDER if kind is str else kind(0)
+
+
+def _with_shared_range(column: Column, numbers: Floats, crowd: Crowd) -> Column:
+    ends = crowd.extremes(numbers) if len(numbers) else None
+    if ends is None and crowd.size >= crowd.min_rows:
+        mean = float(numbers.mean())
+        ends = (mean, mean)
+        _warn(column, crowd, "every generated value is their mean")
+    if ends is None:
+        _warn(column, crowd, "every generated value is a placeholder or missing")
+        zero = 0 if isinstance(column.minimum, int) else 0.0
+        return column.model_copy(update={"minimum": zero, "maximum": zero})
+    low, high = (value_at(end, column) for end in ends)
+    return column.model_copy(update={"minimum": low, "maximum": high})
+
+
+def _warn(column: Column, crowd: Crowd, effect: str) -> None:
+    warnings.warn(
+        f"column {column.name!r}: no value is shared by {crowd.min_rows} {crowd.noun} "
+        f"(transformers.min_rows), so {effect}; leave the column out, declare wider groups of its "
+        "values, or set transformers.min_rows lower",
+        stacklevel=2,
+    )

@@ -1,0 +1,48 @@
+"""Specs without the values that too few rows have."""
+
+import pandas as pd
+
+from tabvae_ray.errors import DataError
+from tabvae_ray.table.coders.crowd import Crowd
+from tabvae_ray.table.column import Column
+from tabvae_ray.table.published.columns import published_column
+from tabvae_ray.table.rules.rule import MissingTogether, Rule
+from tabvae_ray.table.spec import TableSpec
+
+__all__ = ["published_spec"]
+
+
+def published_spec(spec: TableSpec, table: pd.DataFrame, crowd: Crowd) -> TableSpec:
+    """Return the spec of rows that are generated, without values that too few rows have.
+
+    Args:
+        spec: Spec of the table.
+        table: The training rows.
+        crowd: The training rows; with a least number of 0, nothing is left out.
+
+    Raises:
+        DataError: If there are too few rows for any value.
+    """
+    if not crowd.min_rows:
+        return spec
+    if crowd.size < crowd.min_rows:
+        raise DataError(
+            f"the table has {crowd.size} {crowd.noun} to train on, but transformers.min_rows lets "
+            f"a model keep only values that {crowd.min_rows} {crowd.noun} share: add rows, or set "
+            "it lower (0 switches it off)"
+        )
+    columns = tuple(published_column(part, table[part.name], crowd) for part in spec.columns)
+    kept = {column.name: column for column in columns}
+    rules = tuple(part for rule in spec.rules if (part := _published(rule, kept)) is not None)
+    return spec.model_copy(update={"columns": columns, "rules": rules, "min_rows": crowd.min_rows})
+
+
+def _published(rule: Rule, columns: dict[str, Column]) -> Rule | None:
+    if not isinstance(rule, MissingTogether) or not rule.values:
+        return rule
+    other = columns[rule.other]
+    values = tuple(value for value in rule.values if value in other.categories)
+    if values:
+        return rule.model_copy(update={"values": values})
+    # Without such values, the column is never missing: so says the rule if the other never is.
+    return None if other.missing else rule.model_copy(update={"values": ()})

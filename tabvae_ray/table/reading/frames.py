@@ -1,0 +1,117 @@
+"""Tables in memory, of whatever library, as DataFrames of pandas."""
+
+import io
+import os
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any, Protocol, TypeGuard, runtime_checkable
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tabvae_ray.errors import DataError, one_line
+from tabvae_ray.storage import Location
+from tabvae_ray.table.arrow_types import ARROW_TYPES, as_arrow, frame_of, typed_schema
+
+__all__ = ["ArrowTable", "Frame", "Source", "as_frame", "is_location", "parquet_form"]
+
+
+@runtime_checkable
+class ArrowTable(Protocol):
+    """A table that other libraries can read through the Arrow PyCapsule interface."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Return a capsule with a stream of Arrow arrays."""
+
+
+Frame = pd.DataFrame | ArrowTable
+Source = str | PurePath | Location
+
+
+def is_location(source: object) -> TypeGuard[Source]:
+    """Return True for a path or URI, and False for rows in memory."""
+    return isinstance(source, str | os.PathLike | Location)
+
+
+def as_frame(rows: Any, what: str = "table") -> pd.DataFrame:
+    """Return rows as a DataFrame; rows of pandas are returned as they are.
+
+    Named levels of an index become columns. An index without a name is left out.
+
+    Args:
+        rows: A DataFrame of pandas, an Arrow table, or anything that offers the Arrow PyCapsule or
+            the DataFrame interchange interface, such as a DataFrame of polars.
+        what: The name of the table in error messages.
+
+    Raises:
+        DataError: If they are none of these.
+    """
+    if isinstance(rows, pd.DataFrame):
+        named = [name for name in rows.index.names if name is not None]
+        if not named:
+            return rows.reset_index(drop=True)
+        twice = [name for name in named if name in rows.columns]
+        if twice:
+            raise DataError(f"{what}: {twice[0]!r} is the name of a column and of the index")
+        unnamed = [i for i, name in enumerate(rows.index.names) if name is None]
+        return rows.reset_index(level=unnamed, drop=True).reset_index()
+    try:
+        if hasattr(rows, "__arrow_c_stream__"):
+            table = pa.table(rows)
+        elif hasattr(rows, "__dataframe__"):
+            from pyarrow.interchange import from_dataframe
+
+            table = from_dataframe(rows)
+        else:
+            hint = "; call its collect()" if hasattr(rows, "collect") else ""
+            raise DataError(
+                f"{what}: must be a path, a DataFrame of pandas or polars, or an Arrow table, but "
+                f"got {type(rows).__name__}{hint}"
+            )
+    except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{what}: cannot be read through Arrow: {one_line(error)}") from None
+    twice = [name for name in table.column_names if table.column_names.count(name) > 1]
+    if twice:
+        raise DataError(f"{what}: column {twice[0]!r}: occurs more than once")
+    return frame_of(table)
+
+
+def parquet_form(rows: pd.DataFrame, what: str = "table") -> pd.DataFrame:
+    """Return rows as they will be once written to a Parquet file and read again.
+
+    Raises:
+        DataError: If a column's name is not text or occurs twice, or its values have no common
+            type; or if there are no rows or columns.
+    """
+    odd = [name for name in rows.columns if not isinstance(name, str)]
+    if odd:
+        raise DataError(f"{what}: column names must be text, but one is {odd[0]!r}")
+    twice = rows.columns[rows.columns.duplicated()]
+    if len(twice):
+        raise DataError(f"{what}: column {twice[0]!r}: occurs more than once")
+    if len(rows.columns) == 0:
+        raise DataError(f"{what}: has no columns")
+    if len(rows) == 0:
+        raise DataError(f"{what}: has no rows")
+    types: Mapping[str, str] = rows.attrs.get(ARROW_TYPES, {})
+    buffer = io.BytesIO()
+    try:
+        pq.write_table(as_arrow(rows, typed_schema(rows, types)), buffer)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"{what}: {_culprit(rows, types) or one_line(error)}") from None
+    return frame_of(pq.read_table(buffer))
+
+
+def _culprit(rows: pd.DataFrame, types: Mapping[str, str]) -> str | None:
+    """Return what is wrong with the first column that no Arrow type can hold."""
+    for name in rows.columns:
+        one = rows[[name]]
+        try:
+            as_arrow(one, typed_schema(one, types))
+        except (pa.ArrowException, TypeError, ValueError, OverflowError):
+            kinds = sorted({type(value).__name__ for value in rows[name].dropna()})
+            return f"column {name!r}: must have values of one type, but has {', '.join(kinds[:5])}"
+    return None

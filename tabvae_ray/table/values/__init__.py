@@ -1,0 +1,1 @@
+"""Values that pandas holds as Python objects: decimals, times of day and durations."""

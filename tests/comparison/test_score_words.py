@@ -1,0 +1,58 @@
+import pytest
+
+from tabvae_ray.comparison.reference_levels import Level, ReferenceLevels
+from tabvae_ray.comparison.score_words import direction, score_in_words
+
+LEVELS = ReferenceLevels(
+    fresh={
+        "correlation_distance": Level(0.05, 0.005),
+        "mean_js_distance": Level(0.08, 0.005),
+        "detection": Level(0.95, 0.02),
+        "tstr": Level(0.9, 0.01),
+        "dcr_share": Level(0.5, 0.0),
+    },
+    independent={
+        "correlation_distance": Level(0.25, 0.005),
+        "mean_js_distance": Level(0.06, 0.005),
+        "detection": Level(0.35, 0.02),
+        "tstr": Level(0.5, 0.02),
+    },
+    higher_is_better=("detection", "tstr"),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("correlation_distance", 0.04, "as good as a fresh sample of the real table"),
+        ("correlation_distance", 0.08, "close to a fresh sample of the real table"),
+        ("correlation_distance", 0.15, "between a fresh sample of the real table and indep"),
+        ("correlation_distance", 0.23, "close to independent columns"),
+        ("correlation_distance", 0.30, "as far as independent columns"),
+        ("detection", 0.96, "as good as a fresh sample of the real table"),
+        ("detection", 0.30, "as far as independent columns"),
+        ("tstr", 0.91, "as useful as real rows"),
+        ("tstr", 0.45, "no more useful than independent columns"),
+        # Shuffled columns are no ceiling for columns alone.
+        ("mean_js_distance", 0.085, "as good as a fresh sample of the real table"),
+        ("mean_js_distance", 0.10, "close to a fresh sample of the real table"),
+        ("mean_js_distance", 0.24, "3.0 times as far from the real table as a fresh sample"),
+    ],
+)
+def test_a_score_has_a_place_between_its_floor_and_its_ceiling(
+    name: str, value: float, words: str
+) -> None:
+    said = score_in_words(name, value, LEVELS)
+    assert said is not None
+    assert said.startswith(words)
+
+
+def test_without_levels_there_are_no_words() -> None:
+    assert score_in_words("detection", 0.5, ReferenceLevels()) is None
+    assert score_in_words("dcr_share", 0.5, LEVELS) is None
+    assert score_in_words("detection", float("nan"), LEVELS) is None
+
+
+def test_directions() -> None:
+    assert direction("dcr_share", higher_is_better=False) == "0.5 is chance, 1 is copying"
+    assert direction("tstr", higher_is_better=True) == "higher is better"

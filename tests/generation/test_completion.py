@@ -1,0 +1,68 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
+
+
+def test_probable_rows_have_a_higher_log_probability(
+    synthesizer: TabularVAESynthesizer, mixed: pd.DataFrame
+) -> None:
+    found = synthesizer.log_prob(mixed.head(50))
+    assert found.name == "log_prob" and found.index.equals(mixed.index[:50])
+    assert np.isfinite(found).all() and (found < 0).all()
+    assert 1 <= found.attrs["effective_sample_size"] <= found.attrs["draws"] == 256
+    pd.testing.assert_series_equal(found, synthesizer.log_prob(mixed.head(50)))
+    # Rows whose columns are shuffled one by one are less probable than those of the model.
+    own = synthesizer.generate(200, seed=1)
+    odd = own.assign(smoker=~own["smoker"], children=own["children"].to_numpy()[::-1])
+    assert synthesizer.log_prob(own).mean() > synthesizer.log_prob(odd).mean()
+
+
+def test_given_columns_stay_and_others_are_drawn_as_conditions_draw_them(
+    synthesizer: TabularVAESynthesizer,
+) -> None:
+    given = pd.DataFrame({"smoker": [True] * 1000, "note": range(1000)})
+    filled = synthesizer.complete(given, draws=64)
+    assert filled["smoker"].all() and list(filled["note"]) == list(range(1000))
+    assert set(synthesizer.spec.names) <= set(filled.columns)
+    reference = synthesizer.generate(1000, where={"smoker": True})
+    assert abs(filled["age"].mean() - reference["age"].mean()) < 4
+    for name in reference:
+        assert filled[name].dtype == reference[name].dtype, name
+    assert filled.attrs["draws"] == 64 and filled.attrs["least_effective_sample_size"] >= 1
+
+
+def test_missing_cells_are_filled_and_others_stay(
+    synthesizer: TabularVAESynthesizer, mixed: pd.DataFrame
+) -> None:
+    rows = mixed.head(80).copy()
+    gaps = rows[["weight", "grade"]].isna()
+    assert gaps.to_numpy().any()
+    filled = synthesizer.impute(rows, draws=16)
+    assert list(filled.columns) == list(rows.columns) and not filled.isna().to_numpy().any()
+    for name in ("weight", "grade", "age", "city", "visited"):
+        kept = rows[name].notna()
+        assert list(filled.loc[kept, name]) == list(rows.loc[kept, name])
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "error", "message"),
+    [
+        ({"unknown": [1]}, {}, DataError, "have no column of the model"),
+        ({"city": ["Atlantis"]}, {}, DataError, "Atlantis"),
+        ({"age": [20]}, {"draws": 0}, ConfigError, "draws must be >= 1"),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused(
+    synthesizer: TabularVAESynthesizer,
+    rows: dict,
+    options: dict,
+    error: type[Exception],
+    message: str,
+) -> None:
+    with pytest.raises(error, match=message):
+        synthesizer.complete(pd.DataFrame(rows), **options)
+    with pytest.raises(DataError, match="in the spec, but not in the table"):
+        synthesizer.log_prob(pd.DataFrame({"age": [20]}))

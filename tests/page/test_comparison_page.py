@@ -1,0 +1,79 @@
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabvae_ray.compare import main
+
+EVIL = "<script>alert(1)</script>"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a small comparison, whose columns and categories are hostile."""
+    home = tmp_path_factory.mktemp("comparison")
+    for seed, name in enumerate(("real", "synthetic")):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=80)
+        y = 2 * x + rng.normal(size=80)
+        kinds = np.where(rng.random(80) < 0.5, EVIL, "b")
+        pd.DataFrame({EVIL: x, "y": y, "kind": kinds}).to_csv(home / f"{name}.csv", index=False)
+    tables = ["--real", str(home / "real.csv"), "--synthetic", str(home / "synthetic.csv")]
+    assert main([*tables, "--html", str(home / "page.html")]) == 0
+    return home / "page.html"
+
+
+def test_the_page_has_scores_in_words_pictures_and_kinds(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for expected in (
+        *("mean_js_distance", "lower is better: ", "higher is better: ", "a fresh sample"),
+        *("no guarantee of privacy", "numbers (2)", "categories (1)", "held-out rows", "none"),
+    ):
+        assert expected in text, expected
+    # In light and dark colours: densities and cumulated ones of 3 columns, and of the table.
+    assert text.count("data:image/png;base64,") >= 2 * (2 * 3 + 3)
+
+
+def test_the_page_loads_and_runs_nothing_of_others(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert EVIL not in text
+    assert not re.search(r"(src|href|srcset)=\"(?!data:)", text)
+
+
+def test_without_levels_there_is_a_page_too(page: Path) -> None:
+    tables = ["--real", str(page.parent / "real.csv"), "--synthetic", str(page.parent / "real.csv")]
+    assert main([*tables, "--no-levels", "--html", str(page.parent / "less.html")]) == 0
+    text = (page.parent / "less.html").read_text(encoding="utf-8")
+    assert "Independent</b>" not in text
+    assert "mean_js_distance" in text
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [400, 768, 1400])
+def test_nobody_must_scroll_sideways(page: Path, width: int, tmp_path: Path) -> None:
+    # Chromium has no window below 500 pixels, but a frame may be narrower.
+    frame = f"<iframe id=f src='{page.as_uri()}' width={width} height=2000></iframe>"
+    script = (
+        "onload = () => { const d = document.getElementById('f').contentDocument.documentElement;"
+        "document.title = d.scrollWidth + ' ' + d.clientWidth; }"
+    )
+    outer = tmp_path / "outer.html"
+    outer.write_text(f"<html><head></head><body>{frame}<script>{script}</script>")
+    assert CHROMIUM is not None
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files"]
+    done = subprocess.run(
+        [CHROMIUM, *flags, "--window-size=1600,1000", "--dump-dom", outer.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    found = re.search(r"<title>(\d+) (\d+)</title>", done.stdout)
+    assert found is not None, done.stdout[:500]
+    assert int(found[1]) <= int(found[2])

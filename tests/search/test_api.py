@@ -1,0 +1,255 @@
+"""The search from Python, as a notebook or a script calls it."""
+
+import copy
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import assert_type
+
+import optuna
+import pandas as pd
+import pyarrow as pa
+import pytest
+import ray
+
+import tabvae_ray
+from tabvae_ray import SearchResult, SearchSpace, TabularVAESynthesizer
+from tabvae_ray.cluster.connection import connected
+from tabvae_ray.errors import ConfigError, DataError, ExportError, StorageError
+from tabvae_ray.search.__main__ import main
+from tabvae_ray.search.inputs import prepare_inputs
+from tabvae_ray.table.io import fingerprint, read_table, write_table
+from tabvae_ray.table.spec import TableSpec
+from tests.support.tables import make_mixed
+
+SPACE = {
+    "base": {
+        "training": {"max_n_epochs": 3, "batch_size": 256},
+        "architecture": {"encoder_layer_sizes": [16], "n_embd": 4},
+    },
+    "parameters": {"architecture.loss_beta": {"type": "float", "low": 0.01, "high": 1.0}},
+    "search": {"n_trials": 2, "n_startup_trials": 2, "n_rescores": 2, "scheduler": "none"},
+}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def result(home: Path) -> Iterator[SearchResult]:
+    """Run one small search of rows in memory, in an application that is connected to Ray."""
+    environment = dict(os.environ)
+    os.environ.pop("RAY_ADDRESS", None)
+    with connected(None):
+        yield tabvae_ray.search(
+            make_mixed(200),
+            space=SPACE,
+            spec={"drop": ["measure"]},
+            out=home,
+            name="mine",
+            report=False,
+            display=False,
+        )
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "import tabvae_ray; search = tabvae_ray.search",
+        "import tabvae_ray.search; search = tabvae_ray.search",
+        "from tabvae_ray import search",
+        "import tabvae_ray.search.inputs; search = tabvae_ray.search",
+        "import tabvae_ray; tabvae_ray.search; import tabvae_ray.search.run; "
+        "search = tabvae_ray.search",
+        "from tabvae_ray import load_search; from tabvae_ray import search",
+    ],
+)
+def test_the_package_is_the_function_in_every_order_of_imports(first: str) -> None:
+    script = (
+        f"{first}\n"
+        "import inspect, pickle, sys\n"
+        "assert search is sys.modules['tabvae_ray.search'] and callable(search)\n"
+        "assert pickle.loads(pickle.dumps(search)) is search\n"
+        "assert 'time_budget' in inspect.signature(search).parameters\n"
+        "from tabvae_ray import compare\n"
+        "import tabvae_ray, tabvae_ray.compare\n"
+        "assert compare is tabvae_ray.compare is sys.modules['tabvae_ray.compare']\n"
+        "assert 'held_out' in inspect.signature(compare).parameters and compare.command\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_importing_the_package_and_its_functions_loads_nothing_heavy() -> None:
+    script = (
+        "import sys\nfrom tabvae_ray import compare, search\n"
+        "assert not {'torch', 'ray', 'pandas', 'optuna'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"trials": 0}, ConfigError, "trials must be a whole number >= 1, but got 0"),
+        ({"time_budget": float("nan")}, ConfigError, "time_budget must be a number > 0"),
+        ({"track": ("wandb",)}, ConfigError, "track must be some of mlflow, tensorboard"),
+        ({"space": {"parameters": {}}}, ConfigError, "space: parameters: must be a mapping"),
+        ({"space": "bete"}, ConfigError, "did you mean beta"),
+        ({"data": [1, 2]}, DataError, "must be a path, a DataFrame of pandas or polars"),
+        ({"data": pd.DataFrame({"a": [1, "x"]})}, DataError, "column 'a': must have values of one"),
+        ({"data": pd.DataFrame({"a": []})}, DataError, "has no rows"),
+        ({"data": "nowhere.csv"}, StorageError, "there is no such file"),
+        ({"name": "other", "resume": True}, ConfigError, "there is no search in"),
+        ({"select": "neares"}, ConfigError, "select"),
+    ],
+)
+def test_what_is_wrong_is_an_exception_and_leaves_nothing(
+    options: dict, error: type[Exception], message: str, tmp_path: Path
+) -> None:
+    given = {"data": make_mixed(50), "space": SPACE, "out": tmp_path, "display": False, **options}
+    with pytest.raises(error, match=message):
+        tabvae_ray.search(**given)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_in_memory_are_the_same_when_they_are_read_again(home: Path) -> None:
+    rows = make_mixed(100)
+    inputs = prepare_inputs(space=SPACE, out=home / "none", data=rows, spec={"drop": ["measure"]})
+    assert inputs.keeps_table and inputs.name == "search"
+    assert inputs.data.name == "table.parquet" and "measure" not in inputs.spec.names
+    assert list(inputs.table.columns) == list(rows.columns)
+    twice = prepare_inputs(space=SPACE, out=home / "none", data=inputs.table)
+    assert fingerprint(twice.table) == fingerprint(inputs.table)
+
+
+def test_markers_of_missing_values_in_memory_are_read_as_in_a_file(
+    home: Path, tmp_path: Path
+) -> None:
+    rows = make_mixed(200)
+    rows["code"] = [str(age * 3) for age in rows["age"]]
+    rows.loc[[3, 40], "code"] = "?"
+    with pytest.warns(UserWarning, match="code"):
+        inputs = prepare_inputs(space=SPACE, out=home / "none", data=rows)
+    assert inputs.table["code"].isna().sum() == 2
+    write_table(inputs.table, str(tmp_path / "kept.parquet"))
+    kept = read_table(str(tmp_path / "kept.parquet"))
+    assert fingerprint(kept) == fingerprint(inputs.table)
+
+
+@pytest.mark.parametrize("library", ["pandas", "arrow", "polars"])
+def test_rows_of_other_libraries_are_read_alike(library: str, home: Path) -> None:
+    rows = make_mixed(100)
+    if library == "arrow":
+        given: object = pa.Table.from_pandas(rows)
+    elif library == "polars":
+        given = pytest.importorskip("polars").from_pandas(rows)
+    else:
+        # The index names nothing.
+        given = rows.set_axis(range(5, 105))
+    inputs = prepare_inputs(space=SPACE, out=home / "none", data=given)
+    assert len(inputs.table) == 100
+    assert inputs.spec.continuous == TableSpec.infer(rows).continuous
+    assert inputs.spec.datetime == ("visited",)
+
+
+def test_spaces_and_specs_may_be_objects(space: SearchSpace, home: Path) -> None:
+    rows = make_mixed(100)
+    spec = TableSpec.infer(rows)
+    inputs = prepare_inputs(space=space, out=home / "none", data=rows, spec=spec, name="x")
+    assert inputs.space.parameters == space.parameters
+    assert inputs.spec.names == spec.names
+
+
+@pytest.mark.slow
+def test_a_result_has_the_model_its_scores_and_the_trials(result: SearchResult) -> None:
+    assert result.state == "finished" and ray.is_initialized()
+    assert_type(result.best, TabularVAESynthesizer)
+    assert result.chosen in result.front.index and list(result.front["chosen"]).count(True) == 1
+    assert list(result.trials["state"]) == ["COMPLETE", "COMPLETE"]
+    assert list(result.scores)[:2] == ["mean_js_distance", "correlation_distance"]
+    assert result.spread.keys() <= result.scores.keys()
+    assert isinstance(result.study, optuna.Study)
+    assert [trial.number for trial in result.study.trials] == [0, 1]
+    assert result.study.metric_names == ["mean_js_distance", "correlation_distance"]
+    rows = result.generate(20, where={"smoker": True}, seed=3)
+    assert len(rows) == 20 and rows["smoker"].all() and "measure" not in rows
+    assert len(repr(result).splitlines()) <= 10 and "mean_js_distance" in repr(result)
+
+
+@pytest.mark.slow
+def test_a_notebook_shows_scores_beside_floor_and_ceiling(result: SearchResult) -> None:
+    html = result._repr_html_()
+    for part in ("mean_js_distance", "floor", "ceiling", "finished", "trial"):
+        assert part in html
+    page = result.report()
+    assert Path(page.path).name == "report.html" and "<iframe srcdoc=" in page._repr_html_()
+    drawn = Path(page.path).stat().st_mtime_ns
+    assert result.report().path == page.path and Path(page.path).stat().st_mtime_ns == drawn
+    assert "Without the table" not in Path(page.path).read_text()
+
+
+@pytest.mark.slow
+def test_an_earlier_search_is_loaded_as_it_was(result: SearchResult, home: Path) -> None:
+    loaded = tabvae_ray.load_search(result.path)
+    assert repr(loaded) == repr(result)
+    pd.testing.assert_frame_equal(loaded.trials, result.trials)
+    assert repr(pickle.loads(pickle.dumps(loaded))) == repr(result)
+    assert loaded.replay(1).same
+    with pytest.raises(ConfigError, match="has no finished trial 9"):
+        loaded.replay(9)
+    with pytest.raises(StorageError, match="there is no such file"):
+        tabvae_ray.load_search(home / "nowhere")
+
+
+@pytest.mark.slow
+def test_a_search_of_rows_in_memory_goes_on_without_them(
+    result: SearchResult, home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    kept = read_table(str(home / "mine" / "table.parquet"))
+    assert len(kept) == 200
+    again = tabvae_ray.search(
+        name="mine", out=home, resume=True, trials=3, report=False, display=False
+    )
+    assert len(again.trials) == 3 and len(result.trials) == 2
+    # The command does so, too.
+    options = ["--name", "mine", "--out", str(home), "--resume", "--json", "--quiet"]
+    assert main(options) == 0
+    assert json.loads(capfd.readouterr().out)["chosen"] == again.chosen
+    with pytest.raises(ConfigError, match="has changed since it began"):
+        tabvae_ray.search(
+            make_mixed(100), space=SPACE, name="mine", out=home, resume=True, display=False
+        )
+
+
+@pytest.mark.slow
+def test_an_interrupt_is_raised_and_the_search_goes_on_later(
+    result: SearchResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop_soon() -> None:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "long" / "running").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    long: dict = copy.deepcopy(SPACE)
+    long["base"]["training"]["max_n_epochs"] = 3000
+    options: dict = {"space": long, "out": tmp_path, "name": "long", "display": False}
+    threading.Thread(target=stop_soon, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt, match="can be resumed"):
+        tabvae_ray.search(make_mixed(100), **options)
+    left = tabvae_ray.load_search(tmp_path / "long")
+    assert left.state == "interrupted" and "interrupted" in repr(left)
+    assert left._repr_html_() and left.trials.empty and left.front.empty
+    with pytest.raises(ExportError, match="has no model: it is interrupted"):
+        _ = left.best

@@ -1,0 +1,96 @@
+"""Markers of missing values in Parquet files and DataFrames."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tabvae_ray.comparison.plan import ComparisonPlan
+from tabvae_ray.config import TransformersConfig
+from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.encoding import TableEncoder
+from tabvae_ray.table.io import TableWriter, read_table
+from tabvae_ray.table.reading.markers import without_declared
+from tabvae_ray.table.spec import TableSpec
+
+ROWS = 100
+
+
+def numbered(marker: str) -> list[str]:
+    return [marker if i % 20 == 3 else str(i * 3) for i in range(ROWS)]
+
+
+def dated(marker: str) -> list[str]:
+    days = pd.date_range("2024-01-01", periods=ROWS).strftime("%Y-%m-%d")
+    return [marker if i % 20 == 3 else day for i, day in enumerate(days)]
+
+
+@pytest.mark.parametrize("marker", ["?", "n.a.", "NA", "unknown", " "])
+@pytest.mark.parametrize(("cells", "noun"), [(numbered, "numbers"), (dated, "dates")])
+def test_rare_markers_in_text_of_parquet_are_missing_and_named(
+    tmp_path: Path, cells: Any, noun: str, marker: str
+) -> None:
+    pq.write_table(
+        pa.table({"v": cells(marker), "n": [i % 7 for i in range(ROWS)]}), tmp_path / "t.parquet"
+    )
+    with pytest.warns(UserWarning, match=f"column 'v': 95.0% of its cells are {noun}, so the 5"):
+        table = read_table(str(tmp_path / "t.parquet"))
+    assert table["v"].isna().sum() == 5
+    spec = TableSpec.infer(table, declared=SpecDeclaration.from_mapping({"rules": {"find": False}}))
+    assert spec["v"].kind == ("continuous" if noun == "numbers" else "datetime")
+    encoder = TableEncoder.fit(table, spec, TransformersConfig())
+    rows = encoder.decode(encoder.encode(table), np.random.default_rng(0))
+    with TableWriter(str(tmp_path / "o.parquet"), encoder.example(), spec.arrow_types) as writer:
+        writer.write(rows)
+    assert pq.read_schema(tmp_path / "o.parquet").field("v").type == pa.string()
+    # pandas reads the text as text, not as the numbers that it was made of.
+    assert isinstance(pd.read_parquet(tmp_path / "o.parquet")["v"].dropna().iloc[0], str)
+
+
+def test_markers_of_a_data_frame_are_known_to_its_spec() -> None:
+    table = pd.DataFrame({"v": numbered("?"), "n": [i % 7 for i in range(ROWS)]})
+    with pytest.warns(UserWarning, match="table: column 'v': 95.0% of its cells are numbers"):
+        spec = TableSpec.infer(table)
+    assert spec["v"].missing_values == ("?",)
+    assert spec["v"].missing
+    clean = without_declared(table, spec.columns)
+    assert clean["v"].isna().sum() == 5
+    comparison = ComparisonPlan.from_mapping({"scores": ["mean_js_distance"]}).prepare(table, spec)
+    assert comparison.compute(table).scores["mean_js_distance"] == 0
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_declared_missing_values_hold_for_every_kind_of_column(tmp_path: Path, suffix: str) -> None:
+    table = pd.DataFrame(
+        {
+            "number": [-9 if i % 10 == 0 else i for i in range(ROWS)],
+            "share": [-9.0 if i % 10 == 0 else i / 4 for i in range(ROWS)],
+            "text": ["unknown" if i % 10 == 0 else "ab"[i % 2] for i in range(ROWS)],
+            "level": pd.Categorical(
+                ["unknown" if i % 10 == 0 else "ab"[i % 2] for i in range(ROWS)]
+            ),
+            "digits": [f"{'?' if i % 10 == 0 else i}" for i in range(ROWS)],
+        }
+    )
+    file = tmp_path / f"t{suffix}"
+    (table.to_csv if suffix == ".csv" else table.to_parquet)(file, index=False)
+    declared = SpecDeclaration.from_mapping({"missing_values": ["unknown", -9, "-9.0", "?"]})
+    read = read_table(str(file), declared)
+    assert read.isna().sum().tolist() == [10] * 5
+    assert str(read["number"].dtype) == "Int64"
+    spec = TableSpec.infer(table, declared=declared)
+    assert all(column.missing for column in spec.columns)
+    assert spec["level"].categories == ("a", "b")
+
+
+def test_text_of_digits_without_a_marker_stays_text(tmp_path: Path) -> None:
+    cells = {"zip": [f"{i % 50:05}" for i in range(ROWS)], "n": [str(i % 50) for i in range(ROWS)]}
+    cells["code"] = [*cells["zip"][:-1], "?"]
+    pq.write_table(pa.table(cells), tmp_path / "t.parquet")
+    table = read_table(str(tmp_path / "t.parquet"))
+    assert {str(dtype) for dtype in table.dtypes} == {"str"}
+    assert table["code"].iloc[-1] == "?"

@@ -1,0 +1,60 @@
+"""The nearest name is suggested wherever a user writes one."""
+
+import re
+
+import pandas as pd
+import pytest
+
+from tabvae_ray.comparison.plan import ComparisonPlan
+from tabvae_ray.config import TabularVAEConfig
+from tabvae_ray.errors import TabVAEError
+from tabvae_ray.space.space_file import parse_space
+from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.spec import TableSpec, check_table
+from tabvae_ray.table.where_option import parse_where
+
+TABLE = pd.DataFrame({"Age": [28, 77, 40, 55] * 5, "Outcome": ["a", "b", "b", "a"] * 5})
+SPEC = TableSpec.infer(TABLE)
+PARAMETERS = {"architecture.latent_dim": {"type": "int", "low": 2, "high": 4}}
+
+
+@pytest.mark.parametrize(
+    ("act", "suggestion"),
+    [
+        (
+            lambda: TabularVAEConfig().replace({"training.lerning_rate": 1}),
+            "learning_rate",
+        ),
+        (lambda: TabularVAEConfig().replace({"trainin.patience": 1}), "training.patience"),
+        (lambda: TabularVAEConfig.from_mapping({"trainng": {}}), "training"),
+        (lambda: TabularVAEConfig.from_mapping({"training": {"sheduler": "cosine"}}), "scheduler"),
+        (lambda: TabularVAEConfig.from_mapping({"training": {"scheduler": "cosin"}}), "cosine"),
+        (lambda: ComparisonPlan.from_mapping({"score": []}), "scores"),
+        (lambda: ComparisonPlan.from_mapping({"scores": ["detecton"]}), "detection"),
+        (lambda: ComparisonPlan.from_mapping({"options": {"n_bin": 3}}), "n_bins"),
+        (lambda: SpecDeclaration.from_mapping({"continous": ["Age"]}), "continuous"),
+        (
+            lambda: SpecDeclaration.from_mapping({"columns": {"Age": {"knd": "continuous"}}}),
+            "kind",
+        ),
+        (
+            lambda: TableSpec.infer(TABLE, declared=SpecDeclaration(continuous=("Agee",))),
+            "Age",
+        ),
+        (lambda: TableSpec.infer(TABLE, declared=SpecDeclaration(target="outcome")), "Outcome"),
+        (lambda: parse_where(["Agee=3"], SPEC), "Age"),
+        (lambda: check_table(TABLE.rename(columns={"Age": "age"}), SPEC), "age"),
+        (
+            lambda: ComparisonPlan.from_mapping(
+                {"scores": ["tstr"], "options": {"target": "Outcom"}}
+            ).prepare(TABLE, SPEC),
+            "Outcome",
+        ),
+        (lambda: parse_space({"parameters": PARAMETERS, "serch": {}}), "search"),
+        (lambda: parse_space({"parameters": PARAMETERS, "search": {"n_trial": 3}}), "n_trials"),
+        (lambda: parse_space({"parameters": PARAMETERS, "search": {"sampler": "tp"}}), "tpe"),
+    ],
+)
+def test_the_nearest_name_is_suggested(act, suggestion: str) -> None:
+    with pytest.raises(TabVAEError, match=re.escape(f"did you mean {suggestion}?")):
+        act()
