@@ -31,6 +31,7 @@ def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[s
         f"({len(spec.continuous)} continuous, {len(spec.categorical)} categorical). "
         f"tabvae_ray {__version__} exported it.",
         "",
+        *_sentence(provenance.get("latent")),
         "```python",
         "from tabvae_ray import load_synthesizer",
         "",
@@ -62,6 +63,14 @@ def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[s
         "",
     ]
     return "\n".join(lines)
+
+
+def _sentence(finding: object) -> list[str]:
+    """Return a finding about the model as a paragraph; nothing if there is none."""
+    if not isinstance(finding, str) or not finding:
+        return []
+    text = one_line(finding)
+    return [f"{text[0].upper()}{text[1:]}.", ""]
 
 
 def _rare_values(spec: TableSpec) -> str:

@@ -10,6 +10,7 @@ from tabvae_ray.page.tables import StackedTable, TableRow
 from tabvae_ray.report.contents import ReportContents
 from tabvae_ray.report.formatting import json_text, value_text
 from tabvae_ray.results.constraints import bounds_text, is_broken
+from tabvae_ray.results.latent_use import latent_verdict
 from tabvae_ray.results.memorising import GAP_LIMIT, gap_verdict, nats_gap
 from tabvae_ray.space.parameters import CategoricalParameter, Parameter
 
@@ -115,7 +116,9 @@ def chosen_model(contents: ReportContents) -> ChosenModel | None:
     remarks += [_verdict(contents, name) for name in contents.space.constraints if name in fresh]
     record = contents.chosen_record
     memorises = None if record is None else gap_verdict(record)
-    remarks += [] if memorises is None else [f"{memorises[0].upper()}{memorises[1:]}."]
+    decoder = contents.config.get("architecture", {}).get("decoder", "")
+    for remark in (memorises, latent_verdict(contents.scores, decoder)):
+        remarks += [] if remark is None else [f"{remark[0].upper()}{remark[1:]}."]
     heads = ("score", "this model", "resample", "fresh", "independent")
     return ChosenModel(
         contents.chosen,

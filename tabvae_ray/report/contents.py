@@ -65,6 +65,7 @@ class ReportContents:
         manifest: ``search.json``.
         space: The search space.
         records: Finished trials by number.
+        unfinished: Trials that may still be resumed.
         scores: ``best/scores.json``; empty without an export.
         levels: Reference levels; empty without the table.
         importances: Importances of the parameters; None with too few trials.
@@ -77,6 +78,7 @@ class ReportContents:
     manifest: SearchManifest
     space: SearchSpace
     records: list[TrialRecord]
+    unfinished: list[TrialRecord] = field(default_factory=list)
     scores: dict[str, Any] = field(default_factory=dict)
     levels: ReferenceLevels = field(default_factory=ReferenceLevels)
     importances: Importances | None = None
@@ -118,8 +120,9 @@ class ReportContents:
 
     @property
     def chosen_record(self) -> TrialRecord | None:
-        """The record of the exported trial."""
-        return next((r for r in self.records if r.number == self.chosen), None)
+        """The record of the exported trial, which may not have reached the full budget."""
+        known = [*self.records, *self.unfinished]
+        return next((r for r in known if r.number == self.chosen), None)
 
     @property
     def fresh_scores(self) -> dict[str, float]:
@@ -173,8 +176,8 @@ def gather(directory: Location, progress: Callable[[str], None] | None = None) -
     say = progress or (lambda _: None)
     manifest = SearchManifest.read(directory)
     space = manifest.search_space()
-    records = RecordStore(directory, list(space.objectives)).finished()
-    contents = ReportContents(directory, manifest, space, records)
+    store = RecordStore(directory, list(space.objectives))
+    contents = ReportContents(directory, manifest, space, store.finished(), store.running())
     contents.importances = importances(contents.records, space, manifest.rungs)
     synthesizer = _synthesizer(contents)
     table = _table(contents)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Sequence
 
 import click
@@ -131,7 +132,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     metavar="SECONDS",
     section=_AMOUNT,
     show_default=_FROM_SPACE,
-    help="Stop after this time and choose among the complete trials; the rest can be resumed.",
+    help="Time for the whole command, with the start and the report. Training ends before, and the "
+    "model is chosen among the complete trials, or else among all as far as they came; the rest "
+    "can be resumed.",
 )
 @option(
     "--concurrency",
@@ -208,6 +211,7 @@ def command(
 
     The first Ctrl-C saves what is finished; --resume continues from there.
     """
+    began = time.time()
     if replay is not None:
         return _replay(replay, data, spec, as_json=as_json, quiet=quiet)
     if space is None and data is None and not (resume and name):
@@ -255,6 +259,7 @@ def command(
         study_storage=study_storage,
         trackers=track,
         quiet=quiet,
+        began=began,
     )
     outcome = done.outcome
     summary.show(outcome, done.inputs, done.progress)

@@ -1,6 +1,7 @@
 """The function that searches from Python."""
 
 import math
+import time
 from collections.abc import Collection
 from typing import Any, Literal
 
@@ -85,6 +86,7 @@ def search(
         KeyboardInterrupt: If the search is interrupted.
     """
     _check(trials, time_budget, concurrency, cpus_per_trial, gpus_per_trial, track)
+    began = time.time()
     prepared = prepare(
         space=space,
         data=data,
@@ -106,6 +108,7 @@ def search(
         study_storage=study_storage,
         trackers=(track,) if isinstance(track, str) else track,
         quiet=not display,
+        began=began,
     )
     outcome = done.outcome
     if outcome.state == "interrupted":
