@@ -23,6 +23,7 @@ __all__ = [
     "documents",
     "parameters",
     "privacy",
+    "rules",
     "usage",
     "usefulness",
 ]
@@ -34,11 +35,14 @@ _MEANING = {
     "pair_trends": "likeness of all pairs of columns, as in SDMetrics",
     "detection": "1 if a classifier cannot tell the rows from real ones",
     "tstr": "quality of a model trained on synthetic rows, on real ones",
+    "rules_kept": "share of the rows that keep a rule of the real table, mean of all rules",
     "train_nats": "cost of a training row under the model",
     "holdout_nats": "cost of a held-out row under the model",
 }
 # These scores have sections of their own, which show more than a number.
 _APART = ("dcr_share", "tstr")
+# Rules beyond these are only counted.
+_MOST_RULES = 50
 
 
 @dataclass(frozen=True)
@@ -193,6 +197,25 @@ def usefulness(contents: ReportContents) -> RowFacts | None:
         if fresh is not None:
             facts["trained on synthetic rows, mean of fresh samples"] = f"{fresh:.3f}"
     return RowFacts(f"{contents.pictures.n_rows:,}", facts)
+
+
+def rules(contents: ReportContents) -> RowFacts | None:
+    """Count the rows that break each rule, the worst rule first; None without rows or rules."""
+    if contents.pictures is None:
+        return None
+    found = contents.pictures.comparison.rules
+    if found is None or not found.broken:
+        return None
+    facts = {}
+    for sentence, broken in list(found.broken.items())[:_MOST_RULES]:
+        text = (
+            "cannot be checked" if broken is None else f"{broken:,} ({broken / found.n_rows:.2%})"
+        )
+        real = found.real[sentence]
+        facts[sentence] = text + (f"; {real / found.n_real:.2%} of the real rows" if real else "")
+    n_left = len(found.broken) - _MOST_RULES
+    remarks = (f"The {n_left:,} rules that fewer rows break are left out.",) if n_left > 0 else ()
+    return RowFacts(f"{contents.pictures.n_rows:,}", facts, remarks)
 
 
 def parameters(contents: ReportContents) -> StackedTable:

@@ -266,6 +266,7 @@ def _prepared(
     scores: list[ScoreName] = [*_SCORES]
     scores += ["dcr_share"] if len(held_out) else []
     scores += ["tstr"] if contents.options.target is not None or spec.target is not None else []
+    scores += ["rules_kept"] if spec.rules else []
     plan = ComparisonPlan(
         scores=tuple(scores), score_collections=("js_distance",), options=contents.options
     )
