@@ -144,7 +144,11 @@ class Discretizer:
         if rest.any():
             n_bins = config.n_bins_cts
             found = shared_grid(values[rest], crowd.part(rest), decimals, n_bins, ends)
-            if is_complete and found is not None and are_better_atoms(values[rest], atoms, found[0]):
+            if (
+                is_complete
+                and found is not None
+                and are_better_atoms(values[rest], atoms, found[0])
+            ):
                 found = None
         if found is None:
             # The other values become the nearest atom.
