@@ -17,7 +17,7 @@ from torch import Tensor
 from tabvae_ray import __version__
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.errors import ConfigError, DataError, ExportError, brief
-from tabvae_ray.generation.model_card import model_card
+from tabvae_ray.generation.model_card import file_name, model_card
 from tabvae_ray.model.draw import check_temperature
 from tabvae_ray.model.prior import GaussianMixturePrior, Prior, StandardNormalPrior
 from tabvae_ray.model.row_decoder import RowDecoder
@@ -89,6 +89,10 @@ def write_export(
     if path is not None:
         # Exports are given to others.
         config["data"]["training_dataset_path"] = masked(path)
+    origin = dict(provenance)
+    for key in ("data", "configuration"):
+        if key in origin:
+            origin[key] = file_name(origin[key])
     tensors = {**model.decoder.tensors(), **model.prior.tensors()}
     tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
     spec = model.encoder.spec
@@ -102,11 +106,11 @@ def write_export(
         "decoder": model.decoder.structure(),
         "prior": "gmm" if isinstance(model.prior, GaussianMixturePrior) else "standard_normal",
         "config": config,
-        "provenance": dict(provenance),
+        "provenance": origin,
     }
     (target / "model.safetensors").write_bytes(save(tensors))
     (target / "scores.json").write_text(json.dumps(dict(scores), indent=2) + "\n")
-    (target / "README.md").write_text(model_card(spec, scores, provenance))
+    (target / "README.md").write_text(model_card(spec, scores, origin))
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     (target / "synthesizer.json").write_text(text + "\n")
 

@@ -60,7 +60,7 @@ def export(
             "epochs": record.epochs,
             "seed": task.seed,
             "data": manifest.data,
-            "table": manifest.table,
+            "table": {**manifest.table, "training_rows": len(vae.trainer.codes)},
             "versions": manifest.versions,
         },
     )
