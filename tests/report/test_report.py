@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabvae_ray.comparison.scores.membership.success import AttackSuccess, MembershipAttacks
+from tabvae_ray.comparison.scores.membership.verdicts import membership_verdict
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.report import main, write_report
 from tabvae_ray.report.charts import Axis, Line, plane
@@ -30,6 +32,8 @@ from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE
 
 EVIL = "<script>alert(1)</script>"
+_LEAK = MembershipAttacks({"loss": AttackSuccess(0.93, 0.4, 0.1)}, 0.9, 0.96, 180, 120)
+ATTACKS = {"verdict": membership_verdict(_LEAK, None), "white_box": _LEAK.to_mapping()}
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
@@ -124,7 +128,8 @@ def _write_search(
         )
         vae = TabularVAE.build(spec, config)
         vae.fit(table)
-        vae.synthesizer().save(location / "best", scores={**scores, "spread": spread})
+        kept = {**scores, "spread": spread, "membership_attacks": ATTACKS}
+        vae.synthesizer().save(location / "best", scores=kept)
     manifest.write(location)
     return directory
 
