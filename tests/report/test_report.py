@@ -186,6 +186,16 @@ def test_a_broken_constraint_is_said_and_nothing_that_contradicts_it(page: str) 
     assert "180 training, 20 held out" in text
 
 
+def test_privacy_begins_with_the_strongest_attack(page: str) -> None:
+    text = " ".join(_text(page).split())
+    card = "Someone who has the trained model and two real rows, one of which is in the training"
+    assert card in text and "strongest attack, AUC 0.930" in text
+    first = "Strong leak of membership: someone who has the trained model"
+    assert "in 93 of 100 cases (95% interval 90 to 96); 50 is chance." in text
+    assert text.index(card) < text.index(first) < text.index("share nearer to training")
+    assert "strongest attack with the model (loss), AUC" in text
+
+
 def test_without_a_target_the_page_says_how_to_name_one(page: str) -> None:
     assert "No target is named" in _text(page)
 

@@ -1,5 +1,6 @@
 import io
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -85,8 +86,8 @@ def test_a_finished_search_is_shown_whole_and_the_next_command_comes_last(
 
 
 def test_the_strongest_attack_is_told_before_the_choice(space: SearchSpace) -> None:
-    outcome = ended("finished")
-    outcome.membership = "Some leak of membership: someone who has the trained model."
+    leak = "Some leak of membership: someone who has the trained model."
+    outcome = replace(ended("finished"), membership=leak)
     text = " ".join(said(outcome, setup_of(space)))
     assert "privacy: Some leak of membership: someone" in text
     assert text.index("privacy:") < text.index("chosen:")
