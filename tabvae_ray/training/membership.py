@@ -45,9 +45,8 @@ def white_box_attacks(
     if most_per_other is not None:
         most_rows = min(most_rows, most_per_other * len(others))
     members = trainer.codes[:most_rows]
-    losses = _row_losses(trainer, torch.cat((members, others)), n_draws).split(
-        [len(members), len(others)]
-    )
+    loss = _row_losses(trainer, torch.cat((members, others)), n_draws)
+    losses = loss[: len(members)], loss[len(members) :]
     marginal = _marginal_losses(trainer, members, others)
     sides = [
         {"loss": -loss, "calibrated_loss": base - loss}
