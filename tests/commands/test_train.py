@@ -62,8 +62,8 @@ def test_the_card_begins_with_a_table_and_does_not_show_where_the_table_lies(
     assert "| pair_trends | 0." in card and "| package | version |" in card
     for heading in ("## Intended use", "## Limits", "## Columns", "## Provenance"):
         assert heading in card
-    for name in pd.read_csv("mixed.csv"):
-        assert f"\n| {name} | " in card
+    for column in pd.read_csv("mixed.csv"):
+        assert f"\n| {column} | " in card
     for file in ("README.md", "synthesizer.json", "scores.json"):
         assert str(home) not in (home / "model" / file).read_text(encoding="utf-8")
 
