@@ -14,6 +14,9 @@ __all__ = ["file_name", "model_card"]
 # Longer lists of columns are cut: synthesizer.json has them all.
 _MOST_COLUMNS = 200
 
+# Parts of the provenance that the card shows in another place.
+_ELSEWHERE = ("versions", "parameters", "table", "latent")
+
 _RULES = ("- the rules between columns, and the values that go together by them",)
 
 _IDENTIFIERS = (
@@ -53,6 +56,7 @@ def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[s
         "",
         *_table(("model card", ""), _overview(spec, scores, provenance)),
         "",
+        *_sentence(provenance.get("latent")),
         "```python",
         "from tabvae_ray import load_synthesizer",
         "",
@@ -61,7 +65,8 @@ def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[s
         "",
         "Or run `python -m tabvae_ray.generate --model PATH --rows 1000 --out synthetic.csv`.",
         "",
-        "## Scores",
+        *_refit(scores),
+        f"## Scores{_whose(scores)}",
         "",
         *_scores(scores),
         "",
@@ -77,7 +82,7 @@ def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[s
     ]
     if len(spec.columns) > _MOST_COLUMNS:
         lines += ["", f"And {len(spec.columns) - _MOST_COLUMNS:,} more, see `synthesizer.json`."]
-    origin = {k: v for k, v in provenance.items() if k not in ("versions", "parameters", "table")}
+    origin = {k: v for k, v in provenance.items() if k not in _ELSEWHERE}
     table = provenance.get("table")
     if isinstance(table, Mapping) and "fingerprint" in table:
         origin["fingerprint of the table"] = table["fingerprint"]
@@ -123,7 +128,7 @@ def _overview(
         yield "epochs", provenance["epochs"]
     attacks = scores.get("membership_attacks")
     verdict = attacks.get("verdict") if isinstance(attacks, Mapping) else None
-    yield "privacy", verdict or "attacks on membership were not measured"
+    yield f"privacy{_whose(scores)}", verdict or "attacks on membership were not measured"
     if spec.min_rows:
         counted = "rows" if spec.entity is None else f"different values of {spec.entity}"
         yield "rare values", f"left out if fewer than {spec.min_rows} {counted} have them"
@@ -202,6 +207,24 @@ def _retained(spec: TableSpec) -> list[str]:
         "",
         _rare_values(spec),
     ]
+
+
+def _refit(scores: Mapping[str, Any]) -> list[str]:
+    """Return what a model trained on all rows has in common with the one that was scored."""
+    found = scores.get("scores_of")
+    return [] if found is None else ["## Refit", "", _one_line(found), ""]
+
+
+def _whose(scores: Mapping[str, Any]) -> str:
+    return "" if scores.get("scores_of") is None else " of the searched model"
+
+
+def _sentence(finding: object) -> list[str]:
+    """Return a finding about the model as a paragraph; nothing if there is none."""
+    if not isinstance(finding, str) or not finding:
+        return []
+    text = _one_line(finding)
+    return [f"{text[0].upper()}{text[1:]}.", ""]
 
 
 def _rare_values(spec: TableSpec) -> str:

@@ -10,7 +10,9 @@ from tabvae_ray.page.tables import StackedTable, TableRow
 from tabvae_ray.report.contents import ReportContents
 from tabvae_ray.report.formatting import json_text, value_text
 from tabvae_ray.results.constraints import bounds_text, is_broken
+from tabvae_ray.results.latent_use import latent_verdict
 from tabvae_ray.results.memorising import GAP_LIMIT, gap_verdict, nats_gap
+from tabvae_ray.results.refits import RefitRecord, refit_text
 from tabvae_ray.space.parameters import CategoricalParameter, Parameter
 
 __all__ = [
@@ -107,11 +109,15 @@ def chosen_model(contents: ReportContents) -> ChosenModel | None:
             text = "" if level is None else f"{level.mean:.4f}"
             cells.append(f"{text} ± {level.spread:.4f}" if level and level.spread > 0 else text)
         rows.append(TableRow(name, _remark(contents, name, fresh=name in fresh), tuple(cells)))
-    remarks = levels.verdicts(shown)
+    refit = refit_text(contents.manifest.chosen)
+    remarks = [] if refit is None else [refit]
+    remarks += levels.verdicts(shown)
     remarks += [_verdict(contents, name) for name in contents.space.constraints if name in fresh]
     record = contents.chosen_record
     memorises = None if record is None else gap_verdict(record)
-    remarks += [] if memorises is None else [f"{memorises[0].upper()}{memorises[1:]}."]
+    decoder = contents.config.get("architecture", {}).get("decoder", "")
+    for remark in (memorises, latent_verdict(contents.scores, decoder)):
+        remarks += [] if remark is None else [f"{remark[0].upper()}{remark[1:]}."]
     heads = ("score", "this model", "resample", "fresh", "independent")
     return ChosenModel(
         contents.chosen,
@@ -163,6 +169,8 @@ def privacy(contents: ReportContents) -> RowFacts | None:
     share_verdict = _verdict(contents, "dcr_share") if breaks else found.share_verdict
     remarks = share_verdict, found.copies_verdict
     first = str(attacks.get("verdict", NOT_MEASURED))
+    if RefitRecord.of(contents.manifest.chosen) is not None:
+        first = f"Of the searched model, before the refit on all rows: {first}"
     return RowFacts(f"{contents.pictures.n_rows:,}", facts, remarks, first)
 
 

@@ -1,6 +1,6 @@
+import dataclasses
 import io
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -87,11 +87,21 @@ def test_a_finished_search_is_shown_whole_and_the_next_command_comes_last(
 
 def test_the_strongest_attack_is_told_before_the_choice(space: SearchSpace) -> None:
     leak = "Some leak of membership: someone who has the trained model."
-    outcome = replace(ended("finished"), membership=leak)
+    outcome = dataclasses.replace(ended("finished"), membership=leak)
     text = " ".join(said(outcome, setup_of(space)))
     assert "privacy: Some leak of membership: someone" in text
     assert text.index("privacy:") < text.index("chosen:")
     assert "privacy:" not in " ".join(said(ended("finished"), setup_of(space)))
+
+
+def test_a_latent_that_is_not_used_is_told(space: SearchSpace) -> None:
+    outcome = ended("finished")
+    assert not any("latent is not" in line for line in said(outcome, setup_of(space)))
+    assert outcome.chosen is not None
+    chosen, reason = outcome.chosen
+    chosen = dataclasses.replace(chosen, means={**chosen.means, "kl": 3e-5})
+    outcome = dataclasses.replace(outcome, chosen=(chosen, reason))
+    assert any("note: the latent is not used" in line for line in said(outcome, setup_of(space)))
 
 
 @pytest.mark.parametrize(
