@@ -101,7 +101,7 @@ def write_export(
     }
     others = {
         "scores.json": (json.dumps(dict(scores), indent=2) + "\n").encode(),
-        "README.md": model_card(spec, scores, provenance).encode(errors="backslashreplace"),
+        "README.md": model_card(spec, scores, origin).encode(errors="backslashreplace"),
     }
     replace_export(target, document, save(tensors), others)
 

@@ -8,6 +8,9 @@ from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["model_card", "one_line"]
 
+# Parts of the provenance that the card shows in another place.
+_ELSEWHERE = ("versions", "parameters", "table", "latent")
+
 _RULES = ("- the rules between columns, and the values that go together by them",)
 
 _IDENTIFIERS = (
@@ -69,11 +72,21 @@ def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[s
     return "\n".join(lines)
 
 
+def _refit(scores: Mapping[str, Any]) -> list[str]:
+    """Return what a model trained on all rows has in common with the one that was scored."""
+    found = scores.get("scores_of")
+    return [] if found is None else ["## Refit", "", _one_line(found), ""]
+
+
+def _whose(scores: Mapping[str, Any]) -> str:
+    return "" if scores.get("scores_of") is None else " of the searched model"
+
+
 def _sentence(finding: object) -> list[str]:
     """Return a finding about the model as a paragraph; nothing if there is none."""
     if not isinstance(finding, str) or not finding:
         return []
-    text = one_line(finding)
+    text = _one_line(finding)
     return [f"{text[0].upper()}{text[1:]}.", ""]
 
 
