@@ -17,6 +17,9 @@ _MOST_COLUMNS = 200
 # Parts of the provenance that the card shows in another place.
 _ELSEWHERE = ("versions", "parameters", "table", "latent")
 
+# Parts of the provenance that the card shows in another place.
+_ELSEWHERE = ("versions", "parameters", "table", "latent")
+
 _RULES = ("- the rules between columns, and the values that go together by them",)
 
 _IDENTIFIERS = (
@@ -207,6 +210,16 @@ def _retained(spec: TableSpec) -> list[str]:
         "",
         _rare_values(spec),
     ]
+
+
+def _refit(scores: Mapping[str, Any]) -> list[str]:
+    """Return what a model trained on all rows has in common with the one that was scored."""
+    found = scores.get("scores_of")
+    return [] if found is None else ["## Refit", "", _one_line(found), ""]
+
+
+def _whose(scores: Mapping[str, Any]) -> str:
+    return "" if scores.get("scores_of") is None else " of the searched model"
 
 
 def _refit(scores: Mapping[str, Any]) -> list[str]:
