@@ -17,9 +17,6 @@ _MOST_COLUMNS = 200
 # Parts of the provenance that the card shows in another place.
 _ELSEWHERE = ("versions", "parameters", "table", "latent")
 
-# Parts of the provenance that the card shows in another place.
-_ELSEWHERE = ("versions", "parameters", "table", "latent")
-
 _RULES = ("- the rules between columns, and the values that go together by them",)
 
 _IDENTIFIERS = (
@@ -124,8 +121,10 @@ def _overview(
         size = f"{table['rows']:,} rows"
         size += f" x {table['columns']:,} columns" if "columns" in table else ""
         yield "size of the table", size
-    if "training_rows" in table:
-        yield "rows to train on", f"{table['training_rows']:,}"
+    refit = provenance.get("refit")
+    n_trained = refit.get("rows") if isinstance(refit, Mapping) else table.get("training_rows")
+    if n_trained is not None:
+        yield "rows to train on", f"{n_trained:,}"
     yield "columns", ", ".join(_kinds(spec))
     if "epochs" in provenance:
         yield "epochs", provenance["epochs"]
@@ -210,16 +209,6 @@ def _retained(spec: TableSpec) -> list[str]:
         "",
         _rare_values(spec),
     ]
-
-
-def _refit(scores: Mapping[str, Any]) -> list[str]:
-    """Return what a model trained on all rows has in common with the one that was scored."""
-    found = scores.get("scores_of")
-    return [] if found is None else ["## Refit", "", _one_line(found), ""]
-
-
-def _whose(scores: Mapping[str, Any]) -> str:
-    return "" if scores.get("scores_of") is None else " of the searched model"
 
 
 def _refit(scores: Mapping[str, Any]) -> list[str]:
