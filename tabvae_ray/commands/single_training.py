@@ -11,6 +11,7 @@ import torch
 from tabvae_ray._version import package_versions
 from tabvae_ray.comparison.options import ScoreName
 from tabvae_ray.comparison.plan import ComparisonPlan
+from tabvae_ray.comparison.scores.membership.verdicts import membership_verdict
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.documents import finite, read_document
 from tabvae_ray.errors import ConfigError, brief
@@ -21,6 +22,7 @@ from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.io import fingerprint, read_table
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE, split_rows
+from tabvae_ray.training.membership import white_box_attacks
 
 __all__ = ["SingleTraining", "score_lines"]
 
@@ -33,6 +35,7 @@ _SCORES: tuple[ScoreName, ...] = (
 # Scores of fewer held-out rows are chance.
 _FEWEST_HELD_OUT = 20
 _MOST_ROWS = 50_000
+_MOST_ATTACKED = 10_000
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,8 @@ class SingleTraining:
         generated rows against the held-out rows, and ``real`` those of as many training rows,
         which are the best that can be hoped for; both are empty with too few held-out rows.
 
+        ``membership_attacks`` says how well training rows can be told from held-out rows.
+
         Raises:
             DivergenceError: If the loss becomes NaN or infinite.
         """
@@ -128,6 +133,14 @@ class SingleTraining:
             real = self.table.iloc[training[:n]].reset_index(drop=True)
             scores["held_out"] = dict(plan.compute(made).scores)
             scores["real"] = dict(plan.compute(real).scores)
+        attacks = white_box_attacks(
+            self.vae.trainer, most_rows=_MOST_ATTACKED, n_draws=8, n_bootstraps=200
+        )
+        if attacks is not None and attacks.n_non_members >= _FEWEST_HELD_OUT:
+            scores["membership_attacks"] = {
+                "verdict": membership_verdict(attacks, None),
+                "white_box": attacks.to_mapping(),
+            }
         clean: dict[str, Any] = finite(scores)
         return clean
 
@@ -150,6 +163,7 @@ class SingleTraining:
                     "fingerprint": fingerprint(self.table),
                     "rows": len(self.table),
                     "columns": len(self.table.columns),
+                    "training_rows": len(self.vae.trainer.codes),
                 },
                 "versions": package_versions("python", "torch", "pandas", "numpy", "pyarrow"),
             },
@@ -176,6 +190,8 @@ def score_lines(scores: Mapping[str, Any]) -> Sequence[str]:
         f"nats per row: {held_out:.4g} on held-out rows, {train:.4g} on training rows "
         f"(a gap of {held_out - train:+.2g}; a large one means memorised rows)"
     )
+    if "membership_attacks" in scores:
+        lines.append(f"privacy: {scores['membership_attacks']['verdict']}")
     if not scores["held_out"]:
         lines.append(f"fewer than {_FEWEST_HELD_OUT} held-out rows: no other scores")
         return lines

@@ -18,7 +18,7 @@ from tabvae_ray import __version__
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.errors import ConfigError, DataError, ExportError, brief
 from tabvae_ray.generation.export_files import read_document, read_weights, replace_export
-from tabvae_ray.generation.model_card import model_card
+from tabvae_ray.generation.model_card import file_name, model_card
 from tabvae_ray.model.draw import check_temperature
 from tabvae_ray.model.prior import GaussianMixturePrior, Prior, StandardNormalPrior
 from tabvae_ray.model.row_decoder import RowDecoder
@@ -84,6 +84,10 @@ def write_export(
     if path is not None:
         # Exports are given to others.
         config["data"]["training_dataset_path"] = masked(path)
+    origin = dict(provenance)
+    for key in ("data", "configuration"):
+        if key in origin:
+            origin[key] = file_name(origin[key])
     tensors = {**model.decoder.tensors(), **model.prior.tensors()}
     tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
     spec = model.encoder.spec
@@ -97,11 +101,11 @@ def write_export(
         "decoder": model.decoder.structure(),
         "prior": "gmm" if isinstance(model.prior, GaussianMixturePrior) else "standard_normal",
         "config": config,
-        "provenance": dict(provenance),
+        "provenance": origin,
     }
     others = {
         "scores.json": (json.dumps(dict(scores), indent=2) + "\n").encode(),
-        "README.md": model_card(spec, scores, provenance).encode(errors="backslashreplace"),
+        "README.md": model_card(spec, scores, origin).encode(errors="backslashreplace"),
     }
     replace_export(target, document, save(tensors), others)
 

@@ -1,12 +1,21 @@
 """Model card: the README.md of an export."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from tabvae_ray import __version__
+from tabvae_ray.table.column import Column
 from tabvae_ray.table.spec import TableSpec
 
-__all__ = ["model_card", "one_line"]
+__all__ = ["file_name", "model_card"]
+
+# Longer lists of columns are cut: synthesizer.json has them all.
+_MOST_COLUMNS = 200
+
+# Parts of the provenance that the card shows in another place.
+_ELSEWHERE = ("versions", "parameters", "table", "latent")
 
 _RULES = ("- the rules between columns, and the values that go together by them",)
 
@@ -15,21 +24,37 @@ _IDENTIFIERS = (
     "that an identifier may be real, not that it is",
 )
 
+_USE = """\
+## Intended use
+
+Rows for development, tests, teaching and exploration, where the real rows must stay where they
+are. Work that ends in a decision should be repeated on the real rows.
+
+## Limits
+
+- Rows are generated, not recorded: none is evidence about a person, even if it equals a real row.
+- Errors and biases of the table are in the rows as well. Small groups and rare combinations are
+  reproduced worst.
+- Training was not differentially private. Attacks on membership measure known ways to learn who is
+  in the table; they set no bound on others.
+"""
+
 
 def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
     """Return the text of the card.
 
     Args:
         spec: Types and categories of the columns.
-        scores: Scores of the model; nested mappings become nested lists.
+        scores: Scores of the model.
         provenance: Origin of the model.
     """
+    versions = provenance.get("versions")
     lines = [
-        "# Synthesizer",
+        f"# {_title(provenance)}",
         "",
-        f"A tabular beta-VAE that generates rows of {len(spec.names)} columns "
-        f"({len(spec.continuous)} continuous, {len(spec.categorical)} categorical). "
-        f"tabvae_ray {__version__} exported it.",
+        f"A tabular beta-VAE that generates rows of {len(spec.names)} columns.",
+        "",
+        *_table(("model card", ""), _overview(spec, scores, provenance)),
         "",
         *_sentence(provenance.get("latent")),
         "```python",
@@ -40,20 +65,139 @@ def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[s
         "",
         "Or run `python -m tabvae_ray.generate --model PATH --rows 1000 --out synthetic.csv`.",
         "",
-    ]
-    origin = scores.get("scores_of")
-    if origin is not None:
-        lines += ["## Refit", "", one_line(origin), ""]
-    of = "" if origin is None else " of the searched model"
-    attacks = scores.get("membership_attacks")
-    if isinstance(attacks, Mapping) and "verdict" in attacks:
-        lines += [f"## Privacy{of}", "", one_line(attacks["verdict"]), ""]
-    lines += [f"## Scores{of}", ""]
-    lines += _bullets(scores) or ["- none recorded"]
-    lines += ["", "## Provenance", ""]
-    lines += _bullets(provenance) or ["- not recorded"]
-    lines += [
+        *_refit(scores),
+        f"## Scores{_whose(scores)}",
         "",
+        *_scores(scores),
+        "",
+        _USE,
+        *_retained(spec),
+        "",
+        "## Columns",
+        "",
+        *_table(
+            ("column", "kind", "type", "values", "may be missing"),
+            [_column(column) for column in spec.columns[:_MOST_COLUMNS]],
+        ),
+    ]
+    if len(spec.columns) > _MOST_COLUMNS:
+        lines += ["", f"And {len(spec.columns) - _MOST_COLUMNS:,} more, see `synthesizer.json`."]
+    origin = {k: v for k, v in provenance.items() if k not in _ELSEWHERE}
+    table = provenance.get("table")
+    if isinstance(table, Mapping) and "fingerprint" in table:
+        origin["fingerprint of the table"] = table["fingerprint"]
+    lines += ["", "## Provenance", ""]
+    lines += [f"- {name}: {_one_line(value)}" for name, value in origin.items()] or [
+        "- not recorded"
+    ]
+    for name, part in (("parameter", provenance.get("parameters")), ("package", versions)):
+        if isinstance(part, Mapping) and part:
+            heading = "value" if name == "parameter" else "version"
+            lines += ["", *_table((name, heading), [(key, part[key]) for key in part])]
+    return "\n".join([*lines, ""])
+
+
+def file_name(location: object) -> str:
+    """Return the last part of a path or URI: a card must not show where a private table lies."""
+    return str(location).replace("\\", "/").rstrip("/").rpartition("/")[2].partition("?")[0]
+
+
+def _title(provenance: Mapping[str, Any]) -> str:
+    for key in ("search", "data"):
+        if provenance.get(key):
+            return f"Synthesizer of {_one_line(file_name(provenance[key]))}"
+    return "Synthesizer"
+
+
+def _overview(
+    spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[str, Any]
+) -> Iterator[tuple[str, object]]:
+    """Yield the lines of the table at the top."""
+    table = provenance.get("table")
+    table = table if isinstance(table, Mapping) else {}
+    if "data" in provenance:
+        yield "table", file_name(provenance["data"])
+    if "rows" in table:
+        size = f"{table['rows']:,} rows"
+        size += f" x {table['columns']:,} columns" if "columns" in table else ""
+        yield "size of the table", size
+    refit = provenance.get("refit")
+    n_trained = refit.get("rows") if isinstance(refit, Mapping) else table.get("training_rows")
+    if n_trained is not None:
+        yield "rows to train on", f"{n_trained:,}"
+    yield "columns", ", ".join(_kinds(spec))
+    if "epochs" in provenance:
+        yield "epochs", provenance["epochs"]
+    attacks = scores.get("membership_attacks")
+    verdict = attacks.get("verdict") if isinstance(attacks, Mapping) else None
+    yield f"privacy{_whose(scores)}", verdict or "attacks on membership were not measured"
+    if spec.min_rows:
+        counted = "rows" if spec.entity is None else f"different values of {spec.entity}"
+        yield "rare values", f"left out if fewer than {spec.min_rows} {counted} have them"
+    else:
+        yield "rare values", "kept"
+    yield "exported", f"{datetime.now(UTC):%Y-%m-%d}, by tabvae_ray {__version__}"
+
+
+def _kinds(spec: TableSpec) -> Iterator[str]:
+    kinds = [column.kind for column in spec.columns]
+    for kind in dict.fromkeys(kinds):
+        yield f"{kinds.count(kind)} {kind}"
+
+
+def _scores(scores: Mapping[str, Any]) -> list[str]:
+    """Return the scores beside those of real rows, and of independent columns if known."""
+    levels = scores.get("reference_levels")
+    levels = levels if isinstance(levels, Mapping) else {}
+    headings = {"fresh": "fresh real rows", "independent": "independent columns"}
+    kinds = [kind for kind in headings if levels.get(kind)]
+    rows = []
+    for name, value, real in _numbers(scores):
+        found = [_mean(levels[kind], name) for kind in kinds]
+        rows.append((name, value, *found, real))
+    if not rows:
+        return ["None were recorded."]
+    heading = ("score", "this model", *(headings[kind] for kind in kinds), "training rows")
+    if all(row[-1] is None for row in rows):
+        heading, rows = heading[:-1], [row[:-1] for row in rows]
+    return _table(heading, rows)
+
+
+def _numbers(scores: Mapping[str, Any]) -> Iterator[tuple[str, float, object]]:
+    """Yield name and value of each score, and the value of training rows if it was measured."""
+    real = scores.get("real")
+    for name, value in scores.items():
+        if _is_number(value) and name != "epochs":
+            yield name, value, None
+        elif name == "held_out" and isinstance(value, Mapping):
+            for part, found in value.items():
+                if _is_number(found):
+                    yield part, found, real.get(part) if isinstance(real, Mapping) else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _mean(found: object, name: str) -> object:
+    level = found.get(name) if isinstance(found, Mapping) else None
+    return level.get("mean") if isinstance(level, Mapping) else None
+
+
+def _column(column: Column) -> tuple[object, ...]:
+    values: object = ""
+    if column.kind == "categorical":
+        values = f"{len(column.categories):,} categories"
+    elif column.kind == "identifier":
+        values = {"drop": "left out", "number": "numbered", "generate": "new ones"}[column.fill]
+    elif column.decimals is not None:
+        values = f"{column.decimals} decimals" if column.decimals else "whole numbers"
+    missing = "yes" if column.missing else "no"
+    return column.name, column.kind, column.dtype, values, missing
+
+
+def _retained(spec: TableSpec) -> list[str]:
+    return [
         "## What the export retains of your table",
         "",
         "- the weights of the network",
@@ -64,16 +208,24 @@ def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[s
         *_IDENTIFIERS[: sum(column.made_of is not None for column in spec.columns)],
         "",
         _rare_values(spec),
-        "",
     ]
-    return "\n".join(lines)
+
+
+def _refit(scores: Mapping[str, Any]) -> list[str]:
+    """Return what a model trained on all rows has in common with the one that was scored."""
+    found = scores.get("scores_of")
+    return [] if found is None else ["## Refit", "", _one_line(found), ""]
+
+
+def _whose(scores: Mapping[str, Any]) -> str:
+    return "" if scores.get("scores_of") is None else " of the searched model"
 
 
 def _sentence(finding: object) -> list[str]:
     """Return a finding about the model as a paragraph; nothing if there is none."""
     if not isinstance(finding, str) or not finding:
         return []
-    text = one_line(finding)
+    text = _one_line(finding)
     return [f"{text[0].upper()}{text[1:]}.", ""]
 
 
@@ -83,27 +235,31 @@ def _rare_values(spec: TableSpec) -> str:
             "It retains no rows. Rare categories and extreme values do come from real rows: check "
             "`synthesizer.json` before you share the export."
         )
-    counted = "rows" if spec.entity is None else f"different values of {one_line(spec.entity)}"
+    counted = "rows" if spec.entity is None else f"different values of {_one_line(spec.entity)}"
     return (
         f"It retains no rows. Every category, every frequent value and every value that a rule "
         f"keeps stands in at least {spec.min_rows} {counted} of the training table. The ends of a "
         f"range are reached by as many, and quantiles are means of as many. The weights of the "
-        "network were fitted to all rows: this does not limit what can be learnt from them."
+        "network were fitted to all training rows: this does not limit what can be learnt from "
+        "them."
     )
 
 
-def _bullets(mapping: Mapping[str, Any], indent: str = "") -> list[str]:
-    """Return a Markdown list; a nested mapping becomes a list below its name."""
-    lines: list[str] = []
-    for name, value in mapping.items():
-        if isinstance(value, Mapping):
-            lines += [f"{indent}- {name}", *_bullets(value, indent + "  ")]
-        else:
-            lines.append(f"{indent}- {name}: {one_line(value)}")
-    return lines
+def _table(heading: Sequence[object], rows: Iterable[Sequence[object]]) -> list[str]:
+    """Return a Markdown table."""
+    lines = [" | ".join(map(_cell, heading)), " | ".join("---" for _ in heading)]
+    lines += [" | ".join(map(_cell, row)) for row in rows]
+    return [f"| {line} |" for line in lines]
 
 
-def one_line(value: object) -> str:
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    text = f"{value:.4g}" if isinstance(value, float) else _one_line(value)
+    return text.replace("|", "\\|")
+
+
+def _one_line(value: object) -> str:
     """Return a value as one line of Markdown."""
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
     return " ".join(text.split()).replace("<", "&lt;")

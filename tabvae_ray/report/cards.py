@@ -5,6 +5,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tabvae_ray.comparison.reference_levels import Level
+from tabvae_ray.comparison.scores.membership.success import MembershipAttacks
+from tabvae_ray.comparison.scores.membership.verdicts import (
+    attack_in_words,
+    attack_tone,
+    strongest,
+)
 from tabvae_ray.report.contents import ReportContents
 
 __all__ = ["Card", "cards", "ended_by"]
@@ -111,6 +117,25 @@ def _usefulness(contents: ReportContents) -> Card:
 
 def _privacy(contents: ReportContents) -> Card:
     title, anchor = "How private?", "privacy"
+    kept = contents.scores.get("membership_attacks", {})
+    white_box, black_box = (
+        MembershipAttacks.from_mapping(kept[kind]) if kind in kept else None
+        for kind in ("white_box", "black_box")
+    )
+    attack = strongest(white_box, black_box)
+    if attack is not None:
+        words = attack_in_words(*attack)
+        auc = attack[1].auc
+        return Card(
+            title,
+            attack_tone(attack[1]),
+            f"{words[0].upper()}{words[1:]} This measures, it does not guarantee.",
+            f"strongest attack, AUC {auc:.3f}",
+            _clipped(2 - 2 * auc),
+            "betrays all 1",
+            "chance 0.5",
+            anchor,
+        )
     share = contents.fresh_scores.get("dcr_share")
     if share is None and contents.pictures is not None:
         share = contents.pictures.privacy.dcr_share
@@ -119,7 +144,7 @@ def _privacy(contents: ReportContents) -> Card:
     position = 1 - 2 * abs(share - 0.5)
     verdict = (
         f"{share:.0%} of the rows are nearer to a training row than to a held-out row; 50% is "
-        "chance. This measures, it does not guarantee."
+        "chance. Leaks can pass this test, and attacks on membership were not measured."
     )
     return Card(
         title,

@@ -30,7 +30,7 @@ from tabvae_ray.search.sources import (
 from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.space.auto import AutoSpace, auto_space
 from tabvae_ray.space.named_spaces import is_auto, named_space
-from tabvae_ray.space.rules import parse_select
+from tabvae_ray.space.rules import check_held_out, parse_select
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import load_space
 from tabvae_ray.space.table_shape import TableShape
@@ -223,6 +223,10 @@ def prepare_inputs(
             f"{source}: training needs at least 2 rows, but it has {len(table)}, "
             f"of which {len(held_out)} are held out"
         )
+    # A share of few rows may be none.
+    lacking = check_held_out(_score_names(known), len(held_out) > 0)
+    if lacking:
+        raise ConfigError("\n".join(lacking))
     plan = ComparisonPlan(scores=wanted, options=known.comparison)
     comparison = plan.prepare(table, table_spec, held_out=held_out if len(held_out) else None)
     # Fail now rather than in every trial.

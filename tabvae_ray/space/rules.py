@@ -18,6 +18,7 @@ from tabvae_ray.space.search_space import LOSSES, Constraint
 
 __all__ = [
     "check_conditions",
+    "check_held_out",
     "check_initial",
     "check_name",
     "check_scores",
@@ -35,6 +36,8 @@ _SHARED = {
     "validation.holdout_fraction": "is what every trial is measured on",
     "validation.generation_n_records": "is what every trial is measured on",
 }
+# Scores that compare training rows with held-out rows.
+_OF_HELD_OUT = ("dcr_share", "membership", "membership_black_box")
 # Trials do not depend on these: they report at rungs, and their models generate later.
 _UNUSED_SECTIONS = ("data", "tracking", "generation")
 _UNUSED = (
@@ -182,6 +185,16 @@ def check_scores(
                 f"max={bounds.max}"
             )
     return errors
+
+
+def check_held_out(names: Collection[str], has_held_out: bool) -> list[str]:
+    """Check that there are held-out rows for the objectives and constraints that need them."""
+    return [
+        f"{name}: must have held-out rows to compare with, but got none; raise "
+        "validation.holdout_fraction in base"
+        for name in _OF_HELD_OUT
+        if name in names and not has_held_out
+    ]
 
 
 def parse_select(

@@ -18,6 +18,7 @@ from tabvae_ray.space.parameters import (
 )
 from tabvae_ray.space.rules import (
     check_conditions,
+    check_held_out,
     check_initial,
     check_name,
     check_scores,
@@ -89,6 +90,8 @@ def parse_space(document: object, source: str = "search space") -> SearchSpace:
     errors += check_scores(
         file.objectives, file.constraints, [*parameters, *broken], file.comparison
     )
+    measured = {*file.objectives, *file.constraints}
+    errors += check_held_out(measured, base.validation.holdout_fraction > 0)
     try:
         names, constrained = list(file.objectives), bool(file.constraints)
         parse_select(file.search.select, names, constrained=constrained)

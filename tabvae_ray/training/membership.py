@@ -14,11 +14,16 @@ from tabvae_ray.training.trainer import TabularVAETrainer
 
 __all__ = ["white_box_attacks"]
 
-_BLOCK_ROWS = 4096
+_BLOCK_ROWS = 1024
 
 
 def white_box_attacks(
-    trainer: TabularVAETrainer, *, most_rows: int = 1_000, n_draws: int = 2, n_bootstraps: int = 0
+    trainer: TabularVAETrainer,
+    *,
+    most_rows: int = 1_000,
+    most_per_other: int | None = None,
+    n_draws: int = 2,
+    n_bootstraps: int = 0,
 ) -> MembershipAttacks | None:
     """Attack training rows with the trained network; return None without held-out rows.
 
@@ -29,13 +34,19 @@ def white_box_attacks(
         trainer: The training run.
         most_rows: Largest number of training and of held-out rows, the first ones; both are in
             random order.
+        most_per_other: Largest number of training rows for each held-out row; None for no limit.
+            Few held-out rows make the result uncertain however many training rows there are.
         n_draws: Draws of z that the loss of a row is the mean of, always the same ones.
         n_bootstraps: Bootstraps for the interval; 0 saves their time.
     """
     if trainer.held_out is None:
         return None
-    members, others = trainer.codes[:most_rows], trainer.held_out[:most_rows]
-    losses = [_row_losses(trainer, rows, n_draws) for rows in (members, others)]
+    others = trainer.held_out[:most_rows]
+    if most_per_other is not None:
+        most_rows = min(most_rows, most_per_other * len(others))
+    members = trainer.codes[:most_rows]
+    loss = _row_losses(trainer, torch.cat((members, others)), n_draws)
+    losses = loss[: len(members)], loss[len(members) :]
     marginal = _marginal_losses(trainer, members, others)
     sides = [
         {"loss": -loss, "calibrated_loss": base - loss}
@@ -56,10 +67,10 @@ def _row_losses(trainer: TabularVAETrainer, codes: Tensor, n_draws: int) -> Tens
     with torch.inference_mode():
         for start in range(0, len(codes), _BLOCK_ROWS):
             block = codes[start : start + _BLOCK_ROWS]
-            for _ in range(n_draws):
-                cells, kl = model(block, generator)
-                total[start : start + len(block)] += cells.double().sum(dim=1) + kl.double()
-    return total / n_draws
+            cells, kl = model(block.repeat(n_draws, 1), generator)
+            loss = cells.double().sum(dim=1) + kl.double()
+            total[start : start + len(block)] = loss.view(n_draws, -1).mean(dim=0)
+    return total
 
 
 def _marginal_losses(

@@ -38,12 +38,34 @@ def test_it_trains_scores_and_exports(home: Path, capsys: pytest.CaptureFixture[
     # Two epochs teach little: real rows are nearer to the held-out ones.
     assert document["real"]["column_shapes"] > document["held_out"]["column_shapes"]
     assert json.loads((home / "model" / "scores.json").read_text())["epochs"] == 2
+    assert "privacy: " in captured.err and "picks the right one in" in captured.err
+    assert document["membership_attacks"]["white_box"]["n_members"] > 100
     exported = json.loads((home / "model" / "synthesizer.json").read_text())
     assert exported["provenance"]["seed"] == 5
     assert exported["config"]["architecture"]["latent_dim"] == 4
     made = ["--model", "model", "--rows", "30", "--out", "rows.csv"]
     assert main(["generate", *made]) == 0
     assert list(pd.read_csv("rows.csv")) == list(pd.read_csv("mixed.csv"))
+
+
+def test_the_card_begins_with_a_table_and_does_not_show_where_the_table_lies(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--config", str(home / "small.yaml"), "--epochs", "1", "--quiet"]
+    assert main(["train", "--data", str(home / "mixed.csv"), "--out", "model", *options]) == 0
+    card = (home / "model" / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("# Synthesizer of mixed.csv\n")
+    top = card.partition("## Scores")[0]
+    for name in ("size of the table", "rows to train on", "privacy", "rare values", "exported"):
+        assert f"| {name} |" in top
+    assert "picks the right one in" in top
+    assert "| pair_trends | 0." in card and "| package | version |" in card
+    for heading in ("## Intended use", "## Limits", "## Columns", "## Provenance"):
+        assert heading in card
+    for column in pd.read_csv("mixed.csv"):
+        assert f"\n| {column} | " in card
+    for file in ("README.md", "synthesizer.json", "scores.json"):
+        assert str(home) not in (home / "model" / file).read_text(encoding="utf-8")
 
 
 def test_the_same_seed_gives_the_same_model(home: Path) -> None:

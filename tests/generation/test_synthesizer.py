@@ -211,7 +211,7 @@ def test_an_export_is_weights_and_json_and_a_card(export: Path) -> None:
     assert document["provenance"] == {"trial": 3}
     assert json.loads((export / "scores.json").read_text()) == {"mean_js_distance": 0.05}
     card = (export / "README.md").read_text(encoding="utf-8")
-    assert "mean_js_distance: 0.05" in card and "trial: 3" in card
+    assert "| mean_js_distance | 0.05 |" in card and "- trial: 3" in card
 
 
 def test_a_card_tells_that_the_latent_is_not_used(mixed_spec: TableSpec) -> None:

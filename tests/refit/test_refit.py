@@ -124,7 +124,7 @@ def test_the_scores_are_said_to_be_those_of_the_searched_model(finished: Finishe
     assert scores == json.loads((searched / "scores.json").read_text())
     card = (best / "README.md").read_text()
     assert "## Scores of the searched model" in card
-    assert "## Privacy of the searched model" in card
+    assert "| privacy of the searched model |" in card
     assert "refitted on all 200 rows for 9 epochs" in card
     provenance = json.loads((best / "synthesizer.json").read_text())["provenance"]
     assert provenance["refit"]["rows"] == 200 and provenance["trial"] == 0

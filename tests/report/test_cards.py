@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from tabvae_ray.comparison.reference_levels import Level, ReferenceLevels
+from tabvae_ray.comparison.scores.membership.success import AttackSuccess, MembershipAttacks
 from tabvae_ray.report.cards import Card, cards
 
 LEVELS = ReferenceLevels(
@@ -21,6 +22,7 @@ def made(
     planned: int = 20,
     state: str = "finished",
     budget: float | None = None,
+    attacks: dict[str, MembershipAttacks] | None = None,
 ) -> dict[str, Card]:
     """Return the cards of a search, by the last word of their titles."""
     useful = tstr is not None and SimpleNamespace(
@@ -28,6 +30,9 @@ def made(
     )
     contents = SimpleNamespace(
         fresh_scores=scores,
+        scores={"membership_attacks": {kind: part.to_mapping() for kind, part in attacks.items()}}
+        if attacks
+        else {},
         levels=LEVELS,
         pictures=SimpleNamespace(
             comparison=SimpleNamespace(scores={}),
@@ -82,7 +87,34 @@ def test_privacy_promises_nothing() -> None:
     assert made({"dcr_share": 0.5})["private"].tone == "good"
     leaking = made({"dcr_share": 0.8})["private"]
     assert leaking.tone == "poor"
-    assert "does not guarantee" in leaking.verdict
+    assert "Leaks can pass this test" in leaking.verdict
+
+
+def attacked(auc: float, half: float) -> MembershipAttacks:
+    success = AttackSuccess(auc, 0.1, 0.05)
+    return MembershipAttacks({"loss": success}, auc - half, auc + half, 600, 200)
+
+
+def test_the_strongest_attack_on_membership_comes_before_the_nearest_rows() -> None:
+    attacks = {"white_box": attacked(0.69, 0.04), "black_box": attacked(0.55, 0.04)}
+    card = made({"dcr_share": 0.5}, attacks=attacks)["private"]
+    assert card.verdict.startswith("Someone who has the trained model and two real rows, one of")
+    assert "picks the right one in 69 of 100 cases (95% interval 65 to 73); 50 is" in card.verdict
+    assert "does not guarantee" in card.verdict and "nearer" not in card.verdict
+    assert card.tone == "fair" and card.position == pytest.approx(0.62)
+    only = made({}, attacks={"black_box": attacked(0.58, 0.03)})["private"]
+    assert only.verdict.startswith("Someone who has only synthetic rows")
+
+
+@pytest.mark.parametrize(
+    ("auc", "half", "tone"),
+    [(0.52, 0.04, "good"), (0.56, 0.15, "fair"), (0.56, 0.03, "fair"), (0.9, 0.05, "poor")],
+)
+def test_the_tone_of_an_attack_follows_from_its_interval(
+    auc: float, half: float, tone: str
+) -> None:
+    attacks = {"white_box": attacked(auc, half)}
+    assert made({}, attacks=attacks)["private"].tone == tone
 
 
 def test_the_search_says_if_more_time_helps() -> None:

@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabvae_ray.comparison.scores.membership.success import AttackSuccess, MembershipAttacks
+from tabvae_ray.comparison.scores.membership.verdicts import membership_verdict
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.report import main, write_report
 from tabvae_ray.report.charts import Axis, Line, plane
@@ -31,6 +33,8 @@ from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE
 
 EVIL = "<script>alert(1)</script>"
+_LEAK = MembershipAttacks({"loss": AttackSuccess(0.93, 0.4, 0.1)}, 0.9, 0.96, 180, 120)
+ATTACKS = {"verdict": membership_verdict(_LEAK, None), "white_box": _LEAK.to_mapping()}
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
@@ -125,7 +129,8 @@ def _write_search(
         )
         vae = TabularVAE.build(spec, config)
         vae.fit(table)
-        vae.synthesizer().save(location / "best", scores={**scores, "spread": spread})
+        kept = {**scores, "spread": spread, "membership_attacks": ATTACKS}
+        vae.synthesizer().save(location / "best", scores=kept)
     manifest.write(location)
     return directory
 
@@ -204,6 +209,16 @@ def test_a_broken_constraint_is_said_and_nothing_that_contradicts_it(page: str) 
     assert "No sign of memorising" not in text
     assert "chance is 0.5" in text
     assert "180 training, 20 held out" in text
+
+
+def test_privacy_begins_with_the_strongest_attack(page: str) -> None:
+    text = " ".join(_text(page).split())
+    card = "Someone who has the trained model and two real rows, one of which is in the training"
+    assert card in text and "strongest attack, AUC 0.930" in text
+    first = "Strong leak of membership: someone who has the trained model"
+    assert "in 93 of 100 cases (95% interval 90 to 96); 50 is chance." in text
+    assert text.index(card) < text.index(first) < text.index("share nearer to training")
+    assert "strongest attack with the model (loss), AUC" in text
 
 
 def test_without_a_target_the_page_says_how_to_name_one(page: str) -> None:

@@ -234,3 +234,13 @@ def test_a_resumed_search_keeps_the_epochs_that_were_planned(
 def test_a_wrong_setting_is_found_before_the_table_is_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--seed: must be less than"):
         prepare_inputs(out=str(tmp_path), data="nowhere.csv", settings={"seed": 2**64})
+
+
+@pytest.mark.parametrize("name", ["membership", "membership_black_box"])
+def test_membership_is_refused_where_a_small_table_has_no_held_out_rows(
+    tiny: dict, tmp_path: Path, name: str
+) -> None:
+    tiny["constraints"] = {name: {"max": 0.55}}
+    rows = pd.DataFrame({"a": ["x", "y"] * 4, "b": [1.5, 2.5, 3.5, 4.5] * 2})
+    with pytest.raises(ConfigError, match=f"^{name}: must have held-out rows to compare with"):
+        prepare_inputs(space=tiny, out=str(tmp_path), name="small", data=rows)

@@ -339,3 +339,13 @@ def test_a_resolved_space_reads_back_as_the_same_space(tiny: dict) -> None:
 def test_quasi_random_points_are_a_prefix_of_more_points(tiny: dict) -> None:
     space = parse_space(tiny)
     assert space.quasi_random(16)[:5] == space.quasi_random(5)
+
+
+@pytest.mark.parametrize("name", ["membership", "membership_black_box", "dcr_share"])
+@pytest.mark.parametrize("key", ["objectives", "constraints"])
+def test_scores_of_training_and_held_out_rows_need_held_out_rows(
+    tmp_path: Path, name: str, key: str
+) -> None:
+    what = {"objectives": f"{{{name}: minimize}}", "constraints": f"{{{name}: {{max: 0.55}}}}"}
+    message = broken(tmp_path, f"base: {{validation: {{holdout_fraction: 0}}}}\n{key}: {what[key]}")
+    assert f"{name}: must have held-out rows to compare with, but got none; raise" in message

@@ -171,6 +171,37 @@ def test_a_number_of_few_rows_between_frequent_ones_is_not_generated(strategy: s
     assert len(made) == len(table) and abs(made.mean() - table["x"].mean()) < 2
 
 
+@pytest.mark.parametrize("declared", [{"continuous": ["x"]}, {}])
+def test_a_tail_of_rare_numbers_does_not_pile_up_at_the_nearest_atom(
+    declared: dict[str, Any],
+) -> None:
+    x = np.array([0] * 900 + [1] * 50 + [2] * 20 + [*range(10, 50)])
+    table = pd.DataFrame({"x": x, "y": np.arange(len(x)) % 7})
+    encoder = loaded(fitted(table, declared))
+    made = encoder.decode(encoder.encode(table), np.random.default_rng(0))["x"]
+    assert np.corrcoef(x, made)[0, 1] > 0.95
+    assert (made[:970] == x[:970]).all() and made[970:].nunique() > 15
+    assert made.max() == encoder.spec["x"].maximum == 45
+    check_stored(encoder, table, 5)
+
+
+def test_a_rare_number_between_atoms_becomes_the_nearest_one() -> None:
+    table = pd.DataFrame({"month": np.repeat(np.arange(1, 13), [60, 4, *[60] * 8, 3, 60])})
+    encoder = fitted(table)
+    made = encoder.decode(encoder.encode(table), np.random.default_rng(0))["month"]
+    assert not made.isin([2, 11]).any() and (made - table["month"]).abs().max() == 1
+
+
+def test_a_column_that_becomes_constant_is_named_with_what_to_do() -> None:
+    table = pd.DataFrame({"hours": [0] * 90 + [1, 1, 2, 2, 3, 3, 4, 7, 9, 12], "x": [1, 2] * 50})
+    advice = r"'hours': only 0 is shared by 5 rows .* every generated value is 0; .* continuous"
+    with pytest.warns(UserWarning, match=advice):
+        TableEncoder.fit(table, TableSpec.infer(table), TransformersConfig())
+    encoder = fitted(table, {"continuous": ["hours"]})
+    made = encoder.decode(encoder.encode(table), np.random.default_rng(0))["hours"]
+    assert (made[:90] == 0).all() and made[90:].mean() > 2
+
+
 def test_what_is_drawn_in_place_of_rare_categories_follows_the_others() -> None:
     table = pd.DataFrame({"x": ["a"] * 600 + ["b"] * 300 + [f"rare{i}" for i in range(100)]})
     encoder = fitted(table, {"categorical": ["x"]})

@@ -44,3 +44,9 @@ def test_a_model_that_has_learnt_little_betrays_little_and_the_same_each_time() 
 
 def test_without_held_out_rows_nothing_is_measured() -> None:
     assert white_box_attacks(_vae(1, 0.0).trainer) is None
+
+
+def test_at_a_rung_the_attacked_training_rows_are_few_for_few_held_out_rows() -> None:
+    found = white_box_attacks(_vae(1, 0.1).trainer, most_per_other=3)
+    assert found is not None
+    assert (found.n_members, found.n_non_members) == (60, 20)

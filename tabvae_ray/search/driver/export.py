@@ -63,7 +63,7 @@ def export(
             **({} if unused is None else {"latent": unused}),
             "seed": task.seed,
             "data": manifest.data,
-            "table": manifest.table,
+            "table": {**manifest.table, "training_rows": len(vae.trainer.codes)},
             "versions": manifest.versions,
         },
     )

@@ -25,7 +25,12 @@ from tabvae_ray.config import TransformersConfig
 from tabvae_ray.errors import ExportError
 from tabvae_ray.table.coders.crowd import Crowd
 from tabvae_ray.table.coders.quantiles import Floats, even_cdf, quantile_grid
-from tabvae_ray.table.coders.shared_numbers import merged_bins, shared_atoms, shared_grid
+from tabvae_ray.table.coders.shared_numbers import (
+    are_better_atoms,
+    merged_bins,
+    shared_atoms,
+    shared_grid,
+)
 
 __all__ = ["Codes", "Discretizer", "Floats"]
 
@@ -136,9 +141,15 @@ class Discretizer:
             atoms, is_complete = shared_atoms(values, crowd, config, may_be_atoms)
         rest = ~np.isin(values, atoms)
         found = None
-        if not is_complete and rest.any():
+        if rest.any():
             n_bins = config.n_bins_cts
             found = shared_grid(values[rest], crowd.part(rest), decimals, n_bins, ends)
+            if (
+                is_complete
+                and found is not None
+                and are_better_atoms(values[rest], atoms, found[0])
+            ):
+                found = None
         if found is None:
             # The other values become the nearest atom.
             atoms = atoms if len(atoms) else np.unique(ends)

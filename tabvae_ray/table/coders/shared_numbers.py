@@ -9,9 +9,9 @@ from tabvae_ray.table.coders.crowd import Crowd, Floats
 from tabvae_ray.table.coders.quantiles import quantile_grid
 from tabvae_ray.table.coders.smoothing import smoothed
 
-__all__ = ["merged_bins", "shared_atoms", "shared_grid"]
+__all__ = ["are_better_atoms", "merged_bins", "shared_atoms", "shared_grid"]
 
-# A column is all atoms if the atoms that enough rows share have at least this share of the rows.
+# A column may be all atoms if the atoms that enough rows share have this share of the rows or more.
 _NEARLY_ALL = 0.9
 
 
@@ -30,7 +30,7 @@ def shared_atoms(
         all_may_be_atoms: Tells whether all of the distinct values may be atoms.
 
     Returns:
-        The atoms, and whether all other values are coded as the nearest atom.
+        The atoms, and whether all other values may be coded as the nearest atom.
     """
     distinct, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
     shared = crowd.enough(codes, len(distinct))
@@ -39,6 +39,22 @@ def shared_atoms(
         return atoms, bool(counts[shared].sum() >= _NEARLY_ALL * len(values))
     frequent = counts >= max(2.0, config.atom_share * len(values))
     return distinct[frequent & shared], False
+
+
+def are_better_atoms(values: Floats, atoms: Floats, grid: Floats) -> bool:
+    """Return True if values move less when they become the nearest atom than when they are binned.
+
+    Long tails of rare numbers would otherwise pile up at the last atom, or at a common one.
+
+    Args:
+        values: ``(N,)`` values that are no atoms.
+        atoms: ``(A,)`` ascending atoms.
+        grid: ``(B, G + 1)`` quantiles of the bins that the values would have.
+    """
+    to_atom = np.abs(values[:, None] - atoms).min(axis=1)
+    bins = np.searchsorted(grid[1:, 0], values, side="right")
+    to_draw = np.abs(values[:, None] - grid[bins]).mean(axis=1)
+    return bool(to_atom.sum() <= to_draw.sum())
 
 
 def shared_grid(

@@ -54,6 +54,13 @@ def _with_shared_categories(column: Column, values: pd.Series, crowd: Crowd) -> 
     if not kept:
         kept = [_placeholder(column.categories)]
         _warn(column, crowd, f"every generated value is {kept[0]!r} or missing")
+    elif len(kept) == 1 and crowd.part(present & ~shared[positions]).size >= crowd.min_rows:
+        _warn(
+            column,
+            crowd,
+            f"every generated value is {kept[0]!r}{' or missing' if column.missing else ''}",
+            f"only {kept[0]!r}",
+        )
     # Levels that no row has are values of too few rows as well.
     return column.model_copy(update={"categories": tuple(kept), "levels": ()})
 
@@ -77,10 +84,12 @@ def _with_shared_range(column: Column, numbers: Floats, crowd: Crowd) -> Column:
     return column.model_copy(update={"minimum": low, "maximum": high})
 
 
-def _warn(column: Column, crowd: Crowd, effect: str) -> None:
+def _warn(column: Column, crowd: Crowd, effect: str, shared: str = "no value") -> None:
+    numbers = column.kind == "categorical" and type(column.categories[0]) in (int, float)
+    advice = "declare it continuous" if numbers else "declare wider groups of its values"
     warnings.warn(
-        f"column {column.name!r}: no value is shared by {crowd.min_rows} {crowd.noun} "
-        f"(transformers.min_rows), so {effect}; leave the column out, declare wider groups of its "
-        "values, or set transformers.min_rows lower",
+        f"column {column.name!r}: {shared} is shared by {crowd.min_rows} {crowd.noun} "
+        f"(transformers.min_rows), so {effect}; leave the column out, {advice}, or set "
+        "transformers.min_rows lower",
         stacklevel=2,
     )

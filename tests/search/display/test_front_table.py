@@ -109,3 +109,11 @@ def test_the_gap_is_explained_where_it_is_shown() -> None:
 def test_names_are_broken_only_where_the_line_is_short() -> None:
     assert any("correlation_distance" in line for line in shown([candidate(3, 1.25)], 120))
     assert not any("correlation_distance" in line for line in shown([candidate(3, 1.25)], 60))
+
+
+def test_membership_is_a_column_where_it_was_measured() -> None:
+    plain = candidate(12, 1.0)
+    measured = Candidate(plain.record, {**MEANS, "membership": 0.6873}, SPREADS)
+    assert "membership" in "\n".join(shown([measured], 200))
+    assert "0.687" in "\n".join(shown([measured], 200))
+    assert "membership" not in "\n".join(shown([plain], 200))

@@ -85,6 +85,15 @@ def test_a_finished_search_is_shown_whole_and_the_next_command_comes_last(
     )
 
 
+def test_the_strongest_attack_is_told_before_the_choice(space: SearchSpace) -> None:
+    leak = "Some leak of membership: someone who has the trained model."
+    outcome = dataclasses.replace(ended("finished"), membership=leak)
+    text = " ".join(said(outcome, setup_of(space)))
+    assert "privacy: Some leak of membership: someone" in text
+    assert text.index("privacy:") < text.index("chosen:")
+    assert "privacy:" not in " ".join(said(ended("finished"), setup_of(space)))
+
+
 def test_a_latent_that_is_not_used_is_told(space: SearchSpace) -> None:
     outcome = ended("finished")
     assert not any("latent is not" in line for line in said(outcome, setup_of(space)))

@@ -1,10 +1,11 @@
 """Findings of membership inference, in words that need no knowledge of the attacks."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 from tabvae_ray.comparison.scores.membership.success import MembershipAttacks
 
-__all__ = ["NOT_MEASURED", "membership_verdict"]
+__all__ = ["NOT_MEASURED", "attack_in_words", "attack_tone", "membership_verdict", "strongest"]
 
 NOT_MEASURED = (
     "Whether the model betrays who is in the table was not measured: that needs held-out rows, "
@@ -14,6 +15,43 @@ NOT_MEASURED = (
 # Where fewer rows of a side are attacked, only large leaks show.
 _FEW_ROWS = 100
 _STRONG = 0.75
+# An interval that reaches beyond cannot exclude a considerable leak.
+_UNSURE = 0.65
+
+
+def strongest(
+    white_box: MembershipAttacks | None, black_box: MembershipAttacks | None
+) -> tuple[str, MembershipAttacks] | None:
+    """Return what the most successful attacker has, and the attacks; None without any attack.
+
+    Args:
+        white_box: Attacks of someone who has the model.
+        black_box: Attacks of someone who has synthetic rows only.
+    """
+    found = _by_holder(white_box, black_box)
+    if not found:
+        return None
+    holder = max(found, key=lambda name: found[name].auc)
+    return holder, found[holder]
+
+
+def attack_in_words(holder: str, attacks: MembershipAttacks) -> str:
+    """Return the success of the strongest attack, and its interval, as a clause."""
+    return (
+        f"someone who has {holder} and two real rows, one of which is in the training rows, picks "
+        f"the right one in {_in_100(attacks.auc)} of 100 cases (95% interval "
+        f"{_in_100(attacks.low)} to {_in_100(attacks.high)}); 50 is chance."
+    )
+
+
+def attack_tone(attacks: MembershipAttacks) -> Literal["good", "fair", "poor"]:
+    """Return how bad a leak is, judged by the interval of the strongest attack.
+
+    It is ``good`` if the interval holds chance and excludes a considerable leak.
+    """
+    if attacks.low > 0.5:
+        return "poor" if attacks.auc >= _STRONG else "fair"
+    return "good" if attacks.high <= _UNSURE else "fair"
 
 
 def membership_verdict(
@@ -25,27 +63,15 @@ def membership_verdict(
         white_box: Attacks of someone who has the model.
         black_box: Attacks of someone who has synthetic rows only.
     """
-    found: Mapping[str, MembershipAttacks] = {
-        holder: attacks
-        for holder, attacks in (
-            ("the trained model", white_box),
-            ("only synthetic rows", black_box),
-        )
-        if attacks is not None
-    }
-    if not found:
+    best = strongest(white_box, black_box)
+    if best is None:
         return NOT_MEASURED
-    holder = max(found, key=lambda name: found[name].auc)
-    worst = found[holder]
-    sentences = [
-        f"{_grade(worst)}: someone who has {holder} and two real rows, one of which is in the "
-        f"training rows, picks the right one in {_in_100(worst.auc)} of 100 cases (95% interval "
-        f"{_in_100(worst.low)} to {_in_100(worst.high)}); 50 is chance."
-    ]
+    holder, worst = best
+    sentences = [f"{_grade(worst)}: {attack_in_words(holder, worst)}"]
     sentences += [
         f"With {other} it is {_in_100(attacks.auc)} of 100 ({_in_100(attacks.low)} to "
         f"{_in_100(attacks.high)})."
-        for other, attacks in found.items()
+        for other, attacks in _by_holder(white_box, black_box).items()
         if other != holder
     ]
     rows = (
@@ -56,6 +82,13 @@ def membership_verdict(
     few = min(worst.n_members, worst.n_non_members) < _FEW_ROWS
     sentences.append(f"{rows}{'; so few rows show only large leaks' if few else ''}.")
     return " ".join(sentences)
+
+
+def _by_holder(
+    white_box: MembershipAttacks | None, black_box: MembershipAttacks | None
+) -> Mapping[str, MembershipAttacks]:
+    given = {"the trained model": white_box, "only synthetic rows": black_box}
+    return {holder: attacks for holder, attacks in given.items() if attacks is not None}
 
 
 def _grade(attacks: MembershipAttacks) -> str:

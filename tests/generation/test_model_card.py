@@ -1,0 +1,42 @@
+"""The model card, as the README.md of an export shows it."""
+
+import pandas as pd
+
+from tabvae_ray.generation.model_card import file_name, model_card
+from tabvae_ray.table.spec import TableSpec
+
+SPEC = TableSpec.infer(pd.DataFrame({"a|b": ["x", "y"] * 20, "n": [*range(40)]}))
+
+
+def test_scores_stand_beside_fresh_rows_and_independent_columns() -> None:
+    level = {"mean": 0.0412345, "spread": 0.001}
+    scores = {
+        "pair_trends": 0.912345678,
+        "correlation_distance": 0.05,
+        "spread": {"pair_trends": 0.01},
+        "membership_attacks": {"verdict": "Some leak.", "white_box": {"auc": 0.61}},
+        "reference_levels": {
+            "fresh": {"correlation_distance": level},
+            "independent": {"correlation_distance": {"mean": 0.3, "spread": 0.0}},
+        },
+    }
+    card = model_card(SPEC, scores, {"search": "beta", "parameters": {"a.b": 0.123456}})
+    assert card.startswith("# Synthesizer of beta\n")
+    assert "| score | this model | fresh real rows | independent columns |" in card
+    assert "| pair_trends | 0.9123 | - | - |" in card
+    assert "| correlation_distance | 0.05 | 0.04123 | 0.3 |" in card
+    assert "| privacy | Some leak. |" in card
+    assert "| a.b | 0.1235 |" in card
+    assert "0.912345" not in card and "spread" not in card
+
+
+def test_a_card_without_scores_and_origin_says_so() -> None:
+    card = model_card(SPEC, {}, {})
+    assert "None were recorded." in card and "- not recorded" in card
+    assert "| privacy | attacks on membership were not measured |" in card
+    assert "| a\\|b | categorical | str | 2 categories | no |" in card
+
+
+def test_the_place_of_a_table_is_left_out() -> None:
+    for place in ("/home/me/t.csv", "s3://bucket/x/t.csv", "C:\\secret\\t.csv", "t.csv"):
+        assert file_name(place) == "t.csv"
