@@ -7,7 +7,7 @@ from torch.distributions import Independent, Normal, kl_divergence
 from tabvae_ray.model import loss
 from tabvae_ray.model.embeddings import MultiFeatureEmbedder
 from tabvae_ray.model.heads import MultiFeaturePredictor, group_columns
-from tabvae_ray.model.layers import LinBnDrop
+from tabvae_ray.model.layers import LinBnDrop, dropout_mask
 from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.model.vae import VAE
 from tests.support.models import CARDINALITIES, DECODERS, small_vae
@@ -197,3 +197,22 @@ def test_what_ordered_codes_learn_reaches_the_codes_between_them(seed: int) -> N
     rows = torch.stack([torch.arange(9), torch.zeros(9, dtype=torch.int64)], dim=1)
     second = torch.softmax(model.logits(z, rows)[1][:, 0], 1)[:, 1].detach()
     assert second[2:4].max() < 0.5 < second[5:7].min()
+
+
+@pytest.mark.parametrize("rate", [1e-7, 0.001, 0.3, 0.6, 1 - 1e-7])
+def test_a_dropout_mask_keeps_the_share_it_says_and_the_mean(rate: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    mask = dropout_mask(torch.empty(999, 1001), rate, generator)
+    share = float((mask > 0).double().mean())
+    # Shares are multiples of 2^-16, and at least one.
+    expected = max(2**-16, 1 - rate)
+    assert abs(share - expected) < 2**-17 + 4 * math.sqrt(expected * (1 - expected) / mask.numel())
+    assert mask.max() == pytest.approx(1 / expected, rel=1e-4)
+    again = dropout_mask(mask, rate, torch.Generator().manual_seed(0))
+    assert torch.equal(mask, again)
+
+
+def test_units_are_dropped_independently() -> None:
+    kept = dropout_mask(torch.empty(4096, 64), 0.5, torch.Generator().manual_seed(1)) > 0
+    correlation = torch.corrcoef(kept.double().T) - torch.eye(64)
+    assert correlation.abs().max() < 5 / math.sqrt(4096)
