@@ -7,6 +7,7 @@ per column, ``W`` width of the decoder's last layer, ``R`` rows of a weight.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from torch.nn import functional
 __all__ = ["ContextEmbedder", "MultiFeatureEmbedder", "OrderedSteps"]
 
 
-class OrderedSteps:
+class OrderedSteps(nn.Module):
     """Parametrises rows of a weight by their steps from one ordered code to the next.
 
     After the piecewise linear encoding of Gorishniy et al. 2022 (On embeddings for numerical
@@ -26,24 +27,53 @@ class OrderedSteps:
         groups: For each ordered column, the rows of its codes in ascending order.
     """
 
-    def __init__(self, groups: Iterable[Sequence[int]]) -> None:
-        self.groups = [list(rows) for rows in groups if len(rows) > 1]
-        self._rows = [row for rows in self.groups for row in rows]
+    rows: Tensor
 
-    def accumulate(self, weight: Tensor) -> Tensor:
+    def __init__(self, groups: Iterable[Sequence[int]]) -> None:
+        super().__init__()
+        ordered = [list(rows) for rows in groups if len(rows) > 1]
+        self.sizes = [len(rows) for rows in ordered]
+        index = torch.tensor([row for rows in ordered for row in rows], dtype=torch.int64)
+        self.register_buffer("rows", index, persistent=False)
+
+    def forward(self, weight: Tensor) -> Tensor:
         """Sum the steps of each ordered column and centre them: ``(R, size) -> (R, size)``.
 
         Other rows stay as they are. The scale makes the distance between the first and the last
         code about that between two random rows.
         """
-        if not self.groups:
+        if not self.sizes:
             return weight
-        parts = []
-        for rows in self.groups:
-            summed = weight[rows].cumsum(0) * math.sqrt(2 / len(rows))
-            parts.append(summed - summed.mean(0))
-        index = torch.tensor(self._rows, device=weight.device)
-        return weight.index_copy(0, index, torch.cat(parts))
+        summed: Tensor = _CentredSums.apply(weight, self.rows, self.sizes)
+        return summed
+
+
+class _CentredSums(torch.autograd.Function):
+    """Sums of the steps of each ordered column, less their mean.
+
+    The backward pass is written out, because autograd would record seven operations per column.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, rows: Tensor, sizes: Sequence[int]) -> Tensor:
+        ctx.save_for_backward(rows)
+        ctx.sizes = sizes
+        steps = weight.index_select(0, rows)
+        for part in torch.split(steps, sizes):
+            summed = part.cumsum(0)
+            torch.sub(summed, summed.mean(0), out=part).mul_(math.sqrt(2 / len(part)))
+        return weight.index_copy(0, rows, steps)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (rows,) = ctx.saved_tensors
+        steps = gradient.index_select(0, rows)
+        for part in torch.split(steps, ctx.sizes):
+            part.sub_(part.mean(0)).mul_(math.sqrt(2 / len(part)))
+            # A step has the gradients of all codes from its own on. Centred ones sum to zero, so
+            # these are minus the gradients of the codes before it.
+            part.sub_(part.cumsum(0))
+        return gradient.index_copy(0, rows, steps), None, None
 
 
 class MultiFeatureEmbedder(nn.Module):
@@ -74,7 +104,8 @@ class MultiFeatureEmbedder(nn.Module):
 
     def vectors(self) -> Tensor:
         """Return a vector per code of every column: ``(sum of K_c, E)``."""
-        return self._steps.accumulate(self.table.weight)
+        vectors: Tensor = self._steps(self.table.weight)
+        return vectors
 
     def forward(self, codes: Tensor) -> Tensor:
         """Embed integer codes, each below ``K_c``: ``(B, C) -> (B, C, E)``."""

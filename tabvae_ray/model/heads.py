@@ -50,7 +50,8 @@ class MultiFeaturePredictor(nn.Module):
 
     def weights(self) -> Tensor:
         """Return the weights of all heads: ``(P, W)``."""
-        return self._steps.accumulate(self.linear.weight)
+        weight: Tensor = self._steps(self.linear.weight)
+        return weight
 
     def forward(self, features: Tensor | Iterable[Tensor]) -> list[Tensor]:
         """Compute the logits per group, ``(B, C_g, K_g)`` each.

@@ -5,7 +5,7 @@ import torch
 from torch.distributions import Independent, Normal, kl_divergence
 
 from tabvae_ray.model import loss
-from tabvae_ray.model.embeddings import MultiFeatureEmbedder
+from tabvae_ray.model.embeddings import MultiFeatureEmbedder, OrderedSteps
 from tabvae_ray.model.heads import MultiFeaturePredictor, group_columns
 from tabvae_ray.model.layers import LinBnDrop, dropout_mask
 from tabvae_ray.model.row_decoder import RowDecoder
@@ -216,3 +216,9 @@ def test_units_are_dropped_independently() -> None:
     kept = dropout_mask(torch.empty(4096, 64), 0.5, torch.Generator().manual_seed(1)) > 0
     correlation = torch.corrcoef(kept.double().T) - torch.eye(64)
     assert correlation.abs().max() < 5 / math.sqrt(4096)
+
+
+def test_the_gradient_of_ordered_steps_is_that_of_their_sums() -> None:
+    steps = OrderedSteps([[0, 2, 1, 4], [3], [7, 6, 5]])
+    weight = torch.randn(9, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(steps, weight)
