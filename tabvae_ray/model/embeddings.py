@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tabvae_ray.model.column_products import project_columns
+
 __all__ = ["ContextEmbedder", "MultiFeatureEmbedder", "OrderedSteps"]
 
 
@@ -142,9 +144,4 @@ class ContextEmbedder(nn.Module):
 
     def vectors(self) -> Tensor:
         """Return a vector per code of every column: ``(sum of K_c, W)``."""
-        return torch.cat(self.tables())
-
-    def tables(self) -> list[Tensor]:
-        """Return the vectors by column: ``(K_c, W)`` each."""
-        small = torch.split(self.embedder.vectors(), self.cardinalities)
-        return [part @ self.projections[column] for column, part in enumerate(small)]
+        return project_columns(self.embedder.vectors(), self.projections, self.cardinalities)

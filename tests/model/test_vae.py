@@ -81,7 +81,7 @@ def test_grouped_heads_equal_one_linear_layer_per_column() -> None:
     cardinalities = (5, 4, 5)
     predictor = MultiFeaturePredictor(8, cardinalities, group_columns(cardinalities))
     features = torch.randn(6, 8)
-    (logits,) = predictor(features)
+    (logits,) = predictor.grouped(predictor(features))
     start = 0
     for i, column in enumerate(predictor.groups[0][0]):
         k = cardinalities[column]
