@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["autoregressive_logits", "project_columns"]
+__all__ = ["autoregressive_products", "project_columns"]
 
 
 def project_columns(small: Tensor, projections: Tensor, cardinalities: Sequence[int]) -> Tensor:
@@ -30,17 +30,17 @@ def project_columns(small: Tensor, projections: Tensor, cardinalities: Sequence[
     return projected
 
 
-def autoregressive_logits(
+def autoregressive_products(
     features: Tensor,
     mask: Tensor | None,
     vectors: Tensor,
-    head: tuple[Tensor, Tensor],
+    weight: Tensor,
     codes: Tensor,
     order: Sequence[int],
     cardinalities: Sequence[int],
     slope: float,
 ) -> Tensor:
-    """Compute the logits of all columns, each given the columns before it: ``(B, R)``.
+    """Multiply each head with what it sees of the columns before it: ``(B, R)``.
 
     The head of a column sees the leaky ReLU of the features plus the vectors of the columns before
     it.
@@ -49,22 +49,21 @@ def autoregressive_logits(
         features: ``(B, W)``, those of z.
         mask: ``(B, W)`` factors of dropout, none of them negative, or None.
         vectors: ``(R, W)``, a vector per code of every column.
-        head: Weight ``(R, W)`` and bias ``(R,)``; columns as in ``order``, like the logits.
+        weight: ``(R, W)``, the heads; columns as in ``order``, like those of the products.
         codes: ``(B, C)`` integer codes.
         order: The order in which the columns are drawn.
         cardinalities: Codes per column (``K_c``).
         slope: Slope of the leaky ReLU below zero.
     """
-    weight, bias = head
     # Sums over many columns need the precision of the weights, under autocast as well.
     features, vectors = features.to(weight.dtype), vectors.to(weight.dtype)
     if mask is not None:
         mask = mask.to(weight.dtype)
-    logits: Tensor = _AutoregressiveLogits.apply(
-        features, vectors, *_autocast(weight, bias), mask, codes.T.contiguous(), order,
+    products: Tensor = _AutoregressiveProducts.apply(
+        features, vectors, *_autocast(weight), mask, codes.T.contiguous(), order,
         list(cardinalities), slope,
     )  # fmt: skip
-    return logits
+    return products
 
 
 class _ProjectColumns(torch.autograd.Function):
@@ -97,14 +96,13 @@ class _ProjectColumns(torch.autograd.Function):
         return small_gradient, matrix_gradients, None
 
 
-class _AutoregressiveLogits(torch.autograd.Function):
+class _AutoregressiveProducts(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
         features: Tensor,
         vectors: Tensor,
         weight: Tensor,
-        bias: Tensor,
         mask: Tensor | None,
         codes: Tensor,
         order: Sequence[int],
@@ -112,21 +110,21 @@ class _AutoregressiveLogits(torch.autograd.Function):
         slope: float,
     ) -> Tensor:
         sizes, tables = [cardinalities[column] for column in order], vectors.split(cardinalities)
-        logits = weight.new_empty(len(features), len(weight))
+        products = weight.new_empty(len(features), len(weight))
         # Factors of dropout are not negative, so they may be applied before the leaky ReLU.
         context = features.clone() if mask is None else features * mask
         hidden, added = torch.empty_like(context), torch.empty_like(context)
-        for column, w, b, out in zip(
-            order, weight.split(sizes), bias.split(sizes), logits.split(sizes, 1), strict=True
+        for column, w, out in zip(
+            order, weight.split(sizes), products.split(sizes, 1), strict=True
         ):
             torch.ops.aten.leaky_relu.out(context, slope, out=hidden)
-            torch.addmm(b, hidden.to(w.dtype), w.T, out=out)
+            torch.mm(hidden.to(w.dtype), w.T, out=out)
             if column != order[-1]:
                 torch.index_select(tables[column], 0, codes[column], out=added)
                 _add(context, added, mask)
         ctx.save_for_backward(context, vectors, weight, mask, codes)
         ctx.order, ctx.cardinalities, ctx.slope = order, cardinalities, slope
-        return logits
+        return products
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
@@ -157,7 +155,7 @@ class _AutoregressiveLogits(torch.autograd.Function):
                 (upper @ w).to(total.dtype), context, ctx.slope, False
             )
             _add(total, part, mask)
-        return (total, vector_gradient, weight_gradient, gradient.sum(0), *[None] * 5)
+        return (total, vector_gradient, weight_gradient, *[None] * 5)
 
 
 def _add(total: Tensor, part: Tensor, mask: Tensor | None, sign: int = 1) -> None:

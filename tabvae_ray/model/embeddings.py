@@ -27,26 +27,35 @@ class OrderedSteps(nn.Module):
 
     Args:
         groups: For each ordered column, the rows of its codes in ascending order.
+        n_rows: Rows of the weight (``R``).
     """
 
-    rows: Tensor
+    sorted_rows: Tensor  # (R,) the ordered columns, one after the other, and the other rows
+    places: Tensor  # (R,) the place of each row among them
 
-    def __init__(self, groups: Iterable[Sequence[int]]) -> None:
+    def __init__(self, groups: Iterable[Sequence[int]], n_rows: int) -> None:
         super().__init__()
         ordered = [list(rows) for rows in groups if len(rows) > 1]
         self.sizes = [len(rows) for rows in ordered]
-        index = torch.tensor([row for rows in ordered for row in rows], dtype=torch.int64)
-        self.register_buffer("rows", index, persistent=False)
+        rows = [row for rows in ordered for row in rows]
+        known = set(rows)
+        rows += [row for row in range(n_rows) if row not in known]
+        self.register_buffer("sorted_rows", torch.tensor(rows), persistent=False)
+        self.register_buffer("places", torch.tensor(rows).argsort(), persistent=False)
 
-    def forward(self, weight: Tensor) -> Tensor:
-        """Sum the steps of each ordered column and centre them: ``(R, size) -> (R, size)``.
+    def forward(self, values: Tensor, dim: int = 0) -> Tensor:
+        """Sum the steps of each ordered column and centre them.
 
         Other rows stay as they are. The scale makes the distance between the first and the last
         code about that between two random rows.
+
+        Args:
+            values: The weight ``(R, size)``, or products with it.
+            dim: The dimension of the rows.
         """
         if not self.sizes:
-            return weight
-        summed: Tensor = _CentredSums.apply(weight, self.rows, self.sizes)
+            return values
+        summed: Tensor = _CentredSums.apply(values, dim, self.sizes, self.sorted_rows, self.places)
         return summed
 
 
@@ -57,25 +66,33 @@ class _CentredSums(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, rows: Tensor, sizes: Sequence[int]) -> Tensor:
-        ctx.save_for_backward(rows)
-        ctx.sizes = sizes
-        steps = weight.index_select(0, rows)
-        for part in torch.split(steps, sizes):
-            summed = part.cumsum(0)
-            torch.sub(summed, summed.mean(0), out=part).mul_(math.sqrt(2 / len(part)))
-        return weight.index_copy(0, rows, steps)
+    def forward(
+        ctx: Any, values: Tensor, dim: int, sizes: list[int], rows: Tensor, places: Tensor
+    ) -> Tensor:
+        ctx.save_for_backward(rows, places)
+        ctx.dim, ctx.sizes = dim, sizes
+        steps = values.index_select(dim, rows)
+        for part in _ordered_parts(steps, sizes, dim):
+            summed = part.cumsum(dim)
+            scale = math.sqrt(2 / part.shape[dim])
+            torch.sub(summed, summed.mean(dim, keepdim=True), out=part).mul_(scale)
+        return steps.index_select(dim, places)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        (rows,) = ctx.saved_tensors
-        steps = gradient.index_select(0, rows)
-        for part in torch.split(steps, ctx.sizes):
-            part.sub_(part.mean(0)).mul_(math.sqrt(2 / len(part)))
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        rows, places = ctx.saved_tensors
+        dim = ctx.dim
+        steps = gradient.index_select(dim, rows)
+        for part in _ordered_parts(steps, ctx.sizes, dim):
+            part.sub_(part.mean(dim, keepdim=True)).mul_(math.sqrt(2 / part.shape[dim]))
             # A step has the gradients of all codes from its own on. Centred ones sum to zero, so
             # these are minus the gradients of the codes before it.
-            part.sub_(part.cumsum(0))
-        return gradient.index_copy(0, rows, steps), None, None
+            part.sub_(part.cumsum(dim))
+        return steps.index_select(dim, places), None, None, None, None
+
+
+def _ordered_parts(steps: Tensor, sizes: list[int], dim: int) -> tuple[Tensor, ...]:
+    return torch.split(steps.narrow(dim, 0, sum(sizes)), sizes, dim)
 
 
 class MultiFeatureEmbedder(nn.Module):
@@ -101,7 +118,11 @@ class MultiFeatureEmbedder(nn.Module):
         offsets = [0, *accumulate(cardinalities[:-1])]
         self.register_buffer("offsets", torch.tensor(offsets), persistent=False)
         self._steps = OrderedSteps(
-            [offsets[column] + code for code in order] for column, order in (orders or {}).items()
+            [
+                [offsets[column] + code for code in order]
+                for column, order in (orders or {}).items()
+            ],
+            sum(cardinalities),
         )
 
     def vectors(self) -> Tensor:

@@ -48,7 +48,8 @@ class MultiFeaturePredictor(nn.Module):
         self.linear = nn.Linear(width, sum(self.sizes))
         starts = head_starts(self.groups)
         self._steps = OrderedSteps(
-            [starts[column] + code for code in order] for column, order in (orders or {}).items()
+            [[starts[column] + code for code in order] for column, order in (orders or {}).items()],
+            sum(self.sizes),
         )
         self.register_buffer("padding", padding(cardinalities, self.groups), persistent=False)
         order = [column for columns, _ in self.groups for column in columns]
@@ -64,13 +65,20 @@ class MultiFeaturePredictor(nn.Module):
         weight: Tensor = self._steps(self.linear.weight)
         return weight
 
-    def parameters_of_heads(self) -> tuple[Tensor, Tensor]:
-        """Return weight ``(P, W)`` and bias ``(P,)``, which is minus infinity for the padding."""
-        return self.weights(), self.linear.bias + self.padding
-
     def forward(self, features: Tensor) -> Tensor:
         """Compute the logits of all heads: ``(B, W) -> (B, P)``."""
-        return functional.linear(features, *self.parameters_of_heads())
+        return self.logits(functional.linear(features, self.linear.weight))
+
+    def logits(self, products: Tensor) -> Tensor:
+        """Compute logits from the products of features with ``linear.weight``, ``(B, P)`` each.
+
+        The steps of ordered codes are summed here and not in the weight, because a batch has fewer
+        rows than a head sees features.
+        """
+        # Sums over many codes need the precision of the weights, under autocast as well.
+        bias = self.linear.bias + self.padding
+        summed: Tensor = self._steps(products.to(bias.dtype), 1)
+        return summed + bias
 
     def grouped(self, logits: Tensor) -> list[Tensor]:
         """Split logits ``(B, P)`` by group: ``(B, C_g, K_g)`` each."""

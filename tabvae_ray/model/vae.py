@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from tabvae_ray.model.column_products import autoregressive_logits
+from tabvae_ray.model.column_products import autoregressive_products
 from tabvae_ray.model.embeddings import ContextEmbedder, MultiFeatureEmbedder
 from tabvae_ray.model.heads import MultiFeaturePredictor, group_columns
 from tabvae_ray.model.layers import MLP, DiagonalGaussianLatent, dropout_mask
@@ -131,13 +131,14 @@ class VAE(nn.Module):
         mask = None
         if self.training and self.dropout_rate > 0:
             mask = dropout_mask(features, self.dropout_rate, generator)
-        return autoregressive_logits(
+        products = autoregressive_products(
             features,
             mask,
             self.context.vectors(),
-            self.predictor.parameters_of_heads(),
+            self.predictor.linear.weight,
             codes,
             self.order,
             self.cardinalities,
             self.slope,
         )
+        return self.predictor.logits(products)

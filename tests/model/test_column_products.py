@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tabvae_ray.model.column_products import autoregressive_logits, project_columns
+from tabvae_ray.model.column_products import autoregressive_products, project_columns
 from tabvae_ray.model.loss import cross_entropy
 from tests.support.models import CARDINALITIES, DECODERS, small_vae
 
@@ -26,34 +26,33 @@ def test_the_gradient_of_projections() -> None:
 
 @pytest.mark.parametrize("slope", [0.0, 0.1])
 @pytest.mark.parametrize("dropped", [False, True])
-def test_logits_of_an_autoregressive_decoder_and_their_gradient(
+def test_products_of_an_autoregressive_decoder_and_their_gradient(
     slope: float, dropped: bool
 ) -> None:
     torch.manual_seed(0)
     n, width, total = 6, 5, sum(SIZES)
-    inputs = (random(n, width), random(total, width), random(total, width), random(total))
+    inputs = (random(n, width), random(total, width), random(total, width))
     mask = torch.randint(0, 3, (n, width)).double() if dropped else None
     codes = torch.stack([torch.randint(0, k, (n,)) for k in SIZES], 1)
     order = (0, 2, 1)
 
-    def logits(features: Tensor, vectors: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        head = (weight, bias)
-        return autoregressive_logits(features, mask, vectors, head, codes, order, SIZES, slope)
+    def products(features: Tensor, vectors: Tensor, weight: Tensor) -> Tensor:
+        return autoregressive_products(features, mask, vectors, weight, codes, order, SIZES, slope)
 
-    def plain(context: Tensor, vectors: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def plain(context: Tensor, vectors: Tensor, weight: Tensor) -> Tensor:
         parts = []
         heads, tables = [slice(0, 3), slice(7, 8), slice(3, 7)], vectors.split(SIZES)
         for column in order:
             hidden = functional.leaky_relu(context, slope)
             hidden = hidden if mask is None else hidden * mask
-            parts.append(functional.linear(hidden, weight[heads[column]], bias[heads[column]]))
+            parts.append(hidden @ weight[heads[column]].T)
             context = context + tables[column][codes[:, column]]
         return torch.cat(parts, 1)
 
-    assert torch.autograd.gradcheck(logits, inputs)
-    torch.testing.assert_close(logits(*inputs), plain(*inputs))
+    assert torch.autograd.gradcheck(products, inputs)
+    torch.testing.assert_close(products(*inputs), plain(*inputs))
     with torch.inference_mode():
-        torch.testing.assert_close(logits(*inputs), plain(*inputs))
+        torch.testing.assert_close(products(*inputs), plain(*inputs))
 
 
 def test_the_cross_entropy_of_padded_groups_and_its_gradient() -> None:

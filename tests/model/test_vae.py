@@ -218,7 +218,10 @@ def test_units_are_dropped_independently() -> None:
     assert correlation.abs().max() < 5 / math.sqrt(4096)
 
 
-def test_the_gradient_of_ordered_steps_is_that_of_their_sums() -> None:
-    steps = OrderedSteps([[0, 2, 1, 4], [3], [7, 6, 5]])
+def test_ordered_steps_have_the_gradient_of_their_sums_and_go_through_products() -> None:
+    steps = OrderedSteps([[0, 2, 1, 4], [3], [7, 6, 5]], 9)
     weight = torch.randn(9, 3, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(steps, weight)
+    assert torch.autograd.gradcheck(lambda weight: steps(weight.T, 1), weight)
+    x = torch.randn(5, 3, dtype=torch.float64)
+    torch.testing.assert_close(steps(x @ weight.T, 1), x @ steps(weight).T)
