@@ -1,8 +1,7 @@
 """Products of every column with its own weights, with gradients that are written out.
 
-Autograd records each of the many small operations of a loop over columns, which takes longer than
-the operations themselves. It also gives every one its own gradient tensor, of the size of the whole
-weight. Here a loop is one operation, and its parts write into shared tensors.
+Autograd records each small operation of a loop over columns, and gives each its own gradient tensor.
+Here a loop is one operation, and its parts write into shared tensors.
 
 Shapes: ``B`` batch, ``C`` columns, ``K_c`` codes of column ``c``, ``E`` embedding size per column,
 ``W`` width of the decoder's last layer, ``R`` the sum of all ``K_c``.
@@ -67,6 +66,8 @@ def autoregressive_products(
 
 
 class _ProjectColumns(torch.autograd.Function):
+    """The operation of :func:`project_columns`."""
+
     @staticmethod
     def forward(ctx: Any, small: Tensor, projections: Tensor, sizes: list[int]) -> Tensor:
         ctx.save_for_backward(small, projections)
@@ -97,6 +98,8 @@ class _ProjectColumns(torch.autograd.Function):
 
 
 class _AutoregressiveProducts(torch.autograd.Function):
+    """The operation of :func:`autoregressive_products`."""
+
     @staticmethod
     def forward(
         ctx: Any,
@@ -133,8 +136,8 @@ class _AutoregressiveProducts(torch.autograd.Function):
         sizes, tables = [cardinalities[column] for column in order], vectors.split(cardinalities)
         vector_gradient, weight_gradient = torch.zeros_like(vectors), torch.empty_like(weight)
         table_gradients = vector_gradient.split(cardinalities)
-        # The context is computed back from the last column to the first: to keep it for each takes
-        # C times the memory, and longer.
+        # The context is computed back from the last column to the first. Keeping it for each takes
+        # C times the memory, and new memory of that size takes longer than the computation.
         context, hidden, added = last.clone(), torch.empty_like(last), torch.empty_like(last)
         total = torch.zeros_like(last)
         heads = zip(
