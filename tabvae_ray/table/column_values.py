@@ -46,7 +46,7 @@ def column_range(column: Column) -> tuple[int | None, float, float]:
     if column.kind == "datetime":
         return 0, 0.0, last_number(column)
     if column.step is not None:
-        return 0, 0.0, float(np.rint((column.maximum - column.minimum) / column.step))
+        return 0, 0.0, float(np.rint(_distance(column.minimum, column.maximum) / column.step))
     if _is_integer(column):
         return 0, 0.0, float(int(column.maximum) - int(column.minimum))
     if is_counted(column):
@@ -121,7 +121,7 @@ def origin_shift(column: Column, other: Column) -> float:
         steps = on_line(int(other.minimum), column) - on_line(int(column.minimum), column)
         return float(steps // int(column.step or 1))
     if column.step is not None:
-        return float(np.rint(float(other.minimum - column.minimum) / column.step))
+        return float(np.rint(_distance(column.minimum, other.minimum) / column.step))
     if _is_integer(column):
         return float(int(other.minimum) - int(column.minimum))
     if is_counted(column):
@@ -146,6 +146,13 @@ def value_at(number: float, column: Column) -> int | float | Decimal:
     if column.step is not None:
         number = float(column.minimum) + round(number) * column.step
     return number if column.decimals is None else round(number, column.decimals)
+
+
+def _distance(low: int | float | Decimal, high: int | float | Decimal) -> float:
+    """Return the distance of two numbers, that of whole numbers before it is rounded."""
+    if isinstance(low, int) and isinstance(high, int):
+        return float(high - low)
+    return float(high) - float(low)
 
 
 def _limits(column: Column, bits: type[np.int64] | type[np.uint64]) -> tuple[Any, Any]:

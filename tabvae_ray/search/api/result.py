@@ -8,12 +8,12 @@ from typing import Any
 import optuna
 import pandas as pd
 
+from tabvae_ray.command_line.lines import duration
 from tabvae_ray.comparison.html import score_table
 from tabvae_ray.comparison.reference_levels import ReferenceLevels
 from tabvae_ray.errors import ConfigError, ExportError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer, load_synthesizer
 from tabvae_ray.report import write_report
-from tabvae_ray.report.formatting import duration
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.results.trial_record import TrialRecord

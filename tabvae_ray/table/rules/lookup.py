@@ -220,7 +220,8 @@ def _inside(keys: Floats, column: Column) -> npt.NDArray[np.bool_]:
     if column.kind == "categorical":
         return np.ones(len(keys), dtype=bool)
     _, low, high = column_range(column)
-    return (keys == MISSING) | ((keys >= low) & (keys <= high))
+    inside: npt.NDArray[np.bool_] = (keys == MISSING) | ((keys >= low) & (keys <= high))
+    return inside
 
 
 def _as_values(keys: Floats, column: Column) -> Floats:
