@@ -1,7 +1,7 @@
 """Products of every column with its own weights, with gradients that are written out.
 
-Autograd records each small operation of a loop over columns, and gives each its own gradient tensor.
-Here a loop is one operation, and its parts write into shared tensors.
+Autograd records each small operation of a loop over columns, and gives each its own gradient
+tensor. Here a loop is one operation, and its parts write into shared tensors.
 
 Shapes: ``B`` batch, ``C`` columns, ``K_c`` codes of column ``c``, ``E`` embedding size per column,
 ``W`` width of the decoder's last layer, ``R`` the sum of all ``K_c``.
