@@ -25,7 +25,9 @@ def project_columns(small: Tensor, projections: Tensor, cardinalities: Sequence[
         cardinalities: Codes per column (``K_c``).
     """
     small, projections = _autocast(small, projections)
-    projected: Tensor = _ProjectColumns.apply(small, projections, list(cardinalities))
+    projected: Tensor = _ProjectColumns.apply(  # type: ignore[no-untyped-call]
+        small, projections, list(cardinalities)
+    )
     return projected
 
 
@@ -58,7 +60,7 @@ def autoregressive_products(
     features, vectors = features.to(weight.dtype), vectors.to(weight.dtype)
     if mask is not None:
         mask = mask.to(weight.dtype)
-    products: Tensor = _AutoregressiveProducts.apply(
+    products: Tensor = _AutoregressiveProducts.apply(  # type: ignore[no-untyped-call]
         features, vectors, *_autocast(weight), mask, codes.T.contiguous(), order,
         list(cardinalities), slope,
     )  # fmt: skip
@@ -74,7 +76,7 @@ class _ProjectColumns(torch.autograd.Function):
         ctx.sizes = sizes
         vectors = small.new_empty(len(small), projections.shape[2])
         for part, matrix, out in zip(
-            small.split(sizes), projections, vectors.split(sizes), strict=True
+            torch.split(small, sizes), projections, torch.split(vectors, sizes), strict=True
         ):
             torch.mm(part, matrix, out=out)
         return vectors
@@ -85,10 +87,10 @@ class _ProjectColumns(torch.autograd.Function):
         sizes = ctx.sizes
         small_gradient, matrix_gradients = torch.empty_like(small), torch.empty_like(projections)
         for part, matrix, upper, lower, out in zip(
-            small.split(sizes),
+            torch.split(small, sizes),
             projections,
-            gradient.split(sizes),
-            small_gradient.split(sizes),
+            torch.split(gradient, sizes),
+            torch.split(small_gradient, sizes),
             matrix_gradients,
             strict=True,
         ):
@@ -112,13 +114,16 @@ class _AutoregressiveProducts(torch.autograd.Function):
         cardinalities: list[int],
         slope: float,
     ) -> Tensor:
-        sizes, tables = [cardinalities[column] for column in order], vectors.split(cardinalities)
+        sizes, tables = (
+            [cardinalities[column] for column in order],
+            torch.split(vectors, cardinalities),
+        )
         products = weight.new_empty(len(features), len(weight))
         # Factors of dropout are not negative, so they may be applied before the leaky ReLU.
         context = features.clone() if mask is None else features * mask
         hidden, added = torch.empty_like(context), torch.empty_like(context)
         for column, w, out in zip(
-            order, weight.split(sizes), products.split(sizes, 1), strict=True
+            order, torch.split(weight, sizes), torch.split(products, sizes, 1), strict=True
         ):
             torch.ops.aten.leaky_relu.out(context, slope, out=hidden)
             torch.mm(hidden.to(w.dtype), w.T, out=out)
@@ -133,18 +138,21 @@ class _AutoregressiveProducts(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         last, vectors, weight, mask, codes = ctx.saved_tensors
         order, cardinalities = ctx.order, ctx.cardinalities
-        sizes, tables = [cardinalities[column] for column in order], vectors.split(cardinalities)
+        sizes, tables = (
+            [cardinalities[column] for column in order],
+            torch.split(vectors, cardinalities),
+        )
         vector_gradient, weight_gradient = torch.zeros_like(vectors), torch.empty_like(weight)
-        table_gradients = vector_gradient.split(cardinalities)
+        table_gradients = torch.split(vector_gradient, cardinalities)
         # The context is computed back from the last column to the first. Keeping it for each takes
         # C times the memory, and new memory of that size takes longer than the computation.
         context, hidden, added = last.clone(), torch.empty_like(last), torch.empty_like(last)
         total = torch.zeros_like(last)
         heads = zip(
             order,
-            weight.split(sizes),
-            gradient.split(sizes, 1),
-            weight_gradient.split(sizes),
+            torch.split(weight, sizes),
+            torch.split(gradient, sizes, 1),
+            torch.split(weight_gradient, sizes),
             strict=True,
         )
         for column, w, upper, out in reversed(list(heads)):

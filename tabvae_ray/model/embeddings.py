@@ -55,7 +55,9 @@ class OrderedSteps(nn.Module):
         """
         if not self.sizes:
             return values
-        summed: Tensor = _CentredSums.apply(values, dim, self.sizes, self.sorted_rows, self.places)
+        summed: Tensor = _CentredSums.apply(  # type: ignore[no-untyped-call]
+            values, dim, self.sizes, self.sorted_rows, self.places
+        )
         return summed
 
 

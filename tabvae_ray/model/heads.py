@@ -84,7 +84,7 @@ class MultiFeaturePredictor(nn.Module):
         """Split logits ``(B, P)`` by group: ``(B, C_g, K_g)`` each."""
         parts = torch.split(logits, self.sizes, 1)
         return [
-            part.unflatten(1, (len(columns), k))
+            part.view(-1, len(columns), k)
             for part, (columns, k) in zip(parts, self.groups, strict=True)
         ]
 

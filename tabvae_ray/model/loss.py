@@ -21,7 +21,7 @@ def cross_entropy(logits: Sequence[Tensor], targets: Tensor, owner: Tensor) -> T
         targets: ``(B, C)`` positions of the codes among the logits of a row.
         owner: ``(P,)`` column of each logit of a row.
     """
-    cells: Tensor = _CrossEntropy.apply(targets, owner, *logits)
+    cells: Tensor = _CrossEntropy.apply(targets, owner, *logits)  # type: ignore[no-untyped-call]
     return cells
 
 
@@ -42,9 +42,7 @@ class _CrossEntropy(torch.autograd.Function):
         excess.scatter_add_(1, targets, gradient.new_full((), -1.0).expand_as(targets))
         excess.mul_(gradient.index_select(1, owner))
         parts = torch.split(excess, [shape.numel() for shape in ctx.shapes], 1)
-        unflattened = [
-            part.unflatten(1, shape) for part, shape in zip(parts, ctx.shapes, strict=True)
-        ]
+        unflattened = [part.view(-1, *shape) for part, shape in zip(parts, ctx.shapes, strict=True)]
         return None, None, *unflattened
 
 
