@@ -119,6 +119,11 @@ class ArchitectureConfig(_Section):
     column_order: Literal["given", "mutual_information"] = Field(
         "given", description="Order of the columns of an autoregressive decoder."
     )
+    latent: Literal["vae", "none"] = Field(
+        "vae",
+        description="vae: an encoder learns z; none: an autoregressive decoder is trained without "
+        "encoder and prior, which costs less. An independent decoder always has an encoder.",
+    )
     prior: Literal["standard_normal", "gmm"] = Field(
         "standard_normal",
         description="Distribution of z: N(0, I), or a Gaussian mixture fitted to the encoded "
@@ -130,6 +135,11 @@ class ArchitectureConfig(_Section):
         description="After training, shift the heads' biases so that every generated column has "
         "the shares of the training rows.",
     )
+
+    @property
+    def has_encoder(self) -> bool:
+        """True if z is learnt, so that rows depend on it."""
+        return self.latent == "vae" or self.decoder == "independent"
 
 
 class TrainingConfig(_Section):

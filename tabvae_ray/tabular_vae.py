@@ -248,11 +248,12 @@ class TabularVAE:
                 dropout_rate=architecture.dropout_rate,
                 code_orders=encoder.code_orders if architecture.ordinal_codes else None,
                 order=_column_order(architecture, codes, encoder.cardinalities),
+                has_encoder=architecture.has_encoder,
             )
 
     def _prior(self, trainer: TabularVAETrainer) -> Prior:
         architecture = self.config.architecture
-        if architecture.prior == "standard_normal":
+        if architecture.prior == "standard_normal" or not architecture.has_encoder:
             return StandardNormalPrior(architecture.latent_dim)
         model = trainer.model
         generator = torch.Generator(self.device).manual_seed(self.seed)

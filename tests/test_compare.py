@@ -100,7 +100,7 @@ def test_held_out_rows_and_a_target_add_their_scores(
     more = ["--held-out", str(sampled[2]), "--target", "y", "--json"]
     assert main(_arguments(sampled[:2], *more)) == 0
     document = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert {*SCORES, "js_distance"} < document.keys()
+    assert {*SCORES, "js_distance"} - {"rules_kept"} < document.keys()
     assert document["tstr"] > 0.95
     assert document["usefulness"]["metric"] == "AUC"
     assert document["privacy"]["n_held_out"] == 200
@@ -265,6 +265,22 @@ def test_the_table_says_what_columns_are_and_which_way_is_better(
     assert "numbers (2): x, noise" in out and "categories (1): y" in out
     assert "lower is better" in out and "higher is better" in out
     assert "held-out real rows" not in out
+
+
+def test_rules_that_are_broken_are_a_score_and_stand_with_their_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 90, (2, 400))
+    real = pd.DataFrame({"a": a, "b": b, "total": a + b, "y": rng.choice(["u", "v"], 400)})
+    made = real.assign(total=np.where(np.arange(400) < 100, 999, real["total"]))
+    paths = tmp_path / "real.csv", tmp_path / "made.csv"
+    real.to_csv(paths[0], index=False)
+    made.to_csv(paths[1], index=False)
+    assert main(_arguments(paths, "--json", "--no-levels")) == 0
+    document = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert document["rules_kept"] == pytest.approx(0.75)
+    assert document["rules"] == {"kept": 0.75, "broken": {"total = a + b": 100}}
 
 
 def test_only_rows_that_were_held_out_are_called_so(

@@ -9,6 +9,7 @@ import torch
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.errors import DataError, DivergenceError
+from tabvae_ray.generation.synthesizer import load_synthesizer
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE
@@ -152,6 +153,32 @@ def test_what_columns_share_is_learnt() -> None:
     rows = vae.generate(2000)
     assert (rows["left"].str.upper() == rows["right"]).mean() > 0.8
     assert rows["left"].value_counts(normalize=True).min() > 0.25
+
+
+@pytest.mark.parametrize("prior", ["standard_normal", "gmm"])
+def test_an_autoregressive_decoder_learns_without_an_encoder(prior: str, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    left = random.choice(["a", "b", "c"], 2000)
+    table = pd.DataFrame({"left": left, "right": np.char.upper(left)})
+    leaves = {"latent": "none", "decoder": "autoregressive", "prior": prior}
+    vae = build(
+        TableSpec.infer(table),
+        **{"training.max_n_epochs": 15, "training.learning_rate": 0.01},
+        **{f"architecture.{name}": value for name, value in leaves.items()},
+    )
+    history = vae.fit(table)
+    assert {entry["kl"] for entry in history} == {0.0}
+    rows = vae.generate(2000)
+    assert (rows["left"].str.upper() == rows["right"]).mean() > 0.9
+    vae.synthesizer().save(str(tmp_path / "best"))
+    again = load_synthesizer(str(tmp_path / "best"))
+    pd.testing.assert_frame_equal(again.generate(50, seed=1), vae.generate(50, seed=1))
+
+
+def test_an_independent_decoder_always_has_an_encoder(mixed: pd.DataFrame) -> None:
+    spec = TableSpec.infer(mixed)
+    plain, asked = build(spec), build(spec, **{"architecture.latent": "none"})
+    assert plain.fit(mixed) == asked.fit(mixed)
 
 
 def test_nothing_is_generated_before_a_table_was_seen(mixed_spec: TableSpec) -> None:

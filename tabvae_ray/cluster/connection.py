@@ -79,6 +79,9 @@ def _init_ray(target: str) -> None:
     """Connect by Ray's own function, and try again after errors that pass."""
     if target == "local":
         os.environ.setdefault("RAY_agent_register_timeout_ms", str(_AGENTS_MILLISECONDS))
+        # By default Ray's processes yield to all others. On a busy machine trials would then get
+        # next to no time, and no time budget could be kept.
+        os.environ.setdefault("RAY_worker_niceness", "0")
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             ray.init(

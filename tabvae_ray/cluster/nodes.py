@@ -1,6 +1,7 @@
 """Resources of the nodes of a cluster, and its autoscaler."""
 
 import json
+import math
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,14 @@ import ray
 
 from tabvae_ray.cluster.ray_private import autoscaling_state, get_from_head
 
-__all__ = ["Resources", "autoscales", "expected_slots", "free_slots", "launches"]
+__all__ = [
+    "Resources",
+    "autoscales",
+    "expected_slots",
+    "free_slots",
+    "launches",
+    "trials_at_once",
+]
 
 # Trials at once that are expected of a cluster before it is reached.
 _SLOTS_OF_CLUSTER = 4
@@ -59,6 +67,23 @@ def free_slots(resources: Resources) -> int:
     if resources.gpus:
         slots = min(slots, free.get("GPU", 0.0) / resources.gpus)
     return max(1, int(slots + 1e-6))
+
+
+def trials_at_once(resources: Resources, concurrency: int | None, n_trials: int) -> tuple[int, int]:
+    """Return how many trials run at once, and how many may be started.
+
+    Args:
+        resources: The resources of a trial.
+        concurrency: Trials that the user wants at once; as many as fit if None.
+        n_trials: Trials of the search.
+    """
+    free, grows = free_slots(resources), autoscales()
+    # If nodes are added on demand, the sampler should still learn from most trials.
+    wished = max(free, math.ceil(n_trials / 4)) if grows else free
+    slots = concurrency or wished
+    # One trial more than there are slots waits for the next free process, because Ray keeps
+    # processes only for trials that wait. An autoscaler must not add a node for it.
+    return slots, slots + 1 if slots >= free and not grows else slots
 
 
 def autoscales() -> bool:

@@ -1,1 +1,1 @@
-"""The commands ``tabvae train``, ``spec`` and ``show``, which need no Ray."""
+"""The commands ``tabvae train``, ``refit``, ``spec`` and ``show``, which need no Ray."""

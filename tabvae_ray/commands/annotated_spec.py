@@ -9,6 +9,7 @@ import pandas as pd
 from tabvae_ray.bounded_yaml import parse_yaml
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import restored
+from tabvae_ray.table.grids.sentences import grid_sentence
 from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["annotated_spec"]
@@ -89,7 +90,7 @@ def _remark(table: pd.DataFrame, column: Column) -> str:
     if len(seen) == 0:
         seen = values.dropna().head(_N_EXAMPLES)
     examples = ", ".join(_plain(str(value), _MAX_EXAMPLE) for value in seen)
-    parts = [f"e.g. {examples}", _extent(column)]
+    parts = [f"e.g. {examples}", _extent(column), grid_sentence(column)]
     n_missing = int(values.isna().sum())
     if n_missing:
         parts.append(f"{100 * n_missing / len(values):.2g}% missing")

@@ -9,6 +9,7 @@ from rich.table import Table
 from tabvae_ray.command_line.lines import duration
 from tabvae_ray.commands.search_state import SearchState
 from tabvae_ray.report.formatting import value_text
+from tabvae_ray.results.refits import refit_text
 from tabvae_ray.results.trial_record import TrialRecord
 
 __all__ = ["print_state"]
@@ -38,6 +39,9 @@ def print_state(state: SearchState) -> None:
     if state.manifest.chosen is not None:
         say(f"\nchosen: trial {state.chosen}, {state.manifest.chosen['reason']}")
         say(f"model:  {state.directory / 'best'}")
+        refit = refit_text(state.manifest.chosen)
+        if refit is not None:
+            say(f"refit:  {refit}")
 
 
 def _head(state: SearchState) -> Sequence[str]:

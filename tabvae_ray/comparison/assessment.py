@@ -35,9 +35,8 @@ class Assessment:
     A score is also an attribute: ``assessment.detection`` is ``assessment.scores["detection"]``.
 
     Args:
-        prepared: The comparison, prepared with the real rows.
+        prepared: The comparison, prepared with the real rows; its rules are checked.
         synthetic: The synthetic table.
-        rules: How far the synthetic table keeps the rules of the real one.
         has_levels: Whether to compute the reference levels.
 
     Attributes:
@@ -53,15 +52,14 @@ class Assessment:
         self,
         prepared: PreparedComparison,
         synthetic: pd.DataFrame,
-        rules: RuleCounts,
         *,
         has_levels: bool = True,
     ) -> None:
-        self.rules = rules
         self._options = prepared.plan.options
         self._spec = prepared.spec
         self.prepared = prepared
         self.synthetic = columns = prepared.reader.read(synthetic)
+        self.rules = columns.rules or RuleCounts({}, {}, columns.n_rows, prepared.real.n_rows)
         self.levels = ReferenceLevels()
         if has_levels:
             self.levels = reference_levels(prepared, n_synthetic=columns.n_rows)

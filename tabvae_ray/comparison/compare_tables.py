@@ -14,7 +14,6 @@ from tabvae_ray.storage import Location
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.io import read_table
 from tabvae_ray.table.reading.frames import Frame, Source, as_frame, is_location
-from tabvae_ray.table.rules.counting import count_rules
 from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["compare"]
@@ -82,6 +81,7 @@ def compare(
             has_arrays=directory is not None,
             has_held_out=held_out_rows is not None,
             has_target=columns.target is not None,
+            has_rules=bool(columns.rules),
         )
     if directory is None and (chosen.plots or chosen.plot_collections):
         if not isinstance(plan, ComparisonPlan):
@@ -89,9 +89,9 @@ def compare(
         # A plan may be shared with other comparisons. Figures are drawn when they are asked for.
         chosen = chosen.model_copy(update={"plots": (), "plot_collections": ()})
     prepared = chosen.prepare(real_rows, columns, held_out=held_out_rows)
+    prepared.check_rules(real_rows)
     synthetic_rows = _rows(synthetic, alike, "the synthetic table")
-    rules = count_rules(columns.rules, columns.columns, real_rows, synthetic_rows)
-    assessment = Assessment(prepared, synthetic_rows, rules, has_levels=levels)
+    assessment = Assessment(prepared, synthetic_rows, has_levels=levels)
     if directory is not None:
         assessment.write(directory)
     return assessment
@@ -127,7 +127,12 @@ def _plan(given: Source | dict[str, Any] | ComparisonPlan) -> ComparisonPlan:
 
 
 def _default_plan(
-    plots: Sequence[PlotName], *, has_arrays: bool, has_held_out: bool, has_target: bool
+    plots: Sequence[PlotName],
+    *,
+    has_arrays: bool,
+    has_held_out: bool,
+    has_target: bool,
+    has_rules: bool,
 ) -> ComparisonPlan:
     """Return the plan of every score that the tables allow."""
     scores = ["mean_js_distance", "correlation_distance", "column_shapes", "pair_trends"]
@@ -136,6 +141,8 @@ def _default_plan(
         scores += ["dcr_share", "membership_black_box"]
     if has_target:
         scores.append("tstr")
+    if has_rules:
+        scores.append("rules_kept")
     return ComparisonPlan.from_mapping(
         {
             "scores": scores,

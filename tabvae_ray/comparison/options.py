@@ -30,6 +30,7 @@ ScoreName = Literal[
     "dcr_share",
     "membership_black_box",
     "tstr",
+    "rules_kept",
 ]
 
 ScoreCollectionName = Literal["js_distance", "column_shapes"]
@@ -38,7 +39,7 @@ PlotCollectionName = Literal["pdf", "cdf", "correlation_heatmaps"]
 
 SCORES: tuple[ScoreName, ...] = get_args(ScoreName)
 # Lower is better for all other scores; for correlation_distance it depends on the metric.
-_HIGHER_IS_BETTER = frozenset({"column_shapes", "pair_trends", "detection", "tstr"})
+_HIGHER_IS_BETTER = frozenset({"column_shapes", "pair_trends", "detection", "tstr", "rules_kept"})
 
 SCORE_COLLECTIONS: tuple[ScoreCollectionName, ...] = get_args(ScoreCollectionName)
 

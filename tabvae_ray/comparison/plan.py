@@ -27,12 +27,13 @@ from tabvae_ray.comparison.scores.usefulness import check_target, split_for_test
 from tabvae_ray.comparison.table_pair import TablePair, table_associations
 from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.table.rules.counting import RuleCounter
 from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["SCORES", "Comparison", "ComparisonOptions", "ComparisonPlan", "PreparedComparison"]
 
 # Scores that need no row of the real table once it is prepared.
-_WITHOUT_ROWS = {"mean_js_distance", "correlation_distance", "column_shapes"}
+_WITHOUT_ROWS = {"mean_js_distance", "correlation_distance", "column_shapes", "rules_kept"}
 # Scores that depend on the held-out rows.
 _OF_HELD_OUT = {"dcr_share", "membership_black_box", "tstr"}
 # Scores that compare synthetic rows with training rows and with held-out rows.
@@ -78,6 +79,7 @@ class ComparisonPlan(BaseModel):
                 "column_shapes",
                 "pair_trends",
                 "detection",
+                "rules_kept",
             ),
             score_collections=("js_distance", "column_shapes"),
             array_collections=STATISTICS,
@@ -119,6 +121,8 @@ class ComparisonPlan(BaseModel):
             DataError: If the table lacks columns of the spec, or holds infinite values.
         """
         prepared = PreparedComparison(self, spec, ColumnReader(spec, real))
+        if "rules_kept" in self.scores:
+            prepared.check_rules(real)
         prepared.hold_out(held_out)
         return prepared.warm()
 
@@ -189,6 +193,14 @@ class PreparedComparison:
             )
         check_target(self.tested[1], self.target)
 
+    def check_rules(self, real: pd.DataFrame) -> None:
+        """Count from now on the rows of each table that break the rules of the real one.
+
+        Args:
+            real: The real rows.
+        """
+        self.reader.counter = RuleCounter.fit(self.spec.rules, self.spec.columns, real)
+
     def warm(self) -> Self:
         """Compute all intermediate results of the real table that comparisons need."""
         for name in self.real.numbers:
@@ -254,6 +266,7 @@ class PreparedComparison:
             privacy=pair.privacy if "dcr_share" in plan.scores else None,
             membership=pair.membership if "membership_black_box" in plan.scores else None,
             usefulness=pair.usefulness if "tstr" in plan.scores else None,
+            rules=synthetic.rules,
             warnings=(
                 *synthetic.warnings,
                 *self._warnings,

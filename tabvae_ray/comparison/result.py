@@ -10,6 +10,7 @@ from tabvae_ray.comparison.scores.membership.success import MembershipAttacks
 from tabvae_ray.comparison.scores.privacy import Privacy
 from tabvae_ray.comparison.scores.usefulness import Usefulness
 from tabvae_ray.documents import finite
+from tabvae_ray.table.rules.counting import RuleCounts
 
 __all__ = ["Comparison"]
 
@@ -27,6 +28,7 @@ class Comparison:
         privacy: Details of ``dcr_share``, if it is in the plan.
         membership: Details of ``membership_black_box``, if it is in the plan.
         usefulness: Details of ``tstr``, if it is in the plan.
+        rules: Rows that break each rule of the real table, if they were counted.
         warnings: Facts that the scores do not show, one sentence each.
     """
 
@@ -38,6 +40,7 @@ class Comparison:
     privacy: Privacy | None = None
     membership: MembershipAttacks | None = None
     usefulness: Usefulness | None = None
+    rules: RuleCounts | None = None
     warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:

@@ -280,6 +280,11 @@ def _correlation_distance(pair: TablePair) -> float:
     )
 
 
+def _rules_kept(pair: TablePair) -> float:
+    assert pair.synthetic.rules is not None
+    return pair.synthetic.rules.score
+
+
 def _draw_statistics(pair: TablePair) -> "Figure":
     from tabvae_ray.comparison.pictures.table_plots import descriptive_statistics
 
@@ -304,6 +309,7 @@ _SCORE: dict[ScoreName, Callable[[TablePair], float]] = {
     "dcr_share": lambda pair: pair.privacy.share_or_fail,
     "membership_black_box": lambda pair: pair.membership.auc,
     "tstr": lambda pair: pair.usefulness.tstr,
+    "rules_kept": _rules_kept,
 }
 _PLOT: dict[PlotName, Callable[[TablePair], "Figure"]] = {
     "descriptive_statistics": _draw_statistics,

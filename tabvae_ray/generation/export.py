@@ -17,6 +17,7 @@ from torch import Tensor
 from tabvae_ray import __version__
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.errors import ConfigError, DataError, ExportError, brief
+from tabvae_ray.generation.export_files import read_document, read_weights, replace_export
 from tabvae_ray.generation.model_card import model_card
 from tabvae_ray.model.draw import check_temperature
 from tabvae_ray.model.prior import GaussianMixturePrior, Prior, StandardNormalPrior
@@ -35,11 +36,6 @@ FORMAT_VERSION = 4
 
 _FORMAT = "tabvae_ray synthesizer"
 _MAX_LOGIT = 1e30
-# Far above any real model; docs/architecture.md names them.
-_MAX_JSON_BYTES = 256 * 2**20
-_MAX_WEIGHT_BYTES = 16 * 2**30
-_MAX_DEPTH = 32
-_MAX_DIGITS = 400
 # Draws from the prior that the bound on the logits is computed from.
 _TRIAL_ROWS = 1024
 
@@ -69,8 +65,8 @@ def write_export(
 ) -> None:
     """Write an export: weights, JSON, scores and a model card.
 
-    ``synthesizer.json`` is written last, and an older one is removed first: a directory without it
-    is not an export.
+    ``synthesizer.json`` is written last: a directory without it is not an export. An export that is
+    there is replaced so that at every moment the old or the new one can be loaded.
 
     Args:
         model: The model.
@@ -83,7 +79,6 @@ def write_export(
     """
     from safetensors.torch import save
 
-    (target / "synthesizer.json").remove()
     config = model.config.model_dump(mode="json")
     path = config["data"]["training_dataset_path"]
     if path is not None:
@@ -104,11 +99,11 @@ def write_export(
         "config": config,
         "provenance": dict(provenance),
     }
-    (target / "model.safetensors").write_bytes(save(tensors))
-    (target / "scores.json").write_text(json.dumps(dict(scores), indent=2) + "\n")
-    (target / "README.md").write_text(model_card(spec, scores, provenance))
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
-    (target / "synthesizer.json").write_text(text + "\n")
+    others = {
+        "scores.json": (json.dumps(dict(scores), indent=2) + "\n").encode(),
+        "README.md": model_card(spec, scores, provenance).encode(errors="backslashreplace"),
+    }
+    replace_export(target, document, save(tensors), others)
 
 
 def read_export(source: Location) -> ExportedModel:
@@ -119,11 +114,9 @@ def read_export(source: Location) -> ExportedModel:
             are damaged or do not fit each other.
         StorageError: If it cannot be read.
     """
-    if not (source / "synthesizer.json").exists():
-        raise ExportError(f"{source}: {_why_no_export(source)}")
-    document = _read_document(source / "synthesizer.json")
+    document = read_document(source)
     _check_format(document, source)
-    tensors = _read_tensors(source / "model.safetensors")
+    tensors = _read_tensors(*read_weights(source, document))
     try:
         return _assemble(document, tensors, source)
     except (ConfigError, DataError, ExportError) as error:
@@ -189,49 +182,19 @@ def _assemble(
     return ExportedModel(encoder, decoder, prior, config)
 
 
-def _read_document(source: Location) -> dict[str, Any]:
-    """Read a JSON object of finite numbers.
-
-    Raises:
-        ExportError: If it is not one, too large, or nested too deeply.
-        StorageError: If it cannot be read.
-    """
-    data = _read(source, _MAX_JSON_BYTES)
-
-    def refuse(constant: str) -> float:
-        raise ExportError(f"{source}: numbers must be finite, but got {constant}")
-
-    def integer(text: str) -> int:
-        if len(text) > _MAX_DIGITS:
-            raise ValueError(f"a whole number has {len(text)} digits")
-        return int(text)
-
-    try:
-        document = json.loads(data, parse_constant=refuse, parse_int=integer)
-    except (ValueError, RecursionError) as error:
-        raise ExportError(f"{source}: not JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise ExportError(f"{source}: must be a JSON object, but got {type(document).__name__}")
-    level: list[Any] = [document]
-    for _ in range(_MAX_DEPTH):
-        inside = (part.values() if isinstance(part, dict) else part for part in level)
-        level = [child for part in inside for child in part if isinstance(child, dict | list)]
-        if not level:
-            return document
-    raise ExportError(f"{source}: nested more than {_MAX_DEPTH} levels deep")
-
-
-def _read_tensors(source: Location) -> dict[str, Tensor]:
+def _read_tensors(source: Location, data: bytes) -> dict[str, Tensor]:
     """Read weights by name, all of finite float32.
 
+    Args:
+        source: The file.
+        data: Its content.
+
     Raises:
-        ExportError: If they are not finite float32, or too large.
-        StorageError: If they cannot be read.
+        ExportError: If they are not finite float32.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    data = _read(source, _MAX_WEIGHT_BYTES)
     try:
         tensors: dict[str, Tensor] = load(data)
     except (SafetensorError, ValueError, KeyError) as error:
@@ -293,21 +256,3 @@ def _check_rows(encoder: TableEncoder, decoder: RowDecoder, prior: Prior) -> Non
     # NaN is refused as well.
     if not logit <= _MAX_LOGIT:
         raise ExportError(f"decoder: weights give logits of up to {logit:.3g}, which is too large")
-
-
-def _read(source: Location, max_bytes: int) -> bytes:
-    """Read a file; refuse one that is too large before it is read."""
-    size = source.size()
-    if size > max_bytes:
-        raise ExportError(f"{source}: too large: {size} bytes, but at most {max_bytes} are read")
-    return source.read_bytes()
-
-
-def _why_no_export(source: Location) -> str:
-    if not source.exists():
-        return "there is no such directory"
-    if (source / "best" / "synthesizer.json").exists():
-        return f"not an export, but the directory of a search; its export is {source / 'best'}"
-    if (source / "search.json").exists():
-        return "not an export, but the directory of a search that has chosen no model yet"
-    return "not an export: it has no synthesizer.json"

@@ -31,6 +31,7 @@ def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[s
         f"({len(spec.continuous)} continuous, {len(spec.categorical)} categorical). "
         f"tabvae_ray {__version__} exported it.",
         "",
+        *_sentence(provenance.get("latent")),
         "```python",
         "from tabvae_ray import load_synthesizer",
         "",
@@ -40,10 +41,14 @@ def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[s
         "Or run `python -m tabvae_ray.generate --model PATH --rows 1000 --out synthetic.csv`.",
         "",
     ]
+    origin = scores.get("scores_of")
+    if origin is not None:
+        lines += ["## Refit", "", one_line(origin), ""]
+    of = "" if origin is None else " of the searched model"
     attacks = scores.get("membership_attacks")
     if isinstance(attacks, Mapping) and "verdict" in attacks:
-        lines += ["## Privacy", "", one_line(attacks["verdict"]), ""]
-    lines += ["## Scores", ""]
+        lines += [f"## Privacy{of}", "", one_line(attacks["verdict"]), ""]
+    lines += [f"## Scores{of}", ""]
     lines += _bullets(scores) or ["- none recorded"]
     lines += ["", "## Provenance", ""]
     lines += _bullets(provenance) or ["- not recorded"]
@@ -62,6 +67,14 @@ def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[s
         "",
     ]
     return "\n".join(lines)
+
+
+def _sentence(finding: object) -> list[str]:
+    """Return a finding about the model as a paragraph; nothing if there is none."""
+    if not isinstance(finding, str) or not finding:
+        return []
+    text = one_line(finding)
+    return [f"{text[0].upper()}{text[1:]}.", ""]
 
 
 def _rare_values(spec: TableSpec) -> str:

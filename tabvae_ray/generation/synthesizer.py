@@ -254,8 +254,8 @@ class TabularVAESynthesizer:
         """Write an export: weights, JSON, scores and a model card.
 
         Args:
-            location: The directory to write, a path or URI. ``synthesizer.json`` is written last,
-                and an older one is removed first: a directory without it is not an export.
+            location: The directory to write, a path or URI. An export that is there is replaced so
+                that at every moment the old or the new one can be loaded.
             scores: The content of ``scores.json``.
             provenance: The origin of the model: search, trial, table, versions.
 

@@ -50,6 +50,8 @@ class VAE(nn.Module):
             None makes the columns independent given z.
         code_orders: For each column with ordered codes, its codes in ascending order; see
             :class:`MultiFeatureEmbedder`.
+        has_encoder: False leaves the encoder out: z is then noise, which an autoregressive decoder
+            learns to ignore, and the KL divergence is 0.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class VAE(nn.Module):
         dropout_rate: float = 0.0,
         order: Sequence[int] | None = None,
         code_orders: Mapping[int, Sequence[int]] | None = None,
+        has_encoder: bool = True,
     ) -> None:
         super().__init__()
         if not cardinalities or min(cardinalities) < 1:
@@ -88,9 +91,11 @@ class VAE(nn.Module):
                 dropout_rate=dropout_rate,
             )
 
-        self.embedder = MultiFeatureEmbedder(cardinalities, n_embd, code_orders)
-        self.encoder = mlp([len(cardinalities) * n_embd, *encoder_layer_sizes])
-        self.latent = DiagonalGaussianLatent(self.encoder.out_features, latent_dim)
+        self.has_encoder = has_encoder
+        if has_encoder:
+            self.embedder = MultiFeatureEmbedder(cardinalities, n_embd, code_orders)
+            self.encoder = mlp([len(cardinalities) * n_embd, *encoder_layer_sizes])
+            self.latent = DiagonalGaussianLatent(self.encoder.out_features, latent_dim)
         self.decoder = mlp([latent_dim, *decoder_layer_sizes])
         width = self.decoder.out_features
         self.order = None if order is None else tuple(order)
@@ -104,7 +109,7 @@ class VAE(nn.Module):
     def forward(self, codes: Tensor, generator: torch.Generator | None = None) -> LossTerms:
         """Compute the loss terms of a batch, ``(B, C)`` integer codes."""
         mean, log_variance = self.encode(codes, generator)
-        z = self.latent.draw(mean, log_variance, generator)
+        z = DiagonalGaussianLatent.draw(mean, log_variance, generator)
         cells = self.predictor.cross_entropy(self._logits(z, codes, generator), codes)
         return LossTerms(cells, kl_divergence(mean, log_variance))
 
@@ -112,6 +117,9 @@ class VAE(nn.Module):
         self, codes: Tensor, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
         """Compute mean and log-variance of q(z | row): ``(B, C) -> (B, Z), (B, Z)``."""
+        if not self.has_encoder:
+            nothing = torch.zeros(len(codes), self.latent_dim, device=codes.device)
+            return nothing, nothing
         embedded = self.embedder(codes).flatten(1)  # (B, C, E) -> (B, C * E)
         mean, log_variance = self.latent(self.encoder(embedded, generator))
         return mean, log_variance

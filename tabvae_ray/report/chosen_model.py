@@ -10,7 +10,9 @@ from tabvae_ray.page.tables import StackedTable, TableRow
 from tabvae_ray.report.contents import ReportContents
 from tabvae_ray.report.formatting import json_text, value_text
 from tabvae_ray.results.constraints import bounds_text, is_broken
+from tabvae_ray.results.latent_use import latent_verdict
 from tabvae_ray.results.memorising import GAP_LIMIT, gap_verdict, nats_gap
+from tabvae_ray.results.refits import RefitRecord, refit_text
 from tabvae_ray.space.parameters import CategoricalParameter, Parameter
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "documents",
     "parameters",
     "privacy",
+    "rules",
     "usage",
     "usefulness",
 ]
@@ -32,11 +35,14 @@ _MEANING = {
     "pair_trends": "likeness of all pairs of columns, as in SDMetrics",
     "detection": "1 if a classifier cannot tell the rows from real ones",
     "tstr": "quality of a model trained on synthetic rows, on real ones",
+    "rules_kept": "share of the rows that keep a rule of the real table, mean of all rules",
     "train_nats": "cost of a training row under the model",
     "holdout_nats": "cost of a held-out row under the model",
 }
 # These scores have sections of their own, which show more than a number.
 _APART = ("dcr_share", "tstr")
+# Rules beyond these are only counted.
+_MOST_RULES = 50
 
 
 @dataclass(frozen=True)
@@ -107,11 +113,15 @@ def chosen_model(contents: ReportContents) -> ChosenModel | None:
             text = "" if level is None else f"{level.mean:.4f}"
             cells.append(f"{text} ± {level.spread:.4f}" if level and level.spread > 0 else text)
         rows.append(TableRow(name, _remark(contents, name, fresh=name in fresh), tuple(cells)))
-    remarks = levels.verdicts(shown)
+    refit = refit_text(contents.manifest.chosen)
+    remarks = [] if refit is None else [refit]
+    remarks += levels.verdicts(shown)
     remarks += [_verdict(contents, name) for name in contents.space.constraints if name in fresh]
     record = contents.chosen_record
     memorises = None if record is None else gap_verdict(record)
-    remarks += [] if memorises is None else [f"{memorises[0].upper()}{memorises[1:]}."]
+    decoder = contents.config.get("architecture", {}).get("decoder", "")
+    for remark in (memorises, latent_verdict(contents.scores, decoder)):
+        remarks += [] if remark is None else [f"{remark[0].upper()}{remark[1:]}."]
     heads = ("score", "this model", "resample", "fresh", "independent")
     return ChosenModel(
         contents.chosen,
@@ -163,6 +173,8 @@ def privacy(contents: ReportContents) -> RowFacts | None:
     share_verdict = _verdict(contents, "dcr_share") if breaks else found.share_verdict
     remarks = share_verdict, found.copies_verdict
     first = str(attacks.get("verdict", NOT_MEASURED))
+    if RefitRecord.of(contents.manifest.chosen) is not None:
+        first = f"Of the searched model, before the refit on all rows: {first}"
     return RowFacts(f"{contents.pictures.n_rows:,}", facts, remarks, first)
 
 
@@ -185,6 +197,25 @@ def usefulness(contents: ReportContents) -> RowFacts | None:
         if fresh is not None:
             facts["trained on synthetic rows, mean of fresh samples"] = f"{fresh:.3f}"
     return RowFacts(f"{contents.pictures.n_rows:,}", facts)
+
+
+def rules(contents: ReportContents) -> RowFacts | None:
+    """Count the rows that break each rule, the worst rule first; None without rows or rules."""
+    if contents.pictures is None:
+        return None
+    found = contents.pictures.comparison.rules
+    if found is None or not found.broken:
+        return None
+    facts = {}
+    for sentence, broken in list(found.broken.items())[:_MOST_RULES]:
+        text = (
+            "cannot be checked" if broken is None else f"{broken:,} ({broken / found.n_rows:.2%})"
+        )
+        real = found.real[sentence]
+        facts[sentence] = text + (f"; {real / found.n_real:.2%} of the real rows" if real else "")
+    n_left = len(found.broken) - _MOST_RULES
+    remarks = (f"The {n_left:,} rules that fewer rows break are left out.",) if n_left > 0 else ()
+    return RowFacts(f"{contents.pictures.n_rows:,}", facts, remarks)
 
 
 def parameters(contents: ReportContents) -> StackedTable:

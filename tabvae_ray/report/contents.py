@@ -27,6 +27,7 @@ from tabvae_ray.report.importances import Importances, importances
 from tabvae_ray.results.hypervolumes import hypervolume_of
 from tabvae_ray.results.pareto import as_losses, front
 from tabvae_ray.results.record_store import RecordStore
+from tabvae_ray.results.refits import SEARCHED, RefitRecord
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.results.trial_record import Number, TrialRecord
 from tabvae_ray.space.search_space import SearchSpace
@@ -65,7 +66,8 @@ class ReportContents:
         manifest: ``search.json``.
         space: The search space.
         records: Finished trials by number.
-        scores: ``best/scores.json``; empty without an export.
+        unfinished: Trials that may still be resumed.
+        scores: ``scores.json`` of the searched model; empty without an export.
         levels: Reference levels; empty without the table.
         importances: Importances of the parameters; None with too few trials.
         pictures: The chosen model's rows beside the real ones; None without an export or the table.
@@ -77,6 +79,7 @@ class ReportContents:
     manifest: SearchManifest
     space: SearchSpace
     records: list[TrialRecord]
+    unfinished: list[TrialRecord] = field(default_factory=list)
     scores: dict[str, Any] = field(default_factory=dict)
     levels: ReferenceLevels = field(default_factory=ReferenceLevels)
     importances: Importances | None = None
@@ -118,8 +121,9 @@ class ReportContents:
 
     @property
     def chosen_record(self) -> TrialRecord | None:
-        """The record of the exported trial."""
-        return next((r for r in self.records if r.number == self.chosen), None)
+        """The record of the exported trial, which may not have reached the full budget."""
+        known = [*self.records, *self.unfinished]
+        return next((r for r in known if r.number == self.chosen), None)
 
     @property
     def fresh_scores(self) -> dict[str, float]:
@@ -173,8 +177,8 @@ def gather(directory: Location, progress: Callable[[str], None] | None = None) -
     say = progress or (lambda _: None)
     manifest = SearchManifest.read(directory)
     space = manifest.search_space()
-    records = RecordStore(directory, list(space.objectives)).finished()
-    contents = ReportContents(directory, manifest, space, records)
+    store = RecordStore(directory, list(space.objectives))
+    contents = ReportContents(directory, manifest, space, store.finished(), store.running())
     contents.importances = importances(contents.records, space, manifest.rungs)
     synthesizer = _synthesizer(contents)
     table = _table(contents)
@@ -206,7 +210,9 @@ def last_values(record: TrialRecord, names: Sequence[str]) -> list[float] | None
 
 
 def _synthesizer(contents: ReportContents) -> TabularVAESynthesizer | None:
-    best = contents.directory / "best"
+    refitted = RefitRecord.of(contents.manifest.chosen) is not None
+    # The page measures the model on held-out rows, which a refit has trained on.
+    best = contents.directory / (SEARCHED if refitted else "best")
     if not best.exists():
         contents.notes.append("The search has not exported a model yet.")
         return None
@@ -260,6 +266,7 @@ def _prepared(
     scores: list[ScoreName] = [*_SCORES]
     scores += ["dcr_share"] if len(held_out) else []
     scores += ["tstr"] if contents.options.target is not None or spec.target is not None else []
+    scores += ["rules_kept"] if spec.rules else []
     plan = ComparisonPlan(
         scores=tuple(scores), score_collections=("js_distance",), options=contents.options
     )

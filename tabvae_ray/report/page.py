@@ -47,6 +47,7 @@ def render(contents: ReportContents) -> str:
         chosen=chosen_model.chosen_model(contents),
         privacy=chosen_model.privacy(contents),
         usefulness=chosen_model.usefulness(contents),
+        rules=chosen_model.rules(contents),
         last_column=_last_column(contents),
         fronts=trials.fronts(contents),
         hypervolume=trials.over_time(contents),

@@ -68,6 +68,12 @@ class _Chosen(TypedDict):
 
 
 @with_config(_OPEN)
+class _Plan(TypedDict):
+    epochs: Annotated[int, Field(ge=1, strict=True)]
+    wanted: Annotated[int, Field(ge=1, strict=True)]
+
+
+@with_config(_OPEN)
 class _Driver(TypedDict, total=False):
     host: str
     pid: Annotated[int, Field(ge=1, lt=2**31, strict=True)]
@@ -126,6 +132,7 @@ class SearchManifest(BaseModel):
         rungs: Epochs after which trials report.
         sampler: The sampler, and why it is that one.
         resources: CPUs and GPUs per trial, and trials at once.
+        plan: Epochs of all trials, if the time budget needed fewer than the user wanted.
         levels: Reference levels of the scores.
         id: Distinguishes searches of the same name.
         state: ``running``, ``interrupted``, ``finished`` or ``failed``.
@@ -152,6 +159,7 @@ class SearchManifest(BaseModel):
     rungs: list[Count] = Field(min_length=1)
     sampler: str
     resources: dict[str, Seconds]
+    plan: Annotated[dict[str, Any], _shaped_as(_Plan)] | None = None
     levels: Annotated[dict[str, Any], _shaped_as(_Levels)] = {}
     id: str = Field(default_factory=lambda: uuid.uuid4().hex)
     state: str = Field("running", pattern="^(running|interrupted|finished|failed)$")

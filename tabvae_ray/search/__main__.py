@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Sequence
 
 import click
@@ -131,7 +132,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     metavar="SECONDS",
     section=_AMOUNT,
     show_default=_FROM_SPACE,
-    help="Stop after this time and choose among the complete trials; the rest can be resumed.",
+    help="Time for the whole command, with the start and the report. Training ends before, and the "
+    "model is chosen among the complete trials, or else among all as far as they came; the rest "
+    "can be resumed.",
 )
 @option(
     "--concurrency",
@@ -167,6 +170,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     "'weights A,B'.",
 )
 @option(
+    "--refit",
+    is_flag=True,
+    section=_OUTPUT,
+    show_default=_FROM_SPACE,
+    help="At the end, train the chosen model again on all rows, held-out ones too. Its scores are "
+    "those of the model before, which is kept in searched/.",
+)
+@option(
     "--json",
     "as_json",
     is_flag=True,
@@ -200,6 +211,7 @@ def command(
     cpus_per_trial: float,
     gpus_per_trial: float,
     select: str | None,
+    refit: bool,
     as_json: bool,
     dry_run: bool,
     quiet: bool,
@@ -208,6 +220,7 @@ def command(
 
     The first Ctrl-C saves what is finished; --resume continues from there.
     """
+    began = time.time()
     if replay is not None:
         return _replay(replay, data, spec, as_json=as_json, quiet=quiet)
     if space is None and data is None and not (resume and name):
@@ -234,6 +247,7 @@ def command(
             "time_budget": time_budget,
             "seed": seed,
             "select": select,
+            "refit": refit or None,
         },
         address=address,
         cpus_per_trial=cpus_per_trial,
@@ -255,6 +269,7 @@ def command(
         study_storage=study_storage,
         trackers=track,
         quiet=quiet,
+        began=began,
     )
     outcome = done.outcome
     summary.show(outcome, done.inputs, done.progress)

@@ -17,8 +17,8 @@ from tabvae_ray.comparison.reference_levels import (
 from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import ConfigError, DataError, brief
 from tabvae_ray.results.search_manifest import TABLE_FILE, SearchManifest
+from tabvae_ray.search.optimize.planned_space import as_planned, planned_space, rungs_of
 from tabvae_ray.search.optimize.sampler import choose_sampler
-from tabvae_ray.search.optimize.scheduler import rung_epochs
 from tabvae_ray.search.sources import (
     SpaceSource,
     SpecSource,
@@ -93,11 +93,11 @@ class SearchInputs:
     @property
     def rungs(self) -> tuple[int, ...]:
         """Epochs after which trials report; the last is the budget."""
-        settings, budget = self.space.settings, self.space.budget
-        # Rounded down, so that two rungs fit below the budget; none fits below a very small one.
-        shortest = max(1, budget // settings.eta**2) if budget >= settings.eta else budget
-        first = settings.grace_period or shortest
-        return tuple(rung_epochs(first, budget, settings.eta))
+        return rungs_of(self.space)
+
+    def replanned(self, epochs: int) -> "SearchInputs":
+        """Return the same inputs with fewer epochs."""
+        return replace(self, space=planned_space(self.space, epochs))
 
     def task(self, resources: Resources | None = None) -> SearchTask:
         """Return what all trials share; one CPU each if no resources are given.
@@ -193,6 +193,8 @@ def prepare_inputs(
         known = before.search_space()
     if known is not None:
         known = _with_settings(known, settings)
+    if known is not None and resume:
+        known = as_planned(known, _plan(directory))
     kept = directory / TABLE_FILE
     if is_location(data) or (data is None and not (resume and kept.exists())):
         where = _data(data, known, before)
@@ -248,6 +250,13 @@ def _began_without_rules(directory: Location) -> bool:
     if not (directory / "search.json").exists():
         return False
     return not SearchManifest.read(directory).spec.get("rules")
+
+
+def _plan(directory: Location) -> dict[str, Any] | None:
+    """Return the epochs that the search there has planned; None if it is as its space says."""
+    if not (directory / "search.json").exists():
+        return None
+    return SearchManifest.read(directory).plan
 
 
 def _device(space: SearchSpace, resources: Resources) -> str:

@@ -1,7 +1,7 @@
 """Train one trial of a search again, alone, to see whether its scores come back."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from tabvae_ray.cluster.nodes import Resources
@@ -78,7 +78,10 @@ def replay(
     )
     check_unchanged(before, inputs.manifest(resources=before.resources))
     resources = Resources(cpus=before.resources["cpus"], gpus=before.resources["gpus"])
-    run = TrialRun(inputs.task(resources))
+    task = inputs.task(resources)
+    # A trial also reports where the time of its search was over.
+    rungs_then = {*task.rungs, *(rung.epoch for rung in record.rungs)}
+    run = TrialRun(replace(task, rungs=tuple(sorted(rungs_then))))
     run.begin({"number": record.number, "parameters": record.parameters, "checkpoint": None})
     rungs: list[Rung] = []
     while not rungs or rungs[-1].epoch < record.epochs:

@@ -1,30 +1,28 @@
 """Run one search, from its start or a resume to the export."""
 
-import math
+import time
 from collections import Counter
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from pyarrow import ArrowException
 from ray import tune
 from ray.tune.logger import TBXLoggerCallback
 
 from tabvae_ray.cluster.connection import connected, through_client
-from tabvae_ray.cluster.nodes import Resources, autoscales, free_slots
+from tabvae_ray.cluster.nodes import Resources, trials_at_once
 from tabvae_ray.cluster.preflight import preflight
 from tabvae_ray.comparison.reference_levels import ReferenceLevels
 from tabvae_ray.errors import StorageError
 from tabvae_ray.results.checkpoints import Checkpoints
 from tabvae_ray.results.record_store import RecordStore
+from tabvae_ray.results.refits import refit_text
 from tabvae_ray.results.search_manifest import TABLE_FILE
 from tabvae_ray.results.trial_record import TrialRecord
+from tabvae_ray.search.display.followers import followers_of
 from tabvae_ray.search.display.live import SearchProgress
 from tabvae_ray.search.display.mlflow_log import MlflowLog
-from tabvae_ray.search.display.progress_log import ProgressLog
-from tabvae_ray.search.display.ray_metrics import RayMetrics
-from tabvae_ray.search.display.statistics import RunStatistics
 from tabvae_ray.search.driver.claim import claimed
 from tabvae_ray.search.driver.export import export
 from tabvae_ray.search.driver.finished import finished_outcome
@@ -32,6 +30,7 @@ from tabvae_ray.search.driver.interrupts import Interrupts
 from tabvae_ray.search.driver.ledger import Ledger
 from tabvae_ray.search.driver.manifest_writer import ManifestWriter
 from tabvae_ray.search.driver.outcome import SearchOutcome
+from tabvae_ray.search.driver.refit import refit_best
 from tabvae_ray.search.driver.resume import (
     SearchStart,
     begin_or_resume,
@@ -43,12 +42,13 @@ from tabvae_ray.search.driver.resume import (
 from tabvae_ray.search.driver.tune_loop import LoopParts, run_loop
 from tabvae_ray.search.inputs import SPACE_FILE, SearchInputs
 from tabvae_ray.search.optimize.proposals import Proposals
-from tabvae_ray.search.optimize.run_state import Listener, RunState
-from tabvae_ray.search.optimize.selection import select
+from tabvae_ray.search.optimize.run_state import RunState
 from tabvae_ray.search.optimize.study import fail_running, open_study
 from tabvae_ray.search.remote import run_on_head
-from tabvae_ray.search.trials.rescoring import candidates
+from tabvae_ray.search.trials.choice import choose_model
+from tabvae_ray.search.trials.epoch_plan import plan_epochs
 from tabvae_ray.search.trials.task import SearchTask
+from tabvae_ray.search.trials.time_planning import time_limit
 from tabvae_ray.table.io import write_table
 
 __all__ = ["SearchRun", "run_search"]
@@ -64,6 +64,7 @@ def run_search(
     study_storage: str | None = None,
     trackers: Collection[str] = (),
     progress: SearchProgress | None = None,
+    began: float | None = None,
 ) -> SearchOutcome:
     """Run a search, or resume one.
 
@@ -77,11 +78,14 @@ def run_search(
         study_storage: URL of an Optuna storage for the study, instead of ``study.log``.
         trackers: Where trials are also shown: ``mlflow``, ``tensorboard``.
         progress: Shows the search.
+        began: When the command began, in seconds since 1970, from which a time budget counts; now
+            if None.
 
     Raises:
         ConfigError: If an option breaks a rule, or the search to resume was another one.
         StorageError: If the directory cannot be written from here or from a node.
     """
+    began = time.time() if began is None else began
     resources = resources or Resources()
     progress = progress or SearchProgress(inputs.space, quiet=True)
     if through_client(address):
@@ -93,13 +97,16 @@ def run_search(
             concurrency=concurrency,
             study_storage=study_storage,
             trackers=trackers,
+            began=began,
         )
         return run_on_head(command, inputs.directory, address, progress)
     task = inputs.task(resources)
     with claimed(inputs.directory, partial(check_name, inputs.directory, resume=resume)):
         start = begin_or_resume(inputs, resources, study_storage, resume=resume)
         with Interrupts(progress.say) as interrupts:
-            search = SearchRun(inputs, start, task, resources, progress, interrupts, trackers)
+            search = SearchRun(
+                inputs, start, task, resources, progress, interrupts, trackers, began
+            )
             try:
                 return _run(search, address, concurrency)
             except KeyboardInterrupt:
@@ -118,7 +125,7 @@ def _run(search: "SearchRun", address: str | None, concurrency: int | None) -> S
         search.progress.say("starting Ray")
         with search.writer.heartbeat(), connected(address) as started_here:
             preflight(search.inputs.directory, search.resources, started_here=started_here)
-            parts = search.assemble(concurrency)
+            parts = search.assemble(concurrency, here=started_here)
             search.train(parts)
             return search.conclude(parts)
     except Exception:
@@ -138,6 +145,7 @@ class SearchRun:
         progress: Shows the search.
         interrupts: Takes SIGINT and SIGTERM.
         trackers: Where trials are also shown.
+        began: When the command began, in seconds since 1970.
     """
 
     def __init__(
@@ -149,11 +157,12 @@ class SearchRun:
         progress: SearchProgress,
         interrupts: Interrupts,
         trackers: Collection[str] = (),
+        began: float = 0.0,
     ) -> None:
         self.inputs, self.start, self.task = inputs, start, task
         self.manifest = start.manifest
         self.resources, self.progress, self.trackers = resources, progress, trackers
-        self.interrupts = interrupts
+        self.interrupts, self._began_at = interrupts, began
         self.writer = ManifestWriter(self.manifest, inputs.directory)
         self.records = RecordStore(inputs.directory, inputs.space.objectives)
         self.scheduler = make_scheduler(inputs)
@@ -184,29 +193,36 @@ class SearchRun:
         if self.inputs.chosen is not None:
             (self.inputs.directory / SPACE_FILE).write_text(self.inputs.chosen.text)
 
-    def assemble(self, concurrency: int | None) -> LoopParts:
-        """Build study, proposals and ledger from the records."""
-        space, directory = self.inputs.space, self.inputs.directory
+    def assemble(self, concurrency: int | None, *, here: bool = False) -> LoopParts:
+        """Build study, proposals and ledger from the records.
+
+        ``here`` is true if trials train on this machine.
+        """
         finished, unfinished = self._finished, self._unfinished
         known = [*finished, *unfinished]
+        n_trials = self.inputs.space.settings.n_trials
+        self._slots, n_at_once = trials_at_once(self.resources, concurrency, n_trials)
+        limit = time_limit(self.task, self._began_at, self._slots)
+        self.task = replace(self.task, limit=limit)
+        if not known and self.manifest.plan is None:
+            self._plan(here=here)
+        space, directory = self.inputs.space, self.inputs.directory
         study = open_study(space, self.manifest, directory, self.start.study_url, known)
-        free, grows = free_slots(self.resources), autoscales()
-        # If nodes are added on demand, the sampler should still learn from most trials.
-        wished = max(free, math.ceil(space.settings.n_trials / 4)) if grows else free
-        slots = concurrency or wished
+        shown = self._slots, finished, self.trackers
+        followers = followers_of(space, self.manifest, directory, self.progress, *shown)
+        self.log, self.mlflow = followers.log, followers.mlflow
         state = RunState(
             self.records,
             unfinished,
-            time_budget=space.settings.time_budget,
-            listeners=self._listeners(slots, finished),
+            limit=limit,
+            has_model=any(record.rungs and record.checkpoint for record in known),
+            spent=time.time() - self._began_at,
+            listeners=followers.listeners,
         )
         ledger = Ledger(space, state, study, finished, n_reports=n_reports(known))
         if known:
-            needed = [*unfinished, *ledger.front(), *ledger.runners_up()]
-            Checkpoints(directory).remove_all_but({record.checkpoint for record in needed})
-        # One trial more than there are slots waits for the next free process, because Ray keeps
-        # processes only for trials that wait. An autoscaler must not add a node for it.
-        n_at_once = slots + 1 if slots >= free and not grows else slots
+            needed = {record.checkpoint for record in ledger.needed()}
+            Checkpoints(directory).remove_all_but(needed)
         proposals = Proposals(space, study, state, concurrency=n_at_once)
         if not self.manifest.levels:
             self.manifest.levels = self.inputs.reference_levels().to_mapping()
@@ -224,7 +240,7 @@ class SearchRun:
                         loggers.append(TBXLoggerCallback())  # type: ignore[no-untyped-call]
                     run_loop(self.task, parts, self.resources, self.manifest.runs, loggers)
             except Exception as error:
-                self._blame_storage(state, error)
+                state.blame_storage(error)
                 if state.storage_error is None:
                     raise
             finally:
@@ -241,17 +257,24 @@ class SearchRun:
 
     def conclude(self, parts: LoopParts) -> SearchOutcome:
         """Choose a model of the front and export it, if there is one."""
-        outcome, ledger = self._outcome("interrupted", parts.state.stop), parts.ledger
+        outcome, best_models = self._outcome("interrupted", parts.state.stop), parts.ledger.best()
         if parts.state.interrupted:
             return outcome
-        if self.manifest.front:
+        if best_models[0]:
             self.progress.say("scoring the best again on fresh samples")
-            found = candidates(
-                self.task, ledger.front(), self.resources, runners_up=ledger.runners_up()
-            )
-            chosen, reason = select(found, self.inputs.space)
+            n = parts.state.n_scorings()
+            choice = choose_model(self.task, best_models, self.resources, self._slots, n_scorings=n)
+            chosen, reason, found = choice.chosen, choice.reason, choice.candidates
             best = self.inputs.directory / "best"
             attacks = export(self.task, self.manifest, chosen, reason, found, best)
+            refit_best(
+                self.task,
+                self.manifest,
+                chosen.record,
+                self.resources,
+                self._began_at,
+                self.progress.say,
+            )
             if self.mlflow is not None:
                 self.mlflow.choose(chosen.record.number, reason, best)
             state = "failed" if parts.state.failed else "finished"
@@ -262,6 +285,7 @@ class SearchRun:
                 candidates=found,
                 chosen=(chosen, reason),
                 membership=attacks.verdict,
+                refit=refit_text(self.manifest.chosen) or "",
             )
         else:
             outcome = replace(outcome, state="failed")
@@ -289,18 +313,18 @@ class SearchRun:
                 for name in written:
                     (self.inputs.directory / name).remove()
 
-    def _listeners(self, slots: int, finished: list[TrialRecord]) -> list[Listener]:
-        """Build what follows the trials; statistics come first, because others read them."""
-        space, directory = self.inputs.space, self.inputs.directory
-        statistics = RunStatistics(space, slots, finished)
-        self.progress.follow(statistics)
-        self.log = ProgressLog(directory, statistics, finished)
-        metrics = RayMetrics(self.manifest.name, statistics)
-        listeners: list[Listener] = [statistics, self.progress, self.log, metrics]
-        if "mlflow" in self.trackers:
-            self.mlflow = MlflowLog(space.base.tracking.experiment_id, self.manifest, finished)
-            listeners.append(self.mlflow)
-        return listeners
+    def _plan(self, *, here: bool) -> None:
+        """Train fewer epochs if measured times show that too few trials fit in the time budget."""
+        plan = plan_epochs(self.task, self._slots, self.resources, here=here)
+        if plan is None:
+            return
+        self.inputs = self.inputs.replanned(plan.epochs)
+        space, rungs = self.inputs.space, self.inputs.rungs
+        self.task = replace(self.task, space=space, rungs=rungs)
+        self.scheduler, self.progress.space = make_scheduler(self.inputs), space
+        self.manifest.space, self.manifest.rungs = space.to_mapping(), list(rungs)
+        self.manifest.plan = plan.to_mapping()
+        self.progress.say(plan.text)
 
     def _outcome(self, state: str, reason: str | None) -> SearchOutcome:
         return SearchOutcome(
@@ -313,18 +337,6 @@ class SearchRun:
             seconds=self.manifest.seconds,
             levels=ReferenceLevels.from_mapping(self.manifest.levels),
         )
-
-    def _blame_storage(self, state: RunState, error: Exception) -> None:
-        """Find out if the storage caused an error of Ray's, and end the search for it.
-
-        Ray's own writes at the start and end of a run fail with other errors than ours. A full
-        storage leaves files that Ray cannot read, and the error then has any type.
-        """
-        if isinstance(error, OSError | ArrowException):
-            state.give_up(StorageError(str(error)))
-        elif state.storage_error is None:
-            with state.ending_if_storage_fails():
-                self.inputs.directory.check_writable()
 
     def _record_results(self, ledger: Ledger) -> None:
         self.manifest.trials = dict(Counter(record.state for record in ledger.finished))

@@ -34,10 +34,12 @@ def n_weights(shape: TableShape, config: TabularVAEConfig) -> int:
     """Return about how many weights the network has."""
     a, n_columns = config.architecture, len(shape.columns)
     n_codes = shape.n_codes(config.transformers)
-    encoder = [n_columns * a.n_embd, *a.encoder_layer_sizes]
     decoder = [a.latent_dim, *_decoder_widths(config)]
-    n = n_codes * (a.n_embd + decoder[-1]) + 2 * encoder[-1] * a.latent_dim
-    n += sum(x * y for x, y in pairwise(encoder))
+    n = n_codes * decoder[-1]
+    if a.has_encoder:
+        encoder = [n_columns * a.n_embd, *a.encoder_layer_sizes]
+        n += n_codes * a.n_embd + 2 * encoder[-1] * a.latent_dim
+        n += sum(x * y for x, y in pairwise(encoder))
     n += sum(x * y for x, y in pairwise(decoder))
     if a.decoder == "autoregressive":
         n += n_codes * a.n_embd + n_columns * a.n_embd * decoder[-1]

@@ -25,6 +25,8 @@ __all__ = ["LOSSES", "Constraint", "SearchSettings", "SearchSpace"]
 
 # Numbers of the model itself that a trial reports with its scores; each may be an objective.
 LOSSES = ("loss", "reconstruction", "kl", "train_nats", "holdout_nats", "membership")
+# Share of a time budget for trials and choice, if a refit follows them.
+_SHARE_BEFORE_REFIT = 0.8
 
 
 class Constraint(Strict):
@@ -53,6 +55,7 @@ class SearchSettings(Strict):
         select: The candidate to choose: ``ideal`` (nearest to the best of every objective),
             ``knee``, ``constraint`` (the one that breaks the constraints least, then ideal), the
             name of an objective, or ``weights A,B``.
+        refit: True to train the chosen parameters on all rows at the end, held-out ones too.
         suggestion_seconds: A warning follows a proposal that takes longer.
     """
 
@@ -68,7 +71,15 @@ class SearchSettings(Strict):
     n_candidates: int = Field(8, ge=1)
     n_rescores: int = Field(5, ge=1)
     select: str = "ideal"
+    refit: bool = False
     suggestion_seconds: float = Field(2.0, gt=0)
+
+    @property
+    def time_before_refit(self) -> float | None:
+        """The time budget of trials and choice: a fifth of it is kept for a refit."""
+        if self.time_budget is None or not self.refit:
+            return self.time_budget
+        return _SHARE_BEFORE_REFIT * self.time_budget
 
 
 @dataclass(frozen=True)

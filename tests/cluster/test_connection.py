@@ -1,5 +1,7 @@
 """Connections that fail once, and connections that fail for good."""
 
+import os
+
 import pytest
 import ray
 
@@ -37,6 +39,19 @@ def test_a_ray_that_starts_too_slowly_is_started_again(
     assert [record.getMessage() for record in caplog.records] == [
         f"Ray did not start: {message}; trying again" for message in messages
     ]
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "0"), ("7", "7")])
+def test_trials_of_a_ray_that_starts_here_do_not_yield_to_other_processes(
+    monkeypatch: pytest.MonkeyPatch, given: str | None, expected: str
+) -> None:
+    fail_first(monkeypatch)
+    # Set first, so that the variable is as before after the test.
+    monkeypatch.setenv("RAY_worker_niceness", given or "")
+    if given is None:
+        monkeypatch.delenv("RAY_worker_niceness")
+    with connected(None):
+        assert os.environ["RAY_worker_niceness"] == expected
 
 
 @pytest.mark.parametrize(("messages", "n_calls"), [([SLOW_START] * 3, 3), (["no disk space"], 1)])

@@ -157,7 +157,7 @@ def test_a_misspelt_name_is_named_in_the_message() -> None:
 
 def test_which_direction_is_better_depends_on_the_score_and_its_options() -> None:
     higher = {name for name in SCORES if ComparisonOptions().higher_is_better(name)}
-    assert higher == {"column_shapes", "pair_trends", "detection", "tstr"}
+    assert higher == {"column_shapes", "pair_trends", "detection", "tstr", "rules_kept"}
     cosine = ComparisonOptions(distance_metric="COSINE_SIMILARITY")
     assert cosine.higher_is_better("correlation_distance")
     assert not cosine.higher_is_better("mean_js_distance")

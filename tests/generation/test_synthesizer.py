@@ -13,7 +13,9 @@ from safetensors.torch import load_file, save_file
 
 from tabvae_ray.errors import ConfigError, DataError, ExportError, StorageError, TabVAEError
 from tabvae_ray.generation.export import FORMAT_VERSION
+from tabvae_ray.generation.model_card import model_card
 from tabvae_ray.generation.synthesizer import BLOCK_ROWS, TabularVAESynthesizer, load_synthesizer
+from tabvae_ray.results.latent_use import latent_verdict
 from tabvae_ray.storage import Location
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE
@@ -212,12 +214,18 @@ def test_an_export_is_weights_and_json_and_a_card(export: Path) -> None:
     assert "mean_js_distance: 0.05" in card and "trial: 3" in card
 
 
+def test_a_card_tells_that_the_latent_is_not_used(mixed_spec: TableSpec) -> None:
+    verdict = latent_verdict({"kl": 2e-5}, "autoregressive")
+    card = model_card(mixed_spec, {}, {"latent": verdict})
+    assert "\nThe latent is not used (KL 2e-05 nats per row): this is an autoregressive" in card
+    assert "latent" not in model_card(mixed_spec, {}, {})
+
+
 def test_an_export_that_was_not_finished_is_none(
-    export: Path, synthesizer: TabularVAESynthesizer
+    tmp_path: Path, synthesizer: TabularVAESynthesizer
 ) -> None:
-    # What was saved there before must not be taken for half of the new one.
-    (export / "scores.json").unlink()
-    (export / "scores.json").mkdir()
+    export = tmp_path / "new"
+    (export / "scores.json").mkdir(parents=True)
     with pytest.raises(StorageError, match=r"scores\.json: cannot be written"):
         synthesizer.save(export)
     with pytest.raises(ExportError, match=r"not an export: it has no synthesizer\.json"):

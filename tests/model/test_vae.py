@@ -47,6 +47,22 @@ def test_every_parameter_gets_a_gradient(order: tuple[int, ...] | None) -> None:
     assert all(bool(torch.isfinite(p.grad).all()) for p in model.parameters())
 
 
+def test_without_an_encoder_there_is_no_divergence_and_nothing_to_encode() -> None:
+    order = (3, 0, 5, 1, 4, 2)
+    sizes = {"encoder_layer_sizes": (32, 16), "latent_dim": 5}
+    model = VAE(CARDINALITIES, **sizes, order=order, has_encoder=False)
+    assert {name.partition(".")[0] for name, _ in model.named_parameters()} == {
+        "context",
+        "decoder",
+        "predictor",
+    }
+    cells, kl = model(some_codes(16), torch.Generator().manual_seed(1))
+    assert kl.tolist() == [0.0] * 16
+    cells.sum(1).mean().backward()
+    assert all(p.grad is not None for p in model.parameters())
+    assert RowDecoder.from_model(model.eval()).cardinalities == CARDINALITIES
+
+
 def test_a_head_sees_only_the_columns_before_it_in_the_order() -> None:
     order = (3, 0, 5, 1, 4, 2)
     model = small_vae(order).eval()

@@ -18,6 +18,7 @@ import pytest
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.report import main, write_report
 from tabvae_ray.report.charts import Axis, Line, plane
+from tabvae_ray.report.chosen_model import chosen_model, parameters
 from tabvae_ray.report.contents import gather
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.search_manifest import SearchManifest
@@ -170,6 +171,30 @@ def test_a_chosen_trial_is_drawn_where_the_table_has_it(page: str, search: Path)
     assert record is not None
     names = list(contents.objectives)
     assert contents.values(record, names) == [0.1, 0.2] != record.values(names)
+
+
+def test_a_latent_that_is_not_used_is_a_remark(search: Path) -> None:
+    contents = gather(Location(search))
+    contents.scores["kl"] = 1e-5
+    model = chosen_model(contents)
+    assert model is not None
+    assert any(remark.startswith("The latent is not used") for remark in model.remarks)
+
+
+def test_a_chosen_trial_that_did_not_finish_is_shown(search: Path, tmp_path: Path) -> None:
+    shutil.copytree(search, tmp_path / "beta")
+    (tmp_path / "beta" / "running").mkdir(exist_ok=True)
+    manifest = json.loads((tmp_path / "beta" / "search.json").read_text())
+    name = f"{manifest['chosen']['trial']:06d}.json"
+    record = json.loads((tmp_path / "beta" / "trials" / name).read_text())
+    record |= {"state": "RUNNING", "objectives": {}}
+    (tmp_path / "beta" / "running" / name).write_text(json.dumps(record))
+    (tmp_path / "beta" / "trials" / name).unlink()
+    contents = gather(Location(tmp_path / "beta"))
+    chosen = contents.chosen_record
+    assert chosen is not None and chosen.state == "RUNNING"
+    assert chosen not in contents.records
+    assert parameters(contents).rows and chosen_model(contents) is not None
 
 
 def test_a_broken_constraint_is_said_and_nothing_that_contradicts_it(page: str) -> None:

@@ -210,6 +210,15 @@ def test_budgets_may_change(tiny: dict) -> None:
     check_unchanged(before, manifest(tiny))
 
 
+def test_a_search_of_a_version_without_a_key_of_the_configuration_goes_on(tiny: dict) -> None:
+    before, now = manifest(tiny), manifest(tiny)
+    del before.space["base"]["architecture"]["latent"]
+    check_unchanged(before, now)
+    now.space["base"]["architecture"]["latent"] = "none"
+    with pytest.raises(ConfigError, match=r'architecture\.latent: was "vae", is "none"'):
+        check_unchanged(before, now)
+
+
 @pytest.mark.parametrize("text", ["[]", "3", "null", '{"number": 0, "number": 1}', "\xff"])
 def test_a_file_that_is_no_record_is_named(tmp_path: Path, text: str) -> None:
     file = Location(tmp_path) / "trials" / "000000.json"

@@ -56,6 +56,7 @@ def result(home: Path) -> Iterator[SearchResult]:
             spec={"drop": ["measure"]},
             out=home,
             name="mine",
+            refit=True,
             report=False,
             display=False,
         )
@@ -185,6 +186,17 @@ def test_a_result_has_the_model_its_scores_and_the_trials(result: SearchResult) 
     rows = result.generate(20, where={"smoker": True}, seed=3)
     assert len(rows) == 20 and rows["smoker"].all() and "measure" not in rows
     assert len(repr(result).splitlines()) <= 10 and "mean_js_distance" in repr(result)
+
+
+@pytest.mark.slow
+def test_the_best_model_is_refitted_and_the_searched_one_kept(result: SearchResult) -> None:
+    assert result.best.config.validation.holdout_fraction == 0
+    assert result.searched.config.validation.holdout_fraction > 0
+    assert not result.best.generate(50).equals(result.searched.generate(50))
+    assert "refitted on all 200 rows for 3 epochs" in repr(result)
+    scores = json.loads((Path(result.path) / "best" / "scores.json").read_text())
+    assert scores["mean_js_distance"] == result.scores["mean_js_distance"]
+    assert "those of the searched model" in scores["scores_of"]
 
 
 @pytest.mark.slow

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -6,6 +7,7 @@ import yaml
 
 from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.errors import ConfigError, DataError, StorageError, TabVAEError
+from tabvae_ray.search.driver.resume import check_unchanged
 from tabvae_ray.search.inputs import prepare_inputs
 
 TABLES = {
@@ -211,6 +213,22 @@ def test_a_resumed_search_keeps_the_space_that_was_chosen(tmp_path: Path, given:
     assert again.space.base == first.space.base
     assert again.space.parameters == first.space.parameters
     assert (again.space.settings.n_trials, again.space.settings.time_budget) == (99, 900)
+
+
+def test_a_resumed_search_keeps_the_epochs_that_were_planned(
+    space_file: Path, tmp_path: Path
+) -> None:
+    given: dict[str, Any] = {"space": str(space_file), "out": str(tmp_path)}
+    first = prepare_inputs(**given).replanned(4)
+    manifest = first.manifest(resources={"cpus": 1.0, "gpus": 0.0})
+    manifest.plan = {"epochs": 4, "wanted": 9}
+    manifest.write(first.directory)
+    # The file still says 9 epochs.
+    again = prepare_inputs(**given, resume=True)
+    assert (again.space.budget, again.rungs) == (4, first.rungs)
+    check_unchanged(manifest, again.manifest(resources={"cpus": 1.0, "gpus": 0.0}))
+    by_name = prepare_inputs(out=str(tmp_path), name="tiny", resume=True)
+    assert by_name.space.budget == 4
 
 
 def test_a_wrong_setting_is_found_before_the_table_is_read(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ def search(*options: object) -> subprocess.CompletedProcess[str]:
 def without_page() -> Iterator[None]:
     """Have searches of this process draw no page."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(f"{SEARCH}._write_report", lambda *_: None)
+        patch.setattr("tabvae_ray.search.api.perform.draw_report", lambda _: None)
         yield
 
 

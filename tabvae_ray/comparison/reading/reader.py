@@ -21,6 +21,7 @@ from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
 from tabvae_ray.table.formats.spelling import parsed
 from tabvae_ray.table.parsing import as_datetimes, datetime_ticks
 from tabvae_ray.table.reading.markers import without_declared
+from tabvae_ray.table.rules.counting import RuleCounter
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.table.values.decimals import exact_offsets, is_beyond_float
 from tabvae_ray.table.values.spans import is_span, moments_of_spans
@@ -41,6 +42,8 @@ class ColumnReader:
 
     Attributes:
         real: Columns of the real table.
+        counter: Counts the rows of each table that break the real table's rules; None if no score
+            needs that.
 
     Raises:
         DataError: If the real table lacks a column of the spec, or holds an infinite value.
@@ -50,6 +53,7 @@ class ColumnReader:
         self.columns: tuple[Column, ...] = tuple(
             column for column in spec.columns if column.kind != "identifier"
         )
+        self.counter: RuleCounter | None = None
         self._labels: dict[str, Labels] = {}
         self._epochs: dict[str, pd.Timestamp] = {}
         self._truths: set[str] = set()
@@ -101,6 +105,8 @@ class ColumnReader:
                     self.real, table, column, odd.get(column.name, 0), source
                 )
         table.warnings = tuple(warnings)
+        if self.counter is not None:
+            table.rules = self.counter.count(frame)
         return table
 
     def _check_names(self, frame: pd.DataFrame, source: str) -> None:

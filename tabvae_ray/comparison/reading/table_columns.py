@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tabvae_ray.table.rules.counting import RuleCounts
+
 __all__ = ["Floats", "Integers", "TableColumns"]
 
 Floats = npt.NDArray[np.float64]
@@ -35,6 +37,7 @@ class TableColumns:
         n_known: Number of labels that the real table has, for each categorical column.
         epochs: Moment that days are counted from, for each datetime column.
         warnings: Oddities of the table, one sentence each.
+        rules: How far its rows keep the rules of the real table, if that is needed.
     """
 
     n_rows: int
@@ -44,6 +47,7 @@ class TableColumns:
     n_known: dict[str, int]
     epochs: dict[str, pd.Timestamp] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    rules: RuleCounts | None = None
     _kept: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False)
 
     @property

@@ -1,6 +1,7 @@
 """The function that searches from Python."""
 
 import math
+import time
 from collections.abc import Collection
 from typing import Any, Literal
 
@@ -27,6 +28,7 @@ def search(
     time_budget: float | None = None,
     seed: int | None = None,
     select: str | None = None,
+    refit: bool | None = None,
     address: str | None = None,
     concurrency: int | None = None,
     cpus_per_trial: float = 1.0,
@@ -65,6 +67,9 @@ def search(
         seed: Seed of all random draws; by default that of the space.
         select: Rule that chooses the model of the front: ``ideal``, ``knee``, ``constraint``, an
             objective, or ``"weights 1,3"``.
+        refit: Whether to train the chosen model again at the end on all rows, held-out ones too; by
+            default as the space says. Its scores are those of the model before the refit, which is
+            the result's ``searched``.
         address: A Ray cluster: ``auto``, ``host:port`` or ``ray://host:port``; by default
             ``RAY_ADDRESS``, or else this machine.
         concurrency: Trials at once; by default as many as the resources allow.
@@ -85,6 +90,7 @@ def search(
         KeyboardInterrupt: If the search is interrupted.
     """
     _check(trials, time_budget, concurrency, cpus_per_trial, gpus_per_trial, track)
+    began = time.time()
     prepared = prepare(
         space=space,
         data=data,
@@ -92,7 +98,13 @@ def search(
         out=out,
         name=name,
         resume=resume,
-        settings={"n_trials": trials, "time_budget": time_budget, "seed": seed, "select": select},
+        settings={
+            "n_trials": trials,
+            "time_budget": time_budget,
+            "seed": seed,
+            "select": select,
+            "refit": refit,
+        },
         address=address,
         cpus_per_trial=cpus_per_trial,
         gpus_per_trial=gpus_per_trial,
@@ -106,6 +118,7 @@ def search(
         study_storage=study_storage,
         trackers=(track,) if isinstance(track, str) else track,
         quiet=not display,
+        began=began,
     )
     outcome = done.outcome
     if outcome.state == "interrupted":

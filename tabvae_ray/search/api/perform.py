@@ -94,8 +94,11 @@ def perform(
     study_storage: str | None,
     trackers: Collection[str],
     quiet: bool,
+    began: float | None = None,
 ) -> Performed:
     """Show how the table is understood, and run the search.
+
+    ``began`` is when the command began, in seconds since 1970; a time budget counts from there.
 
     Raises:
         TabVAEError: If an input is wrong, or the storage or the cluster fails.
@@ -118,6 +121,7 @@ def perform(
         study_storage=study_storage,
         trackers=trackers,
         progress=progress,
+        began=began,
     )
     return Performed(inputs, outcome, progress)
 

@@ -15,6 +15,7 @@ from tabvae_ray.errors import ConfigError, ExportError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer, load_synthesizer
 from tabvae_ray.report import write_report
 from tabvae_ray.results.record_store import RecordStore
+from tabvae_ray.results.refits import SEARCHED, RefitRecord
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.api.page import Page
@@ -68,12 +69,26 @@ class SearchResult:
 
     @cached_property
     def best(self) -> TabularVAESynthesizer:
-        """The synthesizer of the chosen trial.
+        """The synthesizer of the chosen trial, refitted on all rows if that was asked for.
 
         Raises:
             ExportError: If the search has exported no model.
         """
-        directory = self._directory / "best"
+        return self._load("best")
+
+    @cached_property
+    def searched(self) -> TabularVAESynthesizer:
+        """The synthesizer of the chosen trial as the search trained it, which the scores are of.
+
+        It is :attr:`best`, unless that was refitted.
+
+        Raises:
+            ExportError: If the search has exported no model.
+        """
+        return self.best if self._refit is None else self._load(SEARCHED)
+
+    def _load(self, name: str) -> TabularVAESynthesizer:
+        directory = self._directory / name
         if not (directory / "synthesizer.json").exists():
             why = "no trial was usable" if self.state == "failed" else f"it is {self.state}"
             raise ExportError(f"the search in {self.path} has no model: {why}")
@@ -215,6 +230,10 @@ class SearchResult:
         return RecordStore(self._directory, list(self._space.objectives)).finished()
 
     @property
+    def _refit(self) -> RefitRecord | None:
+        return RefitRecord.of(self._manifest.chosen)
+
+    @property
     def _leading(self) -> list[str]:
         """Names of the scores that the search is about: objectives and constraints."""
         return [*self._space.objectives, *self._space.constraints]
@@ -232,7 +251,12 @@ class SearchResult:
 
     def _choice(self) -> str:
         chosen = self._manifest.chosen
-        return "no model" if chosen is None else f"trial {chosen['trial']}, {chosen['reason']}"
+        if chosen is None:
+            return "no model"
+        text = f"trial {chosen['trial']}, {chosen['reason']}"
+        if self._refit is not None:
+            text += f"; {self._refit.training}, with the scores of the model before"
+        return text
 
     def __repr__(self) -> str:
         levels = self.levels

@@ -32,10 +32,11 @@ def front_tables(
     *,
     width: int,
 ) -> list[Table]:
-    """Return tables of the candidates' scores, their gaps, and the levels of real rows.
+    """Return tables of the candidates' scores, gaps and KL, and the levels of real rows.
 
     The gap is what held-out rows cost more than training rows, in nats per row at beta = 1.
-    ``membership`` is the AUC of the strongest attack on the model, if it was measured.
+    ``membership`` is the AUC of the strongest attack on the model, if it was measured. The KL
+    divergence is what the latent tells about a row; near 0, the model does not use it.
 
     Args:
         found: The candidates.
@@ -62,6 +63,10 @@ def front_tables(
     if any(gap is not None for gap in gaps):
         cells = ["-" if gap is None else f"{gap[0]:+.4g}" for gap in gaps] + ["-"] * len(kinds)
         columns.append(("gap, nats", cells))
+    divergences = [candidate.means.get("kl") for candidate in found]
+    if "kl" not in _scores(space) and any(kl is not None for kl in divergences):
+        cells = ["-" if kl is None else f"{kl:.3g}" for kl in divergences] + ["-"] * len(kinds)
+        columns.append(("KL, nats", cells))
     first = ("trial", trials)
     # Names are broken only where one table would not have the width for them.
     if sum(map(_width, [first, *columns])) > width:

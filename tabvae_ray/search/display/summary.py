@@ -10,6 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from tabvae_ray.command_line.lines import command_text, duration
+from tabvae_ray.results.latent_use import latent_verdict
 from tabvae_ray.results.memorising import gap_verdict
 from tabvae_ray.search.display.front_table import front_tables, legend_lines, parameter_lines
 from tabvae_ray.search.display.live import SearchProgress
@@ -31,7 +32,12 @@ def as_json(outcome: SearchOutcome) -> dict[str, Any]:
     }
     if outcome.chosen is not None:
         candidate, reason = outcome.chosen
-        document |= {"chosen": candidate.record.number, "reason": reason, **candidate.means}
+        document |= {
+            "refit": outcome.refit or None,
+            "chosen": candidate.record.number,
+            "reason": reason,
+            **candidate.means,
+        }
     return document
 
 
@@ -70,9 +76,15 @@ def show(outcome: SearchOutcome, inputs: SearchInputs, progress: SearchProgress)
     memorises = gap_verdict(chosen.record)
     if memorises is not None:
         say(f"warning: {memorises}")
+    decoder = chosen.record.parameters.get("architecture.decoder", space.base.architecture.decoder)
+    unused = latent_verdict(chosen.means, str(decoder))
+    if unused is not None:
+        say(f"note: {unused}")
     if outcome.membership:
         say(f"privacy: {outcome.membership}")
     say(f"chosen: trial {number}, {reason}")
+    if outcome.refit:
+        say(f"refit:  {outcome.refit}")
     say(f"model:  {outcome.best}")
     say(f"trials: {outcome.directory / 'trials.csv'}")
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from tabvae_ray.search.inputs import SPACE_FILE, SearchInputs
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_range, restored
+from tabvae_ray.table.grids.sentences import grid_sentence
 from tabvae_ray.table.identifiers.source import IdentifierSource
 from tabvae_ray.table.rules.rule import Rule
 
@@ -96,5 +97,6 @@ def _values(column: Column) -> str:
         return (text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}...") + more
     if column.kind == "datetime":
         first, last = pd.Series(restored(np.array([0.0, column_range(column)[2]]), column))
-        return f"{first} to {last}"
-    return f"{column.minimum:,} to {column.maximum:,}"
+        return ", ".join(filter(None, (f"{first} to {last}", grid_sentence(column))))
+    extent = f"{column.minimum:,} to {column.maximum:,}"
+    return ", ".join(filter(None, (extent, grid_sentence(column))))

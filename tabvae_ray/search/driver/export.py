@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from tabvae_ray.results.latent_use import latent_verdict
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.search.driver.membership import ChosenAttacks, attack_chosen
 from tabvae_ray.search.optimize.selection import Candidate, as_scores
@@ -48,6 +49,7 @@ def export(
         "membership_attacks": attacks.to_mapping(),
         "reference_levels": levels,
     }
+    unused = latent_verdict(chosen.means, vae.config.architecture.decoder)
     vae.synthesizer().save(
         best,
         scores=scores,
@@ -58,6 +60,7 @@ def export(
             "chosen": reason,
             "parameters": record.parameters,
             "epochs": record.epochs,
+            **({} if unused is None else {"latent": unused}),
             "seed": task.seed,
             "data": manifest.data,
             "table": manifest.table,

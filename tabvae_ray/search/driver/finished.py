@@ -5,6 +5,7 @@ from math import isfinite
 from typing import Any
 
 from tabvae_ray.comparison.reference_levels import ReferenceLevels
+from tabvae_ray.results.refits import refit_text
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.driver.outcome import SearchOutcome
 from tabvae_ray.search.driver.resume import SearchStart
@@ -39,6 +40,8 @@ def finished_outcome(
         return None
     if not (best / "synthesizer.json").exists():
         return None
+    if space.settings.refit and "refit" not in manifest.chosen:
+        return None
     records = {record.number: record for record in finished}
     candidates = [
         _candidate(scores, records, list(space.objectives))
@@ -60,6 +63,7 @@ def finished_outcome(
         candidates=known,
         chosen=(chosen, manifest.chosen["reason"]),
         levels=ReferenceLevels.from_mapping(manifest.levels),
+        refit=refit_text(manifest.chosen) or "",
     )
 
 

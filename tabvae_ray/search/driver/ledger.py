@@ -13,7 +13,7 @@ from ray.tune.experiment import Trial
 from tabvae_ray.documents import finite
 from tabvae_ray.errors import StorageError
 from tabvae_ray.results.checkpoints import Checkpoints
-from tabvae_ray.results.front import best_of
+from tabvae_ray.results.front import best_of, best_so_far
 from tabvae_ray.results.trial_record import Rung, TrialRecord
 from tabvae_ray.search.driver.failures import Failure, Retries, failure_of
 from tabvae_ray.search.optimize.run_state import RunState
@@ -51,6 +51,10 @@ class Ledger(Callback):
         self.space, self.state, self.study = space, state, study
         self.finished = list(finished)
         self._front, self._runners_up = best_of(self.finished, space)
+        # With a time budget, trials to choose from if none becomes complete.
+        self._stopped: list[TrialRecord] = []
+        for record in self.finished:
+            self._keep_stopped(record)
         self._checkpoints = Checkpoints(state.records.directory)
         self._n_reports = n_reports
         self._failures_in_a_row = 0
@@ -68,6 +72,23 @@ class Ledger(Callback):
         """
         return list(self._runners_up)
 
+    def best(self) -> tuple[list[TrialRecord], list[TrialRecord]]:
+        """Return the front and its runners-up.
+
+        If the time was over before any trial was complete, trials count as far as they came.
+        """
+        if not self._front and self.state.out_of_time:
+            return self.so_far()
+        return self.front(), self.runners_up()
+
+    def so_far(self) -> tuple[list[TrialRecord], list[TrialRecord]]:
+        """Return the best trials as far as they came, see :func:`best_so_far`."""
+        return best_so_far([*self._stopped, *self.state.unfinished()], self.space)
+
+    def needed(self) -> list[TrialRecord]:
+        """Return the trials whose checkpoints may still be needed."""
+        return [*self.state.unfinished(), *self._front, *self._runners_up, *self._stopped]
+
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
@@ -77,6 +98,8 @@ class Ledger(Callback):
             return
         record.seconds += float(result.get("seconds", 0.0))
         self._last_results[trial.trial_id] = result
+        if result.get("scoring_seconds") is not None:
+            self.state.note_scoring(float(result["scoring_seconds"]))
         forced = result.get("batch_size"), result.get("batch_size_from", 0)
         if forced[0] and forced != (record.batch_size, record.batch_size_from):
             record.batch_size, record.batch_size_from = forced
@@ -110,12 +133,17 @@ class Ledger(Callback):
         with self.state.ending_if_storage_fails():
             self.state.records.keep_running(record)
             self._checkpoints.remove_replaced(before, record.checkpoint)
+        self.state.has_model |= bool(record.rungs)
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
         """Record the end of a trial that ended by itself or was stopped by the scheduler."""
         result = self._last_results.pop(trial.trial_id, {})
+        if result.get("out_of_time"):
+            self.state.end_for_time()
+            self.state.suspend(trial.trial_id)
+            return
         record = self.state.end(trial.trial_id)
         if record is None:
             return
@@ -167,6 +195,16 @@ class Ledger(Callback):
                 return
         self.state.give_up(StorageError(failure.reason))
 
+    def _keep_stopped(self, record: TrialRecord) -> None:
+        """Keep the best of the stopped trials for as long as no trial is complete."""
+        if self._front or self.state.limit is None:
+            self._stopped = []
+        elif record.state == "PRUNED":
+            known = [*self._stopped, record]
+            front, runners_up = best_so_far(known, self.space)
+            numbers = {best.number for best in (*front, *runners_up)}
+            self._stopped = [other for other in known if other.number in numbers]
+
     def _fail(self, record: TrialRecord, failure: Failure) -> None:
         reason = failure.reason
         if failure.kind == "memory":
@@ -187,7 +225,7 @@ class Ledger(Callback):
         return f"{self.state.records.directory / 'trials'}: {names}"
 
     def _finish(self, record: TrialRecord) -> None:
-        before = [*self._front, *self._runners_up]
+        before = [*self._front, *self._runners_up, *self._stopped]
         record.ended = time.time()
         with self.state.ending_if_storage_fails():
             self.state.records.finish(record)
@@ -198,7 +236,8 @@ class Ledger(Callback):
         tell(self.study, record, self.space)
         # A trial that has dropped out of the best never comes back.
         self._front, self._runners_up = best_of([*before, record], self.space)
-        best = [*self._front, *self._runners_up]
+        self._keep_stopped(record)
+        best = [*self._front, *self._runners_up, *self._stopped]
         for other in (*before, record):
             if other not in best:
                 # Checkpoints are kept only of trials that run or may be chosen.

@@ -27,6 +27,7 @@ class SearchOutcome:
         chosen: The exported candidate, and the reason for choosing it.
         levels: What real rows score against themselves.
         membership: What the attacks on the exported model found, in words.
+        refit: The refit of the exported model, in words; empty if none was asked for.
     """
 
     directory: Location
@@ -40,3 +41,4 @@ class SearchOutcome:
     chosen: tuple[Candidate, str] | None = None
     levels: ReferenceLevels = field(default_factory=ReferenceLevels)
     membership: str = ""
+    refit: str = ""

@@ -44,13 +44,14 @@ _FILES = (
     *("search.json", SPACE_FILE, TABLE_FILE, "study.log", "progress.jsonl"),
     *("trials.csv", "report.html"),
 )
-_DIRECTORIES = ("trials", "running", "tune", "best")
+_DIRECTORIES = ("trials", "running", "tune", "best", "searched", "refit")
 # Settings that may change when a search is resumed, because they only say how much is done.
 _BUDGETS = (
     "max_failures",
     "n_candidates",
     "n_rescores",
     "n_trials",
+    "refit",
     "select",
     "suggestion_seconds",
     "time_budget",
@@ -99,7 +100,7 @@ def begin_or_resume(
     manifest.study_storage = shown_url
     if before is not None:
         check_unchanged(before, manifest)
-        manifest.id, manifest.levels = before.id, before.levels
+        manifest.id, manifest.levels, manifest.plan = before.id, before.levels, before.plan
         manifest.runs, manifest.seconds = before.runs, before.seconds
         # True until this run finds others, and what remains if it fails to start.
         manifest.trials, manifest.front = before.trials, before.front
@@ -255,10 +256,12 @@ def n_reports(known: Sequence[TrialRecord]) -> int:
 
 def _identity(manifest: SearchManifest) -> dict[str, Any]:
     """Return everything that must not change, by dotted name."""
-    settings = {k: v for k, v in manifest.space["search"].items() if k not in _BUDGETS}
+    # A search of an earlier version lacks keys that have been added since, with their defaults.
+    space = manifest.search_space().to_mapping()
+    settings = {k: v for k, v in space["search"].items() if k not in _BUDGETS}
     document = finite(
         {
-            **manifest.space,
+            **space,
             "search": settings,
             "table": manifest.table,
             "spec": manifest.spec,

@@ -118,8 +118,8 @@ class _StateStopper(Stopper):
         return False
 
     def stop_all(self) -> bool:
-        """Stop all trials if no other may start."""
-        return not self.state.may_start()
+        """Stop all trials if none of them is waited for."""
+        return self.state.must_end()
 
     def __getstate__(self) -> dict[str, Any]:
         # Ray pickles the stopper for its own way to resume, which is not used.

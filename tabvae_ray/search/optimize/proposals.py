@@ -66,6 +66,8 @@ class Proposals(Searcher):
             "checkpoint": record.checkpoint,
             "shrink": state.must_shrink(record),
             "attempt": self._attempts[record.number],
+            # Without any model, it trains an epoch even if the time is over.
+            "must_train": not state.has_model,
         }
 
     def on_trial_complete(

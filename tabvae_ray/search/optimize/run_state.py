@@ -4,9 +4,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from pyarrow import ArrowException
+
 from tabvae_ray.errors import StorageError
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.trial_record import TrialRecord
+from tabvae_ray.search.optimize.time_limit import TimeLimit
 
 __all__ = ["Listener", "RunState"]
 
@@ -22,7 +25,10 @@ class RunState:
     Args:
         records: The records of the search.
         unfinished: Trials of an earlier run to continue, by number.
-        time_budget: Seconds after which no trial starts; no limit if None.
+        limit: The time budget; none if None.
+        has_model: True if a trial of an earlier run could be exported.
+        spent: Seconds that the command took before this run began.
+        clock: Returns the seconds since 1970.
         listeners: Called whenever a trial starts, reports or ends.
 
     Attributes:
@@ -30,9 +36,11 @@ class RunState:
         stop: Why the search should end at once, or None.
         interrupted: True if the user asked for that.
         failed: True if that is because too many trials in a row failed.
+        out_of_time: True if that is because the time budget is spent.
+        has_model: True once a trial has reported and has a checkpoint.
         storage_error: The error of a storage that stayed away for longer than trials wait, or None.
             The search then ends and can be resumed; no trial counts as failed for it.
-        started: When the run began, in seconds of :func:`time.monotonic`.
+        started: When the command began, in seconds of :func:`time.monotonic`.
         suggestion_seconds: How long each proposal took.
     """
 
@@ -41,28 +49,73 @@ class RunState:
         records: RecordStore,
         unfinished: Sequence[TrialRecord] = (),
         *,
-        time_budget: float | None = None,
+        limit: TimeLimit | None = None,
+        has_model: bool = False,
+        spent: float = 0.0,
+        clock: Callable[[], float] = time.time,
         listeners: Sequence[Listener] = (),
     ) -> None:
         self.records = records
         self.active: dict[str, TrialRecord] = {}
         self.stop: str | None = None
-        self.interrupted = self.failed = False
+        self.interrupted = self.failed = self.out_of_time = False
+        self.has_model = has_model
         self.storage_error: StorageError | None = None
-        self.started = time.monotonic()
+        self.started = time.monotonic() - spent
         self.suggestion_seconds: list[float] = []
         self._queue = list(unfinished)
         self._to_shrink: set[int] = set()
-        self._time_budget = time_budget
+        self._suspended: list[TrialRecord] = []
+        self._scoring_seconds: list[float] = []
+        self.limit, self._clock = limit, clock
         self._listeners = list(listeners)
 
     def may_start(self) -> bool:
-        """Return True if another trial may start."""
-        budget = self._time_budget
-        if self.stop is None and budget is not None:
-            if time.monotonic() - self.started >= budget:
-                self.stop = f"the time budget of {budget:g} s is spent"
+        """Return True if another trial may start.
+
+        Without any model, one trial may start even if the start of the search took all of the time.
+        """
+        if self.stop is None and self.limit is not None and (self.has_model or self.active):
+            if self._clock() >= self.limit.training_ends(self.scoring_seconds):
+                self.end_for_time()
         return self.stop is None
+
+    def must_end(self) -> bool:
+        """Return True if trials that run are not to be waited for.
+
+        When the time budget is spent, trials report once more where they stand, and end by
+        themselves. They are waited for as long as there would be no model without them.
+        """
+        if self.may_start():
+            return False
+        if self.limit is None or not self.out_of_time or not self.active:
+            return True
+        if self.interrupted or self.failed or self.storage_error is not None:
+            return True
+        patience_ends = self.limit.patience_ends(self.scoring_seconds)
+        return self.has_model and self._clock() >= patience_ends
+
+    def end_for_time(self) -> None:
+        """Let no other trial start, because the time budget is spent."""
+        if self.limit is not None and self.stop is None:
+            self.out_of_time = True
+            self.stop = f"the time budget of {self.limit.seconds:g} s is spent"
+
+    @property
+    def scoring_seconds(self) -> float | None:
+        """Mean time in which trials generate and score rows; None before the first report."""
+        seconds = self._scoring_seconds
+        return sum(seconds) / len(seconds) if seconds else None
+
+    def note_scoring(self, seconds: float) -> None:
+        """Record how long a trial took to generate and score rows."""
+        self._scoring_seconds.append(seconds)
+
+    def n_scorings(self) -> int | None:
+        """Return how many scorings, one after another, the time allows; None without a limit."""
+        if self.limit is None:
+            return None
+        return self.limit.n_scorings(self._clock(), self.scoring_seconds)
 
     def interrupt(self) -> None:
         """End the search because the user wants it, with running trials to be resumed."""
@@ -73,6 +126,18 @@ class RunState:
         if self.storage_error is None:
             self.storage_error = error
             self.stop = self.stop or str(error)
+
+    def blame_storage(self, error: Exception) -> None:
+        """Find out if the storage caused an error of Ray's, and end the search for it.
+
+        Ray's own writes at the start and end of a run fail with other errors than ours. A full
+        storage leaves files that Ray cannot read, and the error then has any type.
+        """
+        if isinstance(error, OSError | ArrowException):
+            self.give_up(StorageError(str(error)))
+        elif self.storage_error is None:
+            with self.ending_if_storage_fails():
+                self.records.directory.check_writable()
 
     @contextmanager
     def ending_if_storage_fails(self) -> Iterator[None]:
@@ -111,6 +176,18 @@ class RunState:
         """
         record = self.active.pop(ray_id, None)
         return None if self.storage_error is not None else record
+
+    def suspend(self, ray_id: str) -> None:
+        """Take a trial that has run out of time, to be resumed by a later run."""
+        record = self.active.pop(ray_id, None)
+        if record is not None:
+            self._suspended.append(record)
+            with self.ending_if_storage_fails():
+                self.notify(record)
+
+    def unfinished(self) -> list[TrialRecord]:
+        """Return the trials that have not finished, whether they run or not."""
+        return [*self.active.values(), *self._queue, *self._suspended]
 
     def notify(self, record: TrialRecord) -> None:
         """Tell all listeners that a trial has started, reported or ended."""

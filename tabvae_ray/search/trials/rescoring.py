@@ -15,7 +15,7 @@ from tabvae_ray.search.optimize.selection import Candidate
 from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.search.trials.trial import draw_rows, n_scored_rows, restore_trial
 
-__all__ = ["candidates"]
+__all__ = ["candidates", "is_scored_here"]
 
 _LOG = logging.getLogger(__name__)
 # Scoring this many rows in this process takes no longer than the start of another one.
@@ -48,9 +48,9 @@ def candidates(
     settings, names = task.space.settings, list(task.space.objectives)
     losses = as_losses([record.values(names) for record in best], task.space.directions)
     order = epsilon_net_order(losses, settings.n_candidates)
-    chosen = sorted([*(best[i] for i in order), *runners_up], key=lambda record: record.number)
-    n_rows = len(task.table) * len(chosen) * settings.n_rescores
-    if task.device == "cpu" and n_rows <= _ROWS_HERE:
+    others = list(runners_up)[: max(0, settings.n_candidates - len(order))]
+    chosen = sorted([*(best[i] for i in order), *others], key=lambda record: record.number)
+    if is_scored_here(task, len(chosen), settings.n_rescores):
         answers = [_score_again(task, record, settings.n_rescores) for record in chosen]
     else:
         shared = ray.put(task)
@@ -67,6 +67,11 @@ def candidates(
     for line in gone:
         _LOG.warning("%s; it is left out", line)
     return found
+
+
+def is_scored_here(task: SearchTask, n_models: int, n_samples: int) -> bool:
+    """Return True if models are scored again in this process, one after another."""
+    return task.device == "cpu" and len(task.table) * n_models * n_samples <= _ROWS_HERE
 
 
 def _candidate(record: TrialRecord, samples: Sequence[Mapping[str, float]]) -> Candidate:

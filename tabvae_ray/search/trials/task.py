@@ -6,6 +6,7 @@ import pandas as pd
 
 from tabvae_ray.cluster.versions import versions_here
 from tabvae_ray.comparison.plan import PreparedComparison
+from tabvae_ray.search.optimize.time_limit import TimeLimit
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.storage import Location
 from tabvae_ray.table.spec import TableSpec
@@ -28,6 +29,7 @@ class SearchTask:
         directory: The search's directory. Checkpoints are named relative to it.
         threads: Threads of a trial.
         device: Where trials train.
+        limit: The time budget; none if None.
         versions: Versions that must be the same wherever trials train.
     """
 
@@ -39,6 +41,7 @@ class SearchTask:
     directory: Location
     threads: int = 1
     device: str = "cpu"
+    limit: TimeLimit | None = None
     versions: dict[str, str] = field(default_factory=versions_here)
 
     @property

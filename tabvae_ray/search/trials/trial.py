@@ -5,10 +5,9 @@ import gc
 import io
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 
@@ -16,8 +15,10 @@ from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.errors import DivergenceError, StorageError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
 from tabvae_ray.results.checkpoints import STATE_FILE
+from tabvae_ray.results.seeds import trial_seed
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.trials.task import SearchTask
+from tabvae_ray.search.trials.trial_clock import TrialClock
 from tabvae_ray.tabular_vae import TabularVAE, split_rows
 from tabvae_ray.training.routines import ArtifactRoutine, BatchRoutine, LoaderRoutine
 from tabvae_ray.training.tracking import MemoryTracker
@@ -30,7 +31,6 @@ __all__ = [
     "n_scored_rows",
     "out_of_memory",
     "restore_trial",
-    "trial_seed",
 ]
 
 # With more generated rows, the real rows limit how exact a score is.
@@ -49,21 +49,25 @@ class TrialRun:
 
     Results do not depend on the worker process or on the trial that it ran before.
 
+    With a time budget, a trial reports once more where it stands when the next epoch would take too
+    long, and ends. It continues from there in a later run.
+
     Args:
         task: What all trials share.
+        clock: Returns the seconds since 1970.
     """
 
-    def __init__(self, task: SearchTask) -> None:
+    def __init__(self, task: SearchTask, *, clock: Callable[[], float] = time.time) -> None:
         torch.set_num_threads(task.threads)
-        self.task = task
+        self.task, self._clock = task, clock
 
     def begin(self, config: Mapping[str, Any]) -> None:
         """Begin a trial.
 
         Args:
             config: ``number``, ``parameters`` by dotted name, ``checkpoint`` (the directory of the
-                state to continue from, or None), and ``shrink`` (true if the trial ran out of
-                memory before).
+                state to continue from, or None), ``shrink`` (true if the trial ran out of memory
+                before) and ``must_train`` (true if it trains an epoch even if the time is over).
         """
         # Free the memory of the last trial before this one allocates any.
         self.vae: TabularVAE | None = None
@@ -75,6 +79,8 @@ class TrialRun:
         self.batch_size: int | None = None
         self.batch_size_from = 0
         self._shrinks = bool(config.get("shrink"))
+        self._must_train = bool(config.get("must_train"))
+        self._trial_clock = TrialClock(self.task.limit, self._clock)
         self._pending: bytes | None = None
         if config.get("checkpoint"):
             directory = self.task.directory / config["checkpoint"]
@@ -87,13 +93,18 @@ class TrialRun:
         """
         started = time.perf_counter()
         try:
-            report = self._advance()
+            if self._trial_clock.has_time() or (self._must_train and self.epoch == 0):
+                report = self._advance()
+            else:
+                report = {"done": True, "out_of_time": True}
         except DivergenceError as error:
             report = {"done": True, "diverged": str(error)}
         return {**report, "number": self.number, "seconds": time.perf_counter() - started}
 
     def state(self) -> bytes:
         """Return everything that is needed to continue later, in another process."""
+        if self._pending is not None:
+            return self._pending
         state: dict[str, Any] = {
             "batch_size": self.batch_size,
             "batch_size_from": self.batch_size_from,
@@ -162,10 +173,13 @@ class TrialRun:
         self._last_state = copy.deepcopy(self.vae.state_dict()) if trainer.epoch else None
         rung = next((rung for rung in self.task.rungs if rung > trainer.epoch), None)
         self.tracker = MemoryTracker()
-        self._attach_routines(self.vae)
-        trainer.train(until_epoch=rung)
+        due = set(self.task.rungs)
+        self._attach_routines(self.vae, due)
+        out_of_time = not self._train_to(rung or self.task.rungs[-1])
         if trainer.epoch not in self.tracker.all_scores:
-            # The trial had ended, but its driver died before it could record that.
+            # The time is over, or the trial had ended, but its driver died before it could record
+            # that.
+            due.add(trainer.epoch)
             for hook in trainer.epoch_hooks:
                 hook(trainer)
         measured = self.tracker.all_scores[trainer.epoch]
@@ -175,7 +189,9 @@ class TrialRun:
         losses |= {name: measured.get(name, math.nan) for name in measures}
         scores = {name: measured[name] for name in self.task.comparison.plan.scores}
         return {
-            "done": trainer.stopped is not None,
+            "done": trainer.stopped is not None or out_of_time,
+            "out_of_time": out_of_time,
+            "scoring_seconds": self._trial_clock.scoring_seconds,
             "epoch": trainer.epoch,
             "stopped": trainer.stopped,
             "scores": scores,
@@ -185,25 +201,39 @@ class TrialRun:
             **{name: (losses | scores)[name] for name in self.task.space.objectives},
         }
 
-    def _attach_routines(self, vae: TabularVAE) -> None:
-        """Attach the batch routine at its period, the others at the rungs and at the end."""
-        validation, rungs = vae.config.validation, frozenset(self.task.rungs)
-        trainer = vae.trainer
+    def _train_to(self, epoch: int) -> bool:
+        """Train to an epoch. Return False if the time ends before; one epoch is always trained."""
+        assert self.vae is not None
+        trainer = self.vae.trainer
+        while trainer.epoch < epoch and trainer.stopped is None:
+            if trainer.epoch and not self._trial_clock.has_time():
+                return False
+            with self._trial_clock.epoch():
+                trainer.train(until_epoch=trainer.epoch + 1)
+        return True
+
+    def _attach_routines(self, vae: TabularVAE, due: Collection[int]) -> None:
+        """Attach the batch routine at its period, the others to the epochs that are due."""
+        validation, trainer = vae.config.validation, vae.trainer
         trainer.batch_hooks[:] = [
             BatchRoutine(validation.batch_routine_period, [_stop_if_diverged])
         ]
-        trainer.epoch_hooks[:] = [
-            LoaderRoutine(rungs, vae.encoder.columns, self.tracker),
-            ArtifactRoutine(
-                rungs,
-                lambda n: draw_rows(
-                    vae.synthesizer(), n, seed=trial_seed(self.task.seed, self.number)
-                ),
-                self.task.comparison,
-                self.tracker,
-                n_scored_rows(self.task, vae.config),
-            ),
-        ]
+        loader = LoaderRoutine(due, vae.encoder.columns, self.tracker)
+        artifact = ArtifactRoutine(
+            due,
+            lambda n: draw_rows(vae.synthesizer(), n, seed=trial_seed(self.task.seed, self.number)),
+            self.task.comparison,
+            self.tracker,
+            n_scored_rows(self.task, vae.config),
+        )
+
+        def report(trainer: TabularVAETrainer) -> None:
+            if trainer.epoch in due or trainer.stopped is not None:
+                with self._trial_clock.report():
+                    loader(trainer)
+                    artifact(trainer)
+
+        trainer.epoch_hooks[:] = [report]
 
     def _config(self) -> TabularVAEConfig:
         return _config(self.task, self.parameters, self.batch_size)
@@ -242,11 +272,6 @@ def n_scored_rows(task: SearchTask, config: TabularVAEConfig) -> int:
     """Return how many rows to generate for a score: as configured, or as many as real ones."""
     wanted = config.validation.generation_n_records
     return min(len(task.table), _MAX_SCORED_ROWS) if wanted is None else wanted
-
-
-def trial_seed(search_seed: int, number: int) -> int:
-    """Return the seed of a trial, made of the search's seed and the trial's number alone."""
-    return int(np.random.SeedSequence([search_seed, number]).generate_state(1)[0])
 
 
 def _config(

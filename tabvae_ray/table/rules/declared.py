@@ -11,7 +11,8 @@ from tabvae_ray.errors import DataError, ExportError, closest
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.declaration import RulesDeclaration
 from tabvae_ray.table.rules.finding.discovery import find_rules
-from tabvae_ray.table.rules.formula import DatePart, Duration
+from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.formula import DatePart, Duration
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.sentences import EXAMPLES, parse_rule
 from tabvae_ray.table.rules.steps import in_order
@@ -103,6 +104,8 @@ def _check_kinds(rule: Rule, of: dict[str, Column], source: str) -> None:
     moments: tuple[str, ...] = ()
     if isinstance(rule, DatePart | Duration):
         moments = rule.given
+    elif isinstance(rule, DateOf):
+        moments = (rule.column, rule.of)
     elif isinstance(rule, Order) and of[rule.upper].kind == "datetime":
         moments = (rule.column, rule.upper)
     for name in (rule.column, *rule.given):

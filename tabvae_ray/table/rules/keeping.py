@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from tabvae_ray.errors import ExportError
@@ -15,17 +14,22 @@ from tabvae_ray.table.column_values import (
     categories_at,
     column_numbers,
     column_positions,
-    restored,
 )
-from tabvae_ray.table.dtypes import dtype_from_name, number_limits
-from tabvae_ray.table.rules.formula import SECONDS, Duration, Formula
+from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.formula import SECONDS, Duration, Formula
 from tabvae_ray.table.rules.lookup import Lookup, check_values
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.scale import in_right_order, moments_after
 from tabvae_ray.table.rules.shared import filler, shared_lookup
 from tabvae_ray.table.rules.steps import EndOf, steps_of
-from tabvae_ray.table.rules.views import EXACT, Floats, Mask, TableView
-from tabvae_ray.table.values.decimals import decimals_from_numbers, is_decimal
+from tabvae_ray.table.rules.values import (
+    as_dtype,
+    as_series,
+    plain_values,
+    positions_of,
+    write_values,
+)
+from tabvae_ray.table.rules.views import EXACT, Mask, TableView
 
 __all__ = ["RuleKeeper"]
 
@@ -84,7 +88,8 @@ class RuleKeeper:
             on, column = [of[name] for name in rule.on], of[rule.column]
             lookup = shared_lookup(table, on, column, crowd) if crowd else None
             if crowd is None:
-                lookups[column.name] = Lookup.fit(table, on, column)
+                exact = rule.exceptions == 0
+                lookups[column.name] = Lookup.fit(table, on, column, exact=exact)
             elif lookup is not None:
                 lookups[column.name] = lookup
             else:
@@ -119,14 +124,14 @@ class RuleKeeper:
         missing = [rule for rule in self.rules if isinstance(rule, MissingTogether)]
         with np.errstate(all="ignore"):
             for rule in missing:
-                if rule.other not in self._names:
+                if rule.other not in self._names or self._is_settled(rule):
                     self._keep_missing(rule, rows, rng, compact)
             for lookup in self._lookups.values():
                 if lookup.closed and len(lookup.on) > 1 and lookup.on[0].name not in self._names:
-                    _write(rows, lookup.on[0], lookup.known_firsts(rows, rng), compact)
+                    write_values(rows, lookup.on[0], lookup.known_firsts(rows, rng), compact)
                 # What the table has no value for must not be drawn.
                 if lookup.on[-1].name not in self._names:
-                    _write(rows, lookup.on[-1], lookup.known_keys(rows, rng), compact)
+                    write_values(rows, lookup.on[-1], lookup.known_keys(rows, rng), compact)
             self._keep_orders(rows, rng)
             self._compute(rows, rng, compact)
             for rule in missing:
@@ -134,10 +139,16 @@ class RuleKeeper:
                     self._keep_missing(rule, rows, rng, compact)
             return self._replaced(rows, rng)
 
+    def _is_settled(self, rule: MissingTogether) -> bool:
+        """Return whether a computed column is missing where it is drawn as such: formulas say."""
+        return not rule.values and rule.other not in self._lookups
+
     def _compute(self, rows: pd.DataFrame, rng: np.random.Generator, compact: bool) -> None:
         for computed in self._computed:
             if isinstance(computed, EndOf):
                 self._keep_end(computed.duration, rows)
+            elif isinstance(computed, DateOf):
+                self._keep_date(computed, rows, rng)
             elif isinstance(computed, Dependence):
                 self._keep_dependence(computed, rows, rng, compact)
             else:
@@ -200,14 +211,14 @@ class RuleKeeper:
         wanted = (np.abs(expected) < EXACT) & ~view[rule.column].missing
         wanted &= rng.random(len(rows)) >= rule.exceptions
         if column.kind == "categorical":
-            places = _positions_of(np.rint(expected), column)
+            places = positions_of(np.rint(expected), column)
             known = wanted & (places >= 0)
             own = column_positions(rows[column.name], column)
-            rows[column.name] = _series(
+            rows[column.name] = as_series(
                 categories_at(np.where(known, places, own).astype(np.int32), column, compact), rows
             )
             return
-        values = _as_dtype(np.where(wanted, expected, 0.0), column, rows)
+        values = as_dtype(np.where(wanted, expected, 0.0), column, rows)
         rows[column.name] = rows[column.name].where(~wanted, values)
 
     def _keep_end(self, rule: Duration, rows: pd.DataFrame) -> None:
@@ -220,16 +231,21 @@ class RuleKeeper:
         within = np.mod(old - start, unit) if rule.whole else np.zeros(len(rows))
         moved = moments_after(low, within, end)
         own = column_numbers(rows[rule.end], end)
-        _write(rows, end, np.where(np.isnan(moved), own, moved), compact=False)
+        write_values(rows, end, np.where(np.isnan(moved), own, moved), compact=False)
+
+    def _keep_date(self, rule: DateOf, rows: pd.DataFrame, rng: np.random.Generator) -> None:
+        column = self._columns[rule.column]
+        expected = rule.expected(self._view(rows, rule))
+        own = column_numbers(rows[rule.column], column)
+        dates = moments_after(expected, np.zeros(len(rows)), column)
+        kept = np.isnan(dates) | np.isnan(own) | (rng.random(len(rows)) < rule.exceptions)
+        write_values(rows, column, np.where(kept, own, dates), compact=False)
 
     def _keep_dependence(
         self, rule: Dependence, rows: pd.DataFrame, rng: np.random.Generator, compact: bool
     ) -> None:
         column, lookup = self._columns[rule.column], self._lookups[rule.column]
-        found = lookup.values_of(rows)
-        own = plain_values(rows[column.name], column)
-        exempt = rng.random(len(rows)) < rule.exceptions
-        _write(rows, column, np.where(exempt, own, found), compact)
+        write_values(rows, column, lookup.drawn_values(rows, rng), compact)
 
     def _keep_missing(
         self,
@@ -250,7 +266,9 @@ class RuleKeeper:
             present = np.array([self._fillers[column.name]])
         drawn = present[rng.integers(0, len(present), len(rows))]
         absent = -1.0 if column.kind == "categorical" else np.nan
-        _write(rows, column, np.where(wrong, np.where(expected, absent, drawn), values), compact)
+        write_values(
+            rows, column, np.where(wrong, np.where(expected, absent, drawn), values), compact
+        )
 
     def _keep_order(self, rule: Order, rows: pd.DataFrame, rng: np.random.Generator) -> bool:
         """Exchange values in the wrong order; return whether there were any.
@@ -270,8 +288,8 @@ class RuleKeeper:
         lows[wrong], highs[wrong] = in_right_order(
             lows[wrong], highs[wrong], low, high, strict=rule.strict
         )
-        _write(rows, low, lows, compact=False)
-        _write(rows, high, highs, compact=False)
+        write_values(rows, low, lows, compact=False)
+        write_values(rows, high, highs, compact=False)
         return True
 
     def _replaced(self, rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
@@ -295,42 +313,3 @@ class RuleKeeper:
             same = np.isclose(own, lookup.values_of(rows), rtol=0, atol=0, equal_nan=True)
             return ~same | ~lookup.knows(rows)
         return rule.broken(self._view(rows, rule))
-
-
-def plain_values(values: pd.Series, column: Column) -> Floats:
-    """Return ``(N,)`` positions of categories, -1 where missing, or numbers, NaN where missing."""
-    if column.kind == "categorical":
-        return column_positions(values, column).astype(np.float64)
-    return column_numbers(values, column)
-
-
-def _write(rows: pd.DataFrame, column: Column, values: Floats, compact: bool) -> None:
-    """Put positions or numbers into a column."""
-    made: Any
-    if column.kind == "categorical":
-        made = categories_at(values.astype(np.int32), column, compact)
-    else:
-        made = restored(values, column)
-    rows[column.name] = _series(made, rows)
-
-
-def _series(values: Any, rows: pd.DataFrame) -> pd.Series:
-    return pd.Series(values, index=rows.index)
-
-
-def _positions_of(numbers: Floats, column: Column) -> npt.NDArray[np.int64]:
-    """Return ``(N,)`` positions among the categories, -1 for numbers that are none."""
-    known = pd.Index([float(value) for value in column.categories])
-    return known.get_indexer(pd.Index(numbers)).astype(np.int64)
-
-
-def _as_dtype(numbers: Floats, column: Column, rows: pd.DataFrame) -> pd.Series:
-    """Return results in the column's dtype, rounded to its decimals, beyond its range perhaps."""
-    dtype = dtype_from_name(column.dtype)
-    if column.decimals is not None:
-        numbers = np.round(numbers, column.decimals)
-    if pd.api.types.is_integer_dtype(dtype):
-        numbers = np.clip(numbers, *number_limits(dtype)).astype(np.int64)
-    if is_decimal(dtype):
-        return decimals_from_numbers(numbers, column.decimals, dtype).set_axis(rows.index)
-    return pd.Series(numbers, index=rows.index).astype(dtype)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_numbers, column_positions, column_range
+from tabvae_ray.table.rules.odd_values import OddValues
 from tabvae_ray.table.rules.views import Floats
 
 __all__ = ["MISSING", "Lookup", "check_values", "keys_of"]
@@ -32,6 +33,7 @@ class Lookup:
         closed: Whether there are keys that too few rows have to be kept, so that no other value
             than those of the keys may be generated: ``keys``; with ``runs``, numbers between two
             neighbouring keys of the same value may be, too. Empty if all keys are there.
+        odd: Other values that rows of the table have beside a key, which are exceptions.
     """
 
     on: tuple[Column, ...]
@@ -40,10 +42,20 @@ class Lookup:
     values: Floats
     counts: npt.NDArray[np.int64]
     closed: Literal["", "keys", "runs"] = ""
+    odd: OddValues | None = None
 
     @classmethod
-    def fit(cls, table: pd.DataFrame, on: Sequence[Column], column: Column) -> Self:
-        """Take the most frequent value of each group of rows."""
+    def fit(
+        cls, table: pd.DataFrame, on: Sequence[Column], column: Column, *, exact: bool = True
+    ) -> Self:
+        """Take the most frequent value of each group of rows.
+
+        Args:
+            table: Training rows.
+            on: The columns that determine the other one.
+            column: The column that they determine.
+            exact: Whether to forget the other values of a group.
+        """
         keys = np.stack([keys_of(table[part.name], part) for part in on], axis=1)
         values = keys_of(table[column.name], column)
         # Odd values of the table may lie beyond the ends of a column's grid.
@@ -59,8 +71,11 @@ class Lookup:
         last = np.append((np.diff(pairs[:, :-1], axis=0) != 0).any(axis=1), True)
         ends = np.flatnonzero(last)
         totals = np.diff(np.append(0, np.cumsum(counts)[ends]))
-        given = _as_values(pairs[ends, -1], column)
-        return cls(tuple(on), column, pairs[ends, :-1], given, totals)
+        given, others = _as_values(pairs[:, -1], column), ~last
+        odd = None
+        if not exact and others.any():
+            odd = OddValues((np.cumsum(last) - last)[others], given[others], counts[others])
+        return cls(tuple(on), column, pairs[ends, :-1], given[ends], totals, odd=odd)
 
     def values_of(self, rows: pd.DataFrame) -> Floats:
         """Return ``(N,)`` the value that each row has to have.
@@ -69,6 +84,14 @@ class Lookup:
         those with the nearest first value, the one with the nearest second value.
         """
         return self.values[self._places(rows)]
+
+    def drawn_values(self, rows: pd.DataFrame, rng: np.random.Generator) -> Floats:
+        """Return ``(N,)`` values as frequent beside their keys as in the table."""
+        places, shares = self._places(rows), rng.random(len(rows))
+        values = self.values[places]
+        if self.odd is None:
+            return values
+        return self.odd.put(values, places, shares * self.counts[places])
 
     def known_keys(self, rows: pd.DataFrame, rng: np.random.Generator) -> Floats:
         """Return ``(N,)`` values of the last column of ``on`` that the table has.
@@ -162,6 +185,7 @@ class Lookup:
             "values": [None if np.isnan(value) else value for value in self.values.tolist()],
             "counts": self.counts.tolist(),
             **({"closed": self.closed} if self.closed else {}),
+            **({} if self.odd is None else {"odd": self.odd.to_mapping()}),
         }
 
     @classmethod
@@ -187,7 +211,13 @@ class Lookup:
         for i, part in enumerate(on):
             absent = -1.0 if part.kind == "categorical" else np.nan
             check_values(np.where(keys[:, i] == MISSING, absent, keys[:, i]), part)
-        return cls(tuple(on), column, keys, values, counts, closed)
+        odd = None
+        if mapping.get("odd") is not None:
+            odd = OddValues.from_mapping(mapping["odd"])
+            check_values(odd.values, column)
+            if (odd.places >= n).any() or (odd.total(n) >= counts).any():
+                raise ValueError(f"{column.name}: odd values must be of known keys")
+        return cls(tuple(on), column, keys, values, counts, closed, odd)
 
 
 def check_values(values: Floats, column: Column) -> None:

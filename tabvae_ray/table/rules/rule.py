@@ -1,6 +1,7 @@
 """The kinds of rules between columns.
 
-A :data:`Formula` and a :class:`Dependence` say what a column is, given others: it can be computed.
+A :data:`Formula`, a :class:`DateOf` and a :class:`Dependence` say what a column is, given others:
+it can be computed.
 :class:`Order` and :class:`MissingTogether` only say what never happens.
 """
 
@@ -9,7 +10,9 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from tabvae_ray.table.rules.formula import ColumnRule, Formula
+from tabvae_ray.table.rules.forms.column_rule import ColumnRule
+from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.formula import Formula
 from tabvae_ray.table.rules.views import Codes, Floats, Mask, TableView
 
 __all__ = ["Dependence", "MissingTogether", "Order", "Rule", "agrees_within_groups", "comparable"]
@@ -95,7 +98,9 @@ class MissingTogether(ColumnRule):
         return f"{self.column} is missing exactly where {self.other} is {shown}"
 
 
-Rule = Annotated[Formula | Dependence | Order | MissingTogether, Field(discriminator="kind")]
+Rule = Annotated[
+    Formula | DateOf | Dependence | Order | MissingTogether, Field(discriminator="kind")
+]
 
 
 def agrees_within_groups(groups: Codes, codes: Codes) -> Mask:

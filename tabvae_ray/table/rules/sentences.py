@@ -4,7 +4,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args
 
-from tabvae_ray.table.rules.formula import (
+from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped
+from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.formula import (
     DatePart,
     Duration,
     Linear,
@@ -105,6 +107,18 @@ def _offset(text: str | None) -> int:
 
 
 Found = dict[str, str]
+
+
+def _wrapped(f: Found) -> Wrapped:
+    terms = {
+        f["a"]: -1.0 if f.get("first") else 1.0,
+        f["b"]: -1.0 if f["second"] == "-" else 1.0,
+    }
+    return Wrapped(
+        column=f["column"], terms=terms, period=float(f["period"]), low=float(f.get("low", 0))
+    )
+
+
 _PARTS, _UNITS = "|".join(get_args(Part)), "|".join(get_args(Unit))
 _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
     (
@@ -120,6 +134,10 @@ _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
     (
         r"(?P<column>NAME) (?P<sign><=?) (?P<upper>NAME)",
         lambda f: Order(column=f["column"], upper=f["upper"], strict=f["sign"] == "<"),
+    ),
+    (
+        r"(?P<column>NAME) = date of (?P<of>NAME)",
+        lambda f: DateOf(column=f["column"], of=f["of"]),
     ),
     (
         rf"(?P<column>NAME) = (?P<part>{_PARTS})(?: \(Monday = 0\))? of (?P<of>NAME)"
@@ -143,6 +161,21 @@ _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
     (
         r"(?P<column>NAME) = remainder of (?P<of>NAME) divided by (?P<divisor>NUMBER)",
         lambda f: Remainder(column=f["column"], of=f["of"], divisor=float(f["divisor"])),
+    ),
+    (
+        r"(?P<column>NAME) = (?P<start>NAME) \+ (?P<minutes>NAME) minutes, as hhmm"
+        r"(?P<late> \(midnight = 2400\))?",
+        lambda f: ClockSum(
+            column=f["column"],
+            start=f["start"],
+            minutes=f["minutes"],
+            midnight=2400 if "late" in f else 0,
+        ),
+    ),
+    (
+        r"(?P<column>NAME) = (?P<first>-)?(?P<a>NAME) (?P<second>[+-]) (?P<b>NAME), "
+        r"modulo (?P<period>NUMBER)(?: from (?P<low>-?NUMBER))?",
+        _wrapped,
     ),
     (
         r"(?P<column>NAME) = (?P<a>NAME) \* (?P<b>NAME)",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tabvae_ray.errors import ExportError
-from tabvae_ray.table.rules.formula import Duration
+from tabvae_ray.table.rules.forms.formula import Duration
 from tabvae_ray.table.rules.rule import MissingTogether, Order, Rule
 
 __all__ = ["EndOf", "in_order", "steps_of"]

@@ -14,7 +14,7 @@ from tabvae_ray.table.column import Column
 from tabvae_ray.table.dtypes import moment_dtype
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
 
-__all__ = ["EXACT", "PER_SECOND", "ColumnView", "Floats", "TableView"]
+__all__ = ["EXACT", "PER_SECOND", "ColumnView", "Floats", "TableView", "seconds_of"]
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -105,14 +105,17 @@ class ColumnView:
     def seconds(self) -> Floats | None:
         """``(N,)`` seconds since 1970 UTC, NaN where missing; None if not moments."""
         moments = self.moments
-        if moments is None:
-            return None
-        if moments.dt.tz is not None:
-            moments = moments.dt.tz_convert("UTC").dt.tz_localize(None)
-        ticks = moments.to_numpy()
-        unit = np.datetime_data(ticks.dtype)[0]
-        seconds: Floats = ticks.view(np.int64) / PER_SECOND[unit]
-        return np.where(self.missing, np.nan, seconds)
+        return None if moments is None else seconds_of(moments)
+
+
+def seconds_of(moments: pd.Series) -> Floats:
+    """Return ``(N,)`` seconds since 1970 UTC, NaN where missing."""
+    if moments.dt.tz is not None:
+        moments = moments.dt.tz_convert("UTC").dt.tz_localize(None)
+    ticks = moments.to_numpy()
+    unit = np.datetime_data(ticks.dtype)[0]
+    seconds: Floats = ticks.view(np.int64) / PER_SECOND[unit]
+    return np.where(np.isnat(ticks), np.nan, seconds)
 
 
 class TableView:

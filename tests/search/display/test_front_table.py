@@ -1,3 +1,4 @@
+import dataclasses
 import io
 
 import pytest
@@ -50,6 +51,14 @@ def shown(found: list[Candidate], width: int) -> list[str]:
         console.print(table)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue().splitlines()
+
+
+def test_the_divergence_of_the_latent_is_a_column() -> None:
+    found = [candidate(3, 0.1)]
+    assert not any("KL, nats" in line for line in shown(found, 200))
+    known = dataclasses.replace(found[0], means={**MEANS, "kl": 2.5e-5})
+    text = "\n".join(shown([known], 200))
+    assert "KL, nats" in text and "2.5e-05" in text
 
 
 @pytest.mark.parametrize("width", [40, 80, 120, 200])

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import sys
 from pathlib import Path
@@ -82,6 +83,16 @@ def test_a_finished_search_is_shown_whole_and_the_next_command_comes_last(
     assert lines[-1].endswith(
         "-m tabvae_ray.generate --model /runs/beta/best --rows 1000 --out synthetic.csv"
     )
+
+
+def test_a_latent_that_is_not_used_is_told(space: SearchSpace) -> None:
+    outcome = ended("finished")
+    assert not any("latent is not" in line for line in said(outcome, setup_of(space)))
+    assert outcome.chosen is not None
+    chosen, reason = outcome.chosen
+    chosen = dataclasses.replace(chosen, means={**chosen.means, "kl": 3e-5})
+    outcome = dataclasses.replace(outcome, chosen=(chosen, reason))
+    assert any("note: the latent is not used" in line for line in said(outcome, setup_of(space)))
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from tests.support.rules import table_with_rules
 
 
 def shown(space_file: Path, tmp_path: Path, spec: dict | None = None, width: int = 100) -> str:
-    table = table_with_rules(300)[0]
-    table["ssn"] = [f"{i:09d}x" for i in range(300)]
-    table["extra"] = pd.Series([1.5, None, 2.5] * 100)
+    table = table_with_rules(3000)[0]
+    table["ssn"] = [f"{i:09d}x" for i in range(3000)]
+    table["extra"] = pd.Series([1.5, None, 2.5] * 1000)
     data = tmp_path / "table.parquet"
     table.to_parquet(data)
     file = tmp_path / "spec.yaml"
@@ -32,7 +32,7 @@ def test_columns_identifiers_and_rules_are_shown_before_a_search(
     space_file: Path, tmp_path: Path
 ) -> None:
     text = shown(space_file, tmp_path)
-    assert "the table: 300 rows" in text
+    assert "the table: 3,000 rows" in text
     lines = {line.split("│")[1].strip(): line for line in text.splitlines() if "│" in line}
     assert "number" in lines["total"] and "categories" in lines["season"]
     assert "4: autumn, spring, summer, winter" in lines["season"]

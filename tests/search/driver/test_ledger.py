@@ -3,6 +3,7 @@
 import copy
 import itertools
 import tempfile
+import time
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ from tabvae_ray.search.optimize.proposals import Proposals
 from tabvae_ray.search.optimize.run_state import RunState
 from tabvae_ray.search.optimize.scheduler import MultiObjectiveASHA
 from tabvae_ray.search.optimize.study import create_study, fail_running
+from tabvae_ray.search.optimize.time_limit import TimeLimit
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import parse_space
 from tabvae_ray.storage import Location
@@ -216,6 +218,78 @@ def test_a_process_that_only_died_keeps_its_batch_size(search: Search) -> None:
         search.fail(next(iter(search.trials)), LOST)
         config = search.propose()
         assert isinstance(config, dict) and not config["shrink"]
+
+
+def out_of_time(search: Search, ray_id: str, **result: object) -> None:
+    """Let a trial report that its time is over."""
+    trial = SimpleNamespace(trial_id=ray_id)
+    config, _ = search.trials.pop(ray_id)
+    told = {"number": config["number"], "done": True, "out_of_time": True, "seconds": 0.5, **result}
+    search.ledger.on_trial_result(1, [], trial, told)
+    if "epoch" in result:
+        search.trials[ray_id] = config, 1
+        search.checkpoint(ray_id)
+        del search.trials[ray_id]
+    search.ledger.on_trial_complete(1, [], trial)
+
+
+def limited(search: Search) -> None:
+    """Begin again as a driver with a time budget does."""
+    limit = TimeLimit(100.0, ends=time.time() + 1000)
+    finished, unfinished = search.ledger.finished, search.state.unfinished()
+    search.state = RunState(search.records, unfinished, limit=limit)
+    search.ledger = Ledger(search.space, search.state, search.study, finished)
+    search.proposals = Proposals(search.space, search.study, search.state, concurrency=3)
+
+
+def scores(value: float) -> dict[str, Any]:
+    found = {"mean_js_distance": value, "correlation_distance": value}
+    return {"scores": found, "losses": {}, **found}
+
+
+def test_a_trial_whose_time_is_over_is_kept_to_be_resumed(search: Search) -> None:
+    limited(search)
+    search.propose(), search.propose()
+    first, second = search.trials
+    out_of_time(search, first, epoch=2, scoring_seconds=0.25, **scores(0.3))
+    out_of_time(search, second)
+    assert search.state.out_of_time and search.propose() == "FINISHED"
+    assert search.state.scoring_seconds == 0.25
+    assert search.ledger.finished == [] and search.state.active == {}
+    assert [record.epochs for record in search.records.running()] == [2, 0]
+    front, runners_up = search.ledger.so_far()
+    assert [record.number for record in front] == [0] and runners_up == []
+    assert front[0].objectives == {"mean_js_distance": 0.3, "correlation_distance": 0.3}
+    # The record itself is that of a trial without a result.
+    assert search.records.running()[0].objectives == {}
+    search.begin()
+    search.finish()
+    assert [record.number for record in search.records.finished()] == list(range(6))
+
+
+def test_stopped_trials_can_be_chosen_until_one_is_complete(search: Search) -> None:
+    limited(search)
+    for value in (0.5, 0.2, 0.4):
+        search.propose()
+        ray_id = list(search.trials)[-1]
+        # Ray saves a checkpoint of a stopped trial before it completes the trial.
+        record = search.state.active[ray_id]
+        record.checkpoint = f"tune/run_001/{record.number:06d}/checkpoint_000000"
+        search.report(ray_id, value)
+        if ray_id in search.trials:
+            search.checkpoint(ray_id)
+    (stopped,) = search.ledger.finished
+    assert (stopped.number, stopped.state) == (2, "PRUNED")
+    assert {record.number for record in search.ledger.needed()} == {0, 1, 2}
+    front, runners_up = search.ledger.so_far()
+    assert [record.number for record in front] == [1]
+    assert [record.number for record in runners_up] == [2, 0]
+    for ray_id in list(search.trials):
+        while ray_id in search.trials:
+            search.report(ray_id, 0.1)
+            if ray_id in search.trials:
+                search.checkpoint(ray_id)
+    assert search.ledger.front() and search.ledger._stopped == []
 
 
 POINTS = st.tuples(st.sampled_from([0.1, 0.2, 0.3, 0.4]), st.sampled_from([0.1, 0.3, 0.5, 0.9]))

@@ -8,6 +8,7 @@ import torch
 import yaml
 
 from tabvae_ray.search.inputs import prepare_inputs
+from tabvae_ray.search.optimize.time_limit import TimeLimit
 from tabvae_ray.search.trials import trial as module
 from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.search.trials.trial import TrialRun
@@ -41,7 +42,8 @@ def run(trial: TrialRun) -> list[dict[str, Any]]:
     reports = [trial.step()]
     while not reports[-1]["done"]:
         reports.append(trial.step())
-    return [{k: v for k, v in report.items() if k != "seconds"} for report in reports]
+    measured = ("seconds", "scoring_seconds")
+    return [{k: v for k, v in report.items() if k not in measured} for report in reports]
 
 
 def test_a_trial_reports_at_every_rung_and_is_done_at_the_budget(task: SearchTask) -> None:
@@ -50,7 +52,8 @@ def test_a_trial_reports_at_every_rung_and_is_done_at_the_budget(task: SearchTas
     assert [report["done"] for report in reports] == [False, False, True]
     last = reports[-1]
     assert set(last["scores"]) == {"mean_js_distance", "correlation_distance"}
-    assert set(last["losses"]) == {"loss", "reconstruction", "kl", "train_nats", "holdout_nats"}
+    nats = {"loss", "reconstruction", "kl", "train_nats", "holdout_nats"}
+    assert set(last["losses"]) == {*nats, "membership"}
 
 
 def test_a_reused_process_gives_what_a_fresh_one_gives(task: SearchTask) -> None:
@@ -87,6 +90,63 @@ def test_a_trial_whose_driver_died_after_its_last_epoch_reports_again(
     checkpoint.mkdir(parents=True)
     (checkpoint / "state.pt").write_bytes(first.state())
     assert run(start(task, {**ONE, "checkpoint": "checkpoint"})) == reports[-1:]
+
+
+class Ticking:
+    """A clock that moves a second each time it is read."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 1
+        return self.now
+
+
+def limited(task: SearchTask, seconds: float) -> TrialRun:
+    """Return a trial that has not begun, and a number of seconds until its time is over."""
+    limit = TimeLimit(seconds, ends=0.0)
+    limit = dataclasses.replace(limit, ends=seconds + limit.reserve())
+    return TrialRun(dataclasses.replace(task, limit=limit), clock=Ticking())
+
+
+def test_a_trial_reports_where_it_stands_when_the_time_is_over_and_goes_on_from_there(
+    task: SearchTask, tmp_path: Path
+) -> None:
+    undisturbed = run(start(task, ONE))
+    trial = limited(task, 24.0)
+    trial.begin(ONE)
+    reports = run(trial)
+    last = reports[-1]
+    assert last["out_of_time"] and last["stopped"] is None
+    assert last["epoch"] not in (1, 3, 9) and set(last["scores"]) == set(reports[0]["scores"])
+    checkpoint = tmp_path / "runs" / "tiny" / "checkpoint"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "state.pt").write_bytes(trial.state())
+    resumed = run(start(task, {**ONE, "checkpoint": "checkpoint"}))
+    assert resumed == [report for report in undisturbed if report["epoch"] > last["epoch"]]
+
+
+def test_a_trial_that_begins_after_the_end_does_nothing_and_keeps_its_checkpoint(
+    task: SearchTask, tmp_path: Path
+) -> None:
+    first = start(task, ONE)
+    first.step()
+    checkpoint = tmp_path / "runs" / "tiny" / "checkpoint"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "state.pt").write_bytes(first.state())
+    late = limited(task, -5.0)
+    late.begin({**ONE, "checkpoint": "checkpoint"})
+    (report,) = run(late)
+    assert report == {"done": True, "out_of_time": True, "number": 0}
+    assert late.state() == first.state()
+
+
+def test_a_trial_trains_an_epoch_after_the_end_if_there_would_be_no_model(task: SearchTask) -> None:
+    late = limited(task, -5.0)
+    late.begin({**ONE, "must_train": True})
+    reports = run(late)
+    assert [report.get("epoch") for report in reports] == [1, None]
+    assert reports[-1]["out_of_time"]
 
 
 def test_divergence_is_reported_and_not_raised(task: SearchTask) -> None:

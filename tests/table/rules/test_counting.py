@@ -75,3 +75,25 @@ def test_what_is_kept_is_the_share_of_rows_and_rules_that_can_be_checked() -> No
     made = real.assign(total=np.where(np.arange(200) < 50, -1, real["total"]))
     assert count_rules(spec.rules, spec.columns, real, made).kept == pytest.approx(0.75)
     assert count_rules(spec.rules, spec.columns, real, made.drop(columns="a")).kept is None
+
+
+def test_exceptions_count_only_where_they_are_more_frequent_than_in_the_real_table() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 100, (2, 1_000))
+    real = pd.DataFrame({"a": a, "b": b, "total": a + b})
+    real.loc[:4, "total"] = 500
+    spec = TableSpec.infer(real)
+    assert [str(rule) for rule in spec.rules] == ["total = a + b"]
+    as_often = count_rules(spec.rules, spec.columns, real, real.sample(frac=1, random_state=0))
+    assert as_often.score == 1
+    worse = real.assign(total=np.where(np.arange(1_000) < 105, 500, a + b))
+    found = count_rules(spec.rules, spec.columns, real, worse)
+    assert found.score == pytest.approx((1 - 0.105) / (1 - 0.005))
+
+
+def test_the_score_is_1_without_rules_and_0_where_none_can_be_checked(real: pd.DataFrame) -> None:
+    spec = TableSpec.infer(real)
+    assert count_rules((), spec.columns, real, real).score == 1
+    made = real.drop(columns="casual")
+    rule = [rule for rule in spec.rules if rule.column == "total"]
+    assert count_rules(rule, spec.columns, real, made).score == 0

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.declaration import SpecDeclaration
-from tabvae_ray.table.rules.formula import Linear
+from tabvae_ray.table.rules.forms.formula import Linear
 from tabvae_ray.table.rules.rule import Rule
 from tabvae_ray.table.rules.sentences import parse_rule
 from tabvae_ray.table.spec import TableSpec

@@ -93,3 +93,47 @@ def test_a_wide_table_is_searched_in_bounded_memory() -> None:
     wide = pd.DataFrame(rng.integers(0, 1_000, (100, 400))).rename(columns=str)
     wide["copy"] = 2 * wide["7"] + 1
     assert set(found(wide)) == {"copy = 2 * 7 + 1"}
+
+
+def test_a_dependence_has_a_few_exceptions_at_most() -> None:
+    rng = np.random.default_rng(0)
+    plane = rng.integers(0, 60, 3_000)
+    carrier = np.array(list("UVWXYZ"))[plane % 6]
+    table = pd.DataFrame({"plane": [f"N{i}" for i in plane], "carrier": carrier})
+    table.loc[:5, "carrier"] = table.loc[:5, "carrier"].map(lambda name: "U" if name > "U" else "V")
+    assert found(table) == {"carrier is determined by plane": pytest.approx(6 / 3_000)}
+    table.loc[:99, "carrier"] = "Q"
+    assert found(table) == {}
+
+
+def test_of_what_explains_missing_values_the_one_with_the_fewest_exceptions_counts() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(0, 1, (2_000, 3)), columns=list("abc"))
+    table.loc[:199, "a"] = None
+    table.loc[:209, ["b", "c"]] = None
+    assert found(table) == {
+        "b is missing exactly where a is": pytest.approx(0.005),
+        "c is missing exactly where b is": 0.0,
+    }
+
+
+def test_pairs_of_numbers_that_are_nearly_all_different_determine_nothing() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 60, (2, 2_000))
+    # Each pair occurs once or twice: the rule holds, but new pairs would have no value.
+    table = pd.DataFrame({"a": a, "b": b, "c": (a * 7919 + b * b * 104729) % 1009})
+    assert found(table) == {}
+
+
+def test_of_relations_that_share_columns_each_explains_another_one() -> None:
+    rng = np.random.default_rng(0)
+    list_price, discount = rng.integers(200, 999, 1_500) / 100, rng.integers(0, 99, 1_500) / 100
+    table = pd.DataFrame(
+        {
+            "list": list_price,
+            "discount": discount,
+            "price": np.round(list_price - discount, 2),
+            "share": np.round(discount / list_price, 6),
+        }
+    )
+    assert set(found(table)) == {"list = discount + price", "share = discount / list"}

@@ -7,7 +7,7 @@ import pytest
 from tabvae_ray.errors import ExportError
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.rules.finding.discovery import find_rules
-from tabvae_ray.table.rules.formula import Linear, Product
+from tabvae_ray.table.rules.forms.formula import Linear, Product
 from tabvae_ray.table.rules.keeping import RuleKeeper
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.views import TableView
@@ -186,3 +186,41 @@ def test_what_an_export_says_of_rules_must_be_values_of_the_columns(
         mapping["lookups"]["d"][part][0] = value
     with pytest.raises(ExportError, match="rules: do not fit the spec"):
         RuleKeeper.from_mapping(mapping, rules, columns)
+
+
+def test_exceptions_of_a_dependence_are_those_of_the_table_at_their_rate() -> None:
+    rng = np.random.default_rng(0)
+    place = rng.choice(list("abcdef"), 5_000)
+    miles = np.array([100, 250, 300, 410, 550, 690])[np.searchsorted(list("abcdef"), place)]
+    miles[(place == "c") & (rng.random(5_000) < 0.03)] = 250
+    table = pd.DataFrame({"place": place, "miles": miles})
+    spec = TableSpec.infer(table)
+    (rule,) = spec.rules
+    assert rule.exceptions > 0
+    keeper = RuleKeeper.fit(spec.rules, spec.columns, table)
+    mapping = json.loads(json.dumps(keeper.to_mapping()))
+    for made in (keeper, RuleKeeper.from_mapping(mapping, spec.rules, spec.columns)):
+        kept = made.apply(shuffled(table, 1), np.random.default_rng(2))
+        odd = kept[rule.broken(TableView(kept, spec.columns))]
+        assert set(zip(odd["place"], odd["miles"], strict=True)) == {("c", 250)}
+        assert 0.5 < len(odd) / (rule.exceptions * 5_000) < 2
+    mapping["lookups"]["miles"]["odd"]["places"][0] = 77
+    with pytest.raises(ExportError, match="odd values must be of known keys"):
+        RuleKeeper.from_mapping(mapping, spec.rules, spec.columns)
+
+
+def test_a_formula_says_when_its_column_is_missing_before_others_follow() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 300, (2, 2_000)).astype(float)
+    a[:200] = np.nan
+    table = pd.DataFrame({"a": a, "b": b, "total": a + b})
+    spec = TableSpec.infer(table)
+    assert {str(rule) for rule in spec.rules} == {
+        "total = a + b",
+        "total is missing exactly where a is",
+    }
+    keeper = RuleKeeper.fit(spec.rules, spec.columns, table)
+    kept = keeper.apply(shuffled(table, 1), np.random.default_rng(0))
+    assert len(kept.drop_duplicates()) > 0.99 * len(table.drop_duplicates())
+    for rule in spec.rules:
+        assert not rule.broken(TableView(kept, spec.columns)).any()

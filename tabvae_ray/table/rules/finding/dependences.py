@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from tabvae_ray.table.rules.finding.evidence import unlikely
+from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS, RARER, unlikely
 from tabvae_ray.table.rules.rule import Dependence, agrees_within_groups
 from tabvae_ray.table.rules.views import Codes, TableView
 
@@ -29,9 +29,8 @@ def find_dependences(
 ) -> list[Dependence]:
     """Find functional dependences, without circles and without those that follow from others.
 
-    They have no exceptions. With some, a column would be computed from another that the network
-    draws less well than it, and pass on its errors. Of two columns that determine each other, the
-    earlier one determines the later.
+    Those without exceptions come first: of two columns that determine each other, the earlier one
+    determines the later. Those with a few exceptions explain what then is left.
 
     Args:
         table: The real rows.
@@ -44,13 +43,17 @@ def find_dependences(
     given = {name: tuple(others) for name, others in known.items()}
     found: dict[str, Dependence] = {}
     few = len(search.names) <= _MAX_COLUMNS_FOR_PAIRS
-    for n_on in (1, 2) if few else (1,):
-        for candidate in search.candidates(n_on):
-            if candidate.column in given or leads_to(candidate.column, candidate.on, given):
-                continue
-            if search.holds(candidate):
-                found[candidate.column] = candidate
-                given[candidate.column] = candidate.on
+    numbers_on = (1, 2) if few else (1,)
+    for exact in (True, False):
+        for n_on in numbers_on:
+            for candidate in search.candidates(n_on, exact=exact):
+                if candidate.column in given or leads_to(candidate.column, candidate.on, given):
+                    continue
+                exceptions = search.exceptions(candidate)
+                if exceptions is None or (exact and exceptions > 0):
+                    continue
+                rule = candidate.model_copy(update={"exceptions": exceptions})
+                found[candidate.column], given[candidate.column] = rule, rule.on
     return [found[name] for name in search.names if name in found]
 
 
@@ -89,11 +92,20 @@ class _Search:
         rows = rng.permutation(table.n_rows)[: max(n_rows, _MIN_SAMPLE)]
         self._few = np.stack([table[name].codes[rows] for name in self.names], axis=1)
         self._n_rows = table.n_rows
+        self._measured: dict[tuple[str, ...], float | None] = {}
+        self._n_groups: dict[tuple[str, ...], int] = {}
+        agreeing = [_agreeing_by_chance(codes) for codes in self._few.T]
+        bearable = RARER * (1 - np.array(agreeing)) + 2 / len(rows)
+        self._bearable = np.minimum(bearable, MAX_EXCEPTIONS)
 
-    def candidates(self, n_on: int) -> list[Dependence]:
+    def candidates(self, n_on: int, *, exact: bool) -> list[Dependence]:
         """Return the dependences on so many columns that the sample allows.
 
         For each column those on the fewest values come first, which are the most general ones.
+
+        Args:
+            n_on: Number of columns that determine another.
+            exact: Whether to return those without exceptions in the sample, or those with a few.
         """
         usable = [i for i, name in enumerate(self.names) if self._may_determine(name)]
         found: list[tuple[tuple[int, ...], Dependence]] = []
@@ -104,7 +116,9 @@ class _Search:
             n_repeated, disagreeing = _disagreements(groups, self._few)
             if n_repeated < _MIN_REPEATED:
                 continue
-            for column in np.flatnonzero(disagreeing == 0):
+            # Each exception differs from the row before it and from the one after it.
+            few = disagreeing <= 2 * self._bearable * n_repeated
+            for column in np.flatnonzero(disagreeing == 0 if exact else few):
                 if column in on or (n_on == 1 and not self._is_finer(on[0], int(column))):
                     continue
                 rule = Dependence(column=self.names[column], on=tuple(self.names[i] for i in on))
@@ -133,15 +147,41 @@ class _Search:
         numeric = self.table[self.names[column]].column.kind == "continuous"
         return (0 if numeric else 1, -self._sizes[column], column)
 
-    def holds(self, rule: Dependence) -> bool:
-        """Return whether all rows keep the rule, which chance does not explain."""
+    def exceptions(self, rule: Dependence) -> float | None:
+        """Return the share of rows that break a rule; None if it is none, or may be chance."""
+        key = rule.column, *rule.on
+        if key not in self._measured:
+            self._measured[key] = self._measure(rule)
+        return self._measured[key]
+
+    def _measure(self, rule: Dependence) -> float | None:
         groups, codes = rule.groups(self.table), self.table[rule.column].codes
+        if rule.on not in self._n_groups:
+            self._n_groups[rule.on] = len(np.unique(groups))
+        n_groups = self._n_groups[rule.on]
+        large = n_groups * _MIN_ROWS_EACH <= len(codes)
+        numbers = any(self.table[name].column.kind != "categorical" for name in rule.on)
+        # Pairs of numbers are nearly all different, and generated ones would have to be known ones.
+        if numbers and not large:
+            return None
         # Only a row whose group has another row could disagree.
-        n_repeated = len(codes) - len(np.unique(groups))
-        by_chance = float(((np.bincount(codes) / len(codes)) ** 2).sum())
+        n_repeated = len(codes) - n_groups
+        by_chance = _agreeing_by_chance(codes)
         if not unlikely(by_chance, n_repeated, 0.0):
-            return False
-        return bool(agrees_within_groups(groups, codes).all())
+            return None
+        n_broken = int((~agrees_within_groups(groups, codes)).sum())
+        if n_broken == 0:
+            return 0.0
+        # In small groups the most frequent value hides exceptions.
+        share = n_broken / n_repeated
+        if not large or share >= MAX_EXCEPTIONS or not unlikely(by_chance, n_repeated, share):
+            return None
+        return n_broken / len(codes)
+
+
+def _agreeing_by_chance(codes: Codes) -> float:
+    """Return the share of pairs of rows with the same code."""
+    return float(((np.bincount(codes) / len(codes)) ** 2).sum())
 
 
 def _disagreements(groups: Codes, codes: Codes) -> tuple[int, npt.NDArray[np.int64]]:

@@ -10,7 +10,8 @@ from tabvae_ray.table.rules.finding.dependences import find_dependences
 from tabvae_ray.table.rules.finding.formulas import find_formulas
 from tabvae_ray.table.rules.finding.moments import find_moment_rules
 from tabvae_ray.table.rules.finding.orders import find_missing, find_orders
-from tabvae_ray.table.rules.formula import Formula
+from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.formula import Formula
 from tabvae_ray.table.rules.rule import Rule
 from tabvae_ray.table.rules.views import TableView
 
@@ -35,7 +36,7 @@ def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0)
         return []
     rng = np.random.default_rng(seed)
     view = TableView(table, columns)
-    computed: list[Formula] = find_moment_rules(view, rng)
+    computed: list[Formula | DateOf] = find_moment_rules(view, rng)
     computed += find_formulas(view, rng, {rule.column: rule.given for rule in computed})
     given = {rule.column: rule.given for rule in computed}
     dependences = find_dependences(view, rng, given)

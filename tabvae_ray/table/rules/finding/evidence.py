@@ -2,22 +2,25 @@
 
 import numpy as np
 
-from tabvae_ray.table.rules.formula import Formula
+from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.formula import Formula
 from tabvae_ray.table.rules.rule import Order
 from tabvae_ray.table.rules.views import TableView
 
-__all__ = ["MAX_EXCEPTIONS", "is_rule", "unlikely"]
+__all__ = ["MAX_EXCEPTIONS", "RARER", "is_rule", "unlikely"]
 
 # A rule that more rows break is none.
 MAX_EXCEPTIONS = 0.01
 # Logarithm of the probability below which chance is ruled out, over all rules that are tried.
 _CHANCE = -30.0
 # So much rarer than among shuffled rows must exceptions be.
-_RARER = 0.05
+RARER = 0.05
 _SHUFFLED_ROWS = 20_000
 
 
-def is_rule(rule: Formula | Order, table: TableView, rng: np.random.Generator) -> float | None:
+def is_rule(
+    rule: Formula | DateOf | Order, table: TableView, rng: np.random.Generator
+) -> float | None:
     """Return the share of rows that break a rule, or None if it is none.
 
     The rows that a rule speaks of are those in which its columns have a value, and a formula has a
@@ -48,6 +51,6 @@ def unlikely(by_chance: float, n: int, exceptions: float) -> bool:
         n: Number of comparisons.
         exceptions: Share of them that do not agree.
     """
-    if exceptions > _RARER * (1 - by_chance):
+    if exceptions > RARER * (1 - by_chance):
         return False
     return bool(n * np.log(max(by_chance, 1e-300)) < _CHANCE)

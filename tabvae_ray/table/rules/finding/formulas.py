@@ -10,16 +10,17 @@ from itertools import combinations, permutations
 
 import numpy as np
 
+from tabvae_ray.table.rules.finding.around import clock_sums, wrapped_sums
 from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.evidence import is_rule
-from tabvae_ray.table.rules.formula import (
+from tabvae_ray.table.rules.forms.column_rule import agrees
+from tabvae_ray.table.rules.forms.formula import (
     Formula,
     Linear,
     Product,
     Quotient,
     Ratio,
     Remainder,
-    agrees,
 )
 from tabvae_ray.table.rules.views import Floats, TableView
 
@@ -36,8 +37,9 @@ _SUBSETS, _SUBSET_ROWS = 7, 24
 _MAX_COLUMNS, _MAX_COLUMNS_FOR_REGRESSIONS = 100, 60
 # Two columns of which one is linear in the other, but for a few rows.
 _CORRELATED = 0.9
+_HOUR = 3600
 # A factor that is not simple is an accident, all the more so beside another one.
-_MAX_DENOMINATORS = {1: (1, 2, 5, 10, 20, 60, 100, 1000, 3600), 2: (1, 2, 5, 10, 20, 60, 100)}
+_MAX_DENOMINATORS = {1: (1, 2, 5, 10, 20, 60, 100, 1000), 2: (1, 2, 5, 10, 20, 60, 100)}
 
 
 def find_formulas(
@@ -116,12 +118,16 @@ class _Search:
         whole = [rule for rule in linear if min(rule.terms.values()) > 0]
         yield from self._sums()
         yield from whole
-        yield from self._products()
         yield from self._divisions()
         yield from self._linear_in_one()
+        # Of relations that share columns each computes another one, and sums come before products:
+        # a discount is the difference of two prices rather than a rounded rate times a price.
         yield from (rule for rule in linear if rule not in whole)
         yield from self._differences()
+        yield from self._products()
         yield from self._ratios()
+        yield from clock_sums(self.names, self._sample, self._all)
+        yield from wrapped_sums(self.names, self._sample, self._all)
 
     def _keepers(self, results: Floats, *, skip: set[int]) -> list[int]:
         """Return the columns that a result ``(S,)`` agrees with on most of the sample."""
@@ -251,8 +257,7 @@ class _Search:
             # Half of the rows, at least, are of the rule, if it is one.
             kept = residuals <= max(2 * slack, 3 * float(np.median(residuals)), 1e-9)
         spread = np.std(inputs[:, :-1], axis=0)
-        for most in _MAX_DENOMINATORS[len(given)]:
-            simple = [float(Fraction(float(f)).limit_denominator(most)) for f in factors[:-1]]
+        for simple in _simple_factors(factors[:-1]):
             # A term that rounding may hide says nothing.
             if (np.abs(simple) * spread <= 4 * slack).any() or 0.0 in simple:
                 continue
@@ -266,6 +271,16 @@ class _Search:
     def _linear(self, column: int, factors: dict[int, float], constant: float = 0.0) -> Linear:
         terms = {self.names[i]: factor for i, factor in factors.items()}
         return Linear(column=self.names[column], terms=terms, constant=constant)
+
+
+def _simple_factors(factors: Floats) -> Iterator[list[float]]:
+    """Yield fractions near the factors, the simplest first; of one, decimal numbers, too."""
+    for most in _MAX_DENOMINATORS[len(factors)]:
+        yield [float(Fraction(float(factor)).limit_denominator(most)) for factor in factors]
+    if len(factors) == 1:
+        # Units such as 1.609344 kilometres.
+        yield from ([round(float(factors[0]), decimals)] for decimals in range(3, 9))
+        yield [float(Fraction(float(factors[0])).limit_denominator(_HOUR))]
 
 
 def _simple_constant(rest: Floats, slack: float) -> float:

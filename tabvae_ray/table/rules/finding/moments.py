@@ -1,19 +1,20 @@
 """Find columns that are parts of a date-time, or the time between two."""
 
 from collections.abc import Iterator
-from itertools import permutations
+from itertools import chain, permutations
 from typing import get_args
 
 import numpy as np
 
 from tabvae_ray.table.rules.finding.evidence import is_rule
-from tabvae_ray.table.rules.formula import (
+from tabvae_ray.table.rules.forms.column_rule import agrees
+from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.formula import (
     DatePart,
     Duration,
     Formula,
     Part,
     Unit,
-    agrees,
     date_part,
 )
 from tabvae_ray.table.rules.views import ColumnView, TableView
@@ -25,8 +26,8 @@ _SAMPLE, _AGREEING = 256, 0.97
 _OFFSETS = (0, 1, -1)
 
 
-def find_moment_rules(table: TableView, rng: np.random.Generator) -> list[Formula]:
-    """Find numbers that date-times determine.
+def find_moment_rules(table: TableView, rng: np.random.Generator) -> list[Formula | DateOf]:
+    """Find numbers and dates that date-times determine.
 
     Args:
         table: The real rows.
@@ -40,13 +41,32 @@ def find_moment_rules(table: TableView, rng: np.random.Generator) -> list[Formul
     if not moments:
         return []
     some = table.take(rng.permutation(table.n_rows)[:_SAMPLE])
-    found: dict[str, Formula] = {}
-    for candidate in [*_parts(moments, numbers, some), *_durations(moments, numbers, some)]:
+    found: dict[str, Formula | DateOf] = {}
+    candidates = (
+        _dates(moments, some),
+        _parts(moments, numbers, some),
+        _durations(moments, numbers, some),
+    )
+    for candidate in chain(*candidates):
         if candidate.column not in found:
             exceptions = is_rule(candidate, table, rng)
             if exceptions is not None:
                 found[candidate.column] = candidate.model_copy(update={"exceptions": exceptions})
     return list(found.values())
+
+
+def _dates(moments: list[ColumnView], some: TableView) -> Iterator[DateOf]:
+    for of, column in permutations(moments, 2):
+        rule = DateOf(column=column.name, of=of.name)
+        expected = rule.expected(some)
+        start, own = some[of.name].seconds, some[column.name].seconds
+        assert start is not None and own is not None
+        known = ~(np.isnan(expected) | np.isnan(own))
+        # Of two columns of dates that are the same, neither is the date of the other.
+        if known.sum() < min(30, len(own) / 2) or (start == expected)[known].all():
+            continue
+        if (expected == own)[known].mean() >= _AGREEING:
+            yield rule
 
 
 def _parts(

@@ -74,11 +74,16 @@ def find_missing(table: TableView) -> list[MissingTogether]:
         if not 0 < n < table.n_rows:
             continue
         by_chance = (n / table.n_rows) ** 2 + (1 - n / table.n_rows) ** 2
+        best: MissingTogether | None = None
         for rule in _explanations(name, table):
             exceptions = float(rule.broken(table).mean())
-            if exceptions < MAX_EXCEPTIONS and unlikely(by_chance, table.n_rows, exceptions):
-                found.append(rule.model_copy(update={"exceptions": exceptions}))
+            if exceptions >= (MAX_EXCEPTIONS if best is None else best.exceptions):
+                continue
+            if unlikely(by_chance, table.n_rows, exceptions):
+                best = rule.model_copy(update={"exceptions": exceptions})
+            if exceptions == 0:
                 break
+        found += [] if best is None else [best]
     return found
 
 
@@ -101,5 +106,6 @@ def _explanations(name: str, table: TableView) -> Iterator[MissingTogether]:
         first = np.unique(view.codes, return_index=True)[1]
         values = [view.values.iloc[i] for code, i in enumerate(first) if where[code]]
         if not any(value is None or value != value for value in values):
+            values.sort(key=str)
             plain = tuple(v.item() if isinstance(v, np.generic) else v for v in values)
             yield MissingTogether(column=name, other=other, values=plain)

@@ -4,13 +4,14 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from tabvae_ray.table.rules.views import Floats, Mask, TableView
+from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped
+from tabvae_ray.table.rules.forms.column_rule import ComputingRule, numbers_of
+from tabvae_ray.table.rules.views import Floats, TableView
 
 __all__ = [
     "SECONDS",
-    "ColumnRule",
     "DatePart",
     "Duration",
     "Formula",
@@ -21,7 +22,6 @@ __all__ = [
     "Ratio",
     "Remainder",
     "Unit",
-    "agrees",
     "date_part",
 ]
 
@@ -45,52 +45,9 @@ SECONDS: dict[Unit, float] = {
     "days": 86400.0,
     "weeks": 604800.0,
 }
-# What adding and multiplying float64 may lose of a result, as a share of it.
-_RELATIVE = 1e-9
 
 
-class ColumnRule(BaseModel):
-    """A rule about a column; the fields that all rules have.
-
-    Args:
-        column: The column that the rule is about.
-        exceptions: Share of the real rows that break it.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    column: str
-    exceptions: float = Field(0.0, ge=0, lt=1)
-
-    @property
-    def given(self) -> tuple[str, ...]:
-        """Names of the other columns."""
-        raise NotImplementedError
-
-    def broken(self, table: TableView) -> Mask:
-        """Return ``(N,)`` true for each row that breaks the rule."""
-        raise NotImplementedError
-
-
-class _Formula(ColumnRule):
-    """A rule that computes the column from numbers or moments."""
-
-    def expected(self, table: TableView) -> Floats:
-        """Return ``(N,)`` exact results, NaN where an input is missing."""
-        raise NotImplementedError
-
-    def broken(self, table: TableView) -> Mask:
-        """Return ``(N,)`` true where the result is not the column's value.
-
-        A result may be rounded to the column's decimals, either way at a tie. Rows in which a
-        value is missing break nothing.
-        """
-        own = table[self.column]
-        assert own.numbers is not None
-        return ~agrees(self.expected(table), own.numbers, own.tolerance)
-
-
-class Linear(_Formula):
+class Linear(ComputingRule):
     """``column = constant + sum of factor * other``: a sum, a difference, another unit."""
 
     kind: Literal["linear"] = "linear"
@@ -104,7 +61,7 @@ class Linear(_Formula):
 
     def expected(self, table: TableView) -> Floats:
         """Return ``(N,)`` the sum."""
-        parts = [factor * _numbers(table, name) for name, factor in self.terms.items()]
+        parts = [factor * numbers_of(table, name) for name, factor in self.terms.items()]
         total: Floats = np.sum(parts, axis=0) + self.constant
         return total
 
@@ -119,7 +76,7 @@ class Linear(_Formula):
         return f"{self.column} = {text}"
 
 
-class Product(_Formula):
+class Product(ComputingRule):
     """``column = a * b``."""
 
     kind: Literal["product"] = "product"
@@ -132,13 +89,13 @@ class Product(_Formula):
 
     def expected(self, table: TableView) -> Floats:
         """Return ``(N,)`` the product."""
-        return _numbers(table, self.factors[0]) * _numbers(table, self.factors[1])
+        return numbers_of(table, self.factors[0]) * numbers_of(table, self.factors[1])
 
     def __str__(self) -> str:
         return f"{self.column} = {self.factors[0]} * {self.factors[1]}"
 
 
-class Ratio(_Formula):
+class Ratio(ComputingRule):
     """``column = scale * a / b``; rows with ``b = 0`` break nothing."""
 
     kind: Literal["ratio"] = "ratio"
@@ -153,8 +110,8 @@ class Ratio(_Formula):
 
     def expected(self, table: TableView) -> Floats:
         """Return ``(N,)`` the ratio, NaN where the denominator is 0."""
-        below = _numbers(table, self.denominator)
-        above = self.scale * _numbers(table, self.numerator)
+        below = numbers_of(table, self.denominator)
+        above = self.scale * numbers_of(table, self.numerator)
         ratio: Floats = np.divide(above, below, out=np.full(len(below), np.nan), where=below != 0)
         return ratio
 
@@ -163,7 +120,7 @@ class Ratio(_Formula):
         return f"{self.column} = {scale}{self.numerator} / {self.denominator}"
 
 
-class _Division(_Formula):
+class _Division(ComputingRule):
     """A rule about a column divided by a constant.
 
     Args:
@@ -181,7 +138,7 @@ class _Division(_Formula):
 
     def _whole(self, table: TableView) -> Floats:
         """Return ``(N,)`` quotients, rounded down; a hair more than a multiple counts as one."""
-        return np.floor(_numbers(table, self.of) / self.divisor + 1e-12)
+        return np.floor(numbers_of(table, self.of) / self.divisor + 1e-12)
 
 
 class Quotient(_Division):
@@ -204,13 +161,13 @@ class Remainder(_Division):
 
     def expected(self, table: TableView) -> Floats:
         """Return ``(N,)`` the remainders."""
-        return _numbers(table, self.of) - self.divisor * self._whole(table)
+        return numbers_of(table, self.of) - self.divisor * self._whole(table)
 
     def __str__(self) -> str:
         return f"{self.column} = remainder of {self.of} divided by {self.divisor:.12g}"
 
 
-class DatePart(_Formula):
+class DatePart(ComputingRule):
     """``column = part of a date-time + offset``, such as month 1 to 12; a weekday counts from 0."""
 
     kind: Literal["date part"] = "date part"
@@ -235,7 +192,7 @@ class DatePart(_Formula):
         return f"{self.column} = {name} of {self.of}{offset}"
 
 
-class Duration(_Formula):
+class Duration(ComputingRule):
     """``column = end - start`` in a unit, whole units rounded down if ``whole``."""
 
     kind: Literal["duration"] = "duration"
@@ -261,14 +218,7 @@ class Duration(_Formula):
         return f"{self.column} = {whole}{self.unit} from {self.start} to {self.end}"
 
 
-Formula = Linear | Product | Ratio | Quotient | Remainder | DatePart | Duration
-
-
-def agrees(expected: Floats, numbers: Floats, tolerance: float) -> Mask:
-    """Return true where a number is the expected one, rounded perhaps, or either is missing."""
-    slack = tolerance + _RELATIVE * np.maximum(1.0, np.abs(expected))
-    close: Mask = np.abs(expected - numbers) <= slack
-    return close | np.isnan(expected) | np.isnan(numbers)
+Formula = Linear | Product | Ratio | Quotient | Remainder | DatePart | Duration | ClockSum | Wrapped
 
 
 def date_part(moments: pd.Series, part: Part) -> Floats:
@@ -279,10 +229,4 @@ def date_part(moments: pd.Series, part: Part) -> Floats:
         names = {"weekday": "day_of_week", "day of the year": "day_of_year"}
         found = getattr(moments.dt, names.get(part, part))
     numbers: Floats = found.to_numpy(dtype=np.float64, na_value=np.nan)
-    return numbers
-
-
-def _numbers(table: TableView, name: str) -> Floats:
-    numbers = table[name].numbers
-    assert numbers is not None
     return numbers

@@ -1,0 +1,126 @@
+"""``tabvae refit``: the chosen model of a search, trained again on all rows."""
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from tabvae_ray.cli import INPUT, PATH_OR_URI, Command, option
+from tabvae_ray.errors import ConfigError
+
+# What the command needs takes seconds to import; help and usage errors need none of it.
+if TYPE_CHECKING:
+    from tabvae_ray.training.trainer import TabularVAETrainer
+
+__all__ = ["command"]
+
+_TRAINING, _OUTPUT = "Training", "Output"
+
+
+@click.command(
+    "refit",
+    cls=Command,
+    short_help="Train the chosen model of a search again, on all rows.",
+    examples=(
+        "runs/patients",
+        "runs/patients --data this_year.csv --epochs 40 --out models/this_year",
+    ),
+)
+@click.argument("run", type=PATH_OR_URI)
+@option(
+    "--data",
+    type=INPUT,
+    metavar="FILE|URI",
+    section=_TRAINING,
+    show_default="the search's",
+    help="Table to train on, CSV or Parquet: other rows of the same columns.",
+)
+@option(
+    "--epochs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    section=_TRAINING,
+    show_default="those that the search chose",
+    help="Epochs to train.",
+)
+@option(
+    "--device",
+    type=click.Choice(("cpu", "cuda")),
+    section=_TRAINING,
+    show_default="that of the search, if it is there",
+    help="Device to train on.",
+)
+@option(
+    "--out",
+    type=PATH_OR_URI,
+    metavar="DIR|URI",
+    section=_OUTPUT,
+    show_default="best/ of RUN, whose model is kept in searched/",
+    help="Directory of the refitted model.",
+)
+@option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    section=_OUTPUT,
+    help="Print one JSON object as the last line of stdout.",
+)
+@option("--quiet", is_flag=True, section=_OUTPUT, help="Show no progress.")
+def command(
+    *,
+    run: str,
+    data: str | None,
+    epochs: int | None,
+    device: str | None,
+    out: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Train the chosen model of the search in RUN again on all rows, held-out ones too.
+
+    RUN is the directory of the search, a path or URI. The scores stay those of the searched model,
+    because no rows are left to measure on. If the command is killed, the same command continues
+    from the last checkpoint.
+    """
+    from tabvae_ray.refit.finished_search import FinishedSearchRefit
+    from tabvae_ray.storage import Location
+
+    target = None if out is None else Location(out)
+    if target is not None and (target / "synthesizer.json").exists():
+        raise ConfigError(f"--out {target}: holds a model already; give another directory")
+    refit = FinishedSearchRefit.prepare(
+        Location(run), data=data, epochs=epochs, out=target, device=device
+    )
+    refit.target.check_writable()
+    if not quiet:
+        _say(f"refitting {refit.description}")
+    done = refit.run([] if quiet else [_ShownEpochs(refit.plan.epochs)])
+    if not quiet:
+        _say(done.scores_of)
+        _say(f"model: {refit.target}")
+    if as_json:
+        print(json.dumps({"model": str(refit.target), **done.to_mapping()}))  # noqa: T201
+    return 0
+
+
+class _ShownEpochs:
+    """Prints the loss after every tenth part of the epochs.
+
+    Args:
+        last: The last epoch.
+    """
+
+    def __init__(self, last: int) -> None:
+        self._last = last
+
+    def __call__(self, trainer: "TabularVAETrainer") -> None:
+        """Print the loss, if it is time to."""
+        n = trainer.epoch
+        if n % max(1, self._last // 10) == 0 or n == self._last:
+            loss = trainer.history[-1]["loss"]
+            _say(f"epoch {n} of {self._last}: loss {loss:.4g} nats per row")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201

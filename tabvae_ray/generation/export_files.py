@@ -1,0 +1,167 @@
+"""The files of an export: read with limits, written so that no reader meets half of one."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tabvae_ray.errors import ExportError, brief
+from tabvae_ray.storage import Location
+
+__all__ = [
+    "copy_export",
+    "read_bounded",
+    "read_document",
+    "read_provenance",
+    "read_weights",
+    "replace_export",
+]
+
+_DOCUMENT, _WEIGHTS = "synthesizer.json", "model.safetensors"
+# What load_synthesizer does not need.
+_OTHERS = ("scores.json", "README.md")
+# While an export is replaced, synthesizer.json names its weights by this key.
+_KEY = "weights"
+_STAGED = re.compile(r"model-[0-9a-f]{16}\.safetensors")
+# Far above any real model; docs/architecture.md names them.
+_MAX_JSON_BYTES = 256 * 2**20
+_MAX_WEIGHT_BYTES = 16 * 2**30
+_MAX_DEPTH = 32
+_MAX_DIGITS = 400
+
+
+def read_document(source: Location) -> dict[str, Any]:
+    """Read ``synthesizer.json`` of an export.
+
+    Args:
+        source: The directory of the export.
+
+    Raises:
+        ExportError: If there is none, or it is not a JSON object of finite numbers, too large, or
+            nested too deeply.
+        StorageError: If it cannot be read.
+    """
+    file = source / _DOCUMENT
+    if not file.exists():
+        raise ExportError(f"{source}: {_why_no_export(source)}")
+    data = read_bounded(file, _MAX_JSON_BYTES)
+
+    def refuse(constant: str) -> float:
+        raise ExportError(f"{file}: numbers must be finite, but got {constant}")
+
+    def integer(text: str) -> int:
+        if len(text) > _MAX_DIGITS:
+            raise ValueError(f"a whole number has {len(text)} digits")
+        return int(text)
+
+    try:
+        document = json.loads(data, parse_constant=refuse, parse_int=integer)
+    except (ValueError, RecursionError) as error:
+        raise ExportError(f"{file}: not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise ExportError(f"{file}: must be a JSON object, but got {type(document).__name__}")
+    level: list[Any] = [document]
+    for _ in range(_MAX_DEPTH):
+        inside = (part.values() if isinstance(part, dict) else part for part in level)
+        level = [child for part in inside for child in part if isinstance(child, dict | list)]
+        if not level:
+            return document
+    raise ExportError(f"{file}: nested more than {_MAX_DEPTH} levels deep")
+
+
+def read_provenance(source: Location) -> dict[str, Any]:
+    """Return the provenance of an export; empty if it has none.
+
+    Raises:
+        ExportError: If it is not an export.
+        StorageError: If it cannot be read.
+    """
+    found = read_document(source).get("provenance")
+    return dict(found) if isinstance(found, Mapping) else {}
+
+
+def read_weights(source: Location, document: Mapping[str, Any]) -> tuple[Location, bytes]:
+    """Return the file of the weights that belong to a document, and its content.
+
+    Raises:
+        ExportError: If the document names no such file, or it is too large.
+        StorageError: If it cannot be read.
+    """
+    name = document.get(_KEY, _WEIGHTS)
+    # The document may come from anybody, and must not name files elsewhere.
+    if name != _WEIGHTS and not (isinstance(name, str) and _STAGED.fullmatch(name)):
+        raise ExportError(f"{source}: weights must be {_WEIGHTS}, but got {brief(name)}")
+    file = source / name
+    return file, read_bounded(file, _MAX_WEIGHT_BYTES)
+
+
+def read_bounded(source: Location, max_bytes: int) -> bytes:
+    """Read a file; refuse one that is too large before it is read."""
+    size = source.size()
+    if size > max_bytes:
+        raise ExportError(f"{source}: too large: {size} bytes, but at most {max_bytes} are read")
+    return source.read_bytes()
+
+
+def replace_export(
+    target: Location, document: Mapping[str, Any], weights: bytes, others: Mapping[str, bytes]
+) -> None:
+    """Write the files of an export so that at every moment the old or the new one can be loaded.
+
+    ``synthesizer.json`` and the weights must change together, and a storage replaces one file at a
+    time. The new weights therefore first have a name of their own, which the new
+    ``synthesizer.json`` gives. Once it is there, they get their usual name.
+
+    Args:
+        target: The directory.
+        document: The content of ``synthesizer.json``.
+        weights: The content of ``model.safetensors``.
+        others: Further files by name.
+
+    Raises:
+        StorageError: If a file cannot be written.
+    """
+    document = {name: value for name, value in document.items() if name != _KEY}
+    staged = None
+    if (target / _DOCUMENT).exists():
+        staged = f"model-{hashlib.sha256(weights).hexdigest()[:16]}.safetensors"
+        (target / staged).write_bytes(weights)
+        _write_document(target, {**document, _KEY: staged})
+    (target / _WEIGHTS).write_bytes(weights)
+    for name, content in others.items():
+        (target / name).write_bytes(content)
+    _write_document(target, document)
+    if staged is not None:
+        # Also those that a killed process has left.
+        for file in target.children():
+            if _STAGED.fullmatch(file.name):
+                file.remove()
+
+
+def copy_export(source: Location, target: Location) -> None:
+    """Copy an export; one that is there is replaced as by :func:`replace_export`.
+
+    Raises:
+        ExportError: If ``source`` is no export.
+        StorageError: If a file cannot be read or written.
+    """
+    document = read_document(source)
+    weights = read_weights(source, document)[1]
+    others = {name: (source / name).read_bytes() for name in _OTHERS if (source / name).exists()}
+    replace_export(target, document, weights, others)
+
+
+def _write_document(target: Location, document: Mapping[str, Any]) -> None:
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    (target / _DOCUMENT).write_text(text + "\n")
+
+
+def _why_no_export(source: Location) -> str:
+    if not source.exists():
+        return "there is no such directory"
+    if (source / "best" / _DOCUMENT).exists():
+        return f"not an export, but the directory of a search; its export is {source / 'best'}"
+    if (source / "search.json").exists():
+        return "not an export, but the directory of a search that has chosen no model yet"
+    return f"not an export: it has no {_DOCUMENT}"

@@ -1,0 +1,1 @@
+"""Train the chosen parameters of a search again, on all rows."""

@@ -1,0 +1,189 @@
+"""Refit the chosen model of a finished search, from its directory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+
+from tabvae_ray.errors import ConfigError, StorageError
+from tabvae_ray.refit.export import searched_export, write_refitted
+from tabvae_ray.refit.history import trial_history
+from tabvae_ray.refit.plan import STATE_DIRECTORY, RefitPlan, plan_refit
+from tabvae_ray.refit.training import train_refit
+from tabvae_ray.results.checkpoints import STATE_FILE
+from tabvae_ray.results.record_store import RecordStore
+from tabvae_ray.results.refits import RefitRecord
+from tabvae_ray.results.search_manifest import SearchManifest
+from tabvae_ray.results.trial_record import TrialRecord
+from tabvae_ray.space.search_space import SearchSpace
+from tabvae_ray.storage import Location
+from tabvae_ray.table.declaration import RulesDeclaration, SpecDeclaration
+from tabvae_ray.table.io import fingerprint, read_table
+from tabvae_ray.table.spec import TableSpec
+from tabvae_ray.training.trainer import EpochHook
+
+__all__ = ["FinishedSearchRefit"]
+
+# Properties of columns that follow from their values. Kinds, dtypes and formats stay.
+_OF_THE_ROWS = (
+    "minimum",
+    "maximum",
+    "categories",
+    "missing",
+    "decimals",
+    "step",
+    "clock",
+    "weekdays",
+)
+
+
+@dataclass(frozen=True)
+class FinishedSearchRefit:
+    """The refit of the chosen model of a finished search.
+
+    Args:
+        directory: The search's directory.
+        manifest: Its ``search.json``.
+        plan: How the model is trained.
+        source: Where the rows were read from.
+        target: The directory of the refitted model.
+    """
+
+    directory: Location
+    manifest: SearchManifest
+    plan: RefitPlan
+    source: Location
+    target: Location
+
+    @classmethod
+    def prepare(
+        cls,
+        directory: Location,
+        *,
+        data: str | None = None,
+        epochs: int | None = None,
+        out: Location | None = None,
+        device: str | None = None,
+    ) -> Self:
+        """Read the search and the table; write nothing.
+
+        Args:
+            directory: The search's directory.
+            data: Path or URI of the table, which may have other rows than that of the search;
+                that of the search if None.
+            epochs: Epochs to train; those that the search chose if None.
+            out: The directory of the refitted model; ``best/`` of the search if None.
+            device: Where to train; where the search trained if None.
+
+        Raises:
+            ConfigError: If the search has chosen no model, or its table has changed.
+            DataError: If the table cannot be modelled, or is not one of the search's columns.
+            StorageError: If a file cannot be read.
+        """
+        manifest = SearchManifest.read(directory)
+        space = manifest.search_space()
+        record = _chosen(directory, manifest, space)
+        source = manifest.table_location(directory) if data is None else Location(data)
+        if "***" in str(source) and data is None:
+            raise ConfigError(f"--data: must be given again, with credentials: {source}")
+        # As a search that is resumed reads it.
+        declared = SpecDeclaration.from_mapping(manifest.spec)
+        if not manifest.spec.get("rules"):
+            rules = RulesDeclaration(find=False)
+            declared = declared.model_copy(update={"rules": rules})
+        table = read_table(source, declared)
+        if fingerprint(table) != manifest.table.get("fingerprint"):
+            if data is None:
+                raise ConfigError(
+                    f"{source} has changed since the search: to train on these rows, name them by "
+                    "--data"
+                )
+            declared = _for_other_rows(declared)
+        spec = TableSpec.infer(table, declared=declared, source=str(source))
+        target = directory / "best" if out is None else out
+        history = trial_history(directory, record)
+        config = space.config(record.parameters)
+        if epochs is None and config.training.early_stopping == "holdout" and not history:
+            raise StorageError(
+                f"{directory}: the checkpoint of trial {record.number} is gone, so the epochs that "
+                "held-out rows chose are not known: give --epochs"
+            )
+        plan = plan_refit(
+            manifest,
+            space,
+            record,
+            table,
+            spec,
+            # Not beside the export, which may be given away: a checkpoint says more of the rows.
+            directory / STATE_DIRECTORY / STATE_FILE,
+            history=history,
+            epochs=epochs,
+            device=device or _device(manifest),
+        )
+        return cls(directory, manifest, plan, source, target)
+
+    @property
+    def description(self) -> str:
+        """Description of the training, in words."""
+        return (
+            f"trial {self.plan.trial} on all {len(self.plan.table):,} rows of {self.source} for "
+            f"{self.plan.epochs} epochs"
+        )
+
+    def run(self, hooks: Sequence[EpochHook] = ()) -> RefitRecord:
+        """Train, from a checkpoint if there is one, and write the refitted model.
+
+        If that is ``best/``, the searched model is kept in ``searched/``, and ``search.json``
+        records the refit.
+
+        Args:
+            hooks: Called after every epoch.
+
+        Raises:
+            DivergenceError: If the loss becomes NaN or infinite.
+            ExportError: If the export of the search cannot be read.
+            StorageError: If a file cannot be read or written.
+        """
+        is_best = self.target == self.directory / "best"
+        searched = searched_export(self.directory, self.manifest, self.plan.trial, keep=is_best)
+        vae = train_refit(self.plan, hooks)
+        done = write_refitted(
+            vae, self.plan, self.manifest, searched, self.target, data=str(self.source)
+        )
+        if is_best:
+            assert self.manifest.chosen is not None
+            self.manifest.chosen["refit"] = done.to_mapping()
+            self.manifest.write(self.directory)
+        return done
+
+
+def _chosen(directory: Location, manifest: SearchManifest, space: SearchSpace) -> TrialRecord:
+    """Return the chosen trial."""
+    if manifest.state == "running":
+        raise ConfigError(
+            f"{directory}: the search is running; refit it when it has ended, or if its process "
+            "has died, end it by --resume"
+        )
+    if manifest.chosen is None:
+        raise ConfigError(f"{directory}: the search is {manifest.state} and has chosen no model")
+    number = int(manifest.chosen["trial"])
+    records = RecordStore(directory, list(space.objectives)).finished()
+    found = next((record for record in records if record.number == number), None)
+    if found is None:
+        raise StorageError(f"{directory}: there is no record of the chosen trial {number}")
+    return found
+
+
+def _for_other_rows(declared: SpecDeclaration) -> SpecDeclaration:
+    """Return a declaration without what other rows of the same columns may change."""
+    columns = {
+        name: column.model_copy(update=dict.fromkeys(_OF_THE_ROWS))
+        for name, column in declared.columns.items()
+    }
+    return declared.model_copy(update={"columns": columns})
+
+
+def _device(manifest: SearchManifest) -> str:
+    wanted = manifest.resources.get("gpus", 0) > 0
+    return "cuda" if wanted and torch.cuda.is_available() else "cpu"

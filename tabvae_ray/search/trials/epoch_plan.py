@@ -1,0 +1,230 @@
+"""Fewer epochs for all trials, if measured times show that too few trials fit in the time budget.
+
+The configurations of the first trials differ in cost. One of them is measured, and the others are
+estimated in proportion.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import ray
+import torch
+
+from tabvae_ray.cluster.nodes import Resources
+from tabvae_ray.config import TabularVAEConfig
+from tabvae_ray.search.optimize.planned_space import planned_space, rungs_of
+from tabvae_ray.search.optimize.sampler import first_points
+from tabvae_ray.search.trials.task import SearchTask
+from tabvae_ray.search.trials.trial import build_trial, draw_rows, n_scored_rows
+from tabvae_ray.space.estimate import epoch_seconds, report_seconds
+from tabvae_ray.space.search_space import SearchSpace
+from tabvae_ray.space.table_shape import TableShape
+from tabvae_ray.training.trainer import BatchResult, TabularVAETrainer
+
+__all__ = ["EpochPlan", "Pace", "plan_epochs", "within"]
+
+# Trials that must fit, or as many as the search has.
+_COMPARED = 4
+# With fewer epochs than these a later run, with more time, would have little to go on with.
+_FEWEST_EPOCHS = 3
+# A trial needs a process, which imports what the driver has imported since the command began. That
+# took a share of the time since then, within these bounds.
+_IMPORTS, _LEAST_START, _LONGEST_START = 0.5, 5.0, 30.0
+# Estimates hold within a factor of two on an idle machine, so nothing need be measured below this.
+_CLEARLY_FITS = 0.25
+# Share of the time for training that the compared trials may take.
+_FILL = 0.8
+# Seconds to measure batches for.
+_MEASURED_SECONDS = 2.0
+# If scores of all rows take longer than this, they are measured on a part of the rows.
+_LONG_SCORING, _PART = 2.0, 4
+# Trials that run beside each other slow each other down.
+_SHARED = 1.2
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds that the parts of a trial take.
+
+    Args:
+        start: Until its first epoch, in a process that is there.
+        epoch: One epoch.
+        scoring: One report.
+    """
+
+    start: float
+    epoch: float
+    scoring: float
+
+    def trial(self, rungs: Sequence[int]) -> float:
+        """Return the seconds of a trial that trains to the last rung."""
+        return self.start + rungs[-1] * self.epoch + len(rungs) * self.scoring
+
+
+@dataclass(frozen=True)
+class EpochPlan:
+    """The epochs of all trials of a search.
+
+    Args:
+        epochs: Epochs that a trial trains.
+        wanted: Epochs of the search space.
+        epoch_seconds: Measured time of an epoch of the first trial.
+        scoring_seconds: Measured time of a report.
+    """
+
+    epochs: int
+    wanted: int
+    epoch_seconds: float
+    scoring_seconds: float
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the plan as ``search.json`` has it."""
+        return asdict(self)
+
+    @property
+    def text(self) -> str:
+        """The plan in words, for the user."""
+        return (
+            f"{self.epochs} epochs instead of {self.wanted}: an epoch takes about "
+            f"{self.epoch_seconds:.2g} s and a report {self.scoring_seconds:.2g} s on this "
+            "machine, and the time budget should be enough to compare several models"
+        )
+
+
+def within(space: SearchSpace, paces: Sequence[Pace], seconds: float, slots: int) -> int:
+    """Return the most epochs, up to those of the space, for which all trials fit; at least 3.
+
+    Args:
+        space: The search space.
+        paces: The trials in the order in which they start.
+        seconds: The time that they have.
+        slots: Trials at once.
+    """
+
+    def fits(epochs: int) -> bool:
+        rungs = rungs_of(planned_space(space, epochs))
+        free = [0.0] * max(1, slots)
+        for pace in paces:
+            first = free.index(min(free))
+            free[first] += pace.trial(rungs)
+        return max(free) <= seconds
+
+    low, high = min(_FEWEST_EPOCHS, space.budget), space.budget
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
+
+
+def plan_epochs(
+    task: SearchTask,
+    slots: int,
+    resources: Resources,
+    *,
+    here: bool,
+    clock: Callable[[], float] = time.time,
+) -> EpochPlan | None:
+    """Measure the first trial, and return a plan if fewer epochs are needed; otherwise None.
+
+    Args:
+        task: What all trials share, with the time limit.
+        slots: Trials at once.
+        resources: The resources of a trial.
+        here: True if trials train on this machine.
+        clock: Returns the seconds since 1970.
+    """
+    limit, space = task.limit, task.space
+    if limit is None or space.budget <= _FEWEST_EPOCHS:
+        return None
+    n_compared = min(_COMPARED, space.settings.n_trials)
+    points = (first_points(space) or [{}])[:n_compared]
+    configs = [space.config(point) for point in points]
+    configs = [configs[i % len(configs)] for i in range(n_compared)]
+    estimated = _estimated(task, configs)
+    seconds = _CLEARLY_FITS * (limit.training_ends() - clock()) - _LEAST_START
+    if within(space, estimated, seconds, slots) == space.budget:
+        return None
+    measured = _measure_somewhere(task, configs[0], resources, here=here)
+    share = measured.epoch / estimated[0].epoch * (_SHARED if slots > 1 else 1.0)
+    spent = clock() - (limit.ends - limit.seconds)
+    process = min(_LONGEST_START, max(_LEAST_START, _IMPORTS * spent))
+    paces = [Pace(measured.start, share * pace.epoch, measured.scoring) for pace in estimated]
+    # Trials that follow reuse the processes of the first ones.
+    seconds = _FILL * (limit.training_ends(measured.scoring) - clock()) - process
+    epochs = within(space, paces, seconds, slots)
+    if epochs == space.budget:
+        return None
+    return EpochPlan(epochs, space.budget, measured.epoch, measured.scoring)
+
+
+def _estimated(task: SearchTask, configs: Sequence[TabularVAEConfig]) -> list[Pace]:
+    shape, gpu = TableShape.of(task.table, task.spec), task.device != "cpu"
+    scoring = report_seconds(shape)
+    return [
+        Pace(
+            0.0,
+            epoch_seconds(shape, config, threads=task.threads, gpu=gpu),
+            scoring,
+        )
+        for config in configs
+    ]
+
+
+def _measure_somewhere(
+    task: SearchTask, config: TabularVAEConfig, resources: Resources, *, here: bool
+) -> Pace:
+    if here and task.device == "cpu":
+        threads = torch.get_num_threads()
+        try:
+            return _measure(task, config)
+        finally:
+            torch.set_num_threads(threads)
+    remote = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_measure)
+    found: Pace = ray.get(remote.remote(task, config))
+    return found
+
+
+def _measure(task: SearchTask, config: TabularVAEConfig) -> Pace:
+    """Train some batches of a trial, and score some rows."""
+    torch.set_num_threads(task.threads)
+    started = time.perf_counter()
+    vae = build_trial(task, config, 0)
+    start = time.perf_counter() - started
+    epoch = _epoch_seconds(vae.trainer)
+    n_rows = n_scored_rows(task, config)
+    n_measured = n_rows
+    if report_seconds(TableShape.of(task.table, task.spec)) > _LONG_SCORING:
+        n_measured = max(1, n_rows // _PART)
+    started = time.perf_counter()
+    task.comparison.compute(draw_rows(vae.synthesizer(), n_measured, seed=0))
+    scoring = (time.perf_counter() - started) * n_rows / n_measured
+    return Pace(start, epoch, scoring)
+
+
+class _Enough(Exception):
+    """Ends a measurement in the middle of an epoch."""
+
+
+def _epoch_seconds(trainer: TabularVAETrainer) -> float:
+    """Measure batches for a while, and return the time of a whole epoch."""
+    times = [time.perf_counter()]
+
+    def note(trainer: TabularVAETrainer, result: BatchResult) -> None:
+        times.append(time.perf_counter())
+        if times[-1] - times[0] > _MEASURED_SECONDS and len(times) > 3:
+            raise _Enough
+
+    trainer.batch_hooks[:] = [note]
+    trainer.epoch_hooks[:] = []
+    try:
+        trainer.train(until_epoch=1)
+    except _Enough:
+        pass
+    # The first batch takes longer than the others.
+    each = np.diff(times)[1:] if len(times) > 2 else np.diff(times)
+    size = max(2, min(trainer.config.batch_size, len(trainer.codes)))
+    return float(each.mean()) * math.ceil(len(trainer.codes) / size)

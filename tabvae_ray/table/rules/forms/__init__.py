@@ -1,0 +1,1 @@
+"""Forms of rules that compute a column from others."""

@@ -1,0 +1,60 @@
+"""Values of generated rows as positions and numbers, and back in the dtype of their column."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from tabvae_ray.table.column import Column
+from tabvae_ray.table.column_values import (
+    categories_at,
+    column_numbers,
+    column_positions,
+    restored,
+)
+from tabvae_ray.table.dtypes import dtype_from_name, number_limits
+from tabvae_ray.table.rules.views import Floats
+from tabvae_ray.table.values.decimals import decimals_from_numbers, is_decimal
+
+__all__ = ["as_dtype", "as_series", "plain_values", "positions_of", "write_values"]
+
+
+def plain_values(values: pd.Series, column: Column) -> Floats:
+    """Return ``(N,)`` positions of categories, -1 where missing, or numbers, NaN where missing."""
+    if column.kind == "categorical":
+        return column_positions(values, column).astype(np.float64)
+    return column_numbers(values, column)
+
+
+def write_values(rows: pd.DataFrame, column: Column, values: Floats, compact: bool) -> None:
+    """Put positions or numbers into a column."""
+    made: Any
+    if column.kind == "categorical":
+        made = categories_at(values.astype(np.int32), column, compact)
+    else:
+        made = restored(values, column)
+    rows[column.name] = as_series(made, rows)
+
+
+def as_series(values: Any, rows: pd.DataFrame) -> pd.Series:
+    """Return values as a column of the rows."""
+    return pd.Series(values, index=rows.index)
+
+
+def positions_of(numbers: Floats, column: Column) -> npt.NDArray[np.int64]:
+    """Return ``(N,)`` positions among the categories, -1 for numbers that are none."""
+    known = pd.Index([float(value) for value in column.categories])
+    return known.get_indexer(pd.Index(numbers)).astype(np.int64)
+
+
+def as_dtype(numbers: Floats, column: Column, rows: pd.DataFrame) -> pd.Series:
+    """Return results in the column's dtype, rounded to its decimals, beyond its range perhaps."""
+    dtype = dtype_from_name(column.dtype)
+    if column.decimals is not None:
+        numbers = np.round(numbers, column.decimals)
+    if pd.api.types.is_integer_dtype(dtype):
+        numbers = np.clip(numbers, *number_limits(dtype)).astype(np.int64)
+    if is_decimal(dtype):
+        return decimals_from_numbers(numbers, column.decimals, dtype).set_axis(rows.index)
+    return pd.Series(numbers, index=rows.index).astype(dtype)

@@ -1,0 +1,94 @@
+"""The replacement of an export: at every moment the old or the new one can be loaded."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tabvae_ray.errors import ExportError
+from tabvae_ray.generation.export_files import copy_export, read_provenance
+from tabvae_ray.generation.synthesizer import TabularVAESynthesizer, load_synthesizer
+from tabvae_ray.storage import Location
+from tabvae_ray.table.spec import TableSpec
+from tabvae_ray.tabular_vae import TabularVAE
+from tests.support.tables import small_config
+
+
+class Killed(BaseException):
+    """Ends a write as a signal would."""
+
+
+@pytest.fixture(scope="module")
+def other(_mixed: pd.DataFrame, mixed_spec: TableSpec) -> TabularVAESynthesizer:
+    vae = TabularVAE.build(mixed_spec, small_config(**{"training.max_n_epochs": 1}), seed=1)
+    vae.fit(_mixed)
+    return vae.synthesizer()
+
+
+def test_whenever_a_replacement_is_killed_one_of_the_two_exports_is_there(
+    synthesizer: TabularVAESynthesizer,
+    other: TabularVAESynthesizer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    old, new = (made.generate(20) for made in (synthesizer, other))
+    write, remove = Location.write_bytes, Location.remove
+    left = 0
+
+    def count() -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Killed
+
+    def write_if_alive(location: Location, content: bytes) -> None:
+        count()
+        write(location, content)
+
+    def remove_if_alive(location: Location) -> None:
+        count()
+        remove(location)
+
+    monkeypatch.setattr(Location, "write_bytes", write_if_alive)
+    monkeypatch.setattr(Location, "remove", remove_if_alive)
+    met = []
+    for n in range(8):
+        directory = tmp_path / str(n)
+        left = 99
+        synthesizer.save(directory)
+        left = n
+        try:
+            other.save(directory)
+        except Killed:
+            pass
+        rows = load_synthesizer(directory).generate(20)
+        met.append("new" if rows.equals(new) else "old" if rows.equals(old) else "neither")
+        left = 99
+        other.save(directory)
+        assert {file.name for file in directory.iterdir()} == {
+            "README.md", "model.safetensors", "scores.json", "synthesizer.json",
+        }  # fmt: skip
+        assert load_synthesizer(directory).generate(20).equals(new)
+    assert met == ["old", "old", *["new"] * 6]
+
+
+def test_a_copy_is_the_same_export(synthesizer: TabularVAESynthesizer, tmp_path: Path) -> None:
+    synthesizer.save(tmp_path / "a", scores={"x": 1.0}, provenance={"trial": 3})
+    copy_export(Location(tmp_path / "a"), Location(tmp_path / "b"))
+    for file in (tmp_path / "a").iterdir():
+        assert (tmp_path / "b" / file.name).read_bytes() == file.read_bytes()
+    assert read_provenance(Location(tmp_path / "b")) == {"trial": 3}
+    with pytest.raises(ExportError, match="there is no such directory"):
+        copy_export(Location(tmp_path / "c"), Location(tmp_path / "d"))
+
+
+@pytest.mark.parametrize("name", ["../model.safetensors", "/etc/passwd", 7, "model-x.safetensors"])
+def test_weights_of_another_name_are_refused(
+    synthesizer: TabularVAESynthesizer, tmp_path: Path, name: object
+) -> None:
+    synthesizer.save(tmp_path)
+    file = tmp_path / "synthesizer.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "weights": name}))
+    with pytest.raises(ExportError, match=r"weights must be model\.safetensors"):
+        load_synthesizer(tmp_path)

@@ -1,0 +1,179 @@
+"""The refit at the end of a search: when it runs, and what happens if it does not."""
+
+import json
+import time
+from dataclasses import replace
+
+import pytest
+import ray
+from ray.exceptions import RayTaskError, WorkerCrashedError
+
+from tabvae_ray.cluster.nodes import Resources
+from tabvae_ray.errors import DivergenceError, StorageError
+from tabvae_ray.refit.plan import RefitPlan
+from tabvae_ray.refit.training import train_refit
+from tabvae_ray.search.driver import refit as module
+from tabvae_ray.search.driver.finished import finished_outcome
+from tabvae_ray.search.driver.resume import begin_or_resume
+from tabvae_ray.search.inputs import SearchInputs
+from tabvae_ray.space.search_space import SearchSettings, SearchSpace
+from tests.refit.conftest import FinishedSearch
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> list[RefitPlan]:
+    """Train in this process, and return the plans that were trained."""
+    plans: list[RefitPlan] = []
+
+    def train(plan: RefitPlan, resources: Resources) -> None:
+        plans.append(plan)
+        train_refit(plan)
+
+    monkeypatch.setattr(module, "_train", train)
+    return plans
+
+
+def refit(finished: FinishedSearch, *, began: float | None = None, **settings: object) -> list[str]:
+    """Run the refit as the driver does; return its messages."""
+    said: list[str] = []
+    space = finished.inputs.space
+    changed = replace(space, settings=space.settings.model_copy(update=settings))
+    task = replace(finished.task, space=changed)
+    parts = task, finished.manifest, finished.record, Resources()
+    module.refit_best(*parts, time.time() if began is None else began, said.append)
+    return said
+
+
+def chosen_refit(finished: FinishedSearch) -> dict[str, object]:
+    assert finished.manifest.chosen is not None
+    found: dict[str, object] = finished.manifest.chosen["refit"]
+    return found
+
+
+def provenance(finished: FinishedSearch, name: str) -> dict[str, object]:
+    text = (finished.path / name / "synthesizer.json").read_text()
+    found: dict[str, object] = json.loads(text)["provenance"]
+    return found
+
+
+def test_best_is_the_refitted_model_and_the_searched_one_is_kept(
+    finished: FinishedSearch, here: list[RefitPlan]
+) -> None:
+    assert refit(finished) == ["refitting trial 0 on all 200 rows for 9 epochs"]
+    assert (chosen_refit(finished)["epochs"], chosen_refit(finished)["rows"]) == (9, 200)
+    assert "refit" in provenance(finished, "best")
+    assert "refit" not in provenance(finished, "searched")
+
+
+def test_without_a_refit_nothing_is_left_of_an_earlier_one(
+    finished: FinishedSearch, here: list[RefitPlan]
+) -> None:
+    refit(finished)
+    assert refit(finished, refit=False) == [] and len(here) == 1
+    assert not {"searched", "refit"} & {file.name for file in finished.path.iterdir()}
+
+
+def test_a_refit_that_does_not_fit_into_the_time_budget_is_skipped(
+    finished: FinishedSearch, here: list[RefitPlan]
+) -> None:
+    said = refit(finished, time_budget=60.0, began=time.time() - 59.5)
+    assert here == [] and "it would take about" in said[0] and "tabvae refit" in said[0]
+    assert "skipped" in chosen_refit(finished)
+    assert "refit" not in provenance(finished, "best")
+    refit(finished, time_budget=60.0)
+    assert len(here) == 1
+
+
+def test_a_fifth_of_the_time_budget_is_kept_for_the_refit() -> None:
+    assert SearchSettings(time_budget=100.0).time_before_refit == 100.0
+    assert SearchSettings(time_budget=100.0, refit=True).time_before_refit == 80.0
+    assert SearchSettings(refit=True).time_before_refit is None
+
+
+def test_without_held_out_rows_there_is_nothing_to_refit(
+    finished: FinishedSearch, here: list[RefitPlan]
+) -> None:
+    space = finished.inputs.space
+    base = space.base.replace({"validation.holdout_fraction": 0.0})
+    finished.inputs = replace(finished.inputs, space=replace(space, base=base))
+    assert "no rows were held out" in refit(finished)[0] and here == []
+
+
+@pytest.mark.parametrize(
+    ("cause", "message"),
+    [
+        (DivergenceError("the loss is nan in epoch 3"), "the loss is nan in epoch 3"),
+        (ValueError("a bug"), "its training failed: "),
+        (None, "its training failed: "),
+    ],
+)
+def test_a_refit_that_fails_leaves_the_searched_model(
+    finished: FinishedSearch,
+    monkeypatch: pytest.MonkeyPatch,
+    cause: Exception | None,
+    message: str,
+) -> None:
+    fail_in_ray(monkeypatch, cause)
+    before = (finished.path / "best" / "model.safetensors").read_bytes()
+    assert message in refit(finished)[-1]
+    assert (finished.path / "best" / "model.safetensors").read_bytes() == before
+    assert "skipped" in chosen_refit(finished)
+
+
+def test_a_storage_that_fails_ends_the_search_to_be_resumed(
+    finished: FinishedSearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_in_ray(monkeypatch, StorageError("the disk is full"))
+    with pytest.raises(StorageError, match="the disk is full"):
+        refit(finished)
+
+
+def test_an_interrupted_refit_is_cancelled(
+    finished: FinishedSearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_in_ray(monkeypatch, None)
+    cancelled: list[bool] = []
+
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ray, "get", interrupt)
+    monkeypatch.setattr(ray, "cancel", lambda _, *, force: cancelled.append(force))
+    with pytest.raises(KeyboardInterrupt):
+        refit(finished)
+    assert cancelled == [True]
+
+
+def test_a_finished_search_is_refitted_when_it_is_resumed_with_it(
+    finished: FinishedSearch, here: list[RefitPlan]
+) -> None:
+    def outcome_is_there(space: SearchSpace) -> bool:
+        inputs: SearchInputs = replace(finished.inputs, space=space)
+        start = begin_or_resume(inputs, Resources(), None, resume=True)
+        return finished_outcome(inputs, start, [finished.record], []) is not None
+
+    space = finished.inputs.space
+    plain = replace(space, settings=space.settings.model_copy(update={"refit": False}))
+    assert outcome_is_there(plain) and not outcome_is_there(space)
+    refit(finished)
+    finished.manifest.write(finished.directory)
+    assert outcome_is_there(plain) and outcome_is_there(space)
+
+
+def fail_in_ray(monkeypatch: pytest.MonkeyPatch, cause: Exception | None) -> None:
+    """Let the task of a refit fail with an error, or its process die."""
+
+    class Remote:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def remote(self, plan: RefitPlan) -> object:
+            return object()
+
+    def get(_: object) -> None:
+        if cause is None:
+            raise WorkerCrashedError
+        raise RayTaskError("_train_there", "Traceback\nlast line", cause)
+
+    monkeypatch.setattr(ray, "remote", lambda **_: Remote)
+    monkeypatch.setattr(ray, "get", get)
