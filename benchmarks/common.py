@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-__all__ = ["DATA", "HEART", "adult", "show"]
+__all__ = ["DATA", "HEART", "adult", "covertype", "show"]
 
 ROOT = Path(__file__).parents[1]
 HEART = str(ROOT / "assets" / "heart.csv")
@@ -20,6 +20,15 @@ def adult() -> pd.DataFrame | None:
         return None
     meta = json.loads((folder / "meta.json").read_text())
     return pd.read_csv(folder / meta["file"]).iloc[:32_561]
+
+
+def covertype() -> pd.DataFrame | None:
+    """Read 10,000 x 55 rows of covertype; None if the file is missing."""
+    folder = DATA / "covertype_10k"
+    if not folder.exists():
+        return None
+    meta = json.loads((folder / "meta.json").read_text())
+    return pd.read_csv(folder / meta["file"])
 
 
 def show(title: str, rows: list[tuple[str, ...]], header: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-"""Time an epoch of the demo's network on heart beside plain PyTorch, and of both decoders on adult.
+"""Time training: the demo's network beside plain PyTorch, and larger ones beside their products.
 
 `bare loop`: the same network, trained by the shortest loop with the same result.
 `bare network`: also a network in plain style, with an embedding and a head per column.
@@ -14,14 +14,26 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.common import HEART, adult, show
-from benchmarks.generation import FULL
+from benchmarks.common import HEART, adult, covertype, show
+from benchmarks.generation import DECODERS, FULL
 from tabvae_ray import TableSpec, TabularVAE, TabularVAEConfig, read_table
 from tabvae_ray.model.loss import kl_divergence
 from tabvae_ray.model.vae import VAE
 
 EPOCHS = 200
 ROUNDS = 7
+# Steps per round, few enough that a shared machine treats both sides of a round alike.
+STEPS = 15
+# Rows whose codes set the sizes of the network.
+FIRST_ROWS = 9_000
+# The first initial point of full.yaml, as far as it differs from FULL and matters for a step.
+FIRST_POINT = {
+    "architecture.encoder_layer_sizes": [128],
+    "architecture.n_embd": 16,
+    "architecture.dropout_rate": 0.6,
+    "validation.holdout_fraction": 0.0,
+    "training.max_n_epochs": 10**6,
+}
 
 
 class BareVAE(nn.Module):
@@ -72,33 +84,78 @@ def bare_epoch(
 
 
 def main() -> None:
-    """Time the demo's network on heart, and both decoders on adult if it is there."""
+    """Time the demo's network on heart, and steps of full.yaml's first point on larger tables."""
     torch.set_num_threads(1)
     beside_others()
-    table = adult()
-    if table is not None:
-        both_decoders(table)
-
-
-def both_decoders(table: pd.DataFrame) -> None:
-    """Time training of a network of full.yaml with both decoders."""
     rows = []
-    for decoder in ("independent", "autoregressive"):
-        leaves = {"architecture.decoder": decoder, "validation.holdout_fraction": 0.0}
-        vae = TabularVAE.build(TableSpec.infer(table), FULL.replace(leaves))
-        vae.prepare(table)
-        vae.trainer.train(1)
-        seconds = []
-        for _ in range(3):
-            started = time.perf_counter()
-            vae.trainer.train(vae.trainer.epoch + 1)
-            seconds.append(time.perf_counter() - started)
-        rows.append((decoder, f"{median(seconds):.2f} s", f"{len(table) / median(seconds):,.0f}"))
+    for name, table in (("adult", adult()), ("covertype", covertype())):
+        if table is not None:
+            rows += [
+                (name, decoder, *share_of_products(table, decoder, n_rows))
+                for decoder in DECODERS
+                for n_rows in (128, 512)
+            ]
     show(
-        f"One epoch of a network of full.yaml on adult ({len(table):,} rows), one thread",
+        "A training step beside its matrix products alone, CPU time on one thread",
         rows,
-        ("decoder", "median epoch", "rows/s"),
+        ("table", "decoder", "batch", "step", "matrix products", "share of the bound", "rows/s"),
     )
+
+
+def share_of_products(table: pd.DataFrame, decoder: str, n_rows: int) -> tuple[str, ...]:
+    """Time steps and their matrix products in turns; CPU time, because others use the machine."""
+    leaves = {"architecture.decoder": decoder, "training.batch_size": n_rows, **FIRST_POINT}
+    table = table.iloc[:FIRST_ROWS]
+    vae = TabularVAE.build(TableSpec.infer(table), FULL.replace(leaves), device="cpu")
+    vae.prepare(table)
+    vae.trainer.codes = vae.trainer.codes[: STEPS * n_rows]
+    products = matrix_products(vae)
+    sides = (lambda: vae.trainer.train(vae.trainer.epoch + 1), products)
+    seconds: list[list[float]] = [[], []]
+    for _ in range(ROUNDS + 1):
+        for side, measured in zip(sides, seconds, strict=True):
+            started = time.process_time()
+            for _ in range(1 if side is not products else STEPS):
+                side()
+            measured.append((time.process_time() - started) / STEPS)
+    # The first round warms up.
+    step, bound = (median(measured[1:]) for measured in seconds)
+    share = median(b / s for s, b in zip(*(measured[1:] for measured in seconds), strict=True))
+    times = (f"{1e3 * step:.1f} ms", f"{1e3 * bound:.1f} ms")
+    return f"{n_rows}", *times, f"{share:.2f}", f"{n_rows / step:,.0f}"
+
+
+def matrix_products(vae: TabularVAE) -> Callable[[], object]:
+    """Return a function with only the matrix products of a step, forward and backward."""
+    architecture, n_rows = vae.config.architecture, vae.config.training.batch_size
+    cardinalities, n_embd = vae.encoder.cardinalities, architecture.n_embd
+    hidden = architecture.decoder_layer_sizes or architecture.encoder_layer_sizes[::-1]
+    encoder = [len(cardinalities) * n_embd, *architecture.encoder_layer_sizes]
+    shapes = [
+        (n_rows, n_in, n_out)
+        for sizes in (
+            [*encoder, 2 * architecture.latent_dim],
+            [architecture.latent_dim, *hidden],
+        )
+        for n_in, n_out in pairwise(sizes)
+    ]
+    if architecture.decoder == "independent":
+        shapes.append((n_rows, hidden[-1], sum(cardinalities)))
+    else:
+        shapes += [(n_rows, hidden[-1], k) for k in cardinalities]
+        shapes += [(k, n_embd, hidden[-1]) for k in cardinalities]
+    layers = [
+        (torch.randn(n, n_in), torch.randn(n_out, n_in), torch.randn(n, n_out))
+        for n, n_in, n_out in shapes
+    ]
+
+    def multiply() -> None:
+        for x, weight, gradient in layers:
+            x @ weight.T
+            gradient @ weight
+            gradient.T @ x
+
+    return multiply
 
 
 def beside_others() -> None:

@@ -7,15 +7,18 @@ per column, ``W`` width of the decoder's last layer, ``R`` rows of a weight.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tabvae_ray.model.column_products import project_columns
+
 __all__ = ["ContextEmbedder", "MultiFeatureEmbedder", "OrderedSteps"]
 
 
-class OrderedSteps:
+class OrderedSteps(nn.Module):
     """Parametrises rows of a weight by their steps from one ordered code to the next.
 
     After the piecewise linear encoding of Gorishniy et al. 2022 (On embeddings for numerical
@@ -24,26 +27,74 @@ class OrderedSteps:
 
     Args:
         groups: For each ordered column, the rows of its codes in ascending order.
+        n_rows: Rows of the weight (``R``).
     """
 
-    def __init__(self, groups: Iterable[Sequence[int]]) -> None:
-        self.groups = [list(rows) for rows in groups if len(rows) > 1]
-        self._rows = [row for rows in self.groups for row in rows]
+    sorted_rows: Tensor  # (R,) the ordered columns, one after the other, and the other rows
+    places: Tensor  # (R,) the place of each row among them
 
-    def accumulate(self, weight: Tensor) -> Tensor:
-        """Sum the steps of each ordered column and centre them: ``(R, size) -> (R, size)``.
+    def __init__(self, groups: Iterable[Sequence[int]], n_rows: int) -> None:
+        super().__init__()
+        ordered = [list(rows) for rows in groups if len(rows) > 1]
+        self.sizes = [len(rows) for rows in ordered]
+        rows = [row for rows in ordered for row in rows]
+        known = set(rows)
+        rows += [row for row in range(n_rows) if row not in known]
+        self.register_buffer("sorted_rows", torch.tensor(rows), persistent=False)
+        self.register_buffer("places", torch.tensor(rows).argsort(), persistent=False)
+
+    def forward(self, values: Tensor, dim: int = 0) -> Tensor:
+        """Sum the steps of each ordered column and centre them.
 
         Other rows stay as they are. The scale makes the distance between the first and the last
         code about that between two random rows.
+
+        Args:
+            values: The weight ``(R, size)``, or products with it.
+            dim: The dimension of the rows.
         """
-        if not self.groups:
-            return weight
-        parts = []
-        for rows in self.groups:
-            summed = weight[rows].cumsum(0) * math.sqrt(2 / len(rows))
-            parts.append(summed - summed.mean(0))
-        index = torch.tensor(self._rows, device=weight.device)
-        return weight.index_copy(0, index, torch.cat(parts))
+        if not self.sizes:
+            return values
+        summed: Tensor = _CentredSums.apply(  # type: ignore[no-untyped-call]
+            values, dim, self.sizes, self.sorted_rows, self.places
+        )
+        return summed
+
+
+class _CentredSums(torch.autograd.Function):
+    """Sums of the steps of each ordered column, less their mean.
+
+    The backward pass is written out, because autograd would record seven operations per column.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, values: Tensor, dim: int, sizes: list[int], rows: Tensor, places: Tensor
+    ) -> Tensor:
+        ctx.save_for_backward(rows, places)
+        ctx.dim, ctx.sizes = dim, sizes
+        steps = values.index_select(dim, rows)
+        for part in _ordered_parts(steps, sizes, dim):
+            summed = part.cumsum(dim)
+            scale = math.sqrt(2 / part.shape[dim])
+            torch.sub(summed, summed.mean(dim, keepdim=True), out=part).mul_(scale)
+        return steps.index_select(dim, places)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        rows, places = ctx.saved_tensors
+        dim = ctx.dim
+        steps = gradient.index_select(dim, rows)
+        for part in _ordered_parts(steps, ctx.sizes, dim):
+            part.sub_(part.mean(dim, keepdim=True)).mul_(math.sqrt(2 / part.shape[dim]))
+            # A step has the gradients of all codes from its own on. Centred ones sum to zero, so
+            # these are minus the gradients of the codes before it.
+            part.sub_(part.cumsum(dim))
+        return steps.index_select(dim, places), None, None, None, None
+
+
+def _ordered_parts(steps: Tensor, sizes: list[int], dim: int) -> tuple[Tensor, ...]:
+    return torch.split(steps.narrow(dim, 0, sum(sizes)), sizes, dim)
 
 
 class MultiFeatureEmbedder(nn.Module):
@@ -69,12 +120,17 @@ class MultiFeatureEmbedder(nn.Module):
         offsets = [0, *accumulate(cardinalities[:-1])]
         self.register_buffer("offsets", torch.tensor(offsets), persistent=False)
         self._steps = OrderedSteps(
-            [offsets[column] + code for code in order] for column, order in (orders or {}).items()
+            [
+                [offsets[column] + code for code in order]
+                for column, order in (orders or {}).items()
+            ],
+            sum(cardinalities),
         )
 
     def vectors(self) -> Tensor:
         """Return a vector per code of every column: ``(sum of K_c, E)``."""
-        return self._steps.accumulate(self.table.weight)
+        vectors: Tensor = self._steps(self.table.weight)
+        return vectors
 
     def forward(self, codes: Tensor) -> Tensor:
         """Embed integer codes, each below ``K_c``: ``(B, C) -> (B, C, E)``."""
@@ -111,9 +167,4 @@ class ContextEmbedder(nn.Module):
 
     def vectors(self) -> Tensor:
         """Return a vector per code of every column: ``(sum of K_c, W)``."""
-        return torch.cat(self.tables())
-
-    def tables(self) -> list[Tensor]:
-        """Return the vectors by column: ``(K_c, W)`` each."""
-        small = torch.split(self.embedder.vectors(), self.cardinalities)
-        return [part @ self.projections[column] for column, part in enumerate(small)]
+        return project_columns(self.embedder.vectors(), self.projections, self.cardinalities)

@@ -5,7 +5,7 @@ layer. Columns of similar cardinality form a group ``g`` of ``C_g`` columns, pad
 categories each, so that one tensor operation serves all of them; ``P`` is the sum of ``C_g * K_g``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tabvae_ray.model.embeddings import OrderedSteps
+from tabvae_ray.model.loss import cross_entropy
 
 __all__ = ["MultiFeaturePredictor", "group_columns", "head_starts", "padding"]
 
@@ -30,6 +31,9 @@ class MultiFeaturePredictor(nn.Module):
     """
 
     padding: Tensor
+    order: Tensor  # (C,) columns in the order of the groups
+    first: Tensor  # (C,) first logit of each of them
+    owner: Tensor  # (P,) position in that order of the column of each logit
 
     def __init__(
         self,
@@ -44,36 +48,58 @@ class MultiFeaturePredictor(nn.Module):
         self.linear = nn.Linear(width, sum(self.sizes))
         starts = head_starts(self.groups)
         self._steps = OrderedSteps(
-            [starts[column] + code for code in order] for column, order in (orders or {}).items()
+            [[starts[column] + code for code in order] for column, order in (orders or {}).items()],
+            sum(self.sizes),
         )
         self.register_buffer("padding", padding(cardinalities, self.groups), persistent=False)
+        order = [column for columns, _ in self.groups for column in columns]
+        widths = [k for columns, k in self.groups for _ in columns]
+        self.register_buffer("order", torch.tensor(order), persistent=False)
+        first = torch.tensor([starts[column] for column in order])
+        self.register_buffer("first", first, persistent=False)
+        owner = torch.arange(len(order)).repeat_interleave(torch.tensor(widths))
+        self.register_buffer("owner", owner, persistent=False)
 
     def weights(self) -> Tensor:
         """Return the weights of all heads: ``(P, W)``."""
-        return self._steps.accumulate(self.linear.weight)
+        weight: Tensor = self._steps(self.linear.weight)
+        return weight
 
-    def forward(self, features: Tensor | Iterable[Tensor]) -> list[Tensor]:
-        """Compute the logits per group, ``(B, C_g, K_g)`` each.
+    def forward(self, features: Tensor) -> Tensor:
+        """Compute the logits of all heads: ``(B, W) -> (B, P)``."""
+        return self.logits(functional.linear(features, self.linear.weight))
 
-        Args:
-            features: ``(B, W)`` if every group sees the same, or one such tensor per group.
+    def logits(self, products: Tensor) -> Tensor:
+        """Compute logits from the products of features with ``linear.weight``, ``(B, P)`` each.
+
+        The steps of ordered codes are summed here and not in the weight, because a batch has fewer
+        rows than a head sees features.
         """
-        weight, bias = self.weights(), self.linear.bias + self.padding
-        if isinstance(features, Tensor):
-            parts = torch.split(functional.linear(features, weight, bias), self.sizes, 1)
-        else:
-            heads = zip(
-                torch.split(weight, self.sizes),
-                torch.split(bias, self.sizes),
-                strict=True,
-            )
-            parts = tuple(
-                functional.linear(x, *head) for x, head in zip(features, heads, strict=True)
-            )
+        # Sums over many codes need the precision of the weights, under autocast as well.
+        bias = self.linear.bias + self.padding
+        summed: Tensor = self._steps(products.to(bias.dtype), 1)
+        return summed + bias
+
+    def grouped(self, logits: Tensor) -> list[Tensor]:
+        """Split logits ``(B, P)`` by group: ``(B, C_g, K_g)`` each."""
+        parts = torch.split(logits, self.sizes, 1)
         return [
             part.view(-1, len(columns), k)
             for part, (columns, k) in zip(parts, self.groups, strict=True)
         ]
+
+    def cross_entropy(self, logits: Tensor, codes: Tensor) -> Tensor:
+        """Compute the cross-entropy per cell in nats, columns in the order of the groups.
+
+        Args:
+            logits: ``(B, P)``.
+            codes: ``(B, C)`` integer codes.
+
+        Returns:
+            ``(B, C)``.
+        """
+        targets = codes.index_select(1, self.order) + self.first
+        return cross_entropy(self.grouped(logits.float()), targets, self.owner)
 
 
 def head_starts(groups: Sequence[tuple[Sequence[int], int]]) -> dict[int, int]:

@@ -1,34 +1,49 @@
 """The beta-VAE loss and its two terms.
 
 Shapes: ``B`` batch, ``C`` columns, ``C_g`` and ``K_g`` columns and categories of group ``g``,
-``Z`` latent dimensions.
+``P`` logits of all groups, ``Z`` latent dimensions.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 __all__ = ["cross_entropy", "kl_divergence"]
 
 
-def cross_entropy(
-    logits: Sequence[Tensor], codes: Tensor, groups: Sequence[tuple[Sequence[int], int]]
-) -> Tensor:
+def cross_entropy(logits: Sequence[Tensor], targets: Tensor, owner: Tensor) -> Tensor:
     """Compute the cross-entropy per cell in nats: ``(B, C)``, columns in the order of the groups.
 
     Args:
         logits: ``(B, C_g, K_g)`` per group.
-        codes: ``(B, C)`` integer codes.
-        groups: Columns and width of each group.
+        targets: ``(B, C)`` positions of the codes among the logits of a row.
+        owner: ``(P,)`` column of each logit of a row.
     """
-    cells = []
-    for part, (columns, k) in zip(logits, groups, strict=True):
-        targets = codes[:, list(columns)].reshape(-1)
-        loss = functional.cross_entropy(part.reshape(-1, k).float(), targets, reduction="none")
-        cells.append(loss.view(-1, len(columns)))
-    return torch.cat(cells, dim=1)
+    cells: Tensor = _CrossEntropy.apply(targets, owner, *logits)  # type: ignore[no-untyped-call]
+    return cells
+
+
+class _CrossEntropy(torch.autograd.Function):
+    """Cross-entropy of all columns; a few operations serve all groups."""
+
+    @staticmethod
+    def forward(ctx: Any, targets: Tensor, owner: Tensor, *logits: Tensor) -> Tensor:
+        ctx.shapes = [part.shape[1:] for part in logits]
+        log_shares = torch.cat([torch.log_softmax(part, 2).flatten(1) for part in logits], 1)
+        ctx.save_for_backward(log_shares, targets, owner)
+        return log_shares.gather(1, targets).neg_()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        log_shares, targets, owner = ctx.saved_tensors
+        excess = log_shares.exp()
+        excess.scatter_add_(1, targets, gradient.new_full((), -1.0).expand_as(targets))
+        excess.mul_(gradient.index_select(1, owner))
+        parts = torch.split(excess, [shape.numel() for shape in ctx.shapes], 1)
+        unflattened = [part.view(-1, *shape) for part, shape in zip(parts, ctx.shapes, strict=True)]
+        return None, None, *unflattened
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:

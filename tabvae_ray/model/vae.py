@@ -4,17 +4,17 @@ Shapes: ``B`` batch, ``C`` columns, ``K_c`` categories of column ``c``, ``E`` em
 column, ``W`` width of the decoder's last layer, ``Z`` latent dimensions.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from tabvae_ray.model.column_products import autoregressive_products
 from tabvae_ray.model.embeddings import ContextEmbedder, MultiFeatureEmbedder
 from tabvae_ray.model.heads import MultiFeaturePredictor, group_columns
 from tabvae_ray.model.layers import MLP, DiagonalGaussianLatent, dropout_mask
-from tabvae_ray.model.loss import cross_entropy, kl_divergence
+from tabvae_ray.model.loss import kl_divergence
 
 __all__ = ["VAE", "LossTerms"]
 
@@ -110,8 +110,7 @@ class VAE(nn.Module):
         """Compute the loss terms of a batch, ``(B, C)`` integer codes."""
         mean, log_variance = self.encode(codes, generator)
         z = DiagonalGaussianLatent.draw(mean, log_variance, generator)
-        logits = self.logits(z, codes, generator)
-        cells = cross_entropy(logits, codes, self.predictor.groups)
+        cells = self.predictor.cross_entropy(self._logits(z, codes, generator), codes)
         return LossTerms(cells, kl_divergence(mean, log_variance))
 
     def encode(
@@ -129,27 +128,25 @@ class VAE(nn.Module):
         self, z: Tensor, codes: Tensor, generator: torch.Generator | None = None
     ) -> list[Tensor]:
         """Compute the logits per group, given z and (autoregressive only) the row itself."""
+        return self.predictor.grouped(self._logits(z, codes, generator))
+
+    def _logits(self, z: Tensor, codes: Tensor, generator: torch.Generator | None) -> Tensor:
         features = self.decoder(z, generator)  # (B, W)
         if self.order is None:
-            return self.predictor.forward(features)
-        return self.predictor.forward(self._contexts(features, codes, generator))
-
-    def _contexts(
-        self, context: Tensor, codes: Tensor, generator: torch.Generator | None
-    ) -> Iterator[Tensor]:
-        """Yield what the head of each column sees, in their order: ``(B, W)`` each.
-
-        A loop over columns, because one ``(C, B, W)`` tensor for all columns does not fit into the
-        CPU cache and takes four times as long.
-        """
-        assert self.order is not None
-        tables = self.context.tables()
+            logits: Tensor = self.predictor(features)
+            return logits
         # One mask for all columns of a row: drawing one per column would cost more than the heads.
         mask = None
         if self.training and self.dropout_rate > 0:
-            mask = dropout_mask(context, self.dropout_rate, generator)
-        for i, column in enumerate(self.order):
-            hidden = functional.leaky_relu(context, self.slope)
-            yield hidden if mask is None else hidden * mask
-            if i + 1 < len(self.order):
-                context = context + functional.embedding(codes[:, column], tables[column])
+            mask = dropout_mask(features, self.dropout_rate, generator)
+        products = autoregressive_products(
+            features,
+            mask,
+            self.context.vectors(),
+            self.predictor.linear.weight,
+            codes,
+            self.order,
+            self.cardinalities,
+            self.slope,
+        )
+        return self.predictor.logits(products)

@@ -5,9 +5,9 @@ import torch
 from torch.distributions import Independent, Normal, kl_divergence
 
 from tabvae_ray.model import loss
-from tabvae_ray.model.embeddings import MultiFeatureEmbedder
+from tabvae_ray.model.embeddings import MultiFeatureEmbedder, OrderedSteps
 from tabvae_ray.model.heads import MultiFeaturePredictor, group_columns
-from tabvae_ray.model.layers import LinBnDrop
+from tabvae_ray.model.layers import LinBnDrop, dropout_mask
 from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.model.vae import VAE
 from tests.support.models import CARDINALITIES, DECODERS, small_vae
@@ -97,7 +97,7 @@ def test_grouped_heads_equal_one_linear_layer_per_column() -> None:
     cardinalities = (5, 4, 5)
     predictor = MultiFeaturePredictor(8, cardinalities, group_columns(cardinalities))
     features = torch.randn(6, 8)
-    (logits,) = predictor(features)
+    (logits,) = predictor.grouped(predictor(features))
     start = 0
     for i, column in enumerate(predictor.groups[0][0]):
         k = cardinalities[column]
@@ -213,3 +213,31 @@ def test_what_ordered_codes_learn_reaches_the_codes_between_them(seed: int) -> N
     rows = torch.stack([torch.arange(9), torch.zeros(9, dtype=torch.int64)], dim=1)
     second = torch.softmax(model.logits(z, rows)[1][:, 0], 1)[:, 1].detach()
     assert second[2:4].max() < 0.5 < second[5:7].min()
+
+
+@pytest.mark.parametrize("rate", [1e-7, 0.001, 0.3, 0.6, 1 - 1e-7])
+def test_a_dropout_mask_keeps_the_share_it_says_and_the_mean(rate: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    mask = dropout_mask(torch.empty(999, 1001), rate, generator)
+    share = float((mask > 0).double().mean())
+    # Shares are multiples of 2^-16, and at least one.
+    expected = max(2**-16, 1 - rate)
+    assert abs(share - expected) < 2**-17 + 4 * math.sqrt(expected * (1 - expected) / mask.numel())
+    assert mask.max() == pytest.approx(1 / expected, rel=1e-4)
+    again = dropout_mask(mask, rate, torch.Generator().manual_seed(0))
+    assert torch.equal(mask, again)
+
+
+def test_units_are_dropped_independently() -> None:
+    kept = dropout_mask(torch.empty(4096, 64), 0.5, torch.Generator().manual_seed(1)) > 0
+    correlation = torch.corrcoef(kept.double().T) - torch.eye(64)
+    assert correlation.abs().max() < 5 / math.sqrt(4096)
+
+
+def test_ordered_steps_have_the_gradient_of_their_sums_and_go_through_products() -> None:
+    steps = OrderedSteps([[0, 2, 1, 4], [3], [7, 6, 5]], 9)
+    weight = torch.randn(9, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(steps, weight)
+    assert torch.autograd.gradcheck(lambda weight: steps(weight.T, 1), weight)
+    x = torch.randn(5, 3, dtype=torch.float64)
+    torch.testing.assert_close(steps(x @ weight.T, 1), x @ steps(weight).T)

@@ -1,0 +1,93 @@
+"""The operations whose gradients are written out, against those of autograd."""
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from tabvae_ray.model.column_products import autoregressive_products, project_columns
+from tabvae_ray.model.loss import cross_entropy
+from tests.support.models import CARDINALITIES, DECODERS, small_vae
+
+SIZES = (3, 1, 4)
+
+
+def random(*shape: int) -> Tensor:
+    return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
+
+
+def test_the_gradient_of_projections() -> None:
+    torch.manual_seed(0)
+    inputs = (random(sum(SIZES), 2), random(len(SIZES), 2, 5))
+    assert torch.autograd.gradcheck(lambda a, b: project_columns(a, b, SIZES), inputs)
+    parts = [part @ matrix for part, matrix in zip(inputs[0].split(SIZES), inputs[1], strict=True)]
+    torch.testing.assert_close(project_columns(*inputs, SIZES), torch.cat(parts))
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.1])
+@pytest.mark.parametrize("dropped", [False, True])
+def test_products_of_an_autoregressive_decoder_and_their_gradient(
+    slope: float, dropped: bool
+) -> None:
+    torch.manual_seed(0)
+    n, width, total = 6, 5, sum(SIZES)
+    inputs = (random(n, width), random(total, width), random(total, width))
+    mask = torch.randint(0, 3, (n, width)).double() if dropped else None
+    codes = torch.stack([torch.randint(0, k, (n,)) for k in SIZES], 1)
+    order = (0, 2, 1)
+
+    def products(features: Tensor, vectors: Tensor, weight: Tensor) -> Tensor:
+        return autoregressive_products(features, mask, vectors, weight, codes, order, SIZES, slope)
+
+    def plain(context: Tensor, vectors: Tensor, weight: Tensor) -> Tensor:
+        parts = []
+        heads, tables = [slice(0, 3), slice(7, 8), slice(3, 7)], vectors.split(SIZES)
+        for column in order:
+            hidden = functional.leaky_relu(context, slope)
+            hidden = hidden if mask is None else hidden * mask
+            parts.append(hidden @ weight[heads[column]].T)
+            context = context + tables[column][codes[:, column]]
+        return torch.cat(parts, 1)
+
+    assert torch.autograd.gradcheck(products, inputs)
+    torch.testing.assert_close(products(*inputs), plain(*inputs))
+    with torch.inference_mode():
+        torch.testing.assert_close(products(*inputs), plain(*inputs))
+
+
+def test_the_cross_entropy_of_padded_groups_and_its_gradient() -> None:
+    torch.manual_seed(0)
+    wide, narrow = random(4, 2, 3), random(4, 1, 2)
+    # The second column of the first group has two codes.
+    padding = torch.zeros(2, 3, dtype=torch.float64)
+    padding[1, 2] = -torch.inf
+    codes = torch.tensor([[0, 1, 0], [2, 0, 1], [1, 1, 1], [2, 0, 0]])
+    targets = codes + torch.tensor([0, 3, 6])
+    owner = torch.tensor([0, 0, 0, 1, 1, 1, 2, 2])
+
+    def cells(wide: Tensor, narrow: Tensor) -> Tensor:
+        return cross_entropy([wide + padding, narrow], targets, owner)
+
+    columns = [(wide + padding)[:, 0], (wide + padding)[:, 1], narrow[:, 0]]
+    expected = [
+        functional.cross_entropy(logits, codes[:, i], reduction="none")
+        for i, logits in enumerate(columns)
+    ]
+    torch.testing.assert_close(cells(wide, narrow), torch.stack(expected, 1))
+    assert torch.autograd.gradcheck(cells, (wide, narrow))
+
+
+@pytest.mark.parametrize("order", DECODERS)
+def test_a_step_in_bfloat16_is_near_that_in_float32(order: tuple[int, ...] | None) -> None:
+    codes = torch.stack([torch.randint(0, k, (64,)) for k in CARDINALITIES], 1)
+    gradients = []
+    for enabled in (False, True):
+        model = small_vae(order)
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            cells, _ = model(codes, torch.Generator().manual_seed(0))
+        cells.sum(1).mean().backward()
+        gradient = model.predictor.linear.weight.grad
+        assert gradient is not None
+        gradients.append(gradient.flatten())
+    assert gradients[1].dtype == torch.float32
+    assert functional.cosine_similarity(gradients[0], gradients[1], 0) > 0.99
