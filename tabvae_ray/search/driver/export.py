@@ -6,8 +6,8 @@ from typing import Any
 
 from tabvae_ray.results.latent_use import latent_verdict
 from tabvae_ray.results.search_manifest import SearchManifest
-from tabvae_ray.search.driver.membership import ChosenAttacks, attack_chosen
 from tabvae_ray.search.optimize.selection import Candidate, as_scores
+from tabvae_ray.search.trials.membership import ChosenAttacks, attack_chosen
 from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.search.trials.trial import restore_trial
 from tabvae_ray.storage import Location

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from tabvae_ray.search.driver.membership import attack_chosen
 from tabvae_ray.search.inputs import prepare_inputs
+from tabvae_ray.search.trials.membership import attack_chosen
 from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.search.trials.trial import build_trial
 from tabvae_ray.tabular_vae import TabularVAE
