@@ -29,6 +29,8 @@ torch.set_num_threads(1)
 # A local ray.init() of this process would switch tokens on for all processes that follow, also for
 # drivers of clusters that were started without. Tests of tokens ask for them.
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+# pytest-xdist sets it, and lines of messages would then wrap.
+os.environ.pop("COLUMNS", None)
 
 
 @pytest.fixture(scope="session")

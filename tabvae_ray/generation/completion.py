@@ -23,8 +23,8 @@ from tabvae_ray.model.draw import Draw
 from tabvae_ray.model.prior import Prior
 from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.table.coders.category_encoder import CategoryEncoder
-from tabvae_ray.table.column_values import column_numbers, column_positions
-from tabvae_ray.table.encoding import TableEncoder
+from tabvae_ray.table.column_values import column_numbers
+from tabvae_ray.table.encoding import TableEncoder, category_positions
 from tabvae_ray.table.reading.frames import Frame, as_frame
 
 __all__ = ["Completion", "fill_cells", "log_prob"]
@@ -180,7 +180,8 @@ def _codes(completion: Completion, table: pd.DataFrame, *, missing: bool) -> Ten
         values = table[name][known]
         part: Any
         if isinstance(coder, CategoryEncoder):
-            part = coder.codes[column_positions(values, column)]
+            has_rare = coder.in_place_of_rare is not None
+            part = coder.encode(category_positions(values, column, has_rare))
         else:
             part = coder.encode(column_numbers(values, column))
         codes[known, i] = part

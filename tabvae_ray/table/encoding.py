@@ -25,7 +25,7 @@ from tabvae_ray.table.published.spec import published_spec
 from tabvae_ray.table.rules.keeping import RuleKeeper
 from tabvae_ray.table.spec import TableSpec
 
-__all__ = ["TableEncoder"]
+__all__ = ["TableEncoder", "category_positions"]
 
 
 class TableEncoder:
@@ -67,7 +67,7 @@ class TableEncoder:
                 continue
             if column.kind == "categorical":
                 has_rare = not set(own[column.name].categories) <= set(column.categories)
-                positions = _positions(table[column.name], column, has_rare)
+                positions = category_positions(table[column.name], column, has_rare)
                 present = positions[positions >= 0]
                 coders.append(
                     CategoryEncoder.fit(
@@ -138,7 +138,7 @@ class TableEncoder:
                 raise DataError(f"column {column.name!r}: in the spec, but not in the table")
             if isinstance(coder, CategoryEncoder):
                 has_rare = coder.in_place_of_rare is not None
-                positions = _positions(table[column.name], column, has_rare)
+                positions = category_positions(table[column.name], column, has_rare)
                 missing = positions == -1
                 part = coder.encode(positions)
             else:
@@ -275,7 +275,7 @@ def _coder(mapping: Mapping[str, Any], column: Column) -> Discretizer | Category
     return Discretizer.from_mapping(mapping, decimals=decimals, minimum=low, maximum=high)
 
 
-def _positions(values: pd.Series, column: Column, has_rare: bool) -> Codes:
+def category_positions(values: pd.Series, column: Column, has_rare: bool) -> Codes:
     """Find positions of categories, with those of rare values that are not among them.
 
     A rare value has the position of the declared label, or -2 if there is no label.

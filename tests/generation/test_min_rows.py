@@ -57,7 +57,10 @@ def test_no_file_of_an_export_names_a_rare_value(
     vae.fit(table)
     vae.synthesizer().save(tmp_path / "best", scores={}, provenance={})
     for file in (tmp_path / "best").iterdir():
-        content = file.read_bytes().decode("utf-8", errors="replace")
+        if file.suffix == ".safetensors":
+            # Numbers, whose bytes may spell anything.
+            continue
+        content = file.read_text(encoding="utf-8")
         for rare in ("-x", "987654321", "77.123", "NASA"):
             assert rare not in content, (file.name, rare)
     card = (tmp_path / "best" / "README.md").read_text(encoding="utf-8")
