@@ -109,7 +109,11 @@ def test_a_line_per_trial_and_the_next_command_go_to_stderr_and_nothing_else(
     first = lines.index("starting Ray")
     # Before it, what was understood of the table.
     assert lines[0].strip() == "the table: 918 rows"
-    assert lines[first + 7] == "scoring the best again on fresh samples"
+    after = lines.index(trials[-1]) + 1
+    assert lines[after] == "scoring the best again on fresh samples"
+    # Until the first trial ends, reports are lines, too.
+    started = [line for line in lines[first + 1 : after] if line not in trials]
+    assert all(line.startswith("trial ") for line in started)
     assert "-m tabvae_ray.generate --model" in lines[-1]
     chatter = ("WARNING", "ERROR", "INFO", "Traceback", "ray.tune", "deprecat")
     assert not [line for line in lines if any(word in line for word in chatter)]
