@@ -1,17 +1,11 @@
 """``tabvae refit``: the chosen model of a search, trained again on all rows."""
 
 import json
-import sys
-from typing import TYPE_CHECKING
 
 import click
 
 from tabvae_ray.cli import INPUT, PATH_OR_URI, Command, option
-from tabvae_ray.errors import ConfigError
-
-# What the command needs takes seconds to import; help and usage errors need none of it.
-if TYPE_CHECKING:
-    from tabvae_ray.training.trainer import TabularVAETrainer
+from tabvae_ray.commands.shown_training import ShownEpochs, new_export, say
 
 __all__ = ["command"]
 
@@ -86,41 +80,17 @@ def command(
     from tabvae_ray.refit.finished_search import FinishedSearchRefit
     from tabvae_ray.storage import Location
 
-    target = None if out is None else Location(out)
-    if target is not None and (target / "synthesizer.json").exists():
-        raise ConfigError(f"--out {target}: holds a model already; give another directory")
+    target = None if out is None else new_export(out)
     refit = FinishedSearchRefit.prepare(
         Location(run), data=data, epochs=epochs, out=target, device=device
     )
     refit.target.check_writable()
     if not quiet:
-        _say(f"refitting {refit.description}")
-    done = refit.run([] if quiet else [_ShownEpochs(refit.plan.epochs)])
+        say(f"refitting {refit.description}")
+    done = refit.run([] if quiet else [ShownEpochs(refit.plan.epochs)])
     if not quiet:
-        _say(done.scores_of)
-        _say(f"model: {refit.target}")
+        say(done.scores_of)
+        say(f"model: {refit.target}")
     if as_json:
         print(json.dumps({"model": str(refit.target), **done.to_mapping()}))  # noqa: T201
     return 0
-
-
-class _ShownEpochs:
-    """Prints the loss after every tenth part of the epochs.
-
-    Args:
-        last: The last epoch.
-    """
-
-    def __init__(self, last: int) -> None:
-        self._last = last
-
-    def __call__(self, trainer: "TabularVAETrainer") -> None:
-        """Print the loss, if it is time to."""
-        n = trainer.epoch
-        if n % max(1, self._last // 10) == 0 or n == self._last:
-            loss = trainer.history[-1]["loss"]
-            _say(f"epoch {n} of {self._last}: loss {loss:.4g} nats per row")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201

@@ -1,17 +1,11 @@
 """``tabvae train``: one model of a table, without a search and without Ray."""
 
 import json
-import sys
-from typing import TYPE_CHECKING
 
 import click
 
 from tabvae_ray.cli import PATH_OR_URI, Command, option
-from tabvae_ray.errors import ConfigError
-
-# What the command needs takes seconds to import; help and usage errors need none of it.
-if TYPE_CHECKING:
-    from tabvae_ray.training.trainer import TabularVAETrainer
+from tabvae_ray.commands.shown_training import ShownEpochs, new_export, say
 
 __all__ = ["command"]
 
@@ -107,11 +101,8 @@ def command(
     'tabvae search' finds a better model; this takes a fraction of its time.
     """
     from tabvae_ray.commands.single_training import SingleTraining, score_lines
-    from tabvae_ray.storage import Location
 
-    target = Location(out)
-    if (target / "synthesizer.json").exists():
-        raise ConfigError(f"--out {target}: holds a model already; give another directory")
+    target = new_export(out)
     leaves = {"training.max_n_epochs": epochs, "training.device": device}
     training = SingleTraining.prepare(
         data,
@@ -122,25 +113,15 @@ def command(
     )
     target.check_writable()
     if not quiet:
-        _say(f"training on {training.description}")
-        training.vae.trainer.epoch_hooks.append(_show_epoch)
+        say(f"training on {training.description}")
+        trainer = training.vae.trainer
+        trainer.epoch_hooks.append(ShownEpochs(trainer.config.max_n_epochs))
     scores = training.train()
     training.save(target, scores)
     if not quiet:
         for line in score_lines(scores):
-            _say(line)
-        _say(f"model: {target}")
+            say(line)
+        say(f"model: {target}")
     if as_json:
         print(json.dumps({"model": str(target), **scores}))  # noqa: T201
     return 0
-
-
-def _show_epoch(trainer: "TabularVAETrainer") -> None:
-    """Print the loss of every tenth part of the epochs."""
-    n, last = trainer.epoch, trainer.config.max_n_epochs
-    if n % max(1, last // 10) == 0 or trainer.stopped is not None:
-        _say(f"epoch {n} of {last}: loss {trainer.history[-1]['loss']:.4g} nats per row")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201

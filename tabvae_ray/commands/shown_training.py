@@ -1,0 +1,50 @@
+"""Pieces that the commands which train one model share: checks and progress."""
+
+import sys
+from typing import TYPE_CHECKING
+
+from tabvae_ray.errors import ConfigError
+
+# What a training needs takes seconds to import; help and usage errors need none of it.
+if TYPE_CHECKING:
+    from tabvae_ray.storage import Location
+    from tabvae_ray.training.trainer import TabularVAETrainer
+
+__all__ = ["ShownEpochs", "new_export", "say"]
+
+
+def new_export(out: str) -> "Location":
+    """Return the directory of a model that is to be exported.
+
+    Raises:
+        ConfigError: If it holds a model already.
+    """
+    from tabvae_ray.storage import Location
+
+    target = Location(out)
+    if (target / "synthesizer.json").exists():
+        raise ConfigError(f"--out {target}: holds a model already; give another directory")
+    return target
+
+
+class ShownEpochs:
+    """Prints the loss after every tenth part of the epochs, and at the end.
+
+    Args:
+        last: The last epoch.
+    """
+
+    def __init__(self, last: int) -> None:
+        self._last = last
+
+    def __call__(self, trainer: "TabularVAETrainer") -> None:
+        """Print the loss, if it is time to."""
+        n, ends = trainer.epoch, trainer.stopped is not None
+        if n % max(1, self._last // 10) == 0 or n == self._last or ends:
+            loss = trainer.history[-1]["loss"]
+            say(f"epoch {n} of {self._last}: loss {loss:.4g} nats per row")
+
+
+def say(text: str) -> None:
+    """Print a line to stderr."""
+    print(text, file=sys.stderr)  # noqa: T201
