@@ -22,9 +22,7 @@ from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.model.draw import Draw
 from tabvae_ray.model.prior import Prior
 from tabvae_ray.model.row_decoder import RowDecoder
-from tabvae_ray.table.coders.category_encoder import CategoryEncoder
-from tabvae_ray.table.column_values import column_numbers
-from tabvae_ray.table.encoding import TableEncoder, category_positions
+from tabvae_ray.table.encoding import TableEncoder, column_codes
 from tabvae_ray.table.reading.frames import Frame, as_frame
 
 __all__ = ["Completion", "fill_cells", "log_prob"]
@@ -177,14 +175,7 @@ def _codes(completion: Completion, table: pd.DataFrame, *, missing: bool) -> Ten
             continue
         column, coder = encoder.spec[name], encoder.coder(name)
         known = table[name].notna().to_numpy()
-        values = table[name][known]
-        part: Any
-        if isinstance(coder, CategoryEncoder):
-            has_rare = coder.in_place_of_rare is not None
-            part = coder.encode(category_positions(values, column, has_rare))
-        else:
-            part = coder.encode(column_numbers(values, column))
-        codes[known, i] = part
+        codes[known, i] = column_codes(table[name][known], column, coder)
         if missing and column.missing:
             codes[~known, i] = coder.n_codes
     return torch.from_numpy(codes).to(completion.decoder.head_bias.device)

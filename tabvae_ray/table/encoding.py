@@ -25,7 +25,7 @@ from tabvae_ray.table.published.spec import published_spec
 from tabvae_ray.table.rules.keeping import RuleKeeper
 from tabvae_ray.table.spec import TableSpec
 
-__all__ = ["TableEncoder", "category_positions"]
+__all__ = ["TableEncoder", "column_codes"]
 
 
 class TableEncoder:
@@ -67,7 +67,7 @@ class TableEncoder:
                 continue
             if column.kind == "categorical":
                 has_rare = not set(own[column.name].categories) <= set(column.categories)
-                positions = category_positions(table[column.name], column, has_rare)
+                positions = _category_positions(table[column.name], column, has_rare)
                 present = positions[positions >= 0]
                 coders.append(
                     CategoryEncoder.fit(
@@ -136,20 +136,11 @@ class TableEncoder:
         for i, (column, coder) in enumerate(self._pairs()):
             if column.name not in table.columns:
                 raise DataError(f"column {column.name!r}: in the spec, but not in the table")
-            if isinstance(coder, CategoryEncoder):
-                has_rare = coder.in_place_of_rare is not None
-                positions = category_positions(table[column.name], column, has_rare)
-                missing = positions == -1
-                part = coder.encode(positions)
-            else:
-                numbers = column_numbers(table[column.name], column)
-                missing = np.isnan(numbers)
-                part = coder.encode(numbers)
-            if missing.any() and not column.missing:
+            codes[:, i] = column_codes(table[column.name], column, coder)
+            if not column.missing and (codes[:, i] == coder.n_codes).any():
                 raise DataError(
                     f"column {column.name!r}: has missing values, but the spec has none"
                 )
-            codes[:, i] = np.where(missing, coder.n_codes, part)
         return codes
 
     def decode(
@@ -275,7 +266,22 @@ def _coder(mapping: Mapping[str, Any], column: Column) -> Discretizer | Category
     return Discretizer.from_mapping(mapping, decimals=decimals, minimum=low, maximum=high)
 
 
-def category_positions(values: pd.Series, column: Column, has_rare: bool) -> Codes:
+def column_codes(values: pd.Series, column: Column, coder: Discretizer | CategoryEncoder) -> Codes:
+    """Encode the values ``(N,)`` of a column; the code after the last one is that of missing ones.
+
+    Raises:
+        DataError: If a value is none of the column.
+    """
+    if isinstance(coder, CategoryEncoder):
+        positions = _category_positions(values, column, coder.in_place_of_rare is not None)
+        missing, codes = positions == -1, coder.encode(positions)
+    else:
+        numbers = column_numbers(values, column)
+        missing, codes = np.isnan(numbers), coder.encode(numbers)
+    return np.where(missing, np.int32(coder.n_codes), codes)
+
+
+def _category_positions(values: pd.Series, column: Column, has_rare: bool) -> Codes:
     """Find positions of categories, with those of rare values that are not among them.
 
     A rare value has the position of the declared label, or -2 if there is no label.
