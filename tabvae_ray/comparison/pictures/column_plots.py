@@ -23,7 +23,7 @@ from tabvae_ray.comparison.pictures.canvas import (
 from tabvae_ray.comparison.reading.table_columns import Floats, TableColumns
 from tabvae_ray.comparison.scores.jensen_shannon import joint_edges
 
-__all__ = ["cdf", "pdf"]
+__all__ = ["cdf", "date_text", "pdf"]
 
 _BINS = 40
 _MOST_CATEGORIES = 12
@@ -160,10 +160,11 @@ def _name_values(axes: Axes, real: TableColumns, name: str, theme: Theme) -> Non
         return
     low, high = axes.get_xlim()
     places = [low + share * (high - low) for share in (0.1, 0.5, 0.9)]
-    ticks(axes, "x", theme, places, [_date(real.epochs[name], days) for days in places])
+    ticks(axes, "x", theme, places, [date_text(real.epochs[name], days) for days in places])
 
 
-def _date(epoch: pd.Timestamp, days: float) -> str:
+def date_text(epoch: pd.Timestamp, days: float) -> str:
+    """Return the date of a number of days since a moment; empty beyond the range of dates."""
     try:
         return str((epoch + pd.Timedelta(days=days)).strftime("%Y-%m-%d"))
     except (OverflowError, ValueError):

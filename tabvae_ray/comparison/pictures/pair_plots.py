@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tabvae_ray.comparison.pictures.canvas import THEMES, Theme, dress, short, ticks
+from tabvae_ray.comparison.pictures.column_plots import date_text
 from tabvae_ray.comparison.reading.table_columns import Floats, Integers, TableColumns
 
 __all__ = ["PairDifference", "joint", "worst_pairs"]
@@ -164,7 +165,5 @@ def _text(table: TableColumns, name: str, low: float, high: float) -> str:
     """Return the text of a bin of numbers or of days."""
     if name not in table.epochs:
         return f"{low:.4g}" if low == high else f"{low:.4g}\N{EN DASH}{high:.4g}"
-    try:
-        return (table.epochs[name] + np.timedelta64(round(low), "D")).strftime("from %Y-%m-%d")
-    except (OverflowError, ValueError):
-        return ""
+    first = date_text(table.epochs[name], round(low))
+    return f"from {first}" if first else ""

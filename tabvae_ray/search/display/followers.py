@@ -19,7 +19,7 @@ __all__ = ["Followers", "followers_of"]
 
 @dataclass(frozen=True)
 class Followers:
-    """What follows the trials.
+    """The listeners of a search.
 
     Args:
         listeners: All of them, in the order in which they are told of a trial.

@@ -1,4 +1,4 @@
-"""What attacked rows see around them among synthetic rows and reference rows."""
+"""Neighbours of attacked rows among synthetic rows and reference rows."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What rules about a column have in common, and those that compute it."""
+"""Common ground of rules about a column, and of those that compute it."""
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
