@@ -14,6 +14,7 @@ from tabvae_ray.errors import ConfigError, closest
 
 __all__ = [
     "ArchitectureConfig",
+    "DPConfig",
     "DataConfig",
     "GenerationConfig",
     "TabularVAEConfig",
@@ -142,6 +143,23 @@ class ArchitectureConfig(_Section):
         return self.latent == "vae" or self.decoder == "independent"
 
 
+class DPConfig(_Section):
+    """Differentially private training, see ``docs/how-to/private-training.md``."""
+
+    epsilon: float = Field(gt=0, le=1000, description="Bound on what a row may change.")
+    delta: float = Field(gt=0, lt=1, description="Chance that the bound fails; below 1 / rows.")
+    max_grad_norm: float = Field(
+        1.0, gt=0, le=1e6, description="Largest norm of the gradient of one row."
+    )
+    preprocessing_share: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="Share of epsilon for the encoding: bins, ranges and categories that the spec "
+        "does not declare, and how often each code occurs.",
+    )
+
+
 class TrainingConfig(_Section):
     """The training loop."""
 
@@ -185,6 +203,9 @@ class TrainingConfig(_Section):
         "auto",
         description="bfloat16 in the forward pass; auto: on GPUs that have it. CPUs without AMX "
         "are slower with it.",
+    )
+    dp: DPConfig | None = Field(
+        None, description="Differentially private training; an ordinary one if not given."
     )
 
 

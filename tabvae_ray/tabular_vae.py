@@ -18,11 +18,15 @@ from tabvae_ray.model.devices import resolve_device
 from tabvae_ray.model.prior import GaussianMixturePrior, Prior, StandardNormalPrior
 from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.model.vae import VAE
+from tabvae_ray.table.coders.quantiles import Floats
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.io import read_table
 from tabvae_ray.table.reading.markers import without_declared
 from tabvae_ray.table.spec import TableSpec, check_table
+from tabvae_ray.training.private.accounting import Guarantee
+from tabvae_ray.training.private.preparation import check_untracked, prepare_private
+from tabvae_ray.training.private.trainer import PrivateTrainer
 from tabvae_ray.training.progress import shown_progress
 from tabvae_ray.training.routines import ArtifactRoutine, CheckpointRoutine, LoaderRoutine
 from tabvae_ray.training.tracking import Tracker
@@ -53,6 +57,11 @@ class TabularVAE:
         device: Where to train; ``config.training.device`` if None.
         batch_hooks: Called after every step, see :class:`TabularVAETrainer`.
         epoch_hooks: Called after every epoch.
+        declared: With ``training.dp``, what is known of the columns without looking at the rows.
+
+    Attributes:
+        guarantee: The differential privacy of the model, after :meth:`prepare` with
+            ``training.dp``; otherwise None.
     """
 
     def __init__(
@@ -65,11 +74,15 @@ class TabularVAE:
         device: torch.device | str | None = None,
         batch_hooks: Sequence[BatchHook] = (),
         epoch_hooks: Sequence[EpochHook] = (),
+        declared: SpecDeclaration | None = None,
     ) -> None:
-        self.spec, self.config = spec, config
+        self.spec, self.config, self.declared = spec, config, declared
         self.seed, self.split_seed = seed, split_seed
         self.device = resolve_device(config.training.device if device is None else device)
         self._batch_hooks, self._epoch_hooks = batch_hooks, epoch_hooks
+        self.guarantee: Guarantee | None = None
+        # With ``training.dp``, noisy rows per code of every column.
+        self._noisy_counts: list[Floats] = []
         self._prepared: tuple[TableEncoder, TabularVAETrainer] | None = None
         self._synthesizer: tuple[int, TabularVAESynthesizer] | None = None
 
@@ -84,6 +97,7 @@ class TabularVAE:
         device: torch.device | str | None = None,
         batch_hooks: Sequence[BatchHook] = (),
         epoch_hooks: Sequence[EpochHook] = (),
+        declared: SpecDeclaration | None = None,
     ) -> Self:
         """Build a model, see the class; without ``config``, with the defaults."""
         return cls(
@@ -94,6 +108,7 @@ class TabularVAE:
             device=device,
             batch_hooks=batch_hooks,
             epoch_hooks=epoch_hooks,
+            declared=declared,
         )
 
     def __repr__(self) -> str:
@@ -121,7 +136,8 @@ class TabularVAE:
             The history of all epochs, see :class:`TabularVAETrainer`.
 
         Raises:
-            ConfigError: If the table cannot have a score of the plan.
+            ConfigError: If the table cannot have a score of the plan, or a tracker is given with
+                ``training.dp``.
             DataError: If the table does not fit the spec.
             DivergenceError: If the loss becomes NaN or infinite.
         """
@@ -130,6 +146,7 @@ class TabularVAE:
             table = read_table(str(table), SpecDeclaration.from_mapping(self.spec.to_mapping()))
         self.prepare(table)
         if tracker is not None:
+            check_untracked(self.config)
             self._track(table, tracker, plan or ComparisonPlan.complete())
         with shown_progress(self.trainer, wanted=progress):
             return self.trainer.train()
@@ -144,6 +161,9 @@ class TabularVAE:
         """
         table = without_declared(table, self.spec.columns)
         check_table(table, self.spec)
+        if self.config.training.dp is not None:
+            self._prepare_private(table)
+            return
         fraction = self.config.validation.holdout_fraction
         training, held_out = split_rows(len(table), fraction, self.split_seed)
         encoder = TableEncoder.fit(
@@ -164,6 +184,28 @@ class TabularVAE:
             epoch_hooks=self._epoch_hooks,
         )
         self._prepared, self._synthesizer = (encoder, trainer), None
+
+    def _prepare_private(self, table: pd.DataFrame) -> None:
+        """Prepare a training with differential privacy, on all rows.
+
+        Raises:
+            ConfigError: If the configuration uses rows without noise.
+            DataError: If the table cannot be encoded with what is declared.
+        """
+        encoding, self.guarantee = prepare_private(table, self.spec, self.declared, self.config)
+        self._noisy_counts = encoding.counts
+        init_seed, _ = np.random.SeedSequence(self.seed).generate_state(2)
+        trainer = PrivateTrainer(
+            self._network(encoding.encoder, encoding.codes, int(init_seed)),
+            encoding.codes,
+            self.config.training,
+            self.guarantee,
+            loss_beta=self.config.architecture.loss_beta,
+            device=self.device,
+            batch_hooks=self._batch_hooks,
+            epoch_hooks=self._epoch_hooks,
+        )
+        self._prepared, self._synthesizer = (encoding.encoder, trainer), None
 
     def generate(self, n_records: int, *, seed: int = 0) -> pd.DataFrame:
         """Make rows, see :meth:`TabularVAESynthesizer.generate`."""
@@ -248,6 +290,7 @@ class TabularVAE:
                 dropout_rate=architecture.dropout_rate,
                 code_orders=encoder.code_orders if architecture.ordinal_codes else None,
                 order=_column_order(architecture, codes, encoder.cardinalities),
+                batch_norm=self.config.training.dp is None,
                 has_encoder=architecture.has_encoder,
             )
 
@@ -268,12 +311,16 @@ class TabularVAE:
         )
 
     def _calibrate(self, decoder: RowDecoder, prior: Prior, trainer: TabularVAETrainer) -> None:
-        counts = [
-            torch.bincount(column, minlength=k)
-            for column, k in zip(trainer.codes.T, decoder.cardinalities, strict=True)
-        ]
+        if self.guarantee is not None:
+            counts, n_rows = [torch.tensor(part) for part in self._noisy_counts], self.guarantee.rows
+        else:
+            n_rows = len(trainer.codes)
+            counts = [
+                torch.bincount(column, minlength=k)
+                for column, k in zip(trainer.codes.T, decoder.cardinalities, strict=True)
+            ]
         generator = torch.Generator(self.device).manual_seed(self.seed)
-        rows = min(max(2 * len(trainer.codes), _CALIBRATION_ROWS[0]), _CALIBRATION_ROWS[1])
+        rows = min(max(2 * n_rows, _CALIBRATION_ROWS[0]), _CALIBRATION_ROWS[1])
         calibrate(decoder, prior.sample(rows, generator), counts, generator)
 
 

@@ -41,8 +41,10 @@ class ShownEpochs:
         """Print the loss, if it is time to."""
         n, ends = trainer.epoch, trainer.stopped is not None
         if n % max(1, self._last // 10) == 0 or n == self._last or ends:
-            loss = trainer.history[-1]["loss"]
-            say(f"epoch {n} of {self._last}: loss {loss:.4g} nats per row")
+            # A private training has no loss to show.
+            loss = trainer.history[-1].get("loss")
+            shown = "" if loss is None else f": loss {loss:.4g} nats per row"
+            say(f"epoch {n} of {self._last}{shown}")
 
 
 def say(text: str) -> None:

@@ -96,7 +96,7 @@ class SingleTraining:
         known = known.replace(leaves or {}, "options")
         if known.training.device.startswith("cuda"):
             _check_cuda(known.training.device)
-        vae = TabularVAE.build(found, known, seed=seed, split_seed=seed)
+        vae = TabularVAE.build(found, known, seed=seed, split_seed=seed, declared=declared)
         vae.prepare(table)
         return cls(vae, table, source, config or "the space 'auto'")
 
@@ -104,6 +104,11 @@ class SingleTraining:
     def description(self) -> str:
         """Description of the training, in words."""
         training = self.vae.config.training
+        if self.vae.guarantee is not None:
+            return (
+                f"{self.source} ({len(self.table):,} rows): {training.max_n_epochs} epochs, "
+                f"configuration of {self.config_source}"
+            )
         return (
             f"{self.source} ({len(self.vae.trainer.codes):,} rows, {len(self._held_out):,} held "
             f"out): up to {training.max_n_epochs} epochs, configuration of {self.config_source}"
@@ -118,10 +123,14 @@ class SingleTraining:
 
         ``membership_attacks`` says how well training rows can be told from held-out rows.
 
+        A private training has no scores of rows, only ``privacy``: what was spent.
+
         Raises:
             DivergenceError: If the loss becomes NaN or infinite.
         """
         self.vae.trainer.train()
+        if self.vae.guarantee is not None:
+            return {"epochs": self.vae.trainer.epoch, "privacy": self.vae.guarantee.to_mapping()}
         scores: dict[str, Any] = dict(self.vae.evaluate())
         scores |= {"epochs": self.vae.trainer.epoch, "held_out": {}, "real": {}}
         training, held_out = self._split
@@ -150,6 +159,17 @@ class SingleTraining:
         Raises:
             StorageError: If a file cannot be written.
         """
+        guarantee = self.vae.guarantee
+        table: dict[str, Any] = {"columns": len(self.table.columns)}
+        if guarantee is None:
+            table |= {
+                "fingerprint": fingerprint(self.table),
+                "rows": len(self.table),
+                "training_rows": len(self.vae.trainer.codes),
+            }
+        else:
+            # A fingerprint would tell whether a row that somebody knows is in the table.
+            table["rows"] = guarantee.rows
         self.vae.synthesizer().save(
             target,
             scores=scores,
@@ -159,12 +179,8 @@ class SingleTraining:
                 "epochs": scores["epochs"],
                 "seed": self.vae.seed,
                 "data": str(self.source),
-                "table": {
-                    "fingerprint": fingerprint(self.table),
-                    "rows": len(self.table),
-                    "columns": len(self.table.columns),
-                    "training_rows": len(self.vae.trainer.codes),
-                },
+                "table": table,
+                **({} if guarantee is None else {"privacy": guarantee.to_mapping()}),
                 "versions": package_versions("python", "torch", "pandas", "numpy", "pyarrow"),
             },
         )
@@ -181,8 +197,17 @@ class SingleTraining:
 
 def score_lines(scores: Mapping[str, Any]) -> Sequence[str]:
     """Return the scores as lines of text."""
-    train, held_out = scores["train_nats"], scores["holdout_nats"]
     lines = [f"trained {scores['epochs']} epochs"]
+    if "privacy" in scores:
+        spent = scores["privacy"]
+        return [
+            *lines,
+            f"differential privacy: epsilon {spent['epsilon']:.4g}, delta {spent['delta']:.2g}, for "
+            "tables that differ in one row",
+            "no scores: they would be numbers about rows that no noise protects; 'tabvae compare' "
+            "computes them for your eyes only",
+        ]
+    train, held_out = scores["train_nats"], scores["holdout_nats"]
     if held_out is None or train is None:
         lines.append("no rows are held out, so the model has no scores")
         return lines

@@ -6,6 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tabvae_ray import __version__
+from tabvae_ray.generation.private_card import (
+    guarantee_in_words,
+    limit_of_privacy,
+    privacy_of,
+    retained_privately,
+)
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.spec import TableSpec
 
@@ -15,7 +21,7 @@ __all__ = ["file_name", "model_card"]
 _MOST_COLUMNS = 200
 
 # Parts of the provenance that the card shows in another place.
-_ELSEWHERE = ("versions", "parameters", "table", "latent")
+_ELSEWHERE = ("versions", "parameters", "table", "latent", "privacy")
 
 _RULES = ("- the rules between columns, and the values that go together by them",)
 
@@ -35,8 +41,6 @@ are. Work that ends in a decision should be repeated on the real rows.
 - Rows are generated, not recorded: none is evidence about a person, even if it equals a real row.
 - Errors and biases of the table are in the rows as well. Small groups and rare combinations are
   reproduced worst.
-- Training was not differentially private. Attacks on membership measure known ways to learn who is
-  in the table; they set no bound on others.
 """
 
 
@@ -48,7 +52,7 @@ def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[s
         scores: Scores of the model.
         provenance: Origin of the model.
     """
-    versions = provenance.get("versions")
+    versions, spent = provenance.get("versions"), privacy_of(provenance)
     lines = [
         f"# {_title(provenance)}",
         "",
@@ -70,8 +74,8 @@ def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[s
         "",
         *_scores(scores),
         "",
-        _USE,
-        *_retained(spec),
+        _USE + limit_of_privacy(spent) + "\n",
+        *(_retained(spec) if spent is None else retained_privately(spent)),
         "",
         "## Columns",
         "",
@@ -118,7 +122,8 @@ def _overview(
     if "data" in provenance:
         yield "table", file_name(provenance["data"])
     if "rows" in table:
-        size = f"{table['rows']:,} rows"
+        about = "" if privacy_of(provenance) is None else "about "
+        size = f"{about}{table['rows']:,} rows"
         size += f" x {table['columns']:,} columns" if "columns" in table else ""
         yield "size of the table", size
     refit = provenance.get("refit")
@@ -128,6 +133,12 @@ def _overview(
     yield "columns", ", ".join(_kinds(spec))
     if "epochs" in provenance:
         yield "epochs", provenance["epochs"]
+    spent = privacy_of(provenance)
+    if spent is not None:
+        yield "differential privacy", guarantee_in_words(spent)
+        yield "rare values", "left out by noisy counts, unless the spec declares them"
+        yield "exported", f"{datetime.now(UTC):%Y-%m-%d}, by tabvae_ray {__version__}"
+        return
     attacks = scores.get("membership_attacks")
     verdict = attacks.get("verdict") if isinstance(attacks, Mapping) else None
     yield f"privacy{_whose(scores)}", verdict or "attacks on membership were not measured"

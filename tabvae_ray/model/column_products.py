@@ -11,9 +11,31 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-__all__ = ["autoregressive_products", "project_columns"]
+__all__ = ["ContextProducts", "autoregressive_products", "project_columns"]
+
+
+class ContextProducts(nn.Module):
+    """:func:`autoregressive_products` as a module, whose inputs and outputs hooks can see.
+
+    Args:
+        order: The order in which the columns are drawn.
+        cardinalities: Codes per column (``K_c``).
+        slope: Slope of the leaky ReLU below zero.
+    """
+
+    def __init__(self, order: Sequence[int], cardinalities: Sequence[int], slope: float) -> None:
+        super().__init__()
+        self.order, self.cardinalities, self.slope = tuple(order), tuple(cardinalities), slope
+
+    def forward(
+        self, features: Tensor, mask: Tensor | None, vectors: Tensor, weight: Tensor, codes: Tensor
+    ) -> Tensor:
+        """Multiply each head with what it sees of the columns before it: ``(B, R)``."""
+        return autoregressive_products(
+            features, mask, vectors, weight, codes, self.order, self.cardinalities, self.slope
+        )
 
 
 def project_columns(small: Tensor, projections: Tensor, cardinalities: Sequence[int]) -> Tensor:

@@ -60,6 +60,15 @@ class OrderedSteps(nn.Module):
         )
         return summed
 
+    def squared_norms(self) -> Tensor:
+        """Return ``(R,)`` the squared norm of the gradient of each row by the steps."""
+        norms = torch.ones(len(self.places), device=self.places.device)
+        for part, size in zip(torch.split(norms[: sum(self.sizes)], self.sizes), self.sizes, strict=True):
+            sums = torch.eye(size, device=norms.device).cumsum(0)
+            sums = (sums - sums.mean(0, keepdim=True)) * math.sqrt(2 / size)
+            part.copy_(sums.square().sum(1))
+        return norms[self.places]
+
 
 class _CentredSums(torch.autograd.Function):
     """Sums of the steps of each ordered column, less their mean.
@@ -119,7 +128,7 @@ class MultiFeatureEmbedder(nn.Module):
         self.table = nn.Embedding(sum(cardinalities), size)
         offsets = [0, *accumulate(cardinalities[:-1])]
         self.register_buffer("offsets", torch.tensor(offsets), persistent=False)
-        self._steps = OrderedSteps(
+        self.steps = OrderedSteps(
             [
                 [offsets[column] + code for code in order]
                 for column, order in (orders or {}).items()
@@ -129,7 +138,7 @@ class MultiFeatureEmbedder(nn.Module):
 
     def vectors(self) -> Tensor:
         """Return a vector per code of every column: ``(sum of K_c, E)``."""
-        vectors: Tensor = self._steps(self.table.weight)
+        vectors: Tensor = self.steps(self.table.weight)
         return vectors
 
     def forward(self, codes: Tensor) -> Tensor:

@@ -47,7 +47,7 @@ class MultiFeaturePredictor(nn.Module):
         self.sizes = [len(columns) * k for columns, k in self.groups]
         self.linear = nn.Linear(width, sum(self.sizes))
         starts = head_starts(self.groups)
-        self._steps = OrderedSteps(
+        self.steps = OrderedSteps(
             [[starts[column] + code for code in order] for column, order in (orders or {}).items()],
             sum(self.sizes),
         )
@@ -62,7 +62,7 @@ class MultiFeaturePredictor(nn.Module):
 
     def weights(self) -> Tensor:
         """Return the weights of all heads: ``(P, W)``."""
-        weight: Tensor = self._steps(self.linear.weight)
+        weight: Tensor = self.steps(self.linear.weight)
         return weight
 
     def forward(self, features: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ class MultiFeaturePredictor(nn.Module):
         """
         # Sums over many codes need the precision of the weights, under autocast as well.
         bias = self.linear.bias + self.padding
-        summed: Tensor = self._steps(products.to(bias.dtype), 1)
+        summed: Tensor = self.steps(products.to(bias.dtype), 1)
         return summed + bias
 
     def grouped(self, logits: Tensor) -> list[Tensor]:

@@ -32,7 +32,10 @@ def dropout_mask(x: Tensor, rate: float, generator: torch.Generator | None) -> T
 
 
 class LinBnDrop(nn.Module):
-    """Linear, batch norm, leaky ReLU, dropout: ``(B, in) -> (B, out)``."""
+    """Linear, batch norm, leaky ReLU, dropout: ``(B, in) -> (B, out)``.
+
+    Without batch norm, the output of a row depends on that row only.
+    """
 
     def __init__(
         self,
@@ -43,17 +46,21 @@ class LinBnDrop(nn.Module):
         bn_momentum: float,
         bn_epsilon: float,
         dropout_rate: float,
+        batch_norm: bool = True,
     ) -> None:
         super().__init__()
         # Batch norm subtracts the mean, so a bias would have no effect.
-        self.linear = nn.Linear(n_in, n_out, bias=False)
-        self.norm = nn.BatchNorm1d(n_out, momentum=bn_momentum, eps=bn_epsilon)
+        self.linear = nn.Linear(n_in, n_out, bias=not batch_norm)
+        self.norm: nn.BatchNorm1d | None = None
+        if batch_norm:
+            self.norm = nn.BatchNorm1d(n_out, momentum=bn_momentum, eps=bn_epsilon)
         self.slope = leaky_relu_slope
         self.dropout_rate = dropout_rate
 
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Apply the layer: ``(B, in) -> (B, out)``; the generator draws the dropout mask."""
-        x = functional.leaky_relu(self.norm(self.linear(x)), self.slope)
+        x = self.linear(x)
+        x = functional.leaky_relu(x if self.norm is None else self.norm(x), self.slope)
         if self.training and self.dropout_rate > 0:
             x = x * dropout_mask(x, self.dropout_rate, generator)
         return x
@@ -64,6 +71,8 @@ class LinBnDrop(nn.Module):
         Valid in evaluation only, where batch norm is affine with its running mean and variance.
         """
         norm = self.norm
+        if norm is None:
+            return self.linear.weight, self.linear.bias
         assert norm.running_mean is not None and norm.running_var is not None
         scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
         return self.linear.weight * scale[:, None], norm.bias - norm.running_mean * scale
@@ -80,6 +89,7 @@ class MLP(nn.Module):
         bn_momentum: float,
         bn_epsilon: float,
         dropout_rate: float,
+        batch_norm: bool = True,
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
@@ -90,6 +100,7 @@ class MLP(nn.Module):
                 bn_momentum=bn_momentum,
                 bn_epsilon=bn_epsilon,
                 dropout_rate=dropout_rate,
+                batch_norm=batch_norm,
             )
             for n_in, n_out in pairwise(sizes)
         )

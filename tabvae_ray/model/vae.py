@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from tabvae_ray.model.column_products import autoregressive_products
+from tabvae_ray.model.column_products import ContextProducts
 from tabvae_ray.model.embeddings import ContextEmbedder, MultiFeatureEmbedder
 from tabvae_ray.model.heads import MultiFeaturePredictor, group_columns
 from tabvae_ray.model.layers import MLP, DiagonalGaussianLatent, dropout_mask
@@ -50,6 +50,7 @@ class VAE(nn.Module):
             None makes the columns independent given z.
         code_orders: For each column with ordered codes, its codes in ascending order; see
             :class:`MultiFeatureEmbedder`.
+        batch_norm: False leaves batch norm out, so that the loss of a row depends on that row only.
         has_encoder: False leaves the encoder out: z is then noise, which an autoregressive decoder
             learns to ignore, and the KL divergence is 0.
     """
@@ -68,6 +69,7 @@ class VAE(nn.Module):
         dropout_rate: float = 0.0,
         order: Sequence[int] | None = None,
         code_orders: Mapping[int, Sequence[int]] | None = None,
+        batch_norm: bool = True,
         has_encoder: bool = True,
     ) -> None:
         super().__init__()
@@ -89,6 +91,7 @@ class VAE(nn.Module):
                 bn_momentum=bn_momentum,
                 bn_epsilon=bn_epsilon,
                 dropout_rate=dropout_rate,
+                batch_norm=batch_norm,
             )
 
         self.has_encoder = has_encoder
@@ -104,6 +107,7 @@ class VAE(nn.Module):
         else:
             groups = [([column], cardinalities[column]) for column in self.order]
             self.context = ContextEmbedder(cardinalities, n_embd, width, code_orders)
+            self.products = ContextProducts(self.order, cardinalities, leaky_relu_slope)
         self.predictor = MultiFeaturePredictor(width, cardinalities, groups, code_orders)
 
     def forward(self, codes: Tensor, generator: torch.Generator | None = None) -> LossTerms:
@@ -139,14 +143,6 @@ class VAE(nn.Module):
         mask = None
         if self.training and self.dropout_rate > 0:
             mask = dropout_mask(features, self.dropout_rate, generator)
-        products = autoregressive_products(
-            features,
-            mask,
-            self.context.vectors(),
-            self.predictor.linear.weight,
-            codes,
-            self.order,
-            self.cardinalities,
-            self.slope,
-        )
+        weight = self.predictor.linear.weight
+        products = self.products(features, mask, self.context.vectors(), weight, codes)
         return self.predictor.logits(products)

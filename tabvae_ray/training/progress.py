@@ -39,8 +39,9 @@ def shown_progress(
         task = bar.add_task("training", total=total, completed=trainer.epoch, loss="")
 
         def follow(trainer: TabularVAETrainer) -> None:
-            loss = f"loss {trainer.history[-1]['loss']:.4g}"
-            bar.update(task, completed=trainer.epoch, loss=loss)
+            loss = trainer.history[-1].get("loss")
+            shown = "" if loss is None else f"loss {loss:.4g}"
+            bar.update(task, completed=trainer.epoch, loss=shown)
 
         trainer.epoch_hooks.append(follow)
         try:

@@ -1,0 +1,57 @@
+"""What a model card says about differential privacy."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["guarantee_in_words", "limit_of_privacy", "privacy_of", "retained_privately"]
+
+_NO_BOUND = """\
+- Training was not differentially private. Attacks on membership measure known ways to learn who is
+  in the table; they set no bound on others.
+"""
+
+
+def privacy_of(provenance: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what a private training spent; None if the model is not private."""
+    spent = provenance.get("privacy")
+    return spent if isinstance(spent, Mapping) and "epsilon" in spent else None
+
+
+def guarantee_in_words(spent: Mapping[str, Any]) -> str:
+    """Return epsilon and delta, and what they protect."""
+    text = (
+        f"epsilon {spent['epsilon']:.4g}, delta {spent['delta']:.2g}, for tables that differ in one "
+        "row"
+    )
+    if "trial_epsilon" in spent:
+        text += f" (the whole search; one of its trainings alone: {spent['trial_epsilon']:.4g})"
+    return text
+
+
+def limit_of_privacy(spent: Mapping[str, Any] | None) -> str:
+    """Return the line about privacy among the limits of a model."""
+    if spent is None:
+        return _NO_BOUND
+    return (
+        "- Training was differentially private: whoever sees the model or its rows learns nearly the "
+        "same as\n  from a training without any one of the rows. The guarantee is about rows: a "
+        "person with several\n  rows has less. What holds for most people of the table can be "
+        "learnt all the same.\n"
+    )
+
+
+def retained_privately(spent: Mapping[str, Any]) -> Sequence[str]:
+    """Return the section about what the export retains of the table."""
+    return [
+        "## What the export retains of your table",
+        "",
+        "- the names, kinds and types of the columns, and what the spec declared of them",
+        f"- ranges, bins, categories and their shares, from counts with noise of standard deviation "
+        f"{spent.get('encoding_noise', float('nan')):.3g}",
+        f"- the number of rows, with noise of epsilon {spent.get('rows_epsilon', float('nan')):.2g}",
+        "- the weights of the network, from clipped gradients of rows with noise of "
+        f"{spent.get('noise_multiplier', float('nan')):.3g} times the largest one",
+        "",
+        "All of it together is within the guarantee. Values that the spec declares are taken as "
+        "known to everybody: they must not come from the table.",
+    ]

@@ -1,0 +1,1 @@
+"""The encoding of a table from declared properties and from noisy counts only."""

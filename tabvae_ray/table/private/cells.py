@@ -1,0 +1,103 @@
+"""Cells of a number line: where a column has its values, found from noisy counts.
+
+The first histogram has cells whose width grows with the distance from zero, so it needs no range.
+The second one divides the cells that hold many rows.
+
+Shapes: ``D`` cells.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tabvae_ray.table.coders.quantiles import Floats
+
+__all__ = ["Cells", "divided", "even_edges", "exponential_edges", "kept_cells"]
+
+# Powers of two of the first and the last edge, and parts between two powers.
+_LEAST_POWER, _MOST_POWER, _PARTS = -30, 62, 8
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cells and their noisy counts.
+
+    Args:
+        edges: ``(D + 1,)`` ascending.
+        counts: ``(D,)`` at least 0.
+    """
+
+    edges: Floats
+    counts: Floats
+
+    def places(self, values: Floats) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """Return the cell of each value ``(N,)``, the nearest one for values outside."""
+        return cell_places(values, self.edges)
+
+
+def cell_places(values: Floats, edges: Floats) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Return the cell of each value ``(N,)``, the nearest one for values outside."""
+    return np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+
+
+def exponential_edges(unit: float | None) -> Floats:
+    """Return edges around zero that suit all numbers.
+
+    Args:
+        unit: Distance of two neighbouring values; None if there is none. Edges lie between values.
+    """
+    powers = 2.0 ** np.arange(_LEAST_POWER, _MOST_POWER)
+    positive = (powers[:, None] * (1 + np.arange(_PARTS) / _PARTS)).reshape(-1)
+    if unit is not None:
+        positive = between(positive[positive > unit / 2], unit)
+    return np.unique(np.concatenate([-positive, positive]))
+
+
+def even_edges(low: float, high: float, n: int, unit: float | None) -> Floats:
+    """Return edges of at most ``n`` cells of the same width; with a unit, they lie between values."""
+    if unit is None:
+        return np.unique(np.linspace(low, high, n + 1)) if low < high else np.array([low, high])
+    first, last = low - unit / 2, high + unit / 2
+    n = max(1, min(n, round((last - first) / unit)))
+    inner = between(np.linspace(first, last, n + 1)[1:-1], unit)
+    return np.unique(np.concatenate([[first], inner[(inner > first) & (inner < last)], [last]]))
+
+
+def between(edges: Floats, unit: float) -> Floats:
+    """Move edges to the nearest place half way between two values."""
+    moved: Floats = np.unique((np.floor(edges / unit) + 0.5) * unit)
+    return moved
+
+
+def kept_cells(edges: Floats, noisy: Floats, least: float) -> Cells:
+    """Return the cells from the first to the last one with enough rows.
+
+    Cells between that have too few are merged.
+
+    Args:
+        edges: ``(D + 1,)``.
+        noisy: ``(D,)`` noisy counts.
+        least: The count that is enough.
+    """
+    full = noisy > least
+    if not full.any():
+        full[int(noisy.argmax())] = True
+    first, last = (int(i) for i in np.flatnonzero(full)[[0, -1]])
+    starts = [i for i in range(first, last + 1) if full[i] or full[i - 1] or i == first]
+    ends = [*starts[1:], last + 1]
+    sums = np.array([noisy[start:end].sum() for start, end in zip(starts, ends, strict=True)])
+    counts = np.where(full[starts], np.maximum(sums, 0), 0)
+    return Cells(edges[[*starts, last + 1]], counts)
+
+
+def divided(cells: Cells, n: int, unit: float | None) -> Floats:
+    """Return edges of about ``n`` more cells, those with many rows divided into the most parts."""
+    shares = cells.counts / max(cells.counts.sum(), 1)
+    edges = [cells.edges[-1:]]
+    for low, high, share in zip(cells.edges[:-1], cells.edges[1:], shares, strict=True):
+        inner = np.linspace(low, high, 1 + max(1, round(n * share)))
+        if unit is not None:
+            inner = between(inner[1:-1], unit)
+            inner = np.concatenate([[low], inner[(inner > low) & (inner < high)]])
+        edges.append(inner)
+    return np.unique(np.concatenate(edges))

@@ -1,0 +1,1 @@
+"""Differentially private training: clipped gradients of single rows, noise, and accounting."""
