@@ -7,7 +7,15 @@ loads unchanged. Its type-prefixed spellings (``ls_encoder_layer_sizes``) are ac
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from tabvae_ray.documents import parse_json, validation_messages
 from tabvae_ray.errors import ConfigError, closest
@@ -207,6 +215,12 @@ class TrainingConfig(_Section):
     dp: DPConfig | None = Field(
         None, description="Differentially private training; an ordinary one if not given."
     )
+
+    @model_serializer(mode="wrap")
+    def _without_absent_dp(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave ``dp`` out if it is not given, so that earlier versions read the rest."""
+        found: dict[str, Any] = serialize(self)
+        return {key: value for key, value in found.items() if key != "dp" or value is not None}
 
 
 class ValidationConfig(_Section):

@@ -312,7 +312,10 @@ class TabularVAE:
 
     def _calibrate(self, decoder: RowDecoder, prior: Prior, trainer: TabularVAETrainer) -> None:
         if self.guarantee is not None:
-            counts, n_rows = [torch.tensor(part) for part in self._noisy_counts], self.guarantee.rows
+            counts, n_rows = (
+                [torch.tensor(part) for part in self._noisy_counts],
+                self.guarantee.rows,
+            )
         else:
             n_rows = len(trainer.codes)
             counts = [

@@ -204,8 +204,8 @@ def score_lines(scores: Mapping[str, Any]) -> Sequence[str]:
             *lines,
             f"differential privacy: epsilon {spent['epsilon']:.4g}, delta {spent['delta']:.2g}, for "
             "tables that differ in one row",
-            "no scores: they would be numbers about rows that no noise protects; 'tabvae compare' "
-            "computes them for your eyes only",
+            "no scores: no noise would protect these numbers about rows; 'tabvae compare' shows "
+            "them for your eyes only",
         ]
     train, held_out = scores["train_nats"], scores["holdout_nats"]
     if held_out is None or train is None:

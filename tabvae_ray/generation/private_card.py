@@ -20,8 +20,8 @@ def privacy_of(provenance: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def guarantee_in_words(spent: Mapping[str, Any]) -> str:
     """Return epsilon and delta, and what they protect."""
     text = (
-        f"epsilon {spent['epsilon']:.4g}, delta {spent['delta']:.2g}, for tables that differ in one "
-        "row"
+        f"epsilon {spent['epsilon']:.4g}, delta {spent['delta']:.2g}, for tables that differ in "
+        "one row"
     )
     if "trial_epsilon" in spent:
         text += f" (the whole search; one of its trainings alone: {spent['trial_epsilon']:.4g})"
@@ -33,9 +33,9 @@ def limit_of_privacy(spent: Mapping[str, Any] | None) -> str:
     if spent is None:
         return _NO_BOUND
     return (
-        "- Training was differentially private: whoever sees the model or its rows learns nearly the "
-        "same as\n  from a training without any one of the rows. The guarantee is about rows: a "
-        "person with several\n  rows has less. What holds for most people of the table can be "
+        "- Training was differentially private: whoever sees the model or its rows learns nearly "
+        "the same as\n  from a training without any one of the rows. The guarantee is about rows: "
+        "a person with several\n  rows has less. What holds for most people of the table can be "
         "learnt all the same.\n"
     )
 
@@ -46,12 +46,17 @@ def retained_privately(spent: Mapping[str, Any]) -> Sequence[str]:
         "## What the export retains of your table",
         "",
         "- the names, kinds and types of the columns, and what the spec declared of them",
-        f"- ranges, bins, categories and their shares, from counts with noise of standard deviation "
-        f"{spent.get('encoding_noise', float('nan')):.3g}",
-        f"- the number of rows, with noise of epsilon {spent.get('rows_epsilon', float('nan')):.2g}",
+        "- ranges, bins, categories and their shares, from counts with noise of standard deviation "
+        + _number(spent, "encoding_noise"),
+        "- the number of rows, with noise of epsilon " + _number(spent, "rows_epsilon"),
         "- the weights of the network, from clipped gradients of rows with noise of "
-        f"{spent.get('noise_multiplier', float('nan')):.3g} times the largest one",
+        f"{_number(spent, 'noise_multiplier')} times the largest one",
         "",
         "All of it together is within the guarantee. Values that the spec declares are taken as "
         "known to everybody: they must not come from the table.",
     ]
+
+
+def _number(spent: Mapping[str, Any], name: str) -> str:
+    value = spent.get(name)
+    return f"{value:.3g}" if isinstance(value, int | float) else "unknown size"

@@ -63,7 +63,9 @@ class OrderedSteps(nn.Module):
     def squared_norms(self) -> Tensor:
         """Return ``(R,)`` the squared norm of the gradient of each row by the steps."""
         norms = torch.ones(len(self.places), device=self.places.device)
-        for part, size in zip(torch.split(norms[: sum(self.sizes)], self.sizes), self.sizes, strict=True):
+        for part, size in zip(
+            torch.split(norms[: sum(self.sizes)], self.sizes), self.sizes, strict=True
+        ):
             sums = torch.eye(size, device=norms.device).cumsum(0)
             sums = (sums - sums.mean(0, keepdim=True)) * math.sqrt(2 / size)
             part.copy_(sums.square().sum(1))

@@ -192,6 +192,7 @@ def prepare_inputs(
     if before is not None:
         known = before.search_space()
     if known is not None:
+        _refuse_private(known)
         known = _with_settings(known, settings)
     if known is not None and resume:
         known = as_planned(known, _plan(directory))
@@ -234,6 +235,20 @@ def prepare_inputs(
     return SearchInputs(
         known, directory, name, where, table, table_spec, comparison, chosen, in_memory
     )
+
+
+def _refuse_private(space: SearchSpace) -> None:
+    """Refuse a space with differentially private training.
+
+    Raises:
+        ConfigError: If it is one.
+    """
+    if space.base.training.dp is not None:
+        raise ConfigError(
+            f"{space.source}: base.training.dp: this search compares all trials by scores of the "
+            "rows, proposes parameters from them and stops trials by them, and nothing bounds what "
+            "that tells about a row; use 'tabvae private-search', which counts what it spends"
+        )
 
 
 def _is_auto(space: SpaceSource | None) -> bool:

@@ -33,6 +33,7 @@ __all__ = [
 _SHARED = {
     "training.max_n_epochs": "is the budget of every trial",
     "training.device": "is where every trial trains",
+    "training.dp": "is what every trial may spend",
     "validation.holdout_fraction": "is what every trial is measured on",
     "validation.generation_n_records": "is what every trial is measured on",
 }

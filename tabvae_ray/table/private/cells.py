@@ -6,16 +6,20 @@ The second one divides the cells that hold many rows.
 Shapes: ``D`` cells.
 """
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from tabvae_ray.table.coders.quantiles import Floats
 
-__all__ = ["Cells", "divided", "even_edges", "exponential_edges", "kept_cells"]
+__all__ = ["Cells", "cell_places", "divided", "even_edges", "exponential_edges", "kept_cells"]
 
 # Powers of two of the first and the last edge, and parts between two powers.
 _LEAST_POWER, _MOST_POWER, _PARTS = -30, 62, 8
+# Numbers of neighbouring cells that are looked at together.
+_WIDTHS = (1, 2, 4, 8)
 
 
 @dataclass(frozen=True)
@@ -29,10 +33,6 @@ class Cells:
 
     edges: Floats
     counts: Floats
-
-    def places(self, values: Floats) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        """Return the cell of each value ``(N,)``, the nearest one for values outside."""
-        return cell_places(values, self.edges)
 
 
 def cell_places(values: Floats, edges: Floats) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -54,7 +54,7 @@ def exponential_edges(unit: float | None) -> Floats:
 
 
 def even_edges(low: float, high: float, n: int, unit: float | None) -> Floats:
-    """Return edges of at most ``n`` cells of the same width; with a unit, they lie between values."""
+    """Return edges of at most ``n`` cells of one width; with a unit, they lie between values."""
     if unit is None:
         return np.unique(np.linspace(low, high, n + 1)) if low < high else np.array([low, high])
     first, last = low - unit / 2, high + unit / 2
@@ -69,17 +69,18 @@ def between(edges: Floats, unit: float) -> Floats:
     return moved
 
 
-def kept_cells(edges: Floats, noisy: Floats, least: float) -> Cells:
-    """Return the cells from the first to the last one with enough rows.
+def kept_cells(edges: Floats, noisy: Floats, sigma: float) -> Cells:
+    """Return the cells from the first to the last one that clearly holds rows.
 
-    Cells between that have too few are merged.
+    Neighbouring cells may show together what each of them does not. Cells between that hold no
+    rows are merged.
 
     Args:
         edges: ``(D + 1,)``.
         noisy: ``(D,)`` noisy counts.
-        least: The count that is enough.
+        sigma: Standard deviation of the noise.
     """
-    full = noisy > least
+    full = _clear_cells(noisy, sigma)
     if not full.any():
         full[int(noisy.argmax())] = True
     first, last = (int(i) for i in np.flatnonzero(full)[[0, -1]])
@@ -88,6 +89,23 @@ def kept_cells(edges: Floats, noisy: Floats, least: float) -> Cells:
     sums = np.array([noisy[start:end].sum() for start, end in zip(starts, ends, strict=True)])
     counts = np.where(full[starts], np.maximum(sums, 0), 0)
     return Cells(edges[[*starts, last + 1]], counts)
+
+
+def _clear_cells(noisy: Floats, sigma: float) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return a mask of the cells that hold rows, alone or together with their neighbours."""
+    full = np.zeros(len(noisy), dtype=np.bool_)
+    widths = [width for width in _WIDTHS if width <= len(noisy)]
+    # Noise alone is that large once in 20 columns.
+    least = sigma * math.sqrt(2 * math.log(20 * len(noisy) * len(widths)))
+    below = np.append(0, np.cumsum(noisy))
+    for width in widths:
+        sums = below[width:] - below[:-width]
+        for start in np.argsort(-sums):
+            if sums[start] <= least * math.sqrt(width):
+                break
+            if not full[start : start + width].any():
+                full[start : start + width] = True
+    return full
 
 
 def divided(cells: Cells, n: int, unit: float | None) -> Floats:

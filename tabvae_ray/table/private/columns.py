@@ -22,6 +22,7 @@ from tabvae_ray.table.private.cells import (
     exponential_edges,
     kept_cells,
 )
+from tabvae_ray.table.private.flattening import flattened
 from tabvae_ray.table.private.noise import NoisyCounts
 from tabvae_ray.table.private.numbers import private_discretizer
 from tabvae_ray.table.private.plan import MOST_CELLS, PlannedColumn
@@ -98,7 +99,7 @@ def _ranged(
         edges = _within(exponential_edges(unit), low, high, unit)
         codes = np.where(np.isnan(numbers), -1, cell_places(np.nan_to_num(numbers), edges))
         noisy = counts.histogram(codes, len(edges) - 1)
-        cells = kept_cells(edges, noisy, counts.least(len(noisy)))
+        cells = kept_cells(edges, noisy, counts.sigma)
         half = 0.0 if unit is None else unit / 2
         low = float(cells.edges[0] + half) if low is None else low
         high = float(cells.edges[-1] - half) if high is None else high
@@ -144,9 +145,8 @@ def _numeric(
     n = len(edges) - 1
     noisy = counts.histogram(np.where(absent, n, cell_places(numbers, edges)), n + 1)
     has_missing = _has_missing(planned, noisy[-1], counts)
-    # Counts below the noise are none, so that empty places stay empty.
-    held = np.where(noisy[:-1] > counts.sigma, noisy[:-1], 0.0)
-    coder, mass = private_discretizer(Cells(edges, held), n_bins, decimals, low, high)
+    held = Cells(edges, flattened(noisy[:-1], counts.sigma))
+    coder, mass = private_discretizer(held, n_bins, decimals, low, high)
     return _with_missing(column, coder, mass, noisy[-1], has_missing)
 
 

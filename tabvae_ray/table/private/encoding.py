@@ -54,7 +54,9 @@ class PrivateEncoding:
             rows: The noisy number of rows.
             config: Number of bins and of categories.
         """
-        columns = [private_column(part, table[part.column.name], counts, config) for part in planned]
+        columns = [
+            private_column(part, table[part.column.name], counts, config) for part in planned
+        ]
         made = tuple(part.column for part in columns)
         spec = spec.model_copy(update={"columns": made, "rules": (), "min_rows": 0})
         modelled = [(part, part.coder) for part in columns if part.coder is not None]

@@ -44,7 +44,8 @@ class NoisyCounts:
         counts = np.bincount(codes[codes >= 0], minlength=n_codes)
         noise = self._rng.normal(0, self.sigma, n_codes)
         # Sums of whole numbers are exact; the last bits of a float could show the count.
-        return counts + np.rint(noise)
+        noisy: Floats = counts.astype(np.float64) + np.rint(noise)
+        return noisy
 
     def least(self, n_cells: int) -> float:
         """Return the count that noise alone exceeds in one of ``n_cells`` with a chance of 5%."""

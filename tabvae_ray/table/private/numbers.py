@@ -42,9 +42,7 @@ def private_discretizer(
     )
     grid[:, 0], grid[:, -1] = cells.edges[starts], cells.edges[ends]
     grid = np.clip(grid, minimum, maximum)
-    coder = Discretizer(
-        np.empty(0), grid[1:, 0], grid, even_cdf(grid), decimals, minimum, maximum
-    )
+    coder = Discretizer(np.empty(0), grid[1:, 0], grid, even_cdf(grid), decimals, minimum, maximum)
     return coder, mass if cells.counts.any() else np.zeros(len(mass))
 
 
@@ -60,4 +58,3 @@ def _starts(counts: Floats, n_bins: int) -> np.ndarray[tuple[int], np.dtype[np.i
     if len(starts) > 1 and mass <= 0:
         starts.pop()
     return np.array(starts)
-

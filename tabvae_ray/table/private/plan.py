@@ -108,9 +108,7 @@ def _planned(column: Column, declared: ColumnDeclaration) -> PlannedColumn:
     ends = declared.minimum is not None, declared.maximum is not None
     if column.kind == "datetime":
         needed = [
-            name
-            for name in ("minimum", "maximum", "step")
-            if getattr(declared, name) is None
+            name for name in ("minimum", "maximum", "step") if getattr(declared, name) is None
         ]
         if needed:
             raise DataError(

@@ -66,7 +66,10 @@ class RowNorms:
             codes: ``(B, C)`` the rows.
         """
         model = self.model
-        products, logits = self._read[model.predictor.steps][0], self._returned[model.predictor.steps]
+        products, logits = (
+            self._read[model.predictor.steps][0],
+            self._returned[model.predictor.steps],
+        )
         outputs = [out for _, _, out in self._linear]
         outputs += [self._returned[model.embedder]] if model.has_encoder else []
         *by_output, by_logits, by_products = torch.autograd.grad(
@@ -89,7 +92,7 @@ class RowNorms:
         return total
 
     def _autoregressive(self, by_products: Tensor, codes: Tensor) -> Tensor:
-        """Return the squared norms for the heads and the context, from the last column to the first.
+        """Return the squared norms for heads and context, from the last column to the first.
 
         This follows the backward pass in :mod:`tabvae_ray.model.column_products`.
         """

@@ -27,8 +27,8 @@ class PrivateTrainer(TabularVAETrainer):
     Every step draws a Poisson sample of the rows, clips the gradient of each row, and adds Gaussian
     noise to their sum. All draws come from seeds of the operating system: two trainings differ, and
     nobody can compute the noise. This includes dropout and the latent noise, which an attacker who
-    knew them could use to line up the rows of a sample. No loss of the rows is kept, because it would be a
-    number about them that no noise protects: the history has the epochs and learning rates only.
+    knew them could use to line up the rows of a sample. No loss of the rows is kept, because no
+    noise would protect it: the history has the epochs and learning rates only.
 
     Args:
         model: A network without batch norm; moved to the device.
@@ -61,7 +61,7 @@ class PrivateTrainer(TabularVAETrainer):
         return {"train_nats": None, "holdout_nats": None}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the whole state, which is as private as the rows: it has the state of the noise."""
+        """Return the whole state, which must stay private: the noise can be computed from it."""
         return {**super().state_dict(), "secret": self._secret.get_state()}
 
     def load_state_dict(self, state: Any) -> None:
