@@ -38,6 +38,7 @@ __all__ = [
 _MODULES = {
     "search": "tabvae_ray.search.__main__",
     "train": "tabvae_ray.commands.train",
+    "private-search": "tabvae_ray.commands.private_search",
     "refit": "tabvae_ray.commands.refit",
     "generate": "tabvae_ray.generate",
     "compare": "tabvae_ray.compare",

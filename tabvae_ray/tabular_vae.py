@@ -12,19 +12,20 @@ from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.config import ArchitectureConfig, TabularVAEConfig
 from tabvae_ray.errors import DataError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
+from tabvae_ray.model.building import build_vae
 from tabvae_ray.model.calibration import calibrate
 from tabvae_ray.model.column_order import mutual_information_order
 from tabvae_ray.model.devices import resolve_device
 from tabvae_ray.model.prior import GaussianMixturePrior, Prior, StandardNormalPrior
 from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.model.vae import VAE
-from tabvae_ray.table.coders.quantiles import Floats
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.io import read_table
+from tabvae_ray.table.private.encoding import PrivateEncoding
 from tabvae_ray.table.reading.markers import without_declared
 from tabvae_ray.table.spec import TableSpec, check_table
-from tabvae_ray.training.private.accounting import Guarantee
+from tabvae_ray.training.private.guarantee import Guarantee
 from tabvae_ray.training.private.preparation import check_untracked, prepare_private
 from tabvae_ray.training.private.trainer import PrivateTrainer
 from tabvae_ray.training.progress import shown_progress
@@ -82,7 +83,7 @@ class TabularVAE:
         self._batch_hooks, self._epoch_hooks = batch_hooks, epoch_hooks
         self.guarantee: Guarantee | None = None
         # With ``training.dp``, noisy rows per code of every column.
-        self._noisy_counts: list[Floats] = []
+        self._noisy_counts: list[torch.Tensor] = []
         self._prepared: tuple[TableEncoder, TabularVAETrainer] | None = None
         self._synthesizer: tuple[int, TabularVAESynthesizer] | None = None
 
@@ -156,13 +157,17 @@ class TabularVAE:
 
         Held-out rows are drawn before anything is fitted; the encoder is fitted without them.
 
+        With ``training.dp``, all rows are encoded by noisy counts, and none is held out.
+
         Raises:
+            ConfigError: If ``training.dp`` is given beside a setting that uses rows without noise.
             DataError: If the table does not fit the spec, or has fewer than two training rows.
         """
         table = without_declared(table, self.spec.columns)
         check_table(table, self.spec)
         if self.config.training.dp is not None:
-            self._prepare_private(table)
+            prepared = prepare_private(table, self.spec, self.declared, self.config)
+            self.prepare_encoded(*prepared)
             return
         fraction = self.config.validation.holdout_fraction
         training, held_out = split_rows(len(table), fraction, self.split_seed)
@@ -185,21 +190,16 @@ class TabularVAE:
         )
         self._prepared, self._synthesizer = (encoder, trainer), None
 
-    def _prepare_private(self, table: pd.DataFrame) -> None:
-        """Prepare a training with differential privacy, on all rows.
-
-        Raises:
-            ConfigError: If the configuration uses rows without noise.
-            DataError: If the table cannot be encoded with what is declared.
-        """
-        encoding, self.guarantee = prepare_private(table, self.spec, self.declared, self.config)
-        self._noisy_counts = encoding.counts
+    def prepare_encoded(self, encoding: PrivateEncoding, guarantee: Guarantee) -> None:
+        """Prepare a training with differential privacy, on all rows of an encoding."""
+        self.guarantee = guarantee
+        self._noisy_counts = [torch.as_tensor(part) for part in encoding.counts]
         init_seed, _ = np.random.SeedSequence(self.seed).generate_state(2)
         trainer = PrivateTrainer(
             self._network(encoding.encoder, encoding.codes, int(init_seed)),
             encoding.codes,
             self.config.training,
-            self.guarantee,
+            guarantee,
             loss_beta=self.config.architecture.loss_beta,
             device=self.device,
             batch_hooks=self._batch_hooks,
@@ -275,24 +275,14 @@ class TabularVAE:
 
     def _network(self, encoder: TableEncoder, codes: np.ndarray[Any, Any], seed: int) -> VAE:
         architecture = self.config.architecture
-        # Layers draw their initial weights from global state, which is restored afterwards.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return VAE(
-                encoder.cardinalities,
-                n_embd=architecture.n_embd,
-                encoder_layer_sizes=architecture.encoder_layer_sizes,
-                decoder_layer_sizes=architecture.decoder_layer_sizes,
-                latent_dim=architecture.latent_dim,
-                leaky_relu_slope=architecture.leaky_relu_slope,
-                bn_momentum=architecture.bn_momentum,
-                bn_epsilon=architecture.bn_epsilon,
-                dropout_rate=architecture.dropout_rate,
-                code_orders=encoder.code_orders if architecture.ordinal_codes else None,
-                order=_column_order(architecture, codes, encoder.cardinalities),
-                batch_norm=self.config.training.dp is None,
-                has_encoder=architecture.has_encoder,
-            )
+        return build_vae(
+            architecture,
+            encoder.cardinalities,
+            encoder.code_orders,
+            _column_order(architecture, codes, encoder.cardinalities),
+            seed,
+            batch_norm=self.config.training.dp is None,
+        )
 
     def _prior(self, trainer: TabularVAETrainer) -> Prior:
         architecture = self.config.architecture
@@ -311,13 +301,10 @@ class TabularVAE:
         )
 
     def _calibrate(self, decoder: RowDecoder, prior: Prior, trainer: TabularVAETrainer) -> None:
+        n_rows, counts = len(trainer.codes), self._noisy_counts
         if self.guarantee is not None:
-            counts, n_rows = (
-                [torch.tensor(part) for part in self._noisy_counts],
-                self.guarantee.rows,
-            )
+            n_rows = self.guarantee.rows
         else:
-            n_rows = len(trainer.codes)
             counts = [
                 torch.bincount(column, minlength=k)
                 for column, k in zip(trainer.codes.T, decoder.cardinalities, strict=True)

@@ -85,7 +85,7 @@ def test_tabvae_names_its_commands(
 
 
 # These have no module of their own name.
-OTHERS = ("train", "show", "spec", "space")
+OTHERS = ("train", "private-search", "show", "spec", "space")
 COMMANDS = {
     "search": search_command.main,
     "generate": generate.main,

@@ -15,6 +15,7 @@ from tabvae_ray.comparison.scores.membership.verdicts import membership_verdict
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.documents import finite, read_document
 from tabvae_ray.errors import ConfigError, brief
+from tabvae_ray.generation.private_card import guarantee_in_words
 from tabvae_ray.space.auto import auto_space
 from tabvae_ray.space.table_shape import TableShape
 from tabvae_ray.storage import Location
@@ -202,9 +203,8 @@ def score_lines(scores: Mapping[str, Any]) -> Sequence[str]:
         spent = scores["privacy"]
         return [
             *lines,
-            f"differential privacy: epsilon {spent['epsilon']:.4g}, delta {spent['delta']:.2g}, for "
-            "tables that differ in one row",
-            "no scores: no noise would protect these numbers about rows; 'tabvae compare' shows "
+            f"differential privacy: {guarantee_in_words(spent)}",
+            "no scores: no noise would protect numbers about the rows; 'tabvae compare' computes "
             "them for your eyes only",
         ]
     train, held_out = scores["train_nats"], scores["holdout_nats"]

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 import optuna
 from pydantic import Field
 
@@ -141,6 +142,14 @@ class SearchSpace:
     def config(self, values: Mapping[str, Value]) -> TabularVAEConfig:
         """Return the configuration of a trial."""
         return self.base.replace(values, self.source)
+
+    def drawn(self, rng: np.random.Generator) -> dict[str, Value]:
+        """Draw values for all parameters whose conditions hold, independently of other draws."""
+        values: dict[str, Value] = {}
+        for name, parameter in self.parameters.items():
+            if self._holds(parameter.when, values):
+                values[name] = value_at(parameter, float(rng.random()))
+        return values
 
     def quasi_random(self, n: int) -> list[dict[str, Value]]:
         """Return ``n`` points that cover the space evenly (Sobol), a value for each parameter."""

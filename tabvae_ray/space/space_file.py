@@ -16,6 +16,7 @@ from tabvae_ray.space.parameters import (
     Parameter,
     Strict,
 )
+from tabvae_ray.space.private import check_private_space
 from tabvae_ray.space.rules import (
     check_conditions,
     check_held_out,
@@ -87,9 +88,14 @@ def parse_space(document: object, source: str = "search space") -> SearchSpace:
     file = _rest({k: v for k, v in document.items() if k in _Rest.model_fields}, errors)
     errors += check_conditions(parameters, base, broken)
     errors += check_initial(file.initial, parameters, broken)
-    errors += check_scores(
-        file.objectives, file.constraints, [*parameters, *broken], file.comparison
-    )
+    if base.training.dp is not None:
+        errors += check_private_space(
+            file.objectives, file.constraints, file.initial, file.search, [*parameters, *broken]
+        )
+    else:
+        errors += check_scores(
+            file.objectives, file.constraints, [*parameters, *broken], file.comparison
+        )
     measured = {*file.objectives, *file.constraints}
     errors += check_held_out(measured, base.validation.holdout_fraction > 0)
     try:

@@ -11,6 +11,7 @@ import pytest
 from tabvae_ray import cli
 from tabvae_ray.bounded_yaml import parse_yaml
 from tabvae_ray.command_line.input_path import InputPath
+from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.space.space_file import parse_space
 from tabvae_ray.table.declaration import SpecDeclaration
 
@@ -72,10 +73,12 @@ def test_a_command_has_the_options_that_a_page_gives_it(
     all_blocks("yaml"),
     ids=lambda value: value.stem if isinstance(value, Path) else "",
 )
-def test_yaml_of_a_page_is_a_space_or_a_spec(page: Path, text: str) -> None:
+def test_yaml_of_a_page_is_a_space_a_configuration_or_a_spec(page: Path, text: str) -> None:
     document = parse_yaml(text)
     if "parameters" in document:
         assert parse_space(document, "page").parameters
+    elif "training" in document:
+        assert TabularVAEConfig.from_mapping(document, "page")
     else:
         assert SpecDeclaration.from_mapping(document, "page")
 

@@ -12,16 +12,25 @@ Opacus is an optional dependency, so it is imported inside functions.
 import math
 import secrets
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
 from scipy.stats import norm
 
 from tabvae_ray.config import DPConfig
 from tabvae_ray.errors import ConfigError
+from tabvae_ray.training.private.guarantee import Events, Guarantee
+from tabvae_ray.training.private.random_stopping import best_of_trials_rdp
 
-__all__ = ["ORDERS", "Budget", "Guarantee", "check_opacus", "epsilon_of", "secret_seed"]
+__all__ = [
+    "ORDERS",
+    "Budget",
+    "check_opacus",
+    "epsilon_of",
+    "search_epsilon_of",
+    "secret_seed",
+]
 
 # Orders of Renyi differential privacy. The highest ones matter for a small epsilon.
 ORDERS = (
@@ -34,10 +43,10 @@ ORDERS = (
 _ROWS_PART = 0.05
 # Part of delta for categories that are released though a single row may have them.
 _NEW_VALUES_PART = 0.1
+# Part of epsilon that the score of a trial would spend on its own.
+_SCORE_PART = 0.2
 # No useful noise is larger; a budget that needs more is refused.
 _MOST_NOISE = 1e5
-
-Events = Sequence[tuple[float, float, int]]
 
 
 def check_opacus() -> None:
@@ -77,6 +86,34 @@ def epsilon_of(events: Events, delta: float) -> float:
         # Says that the best order is the largest. The bound holds for every order.
         warnings.filterwarnings("ignore", message="Optimal order is the")
         return float(accountant.get_epsilon(delta, alphas=list(ORDERS)))
+
+
+def search_epsilon_of(encoding: Events, trial: Events, mean_trials: float, delta: float) -> float:
+    """Return the epsilon of an encoding and of the best of a random number of trainings with it.
+
+    Args:
+        encoding: The mechanisms of the encoding.
+        trial: Those of one trial: its training and its score.
+        mean_trials: Mean of the number of trials.
+        delta: Chance that the bound fails.
+    """
+    from opacus.accountants.analysis.rdp import get_privacy_spent
+
+    best = best_of_trials_rdp(_rdp(trial), ORDERS, mean_trials)
+    total = np.array(_rdp(encoding)) + np.array(best)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Optimal order is the")
+        return float(get_privacy_spent(orders=list(ORDERS), rdp=total, delta=delta)[0])
+
+
+def _rdp(events: Events) -> list[float]:
+    from opacus.accountants.analysis.rdp import compute_rdp
+
+    total = np.zeros(len(ORDERS))
+    for noise, rate, steps in events:
+        total += compute_rdp(q=rate, noise_multiplier=noise, steps=steps, orders=list(ORDERS))
+    found: list[float] = total.tolist()
+    return found
 
 
 @dataclass(frozen=True)
@@ -133,7 +170,14 @@ class Budget:
         # Half a count more, because noise is rounded.
         return 1.5 + sigma * float(norm.isf(self.new_value_delta)) if self.n_open else math.inf
 
-    def guarantee(self, sigma: float, n_rows: int, batch_size: int, n_epochs: int) -> "Guarantee":
+    def guarantee(
+        self,
+        sigma: float,
+        n_rows: int,
+        batch_size: int,
+        n_epochs: int,
+        mean_trials: float | None = None,
+    ) -> Guarantee:
         """Return the guarantee of a training, with the least noise that the budget allows.
 
         Args:
@@ -141,6 +185,7 @@ class Budget:
             n_rows: The noisy number of rows.
             batch_size: Rows of a step, in expectation.
             n_epochs: Epochs of the training.
+            mean_trials: Mean of the number of trials, if the training is the best of several.
 
         Raises:
             ConfigError: If no noise is enough, or delta is too large for so few rows.
@@ -155,18 +200,34 @@ class Budget:
         left = self.config.epsilon - self._outside
         encoding = (sigma / math.sqrt(self.n_histograms), 1.0, 1)
 
+        steps = per_epoch * n_epochs
+        score: Events = []
+        if mean_trials is not None:
+            wanted = self.config.epsilon * _SCORE_PART
+            level = _least(lambda z: epsilon_of([(z, 1.0, 1)], self.delta), wanted, self.config)
+            score = [(level, 1.0, 1)]
+
+        def one(noise: float) -> float:
+            return epsilon_of([encoding, (noise, rate, steps), *score], self.delta)
+
         def spent(noise: float) -> float:
-            return epsilon_of([encoding, (noise, rate, per_epoch * n_epochs)], self.delta)
+            if mean_trials is None:
+                return one(noise)
+            trial = [(noise, rate, steps), *score]
+            return search_epsilon_of([encoding], trial, mean_trials, self.delta)
 
         noise = _least(spent, left, self.config)
         return Guarantee(
             epsilon=spent(noise) + self._outside,
+            trial_epsilon=None if mean_trials is None else one(noise) + self._outside,
+            mean_trials=mean_trials,
+            score_noise=score[0][0] if score else None,
             delta=self.config.delta,
             max_grad_norm=self.config.max_grad_norm,
             noise_multiplier=noise,
             sample_rate=rate,
             steps_per_epoch=per_epoch,
-            steps=per_epoch * n_epochs,
+            steps=steps,
             rows=n_rows,
             rows_epsilon=self.rows_epsilon,
             encoding_epsilon=self.encoding_epsilon,
@@ -183,70 +244,6 @@ class Budget:
         likely by a factor of 1 / (1 - delta of it).
         """
         return self.rows_epsilon - self.n_open * math.log1p(-self.new_value_delta)
-
-
-@dataclass(frozen=True)
-class Guarantee:
-    """The differential privacy of one training, in numbers that may be published.
-
-    Args:
-        epsilon: Epsilon of everything that leaves the training.
-        delta: Chance that the bound fails.
-        max_grad_norm: Largest norm of the gradient of a row.
-        noise_multiplier: Noise of a step, in units of ``max_grad_norm``.
-        sample_rate: Chance of a row to be in a step.
-        steps_per_epoch: Steps that count as an epoch.
-        steps: Steps of the whole training.
-        rows: The noisy number of rows.
-        rows_epsilon: Epsilon of the number of rows.
-        encoding_epsilon: Epsilon that the encoding would have on its own.
-        encoding_noise: Standard deviation of the noise of each count.
-        n_histograms: Histograms of the encoding to which each row adds 1.
-        accountant_delta: Delta of the accountant.
-    """
-
-    epsilon: float
-    delta: float
-    max_grad_norm: float
-    noise_multiplier: float
-    sample_rate: float
-    steps_per_epoch: int
-    steps: int
-    rows: int
-    rows_epsilon: float
-    encoding_epsilon: float
-    encoding_noise: float
-    n_histograms: int
-    accountant_delta: float
-
-    @property
-    def events(self) -> Events:
-        """The mechanisms that the accountant adds up."""
-        encoding = self.encoding_noise / math.sqrt(self.n_histograms)
-        return ((encoding, 1.0, 1), (self.noise_multiplier, self.sample_rate, self.steps))
-
-    @property
-    def sentence(self) -> str:
-        """The guarantee in words."""
-        return (
-            f"trained with differential privacy: epsilon {self.epsilon:.4g}, delta "
-            f"{self.delta:.2g}, for tables that differ in one row"
-        )
-
-    def to_mapping(self) -> dict[str, Any]:
-        """Return the numbers as values for JSON."""
-        return {
-            "epsilon": self.epsilon,
-            "delta": self.delta,
-            "max_grad_norm": self.max_grad_norm,
-            "noise_multiplier": self.noise_multiplier,
-            "sample_rate": self.sample_rate,
-            "steps": self.steps,
-            "rows_epsilon": self.rows_epsilon,
-            "encoding_epsilon": self.encoding_epsilon,
-            "encoding_noise": self.encoding_noise,
-            "accountant": "RDP, by Opacus",
-        }
 
 
 def _least(spent: Callable[[float], float], wanted: float, config: DPConfig) -> float:

@@ -10,7 +10,8 @@ from tabvae_ray.table.private.encoding import PrivateEncoding
 from tabvae_ray.table.private.noise import NoisyCounts, noisy_number
 from tabvae_ray.table.private.plan import plan_columns
 from tabvae_ray.table.spec import TableSpec
-from tabvae_ray.training.private.accounting import Budget, Guarantee, check_opacus, secret_seed
+from tabvae_ray.training.private.accounting import Budget, check_opacus, secret_seed
+from tabvae_ray.training.private.guarantee import Guarantee
 
 __all__ = ["check_private", "check_untracked", "prepare_private"]
 
@@ -63,6 +64,8 @@ def prepare_private(
     spec: TableSpec,
     declared: SpecDeclaration | None,
     config: TabularVAEConfig,
+    *,
+    mean_trials: float | None = None,
 ) -> tuple[PrivateEncoding, Guarantee]:
     """Encode a table, and say what the training will have spent at its end.
 
@@ -71,6 +74,7 @@ def prepare_private(
         spec: Their spec.
         declared: What the user declares; nothing if None.
         config: The configuration, with ``training.dp``.
+        mean_trials: Mean of the number of trials, if the best of several trainings is chosen.
 
     Raises:
         ConfigError: If the configuration cannot be private.
@@ -88,7 +92,9 @@ def prepare_private(
     rng = np.random.default_rng(secret_seed())
     rows = noisy_number(len(table), budget.rows_epsilon, rng)
     training = config.training
-    guarantee = budget.guarantee(sigma, rows, training.batch_size, training.max_n_epochs)
+    guarantee = budget.guarantee(
+        sigma, rows, training.batch_size, training.max_n_epochs, mean_trials
+    )
     counts = NoisyCounts(sigma, budget.threshold(sigma), budget.n_histograms, rng)
     encoding = PrivateEncoding.fit(table, spec, planned, counts, rows, config.transformers)
     return encoding, guarantee

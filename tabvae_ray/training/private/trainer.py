@@ -10,7 +10,8 @@ from torch import Tensor
 from tabvae_ray.config import TrainingConfig
 from tabvae_ray.errors import DivergenceError
 from tabvae_ray.model.vae import VAE
-from tabvae_ray.training.private.accounting import Guarantee, secret_seed
+from tabvae_ray.training.private.accounting import secret_seed
+from tabvae_ray.training.private.guarantee import Guarantee
 from tabvae_ray.training.private.row_norms import RowNorms
 from tabvae_ray.training.schedules import kl_weight, learning_rate
 from tabvae_ray.training.trainer import BatchResult, TabularVAETrainer
@@ -59,6 +60,28 @@ class PrivateTrainer(TabularVAETrainer):
     def evaluate(self) -> dict[str, float | None]:
         """Return no number: the loss of the rows is not protected by noise."""
         return {"train_nats": None, "holdout_nats": None}
+
+    def noisy_nats(self) -> float:
+        """Return the mean loss of the rows at beta = 1 with noise, in nats per row.
+
+        The loss of a row is limited to that of a model to which all codes are equally likely.
+
+        Raises:
+            ValueError: If the guarantee has no score.
+        """
+        if self.guarantee.score_noise is None:
+            raise ValueError("the guarantee of this training has no score")
+        most = sum(math.log(k) for k in self.model.cardinalities)
+        total = 0.0
+        self.model.eval()
+        with torch.inference_mode():
+            for block in torch.split(self.codes, _MOST_ROWS):
+                cells, kl = self.model(block, self.generator)
+                losses = (cells.sum(dim=1) + kl).double().clamp(0.0, most)
+                total += float(torch.where(losses.isnan(), most, losses).sum())
+        noise = torch.empty(1, dtype=torch.float64, device=self.device)
+        noise.normal_(0, self.guarantee.score_noise * most, generator=self._secret)
+        return (total + float(noise)) / self.guarantee.rows
 
     def state_dict(self) -> dict[str, Any]:
         """Return the whole state, which must stay private: the noise can be computed from it."""

@@ -56,5 +56,5 @@ def test_a_value_of_one_row_is_hardly_ever_released() -> None:
 
 def test_a_delta_that_is_no_protection_is_refused() -> None:
     budget = Budget(DPConfig(epsilon=1, delta=0.01), 1, 0)
-    with pytest.raises(ConfigError, match="must be below 1 / rows, about 0.002, but got 0.01"):
+    with pytest.raises(ConfigError, match=r"must be below 1 / rows, about 0\.002, but got 0\.01"):
         budget.guarantee(1.0, n_rows=500, batch_size=10, n_epochs=1)

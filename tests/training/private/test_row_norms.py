@@ -8,7 +8,7 @@ from torch import Tensor
 from tabvae_ray.config import TrainingConfig
 from tabvae_ray.model import layers, vae
 from tabvae_ray.model.vae import VAE
-from tabvae_ray.training.private.accounting import Guarantee
+from tabvae_ray.training.private.guarantee import Guarantee
 from tabvae_ray.training.private.row_norms import RowNorms
 from tabvae_ray.training.private.trainer import PrivateTrainer
 
