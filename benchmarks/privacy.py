@@ -1,16 +1,19 @@
 """Success of membership attacks, beside quality, on the same table.
 
     python -m benchmarks.privacy --table heart --table magic [--rows 4000] [--epochs 40]
+        [--epsilon 1 --epsilon 3 --epsilon 10]
 
 A fifth of the rows is held out. The model is the first point of ``small.yaml``, trained for at
 most a given number of epochs, and is compared with a resample of the training rows, which leaks as
-copies do, and with independent columns, which leak hardly anything. Attacks and
-scores are those of the package; 0.5 is chance.
+copies do, and with independent columns, which leak hardly anything. With ``--epsilon``, private
+models of the same size are trained as well, with nothing declared but the kinds of the columns.
+Attacks and scores are those of the package; 0.5 is chance.
 """
 
 import argparse
 import warnings
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -23,7 +26,9 @@ from tabvae_ray import TableSpec, TabularVAE
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.comparison.reading.table_columns import Integers
 from tabvae_ray.comparison.scores.membership.success import MembershipAttacks
+from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.space.space_file import load_space
+from tabvae_ray.table.declaration import RulesDeclaration, SpecDeclaration
 from tabvae_ray.tabular_vae import split_rows
 from tabvae_ray.training.membership import white_box_attacks
 
@@ -50,6 +55,37 @@ def sources(
     )
 
 
+def private(
+    table: pd.DataFrame,
+    config: TabularVAEConfig,
+    split: tuple[Integers, Integers],
+    epsilon: float,
+) -> tuple[str, pd.DataFrame, MembershipAttacks | None]:
+    """Train a private model; return its name, rows, and the attacks on it."""
+    training, held_out = (table.iloc[rows].reset_index(drop=True) for rows in split)
+    kinds = TableSpec.infer(training)
+    declared = SpecDeclaration(
+        continuous=kinds.continuous,
+        categorical=kinds.categorical,
+        rules=RulesDeclaration(find=False),
+    )
+    spec = TableSpec.infer(training, declared=declared)
+    own = {
+        "training.dp": {"epsilon": epsilon, "delta": 1e-5},
+        "training.early_stopping": "none",
+        "training.batch_size": 256,
+        "training.max_n_epochs": 20,
+        "training.learning_rate": 3e-3,
+        "architecture.dropout_rate": 0.0,
+    }
+    vae = TabularVAE.build(spec, config.replace(own), seed=_SEED, device="cpu", declared=declared)
+    vae.fit(training, progress=False)
+    # For the attack only: the training has not seen them.
+    vae.trainer.held_out = torch.as_tensor(vae.encoder.encode(held_out)).long()
+    attacks = white_box_attacks(vae.trainer, most_rows=10_000, n_draws=8, n_bootstraps=200)
+    return f"private, epsilon {epsilon:g}", vae.generate(len(training), seed=_SEED), attacks
+
+
 def cells(attacks: MembershipAttacks | None) -> list[str]:
     """Return the strongest AUC, its interval, and the training rows found at 1% false alarms."""
     if attacks is None:
@@ -67,6 +103,7 @@ def main() -> None:
     parser.add_argument("--table", choices=TABLES, action="append", help="may be repeated")
     parser.add_argument("--rows", type=int, default=4000, help="rows of each table, at most")
     parser.add_argument("--epochs", type=int, default=40, help="epochs of the training, at most")
+    parser.add_argument("--epsilon", type=float, action="append", help="may be repeated")
     arguments = parser.parse_args()
     space = load_space(str(ROOT / "search_spaces" / "small.yaml"))
     own = {
@@ -83,7 +120,11 @@ def main() -> None:
         vae = TabularVAE.build(spec, config, seed=_SEED, device="cpu")
         training, held_out = split_rows(len(table), 0.2, vae.split_seed)
         comparison = ComparisonPlan(scores=_SCORES).prepare(table, spec, held_out=held_out)
-        for way, rows, white_box in sources(table, vae, training):
+        private_ones = (
+            private(table, config, (training, held_out), epsilon)
+            for epsilon in arguments.epsilon or []
+        )
+        for way, rows, white_box in chain(sources(table, vae, training), private_ones):
             found = comparison.compute(rows)
             trend = shared_trends(comparison, comparison.reader.read(rows))
             numbers = (found.scores["column_shapes"], found.scores["pair_trends"], trend)

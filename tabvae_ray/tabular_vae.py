@@ -216,9 +216,11 @@ class TabularVAE:
         encoder, trainer = self._parts()
         if self._synthesizer is None or self._synthesizer[0] != trainer.epoch:
             trainer.model.eval()
-            decoder, prior = RowDecoder.from_model(trainer.model), self._prior(trainer)
+            decoder = RowDecoder.from_model(trainer.model)
+            prior = _prior(trainer, self.config, self.seed)
             if self.config.architecture.calibrate_marginals:
-                self._calibrate(decoder, prior, trainer)
+                counts = self._noisy_counts or trainer.counts()
+                _calibrate(decoder, prior, counts, self.seed, self.device)
             made = TabularVAESynthesizer(encoder, decoder, prior, self.config, self.device)
             self._synthesizer = (trainer.epoch, made)
         return self._synthesizer[1]
@@ -284,35 +286,6 @@ class TabularVAE:
             batch_norm=self.config.training.dp is None,
         )
 
-    def _prior(self, trainer: TabularVAETrainer) -> Prior:
-        architecture = self.config.architecture
-        if architecture.prior == "standard_normal" or not architecture.has_encoder:
-            return StandardNormalPrior(architecture.latent_dim)
-        model = trainer.model
-        generator = torch.Generator(self.device).manual_seed(self.seed)
-        with torch.inference_mode():
-            mean, log_variance = model.encode(trainer.codes[:_PRIOR_MAX_ROWS])
-            z = model.latent.draw(mean, log_variance, generator)
-        return GaussianMixturePrior.fit(
-            z,
-            architecture.prior_components,
-            seed=self.seed,
-            min_rows=self.config.transformers.min_rows,
-        )
-
-    def _calibrate(self, decoder: RowDecoder, prior: Prior, trainer: TabularVAETrainer) -> None:
-        n_rows, counts = len(trainer.codes), self._noisy_counts
-        if self.guarantee is not None:
-            n_rows = self.guarantee.rows
-        else:
-            counts = [
-                torch.bincount(column, minlength=k)
-                for column, k in zip(trainer.codes.T, decoder.cardinalities, strict=True)
-            ]
-        generator = torch.Generator(self.device).manual_seed(self.seed)
-        rows = min(max(2 * n_rows, _CALIBRATION_ROWS[0]), _CALIBRATION_ROWS[1])
-        calibrate(decoder, prior.sample(rows, generator), counts, generator)
-
 
 def split_rows(
     n: int, holdout_fraction: float, seed: int
@@ -334,3 +307,30 @@ def _column_order(
     if architecture.column_order == "given":
         return range(len(cardinalities))
     return mutual_information_order(codes, cardinalities)
+
+
+def _prior(trainer: TabularVAETrainer, config: TabularVAEConfig, seed: int) -> Prior:
+    architecture = config.architecture
+    if architecture.prior == "standard_normal" or not architecture.has_encoder:
+        return StandardNormalPrior(architecture.latent_dim)
+    model = trainer.model
+    generator = torch.Generator(trainer.device).manual_seed(seed)
+    with torch.inference_mode():
+        mean, log_variance = model.encode(trainer.codes[:_PRIOR_MAX_ROWS])
+        z = model.latent.draw(mean, log_variance, generator)
+    return GaussianMixturePrior.fit(
+        z, architecture.prior_components, seed=seed, min_rows=config.transformers.min_rows
+    )
+
+
+def _calibrate(
+    decoder: RowDecoder,
+    prior: Prior,
+    counts: Sequence[torch.Tensor],
+    seed: int,
+    device: torch.device,
+) -> None:
+    generator = torch.Generator(device).manual_seed(seed)
+    n_rows = int(counts[0].sum())
+    rows = min(max(2 * n_rows, _CALIBRATION_ROWS[0]), _CALIBRATION_ROWS[1])
+    calibrate(decoder, prior.sample(rows, generator), counts, generator)

@@ -23,7 +23,11 @@ def space_yaml(space: SearchSpace) -> str:
     base = {
         section: changed
         for section, leaves in mapping["base"].items()
-        if (changed := {k: v for k, v in leaves.items() if k in _KEPT or v != default[section][k]})
+        if (
+            changed := {
+                k: v for k, v in leaves.items() if k in _KEPT or v != default[section].get(k)
+            }
+        )
     }
     settings = SearchSettings().model_dump(mode="json")
     search = {k: v for k, v in mapping["search"].items() if k in _KEPT or v != settings[k]}

@@ -155,6 +155,13 @@ class TabularVAETrainer:
                 hook(self)
         return self.history
 
+    def counts(self) -> list[Tensor]:
+        """Return the training rows per code, ``(K_c,)`` for every column."""
+        return [
+            torch.bincount(column, minlength=k)
+            for column, k in zip(self.codes.T, self.model.cardinalities, strict=True)
+        ]
+
     def evaluate(self) -> dict[str, float | None]:
         """Compute nats per row at beta = 1, on training rows and on held-out rows.
 
