@@ -145,9 +145,10 @@ class TabularVAE:
         if not isinstance(table, pd.DataFrame):
             # Its cells are read as the spec says.
             table = read_table(str(table), SpecDeclaration.from_mapping(self.spec.to_mapping()))
-        self.prepare(table)
         if tracker is not None:
             check_untracked(self.config)
+        self.prepare(table)
+        if tracker is not None:
             self._track(table, tracker, plan or ComparisonPlan.complete())
         with shown_progress(self.trainer, wanted=progress):
             return self.trainer.train()

@@ -94,9 +94,16 @@ def _ranged(
         decimals = 0
     unit = None if decimals is None else 10.0**-decimals
     low, high = _float(declared.minimum), _float(declared.maximum)
+    least, most = (float(limit) for limit in number_limits(dtype_from_name(column.dtype)))
     cells = None
     if "range" in planned.looks:
-        edges = _within(exponential_edges(unit), low, high, unit)
+        edges = exponential_edges(unit)
+        # No value is outside of what the dtype holds, even if noise says so.
+        first = max(least, low) if low is not None else least
+        last = min(most, high) if high is not None else most
+        edges = _within(
+            edges, first if first > edges[0] else None, last if last < edges[-1] else None, unit
+        )
         codes = np.where(np.isnan(numbers), -1, cell_places(np.nan_to_num(numbers), edges))
         noisy = counts.histogram(codes, len(edges) - 1)
         cells = kept_cells(edges, noisy, counts.sigma)
@@ -104,8 +111,7 @@ def _ranged(
         low = float(cells.edges[0] + half) if low is None else low
         high = float(cells.edges[-1] - half) if high is None else high
     assert low is not None and high is not None
-    least, most = number_limits(dtype_from_name(column.dtype))
-    low, high = max(low, float(least)), min(max(low, high), float(most))
+    low, high = max(low, least), min(max(low, high), most)
     ends: tuple[float, float] = low, high
     if decimals is not None:
         ends = round(low, decimals), round(high, decimals)

@@ -11,11 +11,13 @@ import pytest
 from tabvae_ray.config import TransformersConfig
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.private.encoding import PrivateEncoding
 from tabvae_ray.table.private.flattening import flattened
 from tabvae_ray.table.private.noise import NoisyCounts, noisy_number
 from tabvae_ray.table.private.plan import plan_columns
 from tabvae_ray.table.spec import TableSpec
+from tests.support.tables import make_mixed
 
 DECLARED = {
     "continuous": ["amount", "share", "count"],
@@ -179,3 +181,30 @@ def test_noise_is_flattened_and_structure_stays() -> None:
     assert found[16:32].sum() == pytest.approx(640, rel=0.15)
     assert found[50] == pytest.approx(900, rel=0.1)
     assert found[:16].sum() < 30
+
+
+@pytest.mark.parametrize("sigma", [0.5, 60.0, 2000.0])
+@pytest.mark.parametrize("n", [5, 400])
+def test_any_numbers_and_any_noise_give_an_encoder_that_can_be_stored(n: int, sigma: float) -> None:
+    rng = np.random.default_rng(n)
+    table = make_mixed(n, n).drop(columns=["visited"])
+    table["huge"] = rng.random(n) * 1e300
+    table["tiny"] = rng.normal(0, 1e-12, n)
+    table["byte"] = rng.integers(-5, 100, n).astype("int8")
+    table["nullable"] = pd.array(rng.integers(0, 50, n), dtype="Int64")
+    table["level"] = pd.Categorical(rng.choice(["x", "y"], n), ["y", "x", "w"], ordered=True)
+    numbers = ("age", "income", "weight", "measure", "seven", "huge", "tiny", "byte", "nullable")
+    texts = ("children", "city", "grade", "smoker", "constant", "level")
+    declared = SpecDeclaration(continuous=numbers, categorical=texts)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        spec = TableSpec.infer(table, declared=declared)
+    planned = plan_columns(spec, declared)
+    looks = sum(len(part.looks) for part in planned)
+    counts = NoisyCounts(sigma, 1.5 + 4 * sigma, looks, rng)
+    encoding = PrivateEncoding.fit(table, spec, planned, counts, n, TransformersConfig())
+    encoder = encoding.encoder
+    assert (encoding.codes < np.array(encoder.cardinalities)).all()
+    stored = json.loads(json.dumps([encoder.spec.to_mapping(), encoder.to_mapping()]))
+    loaded = TableEncoder.from_mapping(stored[1], TableSpec.from_mapping(stored[0]), {})
+    assert len(loaded.decode(encoding.codes, rng)) == n
