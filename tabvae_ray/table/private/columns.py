@@ -135,7 +135,9 @@ def _numeric(
 ) -> PrivateColumn:
     decimals, low, high = column_range(column)
     unit = None if decimals is None else 10.0**-decimals
-    numbers = column_numbers(values, column)
+    # What overflows is beyond the range.
+    with np.errstate(over="ignore"):
+        numbers = column_numbers(values, column)
     absent = np.isnan(numbers)
     numbers = np.clip(np.nan_to_num(numbers), low, high)
     if cells is not None:
@@ -228,7 +230,9 @@ def _decimals(numbers: Floats, counts: NoisyCounts) -> int | None:
     """Return the decimals that hold nearly all values by a noisy count, None for more than 15."""
     needed = np.full(len(numbers), MAX_DECIMALS + 1)
     for decimals in reversed(range(MAX_DECIMALS + 1)):
-        needed[np.round(numbers, decimals) == numbers] = decimals
+        # Rounding the largest floats overflows, and the result is not equal to them.
+        with np.errstate(over="ignore", invalid="ignore"):
+            needed[np.round(numbers, decimals) == numbers] = decimals
     noisy = counts.histogram(np.where(np.isnan(numbers), -1, needed), MAX_DECIMALS + 2)
     held = np.where(noisy > counts.least(len(noisy)), noisy, 0.0)
     total = held.sum()

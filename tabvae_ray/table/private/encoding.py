@@ -67,7 +67,9 @@ class PrivateEncoding:
 
 
 def _codes(part: PrivateColumn, coder: Discretizer | CategoryEncoder, table: pd.DataFrame) -> Codes:
-    codes = column_codes(table[part.column.name], part.column, coder)
+    # What overflows is beyond the range, whose end it becomes.
+    with np.errstate(over="ignore"):
+        codes = column_codes(table[part.column.name], part.column, coder)
     if not part.column.missing:
         # Too few missing values to tell them from noise become the most frequent code.
         codes = np.where(codes == coder.n_codes, np.int32(part.counts.argmax()), codes)

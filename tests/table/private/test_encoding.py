@@ -206,5 +206,5 @@ def test_any_numbers_and_any_noise_give_an_encoder_that_can_be_stored(n: int, si
     encoder = encoding.encoder
     assert (encoding.codes < np.array(encoder.cardinalities)).all()
     stored = json.loads(json.dumps([encoder.spec.to_mapping(), encoder.to_mapping()]))
-    loaded = TableEncoder.from_mapping(stored[1], TableSpec.from_mapping(stored[0]), {})
+    loaded = TableEncoder.from_mapping(stored[1], TableSpec.from_mapping(stored[0]))
     assert len(loaded.decode(encoding.codes, rng)) == n
