@@ -60,7 +60,7 @@ def table_summary(inputs: SearchInputs) -> Iterator[str | Table]:
         yield from (f"  {rule_line(rule)}" for rule in spec.rules[:_MAX_RULES])
         if len(spec.rules) > _MAX_RULES:
             yield f"  and {len(spec.rules) - _MAX_RULES} more"
-    yield "to change any of this, describe it in a file for --spec\n"
+    yield "to change any of this, declare it by --spec\n"
 
 
 def choice_lines(inputs: SearchInputs) -> Iterator[str]:
