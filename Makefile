@@ -20,7 +20,7 @@ LOWEST_TESTS ?= tests/test_tabular_vae.py tests/table/test_encoding.py tests/res
 # One thread per process: two threads on two busy cores cost many times the CPU.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install search test test-slow test-all test-lowest check docs lock format benchmarks clean
+.PHONY: help install search test test-slow test-all test-lowest check docs links lock format benchmarks clean
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +62,9 @@ lock:  ## pin the versions of a new environment in constraints.txt, which CI and
 
 docs: $(STAMP)  ## the documentation, as pages in docs/_build; a warning is an error
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
+
+links: $(STAMP)  ## follow every link of the documentation, over the network
+	$(BIN)/sphinx-build -q -b linkcheck docs docs/_build/links
 
 check: $(STAMP)  ## formatting, lint, types and the order of the packages
 	$(BIN)/ruff check .

@@ -3,12 +3,15 @@
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial, wraps
+from typing import Any
 
 import click
 
 from tabvae_ray.cli import INPUT, PATH_OR_URI, Command, FiniteRange, option, run
 from tabvae_ray.command_line.input_path import InputPath
+from tabvae_ray.command_line.json_log import JsonLog
 from tabvae_ray.space.named_spaces import find_space, is_auto
 
 __all__ = ["command", "main"]
@@ -28,6 +31,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         replayed trial differ), 130 if the search was interrupted and can be resumed.
     """
     return run(command, "python -m tabvae_ray.search", arguments)
+
+
+def _logged(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the log that it was asked for, which also takes its warnings and errors."""
+
+    @wraps(command)
+    def run_logged(*, log_format: str, **options: Any) -> int:
+        if log_format == "text":
+            return command(log=None, **options)
+        log = JsonLog()
+        return log.run(partial(command, log=log, **options))
+
+    return run_logged
 
 
 @click.command(
@@ -191,9 +207,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     help="Print the table as it is understood, the space, and an estimate of time and memory; "
     "start nothing and write nothing.",
 )
+@option(
+    "--log-format",
+    type=click.Choice(("text", "json")),
+    default="text",
+    section=_OUTPUT,
+    help="Progress on stderr: for people, or one JSON object per line and event, for collectors of "
+    "logs.",
+)
 @option("--quiet", is_flag=True, section=_OUTPUT, help="Show no progress and no final table.")
+@_logged
 def command(
     *,
+    log: JsonLog | None,
     space: str | None,
     data: str | None,
     spec: str | None,
@@ -222,7 +248,7 @@ def command(
     """
     began = time.time()
     if replay is not None:
-        return _replay(replay, data, spec, as_json=as_json, quiet=quiet)
+        return _replay(replay, data, spec, as_json=as_json, quiet=quiet or log is not None)
     if space is None and data is None and not (resume and name):
         raise click.UsageError(
             "--space: must be given, or --resume and --name of a search in --out, or --data of a "
@@ -231,9 +257,13 @@ def command(
     if not is_auto(space):
         # Refuses a name that is wrong before anything is imported.
         find_space(space or "")
+    from rich.console import Console
+
     from tabvae_ray.search.api.perform import draw_report, perform, prepare
     from tabvae_ray.search.display import summary
-    from tabvae_ray.search.display.dry_run import dry_run_document, show_dry_run
+    from tabvae_ray.search.display.dry_run import dry_run_document, print_dry_run
+    from tabvae_ray.search.display.json_progress import JsonProgress
+    from tabvae_ray.search.display.live import SearchProgress
 
     prepared = prepare(
         space=space,
@@ -256,11 +286,15 @@ def command(
     )
     if dry_run:
         parts = prepared.inputs, prepared.resources, prepared.slots
+        document = dry_run_document(*parts, resume=resume)
         if not quiet:
-            show_dry_run(*parts, resume=resume)
+            print_dry_run(Console(), prepared.inputs, document)
         if as_json:
-            print(json.dumps(dry_run_document(*parts, resume=resume)))  # noqa: T201
+            print(json.dumps(document))  # noqa: T201
         return 0
+    chosen_space = prepared.inputs.space
+    events = None if log is None or quiet else JsonProgress(chosen_space, log)
+    progress = events or SearchProgress(chosen_space, quiet=quiet or log is not None)
     done = perform(
         prepared,
         resume=resume,
@@ -268,13 +302,17 @@ def command(
         concurrency=concurrency,
         study_storage=study_storage,
         trackers=track,
-        quiet=quiet,
+        progress=progress,
         began=began,
     )
     outcome = done.outcome
-    summary.show(outcome, done.inputs, done.progress)
+    if events is None:
+        summary.show(outcome, done.inputs, progress)
     draw_report(done)
-    summary.say_next(outcome, done.inputs, done.progress)
+    if events is None:
+        summary.say_next(outcome, done.inputs, progress)
+    else:
+        events.conclude(outcome, summary.as_json(outcome))
     if as_json:
         print(json.dumps(summary.as_json(outcome)))  # noqa: T201
     return {"finished": 0, "interrupted": 130}.get(outcome.state, 3)
