@@ -17,6 +17,7 @@ from tabvae_ray.comparison.reference_levels import (
 from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import ConfigError, DataError, brief
 from tabvae_ray.results.search_manifest import TABLE_FILE, SearchManifest
+from tabvae_ray.search.for_target import space_for_target
 from tabvae_ray.search.optimize.planned_space import as_planned, planned_space, rungs_of
 from tabvae_ray.search.optimize.sampler import choose_sampler
 from tabvae_ray.search.sources import (
@@ -30,10 +31,11 @@ from tabvae_ray.search.sources import (
 from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.space.auto import AutoSpace, auto_space
 from tabvae_ray.space.named_spaces import is_auto, named_space
-from tabvae_ray.space.rules import check_held_out, parse_select
+from tabvae_ray.space.rules import check_held_out
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import load_space
 from tabvae_ray.space.table_shape import TableShape
+from tabvae_ray.space.target_rules import check_select
 from tabvae_ray.storage import Location
 from tabvae_ray.table.declaration import RulesDeclaration, SpecDeclaration
 from tabvae_ray.table.io import fingerprint
@@ -65,6 +67,7 @@ class SearchInputs:
         comparison: The scores, prepared with the real rows.
         chosen: The space with the reasons for it, if it was chosen for the table.
         keeps_table: True if the rows come from memory, so that the search writes them to ``data``.
+        about_target: Whether the target adds objectives, and why; empty if the space has none.
     """
 
     space: SearchSpace
@@ -76,6 +79,7 @@ class SearchInputs:
     comparison: PreparedComparison
     chosen: AutoSpace | None = None
     keeps_table: bool = False
+    about_target: str = ""
 
     def reference_levels(self) -> ReferenceLevels:
         """Compute what real rows score against themselves."""
@@ -214,10 +218,14 @@ def prepare_inputs(
         known = _with_settings(chosen.space, settings)
     # From here on the space goes into files and to other machines.
     known = _without_credentials(known)
-    wanted = tuple(name for name in SCORES if name in _score_names(known))
     training, held_out = split_rows(
         len(table), known.base.validation.holdout_fraction, known.settings.seed
     )
+    known, about_target = space_for_target(
+        known, table, table_spec, held_out, directory if resume else None
+    )
+    known = _with_settings(known, {"select": settings.get("select")})
+    wanted = tuple(name for name in SCORES if name in _score_names(known))
     if len(training) < 2:
         raise DataError(
             f"{source}: training needs at least 2 rows, but it has {len(table)}, "
@@ -227,13 +235,14 @@ def prepare_inputs(
     lacking = check_held_out(_score_names(known), len(held_out) > 0)
     if lacking:
         raise ConfigError("\n".join(lacking))
-    plan = ComparisonPlan(scores=wanted, options=known.comparison)
+    plan = ComparisonPlan(scores=wanted, options=known.comparison.for_trials())
     comparison = plan.prepare(table, table_spec, held_out=held_out if len(held_out) else None)
     # Fail now rather than in every trial.
     TabularVAE.build(table_spec, known.base, device="cpu").prepare(table)
     return SearchInputs(
-        known, directory, name, where, table, table_spec, comparison, chosen, in_memory
-    )
+        known, directory, name, where, table, table_spec, comparison, chosen, in_memory,
+        about_target,
+    )  # fmt: skip
 
 
 def _is_auto(space: SpaceSource | None) -> bool:
@@ -283,7 +292,7 @@ def _with_settings(space: SearchSpace, settings: dict[str, Any]) -> SearchSpace:
     except ValidationError as error:
         lines = [f"--{line.removeprefix('n_')}" for line in validation_messages(error)]
         raise ConfigError("\n".join(lines).replace("time_budget", "time-budget")) from None
-    parse_select(updated.select, list(space.objectives), constrained=bool(space.constraints))
+    check_select(updated.select, space)
     return replace(space, settings=updated)
 
 

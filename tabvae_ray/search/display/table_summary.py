@@ -67,7 +67,9 @@ def table_summary(inputs: SearchInputs) -> Iterator[str | Table]:
 
 
 def choice_lines(inputs: SearchInputs) -> Iterator[str]:
-    """Yield what was chosen for the table and why, if the space is ``auto``."""
+    """Yield what was chosen for the table and why: objectives, and with ``auto`` the space."""
+    if inputs.about_target:
+        yield inputs.about_target
     if inputs.chosen is None:
         return
     yield "the space 'auto' for this table:"
