@@ -25,10 +25,11 @@ _TRAINING, _OUTPUT = "Training", "Output"
 @option(
     "--data",
     type=INPUT,
-    metavar="FILE|URI",
+    metavar="FILE|DIR|URI",
     section=_TRAINING,
     show_default="the search's",
-    help="Table to train on, CSV or Parquet: other rows of the same columns.",
+    help="Table to train on, with the same columns: a CSV or Parquet file, or a directory or glob "
+    "pattern of Parquet files.",
 )
 @option(
     "--epochs",
