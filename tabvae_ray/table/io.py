@@ -32,7 +32,14 @@ from tabvae_ray.table.reading.csv_columns import read_columns
 from tabvae_ray.table.reading.csv_file import CsvFile, check_names
 from tabvae_ray.table.reading.markers import read_markers
 
-__all__ = ["TableWriter", "fingerprint", "read_sample", "read_table", "write_table"]
+__all__ = [
+    "TableWriter",
+    "fingerprint",
+    "frame_from_files",
+    "read_sample",
+    "read_table",
+    "write_table",
+]
 
 _SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
@@ -65,7 +72,7 @@ def read_table(
         return location
     source = Location(str(location) if isinstance(location, Path) else location)
     if is_dataset(source):
-        return _as_frame(ParquetTable.open(source).read(), declared, source)
+        return frame_from_files(ParquetTable.open(source).read(), declared, source)
     suffix = _suffix(source)
     content = source.read_bytes()
     if not content:
@@ -76,7 +83,7 @@ def read_table(
             found = pq.read_table(io.BytesIO(content))
         except (pa.ArrowException, OSError, ValueError) as error:
             raise DataError(f"{source}: not Parquet: {one_line(error)}") from None
-        return _as_frame(found, declared, source)
+        return frame_from_files(found, declared, source)
     return _checked(_read_csv(content, suffix, declared or SpecDeclaration(), source), source)
 
 
@@ -106,7 +113,7 @@ def read_sample(
         found = ParquetTable.open(source)
         if found.n_rows > rows:
             part = found.take(sample_positions(found.n_rows, rows, seed))
-            return Sample(_as_frame(part, declared, source), found.n_rows)
+            return Sample(frame_from_files(part, declared, source), found.n_rows)
     return sample_frame(read_table(source, declared), rows, seed)
 
 
@@ -209,8 +216,19 @@ def fingerprint(table: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def _as_frame(found: pa.Table, declared: SpecDeclaration | None, source: Location) -> pd.DataFrame:
-    """Convert a table of Arrow to a DataFrame, with the markers of missing values read."""
+def frame_from_files(
+    found: pa.Table, declared: SpecDeclaration | None, source: Location
+) -> pd.DataFrame:
+    """Convert rows of Parquet files to a DataFrame, as :func:`read_table` does.
+
+    Args:
+        found: The rows.
+        declared: Declaration of some or all columns.
+        source: Where they were read from.
+
+    Raises:
+        DataError: If there are no rows or columns, or they cannot be read.
+    """
     try:
         table, _ = read_markers(
             frame_of(found),

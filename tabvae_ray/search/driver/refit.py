@@ -14,6 +14,7 @@ from tabvae_ray.generation.export_files import copy_export
 from tabvae_ray.refit.export import write_refitted
 from tabvae_ray.refit.history import trial_history
 from tabvae_ray.refit.plan import STATE_DIRECTORY, RefitPlan, plan_refit
+from tabvae_ray.refit.rows import RefitRows
 from tabvae_ray.refit.training import train_refit
 from tabvae_ray.report.formatting import epochs
 from tabvae_ray.results.checkpoints import STATE_FILE
@@ -21,6 +22,7 @@ from tabvae_ray.results.refits import SEARCHED, refit_text
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.trials.task import SearchTask
+from tabvae_ray.table.dataset.sample import Sample
 from tabvae_ray.tabular_vae import split_rows
 
 __all__ = ["refit_best"]
@@ -86,7 +88,8 @@ def refit_best(
         return
     # The finished training is loaded here and not continued.
     vae = train_refit(replace(plan, device="cpu"))
-    done = write_refitted(vae, plan, manifest, searched, best, data=manifest.data)
+    rows = RefitRows(task.table, Sample(task.table, len(task.table)))
+    done = write_refitted(vae, plan, rows, manifest, searched, best, data=manifest.data)
     manifest.chosen["refit"] = done.to_mapping()
 
 
