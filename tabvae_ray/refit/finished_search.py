@@ -10,7 +10,7 @@ from tabvae_ray.errors import ConfigError, StorageError
 from tabvae_ray.refit.export import searched_export, write_refitted
 from tabvae_ray.refit.history import trial_history
 from tabvae_ray.refit.plan import STATE_DIRECTORY, RefitPlan, plan_refit
-from tabvae_ray.refit.rows import RefitRows, read_refit_rows
+from tabvae_ray.refit.rows import RefitRows, for_other_rows, read_refit_rows
 from tabvae_ray.refit.training import train_refit
 from tabvae_ray.results.checkpoints import STATE_FILE
 from tabvae_ray.results.record_store import RecordStore
@@ -25,19 +25,6 @@ from tabvae_ray.tabular_vae import TabularVAE
 from tabvae_ray.training.trainer import EpochHook
 
 __all__ = ["FinishedSearchRefit"]
-
-# Properties of columns that follow from their values. Kinds, dtypes and formats stay.
-_OF_THE_ROWS = (
-    "minimum",
-    "maximum",
-    "categories",
-    "missing",
-    "decimals",
-    "step",
-    "clock",
-    "weekdays",
-)
-
 
 Training = Callable[[RefitPlan, Sequence[EpochHook]], TabularVAE]
 
@@ -117,7 +104,7 @@ class FinishedSearchRefit:
                     f"{source} has changed since the search: to train on these rows, name them by "
                     "--data"
                 )
-            declared = _for_other_rows(declared)
+            declared = for_other_rows(declared)
         spec = TableSpec.infer(rows.table, declared=declared, source=str(source))
         target = directory / "best" if out is None else out
         history = trial_history(directory, record)
@@ -199,15 +186,6 @@ def _chosen(directory: Location, manifest: SearchManifest, space: SearchSpace) -
     if found is None:
         raise StorageError(f"{directory}: there is no record of the chosen trial {number}")
     return found
-
-
-def _for_other_rows(declared: SpecDeclaration) -> SpecDeclaration:
-    """Return a declaration without what other rows of the same columns may change."""
-    columns = {
-        name: column.model_copy(update=dict.fromkeys(_OF_THE_ROWS))
-        for name, column in declared.columns.items()
-    }
-    return declared.model_copy(update={"columns": columns})
 
 
 def _device(manifest: SearchManifest) -> str:

@@ -17,10 +17,21 @@ from tabvae_ray.table.dataset.sample import Sample, sample_positions
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.io import fingerprint, frame_from_files, read_sample, read_table
 
-__all__ = ["RefitRows", "read_refit_rows"]
+__all__ = ["RefitRows", "for_other_rows", "read_refit_rows"]
 
 # A table with more cells is streamed: in memory a training takes about 50 bytes for each.
 _MOST_CELLS = 20_000_000
+# Properties of columns that follow from their values. Kinds, dtypes and formats stay.
+_OF_THE_ROWS = (
+    "minimum",
+    "maximum",
+    "categories",
+    "missing",
+    "decimals",
+    "step",
+    "clock",
+    "weekdays",
+)
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,15 @@ def read_refit_rows(
             return _streamed(found, declared, settings, min_rows)
     sample = read_sample(source, declared, rows=settings.rows, seed=settings.seed)
     return RefitRows(read_table(source, declared) if sample.is_part else sample.rows, sample)
+
+
+def for_other_rows(declared: SpecDeclaration) -> SpecDeclaration:
+    """Return a declaration without what other rows of the same columns may change."""
+    columns = {
+        name: column.model_copy(update=dict.fromkeys(_OF_THE_ROWS))
+        for name, column in declared.columns.items()
+    }
+    return declared.model_copy(update={"columns": columns})
 
 
 def _streamed(
