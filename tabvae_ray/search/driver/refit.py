@@ -68,7 +68,8 @@ def refit_best(
         return
     copy_export(best, searched)
     if "***" in manifest.data and "whole_rows" in manifest.table:
-        _skip(manifest, f"'tabvae refit {task.directory} --data URI' needs the credentials", say)
+        reason = "its whole table needs credentials, which are not kept: use 'tabvae refit --data'"
+        _skip(manifest, reason, say)
         return
     rows, spec = _all_rows(task, manifest, record)
     plan = plan_refit(
@@ -122,10 +123,10 @@ def _trained(
     """Return the trained model, or None and the reason why there is none."""
     if rows.streamed is None:
         reason = _train(plan, resources)
+        if reason is not None:
+            return None, reason
         # The finished training is loaded here and not continued.
-        return (
-            (train_refit(replace(plan, device="cpu")), None) if reason is None else (None, reason)
-        )
+        return train_refit(replace(plan, device="cpu")), None
     # Most searches need no Ray Train.
     from tabvae_ray.refit.streamed.run import StreamedTraining
 
