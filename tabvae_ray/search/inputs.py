@@ -34,6 +34,7 @@ from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import load_space
 from tabvae_ray.space.table_shape import TableShape
 from tabvae_ray.storage import Location
+from tabvae_ray.table.dataset.files import has_pattern
 from tabvae_ray.table.dataset.sample import Sample
 from tabvae_ray.table.declaration import RulesDeclaration, SpecDeclaration
 from tabvae_ray.table.io import fingerprint
@@ -270,7 +271,10 @@ def _name_from(space: SpaceSource | None, data: Source | Frame | None) -> str:
         return space_name(space)
     if data is not None and not is_location(data):
         return "search"
-    return Location(data or _HEART).name.partition(".")[0]
+    source = Location(data or _HEART)
+    while has_pattern(source.path):
+        source = source.parent
+    return source.name.partition(".")[0]
 
 
 def _began_without_rules(directory: Location) -> bool:

@@ -92,7 +92,7 @@ class TabularVAETrainer:
         self.device = resolve_device(config.device if device is None else device)
         self.model = model.to(self.device)
         # Replaced where several processes train the same model.
-        self.forward: Callable[[Tensor, torch.Generator], tuple[Tensor, Tensor]] = self.model
+        self.forward: Callable[..., Any] = self.model
         self.codes = torch.as_tensor(codes).to(self.device, torch.int64)
         self.held_out: Tensor | None = None
         if held_out is not None and len(held_out):

@@ -100,7 +100,7 @@ def encode_table(task: EncodingTask, target: Location, *, seed: int) -> int:
     pieces = task.pieces()
     items = [{"file": file, "groups": groups} for file, groups in pieces]
     with ordered_execution():
-        data = ray.data.from_items(items, override_num_blocks=len(items))
+        data: Any = ray.data.from_items(items, override_num_blocks=len(items))
         data = data.map_batches(
             _encoded, batch_size=1, batch_format="pyarrow", fn_kwargs={"task": task}
         )

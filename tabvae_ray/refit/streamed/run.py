@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from ray.exceptions import RayError
 from ray.train import TrainingFailedError
 
-from tabvae_ray.cluster.connection import connected
-from tabvae_ray.errors import DivergenceError, TabVAEError, last_line
+from tabvae_ray.cluster.connection import connected, through_client
+from tabvae_ray.errors import ConfigError, DivergenceError, TabVAEError, last_line
 from tabvae_ray.refit.plan import RefitPlan
 from tabvae_ray.refit.streamed.encoding import EncodingTask, encode_table
 from tabvae_ray.refit.streamed.training import StreamedTask, train_on_codes
@@ -46,6 +46,7 @@ class StreamedTraining:
             hooks: Called once, after the last epoch.
 
         Raises:
+            ConfigError: If the address is one of a Ray client.
             DataError: If a value of the table is none of the spec.
             DivergenceError: If the loss becomes NaN or infinite.
             StorageError: If a file cannot be read or written.
@@ -54,6 +55,11 @@ class StreamedTraining:
         name = f"streamed-{plan.identity[:16]}"
         home = plan.checkpoint.parent
         task = StreamedTask(plan, self.table.n_rows, home / f"{name}-codes", self.workers)
+        if through_client(self.address):
+            raise ConfigError(
+                "--address: a refit of a large table runs on a node of the cluster (auto or "
+                "host:port), not through a client (ray://)"
+            )
         vae = task.model("cpu")
         state = kept_state(plan)
         if state is None:

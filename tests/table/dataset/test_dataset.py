@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tabvae_ray.errors import DataError, StorageError
+from tabvae_ray.search.inputs import _name_from
 from tabvae_ray.storage import Location
 from tabvae_ray.table.dataset.parquet import ParquetTable
 from tabvae_ray.table.io import read_sample, read_table
@@ -186,6 +187,11 @@ def test_all_rows_are_equally_likely(home: Path) -> None:
         counts[read_sample(home / "t", rows=15, seed=seed).rows["n"]] += 1
     # Each count is binomial: 400 draws with a probability of 1/4.
     assert abs(counts - 100).max() < 4.5 * np.sqrt(400 * 0.25 * 0.75)
+
+
+def test_a_search_is_named_after_the_directory_of_a_pattern(home: Path) -> None:
+    assert _name_from(None, str(home / "sales" / "year=*" / "*.parquet")) == "sales"
+    assert _name_from(None, f"file://{home}/sales/") == "sales"
 
 
 def test_a_table_that_is_small_enough_is_read_as_it_is(home: Path) -> None:
