@@ -1,6 +1,7 @@
 """The type of options that name a file or directory to read."""
 
 import os
+from glob import iglob
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ ABSENT = "cannot be read: there is no such file or directory"
 
 
 class InputPath(click.Path):
-    """A path or URI to read from; a path on this machine must exist.
+    """A path or URI to read from; a path on this machine, or glob pattern, must exist.
 
     Only that is checked, because it takes no time. Everything else is checked where the file is
     opened.
@@ -38,7 +39,7 @@ class InputPath(click.Path):
             except (OSError, ValueError):
                 # Left to the function that opens it, which says what is wrong with the name.
                 absent = False
-            if absent:
+            if absent and not any(iglob(str(path), recursive=True)):
                 self.fail(f"{text:.200}: {ABSENT}{_beside(path)}")
         return text
 

@@ -5,6 +5,7 @@ import json
 import click
 
 from tabvae_ray.cli import PATH_OR_URI, Command, option
+from tabvae_ray.command_line.sampling import DEFAULT_ROWS
 from tabvae_ray.commands.shown_training import ShownEpochs, new_export, say
 
 __all__ = ["command"]
@@ -25,9 +26,17 @@ _INPUT, _TRAINING, _OUTPUT = "What to train", "Training", "Output"
     "--data",
     required=True,
     type=PATH_OR_URI,
-    metavar="FILE|URI",
+    metavar="FILE|DIR|URI",
     section=_INPUT,
-    help="Table to model, CSV or Parquet.",
+    help="Table to model: a CSV or Parquet file, or a directory or glob pattern of Parquet files.",
+)
+@option(
+    "--rows",
+    type=click.IntRange(min=2),
+    default=DEFAULT_ROWS,
+    metavar="N",
+    section=_INPUT,
+    help="Most rows to read: of a larger table a sample is drawn.",
 )
 @option(
     "--spec",
@@ -87,6 +96,7 @@ _INPUT, _TRAINING, _OUTPUT = "What to train", "Training", "Output"
 def command(
     *,
     data: str,
+    rows: int,
     spec: str | None,
     config: str | None,
     epochs: int | None,
@@ -106,6 +116,7 @@ def command(
     leaves = {"training.max_n_epochs": epochs, "training.device": device}
     training = SingleTraining.prepare(
         data,
+        rows=rows,
         spec=spec,
         config=config,
         leaves={name: value for name, value in leaves.items() if value is not None},

@@ -67,10 +67,18 @@ def _logged(command: Callable[..., int]) -> Callable[..., int]:
 @option(
     "--data",
     type=INPUT,
-    metavar="FILE|URI",
+    metavar="FILE|DIR|URI",
     section=_INPUT,
     show_default="the space file's, or else the heart table that comes with the package",
-    help="Table to model, CSV or Parquet.",
+    help="Table to model: a CSV or Parquet file, or a directory or glob pattern of Parquet files.",
+)
+@option(
+    "--rows",
+    type=click.IntRange(min=2),
+    metavar="N",
+    section=_INPUT,
+    show_default=_FROM_SPACE,
+    help="Most rows that trials see: of a larger table they share a sample.",
 )
 @option(
     "--spec",
@@ -222,6 +230,7 @@ def command(
     log: JsonLog | None,
     space: str | None,
     data: str | None,
+    rows: int | None,
     spec: str | None,
     seed: int | None,
     replay: str | None,
@@ -275,6 +284,7 @@ def command(
         settings={
             "n_trials": trials,
             "time_budget": time_budget,
+            "rows": rows,
             "seed": seed,
             "select": select,
             "refit": refit or None,
