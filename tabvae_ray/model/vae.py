@@ -1,7 +1,8 @@
 """The tabular beta-VAE.
 
 Shapes: ``B`` batch, ``C`` columns, ``K_c`` categories of column ``c``, ``E`` embedding size per
-column, ``W`` width of the decoder's last layer, ``Z`` latent dimensions.
+column, ``W`` width of the decoder's last layer, ``N`` units of a column's hidden layer, ``Z``
+latent dimensions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,8 +10,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from tabvae_ray.model.column_products import autoregressive_products
+from tabvae_ray.model.column_products import autoregressive_products, column_products
 from tabvae_ray.model.embeddings import ContextEmbedder, MultiFeatureEmbedder
 from tabvae_ray.model.heads import MultiFeaturePredictor, group_columns
 from tabvae_ray.model.layers import MLP, DiagonalGaussianLatent, dropout_mask
@@ -34,7 +36,10 @@ class VAE(nn.Module):
     autoregressive: the head of a column also sees the columns before it in that order. Their
     embeddings, projected to the decoder's width, are added to the decoded z before the activation
     (NADE, Larochelle & Murray 2011, with z as context). A column then costs one addition and one
-    product with its own head, in training and in generation.
+    product with its own head, in training and in generation. With ``column_hidden``, each column
+    also has a hidden layer of its own between that sum and its head (MADE, Germain et al. 2015;
+    TabularARGN, Tiwald et al. 2025). A head of many codes is then cheaper, because it reads this
+    layer and not the wider sum.
 
     Args:
         cardinalities: Codes per column (``K_c``), each at least 1.
@@ -48,6 +53,8 @@ class VAE(nn.Module):
         dropout_rate: Share of hidden units dropped in training.
         order: Order of the columns for an autoregressive decoder, a permutation of ``range(C)``;
             None makes the columns independent given z.
+        column_hidden: Units of each column's hidden layer in an autoregressive decoder (``N``); 0
+            for no such layer.
         code_orders: For each column with ordered codes, its codes in ascending order; see
             :class:`MultiFeatureEmbedder`.
         has_encoder: False leaves the encoder out: z is then noise, which an autoregressive decoder
@@ -67,6 +74,7 @@ class VAE(nn.Module):
         bn_epsilon: float = 1e-5,
         dropout_rate: float = 0.0,
         order: Sequence[int] | None = None,
+        column_hidden: int = 0,
         code_orders: Mapping[int, Sequence[int]] | None = None,
         has_encoder: bool = True,
     ) -> None:
@@ -104,6 +112,11 @@ class VAE(nn.Module):
         else:
             groups = [([column], cardinalities[column]) for column in self.order]
             self.context = ContextEmbedder(cardinalities, n_embd, width, code_orders)
+        self.column_hidden: nn.Linear | None = None
+        if self.order is not None and column_hidden:
+            # Units of the columns in the order of drawing.
+            self.column_hidden = nn.Linear(width, len(cardinalities) * column_hidden)
+            width = column_hidden
         self.predictor = MultiFeaturePredictor(width, cardinalities, groups, code_orders)
 
     def forward(self, codes: Tensor, generator: torch.Generator | None = None) -> LossTerms:
@@ -139,14 +152,24 @@ class VAE(nn.Module):
         mask = None
         if self.training and self.dropout_rate > 0:
             mask = dropout_mask(features, self.dropout_rate, generator)
+        sizes = [self.cardinalities[column] for column in self.order]
+        heads = self.predictor.linear.weight
+        first, hidden = heads, self.column_hidden
+        if hidden is not None:
+            first = hidden.weight
+        vectors, codes, cardinalities = self.context.of_batch(codes)
         products = autoregressive_products(
             features,
             mask,
-            self.context.vectors(),
-            self.predictor.linear.weight,
+            vectors,
+            first,
             codes,
             self.order,
-            self.cardinalities,
+            cardinalities,
             self.slope,
+            sizes if hidden is None else [hidden.out_features // len(sizes)] * len(sizes),
         )
+        if hidden is not None:
+            units = functional.leaky_relu(products + hidden.bias, self.slope)
+            products = column_products(units, heads, sizes)
         return self.predictor.logits(products)

@@ -35,7 +35,10 @@ def n_weights(shape: TableShape, config: TabularVAEConfig) -> int:
     a, n_columns = config.architecture, len(shape.columns)
     n_codes = shape.n_codes(config.transformers)
     decoder = [a.latent_dim, *_decoder_widths(config)]
-    n = n_codes * decoder[-1]
+    n, width = 0, decoder[-1]
+    if a.decoder == "autoregressive" and a.column_hidden:
+        n, width = n_columns * a.column_hidden * (decoder[-1] + 1), a.column_hidden
+    n += n_codes * width
     if a.has_encoder:
         encoder = [n_columns * a.n_embd, *a.encoder_layer_sizes]
         n += n_codes * a.n_embd + 2 * encoder[-1] * a.latent_dim

@@ -182,11 +182,16 @@ def test_the_shape_is_that_of_the_modelled_columns() -> None:
     assert str(found) == "200 rows, 2 columns (1 of categories, 1 of numbers)"
 
 
-@pytest.mark.parametrize("decoder", ["independent", "autoregressive"])
+@pytest.mark.parametrize(
+    ("decoder", "column_hidden"),
+    [("independent", 0), ("autoregressive", 0), ("autoregressive", 64)],
+)
 def test_the_number_of_weights_is_about_right(
-    mixed: pd.DataFrame, mixed_spec: TableSpec, decoder: str
+    mixed: pd.DataFrame, mixed_spec: TableSpec, decoder: str, column_hidden: int
 ) -> None:
-    config = TabularVAEConfig().replace({"architecture.decoder": decoder})
+    config = TabularVAEConfig().replace(
+        {"architecture.decoder": decoder, "architecture.column_hidden": column_hidden}
+    )
     vae = TabularVAE.build(mixed_spec, config)
     vae.prepare(mixed)
     exact = sum(weights.numel() for weights in vae.trainer.model.parameters())
