@@ -17,9 +17,9 @@ ROUNDS = 5
 DECODERS: dict[str, dict[str, object]] = {
     "independent": {"architecture.decoder": "independent"},
     "autoregressive": {"architecture.decoder": "autoregressive"},
-    "autoregressive, 64 units per column": {
+    "autoregressive, gated units": {
         "architecture.decoder": "autoregressive",
-        "architecture.column_hidden": 64,
+        "architecture.column_hidden": 32,
     },
 }
 HEADER = ("decoder", "what", "rows/s", "share of the bound")
@@ -79,9 +79,10 @@ def products(vae: TabularVAE) -> None:
     hidden = architecture.decoder_layer_sizes or architecture.encoder_layer_sizes[::-1]
     sizes = [architecture.latent_dim, *hidden]
     weights = [torch.randn(a, b) for a, b in pairwise(sizes)]
-    width, n_units = sizes[-1], architecture.column_hidden
-    # Unused where columns have no hidden layer.
-    layers = [torch.randn(width, n_units) for _ in vae.encoder.cardinalities]
+    width = sizes[-1]
+    n_units = architecture.column_hidden if architecture.decoder == "autoregressive" else 0
+    # Unused where columns have no gated units.
+    layers = [torch.randn(width, 2 * n_units) for _ in vae.encoder.cardinalities]
     heads = [torch.randn(n_units or width, k) for k in vae.encoder.cardinalities]
     x = torch.randn(2048, sizes[0])
     for _ in range(ROWS // len(x)):
@@ -92,7 +93,7 @@ def products(vae: TabularVAE) -> None:
             h @ torch.cat(heads, 1)
         else:
             for layer, head in zip(layers, heads, strict=True):
-                (h @ layer if n_units else h) @ head
+                ((h @ layer)[:, :n_units] if n_units else h) @ head
 
 
 def timed(action: Callable[[], object]) -> float:

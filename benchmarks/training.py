@@ -145,7 +145,7 @@ def matrix_products(vae: TabularVAE) -> Callable[[], object]:
         width = hidden[-1]
         if architecture.column_hidden:
             width = architecture.column_hidden
-            shapes += [(n_rows, hidden[-1], width)] * len(cardinalities)
+            shapes += [(n_rows, hidden[-1], 2 * width)] * len(cardinalities)
         shapes += [(n_rows, width, k) for k in cardinalities]
         shapes += [(k, n_embd, hidden[-1]) for k in cardinalities]
     layers = [

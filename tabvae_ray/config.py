@@ -123,9 +123,9 @@ class ArchitectureConfig(_Section):
         0,
         ge=0,
         le=65_536,
-        description="Units of a hidden layer that each column of an autoregressive decoder has "
-        "between the columns before it and its head; 0 for no such layer. With it, a column learns "
-        "how columns before it act together.",
+        description="Gated units that each column of an autoregressive decoder has between the "
+        "columns before it and its head; 0 for none. With them, a column learns how the columns "
+        "before it act together.",
     )
     latent: Literal["vae", "none"] = Field(
         "vae",

@@ -30,7 +30,7 @@ from tabvae_ray.uri import masked
 __all__ = ["FORMAT_VERSION", "ExportedModel", "read_export", "write_export"]
 
 # The newest version of the layout: 2 has rules, 3 generates identifiers or names Arrow types, 4
-# leaves out values that few rows have, and 5 has columns with a hidden layer. Exports without them
+# leaves out values that few rows have, and 5 has columns with gated units. Exports without them
 # are written as an earlier version, which earlier releases read.
 FORMAT_VERSION = 5
 
@@ -259,9 +259,9 @@ def _check_rows(encoder: TableEncoder, decoder: RowDecoder, prior: Prior) -> Non
             largest += part.abs().amax(0).double()
     if decoder.hidden is not None:
         weight, bias = (tensor.abs().double() for tensor in decoder.hidden)
-        # Of the columns together: a bound that is too large by little.
-        units = (weight @ largest + bias).view(len(decoder.cardinalities), -1)
-        largest = units.amax(0)
+        # The largest of any column. A SiLU is never larger than its input.
+        units = (weight @ largest + bias).view(len(decoder.cardinalities), 2, -1).amax(0)
+        largest = units[0] * units[1]
     logit = float((decoder.head_weight.abs().double() @ largest).max())
     logit += float(decoder.head_bias.abs().max())
     # NaN is refused as well.

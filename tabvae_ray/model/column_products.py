@@ -4,8 +4,8 @@ Autograd records each small operation of a loop over columns, and gives each its
 tensor. Here a loop is one operation, and its parts write into shared tensors.
 
 Shapes: ``B`` batch, ``C`` columns, ``K_c`` codes of column ``c``, ``E`` embedding size per column,
-``W`` width of the decoder's last layer, ``R`` the sum of all ``K_c``, ``N`` units of a column's
-hidden layer, ``P`` rows of a weight for all columns.
+``W`` width of the decoder's last layer, ``R`` the sum of all ``K_c``, ``N`` units of a column,
+``P`` rows of a weight for all columns.
 """
 
 from collections.abc import Sequence

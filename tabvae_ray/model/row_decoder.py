@@ -1,8 +1,8 @@
 """The frozen decoder, which draws rows of codes.
 
 Shapes: ``B`` rows, ``C`` columns, ``K_c`` categories of column ``c``, ``C_g`` and ``K_g`` columns
-and categories of group ``g``, ``W`` width of the decoder, ``N`` units of a column's hidden layer,
-``Z`` latent dimensions.
+and categories of group ``g``, ``W`` width of the decoder, ``N`` gated units of a column, ``Z``
+latent dimensions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from torch.nn import functional
 from tabvae_ray.errors import ExportError, brief
 from tabvae_ray.model.draw import Draw
 from tabvae_ray.model.heads import head_starts, padding
+from tabvae_ray.model.layers import gated_units
 from tabvae_ray.model.vae import VAE
 
 __all__ = ["RowDecoder"]
@@ -29,8 +30,8 @@ class RowDecoder:
     """A frozen decoder: latent vectors in, rows of codes out.
 
     Batch norm is folded into the linear layers. An independent decoder draws all columns at once.
-    An autoregressive one draws column by column; a step costs one head, with the column's hidden
-    layer if it has one, and one addition.
+    An autoregressive one draws column by column; a step costs one head, with the column's gated
+    units if it has some, and one addition.
 
     Args:
         cardinalities: Codes per column (``K_c``).
@@ -41,8 +42,8 @@ class RowDecoder:
         slope: Slope of the activation below zero.
         context: Embeddings ``(sum of K_c, W)`` of drawn codes, added to the features that later
             columns see; None for an independent decoder. With it, every group is one column.
-        hidden: Weight ``(C * N, W)`` and bias ``(C * N,)`` of the hidden layer of every column of
-            an autoregressive decoder, in the order of the groups; None without such layers.
+        hidden: Weight ``(C * 2 * N, W)`` and bias ``(C * 2 * N,)`` of the gated units of every
+            column of an autoregressive decoder, in the order of the groups; None without them.
     """
 
     def __init__(
@@ -64,9 +65,9 @@ class RowDecoder:
         self.context = context
         self.hidden = hidden
         self.padding = padding(self.cardinalities, self.groups).to(self.head_bias.device)
-        n_units = self.head_weight.shape[1]
+        n_inputs = 2 * self.head_weight.shape[1]
         self._units = {
-            columns[0]: slice(i * n_units, (i + 1) * n_units)
+            columns[0]: slice(i * n_inputs, (i + 1) * n_inputs)
             for i, (columns, _) in enumerate(self.groups)
         }
         self._offsets = [0, *accumulate(self.cardinalities)]
@@ -124,7 +125,7 @@ class RowDecoder:
         autoregressive = structure["autoregressive"] is True
         if autoregressive and any(len(columns) != 1 for columns, _ in groups):
             raise ExportError("decoder: an autoregressive decoder has one column per group")
-        # Exports of earlier versions have no such layer.
+        # Exports of earlier versions have no such units.
         n_units = int(structure.get("column_hidden", 0))
         if n_units < 0 or (n_units and not autoregressive):
             raise ExportError(f"decoder: column_hidden cannot be {n_units}")
@@ -150,7 +151,7 @@ class RowDecoder:
         context = tensor("context", sum(cardinalities), width) if autoregressive else None
         hidden = None
         if n_units:
-            n = n_units * len(groups)
+            n = 2 * n_units * len(groups)
             hidden = (tensor("hidden.weight", n, width), tensor("hidden.bias", n))
             width = n_units
         head = (tensor("head.weight", rows, width), tensor("head.bias", rows))
@@ -249,11 +250,7 @@ class RowDecoder:
         hidden = features
         if self.context is not None:
             hidden = functional.leaky_relu(features, self.slope)
-        if self.hidden is not None:
-            weight, bias = self.hidden
-            units = self._units[column]
-            hidden = functional.linear(hidden, weight[units], bias[units])
-            hidden = functional.leaky_relu_(hidden, self.slope)
+        hidden = self._hidden_of(hidden, column)
         head = self._heads[column]
         return functional.linear(hidden, self.head_weight[head], self.head_bias[head])
 
@@ -288,14 +285,18 @@ class RowDecoder:
         tables = torch.split(embeddings, list(self.cardinalities))
         for ((column,), _), weight, offset in zip(self.groups, weights, biases, strict=True):
             hidden = torch.ops.aten.leaky_relu.out(context, self.slope, out=scratch)
-            if self.hidden is not None:
-                units = self._units[column]
-                hidden = functional.linear(hidden, self.hidden[0][units], self.hidden[1][units])
-                hidden = functional.leaky_relu_(hidden, self.slope)
+            hidden = self._hidden_of(hidden, column)
             codes = draw(functional.linear(hidden, weight, offset))
             out[:, column] = codes
             if offset is not biases[-1]:
                 context += torch.index_select(tables[column], 0, codes, out=scratch)
+
+    def _hidden_of(self, context: Tensor, column: int) -> Tensor:
+        """Compute the gated units of a column, if it has some: ``(B, W) -> (B, N)``."""
+        if self.hidden is None:
+            return context
+        units = self._units[column]
+        return gated_units(functional.linear(context, self.hidden[0][units], self.hidden[1][units]))
 
     def _restricted_bias(self, allowed: Mapping[int, Tensor], draw: Draw) -> Tensor:
         bias = self.head_bias + self.padding

@@ -1,8 +1,8 @@
 """The tabular beta-VAE.
 
 Shapes: ``B`` batch, ``C`` columns, ``K_c`` categories of column ``c``, ``E`` embedding size per
-column, ``W`` width of the decoder's last layer, ``N`` units of a column's hidden layer, ``Z``
-latent dimensions.
+column, ``W`` width of the decoder's last layer, ``N`` gated units of a column, ``Z`` latent
+dimensions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from tabvae_ray.model.column_products import autoregressive_products, column_products
 from tabvae_ray.model.embeddings import ContextEmbedder, MultiFeatureEmbedder
 from tabvae_ray.model.heads import MultiFeaturePredictor, group_columns
-from tabvae_ray.model.layers import MLP, DiagonalGaussianLatent, dropout_mask
+from tabvae_ray.model.layers import MLP, DiagonalGaussianLatent, dropout_mask, gated_units
 from tabvae_ray.model.loss import kl_divergence
 
 __all__ = ["VAE", "LossTerms"]
@@ -37,9 +36,9 @@ class VAE(nn.Module):
     embeddings, projected to the decoder's width, are added to the decoded z before the activation
     (NADE, Larochelle & Murray 2011, with z as context). A column then costs one addition and one
     product with its own head, in training and in generation. With ``column_hidden``, each column
-    also has a hidden layer of its own between that sum and its head (MADE, Germain et al. 2015;
-    TabularARGN, Tiwald et al. 2025). A head of many codes is then cheaper, because it reads this
-    layer and not the wider sum.
+    also has a hidden layer of its own between that sum and its head, as in TabularARGN (Tiwald et
+    al. 2025), of gated units (see :func:`gated_units`). A head of many codes is then cheaper,
+    because it reads these units and not the wider sum.
 
     Args:
         cardinalities: Codes per column (``K_c``), each at least 1.
@@ -53,8 +52,7 @@ class VAE(nn.Module):
         dropout_rate: Share of hidden units dropped in training.
         order: Order of the columns for an autoregressive decoder, a permutation of ``range(C)``;
             None makes the columns independent given z.
-        column_hidden: Units of each column's hidden layer in an autoregressive decoder (``N``); 0
-            for no such layer.
+        column_hidden: Gated units of each column in an autoregressive decoder (``N``); 0 for none.
         code_orders: For each column with ordered codes, its codes in ascending order; see
             :class:`MultiFeatureEmbedder`.
         has_encoder: False leaves the encoder out: z is then noise, which an autoregressive decoder
@@ -114,8 +112,8 @@ class VAE(nn.Module):
             self.context = ContextEmbedder(cardinalities, n_embd, width, code_orders)
         self.column_hidden: nn.Linear | None = None
         if self.order is not None and column_hidden:
-            # Units of the columns in the order of drawing.
-            self.column_hidden = nn.Linear(width, len(cardinalities) * column_hidden)
+            # Gates and values of the columns, in the order of drawing.
+            self.column_hidden = nn.Linear(width, len(cardinalities) * 2 * column_hidden)
             width = column_hidden
         self.predictor = MultiFeaturePredictor(width, cardinalities, groups, code_orders)
 
@@ -152,24 +150,18 @@ class VAE(nn.Module):
         mask = None
         if self.training and self.dropout_rate > 0:
             mask = dropout_mask(features, self.dropout_rate, generator)
+        vectors, places, cardinalities = self.context.of_batch(codes)
         sizes = [self.cardinalities[column] for column in self.order]
-        heads = self.predictor.linear.weight
-        first, hidden = heads, self.column_hidden
-        if hidden is not None:
-            first = hidden.weight
-        vectors, codes, cardinalities = self.context.of_batch(codes)
-        products = autoregressive_products(
-            features,
-            mask,
-            vectors,
-            first,
-            codes,
-            self.order,
-            cardinalities,
-            self.slope,
-            sizes if hidden is None else [hidden.out_features // len(sizes)] * len(sizes),
-        )
-        if hidden is not None:
-            units = functional.leaky_relu(products + hidden.bias, self.slope)
-            products = column_products(units, heads, sizes)
-        return self.predictor.logits(products)
+        heads, hidden = self.predictor.linear.weight, self.column_hidden
+
+        def products(weight: Tensor, rows: Sequence[int]) -> Tensor:
+            return autoregressive_products(
+                features, mask, vectors, weight, places, self.order, cardinalities, self.slope, rows
+            )
+
+        if hidden is None:
+            return self.predictor.logits(products(heads, sizes))
+        n_columns = len(sizes)
+        wide = products(hidden.weight, [hidden.out_features // n_columns] * n_columns) + hidden.bias
+        units = gated_units(wide.view(len(wide), n_columns, -1)).flatten(1)
+        return self.predictor.logits(column_products(units, heads, sizes))

@@ -191,7 +191,7 @@ def test_logits_column_by_column_are_those_of_the_model(options: dict[str, Any])
                 decoder.add_column(features, column, codes[:, column])
 
 
-def test_a_hidden_layer_learns_how_two_columns_act_together() -> None:
+def test_gated_units_learn_how_two_columns_act_together() -> None:
     """The third column is the sum of the first two, modulo eight."""
 
     def nats(column_hidden: int) -> float:

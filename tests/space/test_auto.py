@@ -122,7 +122,8 @@ def test_many_codes_are_limited() -> None:
 def test_very_wide_tables_have_an_independent_decoder(rows: int) -> None:
     chosen = auto_space(shape(rows, numbers=200))
     assert leaf(chosen, "architecture", "decoder") == "independent"
-    assert "architecture.column_order" not in chosen.space.parameters
+    for name in ("architecture.column_order", "architecture.column_hidden"):
+        assert name not in chosen.space.parameters
     assert any("independent decoder" in reason for reason in chosen.reasons)
 
 
@@ -205,6 +206,8 @@ def test_estimates_grow_with_what_they_depend_on() -> None:
     assert epoch_seconds(small, config) < epoch_seconds(small, ordered)
     assert 50 < epoch_seconds(large, config) / epoch_seconds(small, config) < 200
     assert epoch_seconds(large, config, threads=4) == epoch_seconds(large, config) / 2
+    gated = ordered.replace({"architecture.column_hidden": 64})
+    assert epoch_seconds(small, ordered) < epoch_seconds(small, gated)
     assert epoch_seconds(large, ordered, gpu=True) < epoch_seconds(large, ordered)
     assert trial_memory(small, config) < trial_memory(large, config) < 2 * 2**30
 
