@@ -8,9 +8,11 @@ import click
 
 from tabvae_ray.errors import closest
 
-__all__ = ["ABSENT", "InputPath"]
+__all__ = ["TABLE_SUFFIXES", "UNREADABLE", "InputPath", "InputTable"]
 
-ABSENT = "cannot be read: there is no such file or directory"
+TABLE_SUFFIXES = (".csv", ".csv.gz", ".parquet")
+UNREADABLE = "cannot be read"
+_ABSENT = f"{UNREADABLE}: there is no such file or directory"
 
 
 class InputPath(click.Path):
@@ -39,7 +41,18 @@ class InputPath(click.Path):
                 # Left to the function that opens it, which says what is wrong with the name.
                 absent = False
             if absent:
-                self.fail(f"{text:.200}: {ABSENT}{_beside(path)}")
+                self.fail(f"{text:.200}: {_ABSENT}{_beside(path)}")
+        return text
+
+
+class InputTable(InputPath):
+    """A path or URI of a table, whose suffix says how it is read."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path as given, or raise ``click.BadParameter``."""
+        text: str = super().convert(value, param, ctx)
+        if "://" not in text and not text.lower().endswith(TABLE_SUFFIXES):
+            self.fail(f"{text:.200}: a table must end in {', '.join(TABLE_SUFFIXES)}", param, ctx)
         return text
 
 

@@ -30,8 +30,9 @@ from tabvae_ray.search.sources import (
 from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.space.auto import AutoSpace, auto_space
 from tabvae_ray.space.named_spaces import is_auto, named_space
-from tabvae_ray.space.rules import check_held_out, parse_select
+from tabvae_ray.space.rules import check_held_out
 from tabvae_ray.space.search_space import SearchSpace
+from tabvae_ray.space.select_rule import parse_select
 from tabvae_ray.space.space_file import load_space
 from tabvae_ray.space.table_shape import TableShape
 from tabvae_ray.storage import Location

@@ -24,9 +24,9 @@ from tabvae_ray.space.rules import (
     check_scores,
     check_values,
     in_order,
-    parse_select,
 )
 from tabvae_ray.space.search_space import Constraint, SearchSettings, SearchSpace
+from tabvae_ray.space.select_rule import parse_select
 from tabvae_ray.storage import Location
 
 __all__ = ["load_space", "parse_space"]
