@@ -283,18 +283,30 @@ def _add_usefulness(
 ) -> None:
     assert prepared.tested is not None and prepared.target is not None
     training, held_out = prepared.tested
-    target, most_rows = prepared.target, prepared.plan.options.usefulness_max_rows
+    target, options = prepared.target, prepared.plan.options
+    size = min(training.n_rows, _MODEL_ROWS, options.usefulness_max_rows)
 
     def result(table: TableColumns) -> tuple[float, float]:
-        found = usefulness(training, held_out, table, target, most_rows=most_rows)
+        found = usefulness(
+            training,
+            held_out,
+            table,
+            target,
+            most_rows=options.usefulness_max_rows,
+            n_trees=options.usefulness_trees,
+            n_draws=options.usefulness_draws,
+            rows_per_draw=size,
+        )
         return found.tstr, found.trtr
 
-    size = min(training.n_rows, _MODEL_ROWS)
-    draws = [training.take(rng.integers(training.n_rows, size=size)) for _ in range(_MODEL_REPEATS)]
+    n_rows = size * options.usefulness_draws
+    draws = [
+        training.take(rng.integers(training.n_rows, size=n_rows)) for _ in range(_MODEL_REPEATS)
+    ]
     resampled = [result(table) for table in draws]
     levels.resample["tstr"] = _level([tstr for tstr, _ in resampled])
     levels.fresh["tstr"] = Level(resampled[0][1], levels.resample["tstr"].spread)
-    shuffled = [_shuffled(training, size, rng) for _ in range(_MODEL_REPEATS)]
+    shuffled = [_shuffled(training, n_rows, rng) for _ in range(_MODEL_REPEATS)]
     levels.independent["tstr"] = _level([result(table)[0] for table in shuffled])
 
 

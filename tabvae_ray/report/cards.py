@@ -85,7 +85,8 @@ def _usefulness(contents: ReportContents) -> Card:
     if found is None:
         advice = "Not measured: name the column that you would predict, with target in the spec."
         return _unknown(title, advice, anchor)
-    value = contents.fresh_scores.get("tstr", found.tstr)
+    # That of fresh samples comes from the smaller models of the search.
+    value = found.tstr
     floor = _mean(contents.levels.independent, "tstr") or 0.0
     span = found.trtr - floor
     share = (found.trtr - value) / span if span > 0 else 0.0

@@ -9,10 +9,21 @@ from typing import Any
 
 import click
 
-from tabvae_ray.cli import INPUT, PATH_OR_URI, Command, FiniteRange, option, run
-from tabvae_ray.command_line.input_path import InputPath
+from tabvae_ray.cli import (
+    INPUT,
+    PATH_OR_URI,
+    Command,
+    FiniteRange,
+    json_option,
+    option,
+    run,
+    spec_option,
+    table_option,
+)
+from tabvae_ray.command_line.input_document import InputDocument, local_document
 from tabvae_ray.command_line.json_log import JsonLog
-from tabvae_ray.space.named_spaces import find_space, is_auto
+from tabvae_ray.space.named_spaces import find_space, is_auto, named_space
+from tabvae_ray.space.select_rule import check_select
 
 __all__ = ["command", "main"]
 
@@ -57,29 +68,26 @@ def _logged(command: Callable[..., int]) -> Callable[..., int]:
 )
 @option(
     "--space",
-    type=InputPath(may_be_name=True),
+    type=InputDocument(may_be_name=True),
     metavar="FILE|NAME",
     section=_INPUT,
     show_default="auto; with --resume the search's",
     help="Search space: auto chooses one for the table and the time; otherwise a YAML file, or a "
     "space that comes with the package (beta, small, full, smoke; 'tabvae space NAME' prints it).",
 )
-@option(
-    "--data",
-    type=INPUT,
-    metavar="FILE|URI",
-    section=_INPUT,
+@table_option(
+    _INPUT,
     show_default="the space file's, or else the heart table that comes with the package",
-    help="Table to model, CSV or Parquet.",
 )
 @option(
-    "--spec",
-    type=INPUT,
-    metavar="FILE",
+    "--rows",
+    type=click.IntRange(min=2),
+    metavar="N",
     section=_INPUT,
-    show_default="inferred from the table",
-    help="Types of the table's columns, YAML or JSON.",
+    show_default=_FROM_SPACE,
+    help="Most rows that trials see: of a larger table they share a sample.",
 )
+@spec_option(_INPUT)
 @option(
     "--seed",
     type=click.IntRange(min=0),
@@ -193,13 +201,7 @@ def _logged(command: Callable[..., int]) -> Callable[..., int]:
     help="At the end, train the chosen model again on all rows, held-out ones too. Its scores are "
     "those of the model before, which is kept in searched/.",
 )
-@option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    section=_OUTPUT,
-    help="Print one JSON object as the last line of stdout.",
-)
+@json_option(_OUTPUT)
 @option(
     "--dry-run",
     is_flag=True,
@@ -222,6 +224,7 @@ def command(
     log: JsonLog | None,
     space: str | None,
     data: str | None,
+    rows: int | None,
     spec: str | None,
     seed: int | None,
     replay: str | None,
@@ -254,9 +257,7 @@ def command(
             "--space: must be given, or --resume and --name of a search in --out, or --data of a "
             "table to choose one for"
         )
-    if not is_auto(space):
-        # Refuses a name that is wrong before anything is imported.
-        find_space(space or "")
+    _check_early(space, spec, select)
     from rich.console import Console
 
     from tabvae_ray.search.api.perform import draw_report, perform, prepare
@@ -275,6 +276,7 @@ def command(
         settings={
             "n_trials": trials,
             "time_budget": time_budget,
+            "rows": rows,
             "seed": seed,
             "select": select,
             "refit": refit or None,
@@ -316,6 +318,25 @@ def command(
     if as_json:
         print(json.dumps(summary.as_json(outcome)))  # noqa: T201
     return {"finished": 0, "interrupted": 130}.get(outcome.state, 3)
+
+
+def _check_early(space: str | None, spec: str | None, select: str | None) -> None:
+    """Check what the space, the spec and ``--select`` say before Ray and torch are imported."""
+    path = None if is_auto(space) else find_space(space or "")
+    if select is not None:
+        files = [named_space("small"), named_space("full")] if path is None else [path]
+        documents = [local_document(str(file)) for file in files]
+        if path is not None or not select.startswith("weights"):
+            # The space that is chosen for a table has the objectives of one of these.
+            check_select(select, *documents)
+    if path is not None:
+        from tabvae_ray.space.space_file import load_space
+
+        load_space(path)
+    if spec is not None:
+        from tabvae_ray.table.declaration import SpecDeclaration
+
+        SpecDeclaration.load(spec)
 
 
 def _replay(record: str, data: str | None, spec: str | None, *, as_json: bool, quiet: bool) -> int:

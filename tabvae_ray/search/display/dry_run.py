@@ -47,6 +47,7 @@ def dry_run_document(
         "table": {
             "path": str(inputs.data),
             "rows": len(inputs.table),
+            "whole_rows": inputs.sample.n_rows,
             "columns": {column.name: column.kind for column in inputs.spec.columns},
             "rules": [str(rule) for rule in inputs.spec.rules],
         },

@@ -30,7 +30,7 @@ def table_summary(inputs: SearchInputs) -> Iterator[str | Table]:
     """
     spec, table = inputs.spec, inputs.table
     modelled = [column for column in spec.columns if column.kind != "identifier"]
-    shown = Table(title=f"the table: {len(table):,} rows", title_justify="left")
+    shown = Table(title=f"the table: {inputs.sample.text}", title_justify="left")
     for heading in ("column", "taken for", "values"):
         shown.add_column(heading, overflow="fold")
     shown.add_column("missing", justify="right")
@@ -67,7 +67,9 @@ def table_summary(inputs: SearchInputs) -> Iterator[str | Table]:
 
 
 def choice_lines(inputs: SearchInputs) -> Iterator[str]:
-    """Yield what was chosen for the table and why, if the space is ``auto``."""
+    """Yield what was chosen for the table and why: objectives, and with ``auto`` the space."""
+    if inputs.about_target:
+        yield inputs.about_target
     if inputs.chosen is None:
         return
     yield "the space 'auto' for this table:"
