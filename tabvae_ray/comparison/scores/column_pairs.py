@@ -21,6 +21,7 @@ __all__ = [
     "contingency_tables",
     "is_large",
     "larger_first",
+    "n_large_pairs",
     "occupied_cells",
     "sample_pairs",
     "total_variation",
@@ -133,6 +134,14 @@ def is_large(sizes: Integers, first: Integers, second: Integers) -> npt.NDArray[
     """Return a mask of the pairs that :func:`contingency_tables` leaves out."""
     mask: npt.NDArray[np.bool_] = sizes[first] * sizes[second] > _MOST_CELLS
     return mask
+
+
+def n_large_pairs(sizes: Integers) -> int:
+    """Return how many pairs of columns with so many codes :func:`contingency_tables` leaves out."""
+    ordered = np.sort(sizes)
+    # For each column, the others from the first one on that is large enough.
+    first = np.searchsorted(ordered, _MOST_CELLS // np.maximum(ordered, 1), side="right")
+    return int((len(ordered) - np.maximum(first, np.arange(len(ordered)) + 1)).sum())
 
 
 def larger_first(sizes: Integers, pairs: PairSample) -> tuple[Integers, Integers]:
