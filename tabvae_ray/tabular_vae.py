@@ -250,6 +250,7 @@ class TabularVAE:
                 dropout_rate=architecture.dropout_rate,
                 code_orders=encoder.code_orders if architecture.ordinal_codes else None,
                 order=_column_order(architecture, codes, encoder.cardinalities),
+                column_hidden=architecture.column_hidden,
                 has_encoder=architecture.has_encoder,
             )
 

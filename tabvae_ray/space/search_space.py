@@ -8,6 +8,7 @@ from typing import Any, Literal
 import optuna
 from pydantic import Field
 
+from tabvae_ray.command_line.sampling import DEFAULT_ROWS
 from tabvae_ray.comparison.plan import ComparisonOptions
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.space.parameters import (
@@ -53,6 +54,8 @@ class SearchSettings(Strict):
 
     Args:
         n_trials: Number of trials to finish.
+        rows: The most rows that trials see; of a larger table they share a sample, drawn with
+            ``seed``. All rows if None.
         sampler: What proposes them; ``auto`` chooses one and says why.
         scheduler: ``moasha`` stops weak trials at rungs, ``none`` trains all to the end.
         grace_period: Epochs before the first rung; a ninth of the budget if not given.
@@ -72,6 +75,7 @@ class SearchSettings(Strict):
     """
 
     n_trials: int = Field(32, ge=1)
+    rows: int | None = Field(DEFAULT_ROWS, ge=2)
     sampler: Literal["auto", "tpe", "random", "nsga2", "qmc", "gp"] = "tpe"
     scheduler: Literal["moasha", "none"] = "moasha"
     grace_period: int | None = Field(None, ge=1)

@@ -4,10 +4,11 @@ from collections.abc import Collection, Sequence
 
 from tabvae_ray.comparison.plan import ComparisonOptions
 from tabvae_ray.errors import ConfigError
-from tabvae_ray.space.rules import check_scores, parse_select
-from tabvae_ray.space.search_space import SearchSpace, WithTarget
+from tabvae_ray.space.rules import check_scores
+from tabvae_ray.space.search_space import WithTarget
+from tabvae_ray.space.select_rule import parse_select
 
-__all__ = ["check_select", "check_selects", "check_with_target"]
+__all__ = ["check_selects", "check_with_target"]
 
 
 def check_with_target(
@@ -42,21 +43,3 @@ def check_selects(
         except ConfigError as error:
             errors.append(f"with_target.{error}")
     return errors
-
-
-def check_select(select: str, space: SearchSpace) -> None:
-    """Check a choice of the model that the user has given instead of that of the space.
-
-    Until the table is read, it may be one for a table with a target or for one without.
-
-    Raises:
-        ConfigError: If it is neither.
-    """
-    constrained = bool(space.constraints)
-    try:
-        parse_select(select, list(space.objectives), constrained=constrained)
-    except ConfigError:
-        if space.with_target is None:
-            raise
-        names = [*space.objectives, *space.with_target.objectives]
-        parse_select(select, names, constrained=constrained)
