@@ -56,9 +56,9 @@ class RefitRows:
         """Return True if a search had the same table."""
         known = manifest.table
         n_rows = known.get("whole_rows", known.get("rows", self.sample.n_rows))
-        return (
-            self.sample.n_rows == n_rows and fingerprint(self.sample.rows) == known["fingerprint"]
-        )
+        if self.sample.n_rows != n_rows:
+            return False
+        return fingerprint(self.sample.rows) == known.get("fingerprint")
 
     def described(self, workers: int) -> Mapping[str, Any] | None:
         """Return what determines a streamed training besides the encoder; None in memory."""
