@@ -23,7 +23,7 @@ from tests.support.clusters import wait_for
 from tests.support.drivers import SECONDS, started
 from tests.support.tables import make_mixed
 
-N_ROWS, EPOCHS = 1_200, 30
+N_ROWS, EPOCHS = 1_200, 12
 
 
 @pytest.fixture(scope="module")
