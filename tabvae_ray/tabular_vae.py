@@ -12,13 +12,12 @@ from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.config import ArchitectureConfig, TabularVAEConfig
 from tabvae_ray.errors import DataError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
-from tabvae_ray.model.building import build_vae
 from tabvae_ray.model.calibration import calibrate
 from tabvae_ray.model.column_order import mutual_information_order
 from tabvae_ray.model.devices import resolve_device
 from tabvae_ray.model.prior import GaussianMixturePrior, Prior, StandardNormalPrior
 from tabvae_ray.model.row_decoder import RowDecoder
-from tabvae_ray.model.vae import VAE
+from tabvae_ray.model.vae import VAE, build_vae
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.io import read_table
@@ -39,6 +38,8 @@ __all__ = ["TabularVAE", "split_rows"]
 _PRIOR_MAX_ROWS = 10_000
 # Rows generated for calibration: at least 8,192 (error of a share about 0.5 %), at most 65,536.
 _CALIBRATION_ROWS = (8_192, 65_536)
+# Fewer rows where these have more logits than this in all, but at least a few.
+_CALIBRATION_LOGITS, _FEWEST_ROWS = 2**27, 2_048
 
 
 class TabularVAE:
@@ -334,4 +335,5 @@ def _calibrate(
     generator = torch.Generator(device).manual_seed(seed)
     n_rows = int(counts[0].sum())
     rows = min(max(2 * n_rows, _CALIBRATION_ROWS[0]), _CALIBRATION_ROWS[1])
+    rows = min(rows, max(_CALIBRATION_LOGITS // sum(decoder.cardinalities), _FEWEST_ROWS))
     calibrate(decoder, prior.sample(rows, generator), counts, generator)

@@ -19,8 +19,9 @@ from tabvae_ray.generation.private_card import guarantee_in_words
 from tabvae_ray.space.auto import auto_space
 from tabvae_ray.space.table_shape import TableShape
 from tabvae_ray.storage import Location
+from tabvae_ray.table.dataset.sample import Sample
 from tabvae_ray.table.declaration import SpecDeclaration
-from tabvae_ray.table.io import fingerprint, read_table
+from tabvae_ray.table.io import fingerprint, read_sample
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE, split_rows
 from tabvae_ray.training.membership import white_box_attacks
@@ -45,13 +46,13 @@ class SingleTraining:
 
     Args:
         vae: The model, prepared with the table.
-        table: The real rows.
+        sample: The real rows, or a sample of them.
         source: Where they were read from.
         config_source: Where the configuration comes from.
     """
 
     vae: TabularVAE
-    table: pd.DataFrame
+    sample: Sample
     source: Location
     config_source: str
 
@@ -60,6 +61,7 @@ class SingleTraining:
         cls,
         data: str,
         *,
+        rows: int | None = None,
         spec: str | None = None,
         config: str | None = None,
         leaves: Mapping[str, Any] | None = None,
@@ -69,6 +71,7 @@ class SingleTraining:
 
         Args:
             data: Path or URI of the table.
+            rows: The most rows to read: of more, a sample. All rows if None.
             spec: Path or URI of its spec; inferred if None.
             config: Path or URI of the configuration, YAML or JSON; if None, the first point of the
                 space ``auto`` for this table.
@@ -89,7 +92,8 @@ class SingleTraining:
                     continuous=named.continuous, categorical=named.categorical
                 )
         source = Location(data)
-        table = read_table(source, declared)
+        sample = read_sample(source, declared, rows=rows, seed=seed)
+        table = sample.rows
         found = TableSpec.infer(table, declared=declared, source=str(source))
         if known is None:
             space = auto_space(TableShape.of(table, found)).space
@@ -97,9 +101,19 @@ class SingleTraining:
         known = known.replace(leaves or {}, "options")
         if known.training.device.startswith("cuda"):
             _check_cuda(known.training.device)
+        if known.training.dp is not None and sample.is_part:
+            raise ConfigError(
+                "with training.dp, all rows must be read: which rows a sample has depends on the "
+                "number of rows, so that one row changes many; leave --rows out"
+            )
         vae = TabularVAE.build(found, known, seed=seed, split_seed=seed, declared=declared)
         vae.prepare(table)
-        return cls(vae, table, source, config or "the space 'auto'")
+        return cls(vae, sample, source, config or "the space 'auto'")
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The real rows."""
+        return self.sample.rows
 
     @property
     def description(self) -> str:
@@ -110,9 +124,11 @@ class SingleTraining:
                 f"{self.source} ({len(self.table):,} rows): {training.max_n_epochs} epochs, "
                 f"configuration of {self.config_source}"
             )
+        part = f"{self.sample.text} of " if self.sample.is_part else ""
         return (
-            f"{self.source} ({len(self.vae.trainer.codes):,} rows, {len(self._held_out):,} held "
-            f"out): up to {training.max_n_epochs} epochs, configuration of {self.config_source}"
+            f"{part}{self.source} ({len(self.vae.trainer.codes):,} rows, "
+            f"{len(self._held_out):,} held out): up to {training.max_n_epochs} epochs, "
+            f"configuration of {self.config_source}"
         )
 
     def train(self) -> dict[str, Any]:
@@ -167,6 +183,7 @@ class SingleTraining:
                 "fingerprint": fingerprint(self.table),
                 "rows": len(self.table),
                 "training_rows": len(self.vae.trainer.codes),
+                **({"whole_rows": self.sample.n_rows} if self.sample.is_part else {}),
             }
         else:
             # A fingerprint would tell whether a row that somebody knows is in the table.

@@ -7,9 +7,10 @@ does not depend on the rows (Papernot & Steinke 2022, arXiv 2110.03620). Everyth
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from tabvae_ray.space.search_space import SearchSettings
+from tabvae_ray.errors import ConfigError
+from tabvae_ray.space.search_space import SearchSettings, SearchSpace
 
-__all__ = ["PRIVATE_SCORE", "check_private_space"]
+__all__ = ["PRIVATE_SCORE", "check_private_space", "refuse_private"]
 
 # The noisy mean loss of the rows, in nats per row.
 PRIVATE_SCORE = "private_nats"
@@ -77,3 +78,17 @@ def check_private_space(
                 f"parameters.{name}: cannot be searched with training.dp: {_ONE_FOR_ALL[name]}"
             )
     return errors
+
+
+def refuse_private(space: SearchSpace) -> None:
+    """Refuse a space with differentially private training.
+
+    Raises:
+        ConfigError: If it is one.
+    """
+    if space.base.training.dp is not None:
+        raise ConfigError(
+            f"{space.source}: base.training.dp: this search compares all trials by scores of the "
+            "rows, proposes parameters from them and stops trials by them, and nothing bounds what "
+            "that tells about a row; use 'tabvae private-search', which counts what it spends"
+        )

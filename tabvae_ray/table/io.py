@@ -1,4 +1,4 @@
-"""Tables in files and object stores: CSV or Parquet, by the suffix."""
+"""Tables in files and object stores: CSV or Parquet, by the suffix, and directories of Parquet."""
 
 import gzip
 import hashlib
@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tabvae_ray.command_line.input_path import TABLE_SUFFIXES
 from tabvae_ray.errors import DataError, one_line
 from tabvae_ray.storage import Location
 from tabvae_ray.table.arrow_types import (
@@ -24,20 +25,32 @@ from tabvae_ray.table.arrow_types import (
     typed_schema,
     with_decimals,
 )
+from tabvae_ray.table.dataset.files import is_dataset
+from tabvae_ray.table.dataset.parquet import ParquetTable
+from tabvae_ray.table.dataset.sample import Sample, sample_frame, sample_positions
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.reading.csv_columns import read_columns
 from tabvae_ray.table.reading.csv_file import CsvFile, check_names
+from tabvae_ray.table.reading.expansion import check_parquet_size, expanded
 from tabvae_ray.table.reading.markers import read_markers
 
-__all__ = ["TableWriter", "fingerprint", "read_table", "write_table"]
-
-_SUFFIXES = (".csv", ".csv.gz", ".parquet")
+__all__ = [
+    "TableWriter",
+    "fingerprint",
+    "frame_from_files",
+    "read_sample",
+    "read_table",
+    "write_table",
+]
 
 
 def read_table(
     location: Location | Path | str | pd.DataFrame, declared: SpecDeclaration | None = None
 ) -> pd.DataFrame:
-    """Read a CSV or Parquet file; a DataFrame is returned as it is.
+    """Read a CSV or Parquet file, or several Parquet files; a DataFrame is returned as it is.
+
+    The Parquet files of a directory, or of a glob pattern, are one table; directories such as
+    ``year=2024`` add a column.
 
     Parquet is read without loss; index columns with a name become columns, and those without a
     name are left out. A few markers such as ``?`` in a text column of numbers or dates are missing.
@@ -47,7 +60,8 @@ def read_table(
     :mod:`tabvae_ray.table.reading.csv_columns` describes which cells are missing.
 
     Args:
-        location: The file, or a table that is in memory already.
+        location: The file, a directory or glob pattern of Parquet files, or a table that is in
+            memory already.
         declared: Declaration of some or all columns, which are read as it says.
 
     Raises:
@@ -57,30 +71,51 @@ def read_table(
     if isinstance(location, pd.DataFrame):
         return location
     source = Location(str(location) if isinstance(location, Path) else location)
+    if is_dataset(source):
+        return frame_from_files(ParquetTable.open(source).read(), declared, source)
     suffix = _suffix(source)
     content = source.read_bytes()
     if not content:
         raise DataError(f"{source}: is empty")
     if suffix == ".parquet":
         try:
+            check_parquet_size(content, str(source))
             check_names(pq.read_schema(io.BytesIO(content)).names, str(source))
-            table = frame_of(pq.read_table(io.BytesIO(content)))
-            table, _ = read_markers(
-                table,
-                declared or SpecDeclaration(),
-                lambda text: warnings.warn(f"{source}: {text}", stacklevel=4),
-            )
-        except DataError:
-            raise
+            found = pq.read_table(io.BytesIO(content))
         except (pa.ArrowException, OSError, ValueError) as error:
             raise DataError(f"{source}: not Parquet: {one_line(error)}") from None
-    else:
-        table = _read_csv(content, suffix, declared or SpecDeclaration(), source)
-    if len(table.columns) == 0:
-        raise DataError(f"{source}: has no columns")
-    if len(table) == 0:
-        raise DataError(f"{source}: has a header, but no rows")
-    return table
+        return frame_from_files(found, declared, source)
+    return _checked(_read_csv(content, suffix, declared or SpecDeclaration(), source), source)
+
+
+def read_sample(
+    location: Location | Path | str,
+    declared: SpecDeclaration | None = None,
+    *,
+    rows: int | None,
+    seed: int,
+) -> Sample:
+    """Read a table, or a uniform sample of its rows if it has more than ``rows``.
+
+    Parquet is read in one pass in bounded memory; CSV is read as a whole.
+
+    Args:
+        location: The file, or a directory or glob pattern of Parquet files.
+        declared: Declaration of some or all columns, which are read as it says.
+        rows: The most rows to return; all rows if None.
+        seed: Seed of the sample.
+
+    Raises:
+        DataError: As :func:`read_table` does.
+        StorageError: If it cannot be read.
+    """
+    source = Location(str(location) if isinstance(location, Path) else location)
+    if rows is not None and (source.suffix == ".parquet" or is_dataset(source)):
+        found = ParquetTable.open(source)
+        if found.n_rows > rows:
+            part = found.take(sample_positions(found.n_rows, rows, seed))
+            return Sample(frame_from_files(part, declared, source), found.n_rows)
+    return sample_frame(read_table(source, declared), rows, seed)
 
 
 def write_table(table: pd.DataFrame, location: Location | str) -> None:
@@ -182,12 +217,48 @@ def fingerprint(table: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
+def frame_from_files(
+    found: pa.Table, declared: SpecDeclaration | None, source: Location
+) -> pd.DataFrame:
+    """Convert rows of Parquet files to a DataFrame, as :func:`read_table` does.
+
+    Args:
+        found: The rows.
+        declared: Declaration of some or all columns.
+        source: Where they were read from.
+
+    Raises:
+        DataError: If there are no rows or columns, or they cannot be read.
+    """
+    try:
+        table, _ = read_markers(
+            frame_of(found),
+            declared or SpecDeclaration(),
+            lambda text: warnings.warn(f"{source}: {text}", stacklevel=5),
+        )
+    except (pa.ArrowException, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{source}: not Parquet: {one_line(error)}") from None
+    return _checked(table, source)
+
+
+def _checked(table: pd.DataFrame, source: Location) -> pd.DataFrame:
+    if len(table.columns) == 0:
+        raise DataError(f"{source}: has no columns")
+    if len(table) == 0:
+        raise DataError(f"{source}: has a header, but no rows")
+    return table
+
+
 def _read_csv(
     content: bytes, suffix: str, declared: SpecDeclaration, source: Location
 ) -> pd.DataFrame:
     try:
-        text = gzip.decompress(content) if suffix == ".csv.gz" else content
+        text = expanded(content, str(source)) if suffix == ".csv.gz" else content
         file = CsvFile(text, str(source))
+    except DataError:
+        raise
     except pd.errors.EmptyDataError:
         raise DataError(f"{source}: is empty") from None
     except (ValueError, OSError, EOFError, gzip.zlib.error) as error:  # type: ignore[attr-defined]
@@ -197,6 +268,6 @@ def _read_csv(
 
 def _suffix(location: Location) -> str:
     suffix = location.suffix
-    if suffix not in _SUFFIXES:
-        raise DataError(f"{location}: a table must end in {', '.join(_SUFFIXES)}")
+    if suffix not in TABLE_SUFFIXES:
+        raise DataError(f"{location}: a table must end in {', '.join(TABLE_SUFFIXES)}")
     return suffix

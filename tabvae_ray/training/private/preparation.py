@@ -41,6 +41,11 @@ def check_private(config: TabularVAEConfig) -> None:
         broken.append(
             "architecture.column_order: must be given: mutual information is computed from the rows"
         )
+    if architecture.decoder == "autoregressive" and architecture.column_hidden:
+        broken.append(
+            "architecture.column_hidden: must be 0: the gradients of single rows are not known "
+            "with hidden units of columns"
+        )
     if broken:
         raise ConfigError("\n".join(f"with training.dp, {line}" for line in broken))
     check_opacus()

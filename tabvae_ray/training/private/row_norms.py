@@ -32,6 +32,8 @@ class RowNorms:
     def __init__(self, model: VAE) -> None:
         if any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.modules()):
             raise ValueError("with batch norm, the loss of a row depends on the others")
+        if model.column_hidden is not None:
+            raise ValueError("gradients of single rows are not known with hidden units of columns")
         self.model = model
         self._linear: list[tuple[nn.Linear, Tensor, Tensor]] = []
         # What other modules read and returned.
@@ -98,9 +100,10 @@ class RowNorms:
         """
         model = self.model
         assert model.order is not None
-        features, mask, vectors, weight, _ = self._read[model.products]
+        features, mask, _, weight, *_ = self._read[model.products]
         embedder, projections = model.context.embedder, model.context.projections
         small, scales = embedder.vectors(), embedder.steps.squared_norms()
+        vectors = model.context.vectors()
         places = codes + embedder.offsets
 
         def masked(part: Tensor) -> Tensor:

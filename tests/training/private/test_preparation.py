@@ -108,6 +108,12 @@ def test_two_trainings_differ_because_their_noise_is_secret(home: Path) -> None:
     assert not torch.equal(*weights)
 
 
+def test_a_sample_of_the_rows_is_refused(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--config", "private.yaml", "--spec", "spec.yaml", "--rows", "300"]
+    assert main(["train", "--data", str(HEART), "--out", "model", *options]) == 2
+    assert "all rows must be read" in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_spec_without_kinds_is_refused(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--config", "private.yaml", "--out", "model"]
     assert main(["train", "--data", str(HEART), *options]) == 2
@@ -123,6 +129,7 @@ def test_a_spec_without_kinds_is_refused(home: Path, capsys: pytest.CaptureFixtu
         ("training.gradient_clip_norm", 1.0, "must not be given"),
         ("architecture.prior", "gmm", "must be standard_normal"),
         ("architecture.column_order", "mutual_information", "must be given"),
+        ("architecture.column_hidden", 8, "must be 0"),
     ],
 )
 def test_settings_that_use_rows_without_noise_are_refused(
@@ -145,11 +152,6 @@ def test_a_tracker_is_refused() -> None:
 def test_a_search_that_compares_raw_scores_is_refused(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    space = {
-        "base": {"training": {"dp": DP}},
-        "parameters": {"architecture.loss_beta": {"type": "float", "low": 0.1, "high": 1.0}},
-    }
-    (home / "space.yaml").write_text(yaml.safe_dump(space))
-    assert main(["search", "--space", "space.yaml", "--data", str(HEART), "--out", "runs"]) == 2
+    assert main(["search", "--space", "private", "--data", str(HEART), "--out", "runs"]) == 2
     assert "nothing bounds what that tells about a row" in " ".join(capsys.readouterr().err.split())
     assert not (home / "runs").exists()
