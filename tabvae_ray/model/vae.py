@@ -142,8 +142,8 @@ class VAE(nn.Module):
         return self.predictor.grouped(self._logits(z, codes, generator))
 
     def _logits(self, z: Tensor, codes: Tensor, generator: torch.Generator | None) -> Tensor:
-        features = self.decoder(z, generator)  # (B, W)
-        if self.order is None:
+        features, order = self.decoder(z, generator), self.order  # (B, W)
+        if order is None:
             logits: Tensor = self.predictor(features)
             return logits
         # One mask for all columns of a row: drawing one per column would cost more than the heads.
@@ -151,12 +151,12 @@ class VAE(nn.Module):
         if self.training and self.dropout_rate > 0:
             mask = dropout_mask(features, self.dropout_rate, generator)
         vectors, places, cardinalities = self.context.of_batch(codes)
-        sizes = [self.cardinalities[column] for column in self.order]
+        sizes = [self.cardinalities[column] for column in order]
         heads, hidden = self.predictor.linear.weight, self.column_hidden
 
         def products(weight: Tensor, rows: Sequence[int]) -> Tensor:
             return autoregressive_products(
-                features, mask, vectors, weight, places, self.order, cardinalities, self.slope, rows
+                features, mask, vectors, weight, places, order, cardinalities, self.slope, rows
             )
 
         if hidden is None:

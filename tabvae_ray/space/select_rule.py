@@ -27,16 +27,22 @@ def check_select(text: str, *documents: object) -> None:
     for document in documents:
         if not isinstance(document, Mapping):
             return
-        extra = document.get("with_target") or {}
-        own = document.get("objectives", dict.fromkeys(_DEFAULT_OBJECTIVES))
-        added = extra.get("objectives", {}) if isinstance(extra, Mapping) else None
-        for found in (own, added):
-            if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
-                return
-        names |= dict.fromkeys(own)
-        further |= dict.fromkeys(added)
+        own = _objectives(document, dict.fromkeys(_DEFAULT_OBJECTIVES))
+        added = _objectives(document.get("with_target", {}), {})
+        if own is None or added is None:
+            return
+        names |= own
+        further |= added
         constrained |= bool(document.get("constraints"))
     check_given_select(text, list(names), list(further), constrained=constrained)
+
+
+def _objectives(section: object, default: dict[str, None]) -> dict[str, None] | None:
+    """Return the names of a section's objectives, or None if it is no such section."""
+    found = section.get("objectives", default) if isinstance(section, Mapping) else None
+    if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
+        return None
+    return dict.fromkeys(found)
 
 
 def check_given_select(

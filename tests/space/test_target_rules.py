@@ -5,9 +5,9 @@ import yaml
 
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.space.named_spaces import named_space
+from tabvae_ray.space.select_rule import parse_select
 from tabvae_ray.space.space_file import load_space, parse_space
 from tabvae_ray.space.space_yaml import space_yaml
-from tabvae_ray.space.target_rules import check_select
 
 _TINY = {
     "parameters": {"architecture.latent_dim": {"type": "int", "low": 2, "high": 4}},
@@ -21,7 +21,7 @@ def test_the_spaces_of_the_package_search_for_usefulness(name: str) -> None:
     assert "tstr" not in space.for_target(has_target=False).objectives
     with_target = space.for_target(has_target=True)
     assert with_target.objectives == {**space.objectives, "tstr": "maximize"}
-    check_select(with_target.settings.select, with_target)
+    parse_select(with_target.settings.select, list(with_target.objectives), constrained=True)
 
 
 def test_objectives_and_choice_are_those_of_the_table() -> None:

@@ -1,4 +1,5 @@
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,8 +58,12 @@ def saved_and_loaded(state: dict) -> dict:
 def test_three_epochs_a_checkpoint_and_three_more_equal_six(
     scheduler: str, optimizer: str, column_hidden: int
 ) -> None:
-    options = {"scheduler": scheduler, "optimizer": optimizer, "decoder_order": (2, 0, 1)}
-    options["column_hidden"] = column_hidden
+    options: dict[str, Any] = {
+        "scheduler": scheduler,
+        "optimizer": optimizer,
+        "decoder_order": (2, 0, 1),
+        "column_hidden": column_hidden,
+    }
     whole = make_trainer(**options)
     whole.train()
     first = make_trainer(**options)

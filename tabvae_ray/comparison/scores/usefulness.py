@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tabvae_ray.comparison.reading.table_columns import Floats, Integers, TableColumns
-from tabvae_ray.comparison.scores.features import filled, one_thread, tree_features
+from tabvae_ray.comparison.scores.features import filled, one_thread, tree_features, trees_for
 from tabvae_ray.errors import DataError, closest
 
 __all__ = ["Metric", "Usefulness", "check_target", "split_for_test", "usefulness"]
@@ -14,8 +14,6 @@ __all__ = ["Metric", "Usefulness", "check_target", "split_for_test", "usefulness
 Metric = Literal["AUC", "macro-F1", "R2"]
 # A target of more categories has fewer trees for each, at least a few.
 _MANY_CATEGORIES, _FEWEST_TREES = 30, 3
-# Trees take time in proportion to the columns, so wide tables have fewer.
-_MANY_COLUMNS = 300
 
 
 @dataclass(frozen=True)
@@ -177,8 +175,9 @@ class _Task:
 
     def _iterations(self, n_columns: int, n_classes: int) -> int:
         """Return the number of trees for each category."""
-        share = min(1.0, _MANY_COLUMNS / n_columns) * min(1.0, _MANY_CATEGORIES / n_classes)
-        return max(min(self.n_trees, _FEWEST_TREES), round(self.n_trees * share))
+        most = round(self.n_trees * min(1.0, _MANY_CATEGORIES / n_classes))
+        fewest = min(self.n_trees, _FEWEST_TREES)
+        return max(trees_for(most, n_columns, fewest), fewest)
 
     def _r2(
         self, train: TableColumns, test: TableColumns, x: Floats, x_test: Floats, categorical: Any
