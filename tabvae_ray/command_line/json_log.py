@@ -8,13 +8,14 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial, wraps
 from typing import Any
 
 import click
 
 from tabvae_ray.errors import TabVAEError
 
-__all__ = ["JsonLog"]
+__all__ = ["JsonLog", "logged"]
 
 
 class JsonLog:
@@ -88,6 +89,22 @@ class JsonLog:
     def _failed(self, message: str, code: int, **values: Any) -> int:
         self.event("failed", level="error", message=message, exit_code=code, **values)
         return code
+
+
+def logged(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the ``log`` that its option ``--log-format`` asks for; None for text.
+
+    The log also takes its warnings and errors.
+    """
+
+    @wraps(command)
+    def run_logged(*, log_format: str, **options: Any) -> int:
+        if log_format == "text":
+            return command(log=None, **options)
+        log = JsonLog()
+        return log.run(partial(command, log=log, **options))
+
+    return run_logged
 
 
 class _Handler(logging.Handler):

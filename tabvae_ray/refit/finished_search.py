@@ -104,7 +104,7 @@ class FinishedSearchRefit:
                     f"{source} has changed since the search: to train on these rows, name them by "
                     "--data"
                 )
-            declared = for_other_rows(declared)
+            declared = for_other_rows(declared, rows.table)
         spec = TableSpec.infer(rows.table, declared=declared, source=str(source))
         target = directory / "best" if out is None else out
         history = trial_history(directory, record)

@@ -1,5 +1,6 @@
 """The rows of a refit: in memory where they fit, and otherwise a part for the encoder."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,9 @@ _OF_THE_ROWS = (
     "weekdays",
 )
 
+# Dtypes of NumPy that cannot be missing.
+_WITHOUT_MISSING = re.compile(r"u?int\d+|bool")
+
 
 @dataclass(frozen=True)
 class RefitRows:
@@ -52,9 +56,9 @@ class RefitRows:
         """Return True if a search had the same table."""
         known = manifest.table
         n_rows = known.get("whole_rows", known.get("rows", self.sample.n_rows))
-        return (
-            self.sample.n_rows == n_rows and fingerprint(self.sample.rows) == known["fingerprint"]
-        )
+        if self.sample.n_rows != n_rows:
+            return False
+        return fingerprint(self.sample.rows) == known.get("fingerprint")
 
     def described(self, workers: int) -> Mapping[str, Any] | None:
         """Return what determines a streamed training besides the encoder; None in memory."""
@@ -99,12 +103,18 @@ def read_refit_rows(
     return RefitRows(read_table(source, declared) if sample.is_part else sample.rows, sample)
 
 
-def for_other_rows(declared: SpecDeclaration) -> SpecDeclaration:
-    """Return a declaration without what other rows of the same columns may change."""
-    columns = {
-        name: column.model_copy(update=dict.fromkeys(_OF_THE_ROWS))
-        for name, column in declared.columns.items()
-    }
+def for_other_rows(declared: SpecDeclaration, table: pd.DataFrame) -> SpecDeclaration:
+    """Return a declaration without what other rows of the same columns may change.
+
+    A dtype that cannot be missing is left out where values of ``table`` are.
+    """
+    columns = {}
+    for name, column in declared.columns.items():
+        changes: dict[str, None] = dict.fromkeys(_OF_THE_ROWS)
+        if column.dtype is not None and _WITHOUT_MISSING.fullmatch(column.dtype):
+            if name in table and table[name].isna().any():
+                changes["dtype"] = None
+        columns[name] = column.model_copy(update=changes)
     return declared.model_copy(update={"columns": columns})
 
 

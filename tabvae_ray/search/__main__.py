@@ -3,9 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
-from functools import partial, wraps
-from typing import Any
+from collections.abc import Sequence
 
 import click
 
@@ -21,7 +19,7 @@ from tabvae_ray.cli import (
     table_option,
 )
 from tabvae_ray.command_line.input_document import InputDocument, local_document
-from tabvae_ray.command_line.json_log import JsonLog
+from tabvae_ray.command_line.json_log import JsonLog, logged
 from tabvae_ray.space.named_spaces import find_space, is_auto, named_space
 from tabvae_ray.space.select_rule import check_select
 
@@ -42,19 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         replayed trial differ), 130 if the search was interrupted and can be resumed.
     """
     return run(command, "python -m tabvae_ray.search", arguments)
-
-
-def _logged(command: Callable[..., int]) -> Callable[..., int]:
-    """Give a command the log that it was asked for, which also takes its warnings and errors."""
-
-    @wraps(command)
-    def run_logged(*, log_format: str, **options: Any) -> int:
-        if log_format == "text":
-            return command(log=None, **options)
-        log = JsonLog()
-        return log.run(partial(command, log=log, **options))
-
-    return run_logged
 
 
 @click.command(
@@ -218,7 +203,7 @@ def _logged(command: Callable[..., int]) -> Callable[..., int]:
     "logs.",
 )
 @option("--quiet", is_flag=True, section=_OUTPUT, help="Show no progress and no final table.")
-@_logged
+@logged
 def command(
     *,
     log: JsonLog | None,

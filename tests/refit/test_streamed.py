@@ -23,7 +23,7 @@ from tests.support.clusters import wait_for
 from tests.support.drivers import SECONDS, started
 from tests.support.tables import make_mixed
 
-N_ROWS, EPOCHS = 1_200, 30
+N_ROWS, EPOCHS = 1_200, 12
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,10 @@ def test_killed_and_started_again_it_ends_with_the_weights_of_an_undisturbed_tra
         *("--epochs", EPOCHS, "--out", tmp_path / "model"),
     ]
     with started(*options, module="tabvae_ray.cli") as process:
-        wait_for(lambda: list(home.glob("streamed-*/checkpoint_*")) or process.poll() is not None)
+        wait_for(
+            lambda: list(home.glob("streamed-*/checkpoint_*")) or process.poll() is not None,
+            2 * SECONDS,
+        )
         process.kill()
     shutil.copytree(next(home.glob("streamed-*-codes")), kept)
     with started(*options, module="tabvae_ray.cli") as process:

@@ -1,5 +1,6 @@
 """``tabvae_ray.dry_run`` describes a search and starts nothing."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -42,6 +43,15 @@ def test_it_has_the_values_the_text_and_a_page(home: Path) -> None:
         html.startswith("<p>") and re.search(r"400 rows, \d+ columns", html) and "<details>" in html
     )
     assert list(home.iterdir()) == []
+
+
+def test_it_takes_what_a_search_takes_but_for_what_a_run_needs() -> None:
+    of_a_run = {"study_storage", "track", "report", "display"}
+    searched = inspect.signature(tabvae_ray.search).parameters
+    described = inspect.signature(tabvae_ray.dry_run).parameters
+    assert [name for name in searched if name not in of_a_run] == list(described)
+    for name, parameter in described.items():
+        assert parameter.default == searched[name].default
 
 
 def test_its_space_and_spec_can_be_passed_on(home: Path) -> None:

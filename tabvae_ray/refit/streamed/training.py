@@ -110,13 +110,15 @@ def train_on_codes(task: StreamedTask, home: Location, name: str) -> dict[str, A
             ),
         )
         result = trainer.fit()
+    # Every epoch ends with one.
+    assert result.checkpoint is not None
     state: dict[str, Any] = _loaded(result.checkpoint)["trainer"]
     return state
 
 
 def _cpus(task: StreamedTask) -> float:
     """Return the CPUs that a worker reserves: Ray Data needs some to read with."""
-    total = float(ray.cluster_resources().get("CPU", 1.0))
+    total = float(ray.cluster_resources().get("CPU", 1.0))  # type: ignore[no-untyped-call]
     for_all = total - 1 if total > 1 else total / 2
     return max(0.01, min(float(task.plan.threads), int(100 * for_all / task.n_workers) / 100))
 

@@ -88,7 +88,10 @@ def dry_run(
     resume: bool = False,
     trials: int | None = None,
     time_budget: float | None = None,
+    rows: int | None = None,
     seed: int | None = None,
+    select: str | None = None,
+    refit: bool | None = None,
     address: str | None = None,
     concurrency: int | None = None,
     cpus_per_trial: float = 1.0,
@@ -109,7 +112,10 @@ def dry_run(
         resume: Continue the search of that name.
         trials: Number of trials in all.
         time_budget: Seconds that the search may take.
+        rows: Most rows that trials see.
         seed: Seed of all random draws.
+        select: Rule that chooses the model of the front.
+        refit: Whether to train the chosen model again on all rows.
         address: A Ray cluster.
         concurrency: Trials at once.
         cpus_per_trial: CPUs of each trial.
@@ -128,7 +134,14 @@ def dry_run(
         out=out,
         name=name,
         resume=resume,
-        settings={"n_trials": trials, "time_budget": time_budget, "seed": seed},
+        settings={
+            "n_trials": trials,
+            "time_budget": time_budget,
+            "rows": rows,
+            "seed": seed,
+            "select": select,
+            "refit": refit,
+        },
         address=address,
         cpus_per_trial=cpus_per_trial,
         gpus_per_trial=gpus_per_trial,

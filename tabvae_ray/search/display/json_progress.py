@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 from tabvae_ray.command_line.json_log import JsonLog
@@ -34,8 +35,7 @@ class JsonProgress(SearchProgress):
 
     def elsewhere(self) -> Callable[..., SearchProgress]:
         """Return a function that makes such a log in another process."""
-        space, log = self.space, self._log
-        return lambda console: JsonProgress(space, log)
+        return partial(_log_elsewhere, self.space, self._log)
 
     def taking_warnings(self) -> AbstractContextManager[None]:
         """Log Python's warnings while the context is open."""
@@ -97,3 +97,8 @@ class JsonProgress(SearchProgress):
 
     def _event(self, event: str, *, level: str = "info", **values: Any) -> None:
         self._log.event(event, level=level, **finite(values))
+
+
+def _log_elsewhere(space: SearchSpace, log: JsonLog, *, console: object) -> JsonProgress:
+    """Return the log of a driver, whose stderr the user sees; a console is for other displays."""
+    return JsonProgress(space, log)

@@ -113,7 +113,7 @@ def _all_rows(
     declared = SpecDeclaration.from_mapping(manifest.spec)
     min_rows = task.space.config(record.parameters).transformers.min_rows
     rows = read_refit_rows(source, declared, task.space.settings, min_rows=min_rows)
-    declared = for_other_rows(declared)
+    declared = for_other_rows(declared, rows.table)
     return rows, TableSpec.infer(rows.table, declared=declared, source=str(source))
 
 

@@ -1,11 +1,12 @@
 """``search --log-format json``: a search as events."""
 
 import json
+import pickle
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import cloudpickle
 import pandas as pd
 import pytest
 
@@ -14,7 +15,6 @@ from tabvae_ray.command_line.json_log import JsonLog
 from tabvae_ray.results.trial_record import Rung, TrialRecord
 from tabvae_ray.search.display.json_progress import JsonProgress
 from tabvae_ray.search.display.statistics import RunStatistics
-from tabvae_ray.search.driver.outcome import SearchOutcome
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.storage import Location
 from tests.support.records import finished, run_state
@@ -80,7 +80,6 @@ def test_the_end_has_what_json_prints(
     outcome: Any = SimpleNamespace(
         state="failed", directory=Location("/runs/x"), reason="too many failures"
     )
-    assert SearchOutcome.__name__
     progress.conclude(outcome, {"state": "failed", "best": None, "membership": float("nan")})
     (event,) = events(capsys)
     assert (event["event"], event["level"], event["state"]) == ("search_ended", "error", "failed")
@@ -92,11 +91,9 @@ def test_the_driver_on_a_head_logs_alike(
 ) -> None:
     log = JsonLog()
     log.search = "wards"
-    made = cloudpickle.loads(cloudpickle.dumps(JsonProgress(space, log).elsewhere()))(console=None)
+    made = pickle.loads(pickle.dumps(JsonProgress(space, log).elsewhere()))(console=None)
     made.say("hello")
     with made.taking_warnings(), pytest.warns(UserWarning, match="odd"):
-        import warnings
-
         warnings.warn("odd", stacklevel=1)
     assert events(capsys)[0]["search"] == "wards"
 
