@@ -217,9 +217,7 @@ class TablePair:
             *self.tested,
             self.synthetic if self.further is None else self.further,
             self.target,
-            most_rows=self.options.usefulness_max_rows,
-            n_trees=self.options.usefulness_trees,
-            n_draws=self.options.usefulness_draws,
+            **self.options.usefulness_models,
             rows_per_draw=self.synthetic.n_rows,
         )
         return replace(found, held_out=self.held_out is not None)
