@@ -18,21 +18,28 @@ import click
 from click.shell_completion import shell_complete
 
 from tabvae_ray._version import __version__
-from tabvae_ray.command_line.input_path import ABSENT, InputPath
+from tabvae_ray.command_line.input_document import InputDocument
+from tabvae_ray.command_line.input_path import UNREADABLE, InputPath, InputTable
 from tabvae_ray.command_line.lines import command_text, line_width, wrapped
 from tabvae_ray.errors import TabVAEError
 
 __all__ = [
+    "DOCUMENT",
     "INPUT",
     "PATH_OR_URI",
+    "TABLE",
+    "TABLES",
     "Command",
     "FiniteRange",
     "Option",
+    "json_option",
     "main",
     "option",
     "plain_warnings",
     "run",
     "run_command",
+    "spec_option",
+    "table_option",
 ]
 
 _MODULES = {
@@ -54,6 +61,9 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 # Both complete file names. Whether a path can be read or written is checked where it is opened.
 INPUT = InputPath()
+TABLE = InputTable()
+TABLES = InputTable(may_be_many=True)
+DOCUMENT = InputDocument()
 PATH_OR_URI = click.Path(readable=False)
 
 
@@ -138,6 +148,32 @@ def option(*names: str, **settings: Any) -> Callable[[_Function], _Function]:
     return click.option(*names, cls=Option, **settings)
 
 
+def table_option(section: str, **settings: Any) -> Callable[[_Function], _Function]:
+    """Declare the option ``--data``."""
+    known = {
+        "metavar": "FILE|DIR|URI",
+        "help": "Table to model: a CSV or Parquet file, or a directory or glob pattern of Parquet "
+        "files.",
+    }
+    return option("--data", type=TABLES, section=section, **(known | settings))
+
+
+def spec_option(section: str, **settings: Any) -> Callable[[_Function], _Function]:
+    """Declare the option ``--spec``."""
+    known = {
+        "metavar": "FILE|URI",
+        "show_default": "inferred from the table",
+        "help": "Types of the table's columns, YAML or JSON.",
+    }
+    return option("--spec", type=DOCUMENT, section=section, **(known | settings))
+
+
+def json_option(section: str) -> Callable[[_Function], _Function]:
+    """Declare the option ``--json``."""
+    text = "Print one JSON object as the last line of stdout."
+    return option("--json", "as_json", is_flag=True, section=section, help=text)
+
+
 class FiniteRange(click.FloatRange):
     """A range of numbers that has neither NaN nor infinities."""
 
@@ -211,8 +247,8 @@ class Command(click.Command):
         rest = super().parse_args(ctx, args)
         errors = ctx.meta.get(_ERRORS)
         if errors and not ctx.resilient_parsing:
-            # The help page does not say where a missing file is.
-            are_files = all(ABSENT in message for message in errors)
+            # The help page does not say where a missing file is, or what is wrong in one.
+            are_files = all(UNREADABLE in message for message in errors)
             raise click.UsageError("\n".join(errors), None if are_files else ctx)
         return rest
 

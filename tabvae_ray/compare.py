@@ -11,7 +11,16 @@ from collections.abc import Sequence
 import click
 
 from tabvae_ray.callable_module import make_callable
-from tabvae_ray.cli import INPUT, PATH_OR_URI, Command, option, run
+from tabvae_ray.cli import (
+    DOCUMENT,
+    PATH_OR_URI,
+    TABLE,
+    Command,
+    json_option,
+    option,
+    run,
+    spec_option,
+)
 from tabvae_ray.command_line.lines import line_width, wrapped
 from tabvae_ray.comparison.plot_names import wanted_plots
 
@@ -41,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @option(
     "--real",
     required=True,
-    type=INPUT,
+    type=TABLE,
     metavar="FILE|URI",
     section=_TABLES,
     help="Real table, CSV or Parquet.",
@@ -49,27 +58,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @option(
     "--synthetic",
     required=True,
-    type=INPUT,
+    type=TABLE,
     metavar="FILE|URI",
     section=_TABLES,
     help="Synthetic table, of any origin.",
 )
 @option(
     "--held-out",
-    type=INPUT,
+    type=TABLE,
     metavar="FILE|URI",
     section=_TABLES,
     help="Real rows that the synthetic table was not made from. Adds the scores "
     "dcr_share and membership_black_box; tstr is tested on these rows.",
 )
-@option(
-    "--spec",
-    type=INPUT,
-    metavar="FILE|URI",
-    section=_TABLES,
-    show_default="inferred from the real table",
-    help="Types of the columns, YAML or JSON.",
-)
+@spec_option(_TABLES, show_default="inferred from the real table")
 @option(
     "--target",
     metavar="COLUMN",
@@ -79,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 )
 @option(
     "--plan",
-    type=INPUT,
+    type=DOCUMENT,
     metavar="FILE|URI",
     section=_CONTENT,
     help="Scores, arrays and plots to compute, YAML or JSON.",
@@ -108,13 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     section=_OUTPUT,
     help="Page to write, with scores, verdicts and pictures, that needs no network.",
 )
-@option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    section=_OUTPUT,
-    help="Print one JSON object as the last line of stdout.",
-)
+@json_option(_OUTPUT)
 def command(
     *,
     real: str,

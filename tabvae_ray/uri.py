@@ -1,5 +1,6 @@
 """Paths and URIs: parse them, join them, mask their credentials, and say what stands there."""
 
+import errno
 import os
 import re
 import stat
@@ -181,7 +182,12 @@ def special_kind(path: Path) -> str | None:
     """Return what stands at a path in place of a file; None for a file or nothing."""
     try:
         mode = path.stat().st_mode
-    except (OSError, ValueError):
-        # Opening it says why.
-        return None
+    except (OSError, ValueError) as error:
+        if getattr(error, "errno", None) == errno.ELOOP:
+            return "symbolic link that leads to itself"
+        try:
+            return f"symbolic link to {os.readlink(path)}, which is not there"
+        except (OSError, ValueError):
+            # Opening it says why.
+            return None
     return _SPECIAL_KINDS.get(stat.S_IFMT(mode))

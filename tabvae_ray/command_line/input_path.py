@@ -1,7 +1,7 @@
 """The type of options that name a file or directory to read."""
 
 import os
-from glob import iglob
+from glob import has_magic, iglob
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,11 @@ import click
 
 from tabvae_ray.errors import closest
 
-__all__ = ["ABSENT", "InputPath"]
+__all__ = ["TABLE_SUFFIXES", "UNREADABLE", "InputPath", "InputTable"]
 
-ABSENT = "cannot be read: there is no such file or directory"
+TABLE_SUFFIXES = (".csv", ".csv.gz", ".parquet")
+UNREADABLE = "cannot be read"
+_ABSENT = f"{UNREADABLE}: there is no such file or directory"
 
 
 class InputPath(click.Path):
@@ -40,8 +42,29 @@ class InputPath(click.Path):
                 # Left to the function that opens it, which says what is wrong with the name.
                 absent = False
             if absent and not any(iglob(str(path), recursive=True)):
-                self.fail(f"{text:.200}: {ABSENT}{_beside(path)}")
+                self.fail(f"{text:.200}: {_ABSENT}{_beside(path)}")
         return text
+
+
+class InputTable(InputPath):
+    """A path or URI of a table, whose suffix says how it is read.
+
+    Args:
+        may_be_many: Whether it may be a directory or a glob pattern of files instead.
+    """
+
+    def __init__(self, *, may_be_many: bool = False) -> None:
+        super().__init__()
+        self._may_be_many = may_be_many
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path as given, or raise ``click.BadParameter``."""
+        text: str = super().convert(value, param, ctx)
+        if "://" in text or text.lower().endswith(TABLE_SUFFIXES):
+            return text
+        if self._may_be_many and (Path(text).expanduser().is_dir() or has_magic(text)):
+            return text
+        self.fail(f"{text:.200}: a table must end in {', '.join(TABLE_SUFFIXES)}", param, ctx)
 
 
 def _beside(path: Path) -> str:

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from tabvae_ray.cli import INPUT, PATH_OR_URI, Command, option
+from tabvae_ray.cli import PATH_OR_URI, Command, json_option, option, table_option
 from tabvae_ray.commands.shown_training import ShownEpochs, new_export, say
 
 __all__ = ["command"]
@@ -22,11 +22,8 @@ _TRAINING, _OUTPUT = "Training", "Output"
     ),
 )
 @click.argument("run", type=PATH_OR_URI)
-@option(
-    "--data",
-    type=INPUT,
-    metavar="FILE|DIR|URI",
-    section=_TRAINING,
+@table_option(
+    _TRAINING,
     show_default="the search's",
     help="Table to train on, with the same columns: a CSV or Parquet file, or a directory or glob "
     "pattern of Parquet files.",
@@ -69,13 +66,7 @@ _TRAINING, _OUTPUT = "Training", "Output"
     show_default="best/ of RUN, whose model is kept in searched/",
     help="Directory of the refitted model.",
 )
-@option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    section=_OUTPUT,
-    help="Print one JSON object as the last line of stdout.",
-)
+@json_option(_OUTPUT)
 @option("--quiet", is_flag=True, section=_OUTPUT, help="Show no progress.")
 def command(
     *,

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from tabvae_ray.cli import PATH_OR_URI, Command, option
+from tabvae_ray.cli import PATH_OR_URI, Command, json_option
 
 __all__ = ["command"]
 
@@ -16,12 +16,7 @@ __all__ = ["command"]
     examples=("runs/beta", "s3://bucket/runs/beta --json"),
 )
 @click.argument("run", type=PATH_OR_URI)
-@option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="Print one JSON object instead.",
-)
+@json_option("Options")
 def command(*, run: str, as_json: bool) -> int:
     """Show states of the trials, what runs now, and the best trials of the search in RUN.
 

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from tabvae_ray.cli import PATH_OR_URI, Command, option
+from tabvae_ray.cli import PATH_OR_URI, TABLES, Command, option
 from tabvae_ray.command_line.sampling import DEFAULT_ROWS
 from tabvae_ray.errors import ConfigError
 
@@ -17,7 +17,7 @@ __all__ = ["command"]
     short_help="Guess what the columns of a table are, as a file to edit.",
     examples=("table.csv --out spec.yaml", "s3://bucket/table.parquet"),
 )
-@click.argument("data", type=PATH_OR_URI)
+@click.argument("data", type=TABLES)
 @option(
     "--out",
     type=PATH_OR_URI,

@@ -4,7 +4,15 @@ import json
 
 import click
 
-from tabvae_ray.cli import PATH_OR_URI, Command, option
+from tabvae_ray.cli import (
+    DOCUMENT,
+    PATH_OR_URI,
+    Command,
+    json_option,
+    option,
+    spec_option,
+    table_option,
+)
 from tabvae_ray.command_line.sampling import DEFAULT_ROWS
 from tabvae_ray.commands.shown_training import ShownEpochs, new_export, say
 
@@ -22,14 +30,7 @@ _INPUT, _TRAINING, _OUTPUT = "What to train", "Training", "Output"
         "--data table.csv --out model --config config.yaml --epochs 200 --seed 1",
     ),
 )
-@option(
-    "--data",
-    required=True,
-    type=PATH_OR_URI,
-    metavar="FILE|DIR|URI",
-    section=_INPUT,
-    help="Table to model: a CSV or Parquet file, or a directory or glob pattern of Parquet files.",
-)
+@table_option(_INPUT, required=True)
 @option(
     "--rows",
     type=click.IntRange(min=2),
@@ -38,17 +39,12 @@ _INPUT, _TRAINING, _OUTPUT = "What to train", "Training", "Output"
     section=_INPUT,
     help="Most rows to read: of a larger table a sample is drawn.",
 )
-@option(
-    "--spec",
-    type=PATH_OR_URI,
-    metavar="FILE|URI",
-    section=_INPUT,
-    show_default="inferred from the table",
-    help="Types of the table's columns, YAML or JSON; 'tabvae spec DATA' writes one.",
+@spec_option(
+    _INPUT, help="Types of the table's columns, YAML or JSON; 'tabvae spec DATA' writes one."
 )
 @option(
     "--config",
-    type=PATH_OR_URI,
+    type=DOCUMENT,
     metavar="FILE|URI",
     section=_INPUT,
     show_default="the first point of the space 'auto' for this table",
@@ -85,13 +81,7 @@ _INPUT, _TRAINING, _OUTPUT = "What to train", "Training", "Output"
     section=_OUTPUT,
     help="Directory of the exported model, which 'tabvae generate --model' reads.",
 )
-@option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    section=_OUTPUT,
-    help="Print one JSON object as the last line of stdout.",
-)
+@json_option(_OUTPUT)
 @option("--quiet", is_flag=True, section=_OUTPUT, help="Show no progress and no scores.")
 def command(
     *,
@@ -110,6 +100,11 @@ def command(
 
     'tabvae search' finds a better model; this takes a fraction of its time.
     """
+    if spec is not None:
+        # A wrong spec is refused before torch is imported.
+        from tabvae_ray.table.declaration import SpecDeclaration
+
+        SpecDeclaration.load(spec)
     from tabvae_ray.commands.single_training import SingleTraining, score_lines
 
     target = new_export(out)

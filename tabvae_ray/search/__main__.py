@@ -7,9 +7,21 @@ from collections.abc import Sequence
 
 import click
 
-from tabvae_ray.cli import INPUT, PATH_OR_URI, Command, FiniteRange, option, run
-from tabvae_ray.command_line.input_path import InputPath
-from tabvae_ray.space.named_spaces import find_space, is_auto
+from tabvae_ray.cli import (
+    INPUT,
+    PATH_OR_URI,
+    Command,
+    FiniteRange,
+    json_option,
+    option,
+    run,
+    spec_option,
+    table_option,
+)
+from tabvae_ray.command_line.input_document import InputDocument, local_document
+from tabvae_ray.command_line.json_log import JsonLog, logged
+from tabvae_ray.space.named_spaces import find_space, is_auto, named_space
+from tabvae_ray.space.select_rule import check_select
 
 __all__ = ["command", "main"]
 
@@ -41,20 +53,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 )
 @option(
     "--space",
-    type=InputPath(may_be_name=True),
+    type=InputDocument(may_be_name=True),
     metavar="FILE|NAME",
     section=_INPUT,
     show_default="auto; with --resume the search's",
     help="Search space: auto chooses one for the table and the time; otherwise a YAML file, or a "
     "space that comes with the package (beta, small, full, smoke; 'tabvae space NAME' prints it).",
 )
-@option(
-    "--data",
-    type=INPUT,
-    metavar="FILE|DIR|URI",
-    section=_INPUT,
+@table_option(
+    _INPUT,
     show_default="the space file's, or else the heart table that comes with the package",
-    help="Table to model: a CSV or Parquet file, or a directory or glob pattern of Parquet files.",
 )
 @option(
     "--rows",
@@ -64,14 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     show_default=_FROM_SPACE,
     help="Most rows that trials see: of a larger table they share a sample.",
 )
-@option(
-    "--spec",
-    type=INPUT,
-    metavar="FILE",
-    section=_INPUT,
-    show_default="inferred from the table",
-    help="Types of the table's columns, YAML or JSON.",
-)
+@spec_option(_INPUT)
 @option(
     "--seed",
     type=click.IntRange(min=0),
@@ -185,13 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     help="At the end, train the chosen model again on all rows, held-out ones too. Its scores are "
     "those of the model before, which is kept in searched/.",
 )
-@option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    section=_OUTPUT,
-    help="Print one JSON object as the last line of stdout.",
-)
+@json_option(_OUTPUT)
 @option(
     "--dry-run",
     is_flag=True,
@@ -199,9 +194,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     help="Print the table as it is understood, the space, and an estimate of time and memory; "
     "start nothing and write nothing.",
 )
+@option(
+    "--log-format",
+    type=click.Choice(("text", "json")),
+    default="text",
+    section=_OUTPUT,
+    help="Progress on stderr: for people, or one JSON object per line and event, for collectors of "
+    "logs.",
+)
 @option("--quiet", is_flag=True, section=_OUTPUT, help="Show no progress and no final table.")
+@logged
 def command(
     *,
+    log: JsonLog | None,
     space: str | None,
     data: str | None,
     rows: int | None,
@@ -231,18 +236,20 @@ def command(
     """
     began = time.time()
     if replay is not None:
-        return _replay(replay, data, spec, as_json=as_json, quiet=quiet)
+        return _replay(replay, data, spec, as_json=as_json, quiet=quiet or log is not None)
     if space is None and data is None and not (resume and name):
         raise click.UsageError(
             "--space: must be given, or --resume and --name of a search in --out, or --data of a "
             "table to choose one for"
         )
-    if not is_auto(space):
-        # Refuses a name that is wrong before anything is imported.
-        find_space(space or "")
+    _check_early(space, spec, select)
+    from rich.console import Console
+
     from tabvae_ray.search.api.perform import draw_report, perform, prepare
     from tabvae_ray.search.display import summary
-    from tabvae_ray.search.display.dry_run import dry_run_document, show_dry_run
+    from tabvae_ray.search.display.dry_run import dry_run_document, print_dry_run
+    from tabvae_ray.search.display.json_progress import JsonProgress
+    from tabvae_ray.search.display.live import SearchProgress
 
     prepared = prepare(
         space=space,
@@ -266,11 +273,15 @@ def command(
     )
     if dry_run:
         parts = prepared.inputs, prepared.resources, prepared.slots
+        document = dry_run_document(*parts, resume=resume)
         if not quiet:
-            show_dry_run(*parts, resume=resume)
+            print_dry_run(Console(), prepared.inputs, document)
         if as_json:
-            print(json.dumps(dry_run_document(*parts, resume=resume)))  # noqa: T201
+            print(json.dumps(document))  # noqa: T201
         return 0
+    chosen_space = prepared.inputs.space
+    events = None if log is None or quiet else JsonProgress(chosen_space, log)
+    progress = events or SearchProgress(chosen_space, quiet=quiet or log is not None)
     done = perform(
         prepared,
         resume=resume,
@@ -278,16 +289,39 @@ def command(
         concurrency=concurrency,
         study_storage=study_storage,
         trackers=track,
-        quiet=quiet,
+        progress=progress,
         began=began,
     )
     outcome = done.outcome
-    summary.show(outcome, done.inputs, done.progress)
+    if events is None:
+        summary.show(outcome, done.inputs, progress)
     draw_report(done)
-    summary.say_next(outcome, done.inputs, done.progress)
+    if events is None:
+        summary.say_next(outcome, done.inputs, progress)
+    else:
+        events.conclude(outcome, summary.as_json(outcome))
     if as_json:
         print(json.dumps(summary.as_json(outcome)))  # noqa: T201
     return {"finished": 0, "interrupted": 130}.get(outcome.state, 3)
+
+
+def _check_early(space: str | None, spec: str | None, select: str | None) -> None:
+    """Check what the space, the spec and ``--select`` say before Ray and torch are imported."""
+    path = None if is_auto(space) else find_space(space or "")
+    if select is not None:
+        files = [named_space("small"), named_space("full")] if path is None else [path]
+        documents = [local_document(str(file)) for file in files]
+        if path is not None or not select.startswith("weights"):
+            # The space that is chosen for a table has the objectives of one of these.
+            check_select(select, *documents)
+    if path is not None:
+        from tabvae_ray.space.space_file import load_space
+
+        load_space(path)
+    if spec is not None:
+        from tabvae_ray.table.declaration import SpecDeclaration
+
+        SpecDeclaration.load(spec)
 
 
 def _replay(record: str, data: str | None, spec: str | None, *, as_json: bool, quiet: bool) -> int:

@@ -15,6 +15,7 @@ from tabvae_ray.comparison.reference_levels import (
 )
 from tabvae_ray.errors import ConfigError, DataError, brief
 from tabvae_ray.results.search_manifest import TABLE_FILE, SearchManifest
+from tabvae_ray.search.for_target import space_for_target
 from tabvae_ray.search.optimize.planned_space import as_planned, planned_space, rungs_of
 from tabvae_ray.search.optimize.sampler import choose_sampler
 from tabvae_ray.search.settings import sampling, with_settings, without_credentials
@@ -64,6 +65,7 @@ class SearchInputs:
         spec: What their columns are.
         comparison: The scores, prepared with the real rows.
         chosen: The space with the reasons for it, if it was chosen for the table.
+        about_target: Whether the target adds objectives, and why; empty if the space has none.
         kept: The whole table if it comes from memory, so that the search writes it to ``data``.
         n_rows: Rows of the whole table, of which ``table`` may be a sample; those of ``table`` if
             None.
@@ -77,6 +79,7 @@ class SearchInputs:
     spec: TableSpec
     comparison: PreparedComparison
     chosen: AutoSpace | None = None
+    about_target: str = ""
     kept: pd.DataFrame | None = None
     n_rows: int | None = None
 
@@ -230,10 +233,14 @@ def prepare_inputs(
         known = with_settings(chosen.space, settings)
     # From here on the space goes into files and to other machines.
     known = without_credentials(known)
-    wanted = tuple(name for name in SCORES if name in _score_names(known))
     training, held_out = split_rows(
         len(table), known.base.validation.holdout_fraction, known.settings.seed
     )
+    known, about_target = space_for_target(
+        known, table, table_spec, held_out, directory if resume else None
+    )
+    known = with_settings(known, {"select": settings.get("select")})
+    wanted = tuple(name for name in SCORES if name in _score_names(known))
     if len(training) < 2:
         raise DataError(
             f"{source}: training needs at least 2 rows, but it has {len(table)}, "
@@ -243,7 +250,7 @@ def prepare_inputs(
     lacking = check_held_out(_score_names(known), len(held_out) > 0)
     if lacking:
         raise ConfigError("\n".join(lacking))
-    plan = ComparisonPlan(scores=wanted, options=known.comparison)
+    plan = ComparisonPlan(scores=wanted, options=known.comparison.for_trials())
     comparison = plan.prepare(table, table_spec, held_out=held_out if len(held_out) else None)
     # Fail now rather than in every trial.
     TabularVAE.build(table_spec, known.base, device="cpu").prepare(table)
@@ -256,6 +263,7 @@ def prepare_inputs(
         table_spec,
         comparison,
         chosen,
+        about_target,
         kept_table,
         sample.n_rows,
     )

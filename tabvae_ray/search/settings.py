@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import ConfigError
-from tabvae_ray.space.rules import parse_select
 from tabvae_ray.space.search_space import SearchSettings, SearchSpace
+from tabvae_ray.space.select_rule import check_given_select
 from tabvae_ray.uri import masked
 
 __all__ = ["sampling", "with_settings", "without_credentials"]
@@ -27,7 +27,10 @@ def with_settings(space: SearchSpace, settings: Mapping[str, Any]) -> SearchSpac
     except ValidationError as error:
         lines = [f"--{line.removeprefix('n_')}" for line in validation_messages(error)]
         raise ConfigError("\n".join(lines).replace("time_budget", "time-budget")) from None
-    parse_select(updated.select, list(space.objectives), constrained=bool(space.constraints))
+    further = [] if space.with_target is None else list(space.with_target.objectives)
+    check_given_select(
+        updated.select, list(space.objectives), further, constrained=bool(space.constraints)
+    )
     return replace(space, settings=updated)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import click
 
-from tabvae_ray.cli import PATH_OR_URI, Command, FiniteRange, option, run
+from tabvae_ray.cli import Command, FiniteRange, option, run, spec_option, table_option
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.space.named_spaces import AUTO, named_space, space_names
 
@@ -29,21 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ),
 )
 @click.argument("name", required=False)
-@option(
-    "--data",
-    type=PATH_OR_URI,
-    metavar="FILE|URI",
-    section=_FOR_AUTO,
-    help="Table to choose the space for, CSV or Parquet.",
-)
-@option(
-    "--spec",
-    type=PATH_OR_URI,
-    metavar="FILE|URI",
-    section=_FOR_AUTO,
-    show_default="inferred from the table",
-    help="Types of the table's columns, YAML or JSON.",
-)
+@table_option(_FOR_AUTO, help="Table to choose the space for, CSV or Parquet.")
+@spec_option(_FOR_AUTO)
 @option(
     "--time-budget",
     type=FiniteRange(min=0, min_open=True),

@@ -26,7 +26,6 @@ __all__ = [
     "closest",
     "in_order",
     "leaves",
-    "parse_select",
 ]
 
 # Trials must have these in common, or their scores could not be compared.
@@ -195,47 +194,6 @@ def check_held_out(names: Collection[str], has_held_out: bool) -> list[str]:
         for name in _OF_HELD_OUT
         if name in names and not has_held_out
     ]
-
-
-def parse_select(
-    text: str, names: Sequence[str], *, constrained: bool = False
-) -> str | int | list[float]:
-    """Read the rule ``search.select``.
-
-    Args:
-        text: The rule.
-        names: The objectives.
-        constrained: True if there are constraints.
-
-    Returns:
-        ``ideal``, ``knee`` or ``constraint``; the number of an objective; or a weight for each.
-
-    Raises:
-        ConfigError: If it is none of them, or ``constraint`` without constraints.
-    """
-    if text == "constraint" and text not in names:
-        if not constrained:
-            raise ConfigError("select: constraint needs constraints, but the space file has none")
-        return text
-    if text in ("ideal", "knee"):
-        return text
-    if text in names:
-        return list(names).index(text)
-    kind, _, rest = text.strip().partition(" ")
-    if kind == "weights":
-        try:
-            weights = [float(part) for part in rest.split(",")]
-        except ValueError:
-            weights = []
-        if len(weights) == len(names) and all(w >= 0 for w in weights) and sum(weights) > 0:
-            return weights
-        raise ConfigError(
-            f"select: weights must be {len(names)} numbers >= 0, one for each of "
-            f"{', '.join(names)}, as in 'weights {','.join('1' for _ in names)}', "
-            f"but got {brief(text)}"
-        )
-    known = ", ".join(["ideal", "knee", "constraint", *names, "weights A,B"])
-    raise ConfigError(f"select: must be one of {known}, but got {brief(text)}")
 
 
 def in_order(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:

@@ -21,11 +21,11 @@ from tabvae_ray.table.column_values import (
 )
 from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
 from tabvae_ray.table.encoding import TableEncoder
-from tabvae_ray.table.formats.asked import asked_moment
+from tabvae_ray.table.formats.asked import asked_moment, asked_time
 from tabvae_ray.table.formats.spelling import spelled
 from tabvae_ray.table.grids.timeline import moments_at
 from tabvae_ray.table.values.decimals import exact_offset
-from tabvae_ray.table.values.spans import is_span, spans_of, time_of_span
+from tabvae_ray.table.values.spans import is_span, spans_of
 
 __all__ = ["Condition", "RowConditions"]
 
@@ -251,7 +251,7 @@ def _as_number(column: Column, end: Any, *, is_last: bool = False) -> float:
             values = pd.Series([number], name=column.name)
             return float(column_numbers(values, column, between=True)[0])
         if is_span(dtype_from_name(column.dtype)):
-            moment = time_of_span(end)
+            moment = asked_time(end)
             moments = pd.Series([moment], name=column.name)
             return float(column_numbers(moments, column, between=True)[0])
         moment, after = _moment(column, end)
@@ -303,8 +303,8 @@ def _end_in_words(column: Column, end: Any) -> str:
     last = end == column.maximum
     number = column_range(column)[2] if last else 0.0
     moments = moments_at(np.array([number]), column)
-    if is_span(dtype_from_name(column.dtype)):
-        return str(spans_of(moments, dtype_from_name(column.dtype)).iloc[0])
     if column.format is not None:
         return str(spelled(moments, column.format).iloc[0])
+    if is_span(dtype_from_name(column.dtype)):
+        return str(spans_of(moments, dtype_from_name(column.dtype)).iloc[0])
     return str(moments.dt.tz_localize(None).iloc[0].isoformat())

@@ -13,6 +13,7 @@ from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import Column, check_column
 from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration, validated
 from tabvae_ray.table.dtypes import dtype_from_name, dtype_name, moment_dtype
+from tabvae_ray.table.formats.clock import is_clock
 from tabvae_ray.table.formats.finding import find_format, format_hint, iso_format, possible_formats
 from tabvae_ray.table.formats.spelling import readable
 from tabvae_ray.table.grids.steps import decimals_of, number_step
@@ -151,7 +152,8 @@ def _as_declared(found: Column, declaration: ColumnDeclaration, source: str) -> 
     check_column(column, source)
     if found.missing and not column.missing:
         raise DataError(f"{where}: has missing values, but is declared to have none")
-    strange = [value for value in found.categories if value not in column.categories]
+    known = set(column.categories)
+    strange = [value for value in found.categories if value not in known]
     if strange:
         raise DataError(
             f"{where}: {strange[0]!r} is none of the {len(column.categories)} declared categories"
@@ -194,7 +196,9 @@ def _infer_datetime(
         moments = as_datetimes(moments, source, zone=zone)
         moments = of_dtype(moments, dtype_name(moment_dtype(declaration.dtype)), where)
     own = values.dtype
-    if moments_of_spans(values) is not None and declaration.format is None:
+    if is_clock(declaration.format) or (
+        declaration.format is None and moments_of_spans(values) is not None
+    ):
         own = span_dtype(values, moments)
     arrow = is_span(own) or (
         isinstance(own, pd.ArrowDtype)

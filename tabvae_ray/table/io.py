@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tabvae_ray.command_line.input_path import TABLE_SUFFIXES
 from tabvae_ray.errors import DataError, one_line
 from tabvae_ray.storage import Location
 from tabvae_ray.table.arrow_types import (
@@ -30,6 +31,7 @@ from tabvae_ray.table.dataset.sample import Sample, sample_frame, sample_positio
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.reading.csv_columns import read_columns
 from tabvae_ray.table.reading.csv_file import CsvFile, check_names
+from tabvae_ray.table.reading.expansion import check_parquet_size, expanded
 from tabvae_ray.table.reading.markers import read_markers
 
 __all__ = [
@@ -40,8 +42,6 @@ __all__ = [
     "read_table",
     "write_table",
 ]
-
-_SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
 
 def read_table(
@@ -79,6 +79,7 @@ def read_table(
         raise DataError(f"{source}: is empty")
     if suffix == ".parquet":
         try:
+            check_parquet_size(content, str(source))
             check_names(pq.read_schema(io.BytesIO(content)).names, str(source))
             found = pq.read_table(io.BytesIO(content))
         except (pa.ArrowException, OSError, ValueError) as error:
@@ -254,8 +255,10 @@ def _read_csv(
     content: bytes, suffix: str, declared: SpecDeclaration, source: Location
 ) -> pd.DataFrame:
     try:
-        text = gzip.decompress(content) if suffix == ".csv.gz" else content
+        text = expanded(content, str(source)) if suffix == ".csv.gz" else content
         file = CsvFile(text, str(source))
+    except DataError:
+        raise
     except pd.errors.EmptyDataError:
         raise DataError(f"{source}: is empty") from None
     except (ValueError, OSError, EOFError, gzip.zlib.error) as error:  # type: ignore[attr-defined]
@@ -265,6 +268,6 @@ def _read_csv(
 
 def _suffix(location: Location) -> str:
     suffix = location.suffix
-    if suffix not in _SUFFIXES:
-        raise DataError(f"{location}: a table must end in {', '.join(_SUFFIXES)}")
+    if suffix not in TABLE_SUFFIXES:
+        raise DataError(f"{location}: a table must end in {', '.join(TABLE_SUFFIXES)}")
     return suffix

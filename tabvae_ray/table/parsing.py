@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tabvae_ray.errors import DataError
+from tabvae_ray.table.formats.clock import is_clock
 from tabvae_ray.table.formats.spelling import UNIX_UNITS, parsed
 from tabvae_ray.table.formats.zones import in_zone_of_offsets
 from tabvae_ray.table.values.spans import moments_of_spans
@@ -62,7 +63,8 @@ def as_datetimes(
     where = f"{source}: column {values.name!r}"
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(values.cat.categories.dtype)
-    spans = moments_of_spans(values) if written is None else None
+    is_text = written is not None and pd.api.types.infer_dtype(values, skipna=True) == "string"
+    spans = None if is_text else moments_of_spans(values)
     if spans is not None:
         return spans
     if pd.api.types.is_numeric_dtype(values.dtype) and written is None:
@@ -109,6 +111,8 @@ def parse_iso(values: pd.Series) -> pd.Series | None:
 
 def is_format(written: str) -> bool:
     """Return True for a ``strptime`` format that reads what it writes."""
+    if is_clock(written):
+        return True
     moment = pd.Series([pd.Timestamp("2001-02-03 04:05:06", tz="UTC")])
     try:
         return bool(pd.to_datetime(moment.dt.strftime(written), format=written).notna().all())

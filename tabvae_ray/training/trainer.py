@@ -18,10 +18,11 @@ from tabvae_ray.model.vae import VAE
 from tabvae_ray.training.schedules import kl_weight, learning_rate
 from tabvae_ray.training.stopping import EpochBound, Plateau, StoppingRule, stale_epochs
 
-__all__ = ["EVALUATION_MAX_ROWS", "BatchResult", "TabularVAETrainer"]
+__all__ = ["EVALUATION_MAX_ROWS", "BatchResult", "TabularVAETrainer", "evaluation_rows"]
 
-# Rows per forward pass without gradients.
-_EVALUATION_ROWS = 4096
+# Rows per forward pass without gradients: fewer where the heads have many codes, as each row has a
+# logit for all of them.
+_EVALUATION_ROWS, _EVALUATION_LOGITS = 4096, 2**23
 # The loss on this many rows is precise enough.
 EVALUATION_MAX_ROWS = 20_000
 
@@ -191,7 +192,7 @@ class TabularVAETrainer:
         totals = torch.zeros(len(order), dtype=torch.float64, device=self.device)
         kl_total = 0.0
         with torch.inference_mode():
-            for block in torch.split(codes, _EVALUATION_ROWS):
+            for block in torch.split(codes, evaluation_rows(self.model)):
                 cells, kl = self.model(block, generator)
                 totals[order] += cells.double().sum(dim=0)
                 kl_total += float(kl.double().sum())
@@ -307,6 +308,11 @@ class TabularVAETrainer:
         """Compute nats per row, on the first rows of a large table."""
         cells, kl = self.measure(codes[:EVALUATION_MAX_ROWS])
         return sum(cells) + beta * kl
+
+
+def evaluation_rows(model: VAE, most: int = _EVALUATION_ROWS) -> int:
+    """Return how many rows to pass through a network at once, without gradients."""
+    return max(min(most, _EVALUATION_LOGITS // sum(model.cardinalities)), 64)
 
 
 def _optimizer(model: VAE, config: TrainingConfig) -> torch.optim.Optimizer:

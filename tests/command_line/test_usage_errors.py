@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,20 +28,58 @@ print(code, [name for name in {HEAVY!r} if name in sys.modules])
         ("generate --model nope --rows 1 --out a.csv", "--model: nope: cannot be read"),
         ("generate --rows 1 --out a.csv", "--model"),
         ("compare --real nope.csv --synthetic no.csv", "--synthetic: no.csv: cannot be read"),
-        ("compare --real {here} --synthetic {here} --plots pdff --out x", "did you mean pdf?"),
-        ("compare --real {here} --synthetic {here} --plots pdf", "--plots: must come with --out"),
+        ("compare --real {table} --synthetic {table} --plots pdff --out x", "did you mean pdf?"),
+        ("compare --real {table} --synthetic {table} --plots pdf", "--plots: must come with --out"),
+        ("search --space beta --select idael", "'idael'; did you mean ideal?"),
+        ("search --data {table} --select kne", "'kne'; did you mean knee?"),
+        ("search --space smoke --select weights", "weights must be 2 numbers"),
+        ("search --space {broken}", "broken.yaml: cannot be read as YAML: line 1, column 5"),
+        ("search --space beta --spec {broken}", "--spec: "),
+        ("train --data {table} --spec {broken} --out m", "cannot be read as YAML"),
+        ("train --data {table} --config {broken} --out m", "cannot be read as YAML"),
+        ("train --data nope.csv --out m", "--data: nope.csv: cannot be read"),
+        ("search --data {here}", "a table must end in .csv, .csv.gz, .parquet"),
+        ("compare --real {table} --synthetic {table} --plan {broken}", "cannot be read as YAML"),
+        ("spec nope.csv", "nope.csv: cannot be read"),
         ("report --search nope", "--search: nope: cannot be read"),
         ("space bta", "did you mean beta?"),
         ("serach", "Did you mean 'search'?"),
     ],
 )
-def test_nothing_heavy_is_imported(arguments: str, message: str) -> None:
-    words = arguments.format(here=__file__).split()
+def test_nothing_heavy_is_imported(tmp_path: Path, arguments: str, message: str) -> None:
+    table, broken = tmp_path / "t.csv", tmp_path / "broken.yaml"
+    table.write_text("a,b\n1,2\n")
+    broken.write_text("a: [")
+    words = arguments.format(here=__file__, table=table, broken=broken).split()
     done = subprocess.run(
         [sys.executable, "-c", PROBE, *words], capture_output=True, text=True, check=False
     )
     assert message in done.stderr
     assert done.stdout == "2 []\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("search --space {space}", "parametres: no such key; known are base, parameters"),
+        ("search --space beta --spec {spec}", "contnuous: no such key; did you mean continuous?"),
+        ("train --data {table} --spec {spec} --out m", "did you mean continuous?"),
+    ],
+)
+def test_what_a_file_says_is_checked_before_torch_and_ray(
+    tmp_path: Path, arguments: str, message: str
+) -> None:
+    names = {"table": "a,b\n1,2\n", "space": "parametres: {}\n", "spec": "contnuous: [a]\n"}
+    files = {name: tmp_path / f"{name}.{'csv' if name == 'table' else 'yaml'}" for name in names}
+    for name, file in files.items():
+        file.write_text(names[name])
+    words = arguments.format(**files).split()
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *words], capture_output=True, text=True, check=False
+    )
+    assert message in done.stderr
+    assert done.stdout.startswith("2 ")
+    assert not {"'torch'", "'ray'"} & {*done.stdout.replace(",", " ").strip("2 []\n").split()}
 
 
 def test_a_misspelt_file_is_recognised_by_its_neighbour(tmp_path, capsys) -> None:

@@ -16,7 +16,7 @@ from tabvae_ray.results.pareto import (
     non_dominated_ranks,
     rank_order,
 )
-from tabvae_ray.space.rules import parse_select
+from tabvae_ray.space.select_rule import parse_select
 
 points = st.integers(1, 25).flatmap(
     lambda n: st.integers(1, 4).flatmap(

@@ -5,9 +5,11 @@ import time
 from collections.abc import Collection
 from typing import Any, Literal
 
+from tabvae_ray.callable_module.python_words import in_python_words
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.search.api.perform import draw_report, perform, prepare
 from tabvae_ray.search.api.result import SearchResult
+from tabvae_ray.search.display.live import SearchProgress
 from tabvae_ray.search.sources import SpaceSource, SpecSource
 from tabvae_ray.table.reading.frames import Frame, Source
 
@@ -122,7 +124,7 @@ def search(
         concurrency=concurrency,
         study_storage=study_storage,
         trackers=(track,) if isinstance(track, str) else track,
-        quiet=not display,
+        progress=SearchProgress(prepared.inputs.space, quiet=not display, words=in_python_words),
         began=began,
     )
     outcome = done.outcome

@@ -11,8 +11,8 @@ from typing import Any
 from tabvae_ray.results.constraints import total_violation
 from tabvae_ray.results.pareto import as_losses, choose
 from tabvae_ray.results.trial_record import TrialRecord
-from tabvae_ray.space.rules import parse_select
 from tabvae_ray.space.search_space import SearchSpace
+from tabvae_ray.space.select_rule import parse_select
 
 __all__ = ["Candidate", "as_scores", "select"]
 

@@ -1,12 +1,15 @@
 """Reading of dates that a user asks for."""
 
 import re
+from typing import Any
 
 import pandas as pd
 
+from tabvae_ray.table.formats.clock import clock_moments
 from tabvae_ray.table.formats.spelling import UNIX_UNITS, date_part, has_time, parsed
+from tabvae_ray.table.values.spans import time_of_span
 
-__all__ = ["asked_moment"]
+__all__ = ["asked_moment", "asked_time"]
 
 _PERIOD = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}.*|\d{8}(T\d{2}.*)?")
@@ -49,6 +52,24 @@ def asked_moment(text: str, written: str | None) -> tuple[pd.Timestamp, pd.Times
     if written is not None and any(letter.isdigit() for letter in text):
         raise ValueError(f"write it as the column does, {_example(written)}")
     return pd.Timestamp(text), None
+
+
+def asked_time(asked: Any) -> pd.Timestamp:
+    """Return the date-time that stands for a time of day or a duration, such as ``8:30``.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    if isinstance(asked, str):
+        try:
+            (moment,) = clock_moments(pd.Series([asked.strip()], dtype=object))
+            return moment
+        except ValueError:
+            pass
+    try:
+        return time_of_span(asked)
+    except ValueError:
+        raise ValueError("write a time such as 08:30, or a duration such as 2 days") from None
 
 
 def _unambiguous(

@@ -8,9 +8,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tabvae_ray.table.formats.clock import clock_format
 from tabvae_ray.table.formats.spelling import UNIX_UNITS, parsed, readable, spelled
 
-__all__ = ["find_format", "format_hint", "iso_format", "look_like_days", "possible_formats"]
+__all__ = [
+    "candidate_formats",
+    "find_format",
+    "format_hint",
+    "iso_format",
+    "look_like_days",
+    "possible_formats",
+]
 
 Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -19,6 +27,7 @@ Mask = npt.NDArray[np.bool_]
 _DATES = (
     (re.compile(r"\d{14}(?!\d)"), ("%Y%m%d%H%M%S",)),
     (re.compile(r"\d{8}(?!\d)"), ("%Y%m%d",)),
+    (re.compile(r"\d{8}\.0(?!\d)"), ("%Y%m%d.0",)),
     (re.compile(r"\d{4}/\d{1,2}/\d{1,2}(?!\d)"), ("%Y/%m/%d",)),
     (re.compile(r"\d{4}\.\d{1,2}\.\d{1,2}(?!\d)"), ("%Y.%m.%d",)),
     (re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}(?!\d)"), ("%d.%m.%Y",)),
@@ -81,10 +90,15 @@ def find_format(values: pd.Series, where: str) -> str | None:
 
 
 def possible_formats(values: pd.Series) -> list[str]:
-    """Return the formats in which all texts of a column are dates, if they mean other days."""
+    """Return the formats in which all texts of a column are dates, if they mean other days.
+
+    Text of times of day or of durations has one format.
+    """
     texts = _distinct(values)
     if texts is None:
         return []
+    if (clock := clock_format(texts)) is not None:
+        return [clock]
     sample = texts.head(_SPELLED)
     for dates in (_DATES, _SHORT_YEARS):
         fits: dict[str, pd.Series] = {}
@@ -121,6 +135,11 @@ def iso_format(texts: pd.Series, moments: pd.Series) -> str | None:
         if best is None or share > best[0]:
             best = share, written
     return None if best is None else best[1]
+
+
+def candidate_formats(sample: pd.Series) -> Iterator[str]:
+    """Yield the formats that the most frequent shapes of some different texts suggest."""
+    yield from dict.fromkeys(_candidates(sample, _DATES + _SHORT_YEARS))
 
 
 def look_like_days(values: pd.Series) -> bool:
@@ -216,7 +235,7 @@ def _as_padded(written: str, dates: list[str]) -> str:
     """Return a format of dates with the padding and the letters that they have."""
     zeros = any(re.search(r"(?:^|\D)0\d(?:\D|$)", text) for text in dates)
     single = any(re.search(r"(?:^|\D)\d(?:\D|$)", text) for text in dates)
-    if single and not zeros:
+    if single and not zeros and not written.startswith("%Y%m%d"):
         written = re.sub("%([dm])", r"%-\1", written)
     if "%b" in written.lower() and all(text.isupper() for text in dates):
         written = re.sub("%([bB])", r"%^\1", written)

@@ -3,7 +3,8 @@
 A format is one of ``strptime`` with a few additions: ``%-d`` has no leading zero, ``%^b`` is in
 capitals, ``%P`` is am or pm in small letters, ``%3f`` is a fraction of 3 digits, ``%:z`` is an
 offset such as +01:00 and ``%:::z`` one such as +01. A ``Z`` at the end stands for UTC. Numbers that
-count from 1970 have one of the formats ``unix_s``, ``unix_ms``, ``unix_us`` and ``unix_ns``.
+count from 1970 have one of the formats ``unix_s``, ``unix_ms``, ``unix_us`` and ``unix_ns``. Those
+of times of day and durations are in :mod:`tabvae_ray.table.formats.clock`.
 """
 
 import re
@@ -11,6 +12,7 @@ import re
 import numpy as np
 import pandas as pd
 
+from tabvae_ray.table.formats.clock import clock_moments, clock_texts, is_clock
 from tabvae_ray.table.formats.zones import in_zone_of_offsets
 
 __all__ = ["UNIX_UNITS", "date_part", "has_time", "has_zone", "parsed", "readable", "spelled"]
@@ -69,6 +71,8 @@ def parsed(values: pd.Series, written: str, *, strict: bool = True) -> pd.Series
     """
     if written in UNIX_UNITS:
         return _since_1970(values, UNIX_UNITS[written], strict=strict)
+    if is_clock(written):
+        return clock_moments(values, strict=strict)
     if pd.api.types.is_numeric_dtype(values.dtype):
         values = _whole(values, strict=strict).astype("string").astype(object)
         values = values.where(values.notna(), None)
@@ -90,7 +94,8 @@ def spelled(moments: pd.Series, written: str) -> pd.Series:
     different = pd.Series(distinct)
     if written.endswith("Z") or (has_zone(written) and different.dt.tz is None):
         different = _in_utc(different).dt.tz_localize("UTC")
-    texts = [*(_text(different, written) if len(different) else ()), None]
+    write = clock_texts if is_clock(written) else _text
+    texts = [*(write(different, written) if len(different) else ()), None]
     return pd.Series([texts[code] for code in codes], index=moments.index, dtype=object)
 
 

@@ -1,5 +1,6 @@
 """Cells of a column as text: their distinct values and how often each occurs."""
 
+import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ NULL_WORDS = frozenset(
 )
 
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*$"
+_PLAIN_NUMBER = re.compile(rf"(?!\s*[+-]?0\d){_NUMBER[1:-1]}")
 _INTEGER = r"^\s*[+-]?\d+\s*$"
 _TRUTHS = {word: True for word in ("true", "t", "yes", "y", "1")} | {
     word: False for word in ("false", "f", "no", "n", "0")
@@ -58,6 +60,20 @@ class Cells:
     def among(self, words: Collection[str]) -> Mask:
         """Return which of the distinct texts are one of some words."""
         return _mask(pc.is_in(self.distinct, value_set=pa.array(sorted(words), pa.string())))
+
+    def standing_for(self, markers: Collection[str]) -> Mask:
+        """Return which of the distinct texts are one of some markers, or the same number.
+
+        Digits with a leading zero are codes, and stand for themselves alone.
+        """
+        found = self.among({*markers, *(text.strip() for text in markers)})
+        numbers = {float(text) for text in markers if _PLAIN_NUMBER.fullmatch(text)}
+        if numbers:
+            places = np.flatnonzero(self.are_numbers & ~self.match(r"^\s*[+-]?0\d") & ~found)
+            if len(places):
+                values = [float(self.distinct[int(place)].as_py()) for place in places]
+                found[places] = np.isin(values, list(numbers))
+        return found
 
     @property
     def are_null_words(self) -> Mask:

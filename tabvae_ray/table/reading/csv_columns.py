@@ -16,12 +16,12 @@ from tabvae_ray.table.formats.finding import iso_format, look_like_days
 from tabvae_ray.table.parsing import parse_iso
 from tabvae_ray.table.reading.cells import Cells, Mask
 from tabvae_ray.table.reading.csv_file import CsvFile
+from tabvae_ray.table.reading.odd_dates import are_odd, days_among, moments_among
 from tabvae_ray.table.reading.wanted import CellKind, wanted_kind
 
 __all__ = [
     "CODE",
     "DATE_FORMATS",
-    "MOMENT",
     "Say",
     "are_codes",
     "are_markers",
@@ -43,11 +43,6 @@ _LEADING_ZEROS_MIN_SHARE = 0.005
 
 CODE = r"^0\d+$|^\+\d{7,}$"
 _DIGITS = r"^\+?\d+$"
-MOMENT = (
-    r"^\d{4}-\d{2}-\d{2}([T ].*)?$|^\d{4}[./]\d{1,2}[./]\d{1,2}([T ].*)?$"
-    r"|^\d{1,2}[./-]\d{1,2}[./-]\d{2,4}([T ].*)?$|^\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{2,4}( .*)?$"
-    r"|^[A-Za-z]{3,9} \d{1,2}, \d{4}( .*)?$"
-)
 _THOUSANDS = r"^\s*[+-]?\d{1,3}(,\d{3})+(\.\d+)?\s*$"
 
 Say = Callable[[str], None]
@@ -92,14 +87,18 @@ def _read_column(file: CsvFile, plain: pd.Series, declared: SpecDeclaration, say
     given = declared.missing_values_of(name)
     if given is not None:
         cells = file.cells(name)
-        missing = cells.among({text.strip() for text in given}) | cells.among(given)
+        by_value = wanted != "text" or declared.kind_of(name) == "datetime"
+        missing = cells.standing_for(given) if by_value else cells.among(given)
         return _converted(cells, missing, wanted, say, markers=False)
+    written = None if name not in declared.columns else declared.columns[name].format
     if wanted == "number" and pd.api.types.is_numeric_dtype(plain.dtype):
         return plain
     if wanted == "moment" and pd.api.types.is_datetime64_any_dtype(plain.dtype):
         return plain
     if wanted == "text" and declared.kind_of(name) == "datetime":
         if pd.api.types.is_datetime64_any_dtype(plain.dtype):
+            return plain
+        if plain.dtype == np.float64 and file.cells(name).match(r"\.0$").any():
             return plain
         wanted = "moment"
     if wanted is None and not _is_in_doubt(plain):
@@ -119,15 +118,23 @@ def _read_column(file: CsvFile, plain: pd.Series, declared: SpecDeclaration, say
         return plain if words.all() else cells.text(cells.are_null_words)
     if wanted is None and pd.api.types.is_numeric_dtype(plain.dtype):
         is_text = look_like_days(plain) or are_codes(cells)
+        if not is_text and (days := _days(cells, cells.are_null_words, say)) is not None:
+            return days
         if not is_text and _are_long_decimals(cells):
             return cells.decimals(cells.are_null_words | cells.are_blank)
         return cells.text(cells.are_null_words) if is_text else plain
     markers = declared.kind_of(name) in (None, "continuous", "datetime")
-    return _converted(cells, None, wanted, say, markers=markers)
+    return _converted(cells, None, wanted, say, markers=markers, written=written)
 
 
 def _converted(
-    cells: Cells, missing: Mask | None, wanted: CellKind | None, say: Say, *, markers: bool
+    cells: Cells,
+    missing: Mask | None,
+    wanted: CellKind | None,
+    say: Say,
+    *,
+    markers: bool,
+    written: str | None = None,
 ) -> pd.Series:
     """Convert cells to the wanted type, or to the type that they have.
 
@@ -137,6 +144,7 @@ def _converted(
         wanted: Type that the declaration asks for.
         say: Called with a warning.
         markers: Whether rare text may be a marker of missing values.
+        written: Declared format of dates.
     """
     gone = cells.are_null_words if missing is None else missing
     blank = cells.are_blank & ~gone if missing is None else np.zeros_like(gone)
@@ -146,16 +154,24 @@ def _converted(
         return cells.text(gone) if truths is None else truths
     if wanted == "text":
         return cells.text(gone)
-    numbers, moments = cells.are_numbers & rest, cells.match(MOMENT) & rest
-    for fits, noun in ((numbers, "numbers"), (moments, "dates")):
+    numbers = cells.are_numbers & rest
+    for fits, noun in ((numbers, "numbers"), moments_among(cells, rest, written)):
         odd = rest & ~fits
         is_wanted = wanted is None or (wanted in ("number", "decimal")) == (noun == "numbers")
         if not fits.any() or not is_wanted:
             continue
-        if odd.any() and not (markers and missing is None and are_markers(cells, fits, odd)):
+        is_rare = are_markers(cells, fits, odd) or (noun != "numbers" and are_odd(cells, fits, odd))
+        if odd.any() and not (markers and missing is None and is_rare):
             continue
-        if noun == "numbers" and wanted is None and (are_codes(cells) or _are_long(cells, fits)):
+        if (
+            noun == "numbers"
+            and wanted is None
+            and (are_codes(cells, ~fits) or _are_long(cells, fits))
+        ):
             return cells.text(gone)
+        if noun == "numbers" and wanted is None and markers:
+            if (days := _days(cells, gone, say)) is not None:
+                return days
         if (odd | blank).any():
             say_markers(cells, fits, odd | blank, noun, say)
         if noun == "numbers":
@@ -175,6 +191,17 @@ def _converted(
     return cells.text(gone | blank if not rest.any() else gone)
 
 
+def _days(cells: Cells, gone: Mask, say: Say) -> pd.Series | None:
+    """Return digits such as 20240305 as text, None if not nearly all cells are days."""
+    rest = ~gone & ~cells.are_blank
+    days = days_among(cells, rest)
+    if days is None:
+        return None
+    if (odd := ~days & ~gone).any():
+        say_markers(cells, days, odd, "dates", say)
+    return cells.text(~days)
+
+
 def are_markers(cells: Cells, fits: Mask, odd: Mask) -> bool:
     """Return True if the odd texts of a column are few, rare and without digits."""
     if int(odd.sum()) > _MOST_MARKERS or (cells.match(r"\d") & odd).any():
@@ -184,12 +211,17 @@ def are_markers(cells: Cells, fits: Mask, odd: Mask) -> bool:
     return cells.count(fits) >= _MARKED_MIN_SHARE * cells.count(fits | odd)
 
 
-def are_codes(cells: Cells) -> bool:
-    """Return True if the column has digits whose leading zeros, or whose length, tell something."""
+def are_codes(cells: Cells, gone: Mask | None = None) -> bool:
+    """Return True if the column has digits whose leading zeros, or whose length, tell something.
+
+    Args:
+        cells: The cells.
+        gone: Those that are missing, beside blank ones; null words if None.
+    """
     codes = cells.match(CODE)
     if not codes.any():
         return False
-    rest = ~cells.are_null_words & ~cells.are_blank
+    rest = ~(cells.are_null_words if gone is None else gone) & ~cells.are_blank
     if not cells.match(_DIGITS)[rest].all():
         return False
     lengths = {len(text) for text in cells.words(rest)}

@@ -1,6 +1,8 @@
 """Markers of missing values in tables that do not come from CSV, such as ``?`` among numbers."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,13 +13,12 @@ from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.reading.cells import Cells, Mask
 from tabvae_ray.table.reading.csv_columns import (
     CODE,
-    MOMENT,
     Say,
     are_codes,
     are_markers,
     say_markers,
-    with_moments,
 )
+from tabvae_ray.table.reading.odd_dates import are_odd, days_among, moments_among
 
 __all__ = ["read_markers", "without_declared"]
 
@@ -27,7 +28,7 @@ def read_markers(
 ) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]]]:
     """Make the declared markers of a table missing, and those that are recognised.
 
-    A text column in which a few other texts stand among numbers or dates becomes numbers or dates.
+    A text column in which a few other texts stand among numbers becomes numbers.
 
     Args:
         table: The rows.
@@ -47,19 +48,26 @@ def read_markers(
         if given is not None:
             masked = _masked(values, given)
             if masked is not values:
-                cells = _cells(masked) if is_open else None
-                changed[name] = masked if cells is None else _converted(cells, masked)
-        elif is_open and (cells := _cells(values)) is not None:
-            fits = _fitting(cells)
-            if fits is not None:
+                cells = _cells(values) if is_open else None
+                changed[name] = (
+                    masked
+                    if cells is None
+                    else _converted(cells, cells.standing_for(given), masked)
+                )
+            continue
+        own = declared.columns.get(name)
+        written = None if own is None else own.format
+        if is_open and (cells := _cells(values, with_numbers=written is not None)) is not None:
+            fitting = _fitting(cells, written)
+            if fitting is not None:
+                fits, noun = fitting
 
                 def say_of_column(text: str, name: str = name) -> None:
                     say(f"column {name!r}: {text}")
 
-                noun = "numbers" if (cells.are_numbers == fits).all() else "dates"
                 say_markers(cells, fits, ~fits, noun, say_of_column)
                 found[name] = tuple(cells.words(~fits))
-                changed[name] = _converted(cells, _masked(values, found[name]))
+                changed[name] = _converted(cells, ~fits, _masked(values, found[name]))
     return (table.assign(**changed) if changed else table), found
 
 
@@ -78,16 +86,29 @@ def without_declared(table: pd.DataFrame, columns: Sequence[Column]) -> pd.DataF
 def _masked(values: pd.Series, markers: Sequence[str]) -> pd.Series:
     """Return values without markers; the same object if there are none."""
     words = {*markers, *(text.strip() for text in markers)}
+    numbers = {value for value in map(_number, words) if value is not None}
+
+    def is_marker(value: Any) -> bool:
+        return value in words if isinstance(value, str) else _number(value) in numbers
+
     if isinstance(values.dtype, pd.CategoricalDtype):
-        named = [level for level in values.cat.categories if str(level) in words]
+        named = [
+            level for level in values.cat.categories if is_marker(level) or str(level) in words
+        ]
         return values.cat.remove_categories(named) if named else values
     if pd.api.types.is_bool_dtype(values.dtype):
         return values
-    if pd.api.types.is_numeric_dtype(values.dtype):
-        numbers = pd.to_numeric(pd.Series(sorted(words)), errors="coerce").dropna()
-        hits = values.isin(numbers.tolist())
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        moments = pd.to_datetime(pd.Series(sorted(words)), errors="coerce", format="ISO8601")
+        hits = values.dt.tz_localize(None).isin(moments.dropna())
     elif _is_text(values):
-        hits = values.isin(words)
+        cells = _cells(values)
+        assert cells is not None
+        hits = values.isin(cells.words(cells.standing_for(markers)))
+    elif pd.api.types.is_numeric_dtype(values.dtype) or _is_mixed(values):
+        codes, distinct = pd.factorize(values)
+        found = np.array([is_marker(value) for value in distinct.tolist()] + [False], dtype=bool)
+        hits = pd.Series(found[codes], index=values.index)
     else:
         return values
     if not hits.any():
@@ -99,10 +120,21 @@ def _masked(values: pd.Series, markers: Sequence[str]) -> pd.Series:
     return values.mask(hits)
 
 
-def _cells(values: pd.Series) -> Cells | None:
-    if not _is_text(values):
+def _cells(values: pd.Series, *, with_numbers: bool = False) -> Cells | None:
+    """Return the cells of a column of text, or of text and numbers; None for others.
+
+    Args:
+        values: The column.
+        with_numbers: Whether to return the cells of a column of whole numbers, too.
+    """
+    if with_numbers and pd.api.types.is_numeric_dtype(values.dtype):
+        try:
+            values = values.astype("Int64")
+        except (TypeError, ValueError):
+            return None
+    elif not _is_text(values) and not _is_mixed(values):
         return None
-    texts = pa.array(values.astype(object), pa.string(), from_pandas=True)
+    texts = pa.array(values.map(str, na_action="ignore"), pa.string(), from_pandas=True)
     return Cells(str(values.name), pa.chunked_array([texts]))
 
 
@@ -112,22 +144,53 @@ def _is_text(values: pd.Series) -> bool:
     return bool(pd.api.types.infer_dtype(values, skipna=True) == "string")
 
 
-def _fitting(cells: Cells) -> Mask | None:
+def _is_mixed(values: pd.Series) -> bool:
+    """Return True for Python objects that are numbers and text."""
+    if not pd.api.types.is_object_dtype(values.dtype):
+        return False
+    if pd.api.types.infer_dtype(values, skipna=True) not in ("mixed-integer", "mixed"):
+        return False
+    kinds = {type(value) for value in values.dropna()}
+    number = (int, float, Decimal, np.number)
+    return str in kinds and all(
+        kind is not bool and issubclass(kind, (*number, str)) for kind in kinds
+    )
+
+
+def _number(value: Any) -> Decimal | None:
+    """Return the number that a marker or a value is, None if it is none, or has a leading zero."""
+    text = str(value).strip()
+    if text.lstrip("+-")[:2].rstrip("0123456789") == "" and text.lstrip("+-")[:1] == "0":
+        text = text if text.lstrip("+-") == "0" else ""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def _fitting(cells: Cells, written: str | None) -> tuple[Mask, str] | None:
     """Return the numbers or the dates of a column that otherwise has markers alone."""
+    anything = np.ones(len(cells.distinct), dtype=bool)
+    if (days := days_among(cells, anything)) is not None and not days.all():
+        return days, "dates"
     if cells.match(CODE).any():
         return None
-    for fits in (cells.are_numbers, cells.match(MOMENT)):
-        if fits.any() and not fits.all() and are_markers(cells, fits, ~fits):
-            return fits
+    for fits, noun in ((cells.are_numbers, "numbers"), moments_among(cells, anything, written)):
+        if not fits.any() or fits.all():
+            continue
+        if are_markers(cells, fits, ~fits) or (noun != "numbers" and are_odd(cells, fits, ~fits)):
+            return fits, noun
     return None
 
 
-def _converted(cells: Cells, masked: pd.Series) -> pd.Series:
-    """Return a column without markers as numbers or date-times if it has nothing else."""
-    gone = ~np.isin(np.asarray(cells.distinct.to_pylist(), dtype=object), masked.dropna().unique())
+def _converted(cells: Cells, gone: Mask, masked: pd.Series) -> pd.Series:
+    """Return a column without markers as numbers, or as text, if it has nothing else."""
     rest = ~gone
-    if not rest.any() or (are_codes(cells) and not gone.all()):
+    if not rest.any() or are_codes(cells, gone):
+        return masked
+    if _is_text(masked) and days_among(cells, rest) is not None:
         return masked
     if cells.are_numbers[rest].all():
         return cells.numbers(gone).set_axis(masked.index)
-    return with_moments(cells.text(gone).set_axis(masked.index))
+    return cells.text(gone).set_axis(masked.index)

@@ -94,3 +94,58 @@ def test_text_of_digits_without_a_marker_stays_text(tmp_path: Path) -> None:
     table = read_table(str(tmp_path / "t.parquet"))
     assert {str(dtype) for dtype in table.dtypes} == {"str"}
     assert table["code"].iloc[-1] == "?"
+
+
+@pytest.mark.parametrize("source", ["frame", "csv", "parquet"])
+def test_declared_markers_match_by_value(tmp_path: Path, source: str) -> None:
+    gone = [i % 10 == 0 for i in range(ROWS)]
+    table = pd.DataFrame(
+        {
+            "whole": [-9 if g else i for i, g in enumerate(gone)],
+            "share": [-9.0 if g else i / 4 for i, g in enumerate(gone)],
+            "spelled": ["-9.00" if g else f"{i / 4:.2f}" for i, g in enumerate(gone)],
+            "marked": ["?" if g else str(i) for i, g in enumerate(gone)],
+            "mixed": pd.Series(["?" if g else i for i, g in enumerate(gone)], dtype=object),
+            "day": [
+                pd.Timestamp("1900-01-01")
+                if g
+                else pd.Timestamp("2024-01-01") + pd.Timedelta(i, "D")
+                for i, g in enumerate(gone)
+            ],
+        }
+    )
+    declared = SpecDeclaration.from_mapping(
+        {"missing_values": [-9, "?", "1900-01-01"], "rules": {"find": False}}
+    )
+    rows: Any = table
+    if source == "parquet":
+        # Parquet has one type in a column.
+        table = table.drop(columns="mixed")
+    if source != "frame":
+        file = tmp_path / f"t.{source}"
+        (table.to_csv if source == "csv" else table.to_parquet)(file, index=False)
+        rows = read_table(str(file), declared)
+    spec = TableSpec.infer(rows, declared=declared)
+    for column in spec.columns:
+        assert column.missing, column.name
+        assert column.kind == ("datetime" if column.name == "day" else "continuous"), column.name
+    clean = without_declared(rows, spec.columns)
+    assert set(clean[list(spec.names)].isna().sum()) == {10}
+
+
+def test_markers_are_no_codes_with_leading_zeros(tmp_path: Path) -> None:
+    cells = ["-9" if i % 10 == 0 else f"0{i % 5}" for i in range(ROWS)]
+    digits = ["09" if i % 10 == 0 else str(i % 9) for i in range(ROWS)]
+    table = pd.DataFrame({"code": cells, "digit": digits, "n": range(ROWS)})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    declared = SpecDeclaration.from_mapping({"missing_values": ["-9", "9"]})
+    read = read_table(str(tmp_path / "t.csv"), declared)
+    assert set(read["code"].dropna()) == {"00", "01", "02", "03", "04"}
+    assert "09" in set(read["digit"])
+
+
+def test_a_marker_among_numbers_of_python_is_recognised() -> None:
+    table = pd.DataFrame({"v": pd.Series(["?" if i % 20 == 3 else i for i in range(ROWS)])})
+    with pytest.warns(UserWarning, match="95.0% of its cells are numbers"):
+        spec = TableSpec.infer(table)
+    assert (spec["v"].dtype, spec["v"].missing_values) == ("Int64", ("?",))
