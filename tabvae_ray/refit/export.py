@@ -82,7 +82,7 @@ def write_refitted(
         "rows": len(plan.table),
         "columns": len(plan.table.columns),
     }
-    same = table["fingerprint"] == manifest.table.get("fingerprint")
+    same = table["fingerprint"] == manifest.table["fingerprint"]
     record = RefitRecord(vae.trainer.epoch, len(plan.table), data, same)
     kept = read_versioned(searched / "scores.json", _SCORES_FILE, 1, "the scores of a model")
     scores: Mapping[str, Any] = {**kept, "scores_of": record.scores_of}

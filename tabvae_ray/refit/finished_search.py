@@ -93,7 +93,7 @@ class FinishedSearchRefit:
             rules = RulesDeclaration(find=False)
             declared = declared.model_copy(update={"rules": rules})
         table = read_table(source, declared)
-        if fingerprint(table) != manifest.table.get("fingerprint"):
+        if fingerprint(table) != manifest.table["fingerprint"]:
             if data is None:
                 raise ConfigError(
                     f"{source} has changed since the search: to train on these rows, name them by "

@@ -67,7 +67,7 @@ def render(contents: ReportContents) -> str:
 
 def _header(contents: ReportContents) -> Header:
     manifest = contents.manifest
-    rows, columns = (int(manifest.table.get(part, 0)) for part in ("rows", "columns"))
+    rows, columns = (int(manifest.table[part]) for part in ("rows", "columns"))
     return Header(
         name=manifest.name,
         objectives=_objectives(contents),

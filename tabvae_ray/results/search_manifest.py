@@ -80,7 +80,7 @@ class _Driver(TypedDict, total=False):
 
 
 @with_config(_OPEN)
-class _Table(TypedDict, total=False):
+class _Table(TypedDict):
     fingerprint: str
     rows: Count
     columns: Count

@@ -6,7 +6,6 @@ import io
 import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
-from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, cast
 
@@ -29,15 +28,16 @@ from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.reading.csv_columns import read_columns
 from tabvae_ray.table.reading.csv_file import CsvFile, check_names
 from tabvae_ray.table.reading.expansion import check_parquet_size, expanded
+from tabvae_ray.table.reading.frames import Frame, Source, as_frame, is_location
 from tabvae_ray.table.reading.markers import read_markers
 
 __all__ = ["TableWriter", "fingerprint", "read_table", "write_table"]
 
 
 def read_table(
-    location: Location | Path | str | pd.DataFrame, declared: SpecDeclaration | None = None
+    location: Source | Frame, declared: SpecDeclaration | None = None, *, what: str = "table"
 ) -> pd.DataFrame:
-    """Read a CSV or Parquet file; a DataFrame is returned as it is.
+    """Read a CSV or Parquet file; a DataFrame of pandas is returned as it is.
 
     Parquet is read without loss; index columns with a name become columns, and those without a
     name are left out. A few markers such as ``?`` in a text column of numbers or dates are missing.
@@ -47,8 +47,9 @@ def read_table(
     :mod:`tabvae_ray.table.reading.csv_columns` describes which cells are missing.
 
     Args:
-        location: The file, or a table that is in memory already.
+        location: The file, or a table that is in memory already: of pandas, polars or Arrow.
         declared: Declaration of some or all columns, which are read as it says.
+        what: The name of a table in memory in error messages.
 
     Raises:
         DataError: If it is neither or empty, or the name of a column occurs twice.
@@ -56,7 +57,9 @@ def read_table(
     """
     if isinstance(location, pd.DataFrame):
         return location
-    source = Location(str(location) if isinstance(location, Path) else location)
+    if not is_location(location):
+        return as_frame(location, what)
+    source = Location(location)
     suffix = _suffix(source)
     content = source.read_bytes()
     if not content:
@@ -84,15 +87,15 @@ def read_table(
     return table
 
 
-def write_table(table: pd.DataFrame, location: Location | str) -> None:
-    """Write a table atomically, as CSV or Parquet by the suffix.
+def write_table(table: Frame, location: Source) -> None:
+    """Write a table of pandas, polars or Arrow atomically, as CSV or Parquet by the suffix.
 
     Raises:
         DataError: If the suffix is neither.
         StorageError: If it cannot be written.
     """
-    with TableWriter(location) as writer:
-        writer.write(table)
+    with TableWriter(Location(location)) as writer:
+        writer.write(read_table(table))
 
 
 class TableWriter:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
 from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS, is_rule, unlikely
 from tabvae_ray.table.rules.rule import MissingTogether, Order, comparable
@@ -105,7 +106,7 @@ def _explanations(name: str, table: TableView) -> Iterator[MissingTogether]:
             continue
         first = np.unique(view.codes, return_index=True)[1]
         values = [view.values.iloc[i] for code, i in enumerate(first) if where[code]]
-        if not any(value is None or value != value for value in values):
+        if not any(pd.isna(value) for value in values):
             values.sort(key=str)
             plain = tuple(v.item() if isinstance(v, np.generic) else v for v in values)
             yield MissingTogether(column=name, other=other, values=plain)
