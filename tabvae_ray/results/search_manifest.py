@@ -20,7 +20,7 @@ from typing_extensions import TypedDict
 from tabvae_ray._version import package_versions
 from tabvae_ray.documents import read_versioned, write_json
 from tabvae_ray.errors import ConfigError, DataError
-from tabvae_ray.results.trial_record import Count, Number
+from tabvae_ray.results.trial_record import Count, Moment, Number
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import parse_space
 from tabvae_ray.storage import Location
@@ -171,7 +171,7 @@ class SearchManifest(BaseModel):
     chosen: Annotated[dict[str, Any], _shaped_as(_Chosen)] | None = None
     versions: dict[str, str] = Field(default_factory=lambda: versions())
     driver: Annotated[dict[str, Any], _shaped_as(_Driver)] = {}
-    updated: Seconds = 0.0
+    updated: Moment = 0.0
 
     @classmethod
     def read(cls, directory: Location) -> Self:

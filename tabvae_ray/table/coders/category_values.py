@@ -18,7 +18,8 @@ def positions_in_other_types(
     """Find the categories ``(N,)`` that values stand for in another type, -1 for none.
 
     ``Decimal("9.99")``, ``9.99`` and ``"9.99"`` are one category, and so are ``12`` and ``"12"``,
-    and ``True`` and ``"true"``. A value that is the same number as two categories stands for neither.
+    and ``True`` and ``"true"``. A value that is the same number as two categories stands for
+    neither.
     """
     by_text = {str(category): i for i, category in enumerate(categories)}
     by_number = _unique([_number(category) for category in categories])
