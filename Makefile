@@ -12,11 +12,15 @@ PIP_OPTIONS := --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS)
 # A cluster or a reference search serves all tests of a file.
 BY_FILE := --dist loadfile
+LOWEST := .venv-lowest
+# Imports, tables, scores, records, one training and the rows of its export.
+LOWEST_TESTS ?= tests/test_tabular_vae.py tests/table/test_encoding.py tests/results \
+	tests/comparison/test_properties.py tests/space tests/generation/test_synthesizer.py
 
 # One thread per process: two threads on two busy cores cost many times the CPU.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install search test test-slow test-all check docs lock format benchmarks clean
+.PHONY: help install search test test-slow test-all test-lowest check docs links lock format benchmarks clean
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +45,14 @@ test-slow: $(STAMP)  ## the slow tests (clusters, object stores, a browser) with
 test-all: $(STAMP)  ## all tests, with all 10 kill moments
 	$(PYTEST) $(BY_FILE) tests
 
+# Of torch alone the release that pip chooses: its lower bound has no small CPU build on PyPI.
+test-lowest:  ## a few fast tests with the lowest versions of the packages that pyproject.toml declares
+	$(PYTHON) -m venv $(LOWEST)
+	$(PYTHON) tests/lowest_versions.py torch >$(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip install $(PIP_OPTIONS) --constraint $(LOWEST)/constraints.txt \
+		--editable '.[cluster,fake]' pytest hypothesis PyYAML
+	$(LOWEST)/bin/python -m pytest -q -m "not slow" $(LOWEST_TESTS)
+
 lock:  ## pin the versions of a new environment in constraints.txt, which CI and Dockerfile use
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install $(PIP_OPTIONS) '.[$(EXTRAS)]'
@@ -50,6 +62,9 @@ lock:  ## pin the versions of a new environment in constraints.txt, which CI and
 
 docs: $(STAMP)  ## the documentation, as pages in docs/_build; a warning is an error
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
+
+links: $(STAMP)  ## follow every link of the documentation, over the network
+	$(BIN)/sphinx-build -q -b linkcheck docs docs/_build/links
 
 check: $(STAMP)  ## formatting, lint, types and the order of the packages
 	$(BIN)/ruff check .

@@ -14,7 +14,14 @@ from tabvae_ray import TableSpec, TabularVAE, TabularVAEConfig, read_table
 
 ROWS = 131_072
 ROUNDS = 5
-DECODERS = ("independent", "autoregressive")
+DECODERS: dict[str, dict[str, object]] = {
+    "independent": {"architecture.decoder": "independent"},
+    "autoregressive": {"architecture.decoder": "autoregressive"},
+    "autoregressive, gated units": {
+        "architecture.decoder": "autoregressive",
+        "architecture.column_hidden": 32,
+    },
+}
 HEADER = ("decoder", "what", "rows/s", "share of the bound")
 FULL = TabularVAEConfig().replace(
     {
@@ -52,7 +59,7 @@ def main() -> None:
 
 def rates(decoder: str, table: pd.DataFrame, config: TabularVAEConfig) -> list[tuple[str, ...]]:
     """Measure rows per second and their share of the bound."""
-    leaves = {"training.max_n_epochs": 1, "architecture.decoder": decoder}
+    leaves = {"training.max_n_epochs": 1, **DECODERS[decoder]}
     vae = TabularVAE.build(TableSpec.infer(table), config.replace(leaves))
     vae.fit(table)
     made = vae.synthesizer()
@@ -72,7 +79,11 @@ def products(vae: TabularVAE) -> None:
     hidden = architecture.decoder_layer_sizes or architecture.encoder_layer_sizes[::-1]
     sizes = [architecture.latent_dim, *hidden]
     weights = [torch.randn(a, b) for a, b in pairwise(sizes)]
-    heads = [torch.randn(sizes[-1], k) for k in vae.encoder.cardinalities]
+    width = sizes[-1]
+    n_units = architecture.column_hidden if architecture.decoder == "autoregressive" else 0
+    # Unused where columns have no gated units.
+    layers = [torch.randn(width, 2 * n_units) for _ in vae.encoder.cardinalities]
+    heads = [torch.randn(n_units or width, k) for k in vae.encoder.cardinalities]
     x = torch.randn(2048, sizes[0])
     for _ in range(ROWS // len(x)):
         h = x
@@ -81,8 +92,8 @@ def products(vae: TabularVAE) -> None:
         if architecture.decoder == "independent":
             h @ torch.cat(heads, 1)
         else:
-            for head in heads:
-                h @ head
+            for layer, head in zip(layers, heads, strict=True):
+                ((h @ layer)[:, :n_units] if n_units else h) @ head
 
 
 def timed(action: Callable[[], object]) -> float:

@@ -39,12 +39,12 @@ CONFIG = TabularVAEConfig().replace(
 )
 
 
-def make_table(rows: int, file: Path) -> None:
+def make_table(rows: int, file: Path, *, seed: int = 0) -> None:
     """Tile adult; fnlwgt and capital_gain move by up to 2% of their standard deviation."""
     real = adult()
     if real is None:
         raise SystemExit(f"skipped: there is no table adult in {DATA}")
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     table = real.iloc[rng.integers(len(real), size=rows)].reset_index(drop=True)
     for name in ("fnlwgt", "capital_gain"):
         spread = table[name].std() * 0.02

@@ -104,7 +104,7 @@ def main() -> None:
 
 def share_of_products(table: pd.DataFrame, decoder: str, n_rows: int) -> tuple[str, ...]:
     """Time steps and their matrix products in turns; CPU time, because others use the machine."""
-    leaves = {"architecture.decoder": decoder, "training.batch_size": n_rows, **FIRST_POINT}
+    leaves = {**DECODERS[decoder], "training.batch_size": n_rows, **FIRST_POINT}
     table = table.iloc[:FIRST_ROWS]
     vae = TabularVAE.build(TableSpec.infer(table), FULL.replace(leaves), device="cpu")
     vae.prepare(table)
@@ -142,7 +142,11 @@ def matrix_products(vae: TabularVAE) -> Callable[[], object]:
     if architecture.decoder == "independent":
         shapes.append((n_rows, hidden[-1], sum(cardinalities)))
     else:
-        shapes += [(n_rows, hidden[-1], k) for k in cardinalities]
+        width = hidden[-1]
+        if architecture.column_hidden:
+            width = architecture.column_hidden
+            shapes += [(n_rows, hidden[-1], 2 * width)] * len(cardinalities)
+        shapes += [(n_rows, width, k) for k in cardinalities]
         shapes += [(k, n_embd, hidden[-1]) for k in cardinalities]
     layers = [
         (torch.randn(n, n_in), torch.randn(n_out, n_in), torch.randn(n, n_out))

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tabvae_ray.config import TabularVAEConfig as TabularVAEConfig
     from tabvae_ray.generation.synthesizer import TabularVAESynthesizer as TabularVAESynthesizer
     from tabvae_ray.generation.synthesizer import load_synthesizer as load_synthesizer
+    from tabvae_ray.search.api.dry_run import DryRun as DryRun
+    from tabvae_ray.search.api.dry_run import dry_run as dry_run
     from tabvae_ray.search.api.function import search as search
     from tabvae_ray.search.api.result import SearchResult as SearchResult
     from tabvae_ray.search.api.result import load_search as load_search
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "ComparisonPlan": "tabvae_ray.comparison.plan",
     "DirectoryTracker": "tabvae_ray.training.tracking",
+    "DryRun": "tabvae_ray.search.api.dry_run",
     "MlflowTracker": "tabvae_ray.training.mlflow_tracking",
     "MultiObjectiveASHA": "tabvae_ray.search.optimize.scheduler",
     "SearchResult": "tabvae_ray.search.api.result",
@@ -40,6 +43,7 @@ _MODULES = {
     "TabularVAEConfig": "tabvae_ray.config",
     "TabularVAESynthesizer": "tabvae_ray.generation.synthesizer",
     "Tracker": "tabvae_ray.training.tracking",
+    "dry_run": "tabvae_ray.search.api.dry_run",
     "load_search": "tabvae_ray.search.api.result",
     "load_synthesizer": "tabvae_ray.generation.synthesizer",
     "read_table": "tabvae_ray.table.io",

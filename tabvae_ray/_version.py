@@ -1,8 +1,5 @@
 """The version of this package, which pyproject.toml reads from here, and those of others."""
 
-import platform
-from importlib.metadata import version
-
 __all__ = ["__version__", "package_versions"]
 
 __version__ = "0.1.0"
@@ -18,6 +15,10 @@ def package_versions(*names: str, builds: bool = True) -> dict[str, str]:
         builds: Keep the build, such as ``+cu128``. CPU and CUDA builds of one version of torch may
             work together.
     """
+    # Importing these takes longer than importing the rest of the package.
+    import platform
+    from importlib.metadata import version
+
     found = {"tabvae_ray": __version__}
     for name in names:
         text = platform.python_version() if name == "python" else version(name)

@@ -28,6 +28,7 @@ __all__ = [
     "INPUT",
     "PATH_OR_URI",
     "TABLE",
+    "TABLES",
     "Command",
     "FiniteRange",
     "Option",
@@ -61,6 +62,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 # Both complete file names. Whether a path can be read or written is checked where it is opened.
 INPUT = InputPath()
 TABLE = InputTable()
+TABLES = InputTable(may_be_many=True)
 DOCUMENT = InputDocument()
 PATH_OR_URI = click.Path(readable=False)
 
@@ -148,8 +150,12 @@ def option(*names: str, **settings: Any) -> Callable[[_Function], _Function]:
 
 def table_option(section: str, **settings: Any) -> Callable[[_Function], _Function]:
     """Declare the option ``--data``."""
-    known = {"metavar": "FILE|URI", "help": "Table to model, CSV or Parquet."}
-    return option("--data", type=TABLE, section=section, **(known | settings))
+    known = {
+        "metavar": "FILE|DIR|URI",
+        "help": "Table to model: a CSV or Parquet file, or a directory or glob pattern of Parquet "
+        "files.",
+    }
+    return option("--data", type=TABLES, section=section, **(known | settings))
 
 
 def spec_option(section: str, **settings: Any) -> Callable[[_Function], _Function]:

@@ -119,6 +119,14 @@ class ArchitectureConfig(_Section):
     column_order: Literal["given", "mutual_information"] = Field(
         "given", description="Order of the columns of an autoregressive decoder."
     )
+    column_hidden: int = Field(
+        0,
+        ge=0,
+        le=65_536,
+        description="Gated units that each column of an autoregressive decoder has between the "
+        "columns before it and its head; 0 for none. With them, a column learns how the columns "
+        "before it act together.",
+    )
     latent: Literal["vae", "none"] = Field(
         "vae",
         description="vae: an encoder learns z; none: an autoregressive decoder is trained without "

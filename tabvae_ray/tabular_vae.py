@@ -32,6 +32,8 @@ __all__ = ["TabularVAE", "split_rows"]
 _PRIOR_MAX_ROWS = 10_000
 # Rows generated for calibration: at least 8,192 (error of a share about 0.5 %), at most 65,536.
 _CALIBRATION_ROWS = (8_192, 65_536)
+# Fewer rows where these have more logits than this in all, but at least a few.
+_CALIBRATION_LOGITS, _FEWEST_ROWS = 2**27, 2_048
 
 
 class TabularVAE:
@@ -247,6 +249,7 @@ class TabularVAE:
                 dropout_rate=architecture.dropout_rate,
                 code_orders=encoder.code_orders if architecture.ordinal_codes else None,
                 order=_column_order(architecture, codes, encoder.cardinalities),
+                column_hidden=architecture.column_hidden,
                 has_encoder=architecture.has_encoder,
             )
 
@@ -273,6 +276,7 @@ class TabularVAE:
         ]
         generator = torch.Generator(self.device).manual_seed(self.seed)
         rows = min(max(2 * len(trainer.codes), _CALIBRATION_ROWS[0]), _CALIBRATION_ROWS[1])
+        rows = min(rows, max(_CALIBRATION_LOGITS // sum(decoder.cardinalities), _FEWEST_ROWS))
         calibrate(decoder, prior.sample(rows, generator), counts, generator)
 
 

@@ -269,6 +269,7 @@ def test_help_usage_errors_and_completion_import_nothing_that_takes_long() -> No
 PUBLIC = {
     "ComparisonPlan",
     "DirectoryTracker",
+    "DryRun",
     "MlflowTracker",
     "MultiObjectiveASHA",
     "SearchResult",
@@ -280,6 +281,7 @@ PUBLIC = {
     "Tracker",
     "__version__",
     "compare",
+    "dry_run",
     "load_search",
     "load_synthesizer",
     "read_table",

@@ -1,6 +1,7 @@
 """Documents name only what exists."""
 
 import ast
+import json
 import re
 import tomllib
 from functools import cache
@@ -26,8 +27,14 @@ PATH = re.compile(r"[\w./-]+(?:\.\w+|/)")
 
 
 def prose(document: Path) -> str:
-    """Return the text of a document without its blocks of code."""
-    return re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.DOTALL | re.MULTILINE)
+    """Return the text of a document, or of a notebook's cells, without its blocks of code."""
+    text = document.read_text()
+    if document.suffix == ".ipynb":
+        cells = json.loads(text)["cells"]
+        text = "\n".join(
+            "".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"
+        )
+    return re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
 
 
 def quoted(document: Path) -> list[str]:
@@ -85,7 +92,11 @@ def test_paths_that_a_document_names_are_there(document: Path) -> None:
     assert not {path for path in named if not ((PACKAGE / path).exists() or (ROOT / path).exists())}
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: str(file.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "document",
+    [*DOCUMENTS, *sorted((ROOT / "examples").glob("*.ipynb"))],
+    ids=lambda file: str(file.relative_to(ROOT)),
+)
 def test_relative_links_lead_somewhere(document: Path) -> None:
     broken = []
     for link in links(document):

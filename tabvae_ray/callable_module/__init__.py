@@ -2,7 +2,8 @@
 
 ``tabvae_ray.search`` is the package that ``python -m tabvae_ray.search`` runs, and the function
 that notebooks call. Python keeps one object under that name: whatever imports the package sets the
-attribute anew. So the module itself is called, and its function is imported at the first call.
+attribute anew. So the module itself is called, and its function is imported at the first call. The
+commands call the function itself, whose messages name options.
 """
 
 import inspect
@@ -11,6 +12,8 @@ from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
 from typing import Any
+
+from tabvae_ray.callable_module.python_words import python_words
 
 __all__ = ["CallableModule", "make_callable"]
 
@@ -23,7 +26,8 @@ class CallableModule(ModuleType):
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Call the function of the module, whose signature and documentation are shown by help."""
-        return self.__wrapped__(*args, **options)
+        with python_words():
+            return self.__wrapped__(*args, **options)
 
     @property
     def __wrapped__(self) -> Callable[..., Any]:

@@ -1,6 +1,7 @@
 """The type of options that name a file or directory to read."""
 
 import os
+from glob import has_magic, iglob
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ _ABSENT = f"{UNREADABLE}: there is no such file or directory"
 
 
 class InputPath(click.Path):
-    """A path or URI to read from; a path on this machine must exist.
+    """A path or URI to read from; a path on this machine, or glob pattern, must exist.
 
     Only that is checked, because it takes no time. Everything else is checked where the file is
     opened.
@@ -40,20 +41,30 @@ class InputPath(click.Path):
             except (OSError, ValueError):
                 # Left to the function that opens it, which says what is wrong with the name.
                 absent = False
-            if absent:
+            if absent and not any(iglob(str(path), recursive=True)):
                 self.fail(f"{text:.200}: {_ABSENT}{_beside(path)}")
         return text
 
 
 class InputTable(InputPath):
-    """A path or URI of a table, whose suffix says how it is read."""
+    """A path or URI of a table, whose suffix says how it is read.
+
+    Args:
+        may_be_many: Whether it may be a directory or a glob pattern of files instead.
+    """
+
+    def __init__(self, *, may_be_many: bool = False) -> None:
+        super().__init__()
+        self._may_be_many = may_be_many
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path as given, or raise ``click.BadParameter``."""
         text: str = super().convert(value, param, ctx)
-        if "://" not in text and not text.lower().endswith(TABLE_SUFFIXES):
-            self.fail(f"{text:.200}: a table must end in {', '.join(TABLE_SUFFIXES)}", param, ctx)
-        return text
+        if "://" in text or text.lower().endswith(TABLE_SUFFIXES):
+            return text
+        if self._may_be_many and (Path(text).expanduser().is_dir() or has_magic(text)):
+            return text
+        self.fail(f"{text:.200}: a table must end in {', '.join(TABLE_SUFFIXES)}", param, ctx)
 
 
 def _beside(path: Path) -> str:

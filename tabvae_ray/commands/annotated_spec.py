@@ -15,7 +15,7 @@ from tabvae_ray.table.spec import TableSpec
 __all__ = ["annotated_spec"]
 
 _HEAD = """\
-# What the columns of {name} are taken for ({rows:,} rows). Change what is wrong, and give this file
+# What the columns of {name} are taken for ({size}). Change what is wrong, and give this file
 # as --spec. What you leave out of a line is inferred again.
 #
 # kind: continuous (numbers)  further keys: minimum, maximum, decimals
@@ -34,15 +34,19 @@ _MAX_ROWS = 10_000
 _N_CATEGORIES = 6
 
 
-def annotated_spec(table: pd.DataFrame, spec: TableSpec, name: str) -> str:
+def annotated_spec(
+    table: pd.DataFrame, spec: TableSpec, name: str, *, size: str | None = None
+) -> str:
     """Return a spec as YAML that ``--spec`` reads, with comments.
 
     Args:
         table: The real rows.
         spec: The spec of their columns.
         name: Name of the table, for the first comment.
+        size: The number of rows in words; that of ``table`` if None.
     """
-    parts = [_HEAD.format(name=_plain(name, 200), rows=len(table)), "columns:\n"]
+    size = size or f"{len(table):,} rows"
+    parts = [_HEAD.format(name=_plain(name, 200), size=size), "columns:\n"]
     lines = [(f"  {_yaml(c.name)}: {_declaration(c)}", _remark(table, c)) for c in spec.columns]
     gap = min(_MAX_GAP, max(len(line) for line, _ in lines))
     parts += [f"{line:<{gap}}  # {remark}\n" for line, remark in lines]

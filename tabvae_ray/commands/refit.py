@@ -25,7 +25,23 @@ _TRAINING, _OUTPUT = "Training", "Output"
 @table_option(
     _TRAINING,
     show_default="the search's",
-    help="Table to train on, CSV or Parquet: other rows of the same columns.",
+    help="Table to train on, with the same columns: a CSV or Parquet file, or a directory or glob "
+    "pattern of Parquet files.",
+)
+@option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    section=_TRAINING,
+    show_default="one, if the table does not fit in memory",
+    help="Workers of Ray that train the model together, on Parquet read batch by batch.",
+)
+@option(
+    "--address",
+    metavar="ADDR",
+    section=_TRAINING,
+    show_default="RAY_ADDRESS, or else this machine",
+    help="Ray cluster of the workers: auto or host:port.",
 )
 @option(
     "--epochs",
@@ -56,6 +72,8 @@ def command(
     *,
     run: str,
     data: str | None,
+    workers: int | None,
+    address: str | None,
     epochs: int | None,
     device: str | None,
     out: str | None,
@@ -67,18 +85,28 @@ def command(
     RUN is the directory of the search, a path or URI. The scores stay those of the searched model,
     because no rows are left to measure on. If the command is killed, the same command continues
     from the last checkpoint.
+
+    A table that does not fit in memory is encoded once, and workers of Ray train on its codes.
     """
     from tabvae_ray.refit.finished_search import FinishedSearchRefit
     from tabvae_ray.storage import Location
 
     target = None if out is None else new_export(out)
     refit = FinishedSearchRefit.prepare(
-        Location(run), data=data, epochs=epochs, out=target, device=device
+        Location(run), data=data, epochs=epochs, out=target, device=device, workers=workers
     )
     refit.target.check_writable()
     if not quiet:
         say(f"refitting {refit.description}")
-    done = refit.run([] if quiet else [ShownEpochs(refit.plan.epochs)])
+    hooks = [] if quiet else [ShownEpochs(refit.plan.epochs)]
+    if refit.rows.streamed is None:
+        done = refit.run(hooks)
+    else:
+        from tabvae_ray.refit.streamed.run import StreamedTraining
+
+        shown = (lambda _: None) if quiet else say
+        streamed = StreamedTraining(refit.rows.streamed, workers or 1, address, shown)
+        done = refit.run(hooks, train=streamed)
     if not quiet:
         say(done.scores_of)
         say(f"model: {refit.target}")

@@ -18,8 +18,9 @@ from tabvae_ray.errors import ConfigError, brief
 from tabvae_ray.space.auto import auto_space
 from tabvae_ray.space.table_shape import TableShape
 from tabvae_ray.storage import Location
+from tabvae_ray.table.dataset.sample import Sample
 from tabvae_ray.table.declaration import SpecDeclaration
-from tabvae_ray.table.io import fingerprint, read_table
+from tabvae_ray.table.io import fingerprint, read_sample
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE, split_rows
 from tabvae_ray.training.membership import white_box_attacks
@@ -44,13 +45,13 @@ class SingleTraining:
 
     Args:
         vae: The model, prepared with the table.
-        table: The real rows.
+        sample: The real rows, or a sample of them.
         source: Where they were read from.
         config_source: Where the configuration comes from.
     """
 
     vae: TabularVAE
-    table: pd.DataFrame
+    sample: Sample
     source: Location
     config_source: str
 
@@ -59,6 +60,7 @@ class SingleTraining:
         cls,
         data: str,
         *,
+        rows: int | None = None,
         spec: str | None = None,
         config: str | None = None,
         leaves: Mapping[str, Any] | None = None,
@@ -68,6 +70,7 @@ class SingleTraining:
 
         Args:
             data: Path or URI of the table.
+            rows: The most rows to read: of more, a sample. All rows if None.
             spec: Path or URI of its spec; inferred if None.
             config: Path or URI of the configuration, YAML or JSON; if None, the first point of the
                 space ``auto`` for this table.
@@ -88,7 +91,8 @@ class SingleTraining:
                     continuous=named.continuous, categorical=named.categorical
                 )
         source = Location(data)
-        table = read_table(source, declared)
+        sample = read_sample(source, declared, rows=rows, seed=seed)
+        table = sample.rows
         found = TableSpec.infer(table, declared=declared, source=str(source))
         if known is None:
             space = auto_space(TableShape.of(table, found)).space
@@ -98,15 +102,22 @@ class SingleTraining:
             _check_cuda(known.training.device)
         vae = TabularVAE.build(found, known, seed=seed, split_seed=seed)
         vae.prepare(table)
-        return cls(vae, table, source, config or "the space 'auto'")
+        return cls(vae, sample, source, config or "the space 'auto'")
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The real rows."""
+        return self.sample.rows
 
     @property
     def description(self) -> str:
         """Description of the training, in words."""
         training = self.vae.config.training
+        part = f"{self.sample.text} of " if self.sample.is_part else ""
         return (
-            f"{self.source} ({len(self.vae.trainer.codes):,} rows, {len(self._held_out):,} held "
-            f"out): up to {training.max_n_epochs} epochs, configuration of {self.config_source}"
+            f"{part}{self.source} ({len(self.vae.trainer.codes):,} rows, "
+            f"{len(self._held_out):,} held out): up to {training.max_n_epochs} epochs, "
+            f"configuration of {self.config_source}"
         )
 
     def train(self) -> dict[str, Any]:
@@ -164,6 +175,7 @@ class SingleTraining:
                     "rows": len(self.table),
                     "columns": len(self.table.columns),
                     "training_rows": len(self.vae.trainer.codes),
+                    **({"whole_rows": self.sample.n_rows} if self.sample.is_part else {}),
                 },
                 "versions": package_versions("python", "torch", "pandas", "numpy", "pyarrow"),
             },

@@ -13,6 +13,7 @@ from tabvae_ray.cli import (
     spec_option,
     table_option,
 )
+from tabvae_ray.command_line.sampling import DEFAULT_ROWS
 from tabvae_ray.commands.shown_training import ShownEpochs, new_export, say
 
 __all__ = ["command"]
@@ -30,6 +31,14 @@ _INPUT, _TRAINING, _OUTPUT = "What to train", "Training", "Output"
     ),
 )
 @table_option(_INPUT, required=True)
+@option(
+    "--rows",
+    type=click.IntRange(min=2),
+    default=DEFAULT_ROWS,
+    metavar="N",
+    section=_INPUT,
+    help="Most rows to read: of a larger table a sample is drawn.",
+)
 @spec_option(
     _INPUT, help="Types of the table's columns, YAML or JSON; 'tabvae spec DATA' writes one."
 )
@@ -77,6 +86,7 @@ _INPUT, _TRAINING, _OUTPUT = "What to train", "Training", "Output"
 def command(
     *,
     data: str,
+    rows: int,
     spec: str | None,
     config: str | None,
     epochs: int | None,
@@ -101,6 +111,7 @@ def command(
     leaves = {"training.max_n_epochs": epochs, "training.device": device}
     training = SingleTraining.prepare(
         data,
+        rows=rows,
         spec=spec,
         config=config,
         leaves={name: value for name, value in leaves.items() if value is not None},

@@ -1,6 +1,6 @@
 """Names of scores, plots and collections, and the options of a comparison."""
 
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,6 +17,7 @@ __all__ = [
     "SCORE_COLLECTIONS",
     "ComparisonOptions",
     "PlotCollectionName",
+    "QuickUsefulness",
     "ScoreCollectionName",
     "ScoreName",
 ]
@@ -47,6 +48,16 @@ SCORE_COLLECTIONS: tuple[ScoreCollectionName, ...] = get_args(ScoreCollectionNam
 PLOT_COLLECTIONS: tuple[PlotCollectionName, ...] = get_args(PlotCollectionName)
 
 
+class QuickUsefulness(BaseModel):
+    """Smaller models of ``tstr`` for the trials of a search, which are scored many times."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_rows: int = Field(4_000, ge=2, description="Rows that each model is trained on.")
+    trees: int = Field(30, ge=1, description="Trees of each model, and for each category.")
+    draws: int = Field(3, ge=1, description="Samples of synthetic rows, with a model each.")
+
+
 class ComparisonOptions(BaseModel):
     """Options of a comparison; the defaults are those of artifact-core."""
 
@@ -67,8 +78,28 @@ class ComparisonOptions(BaseModel):
     usefulness_max_rows: int = Field(
         20_000, ge=2, description="Rows of each table that tstr trains a model on."
     )
+    usefulness_trees: int = Field(
+        100, ge=1, description="Trees of that model; as many for each category of the target."
+    )
+    usefulness_draws: int = Field(
+        1, ge=1, description="Samples of synthetic rows, with a model each, that tstr is a mean of."
+    )
+    usefulness_in_trials: QuickUsefulness = Field(
+        QuickUsefulness(), description="Size of tstr in the trials of a search."
+    )
     theme: Literal["light", "dark"] = Field("light", description="Colours of the plots.")
     dpi: int = Field(100, ge=20, le=600, description="Dots per inch of the plots.")
+
+    def for_trials(self) -> Self:
+        """Return the options with the smaller models of ``tstr`` that trials are scored by."""
+        quick = self.usefulness_in_trials
+        return self.model_copy(
+            update={
+                "usefulness_max_rows": min(quick.max_rows, self.usefulness_max_rows),
+                "usefulness_trees": quick.trees,
+                "usefulness_draws": quick.draws,
+            }
+        )
 
     def higher_is_better(self, score: str) -> bool:
         """Return True if larger values of a score are better."""

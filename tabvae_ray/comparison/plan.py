@@ -228,20 +228,41 @@ class PreparedComparison:
             tested=self.tested if "tstr" in scores else None,
         )
 
-    def compute(self, synthetic: Source | Frame) -> Comparison:
+    def n_rows_to_generate(self, n_rows: int) -> int:
+        """Return how many rows to generate for scores of ``n_rows``; ``tstr`` may draw from more.
+
+        Its samples are separate, each of as many rows as a model is trained on.
+        """
+        options = self.plan.options
+        if "tstr" not in self.plan.scores or options.usefulness_draws == 1:
+            return n_rows
+        return max(n_rows, options.usefulness_draws * min(n_rows, options.usefulness_max_rows))
+
+    def compute(self, synthetic: Source | Frame, *, n_rows: int | None = None) -> Comparison:
         """Compare a synthetic table with the real one.
 
         Args:
             synthetic: The synthetic rows, a path or a table as for :meth:`ComparisonPlan.prepare`.
+            n_rows: The first rows, which scores are computed of; all if None. Only ``tstr`` and
+                the counts of broken rules look at the others.
 
         Raises:
             DataError: If the table is empty, lacks a column, or holds infinite values.
         """
         rows = self.spec.read(synthetic, "the synthetic table")
-        return self.compute_columns(self.reader.read(rows))
+        columns = self.reader.read(rows)
+        if n_rows is None or n_rows >= columns.n_rows:
+            return self.compute_columns(columns)
+        first = columns.take(np.arange(n_rows))
+        first = replace(first, warnings=columns.warnings, rules=columns.rules)
+        return self.compute_columns(first, further=columns)
 
     def compute_columns(
-        self, synthetic: TableColumns, *, title: Callable[[str, float], str] | None = None
+        self,
+        synthetic: TableColumns,
+        *,
+        title: Callable[[str, float], str] | None = None,
+        further: TableColumns | None = None,
     ) -> Comparison:
         """Compare a synthetic table that :attr:`reader` has read with the real one.
 
@@ -249,9 +270,10 @@ class PreparedComparison:
             synthetic: The synthetic rows.
             title: Function of the name and the JS distance of a column that returns the title of
                 its pictures. By default the title is the distance.
+            further: The same table with more rows for ``tstr``.
         """
         plan = self.plan
-        pair = self.pair_with(synthetic)
+        pair = self.pair_with(synthetic, further)
         if plan.plots or plan.plot_collections:
             title = title or (lambda _, distance: f"JS {distance:.3f}")
             pair.notes = {name: title(name, value) for name, value in pair.js_distances.items()}
@@ -282,7 +304,7 @@ class PreparedComparison:
             ),
         )
 
-    def pair_with(self, synthetic: TableColumns) -> TablePair:
+    def pair_with(self, synthetic: TableColumns, further: TableColumns | None = None) -> TablePair:
         """Return the pair of the real table and a synthetic one, which computes the scores."""
         return TablePair(
             self.real,
@@ -292,6 +314,7 @@ class PreparedComparison:
             self.held_out,
             self.target,
             self.tested,
+            further,
         )
 
     def draw_columns(

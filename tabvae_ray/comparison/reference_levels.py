@@ -16,6 +16,7 @@ import numpy as np
 from tabvae_ray.comparison.options import ScoreName
 from tabvae_ray.comparison.plan import PreparedComparison
 from tabvae_ray.comparison.reading.table_columns import TableColumns
+from tabvae_ray.comparison.scores.column_pairs import n_large_pairs
 from tabvae_ray.comparison.scores.detection import detection
 from tabvae_ray.comparison.scores.membership.levels import black_box_levels
 from tabvae_ray.comparison.scores.privacy import is_copy_of
@@ -35,8 +36,9 @@ _DISTRIBUTIONS: tuple[ScoreName, ...] = (
 _MOST_ROWS = 50_000
 # Scores that train models take longer: fewer repetitions, and fewer rows.
 _MODEL_REPEATS, _MODEL_ROWS = 2, 4_000
-# The mean over more columns varies little between repetitions, and takes longer.
-_MANY_COLUMNS = 300
+# The mean over more columns varies little between repetitions, and takes longer; so does that over
+# more pairs of columns of very many categories.
+_MANY_COLUMNS, _MANY_LARGE_PAIRS = 300, 50
 
 
 @dataclass(frozen=True)
@@ -180,11 +182,12 @@ def reference_levels(
         n_synthetic: Number of rows in the synthetic tables to be scored; by default that of the
             real table.
         n_repeats: Number of bootstraps, shuffles, halves and quarters drawn; by default 10, and 4
-            for tables with more than 300 columns. Scores that train models have fewer.
+            for tables with more than 300 columns, or with more than 50 pairs of columns of very
+            many categories. Scores that train models have fewer.
         seed: Seed of all random draws.
     """
     rng = np.random.default_rng(seed)
-    repeats = n_repeats or (10 if len(prepared.real.names) <= _MANY_COLUMNS else 4)
+    repeats = n_repeats or (4 if _takes_long(prepared.real) else 10)
     plan = prepared.plan
     wanted = tuple(name for name in _DISTRIBUTIONS if name in plan.scores)
     n_rows = prepared.real.n_rows
@@ -243,6 +246,12 @@ def reference_levels(
     return levels
 
 
+def _takes_long(real: TableColumns) -> bool:
+    """Return True if a table has so many columns, or pairs of large ones, that fewer draws do."""
+    sizes = np.array([len(real.labels[name]) for name in real.codes])
+    return len(real.names) > _MANY_COLUMNS or n_large_pairs(sizes) > _MANY_LARGE_PAIRS
+
+
 def white_box_levels(training: TableColumns, held_out: TableColumns) -> tuple[Level, Level]:
     """Return the levels of ``membership`` for a resample of the training rows and for fresh rows.
 
@@ -283,18 +292,30 @@ def _add_usefulness(
 ) -> None:
     assert prepared.tested is not None and prepared.target is not None
     training, held_out = prepared.tested
-    target, most_rows = prepared.target, prepared.plan.options.usefulness_max_rows
+    target, options = prepared.target, prepared.plan.options
+    size = min(training.n_rows, _MODEL_ROWS, options.usefulness_max_rows)
 
     def result(table: TableColumns) -> tuple[float, float]:
-        found = usefulness(training, held_out, table, target, most_rows=most_rows)
+        found = usefulness(
+            training,
+            held_out,
+            table,
+            target,
+            most_rows=options.usefulness_max_rows,
+            n_trees=options.usefulness_trees,
+            n_draws=options.usefulness_draws,
+            rows_per_draw=size,
+        )
         return found.tstr, found.trtr
 
-    size = min(training.n_rows, _MODEL_ROWS)
-    draws = [training.take(rng.integers(training.n_rows, size=size)) for _ in range(_MODEL_REPEATS)]
+    n_rows = size * options.usefulness_draws
+    draws = [
+        training.take(rng.integers(training.n_rows, size=n_rows)) for _ in range(_MODEL_REPEATS)
+    ]
     resampled = [result(table) for table in draws]
     levels.resample["tstr"] = _level([tstr for tstr, _ in resampled])
     levels.fresh["tstr"] = Level(resampled[0][1], levels.resample["tstr"].spread)
-    shuffled = [_shuffled(training, size, rng) for _ in range(_MODEL_REPEATS)]
+    shuffled = [_shuffled(training, n_rows, rng) for _ in range(_MODEL_REPEATS)]
     levels.independent["tstr"] = _level([result(table)[0] for table in shuffled])
 
 

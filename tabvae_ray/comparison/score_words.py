@@ -1,10 +1,15 @@
-"""Scores in words: which values are better, and where one lies between its floor and ceiling."""
+"""Scores in words: which values are better, and where one lies between its floor and ceiling.
+
+Terminal, page of a comparison and report of a search place scores by these limits alone.
+"""
 
 import math
+from dataclasses import dataclass
+from typing import Literal
 
 from tabvae_ray.comparison.reference_levels import Level, ReferenceLevels
 
-__all__ = ["direction", "score_in_words"]
+__all__ = ["Place", "direction", "place_of", "score_in_words"]
 
 # Shares of the way from a fresh sample to independent columns, and what they are called.
 _ON_THE_WAY = (
@@ -13,7 +18,7 @@ _ON_THE_WAY = (
     (0.75, "between a fresh sample of the real table and independent columns"),
     (0.95, "close to independent columns"),
 )
-_AT_THE_END = "as far as independent columns"
+_AT_THE_END = "as far from the real table as independent columns"
 # The same for scores that train a model on the rows.
 _USEFUL_WAY = (
     (0.05, "as useful as real rows"),
@@ -22,10 +27,38 @@ _USEFUL_WAY = (
     (0.95, "hardly more useful than independent columns"),
 )
 _USELESS = "no more useful than independent columns"
+# The same shares as a verdict.
+_GOOD, _FAIR = 0.25, 0.5
 # Shuffled columns have the same values, so that they are no ceiling for these.
 _OF_COLUMNS = ("mean_js_distance", "column_shapes")
 # Values that lie nearer together are the same.
 _SPREADS = 2
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place of a score between a fresh sample of the real table and independent columns.
+
+    Args:
+        words: The place in words, to follow "is" or "are".
+        tone: The verdict.
+    """
+
+    words: str
+    tone: Literal["good", "fair", "poor"]
+
+
+def place_of(share: float, *, useful: bool = False) -> Place:
+    """Return the place of a score.
+
+    Args:
+        share: Share of the way from a fresh sample to independent columns: 0 is as good as the
+            fresh sample, 1 as bad as the columns.
+        useful: True for a score that trains a model on the rows.
+    """
+    way, end = (_USEFUL_WAY, _USELESS) if useful else (_ON_THE_WAY, _AT_THE_END)
+    words = next((words for limit, words in way if share <= limit), end)
+    return Place(words, "good" if share <= _GOOD else "fair" if share <= _FAIR else "poor")
 
 
 def direction(name: str, *, higher_is_better: bool) -> str:
@@ -59,8 +92,7 @@ def score_in_words(name: str, value: float, levels: ReferenceLevels) -> str | No
     ceiling = levels.independent.get(name)
     if ceiling is not None and name not in _OF_COLUMNS and _is_above(ceiling, floor, sign):
         share = (value - floor.mean) / (ceiling.mean - floor.mean)
-        way, end = (_USEFUL_WAY, _USELESS) if name == "tstr" else (_ON_THE_WAY, _AT_THE_END)
-        return next((words for limit, words in way if share <= limit), end)
+        return place_of(share, useful=name == "tstr").words
     best = 1.0 if sign < 0 else 0.0
     distance, honest = sign * (value - best), sign * (floor.mean - best)
     if distance <= honest + _SPREADS * floor.spread:

@@ -63,6 +63,7 @@ class TablePair:
         held_out: Real rows that the model was not trained on.
         target: Column that tstr predicts.
         tested: Real rows that tstr trains on for comparison, and real rows that it tests on.
+        further: The synthetic table with more rows, which tstr draws several samples from.
         notes: A line per column for its plots.
     """
 
@@ -73,6 +74,7 @@ class TablePair:
     held_out: TableColumns | None = None
     target: str | None = None
     tested: tuple[TableColumns, TableColumns] | None = None
+    further: TableColumns | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
     _panels: "dict[tuple[str, str], Pixels]" = field(default_factory=dict, repr=False)
 
@@ -213,9 +215,12 @@ class TablePair:
         assert self.target is not None and self.tested is not None
         found = usefulness(
             *self.tested,
-            self.synthetic,
+            self.synthetic if self.further is None else self.further,
             self.target,
             most_rows=self.options.usefulness_max_rows,
+            n_trees=self.options.usefulness_trees,
+            n_draws=self.options.usefulness_draws,
+            rows_per_draw=self.synthetic.n_rows,
         )
         return replace(found, held_out=self.held_out is not None)
 

@@ -29,10 +29,10 @@ from tabvae_ray.uri import masked
 
 __all__ = ["FORMAT_VERSION", "ExportedModel", "read_export", "write_export"]
 
-# The newest version of the layout: 2 has rules, 3 generates identifiers or names Arrow types, and 4
-# leaves out values that few rows have. Exports without them are written as an earlier version,
-# which earlier releases read.
-FORMAT_VERSION = 4
+# The newest version of the layout: 2 has rules, 3 generates identifiers or names Arrow types, 4
+# leaves out values that few rows have, and 5 has columns with gated units. Exports without them
+# are written as an earlier version, which earlier releases read.
+FORMAT_VERSION = 5
 
 _FORMAT = "tabvae_ray synthesizer"
 _MAX_LOGIT = 1e30
@@ -93,7 +93,7 @@ def write_export(
     spec = model.encoder.spec
     document = {
         "format": _FORMAT,
-        "format_version": _version_of(spec),
+        "format_version": _version_of(spec, model.decoder),
         "tabvae_ray": __version__,
         "spec": spec.to_mapping(),
         "encoder": model.encoder.to_mapping(),
@@ -137,8 +137,10 @@ def read_export(source: Location) -> ExportedModel:
         raise ExportError(f"{source}: its parts do not fit together: {brief(error)}") from None
 
 
-def _version_of(spec: TableSpec) -> int:
-    """Return the earliest version of the layout that has what a spec needs."""
+def _version_of(spec: TableSpec, decoder: RowDecoder) -> int:
+    """Return the earliest version of the layout that has what a spec and a decoder need."""
+    if decoder.hidden is not None:
+        return 5
     if spec.min_rows or spec.entity or any(c.rare_label is not None for c in spec.columns):
         return 4
     if spec.arrow_types or any(column.made_of is not None for column in spec.columns):
@@ -255,6 +257,11 @@ def _check_rows(encoder: TableEncoder, decoder: RowDecoder, prior: Prior) -> Non
         # A bound for any codes of the columns before.
         for part in torch.split(decoder.context, list(decoder.cardinalities)):
             largest += part.abs().amax(0).double()
+    if decoder.hidden is not None:
+        weight, bias = (tensor.abs().double() for tensor in decoder.hidden)
+        # The largest of any column. A SiLU is never larger than its input.
+        units = (weight @ largest + bias).view(len(decoder.cardinalities), 2, -1).amax(0)
+        largest = units[0] * units[1]
     logit = float((decoder.head_weight.abs().double() @ largest).max())
     logit += float(decoder.head_bias.abs().max())
     # NaN is refused as well.

@@ -26,6 +26,8 @@ _STEPS = 4
 # Rows whose logits fit into the CPU cache.
 _ROWS = 2048
 _MIN_MASS = 1e-12
+# Logits of a column that are kept, 256 MiB; of a column of more codes, fewer rows are looked at.
+_MOST_LOGITS, _FEWEST_ROWS = 2**26, 4096
 
 
 @torch.inference_mode()
@@ -47,13 +49,17 @@ def calibrate(
     features = [decoder.features(part) for part in torch.split(z, _ROWS)]
     draw = Draw(1.0, True, generator)
     for column in decoder.order or range(len(decoder.cardinalities)):
-        logits = [decoder.column_logits(part, column) for part in features]
+        n_codes = len(counts[column])
+        n_parts = max(_MOST_LOGITS // n_codes, _FEWEST_ROWS) // _ROWS
+        logits = [decoder.column_logits(part, column) for part in features[:n_parts]]
         target = counts[column].to(z.device, torch.float64) + 1 / len(counts[column])
         offset = _offset(logits, target / target.sum())
         decoder.head_bias[decoder.head_of(column)] += offset
         if decoder.context is not None:
-            for part, before in zip(features, logits, strict=True):
-                decoder.add_column(part, column, draw(before + offset))
+            for i, part in enumerate(features):
+                # By now the bias of the head has the offset.
+                after = logits[i] + offset if i < n_parts else decoder.column_logits(part, column)
+                decoder.add_column(part, column, draw(after))
 
 
 def _offset(logits: Sequence[Tensor], target: Tensor) -> Tensor:

@@ -4,7 +4,8 @@ Autograd records each small operation of a loop over columns, and gives each its
 tensor. Here a loop is one operation, and its parts write into shared tensors.
 
 Shapes: ``B`` batch, ``C`` columns, ``K_c`` codes of column ``c``, ``E`` embedding size per column,
-``W`` width of the decoder's last layer, ``R`` the sum of all ``K_c``.
+``W`` width of the decoder's last layer, ``R`` the sum of all ``K_c``, ``N`` units of a column,
+``P`` rows of a weight for all columns.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["autoregressive_products", "project_columns"]
+__all__ = ["autoregressive_products", "column_products", "project_columns"]
 
 
 def project_columns(small: Tensor, projections: Tensor, cardinalities: Sequence[int]) -> Tensor:
@@ -40,21 +41,23 @@ def autoregressive_products(
     order: Sequence[int],
     cardinalities: Sequence[int],
     slope: float,
+    sizes: Sequence[int] | None = None,
 ) -> Tensor:
-    """Multiply each head with what it sees of the columns before it: ``(B, R)``.
+    """Multiply the weights of each column with what it sees of the columns before it: ``(B, P)``.
 
-    The head of a column sees the leaky ReLU of the features plus the vectors of the columns before
-    it.
+    A column sees the leaky ReLU of the features plus the vectors of the columns before it.
 
     Args:
         features: ``(B, W)``, those of z.
         mask: ``(B, W)`` factors of dropout, none of them negative, or None.
         vectors: ``(R, W)``, a vector per code of every column.
-        weight: ``(R, W)``, the heads; columns as in ``order``, like those of the products.
+        weight: ``(P, W)``, the weights of all columns, in the order of ``order``.
         codes: ``(B, C)`` integer codes.
         order: The order in which the columns are drawn.
         cardinalities: Codes per column (``K_c``).
         slope: Slope of the leaky ReLU below zero.
+        sizes: Rows of the weight per column, in the order of ``order``; the column's number of
+            codes if None.
     """
     # Sums over many columns need the precision of the weights, under autocast as well.
     features, vectors = features.to(weight.dtype), vectors.to(weight.dtype)
@@ -62,9 +65,58 @@ def autoregressive_products(
         mask = mask.to(weight.dtype)
     products: Tensor = _AutoregressiveProducts.apply(  # type: ignore[no-untyped-call]
         features, vectors, *_autocast(weight), mask, codes.T.contiguous(), order,
-        list(cardinalities), slope,
+        list(cardinalities), slope, sizes,
     )  # fmt: skip
     return products
+
+
+def column_products(inputs: Tensor, weight: Tensor, sizes: Sequence[int]) -> Tensor:
+    """Multiply each column's inputs with its own weights: ``(B, C * N) -> (B, P)``.
+
+    Args:
+        inputs: ``(B, C * N)``, N of each column.
+        weight: ``(P, N)``, columns in the order of the inputs.
+        sizes: Rows of the weight per column.
+    """
+    products: Tensor = _ColumnProducts.apply(  # type: ignore[no-untyped-call]
+        *_autocast(inputs, weight), list(sizes)
+    )
+    return products
+
+
+class _ColumnProducts(torch.autograd.Function):
+    """The operation of :func:`column_products`."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, weight: Tensor, sizes: list[int]) -> Tensor:
+        ctx.save_for_backward(inputs, weight)
+        ctx.sizes = sizes
+        products = inputs.new_empty(len(inputs), len(weight))
+        for part, w, out in zip(
+            torch.split(inputs, weight.shape[1], 1),
+            torch.split(weight, sizes),
+            torch.split(products, sizes, 1),
+            strict=True,
+        ):
+            torch.mm(part, w.T, out=out)
+        return products
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+        inputs, weight = ctx.saved_tensors
+        sizes, n = ctx.sizes, weight.shape[1]
+        input_gradient, weight_gradient = torch.empty_like(inputs), torch.empty_like(weight)
+        for part, w, upper, lower, out in zip(
+            torch.split(inputs, n, 1),
+            torch.split(weight, sizes),
+            torch.split(gradient, sizes, 1),
+            torch.split(input_gradient, n, 1),
+            torch.split(weight_gradient, sizes),
+            strict=True,
+        ):
+            torch.mm(upper, w, out=lower)
+            torch.mm(upper.T, part, out=out)
+        return input_gradient, weight_gradient, None
 
 
 class _ProjectColumns(torch.autograd.Function):
@@ -113,11 +165,10 @@ class _AutoregressiveProducts(torch.autograd.Function):
         order: Sequence[int],
         cardinalities: list[int],
         slope: float,
+        sizes: Sequence[int] | None,
     ) -> Tensor:
-        sizes, tables = (
-            [cardinalities[column] for column in order],
-            torch.split(vectors, cardinalities),
-        )
+        sizes = [cardinalities[column] for column in order] if sizes is None else list(sizes)
+        tables = torch.split(vectors, cardinalities)
         products = weight.new_empty(len(features), len(weight))
         # Factors of dropout are not negative, so they may be applied before the leaky ReLU.
         context = features.clone() if mask is None else features * mask
@@ -131,17 +182,14 @@ class _AutoregressiveProducts(torch.autograd.Function):
                 torch.index_select(tables[column], 0, codes[column], out=added)
                 _add(context, added, mask)
         ctx.save_for_backward(context, vectors, weight, mask, codes)
-        ctx.order, ctx.cardinalities, ctx.slope = order, cardinalities, slope
+        ctx.order, ctx.cardinalities, ctx.slope, ctx.sizes = order, cardinalities, slope, sizes
         return products
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         last, vectors, weight, mask, codes = ctx.saved_tensors
-        order, cardinalities = ctx.order, ctx.cardinalities
-        sizes, tables = (
-            [cardinalities[column] for column in order],
-            torch.split(vectors, cardinalities),
-        )
+        order, cardinalities, sizes = ctx.order, ctx.cardinalities, ctx.sizes
+        tables = torch.split(vectors, cardinalities)
         vector_gradient, weight_gradient = torch.zeros_like(vectors), torch.empty_like(weight)
         table_gradients = torch.split(vector_gradient, cardinalities)
         # The context is computed back from the last column to the first. Keeping it for each takes
@@ -166,7 +214,7 @@ class _AutoregressiveProducts(torch.autograd.Function):
                 (upper @ w).to(total.dtype), context, ctx.slope, False
             )
             _add(total, part, mask)
-        return (total, vector_gradient, weight_gradient, *[None] * 5)
+        return (total, vector_gradient, weight_gradient, *[None] * 6)
 
 
 def _add(total: Tensor, part: Tensor, mask: Tensor | None, sign: int = 1) -> None:

@@ -168,3 +168,27 @@ class ContextEmbedder(nn.Module):
     def vectors(self) -> Tensor:
         """Return a vector per code of every column: ``(sum of K_c, W)``."""
         return project_columns(self.embedder.vectors(), self.projections, self.cardinalities)
+
+    def of_batch(self, codes: Tensor) -> tuple[Tensor, Tensor, list[int]]:
+        """Return the vectors that a batch needs, its codes among them, and vectors per column.
+
+        A column with more codes than the batch has rows gets vectors for the codes in the batch
+        only, so that the cost of a step does not grow with the codes of a column.
+
+        Args:
+            codes: ``(B, C)`` integer codes.
+        """
+        if max(self.cardinalities) <= len(codes):
+            return self.vectors(), codes, self.cardinalities
+        rows, places, sizes = [], [], []
+        offset = 0
+        for column, k in zip(codes.T, self.cardinalities, strict=True):
+            known, place = torch.arange(k, device=codes.device), column
+            if k > len(codes):
+                known, place = torch.unique(column, return_inverse=True)
+            rows.append(known + offset)
+            places.append(place)
+            sizes.append(len(known))
+            offset += k
+        small = self.embedder.vectors().index_select(0, torch.cat(rows))
+        return project_columns(small, self.projections, sizes), torch.stack(places, 1), sizes

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["MLP", "DiagonalGaussianLatent", "LinBnDrop", "dropout_mask"]
+__all__ = ["MLP", "DiagonalGaussianLatent", "LinBnDrop", "dropout_mask", "gated_units"]
 
 # Values of a 16-bit integer, the lowest of which is -_LEVELS / 2.
 _LEVELS = 2**16
@@ -29,6 +29,16 @@ def dropout_mask(x: Tensor, rate: float, generator: torch.Generator | None) -> T
     n_kept = max(1, round((1 - rate) * _LEVELS))
     mask = torch.empty_like(x)
     return torch.le(levels, n_kept - 1 - _LEVELS // 2, out=mask).mul_(_LEVELS / n_kept)
+
+
+def gated_units(inputs: Tensor) -> Tensor:
+    """Multiply values with the SiLU of their gates, ``(..., 2 * N) -> (..., N)``.
+
+    The gates come first (SwiGLU, Shazeer 2020). A product of two sums over columns is a function of
+    pairs of columns, which a sum under an activation has to approximate by many units.
+    """
+    gates, values = inputs.chunk(2, -1)
+    return functional.silu(gates) * values
 
 
 class LinBnDrop(nn.Module):

@@ -1,7 +1,8 @@
 """The frozen decoder, which draws rows of codes.
 
 Shapes: ``B`` rows, ``C`` columns, ``K_c`` categories of column ``c``, ``C_g`` and ``K_g`` columns
-and categories of group ``g``, ``W`` width of the decoder, ``Z`` latent dimensions.
+and categories of group ``g``, ``W`` width of the decoder, ``N`` gated units of a column, ``Z``
+latent dimensions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from torch.nn import functional
 from tabvae_ray.errors import ExportError, brief
 from tabvae_ray.model.draw import Draw
 from tabvae_ray.model.heads import head_starts, padding
+from tabvae_ray.model.layers import gated_units
 from tabvae_ray.model.vae import VAE
 
 __all__ = ["RowDecoder"]
@@ -28,16 +30,20 @@ class RowDecoder:
     """A frozen decoder: latent vectors in, rows of codes out.
 
     Batch norm is folded into the linear layers. An independent decoder draws all columns at once.
-    An autoregressive one draws column by column; a step costs one head and one addition.
+    An autoregressive one draws column by column; a step costs one head, with the column's gated
+    units if it has some, and one addition.
 
     Args:
         cardinalities: Codes per column (``K_c``).
         layers: Weight ``(out, in)`` and bias ``(out,)`` of every hidden layer.
-        head: Weight ``(P, W)`` and bias ``(P,)`` of the heads, in the order of the groups.
+        head: Weight ``(P, W)`` and bias ``(P,)`` of the heads, in the order of the groups; with
+            ``hidden``, the weight is ``(P, N)``.
         groups: Columns and width of every group.
         slope: Slope of the activation below zero.
         context: Embeddings ``(sum of K_c, W)`` of drawn codes, added to the features that later
             columns see; None for an independent decoder. With it, every group is one column.
+        hidden: Weight ``(C * 2 * N, W)`` and bias ``(C * 2 * N,)`` of the gated units of every
+            column of an autoregressive decoder, in the order of the groups; None without them.
     """
 
     def __init__(
@@ -48,6 +54,7 @@ class RowDecoder:
         groups: Sequence[tuple[Sequence[int], int]],
         slope: float,
         context: Tensor | None = None,
+        hidden: tuple[Tensor, Tensor] | None = None,
     ) -> None:
         self.cardinalities = tuple(cardinalities)
         self.layers = list(layers)
@@ -56,7 +63,13 @@ class RowDecoder:
         self.sizes = [len(columns) * k for columns, k in self.groups]
         self.slope = slope
         self.context = context
+        self.hidden = hidden
         self.padding = padding(self.cardinalities, self.groups).to(self.head_bias.device)
+        n_inputs = 2 * self.head_weight.shape[1]
+        self._units = {
+            columns[0]: slice(i * n_inputs, (i + 1) * n_inputs)
+            for i, (columns, _) in enumerate(self.groups)
+        }
         self._offsets = [0, *accumulate(self.cardinalities)]
         self._heads = {
             column: slice(start, start + self.cardinalities[column])
@@ -66,6 +79,7 @@ class RowDecoder:
     @classmethod
     def from_model(cls, model: VAE) -> "RowDecoder":
         """Freeze the decoder of a trained model; its weights are copied."""
+        hidden = model.column_hidden
         with torch.no_grad():
             return cls(
                 model.cardinalities,
@@ -74,6 +88,7 @@ class RowDecoder:
                 model.predictor.groups,
                 model.slope,
                 None if model.order is None else model.context.vectors().clone(),
+                None if hidden is None else (hidden.weight.clone(), hidden.bias.clone()),
             )
 
     @classmethod
@@ -110,6 +125,10 @@ class RowDecoder:
         autoregressive = structure["autoregressive"] is True
         if autoregressive and any(len(columns) != 1 for columns, _ in groups):
             raise ExportError("decoder: an autoregressive decoder has one column per group")
+        # Exports of earlier versions have no such units.
+        n_units = int(structure.get("column_hidden", 0))
+        if n_units < 0 or (n_units and not autoregressive):
+            raise ExportError(f"decoder: column_hidden cannot be {n_units}")
 
         def tensor(name: str, *shape: int | None) -> Tensor:
             found = tensors.get(name)
@@ -129,10 +148,14 @@ class RowDecoder:
             width = weight.shape[0]
             layers.append((weight, tensor(f"decoder.{i}.bias", width)))
         rows = sum(len(columns) * k for columns, k in groups)
-        weight = tensor("head.weight", rows, width)
         context = tensor("context", sum(cardinalities), width) if autoregressive else None
-        head = (weight, tensor("head.bias", rows))
-        return cls(cardinalities, layers, head, groups, slope, context)
+        hidden = None
+        if n_units:
+            n = 2 * n_units * len(groups)
+            hidden = (tensor("hidden.weight", n, width), tensor("hidden.bias", n))
+            width = n_units
+        head = (tensor("head.weight", rows, width), tensor("head.bias", rows))
+        return cls(cardinalities, layers, head, groups, slope, context, hidden)
 
     def structure(self) -> dict[str, Any]:
         """Return everything but the weights, for JSON."""
@@ -142,6 +165,7 @@ class RowDecoder:
             "n_layers": len(self.layers),
             "slope": self.slope,
             "autoregressive": self.context is not None,
+            **({} if self.hidden is None else {"column_hidden": self.head_weight.shape[1]}),
         }
 
     def tensors(self) -> dict[str, Tensor]:
@@ -149,12 +173,17 @@ class RowDecoder:
         named = {"head.weight": self.head_weight, "head.bias": self.head_bias}
         for i, (weight, bias) in enumerate(self.layers):
             named |= {f"decoder.{i}.weight": weight, f"decoder.{i}.bias": bias}
-        return named if self.context is None else {**named, "context": self.context}
+        if self.context is not None:
+            named["context"] = self.context
+        if self.hidden is not None:
+            named["hidden.weight"], named["hidden.bias"] = self.hidden
+        return named
 
     @property
     def latent_dim(self) -> int:
         """Latent dimensions (``Z``)."""
-        first = self.layers[0][0] if self.layers else self.head_weight
+        inputs = self.head_weight if self.hidden is None else self.hidden[0]
+        first = self.layers[0][0] if self.layers else inputs
         return first.shape[1]
 
     @property
@@ -221,6 +250,7 @@ class RowDecoder:
         hidden = features
         if self.context is not None:
             hidden = functional.leaky_relu(features, self.slope)
+        hidden = self._hidden_of(hidden, column)
         head = self._heads[column]
         return functional.linear(hidden, self.head_weight[head], self.head_bias[head])
 
@@ -235,6 +265,8 @@ class RowDecoder:
         self.head_weight, self.head_bias = self.head_weight.to(device), self.head_bias.to(device)
         self.padding = self.padding.to(device)
         self.context = None if self.context is None else self.context.to(device)
+        if self.hidden is not None:
+            self.hidden = (self.hidden[0].to(device), self.hidden[1].to(device))
         return self
 
     def _decode_at_once(self, features: Tensor, bias: Tensor, draw: Draw, out: Tensor) -> None:
@@ -253,10 +285,18 @@ class RowDecoder:
         tables = torch.split(embeddings, list(self.cardinalities))
         for ((column,), _), weight, offset in zip(self.groups, weights, biases, strict=True):
             hidden = torch.ops.aten.leaky_relu.out(context, self.slope, out=scratch)
+            hidden = self._hidden_of(hidden, column)
             codes = draw(functional.linear(hidden, weight, offset))
             out[:, column] = codes
             if offset is not biases[-1]:
                 context += torch.index_select(tables[column], 0, codes, out=scratch)
+
+    def _hidden_of(self, context: Tensor, column: int) -> Tensor:
+        """Compute the gated units of a column, if it has some: ``(B, W) -> (B, N)``."""
+        if self.hidden is None:
+            return context
+        units = self._units[column]
+        return gated_units(functional.linear(context, self.hidden[0][units], self.hidden[1][units]))
 
     def _restricted_bias(self, allowed: Mapping[int, Tensor], draw: Draw) -> Tensor:
         bias = self.head_bias + self.padding

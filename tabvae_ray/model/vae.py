@@ -1,7 +1,8 @@
 """The tabular beta-VAE.
 
 Shapes: ``B`` batch, ``C`` columns, ``K_c`` categories of column ``c``, ``E`` embedding size per
-column, ``W`` width of the decoder's last layer, ``Z`` latent dimensions.
+column, ``W`` width of the decoder's last layer, ``N`` gated units of a column, ``Z`` latent
+dimensions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,10 +11,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from tabvae_ray.model.column_products import autoregressive_products
+from tabvae_ray.model.column_products import autoregressive_products, column_products
 from tabvae_ray.model.embeddings import ContextEmbedder, MultiFeatureEmbedder
 from tabvae_ray.model.heads import MultiFeaturePredictor, group_columns
-from tabvae_ray.model.layers import MLP, DiagonalGaussianLatent, dropout_mask
+from tabvae_ray.model.layers import MLP, DiagonalGaussianLatent, dropout_mask, gated_units
 from tabvae_ray.model.loss import kl_divergence
 
 __all__ = ["VAE", "LossTerms"]
@@ -34,7 +35,10 @@ class VAE(nn.Module):
     autoregressive: the head of a column also sees the columns before it in that order. Their
     embeddings, projected to the decoder's width, are added to the decoded z before the activation
     (NADE, Larochelle & Murray 2011, with z as context). A column then costs one addition and one
-    product with its own head, in training and in generation.
+    product with its own head, in training and in generation. With ``column_hidden``, each column
+    also has a hidden layer of its own between that sum and its head, as in TabularARGN (Tiwald et
+    al. 2025), of gated units (see :func:`gated_units`). A head of many codes is then cheaper,
+    because it reads these units and not the wider sum.
 
     Args:
         cardinalities: Codes per column (``K_c``), each at least 1.
@@ -48,6 +52,7 @@ class VAE(nn.Module):
         dropout_rate: Share of hidden units dropped in training.
         order: Order of the columns for an autoregressive decoder, a permutation of ``range(C)``;
             None makes the columns independent given z.
+        column_hidden: Gated units of each column in an autoregressive decoder (``N``); 0 for none.
         code_orders: For each column with ordered codes, its codes in ascending order; see
             :class:`MultiFeatureEmbedder`.
         has_encoder: False leaves the encoder out: z is then noise, which an autoregressive decoder
@@ -67,6 +72,7 @@ class VAE(nn.Module):
         bn_epsilon: float = 1e-5,
         dropout_rate: float = 0.0,
         order: Sequence[int] | None = None,
+        column_hidden: int = 0,
         code_orders: Mapping[int, Sequence[int]] | None = None,
         has_encoder: bool = True,
     ) -> None:
@@ -104,6 +110,11 @@ class VAE(nn.Module):
         else:
             groups = [([column], cardinalities[column]) for column in self.order]
             self.context = ContextEmbedder(cardinalities, n_embd, width, code_orders)
+        self.column_hidden: nn.Linear | None = None
+        if self.order is not None and column_hidden:
+            # Gates and values of the columns, in the order of drawing.
+            self.column_hidden = nn.Linear(width, len(cardinalities) * 2 * column_hidden)
+            width = column_hidden
         self.predictor = MultiFeaturePredictor(width, cardinalities, groups, code_orders)
 
     def forward(self, codes: Tensor, generator: torch.Generator | None = None) -> LossTerms:
@@ -131,22 +142,26 @@ class VAE(nn.Module):
         return self.predictor.grouped(self._logits(z, codes, generator))
 
     def _logits(self, z: Tensor, codes: Tensor, generator: torch.Generator | None) -> Tensor:
-        features = self.decoder(z, generator)  # (B, W)
-        if self.order is None:
+        features, order = self.decoder(z, generator), self.order  # (B, W)
+        if order is None:
             logits: Tensor = self.predictor(features)
             return logits
         # One mask for all columns of a row: drawing one per column would cost more than the heads.
         mask = None
         if self.training and self.dropout_rate > 0:
             mask = dropout_mask(features, self.dropout_rate, generator)
-        products = autoregressive_products(
-            features,
-            mask,
-            self.context.vectors(),
-            self.predictor.linear.weight,
-            codes,
-            self.order,
-            self.cardinalities,
-            self.slope,
-        )
-        return self.predictor.logits(products)
+        vectors, places, cardinalities = self.context.of_batch(codes)
+        sizes = [self.cardinalities[column] for column in order]
+        heads, hidden = self.predictor.linear.weight, self.column_hidden
+
+        def products(weight: Tensor, rows: Sequence[int]) -> Tensor:
+            return autoregressive_products(
+                features, mask, vectors, weight, places, order, cardinalities, self.slope, rows
+            )
+
+        if hidden is None:
+            return self.predictor.logits(products(heads, sizes))
+        n_columns = len(sizes)
+        wide = products(hidden.weight, [hidden.out_features // n_columns] * n_columns) + hidden.bias
+        units = gated_units(wide.view(len(wide), n_columns, -1)).flatten(1)
+        return self.predictor.logits(column_products(units, heads, sizes))

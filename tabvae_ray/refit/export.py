@@ -10,6 +10,7 @@ from tabvae_ray._version import package_versions
 from tabvae_ray.documents import read_versioned
 from tabvae_ray.generation.export_files import copy_export, read_provenance
 from tabvae_ray.refit.plan import RefitPlan
+from tabvae_ray.refit.rows import RefitRows
 from tabvae_ray.results.refits import SEARCHED, RefitRecord
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.storage import Location
@@ -57,6 +58,7 @@ def searched_export(
 def write_refitted(
     vae: TabularVAE,
     plan: RefitPlan,
+    rows: RefitRows,
     manifest: SearchManifest,
     searched: Location,
     target: Location,
@@ -68,6 +70,7 @@ def write_refitted(
     Args:
         vae: The refitted model.
         plan: How it was trained.
+        rows: The rows.
         manifest: The search.
         searched: The export of the searched model.
         target: The directory to write.
@@ -77,13 +80,14 @@ def write_refitted(
         ExportError: If the searched model cannot be read.
         StorageError: If a file cannot be read or written.
     """
+    sample = rows.sample
     table = {
-        "fingerprint": fingerprint(plan.table),
-        "rows": len(plan.table),
+        "fingerprint": fingerprint(sample.rows),
+        "rows": len(sample.rows),
         "columns": len(plan.table.columns),
+        **({"whole_rows": sample.n_rows} if sample.is_part else {}),
     }
-    same = table["fingerprint"] == manifest.table["fingerprint"]
-    record = RefitRecord(vae.trainer.epoch, len(plan.table), data, same)
+    record = RefitRecord(vae.trainer.epoch, sample.n_rows, data, rows.are_those_of(manifest))
     kept = read_versioned(searched / "scores.json", _SCORES_FILE, 1, "the scores of a model")
     scores: Mapping[str, Any] = {**kept, "scores_of": record.scores_of}
     provenance = {

@@ -1,6 +1,6 @@
 """Refit the chosen model of a finished search, from its directory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -10,6 +10,7 @@ from tabvae_ray.errors import ConfigError, StorageError
 from tabvae_ray.refit.export import searched_export, write_refitted
 from tabvae_ray.refit.history import trial_history
 from tabvae_ray.refit.plan import STATE_DIRECTORY, RefitPlan, plan_refit
+from tabvae_ray.refit.rows import RefitRows, for_other_rows, read_refit_rows
 from tabvae_ray.refit.training import train_refit
 from tabvae_ray.results.checkpoints import STATE_FILE
 from tabvae_ray.results.record_store import RecordStore
@@ -19,23 +20,13 @@ from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.storage import Location
 from tabvae_ray.table.declaration import RulesDeclaration, SpecDeclaration
-from tabvae_ray.table.io import fingerprint, read_table
 from tabvae_ray.table.spec import TableSpec
+from tabvae_ray.tabular_vae import TabularVAE
 from tabvae_ray.training.trainer import EpochHook
 
 __all__ = ["FinishedSearchRefit"]
 
-# Properties of columns that follow from their values. Kinds, dtypes and formats stay.
-_OF_THE_ROWS = (
-    "minimum",
-    "maximum",
-    "categories",
-    "missing",
-    "decimals",
-    "step",
-    "clock",
-    "weekdays",
-)
+Training = Callable[[RefitPlan, Sequence[EpochHook]], TabularVAE]
 
 
 @dataclass(frozen=True)
@@ -48,6 +39,7 @@ class FinishedSearchRefit:
         plan: How the model is trained.
         source: Where the rows were read from.
         target: The directory of the refitted model.
+        rows: The rows.
     """
 
     directory: Location
@@ -55,6 +47,7 @@ class FinishedSearchRefit:
     plan: RefitPlan
     source: Location
     target: Location
+    rows: RefitRows
 
     @classmethod
     def prepare(
@@ -65,6 +58,7 @@ class FinishedSearchRefit:
         epochs: int | None = None,
         out: Location | None = None,
         device: str | None = None,
+        workers: int | None = None,
     ) -> Self:
         """Read the search and the table; write nothing.
 
@@ -75,6 +69,8 @@ class FinishedSearchRefit:
             epochs: Epochs to train; those that the search chose if None.
             out: The directory of the refitted model; ``best/`` of the search if None.
             device: Where to train; where the search trained if None.
+            workers: Workers of Ray Train, which only read Parquet; if None, one if the table does
+                not fit in memory.
 
         Raises:
             ConfigError: If the search has chosen no model, or its table has changed.
@@ -92,15 +88,24 @@ class FinishedSearchRefit:
         if not manifest.spec.get("rules"):
             rules = RulesDeclaration(find=False)
             declared = declared.model_copy(update={"rules": rules})
-        table = read_table(source, declared)
-        if fingerprint(table) != manifest.table["fingerprint"]:
-            if data is None:
+        rows = read_refit_rows(
+            source,
+            declared,
+            space.settings,
+            min_rows=space.config(record.parameters).transformers.min_rows,
+            workers=workers,
+        )
+        if workers is not None and rows.streamed is None:
+            raise ConfigError("--workers: they train on Parquet only, but the table is CSV")
+        is_same = rows.are_those_of(manifest)
+        if not is_same or len(rows.table) > len(rows.sample.rows):
+            if data is None and not is_same:
                 raise ConfigError(
                     f"{source} has changed since the search: to train on these rows, name them by "
                     "--data"
                 )
-            declared = _for_other_rows(declared)
-        spec = TableSpec.infer(table, declared=declared, source=str(source))
+            declared = for_other_rows(declared, rows.table)
+        spec = TableSpec.infer(rows.table, declared=declared, source=str(source))
         target = directory / "best" if out is None else out
         history = trial_history(directory, record)
         config = space.config(record.parameters)
@@ -113,25 +118,31 @@ class FinishedSearchRefit:
             manifest,
             space,
             record,
-            table,
+            rows.table,
             spec,
             # Not beside the export, which may be given away: a checkpoint says more of the rows.
             directory / STATE_DIRECTORY / STATE_FILE,
             history=history,
             epochs=epochs,
             device=device or _device(manifest),
+            whole=rows.described(workers or 1),
         )
-        return cls(directory, manifest, plan, source, target)
+        return cls(directory, manifest, plan, source, target, rows)
+
+    @property
+    def n_rows(self) -> int:
+        """Rows that are trained on."""
+        return self.rows.sample.n_rows
 
     @property
     def description(self) -> str:
         """Description of the training, in words."""
         return (
-            f"trial {self.plan.trial} on all {len(self.plan.table):,} rows of {self.source} for "
+            f"trial {self.plan.trial} on all {self.n_rows:,} rows of {self.source} for "
             f"{self.plan.epochs} epochs"
         )
 
-    def run(self, hooks: Sequence[EpochHook] = ()) -> RefitRecord:
+    def run(self, hooks: Sequence[EpochHook] = (), *, train: Training = train_refit) -> RefitRecord:
         """Train, from a checkpoint if there is one, and write the refitted model.
 
         If that is ``best/``, the searched model is kept in ``searched/``, and ``search.json``
@@ -139,6 +150,8 @@ class FinishedSearchRefit:
 
         Args:
             hooks: Called after every epoch.
+            train: Trains the model of the plan; rows that are streamed need another than the
+                default, which trains in memory.
 
         Raises:
             DivergenceError: If the loss becomes NaN or infinite.
@@ -147,9 +160,9 @@ class FinishedSearchRefit:
         """
         is_best = self.target == self.directory / "best"
         searched = searched_export(self.directory, self.manifest, self.plan.trial, keep=is_best)
-        vae = train_refit(self.plan, hooks)
+        vae = train(self.plan, hooks)
         done = write_refitted(
-            vae, self.plan, self.manifest, searched, self.target, data=str(self.source)
+            vae, self.plan, self.rows, self.manifest, searched, self.target, data=str(self.source)
         )
         if is_best:
             assert self.manifest.chosen is not None
@@ -173,15 +186,6 @@ def _chosen(directory: Location, manifest: SearchManifest, space: SearchSpace) -
     if found is None:
         raise StorageError(f"{directory}: there is no record of the chosen trial {number}")
     return found
-
-
-def _for_other_rows(declared: SpecDeclaration) -> SpecDeclaration:
-    """Return a declaration without what other rows of the same columns may change."""
-    columns = {
-        name: column.model_copy(update=dict.fromkeys(_OF_THE_ROWS))
-        for name, column in declared.columns.items()
-    }
-    return declared.model_copy(update={"columns": columns})
 
 
 def _device(manifest: SearchManifest) -> str:

@@ -31,7 +31,7 @@ class RefitPlan:
 
     Args:
         trial: Number of the chosen trial.
-        table: The rows, all of which are trained on.
+        table: The rows, all of which are trained on, or those that the encoder is fitted to.
         spec: What their columns are.
         config: The configuration of the training.
         epochs: Epochs to train.
@@ -40,6 +40,7 @@ class RefitPlan:
         checkpoint: The file that keeps the state of the training.
         threads: Threads of the training.
         device: Where to train.
+        whole: If more rows are trained on than those of ``table``, a description of them.
     """
 
     trial: int
@@ -52,6 +53,7 @@ class RefitPlan:
     checkpoint: Location
     threads: int = 1
     device: str = "cpu"
+    whole: Mapping[str, Any] | None = None
 
     @cached_property
     def identity(self) -> str:
@@ -64,6 +66,7 @@ class RefitPlan:
             "epochs": self.epochs,
             "seeds": [self.seed, self.split_seed],
             "threads": self.threads,
+            **({} if self.whole is None else {"whole": dict(self.whole)}),
         }
         text = json.dumps(parts, sort_keys=True, default=str)
         return hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()
@@ -80,6 +83,7 @@ def plan_refit(
     history: History,
     epochs: int | None = None,
     device: str = "cpu",
+    whole: Mapping[str, Any] | None = None,
 ) -> RefitPlan:
     """Plan the refit of a trial.
 
@@ -96,6 +100,7 @@ def plan_refit(
         history: An entry per epoch of the trial's training.
         epochs: Epochs to train; if None, those that :func:`chosen_epochs` returns.
         device: Where to train.
+        whole: If more rows are trained on than those of ``table``, a description of them.
     """
     config = space.config(record.parameters)
     leaves: dict[str, Any] = {
@@ -119,6 +124,7 @@ def plan_refit(
         checkpoint=checkpoint,
         threads=max(1, int(manifest.resources.get("cpus", 1))),
         device=device,
+        whole=whole,
     )
 
 

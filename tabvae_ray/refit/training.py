@@ -12,7 +12,7 @@ from tabvae_ray.refit.plan import RefitPlan
 from tabvae_ray.tabular_vae import TabularVAE
 from tabvae_ray.training.trainer import EpochHook, TabularVAETrainer
 
-__all__ = ["train_refit"]
+__all__ = ["keep_state", "kept_state", "train_refit"]
 
 
 def train_refit(plan: RefitPlan, hooks: Sequence[EpochHook] = ()) -> TabularVAE:
@@ -35,22 +35,22 @@ def train_refit(plan: RefitPlan, hooks: Sequence[EpochHook] = ()) -> TabularVAE:
         plan.spec, plan.config, seed=plan.seed, split_seed=plan.split_seed, device=plan.device
     )
     vae.prepare(plan.table)
-    state = _kept_state(plan)
+    state = kept_state(plan)
     if state is not None:
         vae.load_state_dict(state)
     period = plan.config.training.checkpoint_period
 
     def keep(trainer: TabularVAETrainer) -> None:
         if trainer.epoch % period == 0 or trainer.epoch == plan.epochs:
-            _keep_state(plan, trainer.state_dict())
+            keep_state(plan, trainer.state_dict())
 
     vae.trainer.epoch_hooks += [keep, *hooks]
     vae.trainer.train(until_epoch=plan.epochs)
     return vae
 
 
-def _kept_state(plan: RefitPlan) -> dict[str, Any] | None:
-    """Return the state in the checkpoint; None if there is none, or that of another refit."""
+def kept_state(plan: RefitPlan) -> dict[str, Any] | None:
+    """Return the trainer's state in the checkpoint; None if there is none, or of another refit."""
     if not plan.checkpoint.exists():
         return None
     try:
@@ -67,7 +67,12 @@ def _kept_state(plan: RefitPlan) -> dict[str, Any] | None:
     return state
 
 
-def _keep_state(plan: RefitPlan, state: dict[str, Any]) -> None:
+def keep_state(plan: RefitPlan, state: dict[str, Any]) -> None:
+    """Write the trainer's state to the checkpoint.
+
+    Raises:
+        StorageError: If it cannot be written.
+    """
     buffer = io.BytesIO()
     torch.save({"identity": plan.identity, "trainer": state}, buffer)
     plan.checkpoint.write_bytes(buffer.getvalue())

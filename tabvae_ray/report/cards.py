@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tabvae_ray.comparison.reference_levels import Level
+from tabvae_ray.comparison.score_words import place_of, score_in_words
 from tabvae_ray.comparison.scores.membership.success import MembershipAttacks
 from tabvae_ray.comparison.scores.membership.verdicts import (
     attack_in_words,
@@ -17,8 +18,6 @@ __all__ = ["Card", "cards", "ended_by"]
 
 Tone = Literal["good", "fair", "poor", "unknown"]
 
-# Shares of the way from floor to ceiling.
-_GOOD, _FAIR = 0.9, 0.6
 # Fewer finished trials tell nothing about the course of a search.
 _FEW_TRIALS = 8
 _NEGLIGIBLE_GAIN = 0.005
@@ -61,25 +60,19 @@ def _likeness(contents: ReportContents) -> Card:
     fresh, shuffled = _mean(contents.levels.fresh, name), _mean(contents.levels.independent, name)
     if value is None or fresh is None or shuffled is None or shuffled <= fresh:
         return _unknown(title, "Not measured: there is no model or no table yet.", anchor)
-    position = (shuffled - value) / (shuffled - fresh)
-    if position >= 1:
-        verdict = "Pairs of columns are as alike as in a fresh sample of real rows."
-    elif position >= _GOOD:
-        verdict = "Pairs of columns are nearly as alike as in a fresh sample of real rows."
-    elif position >= _FAIR:
-        verdict = "Most of the association between columns is there, but weaker."
-    else:
-        verdict = "Little of the association between columns was learnt."
+    share = (value - fresh) / (shuffled - fresh)
+    place = place_of(share)
+    verdict = f"The associations between columns are {place.words}."
     distance = _scores(contents).get("mean_js_distance")
-    sample = _mean(contents.levels.fresh, "mean_js_distance")
-    if distance is not None and sample is not None:
-        verdict += f" Single columns are {'as' if distance <= sample else 'less'} alike."
+    columns = distance and score_in_words("mean_js_distance", distance, contents.levels)
+    if columns:
+        verdict += f" Single columns are {columns}."
     return Card(
         title,
-        _tone(position),
+        place.tone,
         verdict,
         f"correlation distance {value:.3f}",
-        _clipped(position),
+        _clipped(1 - share),
         f"columns shuffled {shuffled:.3f}",
         f"fresh rows {fresh:.3f}",
         anchor,
@@ -92,23 +85,19 @@ def _usefulness(contents: ReportContents) -> Card:
     if found is None:
         advice = "Not measured: name the column that you would predict, with target in the spec."
         return _unknown(title, advice, anchor)
-    value = contents.fresh_scores.get("tstr", found.tstr)
+    # That of fresh samples comes from the smaller models of the search.
+    value = found.tstr
     floor = _mean(contents.levels.independent, "tstr") or 0.0
     span = found.trtr - floor
-    position = (value - floor) / span if span > 0 else 1.0
-    where = f"A model trained on these rows predicts {found.target}"
-    if position >= _GOOD:
-        verdict = f"{where} about as well as one trained on real rows."
-    elif position >= _FAIR:
-        verdict = f"{where} somewhat worse than one trained on real rows."
-    else:
-        verdict = f"{where} much worse than one trained on real rows."
+    share = (found.trtr - value) / span if span > 0 else 0.0
+    place = place_of(share, useful=True)
     return Card(
         title,
-        _tone(position),
-        f"{verdict} Tested on {found.n_tested:,} real rows.",
+        place.tone,
+        f"To train a model that predicts {found.target}, these rows are {place.words}. It was "
+        f"tested on {found.n_tested:,} real rows.",
         f"{found.metric} {value:.3f}",
-        _clipped(position),
+        _clipped(1 - share),
         f"columns shuffled {floor:.3f}",
         f"real rows {found.trtr:.3f}",
         anchor,
@@ -199,10 +188,6 @@ def _scores(contents: ReportContents) -> dict[str, float]:
 def _mean(levels: Mapping[str, Level], name: str) -> float | None:
     level = levels.get(name)
     return None if level is None else level.mean
-
-
-def _tone(position: float) -> Tone:
-    return "good" if position >= _GOOD else "fair" if position >= _FAIR else "poor"
 
 
 def _clipped(position: float) -> float:

@@ -195,7 +195,8 @@ def usefulness(contents: ReportContents) -> RowFacts | None:
         }
         fresh = contents.fresh_scores.get("tstr")
         if fresh is not None:
-            facts["trained on synthetic rows, mean of fresh samples"] = f"{fresh:.3f}"
+            name = "trained on fresh synthetic rows, with the smaller models of the search"
+            facts[name] = f"{fresh:.3f}"
     return RowFacts(f"{contents.pictures.n_rows:,}", facts)
 
 

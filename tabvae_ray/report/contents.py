@@ -33,7 +33,7 @@ from tabvae_ray.results.trial_record import Number, TrialRecord
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.storage import Location
 from tabvae_ray.table.declaration import SpecDeclaration
-from tabvae_ray.table.io import fingerprint, read_table
+from tabvae_ray.table.io import fingerprint, read_sample
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import split_rows
 
@@ -232,7 +232,8 @@ def _table(contents: ReportContents) -> pd.DataFrame | None:
     manifest = contents.manifest
     try:
         source = manifest.table_location(contents.directory)
-        table = read_table(source, SpecDeclaration.from_mapping(manifest.spec))
+        declared, settings = SpecDeclaration.from_mapping(manifest.spec), contents.space.settings
+        table = read_sample(source, declared, rows=settings.rows, seed=settings.seed).rows
     except (TabVAEError, OSError) as error:
         contents.notes.append(
             f"Without the table, reference levels and pictures are left out: {error}"

@@ -68,12 +68,14 @@ def render(contents: ReportContents) -> str:
 def _header(contents: ReportContents) -> Header:
     manifest = contents.manifest
     rows, columns = (int(manifest.table[part]) for part in ("rows", "columns"))
+    whole = int(manifest.table.get("whole_rows", rows))
+    sample = f", a sample of {whole:,} rows" if whole > rows else ""
     return Header(
         name=manifest.name,
         objectives=_objectives(contents),
         # The page may be given away: it names the file, not where it lies.
         data=manifest.data.rstrip("/").rpartition("/")[2],
-        size=f"{rows:,} rows and {columns:,} columns",
+        size=f"{rows:,} rows and {columns:,} columns{sample}",
         updated=datetime.fromtimestamp(manifest.updated, UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
 

@@ -83,6 +83,7 @@ class _Driver(TypedDict, total=False):
 class _Table(TypedDict):
     fingerprint: str
     rows: Count
+    whole_rows: Count
     columns: Count
 
 
@@ -100,7 +101,10 @@ def _check_space(space: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_all_values(space: dict[str, Any]) -> dict[str, Any]:
-    """Return a space with ``min_rows``, which has no effect on searches from before it existed."""
+    """Return a space with keys that have no effect on searches from before they existed."""
+    search = space.get("search", {})
+    if "n_rescores" in search and "rows" not in search:
+        space = {**space, "search": {**search, "rows": None}}
     base, name = space.get("base", {}), "min_rows"
     section = base.get("transformers", {})
     # A resolved space has all parameters.
@@ -128,7 +132,7 @@ class SearchManifest(BaseModel):
         space_file: Where the space was read from.
         data: Where the table was read from, credentials masked.
         spec: The table's spec.
-        table: Fingerprint, rows and columns of the table.
+        table: Fingerprint, rows and columns of the table; ``whole_rows`` if these are a sample.
         rungs: Epochs after which trials report.
         sampler: The sampler, and why it is that one.
         resources: CPUs and GPUs per trial, and trials at once.

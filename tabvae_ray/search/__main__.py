@@ -19,6 +19,7 @@ from tabvae_ray.cli import (
     table_option,
 )
 from tabvae_ray.command_line.input_document import InputDocument, local_document
+from tabvae_ray.command_line.json_log import JsonLog, logged
 from tabvae_ray.space.named_spaces import find_space, is_auto, named_space
 from tabvae_ray.space.select_rule import check_select
 
@@ -62,6 +63,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @table_option(
     _INPUT,
     show_default="the space file's, or else the heart table that comes with the package",
+)
+@option(
+    "--rows",
+    type=click.IntRange(min=2),
+    metavar="N",
+    section=_INPUT,
+    show_default=_FROM_SPACE,
+    help="Most rows that trials see: of a larger table they share a sample.",
 )
 @spec_option(_INPUT)
 @option(
@@ -185,11 +194,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     help="Print the table as it is understood, the space, and an estimate of time and memory; "
     "start nothing and write nothing.",
 )
+@option(
+    "--log-format",
+    type=click.Choice(("text", "json")),
+    default="text",
+    section=_OUTPUT,
+    help="Progress on stderr: for people, or one JSON object per line and event, for collectors of "
+    "logs.",
+)
 @option("--quiet", is_flag=True, section=_OUTPUT, help="Show no progress and no final table.")
+@logged
 def command(
     *,
+    log: JsonLog | None,
     space: str | None,
     data: str | None,
+    rows: int | None,
     spec: str | None,
     seed: int | None,
     replay: str | None,
@@ -216,16 +236,20 @@ def command(
     """
     began = time.time()
     if replay is not None:
-        return _replay(replay, data, spec, as_json=as_json, quiet=quiet)
+        return _replay(replay, data, spec, as_json=as_json, quiet=quiet or log is not None)
     if space is None and data is None and not (resume and name):
         raise click.UsageError(
             "--space: must be given, or --resume and --name of a search in --out, or --data of a "
             "table to choose one for"
         )
     _check_early(space, spec, select)
+    from rich.console import Console
+
     from tabvae_ray.search.api.perform import draw_report, perform, prepare
     from tabvae_ray.search.display import summary
-    from tabvae_ray.search.display.dry_run import dry_run_document, show_dry_run
+    from tabvae_ray.search.display.dry_run import dry_run_document, print_dry_run
+    from tabvae_ray.search.display.json_progress import JsonProgress
+    from tabvae_ray.search.display.live import SearchProgress
 
     prepared = prepare(
         space=space,
@@ -237,6 +261,7 @@ def command(
         settings={
             "n_trials": trials,
             "time_budget": time_budget,
+            "rows": rows,
             "seed": seed,
             "select": select,
             "refit": refit or None,
@@ -248,11 +273,15 @@ def command(
     )
     if dry_run:
         parts = prepared.inputs, prepared.resources, prepared.slots
+        document = dry_run_document(*parts, resume=resume)
         if not quiet:
-            show_dry_run(*parts, resume=resume)
+            print_dry_run(Console(), prepared.inputs, document)
         if as_json:
-            print(json.dumps(dry_run_document(*parts, resume=resume)))  # noqa: T201
+            print(json.dumps(document))  # noqa: T201
         return 0
+    chosen_space = prepared.inputs.space
+    events = None if log is None or quiet else JsonProgress(chosen_space, log)
+    progress = events or SearchProgress(chosen_space, quiet=quiet or log is not None)
     done = perform(
         prepared,
         resume=resume,
@@ -260,13 +289,17 @@ def command(
         concurrency=concurrency,
         study_storage=study_storage,
         trackers=track,
-        quiet=quiet,
+        progress=progress,
         began=began,
     )
     outcome = done.outcome
-    summary.show(outcome, done.inputs, done.progress)
+    if events is None:
+        summary.show(outcome, done.inputs, progress)
     draw_report(done)
-    summary.say_next(outcome, done.inputs, done.progress)
+    if events is None:
+        summary.say_next(outcome, done.inputs, progress)
+    else:
+        events.conclude(outcome, summary.as_json(outcome))
     if as_json:
         print(json.dumps(summary.as_json(outcome)))  # noqa: T201
     return {"finished": 0, "interrupted": 130}.get(outcome.state, 3)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import ValidationError
 
 from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.comparison.plan import SCORES, ComparisonPlan, PreparedComparison
@@ -14,11 +13,12 @@ from tabvae_ray.comparison.reference_levels import (
     reference_levels,
     white_box_levels,
 )
-from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import ConfigError, DataError, brief
 from tabvae_ray.results.search_manifest import TABLE_FILE, SearchManifest
+from tabvae_ray.search.for_target import space_for_target
 from tabvae_ray.search.optimize.planned_space import as_planned, planned_space, rungs_of
 from tabvae_ray.search.optimize.sampler import choose_sampler
+from tabvae_ray.search.settings import sampling, with_settings, without_credentials
 from tabvae_ray.search.sources import (
     SpaceSource,
     SpecSource,
@@ -32,16 +32,16 @@ from tabvae_ray.space.auto import AutoSpace, auto_space
 from tabvae_ray.space.named_spaces import is_auto, named_space
 from tabvae_ray.space.rules import check_held_out
 from tabvae_ray.space.search_space import SearchSpace
-from tabvae_ray.space.select_rule import parse_select
 from tabvae_ray.space.space_file import load_space
 from tabvae_ray.space.table_shape import TableShape
 from tabvae_ray.storage import Location
+from tabvae_ray.table.dataset.files import has_pattern
+from tabvae_ray.table.dataset.sample import Sample
 from tabvae_ray.table.declaration import RulesDeclaration, SpecDeclaration
 from tabvae_ray.table.io import fingerprint
 from tabvae_ray.table.reading.frames import Frame, Source, is_location
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE, split_rows
-from tabvae_ray.uri import masked
 
 __all__ = ["SPACE_FILE", "SearchInputs", "prepare_inputs"]
 
@@ -61,11 +61,14 @@ class SearchInputs:
         directory: Where the search is kept.
         name: Its name.
         data: The file that the table was read from.
-        table: The real rows.
+        table: The real rows that trials see.
         spec: What their columns are.
         comparison: The scores, prepared with the real rows.
         chosen: The space with the reasons for it, if it was chosen for the table.
-        keeps_table: True if the rows come from memory, so that the search writes them to ``data``.
+        about_target: Whether the target adds objectives, and why; empty if the space has none.
+        kept: The whole table if it comes from memory, so that the search writes it to ``data``.
+        n_rows: Rows of the whole table, of which ``table`` may be a sample; those of ``table`` if
+            None.
     """
 
     space: SearchSpace
@@ -76,7 +79,19 @@ class SearchInputs:
     spec: TableSpec
     comparison: PreparedComparison
     chosen: AutoSpace | None = None
-    keeps_table: bool = False
+    about_target: str = ""
+    kept: pd.DataFrame | None = None
+    n_rows: int | None = None
+
+    @property
+    def keeps_table(self) -> bool:
+        """True if the rows come from memory."""
+        return self.kept is not None
+
+    @property
+    def sample(self) -> Sample:
+        """The rows that trials see, as a part of the whole table."""
+        return Sample(self.table, self.n_rows or len(self.table))
 
     def reference_levels(self) -> ReferenceLevels:
         """Compute what real rows score against themselves."""
@@ -130,6 +145,7 @@ class SearchInputs:
                 "fingerprint": fingerprint(self.table),
                 "rows": len(self.table),
                 "columns": len(self.table.columns),
+                **({"whole_rows": self.sample.n_rows} if self.sample.is_part else {}),
             },
             rungs=list(self.rungs),
             sampler=choose_sampler(self.space)[1],
@@ -184,7 +200,7 @@ def prepare_inputs(
     known = None if _is_auto(space) else read_space(space or "")
     if known is None:
         checked = {key: value for key, value in settings.items() if key != "select"}
-        _with_settings(load_space(str(named_space("small"))), checked)
+        with_settings(load_space(str(named_space("small"))), checked)
     name = name or _name_from(space, data)
     if not name or "/" in name or name in (".", ".."):
         raise ConfigError(f"--name: must be the name of a directory, but got {brief(name)}")
@@ -193,7 +209,7 @@ def prepare_inputs(
     if before is not None:
         known = before.search_space()
     if known is not None:
-        known = _with_settings(known, settings)
+        known = with_settings(known, settings)
     if known is not None and resume:
         known = as_planned(known, _plan(directory))
     kept = directory / TABLE_FILE
@@ -202,23 +218,29 @@ def prepare_inputs(
     else:
         where = kept
     declared = _declaration(spec, known, before)
-    table, in_memory = read_rows(data, where, declared)
+    limit, seed = sampling(known, settings)
+    sample, kept_table = read_rows(data, where, declared, rows=limit, seed=seed)
+    table = sample.rows
     if resume and _began_without_rules(directory):
         declared = declared or SpecDeclaration()
         declared = declared.model_copy(update={"rules": RulesDeclaration(find=False)})
-    source = "table" if in_memory else str(where)
+    source = str(where) if kept_table is None else "table"
     table_spec = TableSpec.infer(table, declared=declared, source=source)
     chosen = None
     if known is None:
         shape = TableShape.of(table, table_spec)
         chosen = auto_space(shape, slots=slots, gpu=gpu, settings=settings)
-        known = _with_settings(chosen.space, settings)
+        known = with_settings(chosen.space, settings)
     # From here on the space goes into files and to other machines.
-    known = _without_credentials(known)
-    wanted = tuple(name for name in SCORES if name in _score_names(known))
+    known = without_credentials(known)
     training, held_out = split_rows(
         len(table), known.base.validation.holdout_fraction, known.settings.seed
     )
+    known, about_target = space_for_target(
+        known, table, table_spec, held_out, directory if resume else None
+    )
+    known = with_settings(known, {"select": settings.get("select")})
+    wanted = tuple(name for name in SCORES if name in _score_names(known))
     if len(training) < 2:
         raise DataError(
             f"{source}: training needs at least 2 rows, but it has {len(table)}, "
@@ -228,12 +250,22 @@ def prepare_inputs(
     lacking = check_held_out(_score_names(known), len(held_out) > 0)
     if lacking:
         raise ConfigError("\n".join(lacking))
-    plan = ComparisonPlan(scores=wanted, options=known.comparison)
+    plan = ComparisonPlan(scores=wanted, options=known.comparison.for_trials())
     comparison = plan.prepare(table, table_spec, held_out=held_out if len(held_out) else None)
     # Fail now rather than in every trial.
     TabularVAE.build(table_spec, known.base, device="cpu").prepare(table)
     return SearchInputs(
-        known, directory, name, where, table, table_spec, comparison, chosen, in_memory
+        known,
+        directory,
+        name,
+        where,
+        table,
+        table_spec,
+        comparison,
+        chosen,
+        about_target,
+        kept_table,
+        sample.n_rows,
     )
 
 
@@ -247,7 +279,10 @@ def _name_from(space: SpaceSource | None, data: Source | Frame | None) -> str:
         return space_name(space)
     if data is not None and not is_location(data):
         return "search"
-    return Location(data or _HEART).name.partition(".")[0]
+    source = Location(data or _HEART)
+    while has_pattern(source.path):
+        source = source.parent
+    return source.name.partition(".")[0]
 
 
 def _began_without_rules(directory: Location) -> bool:
@@ -275,28 +310,6 @@ def _device(space: SearchSpace, resources: Resources) -> str:
             "give --gpus-per-trial"
         )
     return "cpu" if wanted == "auto" else wanted
-
-
-def _with_settings(space: SearchSpace, settings: dict[str, Any]) -> SearchSpace:
-    given = {key: value for key, value in settings.items() if value is not None}
-    try:
-        updated = space.settings.model_validate({**space.settings.model_dump(), **given})
-    except ValidationError as error:
-        lines = [f"--{line.removeprefix('n_')}" for line in validation_messages(error)]
-        raise ConfigError("\n".join(lines).replace("time_budget", "time-budget")) from None
-    parse_select(updated.select, list(space.objectives), constrained=bool(space.constraints))
-    return replace(space, settings=updated)
-
-
-def _without_credentials(space: SearchSpace) -> SearchSpace:
-    leaf = "data.training_dataset_path"
-    path = space.base.data.training_dataset_path
-    return replace(
-        space,
-        base=space.base if path is None else space.base.replace({leaf: masked(path)}),
-        data=space.data and masked(space.data),
-        spec=space.spec and masked(space.spec),
-    )
 
 
 def _score_names(space: SearchSpace) -> set[str]:

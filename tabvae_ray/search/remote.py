@@ -15,7 +15,6 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 from rich.console import Console
 
-from tabvae_ray.cli import plain_warnings
 from tabvae_ray.cluster.connection import connected
 from tabvae_ray.cluster.preflight import HEAD, preflight_head
 from tabvae_ray.errors import TabVAEError, last_line
@@ -23,7 +22,6 @@ from tabvae_ray.search.display.live import SearchProgress
 from tabvae_ray.search.display.statistics import Snapshot
 from tabvae_ray.search.driver.interrupts import Interrupts
 from tabvae_ray.search.driver.outcome import SearchOutcome
-from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.storage import Location
 
 __all__ = ["run_on_head"]
@@ -68,7 +66,7 @@ def run_on_head(
         try:
             relay = _Relay.options(resources=HEAD).remote()  # type: ignore[attr-defined]
             running = _drive.options(resources=HEAD).remote(
-                relay, command, progress.space, terminal
+                relay, command, progress.elsewhere(), terminal
             )
             with interrupts.divert_to(lambda: None):
                 passed_on = ended = False
@@ -124,13 +122,14 @@ class _Relay:
 def _drive(
     relay: Any,
     command: Callable[..., SearchOutcome],
-    space: SearchSpace,
+    shown_on: Callable[..., SearchProgress],
     terminal: dict[str, Any],
 ) -> tuple[SearchOutcome | None, Snapshot | None]:
-    with _relayed(relay) as text, redirect_stderr(text), plain_warnings():
-        progress = SearchProgress(space, console=Console(file=text, **terminal))
+    with _relayed(relay) as text, redirect_stderr(text):
+        progress = shown_on(console=Console(file=text, **terminal))
         try:
-            return command(progress=progress), progress.at_end
+            with progress.taking_warnings():
+                return command(progress=progress), progress.at_end
         except KeyboardInterrupt:
             # Nothing had begun. Ray would take the exception for a cancelled task.
             return None, None

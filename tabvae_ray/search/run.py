@@ -188,8 +188,8 @@ class SearchRun:
         self.inputs.directory.check_writable()
         self._begun = True
         self.writer.write("running")
-        if self.inputs.keeps_table and not self.inputs.data.exists():
-            write_table(self.inputs.table, self.inputs.data)
+        if self.inputs.kept is not None and not self.inputs.data.exists():
+            write_table(self.inputs.kept, self.inputs.data)
         if self.inputs.chosen is not None:
             (self.inputs.directory / SPACE_FILE).write_text(self.inputs.chosen.text)
 

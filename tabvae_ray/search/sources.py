@@ -13,8 +13,10 @@ from tabvae_ray.space.named_spaces import find_space
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import load_space, parse_space
 from tabvae_ray.storage import Location
+from tabvae_ray.table.arrow_types import ARROW_TYPES, typed_schema
+from tabvae_ray.table.dataset.sample import Sample, sample_frame
 from tabvae_ray.table.declaration import SpecDeclaration
-from tabvae_ray.table.io import read_table
+from tabvae_ray.table.io import read_sample
 from tabvae_ray.table.reading.frames import Source, as_frame, is_location, parquet_form
 from tabvae_ray.table.reading.markers import read_markers
 from tabvae_ray.table.spec import TableSpec
@@ -72,25 +74,40 @@ def read_spec(given: SpecSource) -> SpecDeclaration:
 
 
 def read_rows(
-    data: object, where: Location, declared: SpecDeclaration | None
-) -> tuple[pd.DataFrame, bool]:
-    """Return the rows of a search, and True if they come from memory rather than from a file.
+    data: object, where: Location, declared: SpecDeclaration | None, *, rows: int | None, seed: int
+) -> tuple[Sample, pd.DataFrame | None]:
+    """Return the rows of a search, and the whole table if it comes from memory.
 
     Args:
         data: Rows in memory, or anything else for those of the file.
-        where: The file.
+        where: The file, or a directory or glob pattern of Parquet files.
         declared: Declaration of some or all columns.
+        rows: The most rows to return: of more, a sample. All rows if None.
+        seed: Seed of the sample.
 
     Raises:
         DataError: If they are not a table.
         StorageError: If the file cannot be read.
     """
     if data is None or is_location(data):
-        return read_table(where, declared), False
-    rows, _ = read_markers(
-        parquet_form(as_frame(data)),
+        return read_sample(where, declared, rows=rows, seed=seed), None
+    whole = as_frame(data)
+    if rows is None or len(whole) <= rows:
+        # A search that goes on reads the file that these rows are written to.
+        read = _with_markers(parquet_form(whole), declared)
+        return Sample(read, len(read)), read
+    # The types are those of the whole table, which the file will have.
+    known = whole.attrs.get(ARROW_TYPES, {})
+    types = {field.name: str(field.type) for field in typed_schema(whole, known)}
+    part = sample_frame(whole, rows, seed).rows
+    part.attrs = {ARROW_TYPES: types}
+    return Sample(_with_markers(parquet_form(part), declared), len(whole)), whole
+
+
+def _with_markers(table: pd.DataFrame, declared: SpecDeclaration | None) -> pd.DataFrame:
+    read, _ = read_markers(
+        table,
         declared or SpecDeclaration(),
-        lambda text: warnings.warn(f"table: {text}", stacklevel=4),
+        lambda text: warnings.warn(f"table: {text}", stacklevel=5),
     )
-    # A search that goes on reads the file that these rows are written to.
-    return parquet_form(rows), True
+    return parquet_form(read)

@@ -155,10 +155,9 @@ class _Draft:
 
     def choose_decoder(self) -> None:
         """Choose the decoder by the number of columns."""
-        n, order = len(self.shape.columns), "architecture.column_order"
-        kind = "architecture.decoder"
+        n, kind = len(self.shape.columns), "architecture.decoder"
         if n > _TOO_WIDE:
-            for name in (kind, order):
+            for name in (kind, "architecture.column_order", "architecture.column_hidden"):
                 self.document["parameters"].pop(name, None)
                 for point in self.originals:
                     point.pop(name, None)

@@ -35,7 +35,8 @@ def n_weights(shape: TableShape, config: TabularVAEConfig) -> int:
     a, n_columns = config.architecture, len(shape.columns)
     n_codes = shape.n_codes(config.transformers)
     decoder = [a.latent_dim, *_decoder_widths(config)]
-    n = n_codes * decoder[-1]
+    n_gated = _n_gated(shape, config)
+    n = n_gated + n_codes * (a.column_hidden if n_gated else decoder[-1])
     if a.has_encoder:
         encoder = [n_columns * a.n_embd, *a.encoder_layer_sizes]
         n += n_codes * a.n_embd + 2 * encoder[-1] * a.latent_dim
@@ -66,6 +67,7 @@ def epoch_seconds(
         step += weights * _PER_WEIGHT
         if config.architecture.decoder == "autoregressive":
             step += batch * n_columns * _decoder_widths(config)[-1] * _PER_UNIT
+            step += batch * _n_gated(shape, config) * _PER_WEIGHT_AND_ROW
         else:
             step += batch * weights * _PER_WEIGHT_AND_ROW
         step /= math.sqrt(threads)
@@ -93,6 +95,14 @@ def trial_memory(shape: TableShape, config: TabularVAEConfig) -> int:
         + n_weights(shape, config) * _PER_WEIGHT_BYTES
         + logits * _PER_LOGIT_BYTES
     )
+
+
+def _n_gated(shape: TableShape, config: TabularVAEConfig) -> int:
+    """Return the number of weights of the columns' gated units."""
+    a = config.architecture
+    if a.decoder != "autoregressive":
+        return 0
+    return len(shape.columns) * 2 * a.column_hidden * (_decoder_widths(config)[-1] + 1)
 
 
 def _decoder_widths(config: TabularVAEConfig) -> list[int]:

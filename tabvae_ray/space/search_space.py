@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import optuna
 from pydantic import Field
 
+from tabvae_ray.command_line.sampling import DEFAULT_ROWS
 from tabvae_ray.comparison.plan import ComparisonOptions
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.space.parameters import (
@@ -21,7 +22,7 @@ from tabvae_ray.space.parameters import (
     value_at,
 )
 
-__all__ = ["LOSSES", "Constraint", "SearchSettings", "SearchSpace"]
+__all__ = ["LOSSES", "Constraint", "SearchSettings", "SearchSpace", "WithTarget"]
 
 # Numbers of the model itself that a trial reports with its scores; each may be an objective.
 LOSSES = ("loss", "reconstruction", "kl", "train_nats", "holdout_nats", "membership")
@@ -36,11 +37,25 @@ class Constraint(Strict):
     max: float | None = None
 
 
+class WithTarget(Strict):
+    """What a space adds for a table whose spec names a target, the section ``with_target``.
+
+    Args:
+        objectives: Further objectives, such as ``tstr``.
+        select: The setting ``search.select`` with them; that of the section ``search`` if None.
+    """
+
+    objectives: dict[str, Literal["minimize", "maximize"]] = Field(min_length=1)
+    select: str | None = None
+
+
 class SearchSettings(Strict):
     """Settings of the search, the section ``search`` of a space file.
 
     Args:
         n_trials: Number of trials to finish.
+        rows: The most rows that trials see; of a larger table they share a sample, drawn with
+            ``seed``. All rows if None.
         sampler: What proposes them; ``auto`` chooses one and says why.
         scheduler: ``moasha`` stops weak trials at rungs, ``none`` trains all to the end.
         grace_period: Epochs before the first rung; a ninth of the budget if not given.
@@ -60,6 +75,7 @@ class SearchSettings(Strict):
     """
 
     n_trials: int = Field(32, ge=1)
+    rows: int | None = Field(DEFAULT_ROWS, ge=2)
     sampler: Literal["auto", "tpe", "random", "nsga2", "qmc", "gp"] = "tpe"
     scheduler: Literal["moasha", "none"] = "moasha"
     grace_period: int | None = Field(None, ge=1)
@@ -97,6 +113,7 @@ class SearchSpace:
         comparison: How scores are computed.
         data: The table, if the file names one.
         spec: The table's spec, likewise.
+        with_target: What is added where the spec names a target; None once that is decided.
     """
 
     source: str
@@ -109,6 +126,18 @@ class SearchSpace:
     comparison: ComparisonOptions = field(default_factory=ComparisonOptions)
     data: str | None = None
     spec: str | None = None
+    with_target: WithTarget | None = None
+
+    def for_target(self, *, has_target: bool) -> "SearchSpace":
+        """Return the space with what it adds for a target, or without."""
+        extra = self.with_target
+        if extra is None or not has_target:
+            return replace(self, with_target=None)
+        settings = self.settings
+        if extra.select is not None:
+            settings = settings.model_copy(update={"select": extra.select})
+        objectives = {**self.objectives, **extra.objectives}
+        return replace(self, objectives=objectives, settings=settings, with_target=None)
 
     @property
     def directions(self) -> list[Literal["minimize", "maximize"]]:
@@ -162,10 +191,12 @@ class SearchSpace:
         for name in self.parameters:
             section, _, leaf = name.partition(".")
             del base[section][leaf]
+        extra = self.with_target
         return {
             "base": base,
             "parameters": {n: p.model_dump(mode="json") for n, p in self.parameters.items()},
             "objectives": dict(self.objectives),
+            **({} if extra is None else {"with_target": extra.model_dump(exclude_none=True)}),
             "constraints": {n: c.model_dump(mode="json") for n, c in self.constraints.items()},
             "initial": [dict(point) for point in self.initial],
             "search": self.settings.model_dump(mode="json"),

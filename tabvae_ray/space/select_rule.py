@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from tabvae_ray.errors import ConfigError, brief, closest
 
-__all__ = ["check_select", "parse_select"]
+__all__ = ["check_given_select", "check_select", "parse_select"]
 
 _RULES = ("ideal", "knee", "constraint")
 # The objectives of a space file that names none.
@@ -22,16 +22,51 @@ def check_select(text: str, *documents: object) -> None:
         ConfigError: If it is no rule for the objectives of the files together.
     """
     names: dict[str, None] = {}
+    further: dict[str, None] = {}
     constrained = False
     for document in documents:
         if not isinstance(document, Mapping):
             return
-        own = document.get("objectives", dict.fromkeys(_DEFAULT_OBJECTIVES))
-        if not isinstance(own, Mapping) or not all(isinstance(name, str) for name in own):
+        own = _objectives(document, dict.fromkeys(_DEFAULT_OBJECTIVES))
+        added = _objectives(document.get("with_target", {}), {})
+        if own is None or added is None:
             return
-        names |= dict.fromkeys(own)
+        names |= own
+        further |= added
         constrained |= bool(document.get("constraints"))
-    parse_select(text, list(names), constrained=constrained)
+    check_given_select(text, list(names), list(further), constrained=constrained)
+
+
+def _objectives(section: object, default: dict[str, None]) -> dict[str, None] | None:
+    """Return the names of a section's objectives, or None if it is no such section."""
+    found = section.get("objectives", default) if isinstance(section, Mapping) else None
+    if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
+        return None
+    return dict.fromkeys(found)
+
+
+def check_given_select(
+    text: str, names: Sequence[str], further: Sequence[str], *, constrained: bool
+) -> None:
+    """Check a rule that the user has given instead of that of the space.
+
+    Until the table is read, it may be one for a table with a target or for one without.
+
+    Args:
+        text: The rule.
+        names: The objectives.
+        further: Those that a target adds.
+        constrained: True if there are constraints.
+
+    Raises:
+        ConfigError: If it is a rule for neither.
+    """
+    try:
+        parse_select(text, names, constrained=constrained)
+    except ConfigError:
+        if not further:
+            raise
+        parse_select(text, [*names, *further], constrained=constrained)
 
 
 def parse_select(

@@ -25,8 +25,8 @@ from tabvae_ray.space.rules import (
     check_values,
     in_order,
 )
-from tabvae_ray.space.search_space import Constraint, SearchSettings, SearchSpace
-from tabvae_ray.space.select_rule import parse_select
+from tabvae_ray.space.search_space import Constraint, SearchSettings, SearchSpace, WithTarget
+from tabvae_ray.space.target_rules import check_selects, check_with_target
 from tabvae_ray.storage import Location
 
 __all__ = ["load_space", "parse_space"]
@@ -49,6 +49,7 @@ class _Rest(Strict):
     objectives: dict[str, Literal["minimize", "maximize"]] = Field(
         default={"mean_js_distance": "minimize", "correlation_distance": "minimize"}, min_length=1
     )
+    with_target: WithTarget | None = None
     constraints: dict[str, Constraint] = Field(default={})
     initial: list[dict[str, Any]] = Field(default=[])
     search: SearchSettings = SearchSettings()
@@ -91,12 +92,17 @@ def parse_space(document: object, source: str = "search space") -> SearchSpace:
         file.objectives, file.constraints, [*parameters, *broken], file.comparison
     )
     measured = {*file.objectives, *file.constraints}
+    if file.with_target is not None:
+        searched = [*parameters, *broken]
+        errors += check_with_target(file.with_target, file.objectives, searched, file.comparison)
+        measured |= set(file.with_target.objectives)
     errors += check_held_out(measured, base.validation.holdout_fraction > 0)
-    try:
-        names, constrained = list(file.objectives), bool(file.constraints)
-        parse_select(file.search.select, names, constrained=constrained)
-    except ConfigError as error:
-        errors.append(f"search.{error}")
+    errors += check_selects(
+        file.search.select,
+        file.with_target,
+        list(file.objectives),
+        constrained=bool(file.constraints),
+    )
     budget = base.training.max_n_epochs
     if (file.search.grace_period or 1) > budget:
         errors.append(
@@ -116,6 +122,7 @@ def parse_space(document: object, source: str = "search space") -> SearchSpace:
         comparison=file.comparison,
         data=file.data,
         spec=file.spec,
+        with_target=file.with_target,
     )
 
 

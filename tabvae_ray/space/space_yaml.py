@@ -35,6 +35,7 @@ def space_yaml(space: SearchSpace) -> str:
             for name, p in space.parameters.items()
         },
         "objectives": mapping["objectives"],
+        "with_target": mapping.get("with_target"),
         "constraints": {
             name: {k: v for k, v in bounds.items() if v is not None}
             for name, bounds in mapping["constraints"].items()

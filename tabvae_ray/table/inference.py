@@ -152,7 +152,8 @@ def _as_declared(found: Column, declaration: ColumnDeclaration, source: str) -> 
     check_column(column, source)
     if found.missing and not column.missing:
         raise DataError(f"{where}: has missing values, but is declared to have none")
-    strange = [value for value in found.categories if value not in column.categories]
+    known = set(column.categories)
+    strange = [value for value in found.categories if value not in known]
     if strange:
         raise DataError(
             f"{where}: {strange[0]!r} is none of the {len(column.categories)} declared categories"

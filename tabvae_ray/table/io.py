@@ -1,4 +1,4 @@
-"""Tables in files and object stores: CSV or Parquet, by the suffix."""
+"""Tables in files and object stores: CSV or Parquet, by the suffix, and directories of Parquet."""
 
 import gzip
 import hashlib
@@ -24,6 +24,9 @@ from tabvae_ray.table.arrow_types import (
     typed_schema,
     with_decimals,
 )
+from tabvae_ray.table.dataset.files import is_dataset
+from tabvae_ray.table.dataset.parquet import ParquetTable
+from tabvae_ray.table.dataset.sample import Sample, sample_frame, sample_positions
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.reading.csv_columns import read_columns
 from tabvae_ray.table.reading.csv_file import CsvFile, check_names
@@ -31,13 +34,23 @@ from tabvae_ray.table.reading.expansion import check_parquet_size, expanded
 from tabvae_ray.table.reading.frames import Frame, Source, as_frame, is_location
 from tabvae_ray.table.reading.markers import read_markers
 
-__all__ = ["TableWriter", "fingerprint", "read_table", "write_table"]
+__all__ = [
+    "TableWriter",
+    "fingerprint",
+    "frame_from_files",
+    "read_sample",
+    "read_table",
+    "write_table",
+]
 
 
 def read_table(
     location: Source | Frame, declared: SpecDeclaration | None = None, *, what: str = "table"
 ) -> pd.DataFrame:
-    """Read a CSV or Parquet file; a DataFrame of pandas is returned as it is.
+    """Read a CSV or Parquet file, or several Parquet files; a DataFrame of pandas stays as it is.
+
+    The Parquet files of a directory, or of a glob pattern, are one table; directories such as
+    ``year=2024`` add a column.
 
     Parquet is read without loss; index columns with a name become columns, and those without a
     name are left out. A few markers such as ``?`` in a text column of numbers or dates are missing.
@@ -47,7 +60,8 @@ def read_table(
     :mod:`tabvae_ray.table.reading.csv_columns` describes which cells are missing.
 
     Args:
-        location: The file, or a table that is in memory already: of pandas, polars or Arrow.
+        location: The file, a directory or glob pattern of Parquet files, or a table that is in
+            memory already: of pandas, polars or Arrow.
         declared: Declaration of some or all columns, which are read as it says.
         what: The name of a table in memory in error messages.
 
@@ -60,6 +74,8 @@ def read_table(
     if not is_location(location):
         return as_frame(location, what)
     source = Location(location)
+    if is_dataset(source):
+        return frame_from_files(ParquetTable.open(source).read(), declared, source)
     suffix = _suffix(source)
     content = source.read_bytes()
     if not content:
@@ -68,23 +84,41 @@ def read_table(
         try:
             check_parquet_size(content, str(source))
             check_names(pq.read_schema(io.BytesIO(content)).names, str(source))
-            table = frame_of(pq.read_table(io.BytesIO(content)))
-            table, _ = read_markers(
-                table,
-                declared or SpecDeclaration(),
-                lambda text: warnings.warn(f"{source}: {text}", stacklevel=4),
-            )
-        except DataError:
-            raise
+            found = pq.read_table(io.BytesIO(content))
         except (pa.ArrowException, OSError, ValueError) as error:
             raise DataError(f"{source}: not Parquet: {one_line(error)}") from None
-    else:
-        table = _read_csv(content, suffix, declared or SpecDeclaration(), source)
-    if len(table.columns) == 0:
-        raise DataError(f"{source}: has no columns")
-    if len(table) == 0:
-        raise DataError(f"{source}: has a header, but no rows")
-    return table
+        return frame_from_files(found, declared, source)
+    return _checked(_read_csv(content, suffix, declared or SpecDeclaration(), source), source)
+
+
+def read_sample(
+    location: Source,
+    declared: SpecDeclaration | None = None,
+    *,
+    rows: int | None,
+    seed: int,
+) -> Sample:
+    """Read a table, or a uniform sample of its rows if it has more than ``rows``.
+
+    Parquet is read in one pass in bounded memory; CSV is read as a whole.
+
+    Args:
+        location: The file, or a directory or glob pattern of Parquet files.
+        declared: Declaration of some or all columns, which are read as it says.
+        rows: The most rows to return; all rows if None.
+        seed: Seed of the sample.
+
+    Raises:
+        DataError: As :func:`read_table` does.
+        StorageError: If it cannot be read.
+    """
+    source = Location(location)
+    if rows is not None and (source.suffix == ".parquet" or is_dataset(source)):
+        found = ParquetTable.open(source)
+        if found.n_rows > rows:
+            part = found.take(sample_positions(found.n_rows, rows, seed))
+            return Sample(frame_from_files(part, declared, source), found.n_rows)
+    return sample_frame(read_table(source, declared), rows, seed)
 
 
 def write_table(table: Frame, location: Source) -> None:
@@ -184,6 +218,40 @@ def fingerprint(table: pd.DataFrame) -> str:
             hashed = pd.util.hash_pandas_object(table[name].map(repr), index=False)
         digest.update(hashed.to_numpy(np.uint64).tobytes())
     return digest.hexdigest()
+
+
+def frame_from_files(
+    found: pa.Table, declared: SpecDeclaration | None, source: Location
+) -> pd.DataFrame:
+    """Convert rows of Parquet files to a DataFrame, as :func:`read_table` does.
+
+    Args:
+        found: The rows.
+        declared: Declaration of some or all columns.
+        source: Where they were read from.
+
+    Raises:
+        DataError: If there are no rows or columns, or they cannot be read.
+    """
+    try:
+        table, _ = read_markers(
+            frame_of(found),
+            declared or SpecDeclaration(),
+            lambda text: warnings.warn(f"{source}: {text}", stacklevel=5),
+        )
+    except (pa.ArrowException, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{source}: not Parquet: {one_line(error)}") from None
+    return _checked(table, source)
+
+
+def _checked(table: pd.DataFrame, source: Location) -> pd.DataFrame:
+    if len(table.columns) == 0:
+        raise DataError(f"{source}: has no columns")
+    if len(table) == 0:
+        raise DataError(f"{source}: has a header, but no rows")
+    return table
 
 
 def _read_csv(

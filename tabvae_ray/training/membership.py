@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tabvae_ray.comparison.scores.membership.success import MembershipAttacks, evaluate_attacks
-from tabvae_ray.training.trainer import TabularVAETrainer
+from tabvae_ray.training.trainer import TabularVAETrainer, evaluation_rows
 
 __all__ = ["white_box_attacks"]
 
@@ -65,8 +65,9 @@ def _row_losses(trainer: TabularVAETrainer, codes: Tensor, n_draws: int) -> Tens
     generator = torch.Generator(trainer.device).manual_seed(0)
     total = torch.zeros(len(codes), dtype=torch.float64, device=trainer.device)
     with torch.inference_mode():
-        for start in range(0, len(codes), _BLOCK_ROWS):
-            block = codes[start : start + _BLOCK_ROWS]
+        size = evaluation_rows(model, most=_BLOCK_ROWS)
+        for start in range(0, len(codes), size):
+            block = codes[start : start + size]
             cells, kl = model(block.repeat(n_draws, 1), generator)
             loss = cells.double().sum(dim=1) + kl.double()
             total[start : start + len(block)] = loss.view(n_draws, -1).mean(dim=0)

@@ -116,12 +116,12 @@ class ArtifactRoutine:
         """Run if this epoch is due."""
         if not _is_due(trainer, self.period):
             return
-        rows = self.generate(self.n_records)
-        result = self.comparison.compute(rows)
+        rows = self.generate(self.comparison.n_rows_to_generate(self.n_records))
+        result = self.comparison.compute(rows, n_rows=self.n_records)
         self.tracker.scores(result.flat_scores(), trainer.epoch)
         for name, content in result.files().items():
             self.tracker.artifact(name, content, trainer.epoch)
-        self.tracker.table("synthetic", rows, trainer.epoch)
+        self.tracker.table("synthetic", rows.iloc[: self.n_records], trainer.epoch)
 
 
 class CheckpointRoutine:

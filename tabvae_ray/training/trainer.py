@@ -18,10 +18,11 @@ from tabvae_ray.model.vae import VAE
 from tabvae_ray.training.schedules import kl_weight, learning_rate
 from tabvae_ray.training.stopping import EpochBound, Plateau, StoppingRule, stale_epochs
 
-__all__ = ["EVALUATION_MAX_ROWS", "BatchResult", "TabularVAETrainer"]
+__all__ = ["EVALUATION_MAX_ROWS", "BatchResult", "TabularVAETrainer", "evaluation_rows"]
 
-# Rows per forward pass without gradients.
-_EVALUATION_ROWS = 4096
+# Rows per forward pass without gradients: fewer where the heads have many codes, as each row has a
+# logit for all of them.
+_EVALUATION_ROWS, _EVALUATION_LOGITS = 4096, 2**23
 # The loss on this many rows is precise enough.
 EVALUATION_MAX_ROWS = 20_000
 
@@ -91,6 +92,8 @@ class TabularVAETrainer:
             raise DataError(f"training needs at least 2 rows, but got {len(codes)}")
         self.device = resolve_device(config.device if device is None else device)
         self.model = model.to(self.device)
+        # Replaced where several processes train the same model.
+        self.forward: Callable[..., Any] = self.model
         self.codes = torch.as_tensor(codes).to(self.device, torch.int64)
         self.held_out: Tensor | None = None
         if held_out is not None and len(held_out):
@@ -143,17 +146,21 @@ class TabularVAETrainer:
         """
         last = self.config.max_n_epochs if until_epoch is None else until_epoch
         while self.epoch < last and self.stopped is None:
-            self.history.append(self._train_epoch())
-            self.epoch += 1
-            if self.config.early_stopping == "holdout":
-                self._keep_best()
-            if self.config.scheduler == "plateau":
-                stale = stale_epochs(self.history[self._n_warmup :], "loss")
-                if stale and stale % self.config.scheduler_patience == 0:
-                    self._plateau_factor *= self.config.scheduler_gamma
-            for hook in self.epoch_hooks:
-                hook(self)
+            self.end_epoch(self._train_epoch())
         return self.history
+
+    def end_epoch(self, entry: dict[str, float]) -> None:
+        """Add the entry of an epoch to the history, with all that follows from it."""
+        self.history.append(entry)
+        self.epoch += 1
+        if self.config.early_stopping == "holdout":
+            self._keep_best()
+        if self.config.scheduler == "plateau":
+            stale = stale_epochs(self.history[self._n_warmup :], "loss")
+            if stale and stale % self.config.scheduler_patience == 0:
+                self._plateau_factor *= self.config.scheduler_gamma
+        for hook in self.epoch_hooks:
+            hook(self)
 
     def evaluate(self) -> dict[str, float | None]:
         """Compute nats per row at beta = 1, on training rows and on held-out rows.
@@ -185,7 +192,7 @@ class TabularVAETrainer:
         totals = torch.zeros(len(order), dtype=torch.float64, device=self.device)
         kl_total = 0.0
         with torch.inference_mode():
-            for block in torch.split(codes, _EVALUATION_ROWS):
+            for block in torch.split(codes, evaluation_rows(self.model)):
                 cells, kl = self.model(block, generator)
                 totals[order] += cells.double().sum(dim=0)
                 kl_total += float(kl.double().sum())
@@ -217,18 +224,24 @@ class TabularVAETrainer:
         self.model.train()
         codes, bounds = self._shuffled(), self._batches()
         totals = torch.zeros(3, device=self.device)
-        rate = 0.0
         for batch, (start, end) in enumerate(bounds, start=1):
             progress = self.epoch + (batch - 1) / len(bounds)
-            rate = learning_rate(self.config, progress, 1 / len(bounds), self._plateau_factor)
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
-            weight = kl_weight(self.config, self.loss_beta, progress)
-            losses = self._step(codes[start:end], weight)
+            losses = self.train_batch(codes[start:end], progress, 1 / len(bounds))
             totals += losses * (end - start)
             for hook in self.batch_hooks:
                 hook(self, BatchResult(self.epoch + 1, batch, losses[0]))
-        loss, reconstruction, kl = (totals / bounds[-1][1]).tolist()
+        return self.entry(totals / bounds[-1][1])
+
+    def entry(self, means: Tensor) -> dict[str, float]:
+        """Return the entry of the current epoch for the history.
+
+        Args:
+            means: Means of loss, reconstruction and KL over the rows of the epoch.
+
+        Raises:
+            DivergenceError: If the loss is NaN or infinite.
+        """
+        loss, reconstruction, kl = means.tolist()
         if not math.isfinite(loss):
             raise DivergenceError(
                 f"the loss is {loss} in epoch {self.epoch + 1}: "
@@ -239,14 +252,24 @@ class TabularVAETrainer:
             "loss": loss,
             "reconstruction": reconstruction,
             "kl": kl,
-            "learning_rate": rate,
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
         }
 
-    def _step(self, codes: Tensor, weight: float) -> Tensor:
-        """Take one step of the optimiser; return loss, reconstruction and KL."""
+    def train_batch(self, codes: Tensor, progress: float, step: float) -> Tensor:
+        """Take one step of the optimiser; return loss, reconstruction and KL.
+
+        Args:
+            codes: ``(N, C)`` the rows, on the trainer's device.
+            progress: Epochs done, with the fraction of the current one.
+            step: This batch, in epochs.
+        """
+        rate = learning_rate(self.config, progress, step, self._plateau_factor)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        weight = kl_weight(self.config, self.loss_beta, progress)
         self.optimizer.zero_grad()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocast):
-            cells, kl_rows = self.model(codes, self.generator)
+            cells, kl_rows = self.forward(codes, self.generator)
         reconstruction, kl = cells.sum(dim=1).mean(), kl_rows.mean()
         loss = reconstruction + weight * kl
         loss.backward()
@@ -285,6 +308,11 @@ class TabularVAETrainer:
         """Compute nats per row, on the first rows of a large table."""
         cells, kl = self.measure(codes[:EVALUATION_MAX_ROWS])
         return sum(cells) + beta * kl
+
+
+def evaluation_rows(model: VAE, most: int = _EVALUATION_ROWS) -> int:
+    """Return how many rows to pass through a network at once, without gradients."""
+    return max(min(most, _EVALUATION_LOGITS // sum(model.cardinalities)), 64)
 
 
 def _optimizer(model: VAE, config: TrainingConfig) -> torch.optim.Optimizer:

@@ -28,9 +28,9 @@ LEVELS = ReferenceLevels(
         ("correlation_distance", 0.08, "close to a fresh sample of the real table"),
         ("correlation_distance", 0.15, "between a fresh sample of the real table and indep"),
         ("correlation_distance", 0.23, "close to independent columns"),
-        ("correlation_distance", 0.30, "as far as independent columns"),
+        ("correlation_distance", 0.30, "as far from the real table as independent columns"),
         ("detection", 0.96, "as good as a fresh sample of the real table"),
-        ("detection", 0.30, "as far as independent columns"),
+        ("detection", 0.30, "as far from the real table as independent columns"),
         ("tstr", 0.91, "as useful as real rows"),
         ("tstr", 0.45, "no more useful than independent columns"),
         # Shuffled columns are no ceiling for columns alone.

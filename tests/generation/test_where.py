@@ -15,14 +15,17 @@ from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
 HEART = Path(__file__).parents[2] / "assets" / "heart.csv"
 
 
-@pytest.fixture(scope="module", params=["independent", "autoregressive"])
+@pytest.fixture(scope="module", params=["independent", "autoregressive", "column_hidden"])
 def synthesizer(request: pytest.FixtureRequest) -> TabularVAESynthesizer:
     table = read_table(str(HEART))
     config = TabularVAEConfig().replace(
         {
             "training.max_n_epochs": 15,
             "training.batch_size": 128,
-            "architecture.decoder": request.param,
+            "architecture.decoder": (
+                "independent" if request.param == "independent" else "autoregressive"
+            ),
+            "architecture.column_hidden": 32 if request.param == "column_hidden" else 0,
             "architecture.encoder_layer_sizes": [64],
             "architecture.latent_dim": 8,
         }

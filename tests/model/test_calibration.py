@@ -1,15 +1,17 @@
+from typing import Any
+
 import pytest
 import torch
 
 from tabvae_ray.model.calibration import calibrate
 from tabvae_ray.model.row_decoder import RowDecoder
-from tests.support.models import CARDINALITIES, DECODERS, small_vae
+from tests.support.models import CARDINALITIES, DECODERS, ORDER, small_vae
 
 ROWS = 30_000
 
 
-def decoder_of(order: tuple[int, ...] | None) -> RowDecoder:
-    return RowDecoder.from_model(small_vae(order).eval())
+def decoder_of(options: dict[str, Any]) -> RowDecoder:
+    return RowDecoder.from_model(small_vae(**options).eval())
 
 
 def counts(seed: int = 0) -> list[torch.Tensor]:
@@ -34,22 +36,22 @@ def distances(codes: torch.Tensor, wanted: list[torch.Tensor]) -> list[float]:
     return found
 
 
-@pytest.mark.parametrize("order", DECODERS)
+@pytest.mark.parametrize("options", DECODERS)
 def test_generated_columns_have_the_shares_that_they_are_calibrated_to(
-    order: tuple[int, ...] | None,
+    options: dict[str, Any],
 ) -> None:
-    decoder, wanted = decoder_of(order), counts()
+    decoder, wanted = decoder_of(options), counts()
     assert max(distances(draw(decoder, 1), wanted)) > 0.1
     calibrate(decoder, latent(2), wanted, torch.Generator().manual_seed(2))
     # What is left is the noise of so many rows: sqrt(K / (2 pi N)) for K codes alike.
     assert max(distances(draw(decoder, 1), wanted)) < 0.02
 
 
-@pytest.mark.parametrize("order", DECODERS)
+@pytest.mark.parametrize("options", DECODERS)
 def test_codes_that_no_row_has_become_rare_and_stay_finite(
-    order: tuple[int, ...] | None,
+    options: dict[str, Any],
 ) -> None:
-    decoder, wanted = decoder_of(order), counts()
+    decoder, wanted = decoder_of(options), counts()
     wanted[2][:30] = 0
     calibrate(decoder, latent(2), wanted, torch.Generator().manual_seed(2))
     assert bool(decoder.head_bias.isfinite().all())
@@ -59,7 +61,7 @@ def test_codes_that_no_row_has_become_rare_and_stay_finite(
 
 
 def test_associations_stay_where_marginals_are_right_already() -> None:
-    decoder = decoder_of((3, 0, 5, 1, 4, 2))
+    decoder = decoder_of({"order": ORDER})
     codes, before = draw(decoder, 3), decoder.head_bias.clone()
     own = [torch.bincount(c, minlength=k) for c, k in zip(codes.T, CARDINALITIES, strict=True)]
     calibrate(decoder, latent(2), own, torch.Generator().manual_seed(2))

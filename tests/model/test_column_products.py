@@ -1,11 +1,17 @@
 """The operations whose gradients are written out, against those of autograd."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tabvae_ray.model.column_products import autoregressive_products, project_columns
+from tabvae_ray.model.column_products import (
+    autoregressive_products,
+    column_products,
+    project_columns,
+)
 from tabvae_ray.model.loss import cross_entropy
 from tests.support.models import CARDINALITIES, DECODERS, small_vae
 
@@ -24,28 +30,43 @@ def test_the_gradient_of_projections() -> None:
     torch.testing.assert_close(project_columns(*inputs, SIZES), torch.cat(parts))
 
 
+def test_products_of_single_columns_and_their_gradient() -> None:
+    torch.manual_seed(0)
+    inputs = (random(6, len(SIZES) * 2), random(sum(SIZES), 2))
+    assert torch.autograd.gradcheck(lambda a, b: column_products(a, b, SIZES), inputs)
+    parts = [
+        part @ weight.T
+        for part, weight in zip(inputs[0].split(2, 1), inputs[1].split(SIZES), strict=True)
+    ]
+    torch.testing.assert_close(column_products(*inputs, SIZES), torch.cat(parts, 1))
+
+
 @pytest.mark.parametrize("slope", [0.0, 0.1])
 @pytest.mark.parametrize("dropped", [False, True])
+@pytest.mark.parametrize("sizes", [None, (2, 2, 2)])
 def test_products_of_an_autoregressive_decoder_and_their_gradient(
-    slope: float, dropped: bool
+    slope: float, dropped: bool, sizes: tuple[int, ...] | None
 ) -> None:
     torch.manual_seed(0)
     n, width, total = 6, 5, sum(SIZES)
-    inputs = (random(n, width), random(total, width), random(total, width))
+    order = (0, 2, 1)
+    rows = [SIZES[column] for column in order] if sizes is None else sizes
+    inputs = (random(n, width), random(total, width), random(sum(rows), width))
     mask = torch.randint(0, 3, (n, width)).double() if dropped else None
     codes = torch.stack([torch.randint(0, k, (n,)) for k in SIZES], 1)
-    order = (0, 2, 1)
 
     def products(features: Tensor, vectors: Tensor, weight: Tensor) -> Tensor:
-        return autoregressive_products(features, mask, vectors, weight, codes, order, SIZES, slope)
+        return autoregressive_products(
+            features, mask, vectors, weight, codes, order, SIZES, slope, sizes
+        )
 
     def plain(context: Tensor, vectors: Tensor, weight: Tensor) -> Tensor:
         parts = []
-        heads, tables = [slice(0, 3), slice(7, 8), slice(3, 7)], vectors.split(SIZES)
-        for column in order:
+        tables = vectors.split(SIZES)
+        for column, own in zip(order, weight.split(rows), strict=True):
             hidden = functional.leaky_relu(context, slope)
             hidden = hidden if mask is None else hidden * mask
-            parts.append(hidden @ weight[heads[column]].T)
+            parts.append(hidden @ own.T)
             context = context + tables[column][codes[:, column]]
         return torch.cat(parts, 1)
 
@@ -77,12 +98,12 @@ def test_the_cross_entropy_of_padded_groups_and_its_gradient() -> None:
     assert torch.autograd.gradcheck(cells, (wide, narrow))
 
 
-@pytest.mark.parametrize("order", DECODERS)
-def test_a_step_in_bfloat16_is_near_that_in_float32(order: tuple[int, ...] | None) -> None:
+@pytest.mark.parametrize("options", DECODERS)
+def test_a_step_in_bfloat16_is_near_that_in_float32(options: dict[str, Any]) -> None:
     codes = torch.stack([torch.randint(0, k, (64,)) for k in CARDINALITIES], 1)
     gradients = []
     for enabled in (False, True):
-        model = small_vae(order)
+        model = small_vae(**options)
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
             cells, _ = model(codes, torch.Generator().manual_seed(0))
         cells.sum(1).mean().backward()

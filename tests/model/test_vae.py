@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from tabvae_ray.model.heads import MultiFeaturePredictor, group_columns
 from tabvae_ray.model.layers import LinBnDrop, dropout_mask
 from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.model.vae import VAE
-from tests.support.models import CARDINALITIES, DECODERS, small_vae
+from tests.support.models import CARDINALITIES, DECODERS, ORDER, small_vae
 
 
 def some_codes(rows: int, seed: int = 0) -> torch.Tensor:
@@ -28,7 +29,7 @@ def test_the_kl_term_agrees_with_torch_distributions() -> None:
 
 
 def test_the_reconstruction_of_uniform_heads_is_the_log_of_their_sizes() -> None:
-    model = small_vae(None)
+    model = small_vae()
     torch.nn.init.zeros_(model.predictor.linear.weight)
     torch.nn.init.zeros_(model.predictor.linear.bias)
     cells, _ = model.eval()(some_codes(10))
@@ -37,9 +38,9 @@ def test_the_reconstruction_of_uniform_heads_is_the_log_of_their_sizes() -> None
     torch.testing.assert_close(cells, expected.expand(10, -1))
 
 
-@pytest.mark.parametrize("order", DECODERS)
-def test_every_parameter_gets_a_gradient(order: tuple[int, ...] | None) -> None:
-    model = small_vae(order)
+@pytest.mark.parametrize("options", DECODERS)
+def test_every_parameter_gets_a_gradient(options: dict[str, Any]) -> None:
+    model = small_vae(**options)
     cells, kl = model(some_codes(16), torch.Generator().manual_seed(1))
     (cells.sum(1) + kl).mean().backward()
     without = [name for name, p in model.named_parameters() if p.grad is None]
@@ -48,9 +49,8 @@ def test_every_parameter_gets_a_gradient(order: tuple[int, ...] | None) -> None:
 
 
 def test_without_an_encoder_there_is_no_divergence_and_nothing_to_encode() -> None:
-    order = (3, 0, 5, 1, 4, 2)
     sizes = {"encoder_layer_sizes": (32, 16), "latent_dim": 5}
-    model = VAE(CARDINALITIES, **sizes, order=order, has_encoder=False)
+    model = VAE(CARDINALITIES, **sizes, order=ORDER, has_encoder=False)
     assert {name.partition(".")[0] for name, _ in model.named_parameters()} == {
         "context",
         "decoder",
@@ -63,12 +63,12 @@ def test_without_an_encoder_there_is_no_divergence_and_nothing_to_encode() -> No
     assert RowDecoder.from_model(model.eval()).cardinalities == CARDINALITIES
 
 
-def test_a_head_sees_only_the_columns_before_it_in_the_order() -> None:
-    order = (3, 0, 5, 1, 4, 2)
-    model = small_vae(order).eval()
+@pytest.mark.parametrize("column_hidden", [0, 6])
+def test_a_head_sees_only_the_columns_before_it_in_the_order(column_hidden: int) -> None:
+    model = small_vae(order=ORDER, column_hidden=column_hidden).eval()
     z, codes = torch.randn(4, 5), some_codes(4)
     before = model.logits(z, codes)
-    for position, column in enumerate(order):
+    for position, column in enumerate(ORDER):
         changed = codes.clone()
         changed[:, column] = (changed[:, column] + 1) % CARDINALITIES[column]
         after = model.logits(z, changed)
@@ -79,7 +79,7 @@ def test_a_head_sees_only_the_columns_before_it_in_the_order() -> None:
 
 
 def test_columns_are_independent_given_z_without_an_order() -> None:
-    model = small_vae(None).eval()
+    model = small_vae().eval()
     z = torch.randn(4, 5)
     first, second = model.logits(z, some_codes(4, seed=1)), model.logits(z, some_codes(4, seed=2))
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
@@ -121,11 +121,11 @@ def test_folding_batch_norm_changes_nothing_in_evaluation() -> None:
     torch.testing.assert_close(layer(x), folded)
 
 
-@pytest.mark.parametrize("order", DECODERS)
+@pytest.mark.parametrize("options", DECODERS)
 def test_the_frozen_decoder_draws_from_the_distribution_of_the_model(
-    order: tuple[int, ...] | None,
+    options: dict[str, Any],
 ) -> None:
-    model = small_vae(order)
+    model = small_vae(**options)
     for _ in range(3):
         model(some_codes(64))
     model.eval()
@@ -143,17 +143,17 @@ def test_the_frozen_decoder_draws_from_the_distribution_of_the_model(
             assert float((share - expected[i]).abs().max()) < 0.012
 
 
-@pytest.mark.parametrize("order", DECODERS)
-def test_a_low_temperature_comes_to_the_likeliest_codes(order: tuple[int, ...] | None) -> None:
-    decoder = RowDecoder.from_model(small_vae(order).eval())
+@pytest.mark.parametrize("options", DECODERS)
+def test_a_low_temperature_comes_to_the_likeliest_codes(options: dict[str, Any]) -> None:
+    decoder = RowDecoder.from_model(small_vae(**options).eval())
     z = torch.randn(50, 5, generator=torch.Generator().manual_seed(1))
     cold = decoder.decode(z, temperature=1e-7, generator=torch.Generator().manual_seed(0))
     assert torch.equal(cold, decoder.decode(z, sample=False))
 
 
-@pytest.mark.parametrize("order", DECODERS)
-def test_codes_that_are_not_allowed_are_never_drawn(order: tuple[int, ...] | None) -> None:
-    decoder = RowDecoder.from_model(small_vae(order).eval())
+@pytest.mark.parametrize("options", DECODERS)
+def test_codes_that_are_not_allowed_are_never_drawn(options: dict[str, Any]) -> None:
+    decoder = RowDecoder.from_model(small_vae(**options).eval())
     allowed = {0: torch.tensor([False, True, False, False, False, False, True])}
     codes = decoder.decode(
         torch.randn(3000, 5), generator=torch.Generator().manual_seed(0), allowed=allowed
@@ -161,14 +161,74 @@ def test_codes_that_are_not_allowed_are_never_drawn(order: tuple[int, ...] | Non
     assert set(codes[:, 0].tolist()) == {1, 6}
 
 
-@pytest.mark.parametrize("order", DECODERS)
-def test_a_decoder_survives_being_taken_apart(order: tuple[int, ...] | None) -> None:
-    decoder = RowDecoder.from_model(small_vae(order).eval())
+@pytest.mark.parametrize("options", DECODERS)
+def test_a_decoder_survives_being_taken_apart(options: dict[str, Any]) -> None:
+    decoder = RowDecoder.from_model(small_vae(**options).eval())
     again = RowDecoder.from_parts(decoder.structure(), CARDINALITIES, decoder.tensors())
     z = torch.randn(100, 5)
     draws = [d.decode(z, generator=torch.Generator().manual_seed(3)) for d in (decoder, again)]
     assert torch.equal(*draws)
+    order = options.get("order")
     assert again.order == (None if order is None else list(order))
+    assert (again.hidden is None) == ("column_hidden" not in options)
+
+
+@pytest.mark.parametrize("options", DECODERS)
+def test_logits_column_by_column_are_those_of_the_model(options: dict[str, Any]) -> None:
+    model = small_vae(**options)
+    for _ in range(3):
+        model(some_codes(64))
+    decoder = RowDecoder.from_model(model.eval())
+    z, codes = torch.randn(4, 5), some_codes(4)
+    with torch.no_grad():
+        expected = model.logits(z, codes)
+    features = decoder.features(z)
+    for part, (columns, _) in zip(expected, model.predictor.groups, strict=True):
+        for i, column in enumerate(columns):
+            logits = decoder.column_logits(features, column)
+            torch.testing.assert_close(logits, part[:, i, : CARDINALITIES[column]])
+            if decoder.order is not None:
+                decoder.add_column(features, column, codes[:, column])
+
+
+def test_gated_units_learn_how_two_columns_act_together() -> None:
+    """The third column is the sum of the first two, modulo eight."""
+
+    def nats(column_hidden: int) -> float:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            model = VAE(
+                (8, 8, 8),
+                encoder_layer_sizes=(8,),
+                latent_dim=2,
+                order=(0, 1, 2),
+                has_encoder=False,
+                column_hidden=column_hidden,
+            )
+            optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+            rows = torch.cartesian_prod(torch.arange(8), torch.arange(8)).repeat(4, 1)
+            codes = torch.cat([rows, (rows.sum(1, keepdim=True) % 8)], 1)
+            for _ in range(150):
+                optimizer.zero_grad()
+                cells = model(codes).cells[:, 2].mean()
+                cells.backward()
+                optimizer.step()
+        return float(cells.detach())
+
+    assert nats(16) < 0.1 * nats(0)
+
+
+def test_a_batch_gets_the_vectors_of_its_codes_only_where_a_column_has_more() -> None:
+    context = small_vae(order=ORDER).context
+    codes = some_codes(8)
+    vectors, places, sizes = context.of_batch(codes)
+    # The third column has 40 codes, more than the batch has rows.
+    assert sizes == [7, 2, len(codes[:, 2].unique()), 3, 2, 1]
+    assert len(vectors) == sum(sizes) < sum(CARDINALITIES)
+    every = context.vectors().split(CARDINALITIES)
+    for column, own in enumerate(vectors.split(sizes)):
+        torch.testing.assert_close(own[places[:, column]], every[column][codes[:, column]])
+    assert torch.equal(context.of_batch(some_codes(64))[0], context.vectors())
 
 
 def test_an_order_that_is_no_permutation_is_refused() -> None:

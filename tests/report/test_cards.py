@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from tabvae_ray.comparison.reference_levels import Level, ReferenceLevels
+from tabvae_ray.comparison.score_words import score_in_words
 from tabvae_ray.comparison.scores.membership.success import AttackSuccess, MembershipAttacks
 from tabvae_ray.report.cards import Card, cards
 
@@ -51,10 +52,11 @@ def made(
 @pytest.mark.parametrize(
     ("value", "tone", "position", "words"),
     [
-        (0.03, "good", 1.0, "as alike as in a fresh sample"),
-        (0.05, "good", 0.95, "nearly as alike"),
-        (0.09, "fair", 0.75, "but weaker"),
-        (0.25, "poor", 0.0, "Little of the association"),
+        (0.03, "good", 1.0, "columns are as good as a fresh sample of the real table."),
+        (0.06, "good", 0.9, "columns are close to a fresh sample"),
+        (0.12, "fair", 0.6, "columns are between a fresh sample"),
+        (0.18, "poor", 0.3, "columns are between a fresh sample"),
+        (0.25, "poor", 0.0, "columns are as far from the real table as independent columns."),
     ],
 )
 def test_likeness_is_told_between_shuffled_and_fresh_rows(
@@ -64,17 +66,26 @@ def test_likeness_is_told_between_shuffled_and_fresh_rows(
     assert card.tone == tone
     assert card.position == pytest.approx(position)
     assert words in card.verdict
-    assert card.verdict.endswith("Single columns are as alike.")
+    assert card.verdict.endswith("Single columns are as good as a fresh sample of the real table.")
     assert "0.240" in card.floor
     assert "0.040" in card.ceiling
 
 
 def test_usefulness_is_told_between_shuffled_and_real_rows() -> None:
-    card = made({}, tstr=0.7)["useful"]
+    card = made({}, tstr=0.66)["useful"]
     assert card.tone == "poor"
-    assert card.position == pytest.approx(0.5)
-    assert "predicts outcome much worse" in card.verdict
-    assert made({}, tstr=0.89)["useful"].tone == "good"
+    assert card.position == pytest.approx(0.4)
+    assert "that predicts outcome, these rows are less useful than real rows" in card.verdict
+    good = made({}, tstr=0.89)["useful"]
+    assert good.tone == "good" and "these rows are as useful as real rows." in good.verdict
+
+
+@pytest.mark.parametrize("share", [-0.5, 0.05, 0.1, 0.3, 0.6, 0.9, 1.2])
+def test_report_and_comparison_place_a_score_alike(share: float) -> None:
+    value = 0.04 + 0.2 * share
+    said = score_in_words("correlation_distance", value, LEVELS)
+    assert said is not None
+    assert f"are {said}." in made({"correlation_distance": value})["table"].verdict
 
 
 def test_what_was_not_measured_is_said() -> None:

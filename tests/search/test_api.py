@@ -44,24 +44,31 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("runs")
 
 
+def ray_environment() -> dict[str, str]:
+    """Return the environment variables that configure Ray."""
+    return {name: value for name, value in os.environ.items() if name.startswith(("RAY", "TUNE"))}
+
+
 @pytest.fixture(scope="module")
 def result(home: Path) -> Iterator[SearchResult]:
     """Run one small search of rows in memory, in an application that is connected to Ray."""
-    environment = dict(os.environ)
-    os.environ.pop("RAY_ADDRESS", None)
-    with connected(None):
-        yield tabvae_ray.search(
-            make_mixed(200),
-            space=SPACE,
-            spec={"drop": ["measure"]},
-            out=home,
-            name="mine",
-            refit=True,
-            report=False,
-            display=False,
-        )
-    os.environ.clear()
-    os.environ.update(environment)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("RAY_ADDRESS", raising=False)
+        with connected(None):
+            configured = ray_environment()
+            found = tabvae_ray.search(
+                make_mixed(200),
+                space=SPACE,
+                spec={"drop": ["measure"]},
+                out=home,
+                name="mine",
+                refit=True,
+                report=False,
+                display=False,
+            )
+            # Ray Tune is configured by variables, and the application may use it, too.
+            assert ray_environment() == configured
+            yield found
 
 
 @pytest.mark.parametrize(

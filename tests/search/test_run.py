@@ -64,12 +64,8 @@ class Here:
 
 @pytest.fixture
 def here(one_ray: None, capfd: pytest.CaptureFixture[str]) -> Iterator[Here]:
-    environment = dict(os.environ)
     with without_page():
         yield Here(capfd)
-    # Ray Tune is configured by environment variables.
-    os.environ.clear()
-    os.environ.update(environment)
 
 
 @pytest.fixture(scope="module")

@@ -122,7 +122,8 @@ def test_many_codes_are_limited() -> None:
 def test_very_wide_tables_have_an_independent_decoder(rows: int) -> None:
     chosen = auto_space(shape(rows, numbers=200))
     assert leaf(chosen, "architecture", "decoder") == "independent"
-    assert "architecture.column_order" not in chosen.space.parameters
+    for name in ("architecture.column_order", "architecture.column_hidden"):
+        assert name not in chosen.space.parameters
     assert any("independent decoder" in reason for reason in chosen.reasons)
 
 
@@ -182,11 +183,16 @@ def test_the_shape_is_that_of_the_modelled_columns() -> None:
     assert str(found) == "200 rows, 2 columns (1 of categories, 1 of numbers)"
 
 
-@pytest.mark.parametrize("decoder", ["independent", "autoregressive"])
+@pytest.mark.parametrize(
+    ("decoder", "column_hidden"),
+    [("independent", 0), ("autoregressive", 0), ("autoregressive", 64)],
+)
 def test_the_number_of_weights_is_about_right(
-    mixed: pd.DataFrame, mixed_spec: TableSpec, decoder: str
+    mixed: pd.DataFrame, mixed_spec: TableSpec, decoder: str, column_hidden: int
 ) -> None:
-    config = TabularVAEConfig().replace({"architecture.decoder": decoder})
+    config = TabularVAEConfig().replace(
+        {"architecture.decoder": decoder, "architecture.column_hidden": column_hidden}
+    )
     vae = TabularVAE.build(mixed_spec, config)
     vae.prepare(mixed)
     exact = sum(weights.numel() for weights in vae.trainer.model.parameters())
@@ -200,6 +206,8 @@ def test_estimates_grow_with_what_they_depend_on() -> None:
     assert epoch_seconds(small, config) < epoch_seconds(small, ordered)
     assert 50 < epoch_seconds(large, config) / epoch_seconds(small, config) < 200
     assert epoch_seconds(large, config, threads=4) == epoch_seconds(large, config) / 2
+    gated = ordered.replace({"architecture.column_hidden": 64})
+    assert epoch_seconds(small, ordered) < epoch_seconds(small, gated)
     assert epoch_seconds(large, ordered, gpu=True) < epoch_seconds(large, ordered)
     assert trial_memory(small, config) < trial_memory(large, config) < 2 * 2**30
 

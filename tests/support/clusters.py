@@ -28,8 +28,12 @@ STEADY = {
 }
 
 
-# A node ends without its agents, which may take long to start on a busy machine.
-_PATIENT = {"RAY_agent_register_timeout_ms": str(int(SECONDS * 1000))}
+# A node ends without its agents, which may take long to start on a busy machine. By default the
+# processes of trials yield to all others, and next to busy tests they would hardly run.
+_PATIENT = {
+    "RAY_agent_register_timeout_ms": str(int(SECONDS * 1000)),
+    "RAY_worker_niceness": "0",
+}
 
 
 def wait_for(condition: Callable[[], object], seconds: float = SECONDS) -> None:

@@ -1,4 +1,5 @@
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,13 @@ def correlated_codes(rows: int = 300, seed: int = 0) -> np.ndarray:
 
 
 def make_trainer(
-    *, rows: int = 300, held_out: int = 0, loss_beta: float = 0.5, decoder_order=None, **options
+    *,
+    rows: int = 300,
+    held_out: int = 0,
+    loss_beta: float = 0.5,
+    decoder_order=None,
+    column_hidden=0,
+    **options,
 ):
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -31,6 +38,7 @@ def make_trainer(
             latent_dim=4,
             dropout_rate=0.1,
             order=decoder_order,
+            column_hidden=column_hidden,
         )
     config = TrainingConfig(**{"device": "cpu", "batch_size": 64, "max_n_epochs": 6, **options})
     codes = correlated_codes(rows + held_out)
@@ -46,9 +54,16 @@ def saved_and_loaded(state: dict) -> dict:
 
 
 @pytest.mark.parametrize("scheduler", ["constant", "cosine", "exponential", "plateau"])
-@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
-def test_three_epochs_a_checkpoint_and_three_more_equal_six(scheduler: str, optimizer: str) -> None:
-    options = {"scheduler": scheduler, "optimizer": optimizer, "decoder_order": (2, 0, 1)}
+@pytest.mark.parametrize(("optimizer", "column_hidden"), [("adam", 0), ("adamw", 5)])
+def test_three_epochs_a_checkpoint_and_three_more_equal_six(
+    scheduler: str, optimizer: str, column_hidden: int
+) -> None:
+    options: dict[str, Any] = {
+        "scheduler": scheduler,
+        "optimizer": optimizer,
+        "decoder_order": (2, 0, 1),
+        "column_hidden": column_hidden,
+    }
     whole = make_trainer(**options)
     whole.train()
     first = make_trainer(**options)

@@ -96,7 +96,10 @@ def framed(picture: bytes, dpi: int) -> Figure:
     """Return a figure that shows a PNG file, pixel by pixel."""
     image = np.asarray(Image.open(io.BytesIO(picture)))
     figure = Picture(figsize=(image.shape[1] / dpi, image.shape[0] / dpi), dpi=dpi)
-    figure.figimage(image)
+    # Axes, because notebooks take a figure without any for an empty one, and show nothing.
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.imshow(image, interpolation="nearest", aspect="auto")
     return figure
 
 

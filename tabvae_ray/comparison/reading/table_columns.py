@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tabvae_ray.table.dataset.packed import PackedArray
 from tabvae_ray.table.rules.counting import RuleCounts
 
 __all__ = ["Floats", "Integers", "TableColumns"]
@@ -20,6 +21,8 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.intp]
 
 T = TypeVar("T")
+# The attributes with arrays by name or key.
+_ARRAYS = ("numbers", "codes", "_kept")
 
 
 @dataclass
@@ -49,6 +52,13 @@ class TableColumns:
     warnings: tuple[str, ...] = ()
     rules: RuleCounts | None = None
     _kept: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state with arrays in few bytes per row; they are whole again once loaded."""
+        return {**self.__dict__, **{name: _packed(getattr(self, name)) for name in _ARRAYS}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, **{name: _unpacked(state[name]) for name in _ARRAYS})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -139,3 +149,17 @@ class TableColumns:
         if name in self.codes:
             return int(self.counts(name)[-1])
         return self.n_rows - len(self.sorted_numbers(name))
+
+
+def _packed(arrays: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {
+        key: PackedArray.of(value) if isinstance(value, np.ndarray) and value.ndim == 1 else value
+        for key, value in arrays.items()
+    }
+
+
+def _unpacked(arrays: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {
+        key: value.array() if isinstance(value, PackedArray) else value
+        for key, value in arrays.items()
+    }

@@ -14,6 +14,7 @@ from tabvae_ray.comparison.scores.column_pairs import (
     contingency_tables,
     is_large,
     larger_first,
+    occupied_cells,
 )
 
 __all__ = [
@@ -164,13 +165,13 @@ class PairCounts:
         self, first: Integers, second: Integers, first_counts: Integers, second_counts: Integers
     ) -> None:
         n_second = len(second_counts)
-        cells = first.astype(np.intp) * n_second + second
         if len(first_counts) * n_second <= min(MOST_BINCOUNT, 8 * len(first)):
+            cells = first.astype(np.intp) * n_second + second
             counts = np.bincount(cells, minlength=len(first_counts) * n_second)
             occupied = np.flatnonzero(counts)
             counts = counts[occupied]
         else:
-            occupied, counts = np.unique(cells, return_counts=True)
+            occupied, counts = occupied_cells(first, second, n_second)
         self.n_rows = len(first)
         self.counts: Floats = counts.astype(np.float64)
         self.rows: Floats = first_counts[occupied // n_second].astype(np.float64)

@@ -7,6 +7,7 @@ drawn at random, always the same ones for the same numbers of columns.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,10 @@ __all__ = [
     "contingency_tables",
     "is_large",
     "larger_first",
+    "n_large_pairs",
+    "occupied_cells",
     "sample_pairs",
+    "total_variation",
 ]
 
 # More pairs are sampled. A table of 141 categorical columns has fewer.
@@ -132,6 +136,14 @@ def is_large(sizes: Integers, first: Integers, second: Integers) -> npt.NDArray[
     return mask
 
 
+def n_large_pairs(sizes: Integers) -> int:
+    """Return how many pairs of columns with so many codes :func:`contingency_tables` leaves out."""
+    ordered = np.sort(sizes)
+    # For each column, the others from the first one on that is large enough.
+    first = np.searchsorted(ordered, _MOST_CELLS // np.maximum(ordered, 1), side="right")
+    return int((len(ordered) - np.maximum(first, np.arange(len(ordered)) + 1)).sum())
+
+
 def larger_first(sizes: Integers, pairs: PairSample) -> tuple[Integers, Integers]:
     """Return the columns of each pair, the one with more codes first, so that batches are alike."""
     swapped = sizes[pairs.first] < sizes[pairs.second]
@@ -139,6 +151,46 @@ def larger_first(sizes: Integers, pairs: PairSample) -> tuple[Integers, Integers
         np.where(swapped, pairs.second, pairs.first),
         np.where(swapped, pairs.first, pairs.second),
     )
+
+
+def occupied_cells(first: Integers, second: Integers, n_second: int) -> tuple[Integers, Integers]:
+    """Return the occupied cells of a large contingency table, and the rows in each of them.
+
+    Args:
+        first: Codes of one column (N,).
+        second: Codes of the other (N,).
+        n_second: Number of codes of the other. Cell ``(i, j)`` has the number ``i * n_second + j``.
+    """
+    ordered = np.sort(_compact(first.astype(np.int64) * n_second + second))
+    starts = _starts(ordered)
+    counts = np.diff(np.append(starts, len(ordered)))
+    return ordered[starts].astype(np.intp), counts.astype(np.intp)
+
+
+def total_variation(pairs: Sequence[tuple[Integers, Integers]], n_second: int) -> float:
+    """Return the total variation distance of two large contingency tables.
+
+    Args:
+        pairs: For each of the two tables, the codes (N,) of the first and of the second column.
+        n_second: Number of codes of the second column.
+    """
+    cells = [first.astype(np.int64) * n_second + second for first, second in pairs]
+    # The last bit says which table a row is of: sorting is much faster than an inverse.
+    ordered = np.sort(_compact(np.concatenate((2 * cells[0], 2 * cells[1] + 1))))
+    shares = np.where(ordered & 1, -1.0 / len(cells[1]), 1.0 / len(cells[0]))
+    differences = np.add.reduceat(shares, _starts(ordered >> 1))
+    return float(np.abs(differences).sum()) / 2
+
+
+def _compact(numbers: Integers) -> npt.NDArray[np.signedinteger[Any]]:
+    """Return numbers >= 0 in 32 bits if these hold them, which sort several times as fast."""
+    fits = not len(numbers) or int(numbers.max()) < 2**31
+    return numbers.astype(np.int32) if fits else numbers
+
+
+def _starts(ordered: npt.NDArray[np.signedinteger[Any]]) -> Integers:
+    """Return where each run of equal numbers starts."""
+    return np.flatnonzero(np.append([True], ordered[1:] != ordered[:-1]))
 
 
 def _triangle(numbers: Integers) -> tuple[Integers, Integers]:

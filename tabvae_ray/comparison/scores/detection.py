@@ -9,15 +9,13 @@ from tabvae_ray.comparison.scores.features import (
     filled,
     one_thread,
     tree_features,
+    trees_for,
     vector_features,
 )
 
 __all__ = ["Detector", "detection"]
 
 Detector = Literal["boosted_trees", "logistic"]
-
-# With more columns there are fewer trees.
-_MANY_COLUMNS = 300
 
 
 def detection(
@@ -79,11 +77,9 @@ def _model(detector: Detector, categorical: Any, seed: int) -> Any:
         return LogisticRegression(max_iter=1000)
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    # A tree takes time in proportion to the columns, so wide tables have fewer.
-    n_trees = max(min(100, 100 * _MANY_COLUMNS // len(categorical)), 20)
     # Early stopping would hold out rows, of which small tables have too few.
     return HistGradientBoostingClassifier(
-        max_iter=n_trees,
+        max_iter=trees_for(100, len(categorical)),
         categorical_features=categorical,
         early_stopping=False,
         random_state=seed,

@@ -9,10 +9,28 @@ import numpy.typing as npt
 
 from tabvae_ray.comparison.reading.table_columns import Floats, TableColumns
 
-__all__ = ["Features", "filled", "one_thread", "tree_features", "vector_features"]
+__all__ = [
+    "MANY_COLUMNS",
+    "Features",
+    "filled",
+    "one_thread",
+    "tree_features",
+    "trees_for",
+    "vector_features",
+]
 
 # HistGradientBoosting takes categories 0 to 254.
 _MOST_CATEGORIES = 255
+# With more columns there are fewer trees.
+MANY_COLUMNS = 300
+
+
+def trees_for(most: int, n_columns: int, fewest: int = 20) -> int:
+    """Return the number of trees for a table: fewer than ``most`` with more than 300 columns.
+
+    A tree takes time in proportion to the columns.
+    """
+    return max(min(most, most * MANY_COLUMNS // max(n_columns, 1)), min(most, fewest))
 
 
 @contextmanager

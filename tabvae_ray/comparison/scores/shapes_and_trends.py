@@ -20,6 +20,7 @@ from tabvae_ray.comparison.scores.column_pairs import (
     is_large,
     larger_first,
     sample_pairs,
+    total_variation,
 )
 from tabvae_ray.comparison.scores.pearson import pearson_blocks
 
@@ -171,12 +172,11 @@ def _overlap(
     first: tuple[Integers, Integers, int], second: tuple[Integers, Integers, int]
 ) -> float:
     """Compute 1 - total variation distance of two contingency tables."""
-    cells = [one * second[2] + other for one, other in zip(first[:2], second[:2], strict=True)]
+    pairs = list(zip(first[:2], second[:2], strict=True))
     n_cells = first[2] * second[2]
-    if n_cells > min(MOST_BINCOUNT, 8 * (len(cells[0]) + len(cells[1]))):
-        occupied, positions = np.unique(np.concatenate(cells), return_inverse=True)
-        cells = [positions[: len(cells[0])], positions[len(cells[0]) :]]
-        n_cells = len(occupied)
+    if n_cells > min(MOST_BINCOUNT, 8 * sum(len(rows) for rows in first[:2])):
+        return 1.0 - total_variation(pairs, second[2])
+    cells = [one * second[2] + other for one, other in pairs]
     shares: list[npt.NDArray[np.float64]] = [
         np.bincount(rows, minlength=n_cells) / len(rows) for rows in cells
     ]

@@ -6,12 +6,14 @@ from typing import Any, Literal
 import numpy as np
 
 from tabvae_ray.comparison.reading.table_columns import Floats, Integers, TableColumns
-from tabvae_ray.comparison.scores.features import filled, one_thread, tree_features
+from tabvae_ray.comparison.scores.features import filled, one_thread, tree_features, trees_for
 from tabvae_ray.errors import DataError, closest
 
 __all__ = ["Metric", "Usefulness", "check_target", "split_for_test", "usefulness"]
 
 Metric = Literal["AUC", "macro-F1", "R2"]
+# A target of more categories has fewer trees for each, at least a few.
+_MANY_CATEGORIES, _FEWEST_TREES = 30, 3
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Usefulness:
         trtr: Metric of the model trained on real rows, to compare ``tstr`` with.
         n_tested: Number of real rows tested on.
         held_out: True if no model was trained on these rows.
+        spread: Standard deviation of ``tstr`` between samples of synthetic rows; 0 for one.
     """
 
     target: str
@@ -33,6 +36,7 @@ class Usefulness:
     trtr: float
     n_tested: int
     held_out: bool = True
+    spread: float = 0.0
 
     @property
     def verdict(self) -> str:
@@ -55,9 +59,15 @@ def usefulness(
     target: str,
     *,
     most_rows: int = 20_000,
+    n_trees: int = 100,
+    n_draws: int = 1,
+    rows_per_draw: int | None = None,
     seed: int = 0,
 ) -> Usefulness:
     """Train gradient-boosted trees on synthetic and on real rows, test both on held-out rows.
+
+    One sample of rows, and the trees that learn from it, are partly luck. With several draws the
+    metric is the mean of models that are trained on separate rows, as far as there are enough.
 
     Rows without the target are left out, as are rows with a target that the real table never has.
     If no row remains to train on, or only one category, the model is a constant, with an AUC of 0.5
@@ -69,16 +79,23 @@ def usefulness(
         synthetic: Synthetic rows to train on.
         target: Column to predict.
         most_rows: Number of rows drawn from a larger training table.
+        n_trees: Number of trees, of a target of categories for each of them.
+        n_draws: Most samples of rows, each with a model.
+        rows_per_draw: Rows of a sample; as many as there are if None.
         seed: Seed of the rows drawn and of the trees.
 
     Raises:
         DataError: If the held-out rows cannot be tested on, see :func:`check_target`.
     """
     check_target(held_out, target)
-    task = _Task(held_out, target, _metric(training, target), most_rows, seed)
-    trtr = held_out.keep(("trtr", target, str(most_rows)), lambda: task.result(training))
+    size = most_rows if rows_per_draw is None else min(most_rows, rows_per_draw)
+    task = _Task(held_out, target, _metric(training, target), size, n_trees, n_draws, seed)
+    key = ("trtr", target, f"{size} rows, {n_trees} trees, {n_draws} draws")
+    trtr = held_out.keep(key, lambda: float(np.mean(task.results(training))))
     n_tested = held_out.n_rows - held_out.n_missing(target)
-    return Usefulness(target, task.metric, task.result(synthetic), trtr, n_tested)
+    found = task.results(synthetic)
+    spread = float(np.std(found, ddof=1)) if len(found) > 1 else 0.0
+    return Usefulness(target, task.metric, float(np.mean(found)), trtr, n_tested, spread=spread)
 
 
 def check_target(held_out: TableColumns, target: str) -> None:
@@ -132,12 +149,21 @@ class _Task:
     target: str
     metric: Metric
     most_rows: int
+    n_trees: int
+    n_draws: int
     seed: int
 
-    def result(self, table: TableColumns) -> float:
-        """Compute the metric of a model trained on a table."""
+    def results(self, table: TableColumns) -> list[float]:
+        """Compute the metric of models that are trained on separate samples of a table."""
         rng = np.random.default_rng(self.seed)
-        train = _labelled(table, self.target).sample(self.most_rows, rng)
+        usable = _labelled(table, self.target)
+        n = min(self.n_draws, round(usable.n_rows / self.most_rows))
+        if n < 2:
+            return [self._result(usable.sample(self.most_rows, rng))]
+        order, size = rng.permutation(usable.n_rows), min(self.most_rows, usable.n_rows // n)
+        return [self._result(usable.take(order[i * size : (i + 1) * size])) for i in range(n)]
+
+    def _result(self, train: TableColumns) -> float:
         test = _labelled(self.held_out, self.target)
         names = [name for name in test.names if name != self.target]
         features = tree_features(train, test, names)
@@ -146,6 +172,12 @@ class _Task:
         compute = self._r2 if self.metric == "R2" else self._classes
         with one_thread():
             return compute(train, test, x, x_test, features.categorical[usable])
+
+    def _iterations(self, n_columns: int, n_classes: int) -> int:
+        """Return the number of trees for each category."""
+        most = round(self.n_trees * min(1.0, _MANY_CATEGORIES / n_classes))
+        fewest = min(self.n_trees, _FEWEST_TREES)
+        return max(trees_for(most, n_columns, fewest), fewest)
 
     def _r2(
         self, train: TableColumns, test: TableColumns, x: Floats, x_test: Floats, categorical: Any
@@ -160,7 +192,10 @@ class _Task:
             predicted = np.full(len(truth), float(y.mean()) if len(y) else 0.0)
         else:
             model = HistGradientBoostingRegressor(
-                categorical_features=categorical, early_stopping=False, random_state=self.seed
+                max_iter=self._iterations(x.shape[1], 1),
+                categorical_features=categorical,
+                early_stopping=False,
+                random_state=self.seed,
             )
             predicted = model.fit(x, y).predict(x_test)
         left = float(np.sum((truth - predicted) ** 2))
@@ -180,7 +215,10 @@ class _Task:
             predicted = np.full(len(truth), _most_frequent(y))
             return float(f1_score(truth, predicted, average="macro", zero_division=0.0))
         model = HistGradientBoostingClassifier(
-            categorical_features=categorical, early_stopping=False, random_state=self.seed
+            max_iter=self._iterations(x.shape[1], len(classes)),
+            categorical_features=categorical,
+            early_stopping=False,
+            random_state=self.seed,
         ).fit(x, y)
         if self.metric == "AUC":
             return float(roc_auc_score(truth == classes[1], model.predict_proba(x_test)[:, 1]))

@@ -4,10 +4,12 @@ import time
 from collections.abc import Collection
 from typing import Literal
 
+from tabvae_ray.callable_module.python_words import in_python_words
 from tabvae_ray.documents import is_finite_number
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.search.api.perform import draw_report, perform, prepare
 from tabvae_ray.search.api.result import SearchResult
+from tabvae_ray.search.display.live import SearchProgress
 from tabvae_ray.search.sources import SpaceSource, SpecSource
 from tabvae_ray.table.reading.frames import Frame, Source
 
@@ -26,6 +28,7 @@ def search(
     resume: bool = False,
     trials: int | None = None,
     time_budget: float | None = None,
+    rows: int | None = None,
     seed: int | None = None,
     select: str | None = None,
     refit: bool | None = None,
@@ -49,10 +52,11 @@ def search(
         >>> rows = result.generate(1000, where={"Sex": "F"})
 
     Args:
-        data: The table: a path or URI, a DataFrame of pandas or polars, or an Arrow table. Rows
-            from memory are kept as ``table.parquet`` in the directory of the search, so that it can
-            be resumed and reported later. None is the table that the space names, or the heart
-            table that comes with the package.
+        data: The table: a path or URI of a file, or of a directory or glob pattern of Parquet
+            files; a DataFrame of pandas or polars, or an Arrow table. Rows from memory are kept as
+            ``table.parquet`` in the directory of the search, so that it can be resumed and reported
+            later. None is the table that the space names, or the heart table that comes with the
+            package.
         space: The search space: the name of one that comes with the package, a path or URI, its
             content as a mapping, or a :class:`SearchSpace`. If it is left out, or ``auto``, one is
             chosen for the table and the time; with ``resume`` it is that of the search.
@@ -64,6 +68,8 @@ def search(
         trials: Number of trials in all; by default that of the space.
         time_budget: Seconds after which no new trial starts and a model is chosen; the rest can be
             resumed.
+        rows: Most rows that trials see: of a larger table they share a sample. By default as the
+            space says, which is 200,000 unless it says otherwise.
         seed: Seed of all random draws; by default that of the space.
         select: Rule that chooses the model of the front: ``ideal``, ``knee``, ``constraint``, an
             objective, or ``"weights 1,3"``.
@@ -101,6 +107,7 @@ def search(
         settings={
             "n_trials": trials,
             "time_budget": time_budget,
+            "rows": rows,
             "seed": seed,
             "select": select,
             "refit": refit,
@@ -117,7 +124,7 @@ def search(
         concurrency=concurrency,
         study_storage=study_storage,
         trackers=(track,) if isinstance(track, str) else track,
-        quiet=not display,
+        progress=SearchProgress(prepared.inputs.space, quiet=not display, words=in_python_words),
         began=began,
     )
     outcome = done.outcome

@@ -7,7 +7,6 @@ from typing import Any
 from tabvae_ray.cluster.nodes import Resources, expected_slots
 from tabvae_ray.report import write_report
 from tabvae_ray.search.display.live import SearchProgress
-from tabvae_ray.search.display.table_summary import choice_lines, table_summary
 from tabvae_ray.search.driver.outcome import SearchOutcome
 from tabvae_ray.search.inputs import SearchInputs, prepare_inputs
 from tabvae_ray.search.optimize.sampler import choose_sampler
@@ -93,23 +92,19 @@ def perform(
     concurrency: int | None,
     study_storage: str | None,
     trackers: Collection[str],
-    quiet: bool,
+    progress: SearchProgress,
     began: float | None = None,
 ) -> Performed:
     """Show how the table is understood, and run the search.
 
-    ``began`` is when the command began, in seconds since 1970; a time budget counts from there.
+    ``progress`` shows the search. ``began`` is when the command began, in seconds since 1970; a
+    time budget counts from there.
 
     Raises:
         TabVAEError: If an input is wrong, or the storage or the cluster fails.
     """
     inputs = prepared.inputs
-    progress = SearchProgress(inputs.space, quiet=quiet)
-    if not resume:
-        for part in table_summary(inputs):
-            progress.console.print(part, markup=False, highlight=False)
-        for line in choice_lines(inputs):
-            progress.say(line)
+    progress.describe(inputs, resume=resume)
     if inputs.space.settings.sampler == "auto":
         progress.say(f"sampler {choose_sampler(inputs.space)[1]}")
     outcome = run_search(

@@ -8,6 +8,7 @@ from typing import Any
 import optuna
 import pandas as pd
 
+from tabvae_ray.callable_module.python_words import python_words
 from tabvae_ray.command_line.lines import duration
 from tabvae_ray.comparison.html import score_table
 from tabvae_ray.comparison.reference_levels import ReferenceLevels
@@ -207,6 +208,7 @@ class SearchResult:
             write_report(self._directory)
         return Page(page, height)
 
+    @python_words()
     def replay(
         self, trial: int, *, data: Source | Frame | None = None, spec: Source | None = None
     ) -> Replay:

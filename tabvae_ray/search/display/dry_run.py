@@ -3,7 +3,7 @@
 from statistics import fmean
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.command_line.lines import duration
@@ -15,7 +15,7 @@ from tabvae_ray.space.estimate import epoch_seconds, report_seconds, setup_secon
 from tabvae_ray.space.space_yaml import space_yaml
 from tabvae_ray.space.table_shape import TableShape
 
-__all__ = ["dry_run_document", "show_dry_run"]
+__all__ = ["dry_run_document", "print_dry_run", "space_text"]
 
 # Points of the space that the estimate is a mean over, beside the initial ones.
 _N_POINTS = 32
@@ -47,6 +47,7 @@ def dry_run_document(
         "table": {
             "path": str(inputs.data),
             "rows": len(inputs.table),
+            "whole_rows": inputs.sample.n_rows,
             "columns": {column.name: column.kind for column in inputs.spec.columns},
             "rules": [str(rule) for rule in inputs.spec.rules],
         },
@@ -64,21 +65,30 @@ def dry_run_document(
     }
 
 
-def show_dry_run(
-    inputs: SearchInputs, resources: Resources, slots: int, *, resume: bool = False
-) -> None:
-    """Print the description of a search on stdout; see :func:`dry_run_document`."""
-    document = dry_run_document(inputs, resources, slots, resume=resume)
-    console = Console(markup=False, highlight=False)
-    for part in table_summary(inputs):
-        console.print(part, soft_wrap=isinstance(part, str))
-    for line in choice_lines(inputs):
-        console.print(line, soft_wrap=True)
-    console.print("the space:")
-    # As it is: a terminal's width must not break the lines of YAML.
-    print(inputs.chosen.text if inputs.chosen else space_yaml(inputs.space))  # noqa: T201
+def print_dry_run(console: Console, inputs: SearchInputs, document: dict[str, Any]) -> None:
+    """Print the description of a search.
+
+    Args:
+        console: Where to print it.
+        inputs: The search.
+        document: Its description, see :func:`dry_run_document`.
+    """
+
+    def say(part: RenderableType) -> None:
+        # A terminal's width must not break the lines of YAML.
+        soft_wrap = isinstance(part, str)
+        console.print(part, markup=False, highlight=False, emoji=False, soft_wrap=soft_wrap)
+
+    for part in (*table_summary(inputs), *choice_lines(inputs)):
+        say(part)
+    say(f"the space:\n{space_text(inputs)}")
     for line in _lines(document):
-        console.print(line, soft_wrap=True)
+        say(line)
+
+
+def space_text(inputs: SearchInputs) -> str:
+    """Return the space of a search as YAML, with comments if it was chosen for the table."""
+    return inputs.chosen.text if inputs.chosen else space_yaml(inputs.space)
 
 
 def _lines(document: dict[str, Any]) -> list[str]:

@@ -2,6 +2,9 @@
 
 import sys
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -11,11 +14,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from tabvae_ray.cli import plain_warnings
 from tabvae_ray.command_line.lines import duration, line_width, rough_duration, wrapped
 from tabvae_ray.report.formatting import epochs
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.display.notebook import NotebookLive
 from tabvae_ray.search.display.statistics import RunningTrial, RunStatistics, Snapshot
+from tabvae_ray.search.display.table_summary import choice_lines, table_summary
+from tabvae_ray.search.inputs import SearchInputs
 from tabvae_ray.search.optimize.run_state import RunState
 from tabvae_ray.space.search_space import SearchSpace
 
@@ -32,15 +38,22 @@ class SearchProgress:
         space: The search space.
         quiet: Show nothing.
         console: Where to show it; stderr if None.
+        words: Rewrites each message, such as for callers from Python, who know no options.
 
     Attributes:
         at_end: The statistics at the end of training; None before.
     """
 
     def __init__(
-        self, space: SearchSpace, *, quiet: bool = False, console: Console | None = None
+        self,
+        space: SearchSpace,
+        *,
+        quiet: bool = False,
+        console: Console | None = None,
+        words: Callable[[str], str] = str,
     ) -> None:
         self.space = space
+        self._words = words
         self.console = console or Console(file=sys.stderr, quiet=quiet)
         self._started = time.monotonic()
         self._statistics: RunStatistics | None = None
@@ -68,13 +81,34 @@ class SearchProgress:
             self._live.stop()
             self._live = None
 
+    def elsewhere(self) -> Callable[..., "SearchProgress"]:
+        """Return a function that makes such a display on another ``console``.
+
+        It can be sent to another process.
+        """
+        return partial(SearchProgress, self.space, words=self._words)
+
+    def taking_warnings(self) -> AbstractContextManager[None]:
+        """Show Python's warnings while the context is open."""
+        return plain_warnings()
+
+    def describe(self, inputs: SearchInputs, *, resume: bool) -> None:
+        """Show how the table is understood and which space was chosen, if the search is new."""
+        if resume:
+            return
+        for part in table_summary(inputs):
+            shown = self._words(part) if isinstance(part, str) else part
+            self.console.print(shown, markup=False, highlight=False)
+        for line in choice_lines(inputs):
+            self.say(line)
+
     def follow(self, statistics: RunStatistics) -> None:
         """Show these statistics, which must be told of every trial before this display is."""
         self._statistics = statistics
 
     def say(self, message: str) -> None:
         """Print a line that stays, on a terminal wrapped at words."""
-        text = wrapped(message, self.width)
+        text = wrapped(self._words(message), self.width)
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     @property

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from rich.table import Table
+from rich.text import Text
 
 from tabvae_ray.search.inputs import SPACE_FILE, SearchInputs
 from tabvae_ray.table.column import Column
@@ -29,14 +30,16 @@ def table_summary(inputs: SearchInputs) -> Iterator[str | Table]:
     """
     spec, table = inputs.spec, inputs.table
     modelled = [column for column in spec.columns if column.kind != "identifier"]
-    shown = Table(title=f"the table: {len(table):,} rows", title_justify="left")
+    shown = Table(title=f"the table: {inputs.sample.text}", title_justify="left")
     for heading in ("column", "taken for", "values"):
         shown.add_column(heading, overflow="fold")
     shown.add_column("missing", justify="right")
     for column in modelled[:_MAX_COLUMNS]:
         n_missing = int(table[column.name].isna().sum())
         missing = f"{100 * n_missing / len(table):.1f}%" if n_missing else ""
-        shown.add_row(column.name, _WORDS[column.kind], _values(column), missing)
+        # Text, because names and values may look like markup of rich.
+        cells = column.name, _WORDS[column.kind], _values(column), missing
+        shown.add_row(*map(Text, cells))
     yield shown
     if len(modelled) > _MAX_COLUMNS:
         yield f"and {len(modelled) - _MAX_COLUMNS} more columns"
@@ -60,11 +63,13 @@ def table_summary(inputs: SearchInputs) -> Iterator[str | Table]:
         yield from (f"  {rule_line(rule)}" for rule in spec.rules[:_MAX_RULES])
         if len(spec.rules) > _MAX_RULES:
             yield f"  and {len(spec.rules) - _MAX_RULES} more"
-    yield "to change any of this, describe it in a file for --spec\n"
+    yield "to change any of this, declare it by --spec\n"
 
 
 def choice_lines(inputs: SearchInputs) -> Iterator[str]:
-    """Yield what was chosen for the table and why, if the space is ``auto``."""
+    """Yield what was chosen for the table and why: objectives, and with ``auto`` the space."""
+    if inputs.about_target:
+        yield inputs.about_target
     if inputs.chosen is None:
         return
     yield "the space 'auto' for this table:"

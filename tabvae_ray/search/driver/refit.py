@@ -9,11 +9,12 @@ from ray.exceptions import RayError, RayTaskError
 
 from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.command_line.lines import duration
-from tabvae_ray.errors import DivergenceError, StorageError, last_line
+from tabvae_ray.errors import DivergenceError, StorageError, TabVAEError, last_line
 from tabvae_ray.generation.export_files import copy_export
 from tabvae_ray.refit.export import write_refitted
 from tabvae_ray.refit.history import trial_history
 from tabvae_ray.refit.plan import STATE_DIRECTORY, RefitPlan, plan_refit
+from tabvae_ray.refit.rows import RefitRows, for_other_rows, read_refit_rows
 from tabvae_ray.refit.training import train_refit
 from tabvae_ray.report.formatting import epochs
 from tabvae_ray.results.checkpoints import STATE_FILE
@@ -21,7 +22,10 @@ from tabvae_ray.results.refits import SEARCHED, refit_text
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.trials.task import SearchTask
-from tabvae_ray.tabular_vae import split_rows
+from tabvae_ray.table.dataset.sample import Sample
+from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.spec import TableSpec
+from tabvae_ray.tabular_vae import TabularVAE, split_rows
 
 __all__ = ["refit_best"]
 
@@ -63,46 +67,91 @@ def refit_best(
             left.remove_tree()
         return
     copy_export(best, searched)
+    if "***" in manifest.data and "whole_rows" in manifest.table:
+        reason = "its whole table needs credentials, which are not kept: use 'tabvae refit --data'"
+        _skip(manifest, reason, say)
+        return
+    rows, spec = _all_rows(task, manifest, record)
     plan = plan_refit(
         manifest,
         task.space,
         record,
-        task.table,
-        task.spec,
+        rows.table,
+        spec,
         task.directory / STATE_DIRECTORY / STATE_FILE,
         history=trial_history(task.directory, record),
         device=task.device,
+        whole=rows.described(1),
     )
-    skipped = _reason_to_skip(task, record, plan, began)
+    vae, skipped = None, _reason_to_skip(task, record, plan, rows.sample.n_rows, began)
     if skipped is None:
         say(
-            f"refitting trial {record.number} on all {len(task.table):,} rows for "
+            f"refitting trial {record.number} on all {rows.sample.n_rows:,} rows for "
             f"{epochs(plan.epochs)}"
         )
-        skipped = _train(plan, resources)
-    if skipped is not None:
-        manifest.chosen["refit"] = {"skipped": skipped}
-        say(f"warning: {refit_text(manifest.chosen)}")
+        vae, skipped = _trained(plan, rows, resources, say)
+    if vae is None:
+        _skip(manifest, skipped or "", say)
         return
-    # The finished training is loaded here and not continued.
-    vae = train_refit(replace(plan, device="cpu"))
-    done = write_refitted(vae, plan, manifest, searched, best, data=manifest.data)
+    done = write_refitted(vae, plan, rows, manifest, searched, best, data=manifest.data)
     manifest.chosen["refit"] = done.to_mapping()
 
 
+def _skip(manifest: SearchManifest, reason: str, say: Callable[[str], None]) -> None:
+    assert manifest.chosen is not None
+    manifest.chosen["refit"] = {"skipped": reason}
+    say(f"warning: {refit_text(manifest.chosen)}")
+
+
+def _all_rows(
+    task: SearchTask, manifest: SearchManifest, record: TrialRecord
+) -> tuple[RefitRows, TableSpec]:
+    """Return the rows that trials saw, or the whole table if these are a sample, and their spec."""
+    if "whole_rows" not in manifest.table:
+        return RefitRows(task.table, Sample(task.table, len(task.table))), task.spec
+    source = manifest.table_location(task.directory)
+    declared = SpecDeclaration.from_mapping(manifest.spec)
+    min_rows = task.space.config(record.parameters).transformers.min_rows
+    rows = read_refit_rows(source, declared, task.space.settings, min_rows=min_rows)
+    declared = for_other_rows(declared, rows.table)
+    return rows, TableSpec.infer(rows.table, declared=declared, source=str(source))
+
+
+def _trained(
+    plan: RefitPlan, rows: RefitRows, resources: Resources, say: Callable[[str], None]
+) -> tuple[TabularVAE | None, str | None]:
+    """Return the trained model, or None and the reason why there is none."""
+    if rows.streamed is None:
+        reason = _train(plan, resources)
+        if reason is not None:
+            return None, reason
+        # The finished training is loaded here and not continued.
+        return train_refit(replace(plan, device="cpu")), None
+    # Most searches need no Ray Train.
+    from tabvae_ray.refit.streamed.run import StreamedTraining
+
+    try:
+        return StreamedTraining(rows.streamed, say=say)(plan), None
+    except StorageError:
+        raise
+    except TabVAEError as error:
+        # The result of the search must not be lost.
+        return None, str(error)
+
+
 def _reason_to_skip(
-    task: SearchTask, record: TrialRecord, plan: RefitPlan, began: float
+    task: SearchTask, record: TrialRecord, plan: RefitPlan, n_rows: int, began: float
 ) -> str | None:
     fraction = task.space.config(record.parameters).validation.holdout_fraction
     training, held_out = split_rows(len(task.table), fraction, task.seed)
-    if not len(held_out):
+    if not len(held_out) and n_rows == len(task.table):
         return "no rows were held out, so the searched model was trained on all rows already"
     budget = task.space.settings.time_budget
     if budget is None:
         return None
     seconds_left = max(0.0, began + budget - time.time())
     per_epoch = record.seconds / max(1, record.epochs)
-    seconds = per_epoch * plan.epochs * len(task.table) / len(training)
+    seconds = per_epoch * plan.epochs * n_rows / len(training)
     if seconds <= seconds_left:
         return None
     return (

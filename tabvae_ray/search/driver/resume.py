@@ -52,6 +52,7 @@ _BUDGETS = (
     "n_rescores",
     "n_trials",
     "refit",
+    "rows",
     "select",
     "suggestion_seconds",
     "time_budget",

@@ -2,7 +2,8 @@
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,18 @@ from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.search.trials.trainable import VAETrial
 
 __all__ = ["LoopParts", "run_loop"]
+
+_TUNE_ENVIRONMENT = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    # Proposals limits the number of trials. If only one could wait, an autoscaler would add nodes
+    # one by one, and PatientFIFO could give a freed process to no other trial.
+    "TUNE_MAX_PENDING_TRIALS_PG": "1000000",
+    # A search does not resume from Ray's own state.
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
 
 
 @dataclass(frozen=True)
@@ -56,22 +69,11 @@ def run_loop(
         run: Number of this run of the search, which has its own directory below ``tune/``.
         loggers: Further callbacks.
     """
-    os.environ |= {
-        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-        "TUNE_DISABLE_SIGINT_HANDLER": "1",
-        # Proposals limits the number of trials. If only one could wait, an autoscaler would add
-        # nodes one by one, and PatientFIFO could give a freed process to no other trial.
-        "TUNE_MAX_PENDING_TRIALS_PG": "1000000",
-        # A search does not resume from Ray's own state.
-        "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
-        "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
-        "RAY_AIR_NEW_OUTPUT": "0",
-    }
     home = task.directory / "tune"
     trainable = tune.with_resources(
         tune.with_parameters(VAETrial, task=task), {"cpu": resources.cpus, "gpu": resources.gpus}
     )
-    with credentials_hidden(home.filesystem), warnings.catch_warnings():
+    with _tune_configured(), credentials_hidden(home.filesystem), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tuner = tune.Tuner(
             trainable,
@@ -100,6 +102,21 @@ def run_loop(
             ),
         )
         tuner.fit()
+
+
+@contextmanager
+def _tune_configured() -> Iterator[None]:
+    """Configure Ray Tune in the block only: an application may have Tune runs of its own."""
+    before = {name: os.environ.get(name) for name in _TUNE_ENVIRONMENT}
+    os.environ.update(_TUNE_ENVIRONMENT)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _name_of(trial: Any) -> str:

@@ -93,11 +93,12 @@ def _score_again(task: SearchTask, record: TrialRecord, n: int) -> list[dict[str
     except StorageError as error:
         return str(error)
     rows, made = n_scored_rows(task, vae.config), vae.synthesizer()
+    n_generated = task.comparison.n_rows_to_generate(rows)
     found = []
     for sample in range(n):
         seed = np.random.SeedSequence([task.seed, record.number, _FRESH, sample])
-        fresh = draw_rows(made, rows, seed=int(seed.generate_state(1)[0]))
-        found.append(task.comparison.compute(fresh).scores)
+        fresh = draw_rows(made, n_generated, seed=int(seed.generate_state(1)[0]))
+        found.append(task.comparison.compute(fresh, n_rows=rows).scores)
     return found
 
 

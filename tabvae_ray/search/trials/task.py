@@ -1,6 +1,7 @@
 """The task that all trials of a search share."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -9,6 +10,7 @@ from tabvae_ray.comparison.plan import PreparedComparison
 from tabvae_ray.search.optimize.time_limit import TimeLimit
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.storage import Location
+from tabvae_ray.table.dataset.packed import PackedTable
 from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["SearchTask"]
@@ -18,7 +20,7 @@ __all__ = ["SearchTask"]
 class SearchTask:
     """Everything that all trials of a search share, kept once in Ray's object store.
 
-    :meth:`SearchInputs.task` builds it.
+    :meth:`SearchInputs.task` builds it. Its pickle has codes in place of the DataFrame.
 
     Args:
         space: The search space.
@@ -43,6 +45,13 @@ class SearchTask:
     device: str = "cpu"
     limit: TimeLimit | None = None
     versions: dict[str, str] = field(default_factory=versions_here)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "table": PackedTable.of(self.table)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # A frozen dataclass has no other way.
+        self.__dict__.update(state, table=state["table"].table())
 
     @property
     def seed(self) -> int:

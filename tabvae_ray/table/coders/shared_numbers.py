@@ -96,11 +96,11 @@ def _without(grid: Floats, values: Floats, crowd: Crowd) -> Floats:
     """Move inner grid points that happen to be the value of few rows half way to a neighbour."""
     distinct, codes = np.unique(values, return_inverse=True)
     rare = distinct[~crowd.enough(codes, len(distinct))]
-    grid = grid.copy()
+    grid, is_rare = grid.copy(), np.isin(grid, rare)
     for i in range(1, grid.shape[1] - 1):
         before, own, after = grid[:, i - 1], grid[:, i], grid[:, i + 1]
         moved = (own + np.where(after > own, after, before)) / 2
-        grid[:, i] = np.where(np.isin(own, rare), moved, own)
+        grid[:, i] = np.where(is_rare[:, i], moved, own)
     return grid
 
 

@@ -129,7 +129,7 @@ class TableView:
     def __init__(self, table: pd.DataFrame, columns: Sequence[Column]) -> None:
         self.n_rows = len(table)
         self._table, self._spec = table, columns
-        self.columns = {
+        self.columns: dict[str, ColumnView] = {
             column.name: ColumnView(table[column.name], column)
             for column in columns
             if column.kind != "identifier" and column.name in table.columns
@@ -142,8 +142,23 @@ class TableView:
         """Return the same view of some rows."""
         return TableView(self._table.iloc[rows].reset_index(drop=True), self._spec)
 
-    def shuffled(self, name: str, rows: npt.NDArray[Any], rng: np.random.Generator) -> "TableView":
-        """Return some rows with the values of one column shuffled among them."""
-        part = self._table.iloc[rows].reset_index(drop=True)
+    def shuffled(
+        self,
+        name: str,
+        rows: npt.NDArray[Any],
+        rng: np.random.Generator,
+        *,
+        beside: Sequence[str],
+    ) -> "TableView":
+        """Return some rows of a few columns, with the values of one shuffled among them.
+
+        Args:
+            name: The column that is shuffled.
+            rows: Numbers of the rows.
+            rng: Source of the order.
+            beside: The other columns.
+        """
+        names = list(dict.fromkeys((name, *beside)))
+        part = self._table[names].iloc[rows].reset_index(drop=True)
         mixed = part[name].iloc[rng.permutation(len(part))].reset_index(drop=True)
-        return TableView(part.assign(**{name: mixed}), self._spec)
+        return TableView(part.assign(**{name: mixed}), [self[name].column for name in names])

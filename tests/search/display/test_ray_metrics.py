@@ -24,7 +24,8 @@ def port() -> Iterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         chosen: int = free.getsockname()[1]
-    ray.init(num_cpus=1, include_dashboard=False, _metrics_export_port=chosen)
+    # By default Ray would join a cluster that another test has started on this machine.
+    ray.init("local", num_cpus=1, include_dashboard=False, _metrics_export_port=chosen)
     yield chosen
     ray.shutdown()
 

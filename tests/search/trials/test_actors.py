@@ -61,7 +61,9 @@ def played(task: SearchTask, *configs: dict[str, Any]) -> tuple[bytes, Any, int]
                 reports = [self.step()]
                 while not reports[-1]["done"]:
                     reports.append(self.step())
-            told = [{k: v for k, v in report.items() if k != "seconds"} for report in reports]
+            told = [
+                {k: v for k, v in report.items() if not k.endswith("seconds")} for report in reports
+            ]
             return self.run.state(), told, torch.get_num_threads()
 
     trainable = tune.with_parameters(Played, task=task)
@@ -118,4 +120,5 @@ def test_trials_that_are_done_at_once_do_not_take_the_place_of_processes_that_st
         ),
         run_config=tune.RunConfig(storage_path=str(tmp_path), verbose=0),
     ).fit()
+    assert not results.errors
     assert results.get_dataframe()["process"].nunique() == 2

@@ -16,7 +16,13 @@ Distances are those of :mod:`~tabvae_ray.comparison.scores.nearest_rows`.
 import numpy as np
 
 from tabvae_ray.comparison.reading.table_columns import Floats, TableColumns
-from tabvae_ray.comparison.scores.features import filled, one_thread, tree_features
+from tabvae_ray.comparison.scores.features import (
+    MANY_COLUMNS,
+    filled,
+    one_thread,
+    tree_features,
+    trees_for,
+)
 from tabvae_ray.comparison.scores.membership.neighbours import look_around, measure_scales
 from tabvae_ray.comparison.scores.membership.success import MembershipAttacks, evaluate_attacks
 from tabvae_ray.comparison.scores.nearest_rows import Scaler
@@ -109,8 +115,11 @@ def _probabilities(
     usable = filled(rows)
     if not usable.any():
         return [np.full(table.n_rows, 0.5) for table in (members, others)]
+    n_usable = int(usable.sum())
     model = HistGradientBoostingClassifier(
-        max_iter=_N_TREES,
+        max_iter=trees_for(_N_TREES, n_usable),
+        # Weighted quantiles of every column take most of the time of a wide table.
+        max_bins=255 if n_usable <= MANY_COLUMNS else 32,
         categorical_features=features.categorical[usable],
         class_weight="balanced",
         early_stopping=False,

@@ -56,11 +56,14 @@ def wrapped_sums(names: Sequence[str], sample: Floats, numbers: Floats) -> Itera
     pairs = [(a, b, 1.0) for a, b in combinations(range(len(names)), 2)]
     pairs += [(a, b, -1.0) for a, b in permutations(range(len(names)), 2)]
     for a, b, sign in pairs:
-        apart = np.round(sample[:, [a]] + sign * sample[:, [b]] - sample, 6)
-        for column in np.flatnonzero(_few_values(apart[:_FIRST_ROWS])):
+        first = sample[:_FIRST_ROWS]
+        apart = np.round(first[:, [a]] + sign * first[:, [b]] - first, 6)
+        for column in np.flatnonzero(_few_values(apart)):
             if column in (a, b):
                 continue
-            period = _period(apart[:, column])
+            period = _period(
+                np.round(sample[:, a] + sign * sample[:, b] - sample[:, int(column)], 6)
+            )
             start = None if period is None else _start(low[column], high[column], period)
             if period is not None and start is not None:
                 yield Wrapped(

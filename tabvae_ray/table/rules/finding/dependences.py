@@ -118,11 +118,11 @@ class _Search:
                 continue
             # Each exception differs from the row before it and from the one after it.
             few = disagreeing <= 2 * self._bearable * n_repeated
+            n_groups = len(self._few) - n_repeated
             for column in np.flatnonzero(disagreeing == 0 if exact else few):
                 if column in on or (n_on == 1 and not self._is_finer(on[0], int(column))):
                     continue
                 rule = Dependence(column=self.names[column], on=tuple(self.names[i] for i in on))
-                n_groups = len(np.unique(groups))
                 found.append(((*self._turn(int(column), n_on), n_groups, *on), rule))
         return [rule for _, rule in sorted(found, key=lambda item: item[0])]
 

@@ -8,8 +8,9 @@ import pandas as pd
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.rules.finding.dependences import find_dependences
 from tabvae_ray.table.rules.finding.formulas import find_formulas
+from tabvae_ray.table.rules.finding.missing import find_missing
 from tabvae_ray.table.rules.finding.moments import find_moment_rules
-from tabvae_ray.table.rules.finding.orders import find_missing, find_orders
+from tabvae_ray.table.rules.finding.orders import find_orders
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.formula import Formula
 from tabvae_ray.table.rules.rule import Rule

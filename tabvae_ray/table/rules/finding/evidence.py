@@ -38,7 +38,7 @@ def is_rule(
     if broken >= MAX_EXCEPTIONS:
         return None
     some = rng.permutation(rows)[:_SHUFFLED_ROWS]
-    shuffled = table.shuffled(rule.column, some, rng)
+    shuffled = table.shuffled(rule.column, some, rng, beside=rule.given)
     by_chance = 1 - float(rule.broken(shuffled).mean())
     return float(broken) if unlikely(by_chance, len(rows), float(broken)) else None
 

@@ -6,10 +6,13 @@ against all rows.
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from itertools import combinations, permutations
+from functools import partial
+from itertools import permutations
 
 import numpy as np
+import numpy.typing as npt
 
+from tabvae_ray.table.rules.finding.agreement import AGREEING, SampledColumns
 from tabvae_ray.table.rules.finding.around import clock_sums, wrapped_sums
 from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.evidence import is_rule
@@ -22,12 +25,12 @@ from tabvae_ray.table.rules.forms.formula import (
     Ratio,
     Remainder,
 )
-from tabvae_ray.table.rules.views import Floats, TableView
+from tabvae_ray.table.rules.views import Floats, Mask, TableView
 
 __all__ = ["find_formulas"]
 
-# Rows that candidates are looked for in, and the share of them that must agree.
-_SAMPLE, _AGREEING = 256, 0.97
+# Rows that candidates are looked for in.
+_SAMPLE = 256
 # A column of fewer values agrees with too much by chance.
 _MIN_VALUES = 3
 # Divisors that calendars, clocks and units have, beside those that the values suggest.
@@ -62,10 +65,10 @@ def find_formulas(
     ]
     if len(names) < 2:
         return []
-    search = _Search(table, names, rng)
+    given = dict(known)
+    search = _Search(table, names, rng, given)
     formulas: list[Formula] = []
     related: set[frozenset[str]] = set()
-    given = dict(known)
     for candidate in search.candidates():
         columns = frozenset((candidate.column, *candidate.given))
         # A sum says the same as two differences, and a product the same as two ratios.
@@ -93,16 +96,24 @@ class _Search:
         table: The real rows.
         names: Columns of numbers.
         rng: Source of the samples.
+        given: Columns that are computed already, and what from; grows while candidates are tried.
     """
 
-    def __init__(self, table: TableView, names: list[str], rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        table: TableView,
+        names: list[str],
+        rng: np.random.Generator,
+        given: Mapping[str, tuple[str, ...]],
+    ) -> None:
         self.names = names
         numbers = [table[name].numbers for name in names]
         self._all = np.stack([n for n in numbers if n is not None], axis=1)
         self._tolerances = np.array([table[name].tolerance for name in names])
         rows = rng.permutation(len(self._all))
         self._sample = self._all[rows[:_SAMPLE]]
-        self._rows, self._rng = rows, rng
+        self._few = SampledColumns(self._sample, self._tolerances)
+        self._rows, self._rng, self._given = rows, rng, given
 
     def candidates(self) -> Iterator[Formula]:
         """Yield formulas that most of the sample keeps.
@@ -129,15 +140,6 @@ class _Search:
         yield from clock_sums(self.names, self._sample, self._all)
         yield from wrapped_sums(self.names, self._sample, self._all)
 
-    def _keepers(self, results: Floats, *, skip: set[int]) -> list[int]:
-        """Return the columns that a result ``(S,)`` agrees with on most of the sample."""
-        slack = self._tolerances + 1e-9 * np.maximum(1.0, np.abs(results[:, None]))
-        known = ~(np.isnan(results[:, None]) | np.isnan(self._sample))
-        close = (np.abs(results[:, None] - self._sample) <= slack) & known
-        n = known.sum(0)
-        agree = (close.sum(0) >= _AGREEING * n) & (n >= min(30, len(results)) * 0.5)
-        return [int(i) for i in np.flatnonzero(agree) if i not in skip]
-
     def _linear_in_one(self) -> Iterator[Formula]:
         """Yield ``column = factor * other + constant``: copies, other units, fixed distances."""
         sample = self._sample
@@ -146,44 +148,70 @@ class _Search:
         middle = np.nanmedian(sample, axis=0)
         filled = np.where(np.isnan(sample), middle, sample)
         with np.errstate(divide="ignore", invalid="ignore"):
-            correlated = np.abs(np.corrcoef(filled, rowvar=False)) > _CORRELATED
-        for of, column in np.argwhere(np.triu(correlated, 1)):
-            moved = (steps[:, of] != 0) & ~np.isnan(steps[:, of]) & ~np.isnan(steps[:, column])
-            if moved.sum() < 8:
-                continue
-            slopes = steps[moved, column] / steps[moved, of]
-            slope = float(np.median(slopes))
-            noise = 4 * self._tolerances[column] / np.median(np.abs(steps[moved, of]))
-            if slope == 0 or np.mean(np.abs(slopes - slope) <= noise + 1e-9 * abs(slope)) < 0.5:
-                continue
-            found = self._refined(int(column), (int(of),))
-            if found is not None:
-                yield found
+            correlated = np.atleast_2d(np.abs(np.corrcoef(filled, rowvar=False))) > _CORRELATED
+        for of in range(len(self.names)):
+            columns = of + 1 + np.flatnonzero(correlated[of, of + 1 :])
+            for column in columns[self._same_slopes(steps[:, [of]], steps[:, columns], columns)]:
+                # Of many equal columns, one computes all others.
+                if self.names[column] in self._given:
+                    continue
+                found = self._refined(int(column), (of,))
+                if found is not None:
+                    yield found
+
+    def _same_slopes(self, of: Floats, steps: Floats, columns: npt.NDArray[np.intp]) -> Mask:
+        """Return the columns whose steps are the same multiple of another's in half of the rows.
+
+        Args:
+            of: ``(R, 1)`` steps of the other column.
+            steps: ``(R, K)`` steps of some columns.
+            columns: ``(K,)`` their positions.
+        """
+        moved = (of != 0) & ~np.isnan(of) & ~np.isnan(steps)
+        usable = moved.sum(axis=0) >= 8
+        found = np.zeros(len(columns), dtype=bool)
+        if not usable.any():
+            return found
+        moved, steps = moved[:, usable], steps[:, usable]
+        slopes = np.divide(steps, of, out=np.full(steps.shape, np.nan), where=moved)
+        slope = np.nanmedian(slopes, axis=0)
+        length = np.nanmedian(np.where(moved, np.abs(of), np.nan), axis=0)
+        noise = 4 * self._tolerances[columns[usable]] / length
+        same = (np.abs(slopes - slope) <= noise + 1e-9 * np.abs(slope)).sum(axis=0)
+        found[usable] = (slope != 0) & (same >= 0.5 * moved.sum(axis=0))
+        return found
 
     def _sums(self) -> Iterator[Formula]:
-        for a, b in combinations(range(len(self.names)), 2):
-            for column in self._keepers(self._sample[:, a] + self._sample[:, b], skip={a, b}):
-                yield self._linear(column, {a: 1.0, b: 1.0})
+        for a, b in self._few.pairs(np.add):
+            if a < b:
+                for column in self._few.keepers(
+                    self._sample[:, a] + self._sample[:, b], skip={a, b}
+                ):
+                    yield self._linear(column, {a: 1.0, b: 1.0})
 
     def _differences(self) -> Iterator[Formula]:
-        for a, b in permutations(range(len(self.names)), 2):
-            for column in self._keepers(self._sample[:, a] - self._sample[:, b], skip={a, b}):
+        for a, b in self._few.pairs(np.subtract):
+            for column in self._few.keepers(self._sample[:, a] - self._sample[:, b], skip={a, b}):
                 yield self._linear(column, {a: 1.0, b: -1.0})
 
     def _products(self) -> Iterator[Formula]:
-        for a, b in combinations(range(len(self.names)), 2):
-            for column in self._keepers(self._sample[:, a] * self._sample[:, b], skip={a, b}):
-                names = self.names
-                yield Product(column=names[column], factors=(names[a], names[b]))
+        for a, b in self._few.pairs(np.multiply):
+            if a < b:
+                for column in self._few.keepers(
+                    self._sample[:, a] * self._sample[:, b], skip={a, b}
+                ):
+                    names = self.names
+                    yield Product(column=names[column], factors=(names[a], names[b]))
 
     def _ratios(self) -> Iterator[Formula]:
-        for a, b in permutations(range(len(self.names)), 2):
-            below = self._sample[:, b]
-            ratio = np.divide(
-                self._sample[:, a], below, out=np.full(len(below), np.nan), where=below != 0
-            )
-            for scale in (1.0, 100.0, 1000.0):
-                for column in self._keepers(scale * ratio, skip={a, b}):
+        scales = (1.0, 100.0, 1000.0)
+        possible = [set(self._few.pairs(partial(_ratio, scale=scale))) for scale in scales]
+        for a, b in sorted(set.union(*possible)):
+            for scale, pairs in zip(scales, possible, strict=True):
+                if (a, b) not in pairs:
+                    continue
+                result = _ratio(self._sample[:, a], self._sample[:, b], scale=scale)
+                for column in self._few.keepers(result, skip={a, b}):
                     names = self.names
                     yield Ratio(
                         column=names[column], numerator=names[a], denominator=names[b], scale=scale
@@ -203,11 +231,9 @@ class _Search:
                 of_sample = self._sample[:, of]
                 whole = np.floor(of_sample / divisor + 1e-12)
                 names = self.names
-                if column in self._keepers(whole, skip=set()):
+                if self._few.keeps(whole, column):
                     yield Quotient(column=names[column], of=names[of], divisor=divisor)
-                if high[column] < divisor and column in self._keepers(
-                    of_sample - divisor * whole, skip=set()
-                ):
+                if high[column] < divisor and self._few.keeps(of_sample - divisor * whole, column):
                     yield Remainder(column=names[column], of=names[of], divisor=divisor)
 
     def _linear_in_two(self) -> Iterator[Linear]:
@@ -264,13 +290,20 @@ class _Search:
             rest = target - inputs[:, :-1] @ np.array(simple)
             constant = _simple_constant(rest, slack)
             result = inputs[:, :-1] @ np.array(simple) + constant
-            if agrees(result, target, float(slack)).mean() >= _AGREEING:
+            if agrees(result, target, float(slack)).mean() >= AGREEING:
                 return self._linear(column, dict(zip(given, simple, strict=True)), constant)
         return None
 
     def _linear(self, column: int, factors: dict[int, float], constant: float = 0.0) -> Linear:
         terms = {self.names[i]: factor for i, factor in factors.items()}
         return Linear(column=self.names[column], terms=terms, constant=constant)
+
+
+def _ratio(above: Floats, below: Floats, *, scale: float) -> Floats:
+    """Return ``scale * above / below``, NaN where ``below`` is 0."""
+    above, below = np.broadcast_arrays(above, below)
+    ratio: Floats = np.divide(above, below, out=np.full(below.shape, np.nan), where=below != 0)
+    return scale * ratio
 
 
 def _simple_factors(factors: Floats) -> Iterator[list[float]]:
@@ -288,6 +321,6 @@ def _simple_constant(rest: Floats, slack: float) -> float:
     middle = float(np.median(rest))
     for decimals in range(7):
         constant = round(middle, decimals)
-        if np.mean(np.abs(rest - constant) <= slack + 1e-9 * (1 + abs(constant))) >= _AGREEING:
+        if np.mean(np.abs(rest - constant) <= slack + 1e-9 * (1 + abs(constant))) >= AGREEING:
             return constant
     return middle

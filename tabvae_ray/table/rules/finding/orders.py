@@ -1,25 +1,27 @@
-"""Find pairs of numbers or date-times of which one is never larger, and values missing together."""
-
-from collections.abc import Iterator
+"""Find pairs of numbers or date-times of which one is never larger."""
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 
-from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS, is_rule, unlikely
-from tabvae_ray.table.rules.rule import MissingTogether, Order, comparable
-from tabvae_ray.table.rules.views import TableView
+from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS, is_rule
+from tabvae_ray.table.rules.rule import Order, comparable
+from tabvae_ray.table.rules.views import Floats, Mask, TableView
 
-__all__ = ["find_missing", "find_orders"]
+__all__ = ["find_orders"]
 
-_SAMPLE = 2_000
+# Rows of the sample: fewer where there are more columns than this.
+_SAMPLE, _SAMPLE_COLUMNS, _MIN_SAMPLE = 2_000, 200, 300
 # An order that so few rows could break says nothing that the ranges of the columns do not.
 _MIN_BREAKABLE = 0.05
-_MAX_CATEGORIES = 50
+# Pairs that are held against all rows. Their number grows with the square of the columns.
+_MOST_CHECKED = 4_000
 
 
 def find_orders(table: TableView, rng: np.random.Generator) -> list[Order]:
     """Find orders that chance does not explain, without those that follow from others."""
-    some = table.take(rng.permutation(table.n_rows)[:_SAMPLE])
+    n_columns = len(table.columns)
+    n_rows = max(_MIN_SAMPLE, _SAMPLE * _SAMPLE_COLUMNS // max(n_columns, _SAMPLE_COLUMNS))
+    some = table.take(rng.permutation(table.n_rows)[:n_rows])
     found: list[Order] = []
     for kind in ("datetime", "number"):
         names = [
@@ -32,15 +34,51 @@ def find_orders(table: TableView, rng: np.random.Generator) -> list[Order]:
             continue
         values = np.stack([comparable(some, name) for name in names], axis=1)
         mixed = np.stack([rng.permutation(values[:, i]) for i in range(len(names))], axis=1)
-        for low, name in enumerate(names):
+        likely = np.zeros((len(names), len(names)), dtype=bool)
+        for low in range(len(names)):
             wrong = (values[:, [low]] > values).mean(axis=0)
             by_chance = (mixed[:, [low]] > mixed).mean(axis=0)
-            likely = (wrong <= 3 * MAX_EXCEPTIONS) & (by_chance >= _MIN_BREAKABLE)
-            for high in np.flatnonzero(likely):
-                rule = _strictest(name, names[high], table, rng) if high != low else None
-                if rule is not None:
-                    found.append(rule)
+            likely[low] = (wrong <= 3 * MAX_EXCEPTIONS) & (by_chance >= _MIN_BREAKABLE)
+        np.fill_diagonal(likely, val=False)
+        found += _checked(names, likely, values, table, rng)
     return _without_implied(found)
+
+
+def _checked(
+    names: list[str], likely: Mask, values: Floats, table: TableView, rng: np.random.Generator
+) -> list[Order]:
+    """Return the likely orders that all rows keep, by the order of the columns.
+
+    Neighbours come first. What follows from exact orders is not checked.
+    """
+    follows = np.zeros_like(likely)
+    found: dict[tuple[int, int], Order] = {}
+    n_checked = 0
+    for low, high in _nearest_first(likely, values):
+        if (follows[low] & follows[:, high]).any():
+            follows[low, high] = True
+            continue
+        if n_checked == _MOST_CHECKED:
+            break
+        n_checked += 1
+        rule = _strictest(names[low], names[high], table, rng)
+        if rule is not None:
+            found[low, high] = rule
+            follows[low, high] = rule.exceptions == 0
+    return [found[pair] for pair in sorted(found)]
+
+
+def _nearest_first(likely: Mask, values: Floats) -> list[tuple[int, int]]:
+    """Return the likely pairs, those with the fewest columns between them first."""
+    pairs: npt.NDArray[np.intp] = np.argwhere(likely)
+    if not len(pairs):
+        return []
+    present = ~np.isnan(values)
+    middle = np.where(present, values, 0.0).sum(axis=0) / np.maximum(present.sum(axis=0), 1)
+    place = np.empty(len(middle), dtype=np.intp)
+    place[np.argsort(middle, kind="stable")] = np.arange(len(middle))
+    apart = np.abs(place[pairs[:, 0]] - place[pairs[:, 1]])
+    return [(int(low), int(high)) for low, high in pairs[np.argsort(apart, kind="stable")]]
 
 
 def _strictest(low: str, high: str, table: TableView, rng: np.random.Generator) -> Order | None:
@@ -55,58 +93,13 @@ def _strictest(low: str, high: str, table: TableView, rng: np.random.Generator) 
 def _without_implied(orders: list[Order]) -> list[Order]:
     """Leave out ``a <= c`` where ``a <= b`` and ``b <= c`` are exact rules."""
     exact = {(rule.column, rule.upper) for rule in orders if rule.exceptions == 0}
-    between = {name for pair in exact for name in pair}
+    above: dict[str, list[str]] = {}
+    for low, high in exact:
+        above.setdefault(low, []).append(high)
     return [
         rule
         for rule in orders
         # Equal columns: that is more than an order.
         if (rule.upper, rule.column) not in exact
-        and not any(
-            (rule.column, name) in exact and (name, rule.upper) in exact for name in between
-        )
+        and not any((name, rule.upper) in exact for name in above.get(rule.column, ()))
     ]
-
-
-def find_missing(table: TableView) -> list[MissingTogether]:
-    """Find columns whose missing values another column explains."""
-    found: list[MissingTogether] = []
-    for name, view in table.columns.items():
-        n = int(view.missing.sum())
-        if not 0 < n < table.n_rows:
-            continue
-        by_chance = (n / table.n_rows) ** 2 + (1 - n / table.n_rows) ** 2
-        best: MissingTogether | None = None
-        for rule in _explanations(name, table):
-            exceptions = float(rule.broken(table).mean())
-            if exceptions >= (MAX_EXCEPTIONS if best is None else best.exceptions):
-                continue
-            if unlikely(by_chance, table.n_rows, exceptions):
-                best = rule.model_copy(update={"exceptions": exceptions})
-            if exceptions == 0:
-                break
-        found += [] if best is None else [best]
-    return found
-
-
-def _explanations(name: str, table: TableView) -> Iterator[MissingTogether]:
-    """Yield what may explain it: an earlier column's missing values, then categories."""
-    missing = table[name].missing
-    for other, view in table.columns.items():
-        if other == name:
-            break
-        if view.missing.any():
-            yield MissingTogether(column=name, other=other)
-    for other, view in table.columns.items():
-        column = view.column
-        if other == name or column.kind != "categorical" or view.n_codes > _MAX_CATEGORIES:
-            continue
-        share = np.bincount(view.codes, weights=missing) / np.bincount(view.codes)
-        where = share > 0.5
-        if not where.any() or where.all():
-            continue
-        first = np.unique(view.codes, return_index=True)[1]
-        values = [view.values.iloc[i] for code, i in enumerate(first) if where[code]]
-        if not any(pd.isna(value) for value in values):
-            values.sort(key=str)
-            plain = tuple(v.item() if isinstance(v, np.generic) else v for v in values)
-            yield MissingTogether(column=name, other=other, values=plain)

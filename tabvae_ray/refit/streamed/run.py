@@ -1,0 +1,109 @@
+"""The streamed refit from the encoding of the table to the trained model."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ray.exceptions import RayError
+from ray.train import TrainingFailedError
+
+from tabvae_ray.cluster.connection import connected, through_client
+from tabvae_ray.errors import ConfigError, DivergenceError, TabVAEError, last_line
+from tabvae_ray.refit.plan import RefitPlan
+from tabvae_ray.refit.streamed.encoding import EncodingTask, encode_table
+from tabvae_ray.refit.streamed.training import StreamedTask, train_on_codes
+from tabvae_ray.refit.training import keep_state, kept_state
+from tabvae_ray.table.dataset.parquet import ParquetTable
+from tabvae_ray.tabular_vae import TabularVAE
+from tabvae_ray.training.trainer import EpochHook
+
+__all__ = ["StreamedTraining"]
+
+
+@dataclass(frozen=True)
+class StreamedTraining:
+    """The training of a refit on a table that does not fit in memory.
+
+    Args:
+        table: The whole table.
+        workers: Workers that train the model together.
+        address: The Ray cluster; a Ray on this machine if None.
+        say: Shows a message.
+    """
+
+    table: ParquetTable
+    workers: int = 1
+    address: str | None = None
+    say: Callable[[str], None] = lambda _: None
+
+    def __call__(self, plan: RefitPlan, hooks: Sequence[EpochHook] = ()) -> TabularVAE:
+        """Train the model of a plan to its last epoch, and return it.
+
+        Codes and checkpoints lie beside the plan's checkpoint until the training has ended. A
+        training that was killed continues from them; a finished one is only loaded.
+
+        Args:
+            plan: The plan, whose table is what the encoder is fitted to.
+            hooks: Called once, after the last epoch.
+
+        Raises:
+            ConfigError: If the address is one of a Ray client.
+            DataError: If a value of the table is none of the spec.
+            DivergenceError: If the loss becomes NaN or infinite.
+            StorageError: If a file cannot be read or written.
+            TabVAEError: If the training fails for another reason.
+        """
+        name = f"streamed-{plan.identity[:16]}"
+        home = plan.checkpoint.parent
+        task = StreamedTask(plan, self.table.n_rows, home / f"{name}-codes", self.workers)
+        if through_client(self.address):
+            raise ConfigError(
+                "--address: a refit of a large table runs on a node of the cluster (auto or "
+                "host:port), not through a client (ray://)"
+            )
+        vae = task.model("cpu")
+        state = kept_state(plan)
+        if state is None:
+            _remove_others(plan, name)
+            with connected(self.address):
+                try:
+                    self.say(f"encoding {self.table.n_rows:,} rows")
+                    encoding = EncodingTask(self.table, plan.spec, vae.encoder)
+                    encode_table(encoding, task.codes, seed=plan.seed)
+                    self.say(f"training on {_workers(self.workers)}")
+                    state = train_on_codes(task, home, name)
+                except (RayError, TrainingFailedError) as error:
+                    raise _cause(error) from error
+            keep_state(plan, state)
+            _remove_others(plan, "")
+        vae.load_state_dict(state)
+        for hook in hooks:
+            hook(vae.trainer)
+        return vae
+
+
+def _remove_others(plan: RefitPlan, name: str) -> None:
+    """Remove codes and checkpoints of other refits."""
+    for child in plan.checkpoint.parent.children():
+        if child.name.startswith("streamed-") and not (name and child.name.startswith(name)):
+            child.remove_tree()
+
+
+def _workers(n: int) -> str:
+    return "1 worker" if n == 1 else f"{n} workers"
+
+
+def _cause(error: BaseException) -> TabVAEError:
+    """Return the error of this package that made Ray fail, or one that quotes Ray's."""
+    found: BaseException | None = error
+    while found is not None:
+        inner = [found, *getattr(found, "worker_failures", {}).values(), getattr(found, "cause", 0)]
+        own = next((part for part in inner if isinstance(part, TabVAEError)), None)
+        if own is not None:
+            return own
+        if "DivergenceError" in str(found):
+            return DivergenceError(last_line(found))
+        found = found.__cause__
+    return TabVAEError(
+        f"the training failed: {last_line(error)}; the same command continues from the last "
+        "checkpoint"
+    )

@@ -1,0 +1,1 @@
+"""Tables in several Parquet files, read in parts of bounded memory."""
