@@ -23,7 +23,7 @@ from tabvae_ray.comparison.reading.reader import ColumnReader
 from tabvae_ray.comparison.reading.table_columns import Integers, TableColumns
 from tabvae_ray.comparison.result import Comparison
 from tabvae_ray.comparison.scores.statistics import STATISTICS, Statistic
-from tabvae_ray.comparison.scores.usefulness import check_target, split_for_test
+from tabvae_ray.comparison.scores.usefulness import check_target, split_for_test, trained_on_real
 from tabvae_ray.comparison.table_pair import TablePair, table_associations
 from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import ConfigError, DataError
@@ -210,8 +210,12 @@ class PreparedComparison:
             self.real.sorted_numbers(name)
         for name in self.real.codes:
             self.real.counts(name)
+        options = self.plan.options
         if "correlation_distance" in self.plan.scores:
-            table_associations(self.real, self.plan.options)
+            table_associations(self.real, options)
+        if self.tested is not None and self.target is not None:
+            training, tested = self.tested
+            trained_on_real(training, tested, self.target, **options.usefulness_models)
         return self
 
     def for_scores(self) -> Self:

@@ -77,8 +77,8 @@ class _Gaps:
     def explanations(self, name: str) -> Iterator[MissingTogether]:
         """Yield what may explain a column: an earlier one's missing values, then categories."""
         own = self._place[name]
-        for other in np.flatnonzero(self._few(self._apart[own, :own])):
-            yield MissingTogether(column=name, other=self.names[int(other)])
+        for place in np.flatnonzero(self._few(self._apart[own, :own])):
+            yield MissingTogether(column=name, other=self.names[int(place)])
         for other, by_column in self._by_category.items():
             if other == name or own not in by_column:
                 continue
