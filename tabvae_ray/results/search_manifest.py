@@ -4,7 +4,7 @@ import os
 import socket
 import time
 import uuid
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, NotRequired, Self
 
 from pydantic import (
     AfterValidator,
@@ -83,7 +83,7 @@ class _Driver(TypedDict, total=False):
 class _Table(TypedDict):
     fingerprint: str
     rows: Count
-    whole_rows: Count
+    whole_rows: NotRequired[Count]
     columns: Count
 
 
