@@ -213,8 +213,10 @@ class TablePair:
     def usefulness(self) -> Usefulness:
         """Quality of a model trained on synthetic rows, beside that of one trained on real rows."""
         assert self.target is not None and self.tested is not None
+        training, tested = self.tested
         found = usefulness(
-            *self.tested,
+            training,
+            tested,
             self.synthetic if self.further is None else self.further,
             self.target,
             **self.options.usefulness_models,
