@@ -22,6 +22,7 @@ from tabvae_ray.storage import Location
 __all__ = [
     "broken_text",
     "finite",
+    "is_finite_number",
     "parse_json",
     "read_document",
     "read_json",
@@ -63,6 +64,11 @@ def finite(value: Any) -> Any:
     return value
 
 
+def is_finite_number(value: object) -> bool:
+    """Return True for a number that is neither NaN nor infinite; booleans are no numbers."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def write_json(file: Location, document: Any) -> None:
     """Write a document as JSON in UTF-8; NaN and infinities become null.
 
@@ -84,15 +90,24 @@ def read_json(file: Location) -> Any:
     return parse_json(file.read_bytes(_MAX_OWN_BYTES))
 
 
-def parse_json(text: str | bytes) -> Any:
+def parse_json(text: str | bytes, *, only_finite: bool = False) -> Any:
     """Parse JSON.
+
+    Args:
+        text: The JSON.
+        only_finite: Whether NaN and infinities, which Python writes, are refused.
 
     Raises:
         ValueError: If it is not JSON, has a key twice or a number of absurd size, or is nested
             deeper than any file of this package.
     """
     try:
-        document = json.loads(text, object_pairs_hook=_unique_keys, parse_int=_parse_integer)
+        document = json.loads(
+            text,
+            object_pairs_hook=_unique_keys,
+            parse_int=_parse_integer,
+            parse_constant=_refuse_constant if only_finite else None,
+        )
     except RecursionError:
         raise ValueError(f"must be nested at most {MAX_DEPTH} deep") from None
     level = [document] if isinstance(document, dict | list) else []
@@ -235,6 +250,10 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         [(twice, _)] = Counter(key for key, _ in pairs).most_common(1)
         raise ValueError(f"the key stands twice: {twice[:200]}")
     return mapping
+
+
+def _refuse_constant(text: str) -> float:
+    raise ValueError(f"numbers must be finite, but got {text}")
 
 
 def _parse_integer(text: str) -> int:

@@ -1,7 +1,6 @@
 """The tabular VAE on one machine: build, fit, generate."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -20,8 +19,8 @@ from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.model.vae import VAE, build_vae
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.encoding import TableEncoder
-from tabvae_ray.table.io import read_table
 from tabvae_ray.table.private.encoding import PrivateEncoding
+from tabvae_ray.table.reading.frames import Frame, Source
 from tabvae_ray.table.reading.markers import without_declared
 from tabvae_ray.table.spec import TableSpec, check_table
 from tabvae_ray.training.private.guarantee import Guarantee
@@ -119,7 +118,7 @@ class TabularVAE:
 
     def fit(
         self,
-        table: pd.DataFrame | Path | str,
+        table: Source | Frame,
         *,
         tracker: Tracker | None = None,
         plan: ComparisonPlan | None = None,
@@ -128,7 +127,7 @@ class TabularVAE:
         """Train to the end of the budget.
 
         Args:
-            table: The real rows, or the CSV or Parquet file that holds them.
+            table: The real rows: a path or URI, a DataFrame of pandas or polars, or an Arrow table.
             tracker: Keeps losses per column, comparisons with generated rows, and checkpoints, at
                 the periods of the configuration; without one, nothing of this is computed.
             plan: The scores and plots of a comparison; :meth:`ComparisonPlan.complete` if None.
@@ -143,29 +142,30 @@ class TabularVAE:
             DataError: If the table does not fit the spec.
             DivergenceError: If the loss becomes NaN or infinite.
         """
-        if not isinstance(table, pd.DataFrame):
-            # Its cells are read as the spec says.
-            table = read_table(str(table), SpecDeclaration.from_mapping(self.spec.to_mapping()))
         if tracker is not None:
             check_untracked(self.config)
+        table = self.spec.read(table)
         self.prepare(table)
         if tracker is not None:
             self._track(table, tracker, plan or ComparisonPlan.complete())
         with shown_progress(self.trainer, wanted=progress):
             return self.trainer.train()
 
-    def prepare(self, table: pd.DataFrame) -> None:
+    def prepare(self, table: Source | Frame) -> None:
         """Prepare the training: split and encode the table, and build the network.
 
         Held-out rows are drawn before anything is fitted; the encoder is fitted without them.
 
         With ``training.dp``, all rows are encoded by noisy counts, and none is held out.
 
+        Args:
+            table: The real rows, see :meth:`fit`.
+
         Raises:
             ConfigError: If ``training.dp`` is given beside a setting that uses rows without noise.
             DataError: If the table does not fit the spec, or has fewer than two training rows.
         """
-        table = without_declared(table, self.spec.columns)
+        table = without_declared(self.spec.read(table), self.spec.columns)
         check_table(table, self.spec)
         if self.config.training.dp is not None:
             prepared = prepare_private(table, self.spec, self.declared, self.config)

@@ -59,7 +59,7 @@ def _head(state: SearchState) -> Sequence[str]:
     counts = ", ".join(f"{n} {words[kind]}" for kind, n in state.counts.items())
     settings = state.space.settings
     limit = f" of {duration(settings.time_budget)}" if settings.time_budget else ""
-    rows, columns = manifest.table.get("rows"), manifest.table.get("columns")
+    rows, columns = manifest.table["rows"], manifest.table["columns"]
     size = f" ({rows:,} rows, {columns:,} columns)" if rows and columns else ""
     return [
         line,

@@ -90,6 +90,15 @@ class ComparisonOptions(BaseModel):
     theme: Literal["light", "dark"] = Field("light", description="Colours of the plots.")
     dpi: int = Field(100, ge=20, le=600, description="Dots per inch of the plots.")
 
+    @property
+    def usefulness_models(self) -> dict[str, int]:
+        """Size of the models of ``tstr``, as arguments of its functions."""
+        return {
+            "most_rows": self.usefulness_max_rows,
+            "n_trees": self.usefulness_trees,
+            "n_draws": self.usefulness_draws,
+        }
+
     def for_trials(self) -> Self:
         """Return the options with the smaller models of ``tstr`` that trials are scored by."""
         quick = self.usefulness_in_trials

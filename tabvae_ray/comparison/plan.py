@@ -23,10 +23,11 @@ from tabvae_ray.comparison.reading.reader import ColumnReader
 from tabvae_ray.comparison.reading.table_columns import Integers, TableColumns
 from tabvae_ray.comparison.result import Comparison
 from tabvae_ray.comparison.scores.statistics import STATISTICS, Statistic
-from tabvae_ray.comparison.scores.usefulness import check_target, split_for_test
+from tabvae_ray.comparison.scores.usefulness import check_target, split_for_test, trained_on_real
 from tabvae_ray.comparison.table_pair import TablePair, table_associations
 from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.table.reading.frames import Frame, Source, is_frame, is_location
 from tabvae_ray.table.rules.counting import RuleCounter
 from tabvae_ray.table.spec import TableSpec
 
@@ -102,15 +103,15 @@ class ComparisonPlan(BaseModel):
 
     def prepare(
         self,
-        real: pd.DataFrame,
+        real: Source | Frame,
         spec: TableSpec,
         *,
-        held_out: pd.DataFrame | npt.ArrayLike | None = None,
+        held_out: Source | Frame | npt.ArrayLike | None = None,
     ) -> "PreparedComparison":
         """Read the real table, and compute everything in the plan that concerns it alone.
 
         Args:
-            real: The real rows.
+            real: The real rows: a path or URI, a DataFrame of pandas or polars, or an Arrow table.
             spec: Spec of their columns.
             held_out: Rows that no model is trained on: their positions in ``real``, or a table of
                 other real rows. ``dcr_share`` and ``membership_black_box`` need them. Without them
@@ -120,6 +121,7 @@ class ComparisonPlan(BaseModel):
             ConfigError: If a score of the plan needs held-out rows or a target.
             DataError: If the table lacks columns of the spec, or holds infinite values.
         """
+        real = spec.read(real, "the real table")
         prepared = PreparedComparison(self, spec, ColumnReader(spec, real))
         if "rules_kept" in self.scores:
             prepared.check_rules(real)
@@ -158,16 +160,17 @@ class PreparedComparison:
         """Column that usefulness is measured on."""
         return self.plan.options.target or self.spec.target
 
-    def hold_out(self, held_out: pd.DataFrame | npt.ArrayLike | None) -> None:
+    def hold_out(self, held_out: Source | Frame | npt.ArrayLike | None) -> None:
         """Set the real rows that no model is trained on; see :meth:`ComparisonPlan.prepare`.
 
         Raises:
             ConfigError: If a score of the plan needs held-out rows or a target.
             DataError: If they do not fit, or the target does not vary among them.
         """
-        if isinstance(held_out, pd.DataFrame):
+        if is_location(held_out) or is_frame(held_out):
+            what = "the held-out table"
             self.training = self.real
-            self.held_out = self.reader.read(held_out, "the held-out table")
+            self.held_out = self.reader.read(self.spec.read(held_out, what), what)
             self._warnings = self.held_out.warnings
         elif held_out is not None:
             rows = _split(self.real.n_rows, np.asarray(held_out))
@@ -207,8 +210,12 @@ class PreparedComparison:
             self.real.sorted_numbers(name)
         for name in self.real.codes:
             self.real.counts(name)
+        options = self.plan.options
         if "correlation_distance" in self.plan.scores:
-            table_associations(self.real, self.plan.options)
+            table_associations(self.real, options)
+        if self.tested is not None and self.target is not None:
+            training, tested = self.tested
+            trained_on_real(training, tested, self.target, **options.usefulness_models)
         return self
 
     def for_scores(self) -> Self:
@@ -235,18 +242,19 @@ class PreparedComparison:
             return n_rows
         return max(n_rows, options.usefulness_draws * min(n_rows, options.usefulness_max_rows))
 
-    def compute(self, synthetic: pd.DataFrame, *, n_rows: int | None = None) -> Comparison:
+    def compute(self, synthetic: Source | Frame, *, n_rows: int | None = None) -> Comparison:
         """Compare a synthetic table with the real one.
 
         Args:
-            synthetic: The synthetic rows.
+            synthetic: The synthetic rows, a path or a table as for :meth:`ComparisonPlan.prepare`.
             n_rows: The first rows, which scores are computed of; all if None. Only ``tstr`` and
                 the counts of broken rules look at the others.
 
         Raises:
             DataError: If the table is empty, lacks a column, or holds infinite values.
         """
-        columns = self.reader.read(synthetic)
+        rows = self.spec.read(synthetic, "the synthetic table")
+        columns = self.reader.read(rows)
         if n_rows is None or n_rows >= columns.n_rows:
             return self.compute_columns(columns)
         first = columns.take(np.arange(n_rows))

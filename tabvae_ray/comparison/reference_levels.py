@@ -301,9 +301,7 @@ def _add_usefulness(
             held_out,
             table,
             target,
-            most_rows=options.usefulness_max_rows,
-            n_trees=options.usefulness_trees,
-            n_draws=options.usefulness_draws,
+            **options.usefulness_models,
             rows_per_draw=size,
         )
         return found.tstr, found.trtr

@@ -213,13 +213,13 @@ class TablePair:
     def usefulness(self) -> Usefulness:
         """Quality of a model trained on synthetic rows, beside that of one trained on real rows."""
         assert self.target is not None and self.tested is not None
+        training, tested = self.tested
         found = usefulness(
-            *self.tested,
+            training,
+            tested,
             self.synthetic if self.further is None else self.further,
             self.target,
-            most_rows=self.options.usefulness_max_rows,
-            n_trees=self.options.usefulness_trees,
-            n_draws=self.options.usefulness_draws,
+            **self.options.usefulness_models,
             rows_per_draw=self.synthetic.n_rows,
         )
         return replace(found, held_out=self.held_out is not None)

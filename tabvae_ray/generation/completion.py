@@ -23,7 +23,7 @@ from tabvae_ray.model.draw import Draw
 from tabvae_ray.model.prior import Prior
 from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.table.encoding import TableEncoder, column_codes
-from tabvae_ray.table.reading.frames import Frame, as_frame
+from tabvae_ray.table.reading.frames import Frame, Source, as_frame, is_frame
 
 __all__ = ["Completion", "fill_cells", "log_prob"]
 
@@ -102,9 +102,9 @@ class Completion:
         return self.encoder.coder(name).n_codes if self.encoder.spec[name].missing else None
 
 
-def log_prob(completion: Completion, rows: Frame) -> pd.Series:
+def log_prob(completion: Completion, rows: Source | Frame) -> pd.Series:
     """Return the log probability of each row's codes, in nats; see the synthesizer's method."""
-    table = as_frame(rows)
+    table = as_frame(rows) if is_frame(rows) else completion.encoder.spec.read(rows)
     absent = [name for name in completion.encoder.columns if name not in table.columns]
     if absent:
         raise DataError(f"column {absent[0]!r}: in the spec, but not in the table")
@@ -120,7 +120,7 @@ def log_prob(completion: Completion, rows: Frame) -> pd.Series:
     return series
 
 
-def fill_cells(completion: Completion, rows: Frame, *, impute: bool) -> pd.DataFrame:
+def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) -> pd.DataFrame:
     """Return rows with the cells drawn that they lack; see the synthesizer's methods.
 
     Args:
@@ -128,7 +128,7 @@ def fill_cells(completion: Completion, rows: Frame, *, impute: bool) -> pd.DataF
         rows: Some columns of the table.
         impute: Draw missing values, too, and return the columns of the rows.
     """
-    table = as_frame(rows)
+    table = as_frame(rows) if is_frame(rows) else completion.encoder.spec.read(rows)
     known_names = [name for name in table.columns if name in completion.encoder.spec.names]
     if len(table) and not known_names:
         raise DataError("the rows have no column of the model")

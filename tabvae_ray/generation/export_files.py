@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tabvae_ray.errors import ExportError, brief
+from tabvae_ray.documents import parse_json
+from tabvae_ray.errors import ExportError, brief, one_line
 from tabvae_ray.storage import Location
 
 __all__ = [
     "copy_export",
-    "read_bounded",
     "read_document",
     "read_provenance",
     "read_weights",
@@ -27,8 +27,6 @@ _STAGED = re.compile(r"model-[0-9a-f]{16}\.safetensors")
 # Far above any real model; docs/architecture.md names them.
 _MAX_JSON_BYTES = 256 * 2**20
 _MAX_WEIGHT_BYTES = 16 * 2**30
-_MAX_DEPTH = 32
-_MAX_DIGITS = 400
 
 
 def read_document(source: Location) -> dict[str, Any]:
@@ -38,36 +36,22 @@ def read_document(source: Location) -> dict[str, Any]:
         source: The directory of the export.
 
     Raises:
-        ExportError: If there is none, or it is not a JSON object of finite numbers, too large, or
-            nested too deeply.
-        StorageError: If it cannot be read.
+        ExportError: If there is none, or it is not a JSON object of finite numbers, or breaks a
+            bound of :func:`tabvae_ray.documents.parse_json`.
+        StorageError: If it cannot be read, or is too large.
     """
     file = source / _DOCUMENT
     if not file.exists():
         raise ExportError(f"{source}: {_why_no_export(source)}")
-    data = read_bounded(file, _MAX_JSON_BYTES)
-
-    def refuse(constant: str) -> float:
-        raise ExportError(f"{file}: numbers must be finite, but got {constant}")
-
-    def integer(text: str) -> int:
-        if len(text) > _MAX_DIGITS:
-            raise ValueError(f"a whole number has {len(text)} digits")
-        return int(text)
+    data = file.read_bytes(_MAX_JSON_BYTES)
 
     try:
-        document = json.loads(data, parse_constant=refuse, parse_int=integer)
-    except (ValueError, RecursionError) as error:
-        raise ExportError(f"{file}: not JSON: {error}") from None
+        document = parse_json(data, only_finite=True)
+    except ValueError as error:
+        raise ExportError(f"{file}: cannot be read as JSON: {one_line(error)}") from None
     if not isinstance(document, dict):
         raise ExportError(f"{file}: must be a JSON object, but got {type(document).__name__}")
-    level: list[Any] = [document]
-    for _ in range(_MAX_DEPTH):
-        inside = (part.values() if isinstance(part, dict) else part for part in level)
-        level = [child for part in inside for child in part if isinstance(child, dict | list)]
-        if not level:
-            return document
-    raise ExportError(f"{file}: nested more than {_MAX_DEPTH} levels deep")
+    return document
 
 
 def read_provenance(source: Location) -> dict[str, Any]:
@@ -93,15 +77,7 @@ def read_weights(source: Location, document: Mapping[str, Any]) -> tuple[Locatio
     if name != _WEIGHTS and not (isinstance(name, str) and _STAGED.fullmatch(name)):
         raise ExportError(f"{source}: weights must be {_WEIGHTS}, but got {brief(name)}")
     file = source / name
-    return file, read_bounded(file, _MAX_WEIGHT_BYTES)
-
-
-def read_bounded(source: Location, max_bytes: int) -> bytes:
-    """Read a file; refuse one that is too large before it is read."""
-    size = source.size()
-    if size > max_bytes:
-        raise ExportError(f"{source}: too large: {size} bytes, but at most {max_bytes} are read")
-    return source.read_bytes()
+    return file, file.read_bytes(_MAX_WEIGHT_BYTES)
 
 
 def replace_export(

@@ -1,11 +1,11 @@
 """Model card: the README.md of an export."""
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from tabvae_ray import __version__
+from tabvae_ray.documents import is_finite_number
 from tabvae_ray.generation.private_card import (
     guarantee_in_words,
     limit_of_privacy,
@@ -178,16 +178,12 @@ def _numbers(scores: Mapping[str, Any]) -> Iterator[tuple[str, float, object]]:
     """Yield name and value of each score, and the value of training rows if it was measured."""
     real = scores.get("real")
     for name, value in scores.items():
-        if _is_number(value) and name != "epochs":
+        if is_finite_number(value) and name != "epochs":
             yield name, value, None
         elif name == "held_out" and isinstance(value, Mapping):
             for part, found in value.items():
-                if _is_number(found):
+                if is_finite_number(found):
                     yield part, found, real.get(part) if isinstance(real, Mapping) else None
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _mean(found: object, name: str) -> object:

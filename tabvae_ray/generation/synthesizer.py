@@ -21,7 +21,7 @@ from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.storage import Location
 from tabvae_ray.table.conditions import RowConditions
 from tabvae_ray.table.encoding import TableEncoder
-from tabvae_ray.table.reading.frames import Frame
+from tabvae_ray.table.reading.frames import Frame, Source
 from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["BLOCK_ROWS", "TabularVAESynthesizer", "load_synthesizer"]
@@ -193,7 +193,7 @@ class TabularVAESynthesizer:
                     rows, generator, rng, compact=compact, first_row=first_row, seed=seed
                 )
 
-    def log_prob(self, rows: Frame, *, draws: int = 256, seed: int = 0) -> pd.Series:
+    def log_prob(self, rows: Source | Frame, *, draws: int = 256, seed: int = 0) -> pd.Series:
         """Estimate the log probability of rows, in nats, such as to find outliers.
 
         It is that of a row's codes, as in ``holdout_nats`` with the opposite sign: places inside
@@ -211,7 +211,7 @@ class TabularVAESynthesizer:
         """
         return log_prob(self._completion(draws, seed), rows)
 
-    def complete(self, rows: Frame, *, draws: int = 256, seed: int = 0) -> pd.DataFrame:
+    def complete(self, rows: Source | Frame, *, draws: int = 256, seed: int = 0) -> pd.DataFrame:
         """Draw the columns that rows lack, given those that they have.
 
         A missing value is given like any other where the column has missing values, and drawn
@@ -228,7 +228,7 @@ class TabularVAESynthesizer:
         """
         return fill_cells(self._completion(draws, seed), rows, impute=False)
 
-    def impute(self, rows: Frame, *, draws: int = 256, seed: int = 0) -> pd.DataFrame:
+    def impute(self, rows: Source | Frame, *, draws: int = 256, seed: int = 0) -> pd.DataFrame:
         """Fill missing cells by draws given the other cells of their rows; see :meth:`complete`.
 
         Args:

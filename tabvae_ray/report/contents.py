@@ -239,7 +239,7 @@ def _table(contents: ReportContents) -> pd.DataFrame | None:
             f"Without the table, reference levels and pictures are left out: {error}"
         )
         return None
-    if fingerprint(table) != manifest.table.get("fingerprint"):
+    if fingerprint(table) != manifest.table["fingerprint"]:
         contents.notes.append(
             f"{manifest.data} has changed since the search: reference levels and pictures are left "
             "out, because they would describe another table."

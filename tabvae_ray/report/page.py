@@ -67,7 +67,7 @@ def render(contents: ReportContents) -> str:
 
 def _header(contents: ReportContents) -> Header:
     manifest = contents.manifest
-    rows, columns = (int(manifest.table.get(part, 0)) for part in ("rows", "columns"))
+    rows, columns = (int(manifest.table[part]) for part in ("rows", "columns"))
     whole = int(manifest.table.get("whole_rows", rows))
     sample = f", a sample of {whole:,} rows" if whole > rows else ""
     return Header(

@@ -4,7 +4,7 @@ import os
 import socket
 import time
 import uuid
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, NotRequired, Self
 
 from pydantic import (
     AfterValidator,
@@ -20,7 +20,7 @@ from typing_extensions import TypedDict
 from tabvae_ray._version import package_versions
 from tabvae_ray.documents import read_versioned, write_json
 from tabvae_ray.errors import ConfigError, DataError
-from tabvae_ray.results.trial_record import Count, Number
+from tabvae_ray.results.trial_record import Count, Moment, Number
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import parse_space
 from tabvae_ray.storage import Location
@@ -80,10 +80,10 @@ class _Driver(TypedDict, total=False):
 
 
 @with_config(_OPEN)
-class _Table(TypedDict, total=False):
+class _Table(TypedDict):
     fingerprint: str
     rows: Count
-    whole_rows: Count
+    whole_rows: NotRequired[Count]
     columns: Count
 
 
@@ -175,7 +175,7 @@ class SearchManifest(BaseModel):
     chosen: Annotated[dict[str, Any], _shaped_as(_Chosen)] | None = None
     versions: dict[str, str] = Field(default_factory=lambda: versions())
     driver: Annotated[dict[str, Any], _shaped_as(_Driver)] = {}
-    updated: Seconds = 0.0
+    updated: Moment = 0.0
 
     @classmethod
     def read(cls, directory: Location) -> Self:

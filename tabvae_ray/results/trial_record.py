@@ -9,12 +9,14 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator, with_co
 
 from tabvae_ray.space.parameters import Value
 
-__all__ = ["FORMAT_VERSION", "Count", "Number", "Rung", "State", "TrialRecord"]
+__all__ = ["FORMAT_VERSION", "Count", "Moment", "Number", "Rung", "State", "TrialRecord"]
 
 State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL"]
 # No conversions: text in place of a number is a sign that somebody has damaged the file.
 Count = Annotated[int, Field(ge=0, strict=True)]
 Number = Annotated[float, Field(strict=True)]
+# Seconds since 1970, up to the year 4147.
+Moment = Annotated[Number, Field(ge=0, le=2**36)]
 
 FORMAT_VERSION: Final = 1
 
@@ -85,8 +87,8 @@ class TrialRecord:
     batch_size_from: Count = 0
     generation: Count | None = None
     parents: list[Count] | None = None
-    started: Annotated[Number, Field(ge=0)] | None = None
-    ended: Annotated[Number, Field(ge=0)] | None = None
+    started: Moment | None = None
+    ended: Moment | None = None
     format_version: Literal[1] = FORMAT_VERSION
 
     @property

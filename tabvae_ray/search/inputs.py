@@ -210,8 +210,7 @@ def prepare_inputs(
     if before is not None:
         known = before.search_space()
     if known is not None:
-        refuse_private(known)
-        known = with_settings(known, settings)
+        known = with_settings(refuse_private(known), settings)
     if known is not None and resume:
         known = as_planned(known, _plan(directory))
     kept = directory / TABLE_FILE

@@ -80,11 +80,11 @@ def check_private_space(
     return errors
 
 
-def refuse_private(space: SearchSpace) -> None:
-    """Refuse a space with differentially private training.
+def refuse_private(space: SearchSpace) -> SearchSpace:
+    """Return a space without differentially private training.
 
     Raises:
-        ConfigError: If it is one.
+        ConfigError: If it is one with it.
     """
     if space.base.training.dp is not None:
         raise ConfigError(
@@ -92,3 +92,4 @@ def refuse_private(space: SearchSpace) -> None:
             "rows, proposes parameters from them and stops trials by them, and nothing bounds what "
             "that tells about a row; use 'tabvae private-search', which counts what it spends"
         )
+    return space

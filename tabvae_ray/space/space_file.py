@@ -93,6 +93,11 @@ def parse_space(document: object, source: str = "search space") -> SearchSpace:
         errors += check_private_space(
             file.objectives, file.constraints, file.initial, file.search, [*parameters, *broken]
         )
+        if file.with_target is not None:
+            errors.append(
+                "with_target: must not be given with training.dp: usefulness is measured on rows "
+                "without noise"
+            )
     else:
         errors += check_scores(
             file.objectives, file.constraints, [*parameters, *broken], file.comparison

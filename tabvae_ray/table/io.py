@@ -6,7 +6,6 @@ import io
 import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
-from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, cast
 
@@ -32,6 +31,7 @@ from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.reading.csv_columns import read_columns
 from tabvae_ray.table.reading.csv_file import CsvFile, check_names
 from tabvae_ray.table.reading.expansion import check_parquet_size, expanded
+from tabvae_ray.table.reading.frames import Frame, Source, as_frame, is_location
 from tabvae_ray.table.reading.markers import read_markers
 
 __all__ = [
@@ -45,9 +45,9 @@ __all__ = [
 
 
 def read_table(
-    location: Location | Path | str | pd.DataFrame, declared: SpecDeclaration | None = None
+    location: Source | Frame, declared: SpecDeclaration | None = None, *, what: str = "table"
 ) -> pd.DataFrame:
-    """Read a CSV or Parquet file, or several Parquet files; a DataFrame is returned as it is.
+    """Read a CSV or Parquet file, or several Parquet files; a DataFrame of pandas stays as it is.
 
     The Parquet files of a directory, or of a glob pattern, are one table; directories such as
     ``year=2024`` add a column.
@@ -61,8 +61,9 @@ def read_table(
 
     Args:
         location: The file, a directory or glob pattern of Parquet files, or a table that is in
-            memory already.
+            memory already: of pandas, polars or Arrow.
         declared: Declaration of some or all columns, which are read as it says.
+        what: The name of a table in memory in error messages.
 
     Raises:
         DataError: If it is neither or empty, or the name of a column occurs twice.
@@ -70,7 +71,9 @@ def read_table(
     """
     if isinstance(location, pd.DataFrame):
         return location
-    source = Location(str(location) if isinstance(location, Path) else location)
+    if not is_location(location):
+        return as_frame(location, what)
+    source = Location(location)
     if is_dataset(source):
         return frame_from_files(ParquetTable.open(source).read(), declared, source)
     suffix = _suffix(source)
@@ -89,7 +92,7 @@ def read_table(
 
 
 def read_sample(
-    location: Location | Path | str,
+    location: Source,
     declared: SpecDeclaration | None = None,
     *,
     rows: int | None,
@@ -109,7 +112,7 @@ def read_sample(
         DataError: As :func:`read_table` does.
         StorageError: If it cannot be read.
     """
-    source = Location(str(location) if isinstance(location, Path) else location)
+    source = Location(location)
     if rows is not None and (source.suffix == ".parquet" or is_dataset(source)):
         found = ParquetTable.open(source)
         if found.n_rows > rows:
@@ -118,15 +121,15 @@ def read_sample(
     return sample_frame(read_table(source, declared), rows, seed)
 
 
-def write_table(table: pd.DataFrame, location: Location | str) -> None:
-    """Write a table atomically, as CSV or Parquet by the suffix.
+def write_table(table: Frame, location: Source) -> None:
+    """Write a table of pandas, polars or Arrow atomically, as CSV or Parquet by the suffix.
 
     Raises:
         DataError: If the suffix is neither.
         StorageError: If it cannot be written.
     """
-    with TableWriter(location) as writer:
-        writer.write(table)
+    with TableWriter(Location(location)) as writer:
+        writer.write(read_table(table))
 
 
 class TableWriter:

@@ -13,11 +13,14 @@ import pandas as pd
 from pydantic import Field
 
 from tabvae_ray.errors import DataError, closest
+from tabvae_ray.storage import Location
 from tabvae_ray.table.column import Column, Kind, check_column, with_arrow_type
 from tabvae_ray.table.declaration import SpecDeclaration, SpecDocument
 from tabvae_ray.table.dtypes import moment_dtype
 from tabvae_ray.table.inference import infer_column
+from tabvae_ray.table.io import read_table
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
+from tabvae_ray.table.reading.frames import Frame, Source, is_location
 from tabvae_ray.table.reading.markers import read_markers
 from tabvae_ray.table.rules.declared import check_rules, rules_of
 from tabvae_ray.table.rules.rule import Rule
@@ -46,10 +49,10 @@ class TableSpec(SpecDocument):
     @classmethod
     def infer(
         cls,
-        table: pd.DataFrame,
+        table: Source | Frame,
         *,
         declared: SpecDeclaration | None = None,
-        source: str = "table",
+        source: str | None = None,
     ) -> Self:
         """Infer the spec of a table.
 
@@ -60,16 +63,20 @@ class TableSpec(SpecDocument):
         unless the declaration says otherwise.
 
         Args:
-            table: The real rows.
+            table: The real rows: a path or URI, a DataFrame of pandas or polars, or an Arrow table.
             declared: Declaration of some or all columns; it overrides what is inferred.
-            source: Name of the table in error messages.
+            source: Name of the table in error messages; by default its path, or ``table``.
 
         Raises:
+            StorageError: If a file cannot be read.
             DataError: If the table is empty, or a name occurs twice. Otherwise naming every
                 declared column that is absent, and every column that contradicts its declaration.
                 Otherwise naming a declared rule that a row breaks, and the row.
         """
         declared = declared or SpecDeclaration()
+        if source is None:
+            source = str(Location(table)) if is_location(table) else "table"
+        table = read_table(table, declared)
         _check_shape(table, source)
         table, markers = read_markers(
             table, declared, lambda text: warnings.warn(f"{source}: {text}", stacklevel=4)
@@ -153,6 +160,21 @@ class TableSpec(SpecDocument):
                 for rule in self.rules
             ]
         return mapping
+
+    def read(self, rows: Source | Frame, what: str = "table") -> pd.DataFrame:
+        """Return rows of these columns, read as this spec says.
+
+        Args:
+            rows: A path or URI, a DataFrame of pandas or polars, or an Arrow table.
+            what: The name of rows in memory in error messages.
+
+        Raises:
+            DataError: If they are no table.
+            StorageError: If a file cannot be read.
+        """
+        if isinstance(rows, pd.DataFrame):
+            return rows
+        return read_table(rows, SpecDeclaration.from_mapping(self.to_mapping()), what=what)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ def run(space: SearchSpace, tmp_path: Path) -> Location:
 
 def write_manifest(space: SearchSpace, directory: Location, **changes: Any) -> None:
     rungs = [1, 3, 9]
-    table = {"rows": 918, "columns": 12}
+    table = {"fingerprint": "", "rows": 918, "columns": 12}
     manifest(space, rungs=rungs, table=table, **changes).write(directory)
 
 

@@ -173,7 +173,10 @@ def test_other_rows_and_epochs_go_to_another_directory(
     [
         ({"state": "running"}, "the search is running"),
         ({"chosen": None, "state": "interrupted"}, "is interrupted and has chosen no model"),
-        ({"table": {"fingerprint": "0"}}, "has changed since the search: to train on these rows"),
+        (
+            {"table": {"fingerprint": "0", "rows": 3, "columns": 1}},
+            "has changed since the search: to train on these rows",
+        ),
         ({"data": "s3://***@bucket/x.csv"}, "--data: must be given again, with credentials"),
     ],
 )

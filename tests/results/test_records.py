@@ -179,6 +179,25 @@ def test_a_manifest_comes_back_as_it_was(tiny: dict, tmp_path: Path) -> None:
     assert made.search_space().to_mapping() == parse_space(tiny).to_mapping()
 
 
+@pytest.mark.parametrize("key", ["fingerprint", "rows", "columns"])
+def test_a_manifest_that_lacks_a_part_of_the_table_is_refused(
+    tiny: dict, tmp_path: Path, key: str
+) -> None:
+    made = manifest(tiny)
+    del made.table[key]
+    made.write(Location(tmp_path))
+    with pytest.raises(StorageError, match=rf"search\.json: .*table\.{key}: is required"):
+        SearchManifest.read(Location(tmp_path))
+
+
+def test_a_manifest_from_after_the_last_year_is_refused(tiny: dict, tmp_path: Path) -> None:
+    manifest(tiny).write(Location(tmp_path))
+    file = tmp_path / "search.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "updated": 1e15}))
+    with pytest.raises(StorageError, match=r"search\.json: .*updated: must be less than or equal"):
+        SearchManifest.read(Location(tmp_path))
+
+
 def test_a_search_from_before_min_rows_keeps_all_values(tiny: dict, tmp_path: Path) -> None:
     made = manifest(tiny)
     del made.space["base"]["transformers"]["min_rows"]

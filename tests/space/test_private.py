@@ -28,6 +28,10 @@ def test_the_private_space_of_the_package_is_sound() -> None:
         ({"objectives": {"holdout_nats": "minimize"}}, "objectives: must be {private_nats"),
         ({"constraints": {"membership": {"max": 0.5}}}, "constraints: must not be given"),
         ({"initial": [{"architecture.loss_beta": 1.0}]}, "initial: must not be given"),
+        (
+            {"with_target": {"objectives": {"utility": "maximize"}}},
+            "with_target: must not be given",
+        ),
         ({"search": {"sampler": "tpe", "scheduler": "none"}}, "search.sampler: must be random"),
         ({"search": {"sampler": "random"}}, "search.scheduler: must be none"),
         (

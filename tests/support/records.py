@@ -28,7 +28,7 @@ def manifest(space: SearchSpace, **changes: object) -> SearchManifest:
         space_file="x.yaml",
         data="t.csv",
         spec={},
-        table={},
+        table={"fingerprint": "", "rows": 3, "columns": 1},
         rungs=[1],
         sampler="tpe",
         resources={},

@@ -142,7 +142,7 @@ TWO_OF_A_NAME = pa.table([pa.array([1]), pa.array([2])], names=["a", "a"])
         ("t.csv", b"a\tb\r\n1\t2\r\n", "not CSV: its columns are separated by tabs; it must be"),
         ("t.csv", b"\n\na\tb\n1\t2\n", "not CSV: its columns are separated by tabs; it must be"),
         ("t.csv", PNG, "not CSV: it holds binary data"),
-        ("t.csv", "a\nZürich\n".encode("latin-1"), "not CSV: 'utf-8' codec can't decode"),
+        ("t.csv", "a\nZürich\n".encode("latin-1"), "not CSV: line 2 is not UTF-8 text"),
         ("t.csv.gz", b"a,b\n1,2\n", "not CSV: Not a gzipped file"),
         ("t.csv.gz", b"\x1f\x8b\x08\0", "not CSV: .*ended before"),
         ("t.parquet", PNG, "not Parquet: "),

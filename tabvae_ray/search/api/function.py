@@ -1,11 +1,11 @@
 """The function that searches from Python."""
 
-import math
 import time
 from collections.abc import Collection
-from typing import Any, Literal
+from typing import Literal
 
 from tabvae_ray.callable_module.python_words import in_python_words
+from tabvae_ray.documents import is_finite_number
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.search.api.perform import draw_report, perform, prepare
 from tabvae_ray.search.api.result import SearchResult
@@ -147,12 +147,14 @@ def _check(
     """Check the ranges that the command checks when it parses its options."""
     errors = []
     for key, count in (("trials", trials), ("concurrency", concurrency)):
-        if count is not None and not (_is_number(count) and int(count) == count and count >= 1):
+        if count is None:
+            continue
+        if not (is_finite_number(count) and int(count) == count and count >= 1):
             errors.append(f"{key} must be a whole number >= 1, but got {count!r}")
     for key, amount in (("time_budget", time_budget), ("cpus_per_trial", cpus)):
-        if amount is not None and not (_is_number(amount) and amount > 0):
+        if amount is not None and not (is_finite_number(amount) and amount > 0):
             errors.append(f"{key} must be a number > 0, but got {amount!r}")
-    if not (_is_number(gpus) and gpus >= 0):
+    if not (is_finite_number(gpus) and gpus >= 0):
         errors.append(f"gpus_per_trial must be a number >= 0, but got {gpus!r}")
     unknown = [
         name for name in ((track,) if isinstance(track, str) else track) if name not in _TRACKERS
@@ -161,7 +163,3 @@ def _check(
         errors.append(f"track must be some of {', '.join(_TRACKERS)}, but got {unknown[0]!r}")
     if errors:
         raise ConfigError("\n".join(errors))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

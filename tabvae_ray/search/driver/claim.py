@@ -25,7 +25,7 @@ from pydantic import Field, TypeAdapter
 from tabvae_ray.documents import read_versioned
 from tabvae_ray.errors import ConfigError, StorageError
 from tabvae_ray.results.search_manifest import HEARTBEAT_SECONDS, SearchManifest
-from tabvae_ray.results.trial_record import Number
+from tabvae_ray.results.trial_record import Moment
 from tabvae_ray.search.driver import claim_file
 from tabvae_ray.storage import Location
 
@@ -58,7 +58,7 @@ class Holder:
     id: str
     host: str
     pid: Annotated[int, Field(ge=1, lt=2**31, strict=True)]
-    since: Annotated[Number, Field(ge=0, le=2**36)]
+    since: Moment
     started: str | None
 
     @classmethod

@@ -63,7 +63,7 @@ def asked_time(asked: Any) -> pd.Timestamp:
     if isinstance(asked, str):
         try:
             (moment,) = clock_moments(pd.Series([asked.strip()], dtype=object))
-            return moment
+            return pd.Timestamp(moment)
         except ValueError:
             pass
     try:

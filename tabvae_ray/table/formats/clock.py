@@ -145,8 +145,9 @@ def _ticks(parts: pd.DataFrame) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.b
     """Return nanoseconds of texts, and which texts are no time."""
 
     def whole(name: str, default: int = 0) -> npt.NDArray[np.int64]:
-        numbers: Any = pd.to_numeric(parts[name]).fillna(default)
-        return numbers.to_numpy(np.int64)
+        found: Any = pd.to_numeric(parts[name]).fillna(default)
+        numbers: npt.NDArray[np.int64] = found.to_numpy(np.int64)
+        return numbers
 
     broken = (parts["hour"].isna() & parts["days"].isna()).to_numpy()
     hour, has_half = whole("hour"), parts["half"].notna().to_numpy()

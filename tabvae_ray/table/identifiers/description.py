@@ -18,6 +18,8 @@ __all__ = ["source_of"]
 _NEGLIGIBLE = 1e-18
 # Consecutive numbers are continued; with as many texts of the same lengths, most would be real.
 _DENSE = 0.5
+# Rows that may be generated before a counter of 64 bits reaches its end.
+_HEADROOM = 2**32
 # Rows for which a learnt pattern has texts, by longer texts if need be.
 _MAX_ROWS = 10**12
 
@@ -52,7 +54,7 @@ def source_of(
         if largest is not None:
             _check_digits(patterns, largest, where)
     else:
-        if numbers is not None and (counter := _next_number(numbers)) is not None:
+        if numbers is not None and (counter := _next_number(numbers, largest)) is not None:
             return IdentifierSource(counter=counter, missing_rate=rate)
         patterns = learn_patterns(texts)
     source = _avoiding(patterns, texts, rate)
@@ -70,10 +72,16 @@ def _texts(values: pd.Series) -> list[str] | None:
     return present if all(isinstance(value, str) for value in present) else None
 
 
-def _next_number(numbers: list[str]) -> int | None:
-    """Return the number after the last one of a counter, None if they are not counted."""
+def _next_number(numbers: list[str], largest: int | None) -> int | None:
+    """Return the number after the last one of a counter, None if they are not counted.
+
+    Counters that soon reach the largest number of their dtype are none.
+    """
     found = [int(number) for number in numbers]
     low, high = min(found), max(found)
+    limit = min(2**64 - 1, 2**64 - 1 if largest is None else largest)
+    if high >= limit - (_HEADROOM if limit >= 2**62 else 1):
+        return None
     return high + 1 if len(set(found)) >= _DENSE * (high - low + 1) else None
 
 

@@ -6,7 +6,6 @@ like any other. ``missing_values`` of a spec replaces this rule.
 """
 
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -16,36 +15,36 @@ from tabvae_ray.table.formats.finding import iso_format, look_like_days
 from tabvae_ray.table.parsing import parse_iso
 from tabvae_ray.table.reading.cells import Cells, Mask
 from tabvae_ray.table.reading.csv_file import CsvFile
+from tabvae_ray.table.reading.hints import (
+    CODE,
+    MARKED_MIN_DISTINCT,
+    MARKED_MIN_SHARE,
+    Say,
+    listed,
+    say_if_without_format,
+    say_markers,
+    say_what_it_may_be,
+)
 from tabvae_ray.table.reading.odd_dates import are_odd, days_among, moments_among
 from tabvae_ray.table.reading.wanted import CellKind, wanted_kind
 
 __all__ = [
-    "CODE",
     "DATE_FORMATS",
-    "Say",
     "are_codes",
     "are_markers",
     "read_columns",
-    "say_markers",
     "with_moments",
 ]
 
 # Key of a DataFrame's attrs: the formats of dates that were read as datetimes, by column.
 DATE_FORMATS = "date_formats"
 
-# Text in a column of numbers or moments is a marker of missing values if it is this rare.
-_MARKED_MIN_SHARE = 0.9
+# More different texts are no markers.
 _MOST_MARKERS = 5
-# Fewer different numbers than this, beside text, are categories.
-_MARKED_MIN_DISTINCT = 10
 # A smaller share of numbers with leading zeros is an accident in a column of numbers.
 _LEADING_ZEROS_MIN_SHARE = 0.005
 
-CODE = r"^0\d+$|^\+\d{7,}$"
 _DIGITS = r"^\+?\d+$"
-_THOUSANDS = r"^\s*[+-]?\d{1,3}(,\d{3})+(\.\d+)?\s*$"
-
-Say = Callable[[str], None]
 
 
 def read_columns(file: CsvFile, declared: SpecDeclaration, source: str) -> pd.DataFrame:
@@ -98,7 +97,8 @@ def _read_column(file: CsvFile, plain: pd.Series, declared: SpecDeclaration, say
     if wanted == "text" and declared.kind_of(name) == "datetime":
         if pd.api.types.is_datetime64_any_dtype(plain.dtype):
             return plain
-        if plain.dtype == np.float64 and file.cells(name).match(r"\.0$").any():
+        is_float = plain.dtype == np.float64 and file.cells(name).match(r"\.0$").any()
+        if is_float and not (declared.columns[name].format or "").endswith(".0"):
             return plain
         wanted = "moment"
     if wanted is None and not _is_in_doubt(plain):
@@ -120,7 +120,8 @@ def _read_column(file: CsvFile, plain: pd.Series, declared: SpecDeclaration, say
         is_text = look_like_days(plain) or are_codes(cells)
         if not is_text and (days := _days(cells, cells.are_null_words, say)) is not None:
             return days
-        if not is_text and _are_long_decimals(cells):
+        is_whole = pd.api.types.is_integer_dtype(plain.dtype)
+        if not is_text and not is_whole and _are_long_decimals(cells):
             return cells.decimals(cells.are_null_words | cells.are_blank)
         return cells.text(cells.are_null_words) if is_text else plain
     markers = declared.kind_of(name) in (None, "continuous", "datetime")
@@ -177,15 +178,18 @@ def _converted(
         if noun == "numbers":
             read = cells.decimals if wanted == "decimal" else cells.numbers
             return read(gone | blank | odd)
-        return with_moments(cells.text(gone | blank | odd))
+        dates = with_moments(cells.text(gone | blank | odd))
+        if wanted is None and isinstance(dates.dtype, pd.StringDtype):
+            say_if_without_format(dates, noun, say)
+        return dates
     if wanted is None and missing is None and rest.any():
         if gone.any():
-            words = _listed(cells.words(gone))
+            words = listed(cells.words(gone))
             say(
                 f"{cells.count(gone):,} cells read {words}, which is taken for text; declare "
                 "missing_values in the spec if they are missing"
             )
-        _say_what_it_may_be(cells, rest, numbers, say)
+        say_what_it_may_be(cells, rest, numbers, say)
         # In a column of text, words for missing values and white space are values.
         return cells.text(np.zeros_like(gone))
     return cells.text(gone | blank if not rest.any() else gone)
@@ -206,9 +210,9 @@ def are_markers(cells: Cells, fits: Mask, odd: Mask) -> bool:
     """Return True if the odd texts of a column are few, rare and without digits."""
     if int(odd.sum()) > _MOST_MARKERS or (cells.match(r"\d") & odd).any():
         return False
-    if int(fits.sum()) <= _MARKED_MIN_DISTINCT:
+    if int(fits.sum()) <= MARKED_MIN_DISTINCT:
         return False
-    return cells.count(fits) >= _MARKED_MIN_SHARE * cells.count(fits | odd)
+    return cells.count(fits) >= MARKED_MIN_SHARE * cells.count(fits | odd)
 
 
 def are_codes(cells: Cells, gone: Mask | None = None) -> bool:
@@ -244,43 +248,6 @@ def _are_long_decimals(cells: Cells) -> bool:
     if not (cells.match(r"^[+-]?[\d.]{19,77}$") & rest).any():
         return False
     return len({len(text.partition(".")[2]) for text in cells.words(rest)}) == 1
-
-
-def say_markers(cells: Cells, fits: Mask, odd: Mask, noun: str, say: Say) -> None:
-    """Warn that the odd texts of a column are taken for missing."""
-    share = cells.count(fits) / cells.count(fits | odd)
-    percent = min(share, 0.999)
-    say(
-        f"{percent:.1%} of its cells are {noun}, so the {cells.count(odd):,} that read "
-        f"{_listed(cells.words(odd))} are taken for missing; declare it categorical with dtype str "
-        "in the spec to keep them as text"
-    )
-
-
-def _say_what_it_may_be(cells: Cells, rest: Mask, numbers: Mask, say: Say) -> None:
-    thousands = cells.match(_THOUSANDS) & rest
-    odd = rest & ~numbers & ~thousands
-    total, n_odd = cells.count(rest), cells.count(odd)
-    if thousands.any() and n_odd <= (1 - _MARKED_MIN_SHARE) * total:
-        say(
-            f"it looks like numbers with thousands separators, such as "
-            f"{cells.words(thousands)[0]!r}, but is read as text; write them without commas"
-        )
-    elif (
-        numbers.any()
-        and int(numbers.sum()) > _MARKED_MIN_DISTINCT
-        and cells.count(numbers) >= _MARKED_MIN_SHARE * total
-    ):
-        say(
-            f"{min(cells.count(numbers) / total, 0.999):.1%} of its cells are numbers, but "
-            f"{n_odd:,} are not, such as {_listed(cells.words(odd))}, so it is read as text; "
-            "declare missing_values in the spec, or clean them"
-        )
-
-
-def _listed(words: list[str]) -> str:
-    shown = [repr(word if len(word) <= 20 else f"{word[:20]}...") for word in words[:3]]
-    return ", ".join(shown) + ("..." if len(words) > 3 else "")
 
 
 def _is_in_doubt(plain: pd.Series) -> bool:

@@ -1,5 +1,6 @@
 """Content of a CSV file: its columns with inferred dtypes, and its cells as text."""
 
+import codecs
 import io
 import warnings
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ from tabvae_ray.errors import DataError
 from tabvae_ray.table.reading.cells import Cells
 
 __all__ = ["CsvFile", "check_names"]
+
+_ADVICE = "must be UTF-8, as from pandas.read_csv(file, encoding='{}').to_csv(file, index=False)"
 
 
 class CsvFile:
@@ -31,8 +34,7 @@ class CsvFile:
     """
 
     def __init__(self, content: bytes, source: str) -> None:
-        if b"\0" in content[:4096]:
-            raise ValueError("it holds binary data")
+        _check_encoding(content)
         _check_separator(content)
         self._content, self._source = content, source
         # Two rows, because from the header alone pandas would take an unnamed column as index.
@@ -121,6 +123,28 @@ def check_names(names: Sequence[str], source: str) -> None:
         seen.add(name)
 
 
+def _check_encoding(content: bytes) -> None:
+    """Refuse text that is not UTF-8, and say what it is if that can be seen.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    start = content[:4096]
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or (
+        len(start) > 1 and (set(start[:100:2]) == {0} or set(start[1:100:2]) == {0})
+    ):
+        raise ValueError(f"it is text in UTF-16; it {_ADVICE.format('utf-16')}")
+    if b"\0" in start:
+        raise ValueError("it holds binary data")
+    try:
+        content.decode()
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ValueError(
+            f"line {line} is not UTF-8 text, but perhaps Latin-1; it {_ADVICE.format('latin-1')}"
+        ) from None
+
+
 def _check_separator(text: bytes) -> None:
     """Refuse text with another separator than commas, which would be read as a single column.
 
@@ -128,7 +152,7 @@ def _check_separator(text: bytes) -> None:
         ValueError: Naming the separator.
     """
     lines = text[: 2**20].lstrip(b"\r\n").splitlines()[:2] or [b""]
-    for separator, name in ((b";", "semicolons"), (b"\t", "tabs")):
+    for separator, name in ((b";", "semicolons"), (b"\t", "tabs"), (b"|", "vertical bars")):
         counts = {line.count(separator) for line in lines}
         # A quoted column name may hold the character, but then the next row does not.
         if b"," not in lines[0] and len(counts) == 1 and counts != {0}:

@@ -14,7 +14,7 @@ from tabvae_ray.errors import DataError, one_line
 from tabvae_ray.storage import Location
 from tabvae_ray.table.arrow_types import ARROW_TYPES, as_arrow, frame_of, typed_schema
 
-__all__ = ["ArrowTable", "Frame", "Source", "as_frame", "is_location", "parquet_form"]
+__all__ = ["ArrowTable", "Frame", "Source", "as_frame", "is_frame", "is_location", "parquet_form"]
 
 
 @runtime_checkable
@@ -32,6 +32,11 @@ Source = str | PurePath | Location
 def is_location(source: object) -> TypeGuard[Source]:
     """Return True for a path or URI, and False for rows in memory."""
     return isinstance(source, str | os.PathLike | Location)
+
+
+def is_frame(rows: object) -> TypeGuard[Frame]:
+    """Return True for a table in memory, and False for an array or a list."""
+    return isinstance(rows, pd.DataFrame) or hasattr(rows, "columns")
 
 
 def as_frame(rows: Any, what: str = "table") -> pd.DataFrame:

@@ -12,12 +12,10 @@ from tabvae_ray.table.column import Column
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.reading.cells import Cells, Mask
 from tabvae_ray.table.reading.csv_columns import (
-    CODE,
-    Say,
     are_codes,
     are_markers,
-    say_markers,
 )
+from tabvae_ray.table.reading.hints import CODE, Say, say_markers
 from tabvae_ray.table.reading.odd_dates import are_odd, days_among, moments_among
 
 __all__ = ["read_markers", "without_declared"]

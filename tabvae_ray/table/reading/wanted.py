@@ -2,9 +2,9 @@
 
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 
+from tabvae_ray.table.coders.category_values import positions_in_other_types
 from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration
 from tabvae_ray.table.dtypes import dtype_from_name, is_dtype_name
 from tabvae_ray.table.values.decimals import is_decimal
@@ -54,18 +54,12 @@ def matching_categories(declared: tuple[Any, ...], found: tuple[Any, ...]) -> tu
     """
     if not found or {type(value) for value in declared} == {type(found[0])}:
         return declared
-    known = {_meaning(value): value for value in found}
     of_text = isinstance(found[0], str)
-    return tuple(known.get(_meaning(value), str(value) if of_text else value) for value in declared)
-
-
-def _meaning(value: object) -> object:
-    if isinstance(value, bool | np.bool_):
-        return str(value).lower()
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        return str(value).strip()
+    places = positions_in_other_types(pd.Series(list(declared), dtype=object), found)
+    return tuple(
+        found[place] if place >= 0 else str(value) if of_text else value
+        for value, place in zip(declared, places, strict=True)
+    )
 
 
 def _of_dtype(name: str | None) -> CellKind | None:

@@ -1,5 +1,6 @@
 """Training on synthetic rows, testing on real ones."""
 
+import pickle
 from unittest.mock import patch
 
 import numpy as np
@@ -129,10 +130,23 @@ def test_further_rows_are_for_usefulness_only() -> None:
 
 def test_a_target_of_many_categories_has_fewer_trees_for_each() -> None:
     rng = np.random.default_rng(0)
-    real = pd.DataFrame({"x": rng.normal(size=400), "k": [f"k{i % 200}" for i in range(400)]})
+    real = pd.DataFrame({"x": rng.normal(size=400), "k": [f"k{i % 60}" for i in range(400)]})
     spec = TableSpec.infer(real, declared=SpecDeclaration(target="k"))
     prepared = ComparisonPlan(scores=("tstr",)).prepare(real, spec, held_out=np.arange(100))
     with patch("sklearn.ensemble.HistGradientBoostingClassifier") as model:
         model.return_value.fit.return_value.predict.return_value = np.zeros(100, dtype=int)
         prepared.compute(real)
-    assert model.call_args.kwargs["max_iter"] <= 15
+    assert model.call_args.kwargs["max_iter"] == 50
+
+
+def test_models_of_real_rows_are_trained_once_and_not_in_every_trial() -> None:
+    real = _table(400, 0)
+    spec = TableSpec.infer(real, declared=SpecDeclaration(target="sum"))
+    prepared = ComparisonPlan(scores=("tstr",)).prepare(real, spec, held_out=np.arange(100))
+    sent = pickle.loads(pickle.dumps(prepared.for_scores()))
+    with patch("sklearn.ensemble.HistGradientBoostingRegressor") as model:
+        model.return_value.fit.return_value.predict.return_value = np.zeros(100)
+        found = sent.compute(_table(200, 1)).usefulness
+    assert model.call_count == 1
+    assert found is not None
+    assert found.trtr > 0.85

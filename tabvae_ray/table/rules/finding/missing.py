@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
 from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS, unlikely
 from tabvae_ray.table.rules.rule import MissingTogether
@@ -76,15 +77,15 @@ class _Gaps:
     def explanations(self, name: str) -> Iterator[MissingTogether]:
         """Yield what may explain a column: an earlier one's missing values, then categories."""
         own = self._place[name]
-        for other in np.flatnonzero(self._few(self._apart[own, :own])):
-            yield MissingTogether(column=name, other=self.names[int(other)])
+        for place in np.flatnonzero(self._few(self._apart[own, :own])):
+            yield MissingTogether(column=name, other=self.names[int(place)])
         for other, by_column in self._by_category.items():
             if other == name or own not in by_column:
                 continue
             view = self._table[other]
             first = np.unique(view.codes, return_index=True)[1]
             values = [view.values.iloc[first[code]] for code in np.flatnonzero(by_column[own])]
-            if not any(value is None or value != value for value in values):
+            if not any(pd.isna(value) for value in values):
                 values.sort(key=str)
                 plain = tuple(v.item() if isinstance(v, np.generic) else v for v in values)
                 yield MissingTogether(column=name, other=other, values=plain)

@@ -1,0 +1,93 @@
+"""Warnings of what text in a CSV file, or in a text column, may be."""
+
+import re
+from collections.abc import Callable
+
+import pandas as pd
+
+from tabvae_ray.table.formats.finding import possible_formats
+from tabvae_ray.table.reading.cells import Cells, Mask
+
+__all__ = [
+    "CODE",
+    "MARKED_MIN_DISTINCT",
+    "MARKED_MIN_SHARE",
+    "Say",
+    "listed",
+    "say_if_without_format",
+    "say_markers",
+    "say_what_it_may_be",
+]
+
+# Text in a column of numbers or moments is a marker of missing values if it is this rare.
+MARKED_MIN_SHARE = 0.9
+# Fewer different numbers than this, beside text, are categories.
+MARKED_MIN_DISTINCT = 10
+CODE = r"^0\d+$|^\+\d{7,}$"
+# Numbers with separators of thousands, a decimal comma, a percent sign or a currency.
+_SPELLED_NUMBER = (
+    r"^\s*[(]?[+-]?\s*([$€£¥]|[A-Z]{3} )?\s*[+-]?\d{1,3}(,?\d+)*([.,' ]\d{3})*([.,]\d+)?\s*"
+    r"(%|[$€£¥]| [A-Z]{3})?[)]?\s*$"
+)
+
+Say = Callable[[str], None]
+
+
+def say_markers(cells: Cells, fits: Mask, odd: Mask, noun: str, say: Say) -> None:
+    """Warn that the odd texts of a column are taken for missing."""
+    share = cells.count(fits) / cells.count(fits | odd)
+    percent = min(share, 0.999)
+    say(
+        f"{percent:.1%} of its cells are {noun}, so the {cells.count(odd):,} that read "
+        f"{listed(cells.words(odd))} are taken for missing; declare it categorical with dtype str "
+        "in the spec to keep them as text"
+    )
+
+
+def say_what_it_may_be(cells: Cells, rest: Mask, numbers: Mask, say: Say) -> None:
+    """Warn of text that looks like numbers."""
+    spelled = cells.match(_SPELLED_NUMBER) & rest & ~numbers & ~cells.match(CODE)
+    odd = rest & ~numbers & ~spelled
+    total, n_odd = cells.count(rest), cells.count(odd)
+    is_many = int((numbers | spelled).sum()) > MARKED_MIN_DISTINCT
+    if spelled.any() and is_many and n_odd <= (1 - MARKED_MIN_SHARE) * total:
+        example = cells.words(spelled)[0]
+        say(
+            f"it looks like numbers with {_spelling(example)}, such as {example[:40]!r}, but is "
+            "read as text; write plain numbers such as 1234.5 to have them modelled as numbers"
+        )
+    elif (
+        numbers.any()
+        and int(numbers.sum()) > MARKED_MIN_DISTINCT
+        and cells.count(numbers) >= MARKED_MIN_SHARE * total
+    ):
+        say(
+            f"{min(cells.count(numbers) / total, 0.999):.1%} of its cells are numbers, but "
+            f"{n_odd:,} are not, such as {listed(cells.words(odd))}, so it is read as text; "
+            "declare missing_values in the spec, or clean them"
+        )
+
+
+def _spelling(number: str) -> str:
+    """Return what a number has that plain numbers have not."""
+    if "%" in number:
+        return "percent signs"
+    if re.search(r"[$€£¥A-Z]", number):
+        return "a currency"
+    return "thousands separators" if re.search(r"[,.' ]\d{3}(?!\d)", number) else "decimal commas"
+
+
+def say_if_without_format(dates: pd.Series, noun: str, say: Say) -> None:
+    """Warn of text that looks like dates, but is in no format or in several."""
+    if dates.nunique() >= MARKED_MIN_DISTINCT and not possible_formats(dates):
+        example = str(dates.dropna().iloc[0])
+        say(
+            f"it looks like {noun}, such as {example:.40}, but not all of them are in one format, "
+            "or some have a time zone and some have none, so it is read as text"
+        )
+
+
+def listed(words: list[str]) -> str:
+    """Return the first of some texts, each in quotes and cut where it is long."""
+    shown = [repr(word if len(word) <= 20 else f"{word[:20]}...") for word in words[:3]]
+    return ", ".join(shown) + ("..." if len(words) > 3 else "")
