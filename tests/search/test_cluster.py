@@ -33,7 +33,7 @@ from tests.support.clusters import (
     outcomes,
     processes_in,
     started_head,
-    trial_processes,
+    training_node,
     wait_for,
     without_ray,
 )
@@ -82,12 +82,14 @@ def test_a_search_on_two_nodes_finishes(undisturbed: Location) -> None:
 def test_a_trial_whose_node_dies_goes_on_from_its_checkpoint_on_another(
     steady: Path, cluster: Cluster, undisturbed: Location, tmp_path: Path
 ) -> None:
-    lost = cluster.add_node(num_cpus=1)
+    # In place of the one that will go.
+    cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
     options = ["--space", steady, "--out", tmp_path, "--address", cluster.address]
     directory = Location(tmp_path / "tiny")
     with started(*options) as process:
-        wait_for(lambda: trial_processes(lost) and n_checkpoints(directory))
+        wait_for(lambda: n_checkpoints(directory))
+        lost = training_node(cluster)
         unfinished = 6 - n_finished(directory)
         cluster.remove_node(lost, allow_graceful=False)
         _, said = process.communicate(timeout=SECONDS)

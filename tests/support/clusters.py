@@ -85,6 +85,12 @@ def trial_processes(node: Any) -> list[int]:
     return found
 
 
+def training_node(cluster: Cluster) -> Any:
+    """Return a node that trains a trial."""
+    wait_for(lambda: any(map(trial_processes, cluster.worker_nodes)))
+    return next(filter(trial_processes, cluster.worker_nodes))
+
+
 def outcomes(directory: Location) -> list[dict[str, Any]]:
     """Read the records, without what may differ between two runs of a trial."""
     found = []

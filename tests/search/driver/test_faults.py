@@ -21,7 +21,7 @@ from tests.support.clusters import (
     n_finished,
     outcomes,
     started_head,
-    trial_processes,
+    training_node,
     wait_for,
 )
 from tests.support.drivers import SECONDS, search, started
@@ -101,12 +101,14 @@ def test_a_search_whose_disk_is_full_goes_on_when_there_is_room(
 def test_a_spot_node_that_is_taken_back_costs_no_trial(
     steady: Path, cluster: Cluster, undisturbed: Location, tmp_path: Path
 ) -> None:
-    spot = cluster.add_node(num_cpus=1)
+    # In place of the one that will go.
+    cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
     directory = Location(tmp_path / "tiny")
     options = ["--space", steady, "--out", tmp_path, "--address", cluster.address]
     with started(*options) as process:
-        wait_for(lambda: trial_processes(spot) and n_checkpoints(directory))
+        wait_for(lambda: n_checkpoints(directory))
+        spot = training_node(cluster)
         # As a cloud does it: said some time before, and then done.
         drain = [RAY, "drain-node", "--address", cluster.address, "--node-id", spot.node_id]
         drain += ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "spot"]
