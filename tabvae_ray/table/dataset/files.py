@@ -63,7 +63,8 @@ def table_files(location: Location) -> list[TableFile]:
     ]
     if not files:
         others = f"; {names[0]} is one of {len(names)} other files" if names else ""
-        raise DataError(f"{location}: there is no Parquet file ({PARQUET}){others}")
+        kind = "matches" if has_pattern(location.path) else "is a directory with"
+        raise DataError(f"{location}: {kind} no Parquet file ({PARQUET}){others}")
     first = files[0]
     for file in files:
         file.location.check_file()

@@ -153,7 +153,7 @@ def test_a_damaged_file_is_named(home: Path, content: bytes, message: str) -> No
 
 def test_a_directory_without_parquet_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("n\n1\n")
-    with pytest.raises(DataError, match=r"there is no Parquet file .*a\.csv"):
+    with pytest.raises(DataError, match=r"is a directory with no Parquet file .*a\.csv"):
         read_table(tmp_path)
 
 
