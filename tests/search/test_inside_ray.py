@@ -65,7 +65,8 @@ def completed(*words: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_an_application_that_has_called_ray_init_searches_twice_and_goes_on(home: Path) -> None:
-    options = {"num_cpus": 2, "include_dashboard": False, "namespace": "mine"}
+    # By default Ray would join a cluster that another test has started on this machine.
+    options = {"address": "local", "num_cpus": 2, "include_dashboard": False, "namespace": "mine"}
     done = completed(sys.executable, script(home, ("first", "second"), **options))
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "the application goes on"
