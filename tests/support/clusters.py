@@ -87,8 +87,15 @@ def trial_processes(node: Any) -> list[int]:
 
 def training_node(cluster: Cluster) -> Any:
     """Return a node that trains a trial."""
-    wait_for(lambda: any(map(trial_processes, cluster.worker_nodes)))
-    return next(filter(trial_processes, cluster.worker_nodes))
+    found: list[Any] = []
+
+    def is_found() -> bool:
+        # Names of processes come and go: one look only.
+        found.extend(filter(trial_processes, cluster.worker_nodes))
+        return bool(found)
+
+    wait_for(is_found)
+    return found[0]
 
 
 def outcomes(directory: Location) -> list[dict[str, Any]]:
