@@ -1,4 +1,4 @@
-"""What it costs in scores to leave out values that fewer than five rows have.
+"""The cost in scores of leaving out values that fewer than five rows have.
 
     python -m benchmarks.minimum_rows [--table heart] [--rows 4000] [--epochs 10] [--seeds 2]
 

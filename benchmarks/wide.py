@@ -27,7 +27,7 @@ import torch
 from benchmarks.common import show
 from tabvae_ray import TableSpec, TabularVAE, read_table
 from tabvae_ray.comparison.assessment import Assessment
-from tabvae_ray.comparison.options import ScoreName
+from tabvae_ray.comparison.options import SCORES
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.comparison.reference_levels import reference_levels
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer, load_synthesizer
@@ -43,18 +43,6 @@ Step = tuple[str, float, float]
 _GIB = 2**30
 # An epoch of 100,000 rows takes minutes.
 _STEPS = 20
-# Scores that are computed one by one. The others are fast on every table.
-_SCORES: tuple[ScoreName, ...] = (
-    "mean_js_distance",
-    "correlation_distance",
-    "column_shapes",
-    "pair_trends",
-    "detection",
-    "dcr_share",
-    "membership_black_box",
-    "tstr",
-    "rules_kept",
-)
 
 
 def wide_table(n_rows: int, n_columns: int) -> pd.DataFrame:
@@ -192,12 +180,12 @@ def run_steps(kind: str, scale: float, space: str, folder: Path) -> list[Step]:
         "generate and write CSV", lambda: loaded.generate(len(table)).to_csv(csv, index=False)
     )
     _, held_out = split_rows(len(table), 0.1, 0)
-    everything = ComparisonPlan(scores=_SCORES, score_collections=("js_distance",))
+    everything = ComparisonPlan(scores=SCORES, score_collections=("js_distance",))
     prepared = steps.run(
         "prepare all scores", lambda: everything.prepare(table, spec, held_out=held_out)
     )
     synthetic = steps.run("read the synthetic table", lambda: prepared.reader.read(rows))
-    for name in _SCORES:
+    for name in SCORES:
         pair = prepared.pair_with(synthetic)
         steps.run(f"score {name}", lambda pair=pair, name=name: pair.score(name))
     steps.run(

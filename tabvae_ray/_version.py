@@ -1,6 +1,6 @@
 """The version of this package, which pyproject.toml reads from here, and those of others."""
 
-__all__ = ["__version__", "package_versions"]
+__all__ = ["__version__", "model_versions", "package_versions"]
 
 __version__ = "0.1.0"
 
@@ -24,3 +24,8 @@ def package_versions(*names: str, builds: bool = True) -> dict[str, str]:
         text = platform.python_version() if name == "python" else version(name)
         found[name] = text if builds else text.partition("+")[0]
     return found
+
+
+def model_versions() -> dict[str, str]:
+    """Return the versions of what trains and writes a model, for its provenance."""
+    return package_versions("python", "torch", "pandas", "numpy", "pyarrow")

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from tabvae_ray.cli import PATH_OR_URI, Command, option
+from tabvae_ray.cli import PATH_OR_URI, Command, json_option, option, spec_option, table_option
 from tabvae_ray.commands.shown_training import new_export, say
 
 __all__ = ["command"]
@@ -29,19 +29,9 @@ _INPUT, _PRIVACY, _OUTPUT = "What to search", "Privacy", "Output"
     section=_INPUT,
     help="Search space with base.training.dp, such as 'private'.",
 )
-@option(
-    "--data",
-    type=PATH_OR_URI,
-    metavar="FILE|URI",
-    section=_INPUT,
-    show_default="the space's",
-    help="Table to model, CSV or Parquet.",
-)
-@option(
-    "--spec",
-    type=PATH_OR_URI,
-    metavar="FILE|URI",
-    section=_INPUT,
+@table_option(_INPUT, show_default="the space's")
+@spec_option(
+    _INPUT,
     show_default="the space's",
     help="What is known of the columns without the table: the kind of each, and more.",
 )
@@ -77,13 +67,7 @@ _INPUT, _PRIVACY, _OUTPUT = "What to search", "Privacy", "Output"
     section=_OUTPUT,
     help="Directory of the exported model, which 'tabvae generate --model' reads.",
 )
-@option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    section=_OUTPUT,
-    help="Print one JSON object as the last line of stdout.",
-)
+@json_option(_OUTPUT)
 @option("--quiet", is_flag=True, section=_OUTPUT, help="Show no progress and no result.")
 def command(
     *,

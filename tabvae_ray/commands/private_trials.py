@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from tabvae_ray._version import package_versions
+from tabvae_ray._version import model_versions
 from tabvae_ray.errors import ConfigError, DivergenceError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
 from tabvae_ray.space.named_spaces import find_space
@@ -165,7 +165,7 @@ class PrivateSearch:
                 "table": {"rows": self.guarantee.rows, "columns": self.n_columns},
                 "parameters": dict(chosen.parameters),
                 "privacy": privacy,
-                "versions": package_versions("python", "torch", "pandas", "numpy", "pyarrow"),
+                "versions": model_versions(),
             },
         )
         return scores

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from tabvae_ray._version import package_versions
+from tabvae_ray._version import model_versions
 from tabvae_ray.comparison.options import ScoreName
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.comparison.scores.membership.verdicts import membership_verdict
@@ -21,7 +21,7 @@ from tabvae_ray.space.table_shape import TableShape
 from tabvae_ray.storage import Location
 from tabvae_ray.table.dataset.sample import Sample
 from tabvae_ray.table.declaration import SpecDeclaration
-from tabvae_ray.table.io import fingerprint, read_sample
+from tabvae_ray.table.io import description_of, read_sample
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE, split_rows
 from tabvae_ray.training.membership import white_box_attacks
@@ -177,17 +177,12 @@ class SingleTraining:
             StorageError: If a file cannot be written.
         """
         guarantee = self.vae.guarantee
-        table: dict[str, Any] = {"columns": len(self.table.columns)}
         if guarantee is None:
-            table |= {
-                "fingerprint": fingerprint(self.table),
-                "rows": len(self.table),
-                "training_rows": len(self.vae.trainer.codes),
-                **({"whole_rows": self.sample.n_rows} if self.sample.is_part else {}),
-            }
+            n_training = len(self.vae.trainer.codes)
+            table = {**description_of(self.sample), "training_rows": n_training}
         else:
             # A fingerprint would tell whether a row that somebody knows is in the table.
-            table["rows"] = guarantee.rows
+            table = {"rows": guarantee.rows, "columns": len(self.table.columns)}
         self.vae.synthesizer().save(
             target,
             scores=scores,
@@ -199,7 +194,7 @@ class SingleTraining:
                 "data": str(self.source),
                 "table": table,
                 **({} if guarantee is None else {"privacy": guarantee.to_mapping()}),
-                "versions": package_versions("python", "torch", "pandas", "numpy", "pyarrow"),
+                "versions": model_versions(),
             },
         )
 

@@ -104,7 +104,7 @@ class Completion:
 
 def log_prob(completion: Completion, rows: Source | Frame) -> pd.Series:
     """Return the log probability of each row's codes, in nats; see the synthesizer's method."""
-    table = as_frame(rows) if is_frame(rows) else completion.encoder.spec.read(rows)
+    table = _table_of(completion, rows)
     absent = [name for name in completion.encoder.columns if name not in table.columns]
     if absent:
         raise DataError(f"column {absent[0]!r}: in the spec, but not in the table")
@@ -128,7 +128,7 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
         rows: Some columns of the table.
         impute: Draw missing values, too, and return the columns of the rows.
     """
-    table = as_frame(rows) if is_frame(rows) else completion.encoder.spec.read(rows)
+    table = _table_of(completion, rows)
     known_names = [name for name in table.columns if name in completion.encoder.spec.names]
     if len(table) and not known_names:
         raise DataError("the rows have no column of the model")
@@ -158,6 +158,10 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
         filled.index = rows.index
     filled.attrs = {"draws": completion.draws, **_sizes(sizes)}
     return filled
+
+
+def _table_of(completion: Completion, rows: Source | Frame) -> pd.DataFrame:
+    return as_frame(rows) if is_frame(rows) else completion.encoder.spec.read(rows)
 
 
 def _codes(completion: Completion, table: pd.DataFrame, *, missing: bool) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a model card says about differential privacy."""
+"""The sentences of a model card about differential privacy."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
-from tabvae_ray._version import package_versions
+from tabvae_ray._version import model_versions
 from tabvae_ray.documents import read_versioned
 from tabvae_ray.generation.export_files import copy_export, read_provenance
 from tabvae_ray.refit.plan import RefitPlan
@@ -14,7 +14,7 @@ from tabvae_ray.refit.rows import RefitRows
 from tabvae_ray.results.refits import SEARCHED, RefitRecord
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.storage import Location
-from tabvae_ray.table.io import fingerprint
+from tabvae_ray.table.io import description_of
 from tabvae_ray.tabular_vae import TabularVAE
 
 __all__ = ["searched_export", "write_refitted"]
@@ -80,22 +80,15 @@ def write_refitted(
         ExportError: If the searched model cannot be read.
         StorageError: If a file cannot be read or written.
     """
-    sample = rows.sample
-    table = {
-        "fingerprint": fingerprint(sample.rows),
-        "rows": len(sample.rows),
-        "columns": len(plan.table.columns),
-        **({"whole_rows": sample.n_rows} if sample.is_part else {}),
-    }
-    record = RefitRecord(vae.trainer.epoch, sample.n_rows, data, rows.are_those_of(manifest))
+    record = RefitRecord(vae.trainer.epoch, rows.sample.n_rows, data, rows.are_those_of(manifest))
     kept = read_versioned(searched / "scores.json", _SCORES_FILE, 1, "the scores of a model")
     scores: Mapping[str, Any] = {**kept, "scores_of": record.scores_of}
     provenance = {
         **read_provenance(searched),
         "epochs": record.epochs,
         "data": data,
-        "table": table,
-        "versions": package_versions("python", "torch", "pandas", "numpy", "pyarrow"),
+        "table": description_of(rows.sample),
+        "versions": model_versions(),
         "refit": {**record.to_mapping(), "searched_table": manifest.table},
     }
     vae.synthesizer().save(target, scores=scores, provenance=provenance)

@@ -12,7 +12,7 @@ from tabvae_ray.refit.plan import RefitPlan
 from tabvae_ray.tabular_vae import TabularVAE
 from tabvae_ray.training.trainer import EpochHook, TabularVAETrainer
 
-__all__ = ["keep_state", "kept_state", "train_refit"]
+__all__ = ["keep_state", "kept_state", "train_refit", "untrained"]
 
 
 def train_refit(plan: RefitPlan, hooks: Sequence[EpochHook] = ()) -> TabularVAE:
@@ -31,10 +31,7 @@ def train_refit(plan: RefitPlan, hooks: Sequence[EpochHook] = ()) -> TabularVAE:
         StorageError: If the checkpoint cannot be read or written.
     """
     torch.set_num_threads(plan.threads)
-    vae = TabularVAE.build(
-        plan.spec, plan.config, seed=plan.seed, split_seed=plan.split_seed, device=plan.device
-    )
-    vae.prepare(plan.table)
+    vae = untrained(plan, plan.device)
     state = kept_state(plan)
     if state is not None:
         vae.load_state_dict(state)
@@ -46,6 +43,15 @@ def train_refit(plan: RefitPlan, hooks: Sequence[EpochHook] = ()) -> TabularVAE:
 
     vae.trainer.epoch_hooks += [keep, *hooks]
     vae.trainer.train(until_epoch=plan.epochs)
+    return vae
+
+
+def untrained(plan: RefitPlan, device: str) -> TabularVAE:
+    """Return the model of a plan before its first epoch."""
+    vae = TabularVAE.build(
+        plan.spec, plan.config, seed=plan.seed, split_seed=plan.split_seed, device=device
+    )
+    vae.prepare(plan.table)
     return vae
 
 

@@ -1,6 +1,7 @@
 """The inputs of a search (space, table, directory), read and checked before anything starts."""
 
 from dataclasses import dataclass, replace
+from glob import has_magic
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,9 @@ from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import load_space
 from tabvae_ray.space.table_shape import TableShape
 from tabvae_ray.storage import Location
-from tabvae_ray.table.dataset.files import has_pattern
 from tabvae_ray.table.dataset.sample import Sample
 from tabvae_ray.table.declaration import RulesDeclaration, SpecDeclaration
-from tabvae_ray.table.io import fingerprint
+from tabvae_ray.table.io import description_of
 from tabvae_ray.table.reading.frames import Frame, Source, is_location
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE, split_rows
@@ -142,12 +142,7 @@ class SearchInputs:
             space_file=self.space.source,
             data=str(self.data),
             spec=self.spec.to_mapping(with_sources=False),
-            table={
-                "fingerprint": fingerprint(self.table),
-                "rows": len(self.table),
-                "columns": len(self.table.columns),
-                **({"whole_rows": self.sample.n_rows} if self.sample.is_part else {}),
-            },
+            table=description_of(self.sample),
             rungs=list(self.rungs),
             sampler=choose_sampler(self.space)[1],
             resources=resources,
@@ -281,7 +276,7 @@ def _name_from(space: SpaceSource | None, data: Source | Frame | None) -> str:
     if data is not None and not is_location(data):
         return "search"
     source = Location(data or _HEART)
-    while has_pattern(source.path):
+    while has_magic(source.path):
         source = source.parent
     return source.name.partition(".")[0]
 

@@ -39,7 +39,7 @@ class Constraint(Strict):
 
 
 class WithTarget(Strict):
-    """What a space adds for a table whose spec names a target, the section ``with_target``.
+    """The additions of a space for a table whose spec names a target, the section ``with_target``.
 
     Args:
         objectives: Further objectives, such as ``tstr``.

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
 from types import TracebackType
-from typing import IO, Self, cast
+from typing import IO, Any, Self, cast
 
 import numpy as np
 import pandas as pd
@@ -36,6 +36,7 @@ from tabvae_ray.table.reading.markers import read_markers
 
 __all__ = [
     "TableWriter",
+    "description_of",
     "fingerprint",
     "frame_from_files",
     "read_sample",
@@ -218,6 +219,20 @@ def fingerprint(table: pd.DataFrame) -> str:
             hashed = pd.util.hash_pandas_object(table[name].map(repr), index=False)
         digest.update(hashed.to_numpy(np.uint64).tobytes())
     return digest.hexdigest()
+
+
+def description_of(sample: Sample) -> dict[str, Any]:
+    """Return what files say of a table: fingerprint, rows and columns of the rows that were used.
+
+    ``whole_rows`` is there if these are a sample.
+    """
+    whole = {"whole_rows": sample.n_rows} if sample.is_part else {}
+    return {
+        "fingerprint": fingerprint(sample.rows),
+        "rows": len(sample.rows),
+        "columns": len(sample.rows.columns),
+        **whole,
+    }
 
 
 def frame_from_files(

@@ -13,7 +13,7 @@ from tabvae_ray.generation.synthesizer import load_synthesizer
 from tabvae_ray.refit import rows as module
 from tabvae_ray.refit.finished_search import FinishedSearchRefit
 from tabvae_ray.refit.streamed.encoding import EncodingTask, column_name
-from tabvae_ray.refit.streamed.training import StreamedTask
+from tabvae_ray.refit.training import untrained
 from tabvae_ray.storage import Location
 from tabvae_ray.table.dataset.parquet import ParquetTable
 from tabvae_ray.tabular_vae import TabularVAE
@@ -152,7 +152,7 @@ def test_killed_and_started_again_it_ends_with_the_weights_of_an_undisturbed_tra
     assert [file.name for file in home.iterdir()] == ["state.pt"]
     assert len(load_synthesizer(tmp_path / "model").generate(7)) == 7
     plan = prepared(sampled_search).plan
-    vae = StreamedTask(plan, N_ROWS, Location(kept)).model("cpu")
+    vae = untrained(plan, "cpu")
     training = BlockTraining(vae.trainer, N_ROWS, seed=plan.seed)
     table = ParquetTable.open(Location(kept)).read()
     codes = np.stack([table[column_name(i)] for i in range(table.num_columns)], axis=1)

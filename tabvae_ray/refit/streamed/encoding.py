@@ -29,7 +29,7 @@ _PIECE_ROWS = 500_000
 
 @dataclass(frozen=True)
 class EncodingTask:
-    """What is needed to encode any piece of a table.
+    """The encoding of any piece of a table.
 
     Args:
         table: The whole table.

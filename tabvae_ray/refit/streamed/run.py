@@ -11,7 +11,7 @@ from tabvae_ray.errors import ConfigError, DivergenceError, TabVAEError, last_li
 from tabvae_ray.refit.plan import RefitPlan
 from tabvae_ray.refit.streamed.encoding import EncodingTask, encode_table
 from tabvae_ray.refit.streamed.training import StreamedTask, train_on_codes
-from tabvae_ray.refit.training import keep_state, kept_state
+from tabvae_ray.refit.training import keep_state, kept_state, untrained
 from tabvae_ray.table.dataset.parquet import ParquetTable
 from tabvae_ray.tabular_vae import TabularVAE
 from tabvae_ray.training.trainer import EpochHook
@@ -60,7 +60,7 @@ class StreamedTraining:
                 "--address: a refit of a large table runs on a node of the cluster (auto or "
                 "host:port), not through a client (ray://)"
             )
-        vae = task.model("cpu")
+        vae = untrained(plan, "cpu")
         state = kept_state(plan)
         if state is None:
             _remove_others(plan, name)

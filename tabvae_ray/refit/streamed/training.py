@@ -26,10 +26,10 @@ from tabvae_ray.cluster.secrets import credentials_hidden
 from tabvae_ray.refit.plan import RefitPlan
 from tabvae_ray.refit.streamed.encoding import column_name
 from tabvae_ray.refit.streamed.ray_data import ordered_execution
+from tabvae_ray.refit.training import untrained
 from tabvae_ray.results.checkpoints import STATE_FILE
 from tabvae_ray.storage import Location
 from tabvae_ray.table.dataset.files import table_files
-from tabvae_ray.tabular_vae import TabularVAE
 from tabvae_ray.training.blocks import BlockTraining
 
 __all__ = ["StreamedTask", "train_on_codes"]
@@ -43,7 +43,7 @@ _DATASET = "codes"
 
 @dataclass(frozen=True)
 class StreamedTask:
-    """What all workers share.
+    """The task that all workers share.
 
     Args:
         plan: The plan, whose table is what the encoder is fitted to.
@@ -58,15 +58,6 @@ class StreamedTask:
     codes: Location
     n_workers: int = 1
     blocks_per_checkpoint: int = _BLOCKS_PER_CHECKPOINT
-
-    def model(self, device: str) -> TabularVAE:
-        """Return the model before its first epoch."""
-        plan = self.plan
-        vae = TabularVAE.build(
-            plan.spec, plan.config, seed=plan.seed, split_seed=plan.split_seed, device=device
-        )
-        vae.prepare(plan.table)
-        return vae
 
 
 def train_on_codes(task: StreamedTask, home: Location, name: str) -> dict[str, Any]:
@@ -127,7 +118,7 @@ def _train(task: StreamedTask) -> None:
     """Train in one worker."""
     plan, context = task.plan, ray.train.get_context()
     torch.set_num_threads(plan.threads)
-    vae = task.model(plan.device)
+    vae = untrained(plan, plan.device)
     training = BlockTraining(
         vae.trainer,
         task.n_rows // task.n_workers,

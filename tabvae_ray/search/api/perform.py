@@ -1,8 +1,7 @@
 """The steps of a search that the command and the Python function share."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 from tabvae_ray.cluster.nodes import Resources, expected_slots
 from tabvae_ray.report import write_report
@@ -55,7 +54,12 @@ def prepare(
     out: Source,
     name: str | None,
     resume: bool,
-    settings: Mapping[str, Any],
+    trials: int | None,
+    time_budget: float | None,
+    rows: int | None,
+    seed: int | None,
+    select: str | None,
+    refit: bool | None,
     address: str | None,
     cpus_per_trial: float,
     gpus_per_trial: float,
@@ -77,7 +81,14 @@ def prepare(
         data=data,
         spec=spec,
         resume=resume,
-        settings=dict(settings),
+        settings={
+            "n_trials": trials,
+            "time_budget": time_budget,
+            "rows": rows,
+            "seed": seed,
+            "select": select,
+            "refit": refit,
+        },
         slots=slots,
         gpu=gpus_per_trial > 0,
     )

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from glob import has_magic
 from urllib.parse import unquote
 
 from pyarrow import fs
@@ -11,12 +12,11 @@ from pyarrow import fs
 from tabvae_ray.errors import DataError
 from tabvae_ray.storage import Location
 
-__all__ = ["MISSING", "TableFile", "has_pattern", "is_dataset", "table_files"]
+__all__ = ["MISSING", "TableFile", "is_dataset", "table_files"]
 
 PARQUET = ".parquet"
 # The value of a partition of rows whose value is missing.
 MISSING = "__HIVE_DEFAULT_PARTITION__"
-_MAGIC = frozenset("*?[")
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,11 @@ class TableFile:
     keys: dict[str, str] = field(default_factory=dict)
 
 
-def has_pattern(path: str) -> bool:
-    """Return True if a path has a wildcard."""
-    return not _MAGIC.isdisjoint(path)
-
-
 def is_dataset(location: Location) -> bool:
     """Return True if a path names a directory, or is a glob pattern and no file."""
     if location.is_dir():
         return True
-    return has_pattern(location.path) and not location.exists()
+    return has_magic(location.path) and not location.exists()
 
 
 def table_files(location: Location) -> list[TableFile]:
@@ -63,7 +58,7 @@ def table_files(location: Location) -> list[TableFile]:
     ]
     if not files:
         others = f"; {names[0]} is one of {len(names)} other files" if names else ""
-        kind = "matches" if has_pattern(location.path) else "is a directory with"
+        kind = "matches" if has_magic(location.path) else "is a directory with"
         raise DataError(f"{location}: {kind} no Parquet file ({PARQUET}){others}")
     first = files[0]
     for file in files:
@@ -81,7 +76,7 @@ def _split(location: Location) -> tuple[Location, list[str]]:
     if location.is_dir():
         return location, []
     base, segments = location, list[str]()
-    while has_pattern(base.path):
+    while has_magic(base.path):
         segments.insert(0, base.name)
         base = base.parent
     return base, segments

@@ -1,4 +1,4 @@
-"""What a private encoding may take as known, and how often it has to look at the rows.
+"""The plan of a private encoding: its known values, and its looks at the rows.
 
 Names, kinds and types of columns count as known to everybody. Everything else is declared in the
 spec, or found from noisy counts. What can be neither is refused.

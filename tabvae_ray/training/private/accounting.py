@@ -78,14 +78,7 @@ def epsilon_of(events: Events, delta: float) -> float:
         events: Noise multiplier, sampling rate and number of steps of each mechanism.
         delta: Chance that the bound fails.
     """
-    from opacus.accountants import RDPAccountant
-
-    accountant = RDPAccountant()
-    accountant.history = list(events)
-    with warnings.catch_warnings():
-        # Says that the best order is the largest. The bound holds for every order.
-        warnings.filterwarnings("ignore", message="Optimal order is the")
-        return float(accountant.get_epsilon(delta, alphas=list(ORDERS)))
+    return _epsilon(_rdp(events), delta)
 
 
 def search_epsilon_of(encoding: Events, trial: Events, mean_trials: float, delta: float) -> float:
@@ -97,13 +90,18 @@ def search_epsilon_of(encoding: Events, trial: Events, mean_trials: float, delta
         mean_trials: Mean of the number of trials.
         delta: Chance that the bound fails.
     """
+    best = best_of_trials_rdp(_rdp(trial), ORDERS, mean_trials)
+    return _epsilon(np.add(_rdp(encoding), best).tolist(), delta)
+
+
+def _epsilon(rdp: list[float], delta: float) -> float:
+    """Convert Renyi differential privacy, by order, to epsilon."""
     from opacus.accountants.analysis.rdp import get_privacy_spent
 
-    best = best_of_trials_rdp(_rdp(trial), ORDERS, mean_trials)
-    total = np.array(_rdp(encoding)) + np.array(best)
     with warnings.catch_warnings():
+        # Says that the best order is the largest. The bound holds for every order.
         warnings.filterwarnings("ignore", message="Optimal order is the")
-        return float(get_privacy_spent(orders=list(ORDERS), rdp=total, delta=delta)[0])
+        return float(get_privacy_spent(orders=list(ORDERS), rdp=rdp, delta=delta)[0])
 
 
 def _rdp(events: Events) -> list[float]:

@@ -1,4 +1,4 @@
-"""What choosing the best of several private trainings spends.
+"""The cost in privacy of choosing the best of several private trainings.
 
 The best of a fixed number of trainings tells more about the rows than one training does. A number
 that is drawn independently of the rows bounds that (Liu & Talwar 2019; Papernot & Steinke 2022,
