@@ -78,10 +78,12 @@ def test_the_export_says_what_was_spent_and_nothing_of_the_rows(
     assert main(["train", "--data", str(HEART), "--out", "model", *options]) == 0
     captured = capsys.readouterr()
     assert "loss" not in captured.err
-    assert "differential privacy: epsilon 0.99" in captured.err
     scores = json.loads(captured.out.splitlines()[-1])
+    # The noise depends on the noisy number of rows: epsilon differs a little between runs.
+    spent = f"epsilon {scores['privacy']['epsilon']:.4g}"
+    assert f"differential privacy: {spent}, delta" in captured.err
     assert set(scores) == {"model", "epochs", "privacy"}
-    assert scores["privacy"]["epsilon"] <= 1
+    assert 0.9 < scores["privacy"]["epsilon"] <= 1
     exported = json.loads((home / "model" / "synthesizer.json").read_text())
     provenance = exported["provenance"]
     assert provenance["privacy"] == scores["privacy"]
@@ -89,7 +91,7 @@ def test_the_export_says_what_was_spent_and_nothing_of_the_rows(
     assert exported["rules"] == {} or not any(exported["rules"].values())
     assert exported["spec"].get("min_rows", 0) == 0
     card = (home / "model" / "README.md").read_text()
-    assert "| differential privacy | epsilon 0.99" in card
+    assert f"| differential privacy | {spent}" in card
     assert "Training was not differentially private" not in card
     assert main(["generate", "--model", "model", "--rows", "30", "--out", "rows.csv"]) == 0
     assert list(pd.read_csv("rows.csv")) == list(pd.read_csv(HEART))
