@@ -8,9 +8,10 @@ import pyarrow as pa
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from tabvae_ray.documents import validation_messages
-from tabvae_ray.errors import DataError
+from tabvae_ray.errors import DataError, brief
 from tabvae_ray.table.arrow_types import ARROW_TYPES, arrow_type_from_name, as_arrow
 from tabvae_ray.table.dtypes import dtype_from_name, is_dtype_name, number_limits
+from tabvae_ray.table.formats.numerals import NumberFormat
 from tabvae_ray.table.identifiers.fake import GeneratorName
 from tabvae_ray.table.identifiers.source import IdentifierSource
 from tabvae_ray.table.values.decimals import Bound, series_of
@@ -76,8 +77,9 @@ class Column(BaseModel):
             that midnight stays midnight when summer time begins.
         weekdays: Datetime only: whether all moments are on days from Monday to Friday. The step
             then leaves out weekends.
-        format: Datetime only: format of its text or numbers, see
-            :mod:`tabvae_ray.table.formats.spelling`; None for ISO 8601. Text is written in it.
+        format: Format in which text has the values. For a datetime see
+            :mod:`tabvae_ray.table.formats.spelling`; None is ISO 8601. For numbers see
+            :mod:`tabvae_ray.table.formats.numerals`; None is that of Python.
         fill: Identifier only: ``drop`` leaves the column out of synthetic rows, ``number`` fills it
             with 0, 1, 2, ..., and ``generate`` with new identifiers.
         pattern: Identifier only: declared pattern of new identifiers.
@@ -174,6 +176,9 @@ def check_column(column: Column, source: str) -> None:
             _ = pd.Index(column.levels, dtype=dtype_from_name(column.levels_dtype or "object"))
         except (ArithmeticError, TypeError, ValueError, pa.ArrowException):
             raise DataError(f"{where}: categories must be of dtype {column.dtype}") from None
+    if column.format is not None and column.kind in ("continuous", "categorical"):
+        if NumberFormat.parse(column.format) is None:
+            raise DataError(f"{where}: {brief(column.format)} is not a format of numbers")
     if column.kind in ("continuous", "datetime"):
         _check_range(column, dtype, where)
     if column.made_of is not None:

@@ -38,6 +38,7 @@ from tabvae_ray.documents import broken_text, read_document
 from tabvae_ray.errors import ConfigError, DataError, brief
 from tabvae_ray.storage import Location
 from tabvae_ray.table.column import Kind, MissingValues, Scalar, columns_by_name, validated
+from tabvae_ray.table.formats.numerals import NumberFormat
 from tabvae_ray.table.identifiers.fake import GeneratorName
 from tabvae_ray.table.parsing import is_format
 from tabvae_ray.table.values.decimals import Bound
@@ -55,7 +56,7 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
     "fill": ("identifier",),
     "pattern": ("identifier",),
     "generator": ("identifier",),
-    "format": ("datetime",),
+    "format": ("datetime", "continuous", "categorical"),
     "timezone": ("datetime",),
     "step": ("datetime", "continuous"),
     "clock": ("datetime",),
@@ -121,7 +122,8 @@ class ColumnDeclaration(BaseModel):
             ``generate``, unless all identifiers are left out.
         pattern: Pattern of new identifiers, a subset of regular expressions.
         generator: Generator of new identifiers.
-        format: Format of text or numbers that hold moments, such as ``%d/%m/%Y`` or ``unix_s``.
+        format: Format of text or numbers that hold moments, such as ``%d/%m/%Y`` or ``unix_s``, or
+            of numbers, such as ``${:,.2f}``.
         timezone: Datetime only: time zone of moments without one, and of generated moments.
         dtype: Dtype of generated values.
         missing: Whether values may be missing.
@@ -321,8 +323,12 @@ def _broken_rules(column: ColumnDeclaration) -> list[str]:
             broken.append("generator: must not be given together with a pattern")
         if column.fill not in (None, "generate"):
             broken.append(f"fill: must be generate with a pattern or generator, not {column.fill}")
-    if column.format is not None and not is_format(column.format):
-        broken.append(f"format: must be one such as %d/%m/%Y, but got {brief(column.format)}")
+    if column.format is not None and column.kind in _KINDS["format"]:
+        is_moment = column.kind == "datetime"
+        is_known = is_format if is_moment else NumberFormat.parse
+        if not is_known(column.format):
+            example = "%d/%m/%Y" if is_moment else "${:,.2f}"
+            broken.append(f"format: must be one such as {example}, but got {brief(column.format)}")
     if column.timezone is not None:
         try:
             ZoneInfo(column.timezone)

@@ -24,6 +24,7 @@ from tabvae_ray.table.kinds import as_numeric, infer_kind, plain_type
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
 from tabvae_ray.table.reading.csv_columns import DATE_FORMATS
 from tabvae_ray.table.reading.declared_dtype import checked_name, of_dtype
+from tabvae_ray.table.reading.spelled_numbers import NUMBER_FORMATS
 from tabvae_ray.table.reading.wanted import full_dtype, matching_categories
 from tabvae_ray.table.values.decimals import (
     as_decimals,
@@ -57,6 +58,7 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
     declaration = full_dtype(declaration, missing=bool(values.isna().any())).model_copy(
         update={"missing_values": declared.missing_values_of(name)}
     )
+    numerals: str | None = values.attrs.get(NUMBER_FORMATS, {}).get(name)
     values = as_numeric(values)
     if declaration.dtype == "decimal":
         values = as_decimals(values, where)
@@ -76,7 +78,9 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
                 stacklevel=2,
             )
         kind = infer_kind(values, source)
-        if kind == "continuous" and name != declared.target and integers_name_rows(values):
+        # Identifiers have no separators of thousands, and no sign.
+        may_name_rows = kind == "continuous" and name != declared.target and numerals is None
+        if may_name_rows and integers_name_rows(values):
             kind = "identifier"
         if kind == "identifier":
             column = _infer_identifier(values, declaration, where, drop=declared.drop_identifiers)
@@ -100,6 +104,8 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
             column = _infer_continuous(values, name, missing, source)
         else:
             column = _infer_categorical(values, name, missing, where)
+        if numerals is not None and type(next(iter(column.categories), 0)) in (int, float):
+            column = column.model_copy(update={"format": numerals})
     return _as_declared(column, declaration, source)
 
 

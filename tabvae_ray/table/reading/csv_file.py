@@ -8,6 +8,7 @@ from functools import cached_property
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from tabvae_ray.errors import DataError
@@ -48,6 +49,12 @@ class CsvFile:
     def cells(self, name: str) -> Cells:
         """Return the cells of a column as text."""
         return Cells(name, self._texts.column(self.typed.columns.get_loc(name)))
+
+    def texts(self, name: str, limit: int) -> list[str]:
+        """Return different texts of a column, those of its first cells that have one."""
+        column = pc.drop_null(self._texts.column(self.typed.columns.get_loc(name)))
+        found: list[str] = pc.unique(column.slice(0, limit)).to_pylist()
+        return found
 
     def nullable(self, names: list[str]) -> pd.DataFrame:
         """Return columns with nullable dtypes, in which integers may be missing."""
