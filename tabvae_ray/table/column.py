@@ -19,15 +19,19 @@ from tabvae_ray.table.values.spans import is_span
 
 __all__ = [
     "MAX_DECIMALS",
+    "UNNAMED",
     "Column",
     "Kind",
     "MissingValues",
     "Scalar",
+    "as_stored",
     "check_column",
     "columns_by_name",
     "validated",
-    "with_arrow_type",
 ]
+
+# Key of a DataFrame's attrs: the columns that have no name in their CSV file.
+UNNAMED = "unnamed_columns"
 
 MAX_DECIMALS = 15
 
@@ -85,6 +89,7 @@ class Column(BaseModel):
         pattern: Identifier only: declared pattern of new identifiers.
         generator: Identifier only: declared generator of new identifiers.
         made_of: Identifier only, with ``generate``: source of new identifiers.
+        unnamed: Whether the CSV file that the table was read from has no name for the column.
         arrow_type: Name of the Arrow type in the Parquet file that the table was read from.
     """
 
@@ -111,6 +116,7 @@ class Column(BaseModel):
     pattern: str | None = None
     generator: GeneratorName | None = None
     made_of: IdentifierSource | None = None
+    unnamed: bool = False
     arrow_type: str | None = Field(None, max_length=200)
 
 
@@ -127,8 +133,10 @@ def validated(model: type[Model], mapping: object, source: str) -> Model:
         raise DataError("\n".join(lines)) from None
 
 
-def with_arrow_type(column: Column, table: pd.DataFrame) -> Column:
-    """Return a column with the Arrow type that the table was read with, if it still fits."""
+def as_stored(column: Column, table: pd.DataFrame) -> Column:
+    """Return a column with what its file says of it: the Arrow type if it fits, and no name."""
+    if column.name in table.attrs.get(UNNAMED, ()):
+        return column.model_copy(update={"unnamed": True})
     name = table.attrs.get(ARROW_TYPES, {}).get(column.name)
     if name is None or column.arrow_type is not None:
         return column

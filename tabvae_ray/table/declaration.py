@@ -140,6 +140,7 @@ class ColumnDeclaration(BaseModel):
         step: Distance between numbers, or ticks of the dtype between moments, or a multiple of it.
         clock: ``local`` if the step is one of the clock of the time zone.
         weekdays: Whether all moments are on days from Monday to Friday.
+        unnamed: Whether the column has no name in CSV.
         arrow_type: Arrow type of generated values in Parquet.
     """
 
@@ -165,6 +166,7 @@ class ColumnDeclaration(BaseModel):
     step: int | float | None = None
     clock: Literal["local"] | None = None
     weekdays: bool | None = None
+    unnamed: bool | None = None
     arrow_type: str | None = None
 
     @property

@@ -19,7 +19,7 @@ from tabvae_ray.table.formats.spelling import readable
 from tabvae_ray.table.grids.steps import decimals_of, number_step
 from tabvae_ray.table.grids.timeline import date_grid, on_line
 from tabvae_ray.table.identifiers.description import source_of
-from tabvae_ray.table.identifiers.recognition import integers_name_rows
+from tabvae_ray.table.identifiers.recognition import counts_rows, integers_name_rows
 from tabvae_ray.table.kinds import as_numeric, infer_kind, plain_type
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
 from tabvae_ray.table.reading.csv_columns import DATE_FORMATS
@@ -83,6 +83,10 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
         if may_name_rows and integers_name_rows(values):
             kind = "identifier"
         if kind == "identifier":
+            if counts_rows(values) and not declared.drop_identifiers:
+                warnings.warn(f"{where}: counts the rows, and is counted anew", stacklevel=2)
+                declaration = declaration.model_copy(update={"fill": "number"})
+                return _infer_identifier(values, declaration, where, drop=False)
             column = _infer_identifier(values, declaration, where, drop=declared.drop_identifiers)
             n, n_distinct = int(values.notna().sum()), values.nunique()
             how_many = f"all {n}" if n == n_distinct else f"{n_distinct} of {n}"

@@ -1,5 +1,6 @@
 """Inference of the kind of a column from its values."""
 
+import warnings
 from decimal import Decimal
 
 import numpy as np
@@ -35,6 +36,11 @@ def infer_kind(values: pd.Series, source: str) -> Kind:
     if isinstance(dtype, pd.CategoricalDtype):
         kinds = dtype.categories.inferred_type
         if kinds in ("datetime64", "datetime", "date"):
+            warnings.warn(
+                f"{where}: its categories are dates, so it is modelled as dates; generated rows "
+                "have a dtype of dates for it, not category",
+                stacklevel=3,
+            )
             return "datetime"
         return "identifier" if kinds == "string" and _names_rows(values) else "categorical"
     if pd.api.types.is_bool_dtype(dtype):

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from tabvae_ray.errors import DataError, closest
 from tabvae_ray.storage import Location
-from tabvae_ray.table.column import Column, Kind, check_column, with_arrow_type
+from tabvae_ray.table.column import Column, Kind, as_stored, check_column
 from tabvae_ray.table.declaration import SpecDeclaration, SpecDocument
 from tabvae_ray.table.dtypes import moment_dtype
 from tabvae_ray.table.inference import infer_column
@@ -113,7 +113,7 @@ class TableSpec(SpecDocument):
             column.model_copy(update={"missing_values": markers[column.name]})
             if column.name in markers
             else column
-            for column in (with_arrow_type(column, table) for column in columns)
+            for column in (as_stored(column, table) for column in columns)
         ]
         spec = cls(
             columns=tuple(columns), target=declared.target, entity=declared.entity, rules=rules

@@ -85,6 +85,7 @@ def test_heart_has_the_kinds_that_its_source_names() -> None:
         ([10**30, *range(11)], "continuous"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:.*its categories are dates")
 def test_a_column_without_a_declaration_is_judged_by_its_values(values: list, kind: str) -> None:
     assert infer(values).kind == kind
 

@@ -12,6 +12,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
+from tabvae_ray.table.column import UNNAMED
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.formats.finding import iso_format, look_like_days
 from tabvae_ray.table.parsing import parse_iso
@@ -78,7 +79,7 @@ def read_columns(file: CsvFile, declared: SpecDeclaration, source: str) -> pd.Da
         if (written := number_format(file, columns[name], declared, say)) is not None:
             numbers[name] = written
     table = pd.DataFrame(columns, copy=False)
-    table.attrs[NUMBER_FORMATS] = numbers
+    table.attrs |= {NUMBER_FORMATS: numbers, UNNAMED: file.unnamed}
     table.attrs[DATE_FORMATS] = {
         name: written
         for name, values in columns.items()

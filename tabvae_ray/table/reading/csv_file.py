@@ -28,6 +28,7 @@ class CsvFile:
 
     Attributes:
         typed: The columns with the dtypes that pandas infers.
+        unnamed: Names that pandas gives to columns without one, such as ``Unnamed: 0``.
 
     Raises:
         DataError: If the name of a column occurs twice.
@@ -44,6 +45,8 @@ class CsvFile:
         )
         self.typed: pd.DataFrame = pd.read_csv(io.BytesIO(content), low_memory=False)
         check_names([name for name in header.iloc[0] if name], source)
+        names = zip(self.typed.columns, header.iloc[0], strict=False)
+        self.unnamed = tuple(str(name) for name, written in names if not written)
         self._check_lengths()
 
     def cells(self, name: str) -> Cells:
