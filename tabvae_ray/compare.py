@@ -21,6 +21,7 @@ from tabvae_ray.cli import (
     run,
     spec_option,
 )
+from tabvae_ray.command_line.early_checks import check_files
 from tabvae_ray.command_line.lines import line_width, wrapped
 from tabvae_ray.comparison.plot_names import wanted_plots
 
@@ -128,6 +129,7 @@ def command(
     """Score any synthetic table against the real one, beside reference levels."""
     # Refuses a wrong name before anything is imported.
     wanted_plots(plots, has_out=bool(out), has_plan=bool(plan))
+    check_files(spec=spec)
     from tabvae_ray.comparison.compare_tables import compare
 
     assessment = compare(

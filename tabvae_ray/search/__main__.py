@@ -18,6 +18,7 @@ from tabvae_ray.cli import (
     spec_option,
     table_option,
 )
+from tabvae_ray.command_line.early_checks import check_files
 from tabvae_ray.command_line.input_document import InputDocument, local_document
 from tabvae_ray.command_line.json_log import JsonLog, logged
 from tabvae_ray.space.named_spaces import find_space, is_auto, named_space
@@ -312,14 +313,7 @@ def _check_early(space: str | None, spec: str | None, select: str | None) -> Non
         if path is not None or not select.startswith("weights"):
             # The space that is chosen for a table has the objectives of one of these.
             check_select(select, *documents)
-    if path is not None:
-        from tabvae_ray.space.space_file import load_space
-
-        load_space(path)
-    if spec is not None:
-        from tabvae_ray.table.declaration import SpecDeclaration
-
-        SpecDeclaration.load(spec)
+    check_files(space=path, spec=spec)
 
 
 def _replay(record: str, data: str | None, spec: str | None, *, as_json: bool, quiet: bool) -> int:

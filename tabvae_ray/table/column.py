@@ -1,56 +1,34 @@
 """One column of a spec, and its rules."""
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import DataError, brief
 from tabvae_ray.table.arrow_types import ARROW_TYPES, arrow_type_from_name, as_arrow
 from tabvae_ray.table.dtypes import dtype_from_name, is_dtype_name, number_limits
 from tabvae_ray.table.formats.numerals import NumberFormat
 from tabvae_ray.table.identifiers.fake import GeneratorName
 from tabvae_ray.table.identifiers.source import IdentifierSource
-from tabvae_ray.table.values.decimals import Bound, series_of
+from tabvae_ray.table.values.decimals import series_of
 from tabvae_ray.table.values.spans import is_span
+from tabvae_ray.table.values.spec_types import Bound, Kind, MissingValues, Scalar
 
 __all__ = [
     "MAX_DECIMALS",
     "UNNAMED",
     "Column",
-    "Kind",
-    "MissingValues",
-    "Scalar",
     "as_stored",
     "check_column",
-    "columns_by_name",
-    "validated",
 ]
 
 # Key of a DataFrame's attrs: the columns that have no name in their CSV file.
 UNNAMED = "unnamed_columns"
 
 MAX_DECIMALS = 15
-
-Model = TypeVar("Model", bound=BaseModel)
-
-Kind = Literal["continuous", "categorical", "datetime", "identifier"]
-Scalar = bool | int | float | str
-
-
-def _as_texts(value: object) -> object:
-    if isinstance(value, str | int | float):
-        value = [value]
-    if isinstance(value, list | tuple):
-        return tuple("null" if item is None else str(item) for item in value)
-    return value
-
-
-# YAML reads some markers as other types than text, such as -9 and a null.
-MissingValues = Annotated[tuple[str, ...] | None, BeforeValidator(_as_texts)]
 
 
 class Column(BaseModel):
@@ -118,19 +96,6 @@ class Column(BaseModel):
     made_of: IdentifierSource | None = None
     unnamed: bool = False
     arrow_type: str | None = Field(None, max_length=200)
-
-
-def validated(model: type[Model], mapping: object, source: str) -> Model:
-    """Validate a mapping as a model.
-
-    Raises:
-        DataError: Naming every key that breaks a rule.
-    """
-    try:
-        return model.model_validate(mapping)
-    except ValidationError as error:
-        lines = (f"{source}: {line}" for line in validation_messages(error, model))
-        raise DataError("\n".join(lines)) from None
 
 
 def as_stored(column: Column, table: pd.DataFrame) -> Column:
@@ -249,29 +214,3 @@ def _suits(dtype: Any, kind: Kind) -> bool:
             return bool(pa.types.is_timestamp(arrow) or pa.types.is_date(arrow))
         return types.is_datetime64_any_dtype(dtype)
     return True
-
-
-def columns_by_name(mapping: object, source: str) -> object:
-    """Turn a spec, whose columns are a list, into a declaration of all columns by name."""
-    if not isinstance(mapping, dict) or not isinstance(mapping.get("columns"), list):
-        return mapping
-    columns: dict[str, Any] = {}
-    for i, column in enumerate(mapping["columns"]):
-        if not isinstance(column, dict) or not isinstance(column.get("name"), str):
-            raise DataError(f"{source}: columns.{i}: must be a mapping with a name")
-        if column["name"] in columns:
-            raise DataError(f"{source}: column {column['name']!r}: declared more than once")
-        # A spec leaves out values that are defaults; a declaration would have them inferred.
-        defaults: dict[str, Any] = {"missing": False}
-        if column.get("kind") == "categorical":
-            defaults |= {"ordered": False, "levels": ()}
-        if column.get("kind") == "identifier":
-            defaults |= {"fill": "drop"}
-        # The source of identifiers is learnt from the table again.
-        left_out = ("name", "made_of")
-        properties = {key: value for key, value in column.items() if key not in left_out}
-        columns[column["name"]] = {**defaults, **properties}
-    rules = {"find": False, "add": mapping.get("rules", ())}
-    # How many rows share its values is counted again.
-    kept = {key: value for key, value in mapping.items() if key != "min_rows"}
-    return {"others": "drop", **kept, "columns": columns, "rules": rules}

@@ -37,18 +37,22 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from tabvae_ray.documents import broken_text, read_document
 from tabvae_ray.errors import ConfigError, DataError, brief
 from tabvae_ray.storage import Location
-from tabvae_ray.table.column import Kind, MissingValues, Scalar, columns_by_name, validated
 from tabvae_ray.table.formats.numerals import NumberFormat
 from tabvae_ray.table.identifiers.fake import GeneratorName
-from tabvae_ray.table.parsing import is_format
-from tabvae_ray.table.values.decimals import Bound
+from tabvae_ray.table.values.spec_types import (
+    Bound,
+    Kind,
+    MissingValues,
+    Scalar,
+    columns_by_name,
+    validated,
+)
 
 __all__ = [
     "ColumnDeclaration",
     "RulesDeclaration",
     "SpecDeclaration",
     "SpecDocument",
-    "validated",
 ]
 
 # The kinds of column that have a key.
@@ -326,6 +330,9 @@ def _broken_rules(column: ColumnDeclaration) -> list[str]:
         if column.fill not in (None, "generate"):
             broken.append(f"fill: must be generate with a pattern or generator, not {column.fill}")
     if column.format is not None and column.kind in _KINDS["format"]:
+        # Other declarations are checked without pandas, which is slow to import.
+        from tabvae_ray.table.parsing import is_format
+
         is_moment = column.kind == "datetime"
         is_known = is_format if is_moment else NumberFormat.parse
         if not is_known(column.format):

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import Column, check_column
-from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration, validated
+from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration
 from tabvae_ray.table.dtypes import dtype_from_name, dtype_name, moment_dtype
 from tabvae_ray.table.formats.clock import is_clock
 from tabvae_ray.table.formats.finding import find_format, format_hint, iso_format, possible_formats
@@ -33,6 +33,7 @@ from tabvae_ray.table.values.decimals import (
     plain_text,
 )
 from tabvae_ray.table.values.spans import is_span, moments_of_spans, span_dtype
+from tabvae_ray.table.values.spec_types import validated
 
 __all__ = ["infer_column"]
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.errors import DataError
-from tabvae_ray.table.column import Kind
 from tabvae_ray.table.parsing import as_numbers, parse_iso
 from tabvae_ray.table.values.decimals import as_decimals, is_decimal
 from tabvae_ray.table.values.spans import is_span
+from tabvae_ray.table.values.spec_types import Kind
 
 __all__ = ["as_numeric", "infer_kind", "plain_type"]
 

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from tabvae_ray.errors import DataError, closest
 from tabvae_ray.storage import Location
-from tabvae_ray.table.column import Column, Kind, as_stored, check_column
+from tabvae_ray.table.column import Column, as_stored, check_column
 from tabvae_ray.table.declaration import SpecDeclaration, SpecDocument
 from tabvae_ray.table.dtypes import moment_dtype
 from tabvae_ray.table.inference import infer_column
@@ -24,6 +24,7 @@ from tabvae_ray.table.reading.frames import Frame, Source, is_location
 from tabvae_ray.table.reading.markers import read_markers
 from tabvae_ray.table.rules.declared import check_rules, rules_of
 from tabvae_ray.table.rules.rule import Rule
+from tabvae_ray.table.values.spec_types import Kind
 
 __all__ = ["TableSpec", "check_table"]
 

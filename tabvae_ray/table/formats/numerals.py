@@ -20,9 +20,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["SEPARATORS", "NumberFormat"]
 
@@ -115,8 +116,11 @@ class NumberFormat:
         """Return True if texts in this format are no plain numbers, which every program reads."""
         return bool(self.before or self.after or self.outer or self.thousands or self.mark == ",")
 
-    def spelled(self, numbers: pd.Series) -> pd.Series:
+    def spelled(self, numbers: "pd.Series") -> "pd.Series":
         """Write numbers as text; missing ones stay missing."""
+        # A spec is checked without pandas, which is slow to import.
+        import pandas as pd
+
         codes, distinct = pd.factorize(numbers)
         texts = [*(self.text(value) for value in distinct.tolist()), None]
         return pd.Series([texts[code] for code in codes], index=numbers.index, dtype=object)
