@@ -1,5 +1,6 @@
 """Usage errors come before anything heavy is imported."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,7 @@ print(code, [name for name in {HEAVY!r} if name in sys.modules])
         ("search --data {here}", "a table must end in .csv, .csv.gz, .parquet"),
         ("compare --real {table} --synthetic {table} --plan {broken}", "cannot be read as YAML"),
         ("spec nope.csv", "nope.csv: cannot be read"),
+        ("train --data {pipe} --out m", "pipe.csv: cannot be read: is a named pipe"),
         ("report --search nope", "--search: nope: cannot be read"),
         ("space bta", "did you mean beta?"),
         ("serach", "Did you mean 'search'?"),
@@ -50,7 +52,9 @@ def test_nothing_heavy_is_imported(tmp_path: Path, arguments: str, message: str)
     table, broken = tmp_path / "t.csv", tmp_path / "broken.yaml"
     table.write_text("a,b\n1,2\n")
     broken.write_text("a: [")
-    words = arguments.format(here=__file__, table=table, broken=broken).split()
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    words = arguments.format(here=__file__, table=table, broken=broken, pipe=pipe).split()
     done = subprocess.run(
         [sys.executable, "-c", PROBE, *words], capture_output=True, text=True, check=False
     )
