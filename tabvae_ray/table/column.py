@@ -1,5 +1,6 @@
 """One column of a spec, and its rules."""
 
+from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from tabvae_ray.table.dtypes import dtype_from_name, is_dtype_name, number_limit
 from tabvae_ray.table.formats.numerals import NumberFormat
 from tabvae_ray.table.identifiers.fake import GeneratorName
 from tabvae_ray.table.identifiers.source import IdentifierSource
-from tabvae_ray.table.values.decimals import series_of
+from tabvae_ray.table.values.decimals import is_decimal, series_of
 from tabvae_ray.table.values.spans import is_span
 from tabvae_ray.table.values.spec_types import Bound, Kind, MissingValues, Scalar
 
@@ -168,6 +169,8 @@ def _check_range(column: Column, dtype: Any, where: str) -> None:
     if low is None or high is None or low > high:
         raise DataError(f"{where}: must have minimum <= maximum, but got {low} and {high}")
     span = f"{_brief(low)} to {_brief(high)}"
+    if any(isinstance(end, Decimal) for end in (low, high)) and not is_decimal(dtype):
+        raise DataError(f"{where}: {span} must be numbers, as text is for decimals only")
     limits: tuple[Any, Any] = (-(2**63) + 1, 2**63 - 1)
     if column.kind == "datetime":
         if column.step is None or column.step % 1 or column.step > limits[1]:

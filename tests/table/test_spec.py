@@ -458,6 +458,7 @@ def spec_mapping(**column: Any) -> dict[str, Any]:
         ),
         (spec_mapping(minimum=2), "must have minimum <= maximum, but got 2 and 1"),
         (spec_mapping(minimum=None), "must have minimum <= maximum"),
+        (spec_mapping(minimum="0.5"), "must be numbers, as text is for decimals only"),
         (spec_mapping(minimum=float("nan")), r"columns\.0\.minimum"),
         (spec_mapping(decimals=99), r"columns\.0\.decimals"),
         (spec_mapping(kind="datetime", dtype="datetime64[us]"), "a datetime must have a step"),
