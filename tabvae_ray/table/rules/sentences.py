@@ -178,8 +178,10 @@ _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
         _wrapped,
     ),
     (
-        r"(?P<column>NAME) = (?P<a>NAME) \* (?P<b>NAME)",
-        lambda f: Product(column=f["column"], factors=(f["a"], f["b"])),
+        r"(?P<column>NAME) = (?:(?P<scale>NUMBER) \* )?(?P<a>NAME) \* (?P<b>NAME)",
+        lambda f: Product(
+            column=f["column"], factors=(f["a"], f["b"]), scale=float(f.get("scale", 1))
+        ),
     ),
     (
         r"(?P<column>NAME) = (?:(?P<scale>NUMBER) \* )?(?P<a>NAME) / (?P<b>NAME)",

@@ -51,6 +51,36 @@ class SampledColumns:
                     if b != a:
                         yield a, int(b)
 
+    def scaled(self, result: Callable[[Floats, Floats], Floats]) -> Iterator[tuple[int, int, int]]:
+        """Yield two columns and a third that may be their result times a constant.
+
+        The constant is that of the row with the largest value, which rounding changes least, or
+        of the third largest, as the largest may be an exception.
+
+        Args:
+            result: As for :meth:`pairs`.
+        """
+        few = self._sample[:_FIRST_ROWS]
+        n_columns = few.shape[1]
+        size = np.where(np.isnan(few), -1.0, np.abs(few))
+        largest = np.argsort(-size, axis=0, kind="stable")
+        pivots = [largest[min(place, len(few) - 1)] for place in (0, 2)]
+        every = np.arange(n_columns)
+        step = max(_MOST_COMPARED // max(few.size, 1), 1)
+        slack = 2.5 * self._tolerances + 1e-9 * np.maximum(1.0, np.abs(few))
+        for a in range(n_columns):
+            results = result(few[:, [a]], few)
+            for start in range(0, n_columns, step):
+                part = results[:, start : start + step]
+                near = np.zeros((part.shape[1], n_columns), dtype=bool)
+                for pivot in pivots:
+                    scale = few[pivot, every] / part[pivot].T
+                    far = (np.abs(scale * part[:, :, None] - few[:, None]) > slack[:, None]).sum(0)
+                    near |= (far <= self._most) & (scale > 0) & (scale < np.inf)
+                for b, column in np.argwhere(near):
+                    if len({a, start + int(b), int(column)}) == 3:
+                        yield a, start + int(b), int(column)
+
     def keepers(self, results: Floats, *, skip: set[int]) -> list[int]:
         """Return the columns that a result ``(S,)`` agrees with on most of the sample."""
         agree = self._agree(results, slice(None))
