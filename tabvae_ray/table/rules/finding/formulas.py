@@ -19,9 +19,7 @@ from tabvae_ray.table.rules.finding.strength import needs_all, strongest_first
 from tabvae_ray.table.rules.forms.formula import (
     Formula,
     Linear,
-    Product,
     Quotient,
-    Ratio,
     Remainder,
 )
 from tabvae_ray.table.rules.views import TableView
@@ -65,11 +63,9 @@ def find_formulas(
     related: set[frozenset[str]] = set()
 
     def fits(candidate: Formula) -> bool:
-        if candidate.column in given or leads_to(candidate.column, candidate.given, given):
-            return False
-        # A result that is none of the categories could not be written down.
-        kind = table[candidate.column].column.kind
-        return kind != "categorical" or isinstance(candidate, Quotient | Remainder)
+        return candidate.column not in given and not leads_to(
+            candidate.column, candidate.given, given
+        )
 
     def accept(rule: Formula) -> None:
         given[rule.column] = rule.given
@@ -82,7 +78,7 @@ def find_formulas(
             continue
         for candidate in search.ranked([rule for rule in candidates if fits(rule)]):
             exceptions = is_rule(candidate, table, rng)
-            if exceptions is not None:
+            if exceptions is not None and search.is_needed(candidate):
                 related.add(columns)
                 if exceptions == 0:
                     accept(candidate)
@@ -119,19 +115,22 @@ class _Search:
         self._all = np.stack([n for n in numbers if n is not None], axis=1)[rows]
         tolerances = np.array([table[name].tolerance for name in names])
         self._sample = self._all[:_SAMPLE]
-        self._few = SampledColumns(self._sample, tolerances)
+        # A result that is none of the categories could not be written down.
+        self._results = np.array(
+            [table[name].column.kind != "categorical" and name not in given for name in names]
+        )
+        self._few = SampledColumns(self._sample, tolerances, self._results)
         self._some = table.take(rows[:_SAMPLE])
-        self._regressions = Regressions(names, self._all, tolerances, rng)
+        self._regressions = Regressions(names, self._all, tolerances, self._results, rng)
         self._rng, self._given = rng, given
 
     def ranked(self, formulas: Sequence[Formula]) -> list[Formula]:
         """Return formulas of the same columns, the ones that say most first."""
-        needed = [
-            rule
-            for rule in formulas
-            if not isinstance(rule, Product | Ratio) or needs_all(rule, self._some, self._rng)
-        ]
-        return strongest_first(needed, self._some, self._rng)
+        return strongest_first(formulas, self._some, self._rng)
+
+    def is_needed(self, formula: Formula) -> bool:
+        """Return True if a formula needs all of its inputs."""
+        return needs_all(formula, self._some, self._rng)
 
     def candidates(self) -> Iterator[Sequence[Formula]]:
         """Yield formulas that most of the sample keeps, those of the same columns together.
@@ -163,7 +162,8 @@ class _Search:
         yield from products_and_ratios(self.names, self._sample, self._few)
         yield from lossy
         yield from ([rule] for rule in clock_sums(self.names, self._sample, self._all))
-        yield from ([rule] for rule in wrapped_sums(self.names, self._sample, self._all))
+        wrapped = wrapped_sums(self.names, self._sample, self._all, self._results)
+        yield from ([rule] for rule in wrapped)
 
     def _sums(self) -> Iterator[list[Formula]]:
         for a, b in self._few.pairs(np.add):

@@ -1,6 +1,6 @@
 """Find columns that are products or ratios of two others, times a constant perhaps."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -27,22 +27,36 @@ def products_and_ratios(
         columns: The same rows.
     """
     found: dict[frozenset[int], list[Product | Ratio]] = {}
+
+    def add(rule: Product | Ratio, places: tuple[int, int, int]) -> None:
+        together = found.setdefault(frozenset(places), [])
+        if rule not in together:
+            together.append(rule)
+
     with np.errstate(all="ignore"):
-        for a, b, column in columns.scaled(np.multiply):
+        for a, b, column, scale in _scales(np.multiply, sample, columns):
             if a < b:
-                scale = _scale(sample[:, a] * sample[:, b], column, sample, columns)
-                if scale is not None:
-                    found.setdefault(frozenset((a, b, column)), []).append(
-                        Product(column=names[column], factors=(names[a], names[b]), scale=scale)
-                    )
-        for a, b, column in columns.scaled(_ratio):
-            scale = _scale(_ratio(sample[:, a], sample[:, b]), column, sample, columns)
-            if scale is not None:
-                ratio = Ratio(
-                    column=names[column], numerator=names[a], denominator=names[b], scale=scale
-                )
-                found.setdefault(frozenset((a, b, column)), []).append(ratio)
+                rule = Product(column=names[column], factors=(names[a], names[b]), scale=scale)
+                add(rule, (a, b, column))
+        for a, b, column, scale in _scales(_ratio, sample, columns):
+            ratio = Ratio(
+                column=names[column], numerator=names[a], denominator=names[b], scale=scale
+            )
+            add(ratio, (a, b, column))
     yield from found.values()
+
+
+def _scales(
+    result: Callable[[Floats, Floats], Floats], sample: Floats, columns: SampledColumns
+) -> Iterator[tuple[int, int, int, float]]:
+    """Yield two columns, a third, and the constant by which it is a multiple of their result."""
+    for a, b in columns.pairs(result):
+        for column in columns.keepers(result(sample[:, a], sample[:, b]), skip={a, b}):
+            yield a, b, column, 1.0
+    for a, b, column in columns.scaled(result):
+        scale = _scale(result(sample[:, a], sample[:, b]), column, sample, columns)
+        if scale is not None:
+            yield a, b, column, scale
 
 
 def _scale(results: Floats, column: int, sample: Floats, columns: SampledColumns) -> float | None:
@@ -55,6 +69,8 @@ def _scale(results: Floats, column: int, sample: Floats, columns: SampledColumns
     large = usable & (np.abs(own) >= np.median(np.abs(own[usable])))
     near = float(np.median(own[large] / results[large]))
     if near <= 0:
+        return None
+    if not columns.keeps(near * results, column, slack=2.0):
         return None
     scales = _simple_scales(near)
     return next((scale for scale in scales if columns.keeps(scale * results, column)), None)

@@ -30,14 +30,20 @@ class Regressions:
         names: Columns of numbers.
         numbers: ``(N, C)`` their values in shuffled order, NaN where missing.
         tolerances: ``(C,)`` half of the last decimal place of each column.
+        results: ``(C,)`` true for columns that may be computed.
         rng: Source of the pairs of rows that are compared.
     """
 
     def __init__(
-        self, names: Sequence[str], numbers: Floats, tolerances: Floats, rng: np.random.Generator
+        self,
+        names: Sequence[str],
+        numbers: Floats,
+        tolerances: Floats,
+        results: Mask,
+        rng: np.random.Generator,
     ) -> None:
         self._names, self._numbers, self._tolerances = names, numbers, tolerances
-        self._rng = rng
+        self._results, self._rng = results, rng
 
     def in_one(self, computed: Collection[str]) -> Iterator[list[Linear]]:
         """Yield ``column = factor * other + constant`` of two columns, either way round.
@@ -51,19 +57,14 @@ class Regressions:
         sample = self._numbers[:_SAMPLE]
         first, second = self._rng.integers(0, len(sample), (2, 64))
         steps = sample[first] - sample[second]
-        middle = np.nanmedian(sample, axis=0)
-        filled = np.where(np.isnan(sample), middle, sample)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            correlated = np.atleast_2d(np.abs(np.corrcoef(filled, rowvar=False))) > _CORRELATED
+        correlated = np.abs(_correlations(sample)) > _CORRELATED
         for of in range(len(self._names)):
             columns = of + 1 + np.flatnonzero(correlated[of, of + 1 :])
             for column in columns[self._same_slopes(of, columns, steps)]:
                 if self._names[column] in computed:
                     continue
-                both = [
-                    self._refined(int(column), (of,)),
-                    self._refined(of, (int(column),)),
-                ]
+                ways = ((int(column), of), (of, int(column)))
+                both = [self._refined(to, (by,)) for to, by in ways if self._results[to]]
                 if any(both):
                     yield [rule for rule in both if rule is not None]
 
@@ -75,8 +76,10 @@ class Regressions:
         """
         n = len(self._names)
         votes = np.zeros((n, n, n), dtype=np.int64)
+        # A missing value leaves out its column, so rows with few of them come first.
+        full = self._numbers[np.argsort(np.isnan(self._numbers).sum(axis=1), kind="stable")]
         for subset in range(_SUBSETS):
-            part = self._numbers[subset * _SUBSET_ROWS : (subset + 1) * _SUBSET_ROWS]
+            part = full[subset * _SUBSET_ROWS : (subset + 1) * _SUBSET_ROWS]
             if len(part) < _SUBSET_ROWS:
                 break
             usable = np.array(~np.isnan(part).any(0))
@@ -93,6 +96,7 @@ class Regressions:
             ok = usable[:, None, None] & usable[None, :, None] & usable[None, None, :]
             votes += (left <= limit) & clear & ok
         found: dict[tuple[int, ...], list[Linear]] = {}
+        votes[~self._results] = 0
         for column, a, b in np.argwhere(votes > _SUBSETS // 2):
             if a < b and column not in (a, b):
                 rule = self._refined(int(column), (int(a), int(b)))
@@ -150,8 +154,9 @@ class Regressions:
         if len(given) == 1:
             candidates += _simple_multiples(inputs[kept, 0], target[kept], slack)
         for simple in candidates:
-            # A term that rounding may hide says nothing.
-            if (np.abs(simple) * spread <= 4 * slack).any() or 0.0 in simple:
+            # A term that rounding may hide says nothing, and factors fit few rounded values.
+            rounded = any(factor % 1 for factor in simple) and slack > 0
+            if (np.abs(simple) * spread <= (12 if rounded else 4) * slack).any() or 0.0 in simple:
                 continue
             total = inputs[:, :-1] @ np.array(simple)
             for constant in _simple_constants(target - total):
@@ -164,6 +169,18 @@ class Regressions:
         _, _, simple, constant = min(found, key=lambda item: item[:2])
         terms = {self._names[i]: factor for i, factor in zip(given, simple, strict=True)}
         return Linear(column=self._names[column], terms=terms, constant=constant)
+
+
+def _correlations(sample: Floats) -> Floats:
+    """Return ``(C, C)`` correlations, each over the rows in which both columns have a value."""
+    known = ~np.isnan(sample)
+    centred = np.where(known, sample - np.nanmedian(sample, axis=0), 0.0)
+    n = known.T.astype(np.float64) @ known
+    sums = centred.T @ known
+    with np.errstate(divide="ignore", invalid="ignore"):
+        varying = n * ((centred**2).T @ known) - sums**2
+        found: Floats = (n * (centred.T @ centred) - sums * sums.T) / np.sqrt(varying * varying.T)
+    return found
 
 
 def _simple_factors(factors: Floats) -> list[tuple[float, ...]]:

@@ -45,6 +45,8 @@ def strongest_first(
 def needs_all(formula: Formula, some: TableView, rng: np.random.Generator) -> bool:
     """Return True if shuffling any one of its inputs breaks a formula.
 
+    What rounding hides says nothing: a year is no sum of a number and a small share.
+
     Args:
         formula: A formula that most of the sample keeps.
         some: A sample of the rows.
