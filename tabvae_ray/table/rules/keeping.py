@@ -20,6 +20,7 @@ from tabvae_ray.table.rules.forms.formula import SECONDS, Duration, Formula
 from tabvae_ray.table.rules.lookup import Lookup, check_values
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.scale import in_right_order, moments_after
+from tabvae_ray.table.rules.settling import settle_orders
 from tabvae_ray.table.rules.shared import filler, shared_lookup
 from tabvae_ray.table.rules.steps import EndOf, steps_of
 from tabvae_ray.table.rules.values import (
@@ -59,6 +60,7 @@ class RuleKeeper:
         self._lookups, self._fillers = dict(lookups), dict(fillers)
         self._computed = steps_of(rules)
         self._names = {step.column for step in self._computed}
+        self._inputs = {name for step in self._computed for name in step.given}
         self._exact = [rule for rule in rules if rule.exceptions == 0]
 
     @classmethod
@@ -134,6 +136,8 @@ class RuleKeeper:
                     write_values(rows, lookup.on[-1], lookup.known_keys(rows, rng), compact)
             self._keep_orders(rows, rng)
             self._compute(rows, rng, compact)
+            orders = [rule for rule in self.rules if isinstance(rule, Order)]
+            settle_orders(rows, orders, self._columns, self._names, self._inputs, rng)
             for rule in missing:
                 if rule.other in self._names:
                     self._keep_missing(rule, rows, rng, compact)
