@@ -1,4 +1,4 @@
-"""Keep orders of which one end is computed: the other end follows it."""
+"""Change drawn columns that must follow others: ends of orders, and numbers that must be 0."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -7,12 +7,13 @@ import pandas as pd
 
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_numbers
+from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.rule import Order
 from tabvae_ray.table.rules.scale import at_distance, distances
-from tabvae_ray.table.rules.values import write_values
+from tabvae_ray.table.rules.values import plain_values, write_values
 from tabvae_ray.table.rules.views import TableView
 
-__all__ = ["settle_orders"]
+__all__ = ["keep_only_where", "settle_orders"]
 
 
 def settle_orders(
@@ -71,3 +72,39 @@ def _settle(
     fixed, own, column, other = (lows, highs, low, high) if above else (highs, lows, high, low)
     found = at_distance(fixed, drawn, column, other, above=above)
     write_values(rows, other, np.where(wrong, found, own), compact=False)
+
+
+def keep_only_where(
+    rows: pd.DataFrame,
+    rule: OnlyWhere,
+    columns: Mapping[str, Column],
+    fixed: Collection[str],
+    rng: np.random.Generator,
+    *,
+    compact: bool,
+) -> None:
+    """Give a column values that are not above 0, drawn from other rows, where it must not be.
+
+    Args:
+        rows: Generated rows, in place.
+        rule: The rule.
+        columns: The columns by name.
+        fixed: Columns that must stay.
+        rng: Source of the draws.
+        compact: Whether categorical columns are pandas categoricals whatever their dtype.
+    """
+    if rule.column in fixed:
+        return
+    column, other = columns[rule.column], columns[rule.other]
+    view = TableView(rows, [column, other])
+    wrong = rule.broken(view)
+    share = float(wrong.mean())
+    numbers = view[rule.column].numbers
+    assert numbers is not None
+    usual = np.flatnonzero(~rule.is_above(numbers) & ~np.isnan(numbers))
+    if share <= rule.exceptions or len(usual) == 0:
+        return
+    wrong &= rng.random(len(rows)) >= rule.exceptions / share
+    own = plain_values(rows[column.name], column)
+    drawn = own[usual[rng.integers(0, len(usual), len(rows))]]
+    write_values(rows, column, np.where(wrong, drawn, own), compact)
