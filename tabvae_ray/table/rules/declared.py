@@ -56,13 +56,13 @@ def rules_of(
                 f"{where}: deny: {denied!r} is neither a column nor a rule that was found: "
                 f"{'; '.join(map(str, found)) or 'none was'}"
             )
-    said = {rule.column for rule in own}
+    said = {_subject(rule) for rule in own}
     kept = [
         rule
         for rule in found
         if str(rule) not in declared.deny
         and rule.column not in declared.deny
-        and (rule.column not in said or isinstance(rule, Constraint))
+        and _subject(rule) not in said
     ]
     try:
         check_rules([*own, *kept], columns, where)
@@ -70,6 +70,13 @@ def rules_of(
         # What was found goes in a circle with what is declared, which goes before it.
         kept = [rule for rule in kept if isinstance(rule, Constraint)]
     return (*own, *kept)
+
+
+def _subject(rule: Rule) -> tuple[str, ...]:
+    """Return what only one rule can speak of: a computed column, or columns of a constraint."""
+    if isinstance(rule, Constraint):
+        return (rule.kind, rule.column, *rule.given)
+    return (rule.column,)
 
 
 def check_rules(rules: Sequence[Rule], columns: Sequence[Column], source: str) -> None:
