@@ -40,8 +40,9 @@ def limit_of_privacy(spent: Mapping[str, Any] | None) -> str:
         "- Training was differentially private: whoever sees the model or its rows learns nearly "
         "the same as\n  from a training without any one of the rows. Guesses whether a row was in "
         f"the table are right in at\n  most {math.ceil(1000 * right) / 10:.1f} of 100 cases, "
-        "whatever else is known; 50 is chance. The guarantee is about\n  rows: a person with several "
-        "rows has less. What holds for most people of the table can be\n  learnt all the same.\n"
+        "whatever else is known; 50 is chance. The guarantee is about\n  rows: a person with "
+        "several rows has less. What holds for most people of the table can be\n  learnt all the "
+        "same.\n"
     )
 
 

@@ -9,6 +9,7 @@ the first of equally near rows, so singling out and linkability are means of 20 
 import json
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,7 +45,7 @@ def tables() -> dict[str, pd.DataFrame]:
     return {"training": training, "control": control, "synthetic": synthetic}
 
 
-def risk_of(result: object) -> list[float]:
+def risk_of(result: Any) -> list[float]:
     found = result.risk(confidence_level=0.95)
     return [found.value, *found.ci]
 
@@ -55,7 +56,7 @@ def main() -> None:
     for name, table in made.items():
         table.to_csv(HERE / f"{name}.csv", index=False)
     ori, control, syn = made["training"], made["control"], made["synthetic"]
-    expected: dict[str, object] = {"known": KNOWN, "secret": SECRET, "inference": {}}
+    expected: dict[str, Any] = {"known": KNOWN, "secret": SECRET, "inference": {}}
     for secret in SECRET:
         found = InferenceEvaluator(
             ori,

@@ -35,8 +35,9 @@ def people(n: int, seed: int) -> pd.DataFrame:
 def tables() -> dict[str, pd.DataFrame]:
     members = people(N, 0)
     noise = np.random.default_rng(4).normal(scale=0.05, size=(N // 5, 4))
-    leaked = np.round(members.iloc[: N // 5] + noise, 4)
-    synthetic = pd.concat([leaked, people(N - len(leaked), 3)], ignore_index=True)
+    leaked = (members.iloc[: N // 5] + noise).round(4)
+    fresh = people(N - len(leaked), 3)
+    synthetic: pd.DataFrame = pd.concat([leaked, fresh], ignore_index=True)
     return {
         "members": members,
         "others": people(N, 1),
