@@ -37,11 +37,13 @@ def leaked() -> DisclosureAttacks:
 @pytest.mark.parametrize("secret", ANONYMETER["secret"])
 def test_guesses_are_those_of_anonymeter(leaked: DisclosureAttacks, secret: str) -> None:
     found, expected = leaked.inference[secret], ANONYMETER["inference"][secret]
-    # Anonymeter scales numbers to another range, so a few rows have other nearest ones.
-    assert found.n_success == pytest.approx(expected["n_success"], abs=3)
-    assert found.n_control_success == pytest.approx(expected["n_control"], abs=3)
-    assert found.value == pytest.approx(expected["risk"][0], abs=0.02)
-    assert found.interval == pytest.approx(expected["risk"][1:], abs=0.02)
+    # Anonymeter scales numbers to the range of each pair of tables, so a few of 300 rows have other
+    # nearest ones. Its interval is five times as wide as the differences allowed here.
+    assert found.n_success == pytest.approx(expected["n_success"], abs=5)
+    assert found.n_control_success == pytest.approx(expected["n_control"], abs=5)
+    width = expected["risk"][2] - expected["risk"][1]
+    assert found.value == pytest.approx(expected["risk"][0], abs=width / 5)
+    assert found.interval == pytest.approx(expected["risk"][1:], abs=width / 5)
 
 
 def test_links_are_those_of_anonymeter(leaked: DisclosureAttacks) -> None:
