@@ -12,6 +12,7 @@ from itertools import permutations
 import numpy as np
 import numpy.typing as npt
 
+from tabvae_ray.table.rules.column_views import Floats, Mask, TableView
 from tabvae_ray.table.rules.finding.agreement import AGREEING, SampledColumns
 from tabvae_ray.table.rules.finding.around import clock_sums, wrapped_sums
 from tabvae_ray.table.rules.finding.dependences import leads_to
@@ -25,7 +26,6 @@ from tabvae_ray.table.rules.forms.formula import (
     Ratio,
     Remainder,
 )
-from tabvae_ray.table.rules.views import Floats, Mask, TableView
 
 __all__ = ["find_formulas"]
 
