@@ -1,7 +1,8 @@
 """Private models beside marginal methods with the same guarantee.
 
     python -m benchmarks.marginals --table shoppers --epsilon 1 --epsilon 3 --epsilon 10 \
-        [--rows 10000] [--dpmm-python .venv-dpmm/bin/python] [--method aim] [--method privbayes]
+        [--rows 10000] [--dpmm-python .venv-dpmm/bin/python] [--method aim] [--method privbayes] \
+        [--reference-python .venv-reference/bin/python]
 
 A fifth of the rows is held out. Categories and ranges of the columns are declared to all models,
 from the whole table, as if they were known to everybody. Rows with missing values are left out,
@@ -11,7 +12,8 @@ the package dpmm, which needs older packages than this project:
     python3.11 -m venv .venv-dpmm && .venv-dpmm/bin/python -m pip install dpmm
 
 Delta is 1e-5. Each model is trained once. The same model without privacy, a resample of the
-training rows and independent columns stand beside them.
+training rows and independent columns stand beside them, and with ``--reference-python`` ctgan's
+TVAE, see ``benchmarks/reference-requirements.txt``.
 """
 
 import argparse
@@ -95,6 +97,31 @@ def marginal(
     return rows, float(answer["seconds"])
 
 
+def tvae(train: pd.DataFrame, spec: TableSpec, python: str) -> tuple[pd.DataFrame, float]:
+    """Train ctgan's TVAE in its environment; return its rows, and the seconds of the training."""
+    categorical = list(spec.categorical)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        train.to_csv(home / "train.csv", index=False)
+        arguments = [home / "train.csv", home / "out.csv", len(train), 300]
+        done = subprocess.run(
+            [python, ROOT / "benchmarks" / "reference.py", "tvae", *map(str, arguments)],
+            input=json.dumps(categorical),
+            capture_output=True,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            check=False,
+        )
+        if done.returncode:
+            raise SystemExit(f"TVAE failed: {done.stderr.strip()[-2000:]}")
+        rows = pd.read_csv(home / "out.csv", dtype=dict.fromkeys(categorical, str))
+    for column in spec.columns:
+        if column.kind == "categorical":
+            by_text = {str(value): value for value in column.categories}
+            rows[column.name] = rows[column.name].map(by_text)
+    return rows, float(json.loads(done.stdout.splitlines()[-1])["seconds"])
+
+
 def sources(
     train: pd.DataFrame, declared: SpecDeclaration, spec: TableSpec, options: argparse.Namespace
 ) -> Iterator[Made]:
@@ -104,6 +131,9 @@ def sources(
     orders = {name: rng.permutation(n) for name in train}
     shuffled = pd.DataFrame({k: v.take(orders[k]).array for k, v in train.items()})
     yield "independent columns", "-", shuffled, None
+    if options.reference_python is not None:
+        made, seconds = tvae(train, spec, str(Path(options.reference_python).absolute()))
+        yield "ctgan's TVAE", "-", made, seconds
     for epsilon in (None, *options.epsilon):
         started = time.perf_counter()
         rows = ours(train, declared, epsilon, options.epochs)
@@ -132,6 +162,7 @@ def main() -> None:
     parser.add_argument("--epsilon", type=float, action="append", required=True)
     parser.add_argument("--epochs", type=int, default=20, help="epochs of ours")
     parser.add_argument("--dpmm-python", help="a Python that has the package dpmm")
+    parser.add_argument("--reference-python", help="a Python that has the package ctgan")
     parser.add_argument("--method", choices=("aim", "privbayes", "mst"), action="append")
     options = parser.parse_args()
     lines = []
