@@ -4,8 +4,8 @@
 
 Each table is searched twice with the same time budget: with ``small.yaml`` (heart) or
 ``full.yaml``, and with the same space and ``constraints: {membership: {max: 0.55}}``. A tenth of
-the rows is held out. The attacks are those on the exported model, in its ``scores.json``. Searches are kept in
-``--out`` and not run again.
+the rows is held out. The attacks are those on the exported model, in its ``scores.json``. Searches
+are kept in ``--out`` and not run again.
 
 Goals: with the constraint, an AUC of at most 0.55 on the model and of 0.53 on its rows, at a trend
 error of at most 1.1 times that of the unconstrained choice.

@@ -14,7 +14,11 @@ from tabvae_ray.comparison.plot_names import PLOTS, PlotName
 from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_levels
 from tabvae_ray.comparison.score_words import direction, score_in_words
 from tabvae_ray.comparison.scores.disclosure.attacks import DisclosureAttacks, disclosure_attacks
-from tabvae_ray.comparison.scores.disclosure.verdicts import NOT_ATTACKED, disclosure_verdict
+from tabvae_ray.comparison.scores.disclosure.verdicts import (
+    NOT_ATTACKED,
+    disclosure_document,
+    disclosure_verdict,
+)
 from tabvae_ray.comparison.scores.membership.verdicts import membership_verdict
 from tabvae_ray.comparison.scores.privacy import Privacy, privacy
 from tabvae_ray.errors import ConfigError, brief
@@ -179,10 +183,7 @@ class Assessment:
                 "black_box": comparison.membership.to_mapping(),
             }
         if self.disclosure is not None:
-            document["disclosure_attacks"] = {
-                "verdict": disclosure_verdict(self.disclosure),
-                **self.disclosure.to_mapping(),
-            }
+            document["disclosure_attacks"] = disclosure_document(self.disclosure)
         if comparison.usefulness is not None:
             document["usefulness"] = comparison.usefulness.to_mapping()
         if comparison.array_collections:

@@ -8,7 +8,7 @@ import numpy as np
 from tabvae_ray.comparison.reading.reader import ColumnReader
 from tabvae_ray.comparison.reference_levels import Level
 from tabvae_ray.comparison.scores.disclosure.attacks import DisclosureAttacks, disclosure_attacks
-from tabvae_ray.comparison.scores.disclosure.verdicts import disclosure_verdict
+from tabvae_ray.comparison.scores.disclosure.verdicts import disclosure_document, disclosure_verdict
 from tabvae_ray.comparison.scores.membership.black_box import black_box_attacks
 from tabvae_ray.comparison.scores.membership.levels import black_box_levels
 from tabvae_ray.comparison.scores.membership.success import MembershipAttacks
@@ -59,8 +59,7 @@ class ChosenAttacks:
         """The scores of the attacks on named columns, for JSON; empty if there are none."""
         if self.disclosure is None:
             return {}
-        found = self.disclosure
-        return {"disclosure_attacks": {"verdict": disclosure_verdict(found), **found.to_mapping()}}
+        return {"disclosure_attacks": disclosure_document(self.disclosure)}
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the verdict and the attacks on membership for JSON."""

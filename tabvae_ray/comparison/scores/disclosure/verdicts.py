@@ -1,11 +1,12 @@
 """Findings of the attacks on named columns, in words that need no knowledge of the attacks."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from tabvae_ray.comparison.scores.disclosure.attacks import DisclosureAttacks
 from tabvae_ray.comparison.scores.disclosure.risk import DisclosureRisk
 
-__all__ = ["NOT_ATTACKED", "disclosure_verdict", "risk_in_words"]
+__all__ = ["NOT_ATTACKED", "disclosure_document", "disclosure_verdict", "risk_in_words"]
 
 NOT_ATTACKED = (
     "The risk of the columns that the spec names under `privacy` was not measured: that needs "
@@ -34,6 +35,11 @@ def disclosure_verdict(found: DisclosureAttacks) -> str:
             f"{_rates(single)}: {risk_in_words(single)}."
         )
     return " ".join(sentences)
+
+
+def disclosure_document(found: DisclosureAttacks) -> dict[str, Any]:
+    """Return the verdict and the numbers for JSON."""
+    return {"verdict": disclosure_verdict(found), **found.to_mapping()}
 
 
 def risk_in_words(risk: DisclosureRisk) -> str:
