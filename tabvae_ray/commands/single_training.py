@@ -142,7 +142,7 @@ class SingleTraining:
         which are the best that can be hoped for; both are empty with too few held-out rows.
 
         ``membership_attacks`` says how well training rows can be told from held-out rows, and
-        ``disclosure_attacks`` what generated rows tell of the columns under ``privacy`` in the spec.
+        ``disclosure_attacks`` what generated rows tell of columns under ``privacy`` in the spec.
 
         A private training has no scores of rows, only ``privacy``: what was spent.
 
