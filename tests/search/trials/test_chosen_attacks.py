@@ -45,7 +45,7 @@ def test_without_held_out_rows_the_chosen_model_is_not_attacked(tiny: dict, tmp_
     assert found.verdict.startswith("Whether the model betrays who is in the table was not")
 
 
-def test_columns_that_the_spec_names_are_attacked_and_no_export_names_them(
+def test_columns_that_the_spec_names_are_attacked_and_the_exported_spec_is_without_them(
     tiny: dict, tmp_path: Path
 ) -> None:
     privacy = {"known": ["Age", "Sex"], "secret": ["Cholesterol", "HeartDisease"]}
