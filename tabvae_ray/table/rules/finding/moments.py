@@ -10,6 +10,7 @@ from tabvae_ray.table.rules.finding.evidence import is_rule
 from tabvae_ray.table.rules.forms.column_rule import agrees
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.formula import (
+    SECONDS,
     DatePart,
     Duration,
     Formula,
@@ -92,7 +93,7 @@ def _durations(
         first, last = some[start.name].seconds, some[end.name].seconds
         assert first is not None and last is not None
         for unit in get_args(Unit):
-            for whole in (False, True):
+            for whole in (False, True) if unit in SECONDS else (False,):
                 for number in numbers:
                     rule = Duration(
                         column=number.name, start=start.name, end=end.name, unit=unit, whole=whole
