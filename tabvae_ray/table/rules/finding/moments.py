@@ -94,12 +94,11 @@ def _durations(
         assert first is not None and last is not None
         for unit in get_args(Unit):
             for whole in (False, True) if unit in SECONDS else (False,):
+                rule = Duration(column="", start=start.name, end=end.name, unit=unit, whole=whole)
+                expected = rule.expected(some)
                 for number in numbers:
-                    rule = Duration(
-                        column=number.name, start=start.name, end=end.name, unit=unit, whole=whole
-                    )
-                    if _mostly(rule.expected(some), some[number.name]):
-                        yield rule
+                    if _mostly(expected, some[number.name]):
+                        yield rule.model_copy(update={"column": number.name})
 
 
 def _mostly(expected: "np.ndarray[tuple[int], np.dtype[np.float64]]", view: ColumnView) -> bool:
