@@ -9,9 +9,9 @@ import pandas as pd
 
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import Column
+from tabvae_ray.table.rules.column_views import Mask, TableView
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.rule import Dependence, Rule, agrees_within_groups
-from tabvae_ray.table.rules.views import Mask, TableView
 
 __all__ = ["RuleCounter", "RuleCounts", "count_rules"]
 

@@ -15,6 +15,7 @@ from tabvae_ray.table.column_values import (
     column_numbers,
     column_positions,
 )
+from tabvae_ray.table.rules.column_views import EXACT, Mask, TableView
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.formula import Duration, Formula
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
@@ -31,7 +32,6 @@ from tabvae_ray.table.rules.values import (
     positions_of,
     write_values,
 )
-from tabvae_ray.table.rules.views import EXACT, Mask, TableView
 
 __all__ = ["RuleKeeper"]
 

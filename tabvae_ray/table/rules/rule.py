@@ -10,11 +10,11 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from tabvae_ray.table.rules.column_views import Codes, Floats, Mask, TableView
 from tabvae_ray.table.rules.forms.column_rule import ColumnRule
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.formula import Formula
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
-from tabvae_ray.table.rules.views import Codes, Floats, Mask, TableView
 
 __all__ = [
     "Constraint",

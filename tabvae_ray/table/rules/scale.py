@@ -13,7 +13,7 @@ from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_range
 from tabvae_ray.table.dtypes import dtype_from_name
 from tabvae_ray.table.grids.timeline import numbers_at_seconds, seconds_at
-from tabvae_ray.table.rules.views import Floats
+from tabvae_ray.table.rules.column_views import Floats
 
 __all__ = ["at_distance", "distances", "in_right_order", "moments_after"]
 

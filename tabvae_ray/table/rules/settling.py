@@ -7,11 +7,11 @@ import pandas as pd
 
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_numbers
+from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.rule import Order
 from tabvae_ray.table.rules.scale import at_distance, distances
 from tabvae_ray.table.rules.values import plain_values, write_values
-from tabvae_ray.table.rules.views import TableView
 
 __all__ = ["keep_only_where", "settle_orders"]
 

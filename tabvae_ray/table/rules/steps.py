@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.errors import ExportError
+from tabvae_ray.table.rules.column_views import Floats, TableView, seconds_of
 from tabvae_ray.table.rules.forms.column_rule import numbers_of
 from tabvae_ray.table.rules.forms.formula import SECONDS, Duration
 from tabvae_ray.table.rules.rule import Constraint, Rule
-from tabvae_ray.table.rules.views import Floats, TableView, seconds_of
 
 __all__ = ["EndOf", "in_order", "start_of_end", "steps_of"]
 

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.finding.discovery import find_rules
 from tabvae_ray.table.rules.keeping import RuleKeeper
 from tabvae_ray.table.rules.rule import Order
 from tabvae_ray.table.rules.sentences import parse_rule
-from tabvae_ray.table.rules.views import TableView
 from tabvae_ray.table.spec import TableSpec
 
 N = 2_000

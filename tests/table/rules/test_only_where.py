@@ -6,12 +6,12 @@ import pytest
 
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.counting import count_rules
 from tabvae_ray.table.rules.finding.discovery import find_rules
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.keeping import RuleKeeper
 from tabvae_ray.table.rules.sentences import parse_rule
-from tabvae_ray.table.rules.views import TableView
 from tabvae_ray.table.spec import TableSpec
 
 N = 2_000

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from tabvae_ray.table.rules.views import Floats, Mask
+from tabvae_ray.table.rules.column_views import Floats, Mask
 
 __all__ = ["AGREEING", "SampledColumns"]
 

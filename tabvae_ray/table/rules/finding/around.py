@@ -5,9 +5,9 @@ from itertools import combinations, permutations
 
 import numpy as np
 
+from tabvae_ray.table.rules.column_views import Floats, Mask
 from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped, minutes_of
 from tabvae_ray.table.rules.forms.formula import Formula
-from tabvae_ray.table.rules.views import Floats, Mask
 
 __all__ = ["clock_sums", "wrapped_sums"]
 

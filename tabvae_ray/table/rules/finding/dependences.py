@@ -6,9 +6,9 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
+from tabvae_ray.table.rules.column_views import Codes, TableView
 from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS, RARER, unlikely
 from tabvae_ray.table.rules.rule import Dependence, agrees_within_groups
-from tabvae_ray.table.rules.views import Codes, TableView
 
 __all__ = ["find_dependences", "leads_to"]
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.table.column import Column
+from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.finding.dependences import find_dependences
 from tabvae_ray.table.rules.finding.formulas import find_formulas
 from tabvae_ray.table.rules.finding.missing import find_missing
@@ -15,7 +16,6 @@ from tabvae_ray.table.rules.finding.orders import find_orders
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.formula import Formula
 from tabvae_ray.table.rules.rule import Rule
-from tabvae_ray.table.rules.views import TableView
 
 __all__ = ["find_rules"]
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.formula import Formula, Quotient, Remainder
 from tabvae_ray.table.rules.rule import Order
-from tabvae_ray.table.rules.views import TableView
 
 __all__ = ["MAX_EXCEPTIONS", "RARER", "is_rule", "unlikely"]
 

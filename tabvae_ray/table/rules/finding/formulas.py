@@ -9,6 +9,7 @@ from itertools import permutations
 
 import numpy as np
 
+from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.finding.agreement import SampledColumns
 from tabvae_ray.table.rules.finding.around import clock_sums, wrapped_sums
 from tabvae_ray.table.rules.finding.dependences import leads_to
@@ -22,7 +23,6 @@ from tabvae_ray.table.rules.forms.formula import (
     Quotient,
     Remainder,
 )
-from tabvae_ray.table.rules.views import TableView
 
 __all__ = ["find_formulas"]
 

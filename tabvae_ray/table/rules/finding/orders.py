@@ -3,9 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
+from tabvae_ray.table.rules.column_views import Floats, Mask, TableView
 from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS, is_rule
 from tabvae_ray.table.rules.rule import Order, comparable
-from tabvae_ray.table.rules.views import Floats, Mask, TableView
 
 __all__ = ["find_orders"]
 

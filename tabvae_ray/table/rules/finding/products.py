@@ -5,9 +5,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from tabvae_ray.table.rules.column_views import Floats
 from tabvae_ray.table.rules.finding.agreement import SampledColumns
 from tabvae_ray.table.rules.forms.formula import Product, Ratio
-from tabvae_ray.table.rules.views import Floats
 
 __all__ = ["products_and_ratios"]
 

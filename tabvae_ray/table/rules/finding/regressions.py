@@ -6,10 +6,10 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from tabvae_ray.table.rules.column_views import Floats, Mask
 from tabvae_ray.table.rules.finding.agreement import AGREEING
 from tabvae_ray.table.rules.forms.column_rule import agrees
 from tabvae_ray.table.rules.forms.formula import Linear
-from tabvae_ray.table.rules.views import Floats, Mask
 
 __all__ = ["Regressions"]
 

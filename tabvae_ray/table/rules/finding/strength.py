@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from tabvae_ray.table.rules.column_views import Floats, TableView
 from tabvae_ray.table.rules.forms.formula import Formula
-from tabvae_ray.table.rules.views import Floats, TableView
 
 __all__ = ["needs_all", "strongest_first"]
 

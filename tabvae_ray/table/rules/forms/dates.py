@@ -5,8 +5,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from tabvae_ray.table.rules.column_views import Floats, Mask, TableView, seconds_of
 from tabvae_ray.table.rules.forms.column_rule import ColumnRule
-from tabvae_ray.table.rules.views import Floats, Mask, TableView, seconds_of
 
 __all__ = ["DateOf", "days_between", "months_between"]
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from tabvae_ray.table.rules.column_views import Floats, TableView
 from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped
 from tabvae_ray.table.rules.forms.column_rule import ComputingRule, numbers_of
 from tabvae_ray.table.rules.forms.dates import days_between, months_between
-from tabvae_ray.table.rules.views import Floats, TableView
 
 __all__ = [
     "SECONDS",

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
+from tabvae_ray.table.rules.column_views import Floats, Mask, TableView
 from tabvae_ray.table.rules.forms.column_rule import ColumnRule, numbers_of
-from tabvae_ray.table.rules.views import Floats, Mask, TableView
 
 __all__ = ["OnlyWhere"]
 
