@@ -17,14 +17,14 @@ from tabvae_ray.table.column_values import (
 )
 from tabvae_ray.table.rules.column_views import EXACT, Mask, TableView
 from tabvae_ray.table.rules.forms.dates import DateOf
-from tabvae_ray.table.rules.forms.formula import SECONDS, Duration, Formula
+from tabvae_ray.table.rules.forms.formula import Duration, Formula
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.lookup import Lookup, check_values
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.scale import in_right_order, moments_after
 from tabvae_ray.table.rules.settling import keep_only_where, settle_orders
 from tabvae_ray.table.rules.shared import filler, shared_lookup
-from tabvae_ray.table.rules.steps import EndOf, steps_of
+from tabvae_ray.table.rules.steps import EndOf, start_of_end, steps_of
 from tabvae_ray.table.rules.values import (
     as_dtype,
     as_series,
@@ -238,11 +238,7 @@ class RuleKeeper:
     def _keep_end(self, rule: Duration, rows: pd.DataFrame) -> None:
         """Move the end of a duration to its start and the drawn duration, at the drawn time."""
         view, end = self._view(rows, rule), self._columns[rule.end]
-        start, old, spent = view[rule.start].seconds, view[rule.end].seconds, view[rule.column]
-        assert start is not None and old is not None and spent.numbers is not None
-        unit = SECONDS[rule.unit]
-        low = start + spent.numbers * unit
-        within = np.mod(old - start, unit) if rule.whole else np.zeros(len(rows))
+        low, within = start_of_end(rule, view)
         moved = moments_after(low, within, end)
         own = column_numbers(rows[rule.end], end)
         write_values(rows, end, np.where(np.isnan(moved), own, moved), compact=False)

@@ -7,6 +7,7 @@ from typing import Any, get_args
 from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.formula import (
+    SECONDS,
     DatePart,
     Duration,
     Linear,
@@ -169,7 +170,7 @@ _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
         rf"(?P<column>NAME) = (?P<whole>whole )?(?P<unit>{_UNITS}) from (?P<a>NAME) to (?P<b>NAME)",
         lambda f: Duration.model_validate(
             {"column": f["column"], "start": f["a"], "end": f["b"], "unit": f["unit"]}
-            | {"whole": "whole" in f}
+            | {"whole": "whole" in f and f["unit"] in SECONDS}
         ),
     ),
     (

@@ -14,7 +14,7 @@ from tabvae_ray.table.rules.forms.formula import Linear
 __all__ = ["Regressions"]
 
 # Rows that pairs of columns are compared in, and rows that factors are taken from.
-_SAMPLE, _MORE = 256, 4096
+_SAMPLE, _MORE = 256, 2048
 _SUBSETS, _SUBSET_ROWS = 7, 24
 # Two columns of which one is linear in the other, but for a few rows.
 _CORRELATED = 0.9
