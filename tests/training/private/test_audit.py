@@ -12,7 +12,7 @@ N_RUNS = 20
 
 
 @pytest.mark.slow
-@pytest.mark.many
+@pytest.mark.nightly
 def test_attacks_on_20_private_trainings_stay_below_the_bound() -> None:
     table = planted_table()
     declared = declaration_of(table)
@@ -30,7 +30,7 @@ def test_attacks_on_20_private_trainings_stay_below_the_bound() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.many
+@pytest.mark.nightly
 def test_the_same_attack_beats_the_bound_without_the_noise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
