@@ -9,9 +9,11 @@ from typing import Any
 
 from ray import tune
 from ray.tune import Stopper
+from ray.tune.execution.class_cache import DEFAULT_ENV_VARS
 from ray.tune.schedulers import TrialScheduler
 
 from tabvae_ray.cluster.nodes import Resources
+from tabvae_ray.cluster.ray_private import callbacks_not_counted
 from tabvae_ray.cluster.secrets import credentials_hidden
 from tabvae_ray.search.driver.ledger import Ledger
 from tabvae_ray.search.optimize.proposals import Proposals
@@ -108,10 +110,16 @@ def run_loop(
 def _tune_configured() -> Iterator[None]:
     """Configure Ray Tune in the block only: an application may have Tune runs of its own."""
     before = {name: os.environ.get(name) for name in _TUNE_ENVIRONMENT}
+    of_actors = dict(DEFAULT_ENV_VARS)
     os.environ.update(_TUNE_ENVIRONMENT)
+    # Ray gives actors with variables of their own no process that it has started already. The
+    # variable is for PyTorch Lightning.
+    DEFAULT_ENV_VARS.clear()
     try:
-        yield
+        with callbacks_not_counted():
+            yield
     finally:
+        DEFAULT_ENV_VARS.update(of_actors)
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
