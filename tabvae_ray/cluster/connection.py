@@ -52,6 +52,7 @@ def started_early(address: str | None, modules: Sequence[str] = ()) -> Iterator[
         return
     _quiet()
     mask_command_line()
+    # Ray's processes end with the thread that has started them, so it lives as long as the block.
     with ThreadPoolExecutor(1, "start of Ray") as thread:
         _early = starting = thread.submit(_init_ray, target, modules)
         try:

@@ -21,7 +21,7 @@ from tabvae_ray.search.optimize.run_state import RunState
 from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.search.trials.trainable import VAETrial
 
-__all__ = ["LoopParts", "run_loop"]
+__all__ = ["LoopParts", "run_loop", "tune_configured"]
 
 _TUNE_ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -75,7 +75,7 @@ def run_loop(
     trainable = tune.with_resources(
         tune.with_parameters(VAETrial, task=task), {"cpu": resources.cpus, "gpu": resources.gpus}
     )
-    with _tune_configured(), credentials_hidden(home.filesystem), warnings.catch_warnings():
+    with tune_configured(), credentials_hidden(home.filesystem), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tuner = tune.Tuner(
             trainable,
@@ -107,7 +107,7 @@ def run_loop(
 
 
 @contextmanager
-def _tune_configured() -> Iterator[None]:
+def tune_configured() -> Iterator[None]:
     """Configure Ray Tune in the block only: an application may have Tune runs of its own."""
     before = {name: os.environ.get(name) for name in _TUNE_ENVIRONMENT}
     of_actors = dict(DEFAULT_ENV_VARS)
