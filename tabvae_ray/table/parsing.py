@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.formats.clock import is_clock
-from tabvae_ray.table.formats.spelling import UNIX_UNITS, parsed
+from tabvae_ray.table.formats.spelling import UNIX_UNITS, parsed, spelled
 from tabvae_ray.table.formats.zones import in_zone_of_offsets
 from tabvae_ray.table.values.spans import moments_of_spans
 
@@ -110,12 +110,12 @@ def parse_iso(values: pd.Series) -> pd.Series | None:
 
 
 def is_format(written: str) -> bool:
-    """Return True for a ``strptime`` format that reads what it writes."""
+    """Return True for a format that reads what it writes."""
     if is_clock(written):
         return True
     moment = pd.Series([pd.Timestamp("2001-02-03 04:05:06", tz="UTC")])
     try:
-        return bool(pd.to_datetime(moment.dt.strftime(written), format=written).notna().all())
+        return bool(parsed(spelled(moment, written), written).notna().all())
     except (ValueError, TypeError, re.error):
         return False
 

@@ -15,6 +15,7 @@ from tabvae_ray.table.formats.finding import iso_format, look_like_days
 from tabvae_ray.table.parsing import parse_iso
 from tabvae_ray.table.reading.cells import Cells, Mask
 from tabvae_ray.table.reading.csv_file import CsvFile
+from tabvae_ray.table.reading.declared_types import CellKind, declared_type
 from tabvae_ray.table.reading.hints import (
     CODE,
     MARKED_MIN_DISTINCT,
@@ -26,7 +27,6 @@ from tabvae_ray.table.reading.hints import (
     say_what_it_may_be,
 )
 from tabvae_ray.table.reading.odd_dates import are_odd, days_among, moments_among
-from tabvae_ray.table.reading.wanted import CellKind, wanted_kind
 
 __all__ = [
     "DATE_FORMATS",
@@ -82,7 +82,7 @@ def read_columns(file: CsvFile, declared: SpecDeclaration, source: str) -> pd.Da
 
 def _read_column(file: CsvFile, plain: pd.Series, declared: SpecDeclaration, say: Say) -> pd.Series:
     name = str(plain.name)
-    wanted = wanted_kind(name, declared)
+    wanted = declared_type(name, declared)
     given = declared.missing_values_of(name)
     if given is not None:
         cells = file.cells(name)

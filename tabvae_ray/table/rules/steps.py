@@ -6,7 +6,7 @@ from typing import Any
 
 from tabvae_ray.errors import ExportError
 from tabvae_ray.table.rules.forms.formula import Duration
-from tabvae_ray.table.rules.rule import MissingTogether, Order, Rule
+from tabvae_ray.table.rules.rule import Constraint, Rule
 
 __all__ = ["EndOf", "in_order", "steps_of"]
 
@@ -34,7 +34,7 @@ class EndOf:
 
 def steps_of(rules: Sequence[Rule]) -> list[Any]:
     """Return what is computed, in an order in which all inputs are there."""
-    computed = [rule for rule in rules if not isinstance(rule, Order | MissingTogether)]
+    computed = [rule for rule in rules if not isinstance(rule, Constraint)]
     taken = {rule.column for rule in computed}
     steps: list[Any] = []
     for rule in computed:

@@ -6,6 +6,7 @@ from typing import get_args
 
 import numpy as np
 
+from tabvae_ray.table.rules.column_views import ColumnView, TableView
 from tabvae_ray.table.rules.finding.evidence import is_rule
 from tabvae_ray.table.rules.forms.column_rule import agrees
 from tabvae_ray.table.rules.forms.dates import DateOf
@@ -17,7 +18,6 @@ from tabvae_ray.table.rules.forms.formula import (
     Unit,
     date_part,
 )
-from tabvae_ray.table.rules.views import ColumnView, TableView
 
 __all__ = ["find_moment_rules"]
 

@@ -4,8 +4,8 @@ from typing import Literal
 
 import numpy as np
 
+from tabvae_ray.table.rules.column_views import Floats, Mask, TableView, seconds_of
 from tabvae_ray.table.rules.forms.column_rule import ColumnRule
-from tabvae_ray.table.rules.views import Floats, Mask, TableView, seconds_of
 
 __all__ = ["DateOf"]
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from tabvae_ray.table.rules.column_views import Floats, TableView
 from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped
 from tabvae_ray.table.rules.forms.column_rule import ComputingRule, numbers_of
-from tabvae_ray.table.rules.views import Floats, TableView
 
 __all__ = [
     "SECONDS",
@@ -77,10 +77,11 @@ class Linear(ComputingRule):
 
 
 class Product(ComputingRule):
-    """``column = a * b``."""
+    """``column = scale * a * b``."""
 
     kind: Literal["product"] = "product"
     factors: tuple[str, str]
+    scale: float = 1.0
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -89,10 +90,12 @@ class Product(ComputingRule):
 
     def expected(self, table: TableView) -> Floats:
         """Return ``(N,)`` the product."""
-        return numbers_of(table, self.factors[0]) * numbers_of(table, self.factors[1])
+        product: Floats = numbers_of(table, self.factors[0]) * numbers_of(table, self.factors[1])
+        return self.scale * product
 
     def __str__(self) -> str:
-        return f"{self.column} = {self.factors[0]} * {self.factors[1]}"
+        scale = "" if self.scale == 1 else f"{self.scale:.12g} * "
+        return f"{self.column} = {scale}{self.factors[0]} * {self.factors[1]}"
 
 
 class Ratio(ComputingRule):
