@@ -39,10 +39,10 @@ search: $(STAMP)  ## search SPACE (search_spaces/beta.yaml), further options in 
 test: $(STAMP)  ## the fast tests
 	$(PYTEST) -m "not slow" tests
 
-test-slow: $(STAMP)  ## the slow tests (clusters, object stores, a browser) with 4 of 10 kill moments
-	$(PYTEST) $(BY_FILE) -m "slow and not many" tests
+test-slow: $(STAMP)  ## slow tests (clusters, object stores, a browser) that CI runs
+	$(PYTEST) $(BY_FILE) -m "slow and not nightly" tests
 
-test-all: $(STAMP)  ## all tests, with all 10 kill moments
+test-all: $(STAMP)  ## all tests, also those of minutes that CI leaves out
 	$(PYTEST) $(BY_FILE) tests
 
 # Of torch alone the release that pip chooses: its lower bound has no small CPU build on PyPI.

@@ -216,7 +216,7 @@ class Bench:
             "shape_error": 100 * (1 - shapes["column_shapes"]),
             "trend_error": 100 * (1 - shapes["pair_trends"]),
             "shared_trend_error": 100 * (1 - shared_trends(prepared, synthetic)),
-            "detection": self._detection(prepared, synthetic),
+            "detection": held_out_detection(prepared, synthetic),
             **learnt,
             "dcr_share": scores["dcr_share"],
             "holdout_nats": made.holdout_nats,
@@ -225,13 +225,6 @@ class Bench:
             "remark": made.remark,
             "shapes_by": source,
         }
-
-    def _detection(self, prepared: PreparedComparison, synthetic: TableColumns) -> float:
-        """Detect against held-out rows: the model may repeat values of its training rows."""
-        assert prepared.held_out is not None
-        n = min(prepared.held_out.n_rows, synthetic.n_rows)
-        rows = np.random.default_rng(0).choice(synthetic.n_rows, n, replace=False)
-        return detection(prepared.held_out, synthetic.take(rows), most_rows=n)
 
     def _auc(self, prepared: PreparedComparison, synthetic: TableColumns) -> dict[str, float | str]:
         """Compute the mean AUC of one category against the others, for more than two categories."""
@@ -272,6 +265,14 @@ class Bench:
             raise Skipped(f"the reference failed: {done.stderr.strip().splitlines()[-1]}")
         answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return answer
+
+
+def held_out_detection(prepared: PreparedComparison, synthetic: TableColumns) -> float:
+    """Detect against held-out rows: the model may repeat values of its training rows."""
+    assert prepared.held_out is not None
+    n = min(prepared.held_out.n_rows, synthetic.n_rows)
+    rows = np.random.default_rng(0).choice(synthetic.n_rows, n, replace=False)
+    return detection(prepared.held_out, synthetic.take(rows), most_rows=n)
 
 
 def shared_trends(prepared: PreparedComparison, synthetic: TableColumns) -> float:

@@ -21,7 +21,6 @@ from tabvae_ray.cli import (
     run,
     spec_option,
 )
-from tabvae_ray.command_line.early_checks import check_files
 from tabvae_ray.command_line.lines import line_width, wrapped
 from tabvae_ray.comparison.plot_names import wanted_plots
 
@@ -129,7 +128,11 @@ def command(
     """Score any synthetic table against the real one, beside reference levels."""
     # Refuses a wrong name before anything is imported.
     wanted_plots(plots, has_out=bool(out), has_plan=bool(plan))
-    check_files(spec=spec)
+    if spec is not None:
+        # A wrong spec is refused before pandas is imported.
+        from tabvae_ray.table.declaration import SpecDeclaration
+
+        SpecDeclaration.load(spec)
     from tabvae_ray.comparison.compare_tables import compare
 
     assessment = compare(

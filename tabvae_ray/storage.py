@@ -171,7 +171,7 @@ class Location:
         Raises:
             StorageError: If it cannot be written.
         """
-        self.attempt("written", lambda: self._put(content))
+        self.attempt("written", lambda: _put(self, content))
 
     def write_text(self, content: str) -> None:
         """Write the file as UTF-8, atomically; missing directories are made.
@@ -203,13 +203,13 @@ class Location:
             StorageError: If it cannot be written.
         """
         if self._uri.is_local:
-            with self._failures("written", OSError), _staged(Path(self._uri.path)) as file:
+            with _failures(self, "written", OSError), _staged(Path(self._uri.path)) as file:
                 yield file
             return
         with tempfile.TemporaryFile() as spool:
-            with self._failures("written", OSError):
+            with _failures(self, "written", OSError):
                 yield spool
-            self.attempt("written", lambda: self._upload(spool))
+            self.attempt("written", lambda: _upload(self, spool))
 
     def remove(self) -> None:
         """Remove the file, if there is one."""
@@ -256,12 +256,12 @@ class Location:
         Raises:
             StorageError: If the error is not transient, or does not pass.
         """
-        with self._failures(verb, ArrowException, OSError):
+        with _failures(self, verb, ArrowException, OSError):
             return attempt(action, self._uri.path)
 
     @cached_property
     def _resolved(self) -> tuple[fs.FileSystem, str]:
-        with self._failures("opened", ArrowException, OSError, ValueError):
+        with _failures(self, "opened", ArrowException, OSError, ValueError):
             return _open(self._uri)
 
     def _at(self, uri: URI) -> "Location":
@@ -277,31 +277,35 @@ class Location:
     def _info(self) -> fs.FileInfo:
         return self.attempt("read", lambda: self.filesystem.get_file_info(self.path))
 
-    def _put(self, content: bytes) -> None:
-        if self._uri.is_local:
-            with self._failures("written", OSError), _staged(Path(self._uri.path)) as file:
-                file.write(content)
-            return
-        # Without compression=None, pyarrow compresses what goes to a name ending in .gz.
-        with self.filesystem.open_output_stream(self.path, compression=None) as stream:
-            stream.write(content)
 
-    def _upload(self, spool: IO[bytes]) -> None:
-        spool.seek(0)
-        with self.filesystem.open_output_stream(self.path, compression=None) as stream:
-            while chunk := spool.read(8 * 2**20):
-                stream.write(chunk)
+def _put(location: Location, content: bytes) -> None:
+    path = location.on_this_machine()
+    if path is not None:
+        with _failures(location, "written", OSError), _staged(path) as file:
+            file.write(content)
+        return
+    # Without compression=None, pyarrow compresses what goes to a name ending in .gz.
+    with location.filesystem.open_output_stream(location.path, compression=None) as stream:
+        stream.write(content)
 
-    @contextmanager
-    def _failures(self, verb: str, *kinds: type[Exception]) -> Iterator[None]:
-        """Turn errors of these kinds into a StorageError that names the path and the reason."""
-        try:
-            yield
-        except StorageError:
-            raise
-        except kinds as error:
-            text = self._uri.mask(reason(error))
-            raise StorageError(f"{self}: cannot be {verb}: {text}") from error
+
+def _upload(location: Location, spool: IO[bytes]) -> None:
+    spool.seek(0)
+    with location.filesystem.open_output_stream(location.path, compression=None) as stream:
+        while chunk := spool.read(8 * 2**20):
+            stream.write(chunk)
+
+
+@contextmanager
+def _failures(location: Location, verb: str, *kinds: type[Exception]) -> Iterator[None]:
+    """Turn errors of these kinds into a StorageError that names the path and the reason."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except kinds as error:
+        text = location._uri.mask(reason(error))
+        raise StorageError(f"{location}: cannot be {verb}: {text}") from error
 
 
 def _open(uri: URI) -> tuple[fs.FileSystem, str]:

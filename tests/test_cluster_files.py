@@ -311,6 +311,7 @@ def test_the_job_begins_a_search_once_and_goes_on_with_it_when_retried(
     assert not options["resume"]
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_the_scheduler_works_with_any_trainable() -> None:
     done = subprocess.run(

@@ -94,6 +94,27 @@ def sampled(tmp_path: Path) -> tuple[Path, Path, Path]:
     return paths  # type: ignore[return-value]
 
 
+def test_known_and_secret_columns_are_attacked_with_held_out_rows(
+    sampled: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "spec.yaml").write_text("privacy: {known: [x], secret: [y]}\n", encoding="utf-8")
+    plan = _plan(tmp_path, "scores: [dcr_share]")
+    more = ["--spec", str(tmp_path / "spec.yaml"), "--no-levels", *plan]
+    assert main(_arguments(sampled[:2], *more[:3])) == 0
+    assert "spec names under `privacy` was not measured" in " ".join(
+        capsys.readouterr().out.split()
+    )
+    assert main(_arguments(sampled[:2], *more, "--held-out", str(sampled[2]))) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Someone who has synthetic rows and knows x of a person guesses y rightly in" in said
+    assert main(_arguments(sampled[:2], *more, "--held-out", str(sampled[2]), "--json")) == 0
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])["disclosure_attacks"]
+    assert found["known"] == ["x"] and found["verdict"].startswith("Someone who has synthetic rows")
+    # x tells y in the population, whoever is in the table.
+    assert found["inference"]["y"]["n_control_success"] > 190
+    assert found["inference"]["y"]["low"] == 0
+
+
 def test_held_out_rows_and_a_target_add_their_scores(
     sampled: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,7 +5,7 @@ import json
 import click
 
 from tabvae_ray.cli import PATH_OR_URI, Command, json_option, option, spec_option, table_option
-from tabvae_ray.command_line.early_checks import check_files
+from tabvae_ray.commands.early_checks import check_files
 from tabvae_ray.commands.shown_training import new_export, say
 
 __all__ = ["command"]
@@ -90,6 +90,7 @@ def command(
     """
     check_files(spec=spec)
     from tabvae_ray.commands.private_trials import PrivateSearch
+    from tabvae_ray.generation.private_card import guarantee_in_words
 
     target = new_export(out)
     given = {"epsilon": epsilon, "delta": delta}
@@ -102,11 +103,9 @@ def command(
     )
     target.check_writable()
     spent = search.guarantee
+    promise = guarantee_in_words(spent.to_mapping())
     if not quiet:
-        say(
-            f"epsilon {spent.epsilon:.4g} for the search of {spent.mean_trials:g} trials on "
-            f"average; one trial alone has {spent.trial_epsilon:.4g} (delta {spent.delta:.2g})"
-        )
+        say(f"{spent.mean_trials:g} trials on average, together with {promise}")
     chosen = search.run(None if quiet else say)
     if chosen is None:
         say("no trial is usable: the weights of all became infinite; try lower learning rates")
@@ -116,11 +115,7 @@ def command(
         for name, value in chosen.parameters.items():
             say(f"  {name}: {value}")
         say(f"private_nats {chosen.score:.4g} (with noise)")
-        say(
-            f"differential privacy of the search: epsilon {spent.epsilon:.4g}, delta "
-            f"{spent.delta:.2g}, for tables that differ in one row; of one trial alone: epsilon "
-            f"{spent.trial_epsilon:.4g}"
-        )
+        say(f"differential privacy: {promise}")
         say(f"model: {target}")
     if as_json:
         document = {"model": str(target), "parameters": dict(chosen.parameters), **scores}

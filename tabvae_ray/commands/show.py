@@ -23,7 +23,7 @@ def command(*, run: str, as_json: bool) -> int:
     RUN is the directory of the search, a path or URI. Nothing is written there.
     """
     from tabvae_ray.commands.search_state import SearchState
-    from tabvae_ray.commands.state_view import print_state
+    from tabvae_ray.commands.search_state_text import print_state
     from tabvae_ray.storage import Location
 
     state = SearchState.read(Location(run))

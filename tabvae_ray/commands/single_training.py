@@ -9,9 +9,12 @@ import pandas as pd
 import torch
 
 from tabvae_ray._version import model_versions
-from tabvae_ray.command_line.early_checks import read_config
+from tabvae_ray.commands.early_checks import read_config
 from tabvae_ray.comparison.options import ScoreName
 from tabvae_ray.comparison.plan import ComparisonPlan
+from tabvae_ray.comparison.reading.reader import ColumnReader
+from tabvae_ray.comparison.scores.disclosure.attacks import disclosure_attacks
+from tabvae_ray.comparison.scores.disclosure.verdicts import disclosure_document
 from tabvae_ray.comparison.scores.membership.verdicts import membership_verdict
 from tabvae_ray.documents import finite
 from tabvae_ray.errors import ConfigError
@@ -138,7 +141,8 @@ class SingleTraining:
         generated rows against the held-out rows, and ``real`` those of as many training rows,
         which are the best that can be hoped for; both are empty with too few held-out rows.
 
-        ``membership_attacks`` says how well training rows can be told from held-out rows.
+        ``membership_attacks`` says how well training rows can be told from held-out rows, and
+        ``disclosure_attacks`` what generated rows tell of columns under ``privacy`` in the spec.
 
         A private training has no scores of rows, only ``privacy``: what was spent.
 
@@ -159,6 +163,12 @@ class SingleTraining:
             real = self.table.iloc[training[:n]].reset_index(drop=True)
             scores["held_out"] = dict(plan.compute(made).scores)
             scores["real"] = dict(plan.compute(real).scores)
+            if self.vae.spec.privacy is not None:
+                reader = ColumnReader(self.vae.spec, self.table)
+                inside, outside = (reader.real.take(np.sort(part)) for part in self._split)
+                columns = self.vae.spec.privacy
+                found = disclosure_attacks(reader.read(made), inside, outside, columns)
+                scores["disclosure_attacks"] = disclosure_document(found)
         attacks = white_box_attacks(
             self.vae.trainer, most_rows=_MOST_ATTACKED, n_draws=8, n_bootstraps=200
         )
@@ -229,6 +239,8 @@ def score_lines(scores: Mapping[str, Any]) -> Sequence[str]:
     )
     if "membership_attacks" in scores:
         lines.append(f"privacy: {scores['membership_attacks']['verdict']}")
+    if "disclosure_attacks" in scores:
+        lines.append(scores["disclosure_attacks"]["verdict"])
     if not scores["held_out"]:
         lines.append(f"fewer than {_FEWEST_HELD_OUT} held-out rows: no other scores")
         return lines

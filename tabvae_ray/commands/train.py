@@ -13,8 +13,8 @@ from tabvae_ray.cli import (
     spec_option,
     table_option,
 )
-from tabvae_ray.command_line.early_checks import check_files
 from tabvae_ray.command_line.sampling import DEFAULT_ROWS
+from tabvae_ray.commands.early_checks import check_files
 from tabvae_ray.commands.shown_training import ShownEpochs, new_export, say
 
 __all__ = ["command"]

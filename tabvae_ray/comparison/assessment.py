@@ -13,6 +13,12 @@ from tabvae_ray.comparison.plan import Comparison, PreparedComparison
 from tabvae_ray.comparison.plot_names import PLOTS, PlotName
 from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_levels
 from tabvae_ray.comparison.score_words import direction, score_in_words
+from tabvae_ray.comparison.scores.disclosure.attacks import DisclosureAttacks, disclosure_attacks
+from tabvae_ray.comparison.scores.disclosure.verdicts import (
+    NOT_ATTACKED,
+    disclosure_document,
+    disclosure_verdict,
+)
 from tabvae_ray.comparison.scores.membership.verdicts import membership_verdict
 from tabvae_ray.comparison.scores.privacy import Privacy, privacy
 from tabvae_ray.errors import ConfigError, brief
@@ -45,6 +51,8 @@ class Assessment:
         levels: The reference levels; empty without them.
         comparison: The scores.
         privacy: How near the synthetic rows come to real rows.
+        disclosure: Attacks on the columns that the spec names under ``privacy``; None without any,
+            or without held-out rows.
         rules: How far the synthetic table keeps the rules of the real one.
     """
 
@@ -70,6 +78,15 @@ class Assessment:
             prepared.held_out,
             most_rows=prepared.plan.options.privacy_max_rows,
         )
+        self.disclosure: DisclosureAttacks | None = None
+        if self._spec.privacy is not None and prepared.training and prepared.held_out:
+            self.disclosure = disclosure_attacks(
+                columns,
+                prepared.training,
+                prepared.held_out,
+                self._spec.privacy,
+                most_rows=prepared.plan.options.privacy_max_rows,
+            )
 
     @property
     def scores(self) -> dict[str, float]:
@@ -92,10 +109,17 @@ class Assessment:
         found = [
             *self.levels.verdicts(self.comparison.scores),
             membership_verdict(None, self.comparison.membership),
+            *self._disclosure_verdicts,
             self.privacy.verdict,
         ]
         usefulness = self.comparison.usefulness
         return found if usefulness is None else [*found, usefulness.verdict]
+
+    @property
+    def _disclosure_verdicts(self) -> list[str]:
+        if self._spec.privacy is None:
+            return []
+        return [NOT_ATTACKED if self.disclosure is None else disclosure_verdict(self.disclosure)]
 
     def __getattr__(self, name: str) -> float:
         # Only for scores: copying and pickling look for other names before there are any.
@@ -158,6 +182,8 @@ class Assessment:
                 "verdict": membership_verdict(None, comparison.membership),
                 "black_box": comparison.membership.to_mapping(),
             }
+        if self.disclosure is not None:
+            document["disclosure_attacks"] = disclosure_document(self.disclosure)
         if comparison.usefulness is not None:
             document["usefulness"] = comparison.usefulness.to_mapping()
         if comparison.array_collections:

@@ -90,7 +90,8 @@ def write_export(
             origin[key] = file_name(origin[key])
     tensors = {**model.decoder.tensors(), **model.prior.tensors()}
     tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-    spec = model.encoder.spec
+    # Only measurements need it, and earlier releases do not read it.
+    spec = model.encoder.spec.model_copy(update={"privacy": None})
     document = {
         "format": _FORMAT,
         "format_version": _version_of(spec, model.decoder),

@@ -142,6 +142,9 @@ def _overview(
     attacks = scores.get("membership_attacks")
     verdict = attacks.get("verdict") if isinstance(attacks, Mapping) else None
     yield f"privacy{_whose(scores)}", verdict or "attacks on membership were not measured"
+    disclosure = scores.get("disclosure_attacks")
+    if isinstance(disclosure, Mapping) and disclosure.get("verdict"):
+        yield f"known and secret columns{_whose(scores)}", disclosure["verdict"]
     if spec.min_rows:
         counted = "rows" if spec.entity is None else f"different values of {spec.entity}"
         yield "rare values", f"left out if fewer than {spec.min_rows} {counted} have them"

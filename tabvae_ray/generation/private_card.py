@@ -1,7 +1,10 @@
 """The sentences of a model card about differential privacy."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from tabvae_ray.comparison.scores.membership.bounds import most_right_guesses
 
 __all__ = ["guarantee_in_words", "limit_of_privacy", "privacy_of", "retained_privately"]
 
@@ -32,11 +35,14 @@ def limit_of_privacy(spent: Mapping[str, Any] | None) -> str:
     """Return the line about privacy among the limits of a model."""
     if spent is None:
         return _NO_BOUND
+    right = most_right_guesses(float(spent["epsilon"]), float(spent.get("delta", 0.0)))
     return (
         "- Training was differentially private: whoever sees the model or its rows learns nearly "
-        "the same as\n  from a training without any one of the rows. The guarantee is about rows: "
-        "a person with several\n  rows has less. What holds for most people of the table can be "
-        "learnt all the same.\n"
+        "the same as\n  from a training without any one of the rows. Guesses whether a row was in "
+        f"the table are right in at\n  most {math.ceil(1000 * right) / 10:.1f} of 100 cases, "
+        "whatever else is known; 50 is chance. The guarantee is about\n  rows: a person with "
+        "several rows has less. What holds for most people of the table can be\n  learnt all the "
+        "same.\n"
     )
 
 

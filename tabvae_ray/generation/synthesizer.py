@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePath
-from typing import Any, TypedDict
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from tabvae_ray.config import TabularVAEConfig
+from tabvae_ray.config import GenerationConfig, TabularVAEConfig
 from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.generation.completion import Completion, fill_cells, log_prob
 from tabvae_ray.generation.export import ExportedModel, read_export, write_export
@@ -32,8 +32,8 @@ BLOCK_ROWS = 65_536
 _PILOT_BLOCK = 2**62
 
 
-class _Drawing(TypedDict):
-    """Options of drawing codes, with the defaults filled in."""
+class _Drawing(NamedTuple):
+    """Options of drawing codes."""
 
     temperature: float
     use_mean: bool
@@ -167,26 +167,27 @@ class TabularVAESynthesizer:
         """
         if n_records < 0:
             raise DataError(f"the number of rows must be >= 0, but got {n_records}")
-        defaults = self.config.generation
-        options = _Drawing(
-            temperature=defaults.temperature if temperature is None else temperature,
-            use_mean=defaults.use_mean if use_mean is None else use_mean,
-            sample=defaults.sample if sample is None else sample,
-        )
+        drawing = _drawing(self.config.generation, temperature, use_mean, sample)
         self.encoder.check_identifiers(first_block * BLOCK_ROWS + n_records, seed)
         rejection = None
         if where is not None:
             conditions = RowConditions.of(where, self.encoder)
-            rejection = self._rejection(conditions, seed, max_draws, on_draws, **options)
+            rejection = self._rejection(conditions, seed, max_draws, on_draws, drawing)
         for start in range(0, max(n_records, 1), BLOCK_ROWS):
             rows = min(BLOCK_ROWS, n_records - start)
             block = first_block + start // BLOCK_ROWS
-            generator, rng = self._generators(seed, block)
+            generator, rng = _generators(self.device, seed, block)
             first_row = block * BLOCK_ROWS
             if rejection is None:
-                codes = self._codes(rows, generator, **options).cpu().numpy()
+                z = self._latent(rows, generator, drawing.use_mean)
+                codes = self.decoder.decode(
+                    z,
+                    temperature=drawing.temperature,
+                    sample=drawing.sample,
+                    generator=generator,
+                )
                 yield self.encoder.decode(
-                    codes, rng, compact=compact, first_row=first_row, seed=seed
+                    codes.cpu().numpy(), rng, compact=compact, first_row=first_row, seed=seed
                 )
             else:
                 yield rejection.block(
@@ -265,56 +266,57 @@ class TabularVAESynthesizer:
         model = ExportedModel(self.encoder, self.decoder, self.prior, self.config)
         write_export(model, Location(location), scores or {}, provenance or {})
 
-    def _codes(
-        self,
-        n: int,
-        generator: torch.Generator,
-        *,
-        temperature: float,
-        use_mean: bool,
-        sample: bool,
-    ) -> Tensor:
-        check_temperature(temperature)
-        z = self._latent(n, generator, use_mean)
-        return self.decoder.decode(z, temperature=temperature, sample=sample, generator=generator)
-
     def _rejection(
         self,
         conditions: RowConditions,
         seed: int,
         max_draws: int,
         on_draws: Callable[[int, int], None] | None,
-        *,
-        temperature: float,
-        use_mean: bool,
-        sample: bool,
+        drawing: _Drawing,
     ) -> Rejection:
-        check_temperature(temperature)
         if max_draws < 1:
             raise ConfigError(f"max_draws must be >= 1, but got {max_draws}")
         rejection = Rejection(
             conditions,
             self.decoder,
-            lambda n, generator: self._latent(n, generator, use_mean),
-            temperature,
-            sample,
+            lambda n, generator: self._latent(n, generator, drawing.use_mean),
+            drawing.temperature,
+            drawing.sample,
             max_draws,
             on_draws,
         )
-        rejection.learn_bound(self._generators(seed, _PILOT_BLOCK)[0])
+        rejection.learn_bound(_generators(self.device, seed, _PILOT_BLOCK)[0])
         return rejection
 
     def _latent(self, n: int, generator: torch.Generator, use_mean: bool) -> Tensor:
         prior = self.prior
         return prior.mean(n, self.device) if use_mean else prior.sample(n, generator)
 
-    def _generators(self, seed: int, block: int) -> tuple[torch.Generator, np.random.Generator]:
-        if seed < 0:
-            raise ConfigError(f"the seed must be >= 0, but got {seed}")
-        torch_seed, numpy_seed = np.random.SeedSequence([seed, block]).generate_state(2, np.uint64)
-        # torch takes signed 64-bit seeds.
-        generator = torch.Generator(self.device).manual_seed(int(torch_seed >> np.uint64(1)))
-        return generator, np.random.default_rng(int(numpy_seed))
+
+def _drawing(
+    defaults: GenerationConfig,
+    temperature: float | None,
+    use_mean: bool | None,
+    sample: bool | None,
+) -> _Drawing:
+    temperature = defaults.temperature if temperature is None else temperature
+    check_temperature(temperature)
+    return _Drawing(
+        temperature,
+        defaults.use_mean if use_mean is None else use_mean,
+        defaults.sample if sample is None else sample,
+    )
+
+
+def _generators(
+    device: torch.device, seed: int, block: int
+) -> tuple[torch.Generator, np.random.Generator]:
+    if seed < 0:
+        raise ConfigError(f"the seed must be >= 0, but got {seed}")
+    torch_seed, numpy_seed = np.random.SeedSequence([seed, block]).generate_state(2, np.uint64)
+    # torch takes signed 64-bit seeds.
+    generator = torch.Generator(device).manual_seed(int(torch_seed >> np.uint64(1)))
+    return generator, np.random.default_rng(int(numpy_seed))
 
 
 def load_synthesizer(

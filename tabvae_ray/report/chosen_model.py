@@ -1,12 +1,10 @@
 """Sections about the chosen model: scores, privacy, usefulness, configuration and use."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from tabvae_ray.comparison.scores.membership.success import MembershipAttacks
 from tabvae_ray.comparison.scores.membership.verdicts import NOT_MEASURED
 from tabvae_ray.page.tables import StackedTable, TableRow
+from tabvae_ray.report.attacks import disclosure_facts, membership_facts
 from tabvae_ray.report.contents import ReportContents
 from tabvae_ray.report.formatting import json_text, value_text
 from tabvae_ray.results.constraints import bounds_text, is_broken
@@ -142,7 +140,8 @@ def privacy(contents: ReportContents) -> RowFacts | None:
     found, record = contents.pictures.privacy, contents.chosen_record
     others = "held-out rows" if found.n_held_out else "each real row from its closest other one"
     attacks = contents.scores.get("membership_attacks", {})
-    facts = _attack_facts(attacks)
+    disclosure = contents.scores.get("disclosure_attacks")
+    facts = {**membership_facts(attacks), **disclosure_facts(disclosure)}
     if found.dcr_share is not None and found.standard_error is not None:
         nearer = f"{found.dcr_share:.2f} ± {found.standard_error:.2f}; chance is 0.5"
         facts["share nearer to training than to held-out rows"] = nearer
@@ -171,7 +170,8 @@ def privacy(contents: ReportContents) -> RowFacts | None:
     breaks = fresh is not None and constraint is not None and is_broken(fresh, constraint)
     # A verdict on one sample must not contradict a broken constraint.
     share_verdict = _verdict(contents, "dcr_share") if breaks else found.share_verdict
-    remarks = share_verdict, found.copies_verdict
+    named = () if disclosure is None else (str(disclosure["verdict"]),)
+    remarks = *named, share_verdict, found.copies_verdict
     first = str(attacks.get("verdict", NOT_MEASURED))
     if RefitRecord.of(contents.manifest.chosen) is not None:
         first = f"Of the searched model, before the refit on all rows: {first}"
@@ -264,23 +264,6 @@ def _remark(contents: ReportContents, name: str, *, fresh: bool) -> str:
     if name in contents.space.constraints:
         better += f"; must be {bounds_text(contents.space.constraints[name])}"
     return better if fresh else f"{better}; on the rows generated for this page"
-
-
-def _attack_facts(attacks: Mapping[str, Any]) -> dict[str, str]:
-    """Return the success of the attacks that the search kept with the export."""
-    holders = {"white_box": "with the model", "black_box": "with synthetic rows"}
-    facts = {}
-    for kind, holder in holders.items():
-        if kind in attacks:
-            found = MembershipAttacks.from_mapping(attacks[kind])
-            best = found.attacks[found.strongest]
-            facts[f"strongest attack {holder} ({found.strongest}), AUC"] = (
-                f"{found.auc:.3f}, 95% interval {found.low:.3f} to {found.high:.3f}; chance is 0.5"
-            )
-            facts[f"training rows it finds {holder} at 1% and 0.1% false alarms"] = (
-                f"{best.tpr_at_1_percent:.1%} and {best.tpr_at_01_percent:.1%}"
-            )
-    return facts
 
 
 def _verdict(contents: ReportContents, name: str) -> str:

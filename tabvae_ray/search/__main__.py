@@ -18,7 +18,6 @@ from tabvae_ray.cli import (
     spec_option,
     table_option,
 )
-from tabvae_ray.command_line.early_checks import check_files
 from tabvae_ray.command_line.input_document import InputDocument, local_document
 from tabvae_ray.command_line.json_log import JsonLog, logged
 from tabvae_ray.space.named_spaces import find_space, is_auto, named_space
@@ -244,6 +243,14 @@ def command(
             "table to choose one for"
         )
     _check_early(space, spec, select)
+    if not (dry_run or resume):
+        from tabvae_ray.cluster.nodes import Resources
+        from tabvae_ray.search.early_start import ray_started_early
+
+        starting = ray_started_early(
+            address, Resources(cpus_per_trial, gpus_per_trial), concurrency
+        )
+        click.get_current_context().with_resource(starting)
     from rich.console import Console
 
     from tabvae_ray.search.api.perform import draw_report, perform, prepare
@@ -313,7 +320,15 @@ def _check_early(space: str | None, spec: str | None, select: str | None) -> Non
         if path is not None or not select.startswith("weights"):
             # The space that is chosen for a table has the objectives of one of these.
             check_select(select, *documents)
-    check_files(space=path, spec=spec)
+    if path is not None:
+        from tabvae_ray.space.private import refuse_private
+        from tabvae_ray.space.space_file import load_space
+
+        refuse_private(load_space(path))
+    if spec is not None:
+        from tabvae_ray.table.declaration import SpecDeclaration
+
+        SpecDeclaration.load(spec)
 
 
 def _replay(record: str, data: str | None, spec: str | None, *, as_json: bool, quiet: bool) -> int:

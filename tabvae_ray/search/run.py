@@ -284,7 +284,7 @@ class SearchRun:
                 best=best,
                 candidates=found,
                 chosen=(chosen, reason),
-                membership=attacks.verdict,
+                membership=attacks.in_words,
                 refit=refit_text(self.manifest.chosen) or "",
             )
         else:

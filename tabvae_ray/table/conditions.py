@@ -21,8 +21,8 @@ from tabvae_ray.table.column_values import (
 )
 from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
 from tabvae_ray.table.encoding import TableEncoder
-from tabvae_ray.table.formats.asked import asked_moment, asked_time
 from tabvae_ray.table.formats.spelling import spelled
+from tabvae_ray.table.formats.typed_dates import typed_moment, typed_time
 from tabvae_ray.table.grids.timeline import moments_at
 from tabvae_ray.table.values.decimals import exact_offset
 from tabvae_ray.table.values.spans import is_span, spans_of
@@ -251,7 +251,7 @@ def _as_number(column: Column, end: Any, *, is_last: bool = False) -> float:
             values = pd.Series([number], name=column.name)
             return float(column_numbers(values, column, between=True)[0])
         if is_span(dtype_from_name(column.dtype)):
-            moment = asked_time(end)
+            moment = typed_time(end)
             moments = pd.Series([moment], name=column.name)
             return float(column_numbers(moments, column, between=True)[0])
         moment, after = _moment(column, end)
@@ -273,7 +273,7 @@ def _as_number(column: Column, end: Any, *, is_last: bool = False) -> float:
 def _moment(column: Column, end: Any) -> tuple[pd.Timestamp, pd.Timestamp | None]:
     """Return a moment, and the one after it if it stands for a day or longer."""
     if isinstance(end, str):
-        return asked_moment(end, column.format)
+        return typed_moment(end, column.format)
     moment = pd.Timestamp(end)
     is_day = isinstance(end, date) and not isinstance(end, datetime)
     return moment, moment + pd.Timedelta(days=1) if is_day else None

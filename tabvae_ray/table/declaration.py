@@ -19,6 +19,7 @@ Long form, which can be combined with the short form::
     missing_values: [unknown, n.a.]
     drop: [Comment]
     entity: PatientId
+    privacy: {known: [Age, Postcode], secret: [Diagnosis]}
     identifier: drop
     rules:
       add: [total = casual + registered, Admitted <= Discharged]
@@ -35,9 +36,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from tabvae_ray.documents import broken_text, read_document
-from tabvae_ray.errors import ConfigError, DataError, brief
+from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.storage import Location
-from tabvae_ray.table.formats.numerals import NumberFormat
+from tabvae_ray.table.attacked.columns import AttackedColumns
+from tabvae_ray.table.formats.declared import format_error
 from tabvae_ray.table.identifiers.fake import GeneratorName
 from tabvae_ray.table.values.spec_types import (
     Bound,
@@ -217,6 +219,7 @@ class SpecDeclaration(SpecDocument):
         target: Column that usefulness is measured on.
         entity: Column that tells persons, or other entities, apart; rows of one count once where
             a value has to be shared by enough rows. It is an identifier unless declared otherwise.
+        privacy: Columns that an attacker knows, and columns that must stay secret.
         rules: Rules between columns.
     """
 
@@ -231,6 +234,7 @@ class SpecDeclaration(SpecDocument):
     others: Literal["infer", "drop"] = "infer"
     target: str | None = None
     entity: str | None = None
+    privacy: AttackedColumns | None = None
     rules: RulesDeclaration = RulesDeclaration()
 
     @model_validator(mode="before")
@@ -269,6 +273,9 @@ class SpecDeclaration(SpecDocument):
             seen.add(name)
         if self.target in self.drop:
             raise DataError(f"{source}: target: {self.target!r} is dropped")
+        for name in () if self.privacy is None else self.privacy.names:
+            if name in self.drop:
+                raise DataError(f"{source}: privacy: {name!r} is dropped")
         if self.entity is not None and self.leaves_out(self.entity):
             raise DataError(
                 f"{source}: entity: {self.entity!r} is dropped; to leave it out of generated rows, "
@@ -277,9 +284,10 @@ class SpecDeclaration(SpecDocument):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of all columns that are declared, of the target, and of the entity."""
+        """Names of all columns that are declared, or that another key names."""
         others = [name for name in (self.target, self.entity) if name is not None]
-        return (*self._declared, *others)
+        attacked = () if self.privacy is None else self.privacy.names
+        return (*self._declared, *others, *attacked)
 
     @property
     def identifiers(self) -> dict[str, Literal["drop", "number", "generate"]]:
@@ -329,15 +337,8 @@ def _broken_rules(column: ColumnDeclaration) -> list[str]:
             broken.append("generator: must not be given together with a pattern")
         if column.fill not in (None, "generate"):
             broken.append(f"fill: must be generate with a pattern or generator, not {column.fill}")
-    if column.format is not None and column.kind in _KINDS["format"]:
-        # Other declarations are checked without pandas, which is slow to import.
-        from tabvae_ray.table.parsing import is_format
-
-        is_moment = column.kind == "datetime"
-        is_known = is_format if is_moment else NumberFormat.parse
-        if not is_known(column.format):
-            example = "%d/%m/%Y" if is_moment else "${:,.2f}"
-            broken.append(f"format: must be one such as {example}, but got {brief(column.format)}")
+    if column.format is not None and (error := format_error(column.format, column.kind)):
+        broken.append(error)
     if column.timezone is not None:
         try:
             ZoneInfo(column.timezone)

@@ -24,8 +24,8 @@ from tabvae_ray.table.kinds import as_numeric, infer_kind, plain_type
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
 from tabvae_ray.table.reading.csv_columns import DATE_FORMATS
 from tabvae_ray.table.reading.declared_dtype import checked_name, of_dtype
+from tabvae_ray.table.reading.declared_types import full_dtype, matching_categories
 from tabvae_ray.table.reading.spelled_numbers import NUMBER_FORMATS
-from tabvae_ray.table.reading.wanted import full_dtype, matching_categories
 from tabvae_ray.table.values.decimals import (
     as_decimals,
     fit_float,

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from tabvae_ray.errors import DataError, closest
 from tabvae_ray.storage import Location
+from tabvae_ray.table.attacked.columns import AttackedColumns
 from tabvae_ray.table.column import Column, as_stored, check_column
 from tabvae_ray.table.declaration import SpecDeclaration, SpecDocument
 from tabvae_ray.table.dtypes import moment_dtype
@@ -38,6 +39,7 @@ class TableSpec(SpecDocument):
         entity: Name of the column that tells persons, or other entities, apart.
         min_rows: Least number of rows, or of entities, that share each of its values; 0 if the
             spec has all values of the table.
+        privacy: Columns that an attacker knows, and columns that must stay secret.
         rules: Rules between columns.
     """
 
@@ -45,6 +47,7 @@ class TableSpec(SpecDocument):
     target: str | None = None
     entity: str | None = None
     min_rows: int = Field(0, ge=0)
+    privacy: AttackedColumns | None = None
     rules: tuple[Rule, ...] = ()
 
     @classmethod
@@ -117,7 +120,11 @@ class TableSpec(SpecDocument):
             for column in (as_stored(column, table) for column in columns)
         ]
         spec = cls(
-            columns=tuple(columns), target=declared.target, entity=declared.entity, rules=rules
+            columns=tuple(columns),
+            target=declared.target,
+            entity=declared.entity,
+            privacy=declared.privacy,
+            rules=rules,
         )
         if spec.entity is not None and spec.entity not in spec.names:
             raise DataError(f"{source}: entity: {spec.entity!r} has no values")
@@ -125,6 +132,7 @@ class TableSpec(SpecDocument):
             raise DataError(f"{source}: target: {spec.target!r} has no values")
         if spec.target in spec.identifier:
             raise DataError(f"{source}: target: {spec.target!r} is an identifier")
+        spec.check_attacked(source)
         return spec
 
     def check(self, source: str) -> None:
@@ -141,9 +149,22 @@ class TableSpec(SpecDocument):
         if self.entity is not None and self.entity not in self.names:
             near = closest(self.entity, self.names)
             raise DataError(f"{source}: entity: there is no column {self.entity!r}{near}")
+        self.check_attacked(source)
         for column in self.columns:
             check_column(column, source)
         check_rules(self.rules, self.columns, f"{source}: rules")
+
+    def check_attacked(self, source: str) -> None:
+        """Check that the columns under ``privacy`` are there and modelled.
+
+        Raises:
+            DataError: If one is not.
+        """
+        if self.privacy is None:
+            return
+        broken = [*self.privacy.broken_rules(self.names, self.identifier)]
+        if broken:
+            raise DataError("\n".join(f"{source}: {line}" for line in broken))
 
     def to_mapping(self, *, with_sources: bool = True) -> dict[str, Any]:
         """Return the spec as values for JSON, which :meth:`from_mapping` reads.

@@ -9,10 +9,11 @@ they bound from above what the same attack gets from the decoder alone.
 import torch
 from torch import Tensor
 
+from tabvae_ray.comparison.reading.table_columns import Floats
 from tabvae_ray.comparison.scores.membership.success import MembershipAttacks, evaluate_attacks
 from tabvae_ray.training.trainer import TabularVAETrainer, evaluation_rows
 
-__all__ = ["white_box_attacks"]
+__all__ = ["white_box_attacks", "white_box_signals"]
 
 _BLOCK_ROWS = 1024
 
@@ -45,6 +46,23 @@ def white_box_attacks(
     if most_per_other is not None:
         most_rows = min(most_rows, most_per_other * len(others))
     members = trainer.codes[:most_rows]
+    inside, outside = white_box_signals(trainer, members, others, n_draws=n_draws)
+    return evaluate_attacks(inside, outside, n_bootstraps=n_bootstraps)
+
+
+def white_box_signals(
+    trainer: TabularVAETrainer, members: Tensor, others: Tensor, *, n_draws: int = 2
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Return what each attack computes for training rows and for held-out rows.
+
+    A larger value means that the row is more likely a training row.
+
+    Args:
+        trainer: The training run.
+        members: Codes of training rows ``(N, C)``.
+        others: Codes of held-out rows ``(M, C)``.
+        n_draws: Draws of z that the loss of a row is the mean of.
+    """
     loss = _row_losses(trainer, torch.cat((members, others)), n_draws)
     losses = loss[: len(members)], loss[len(members) :]
     marginal = _marginal_losses(trainer, members, others)
@@ -55,7 +73,7 @@ def white_box_attacks(
     inside, outside = (
         {name: values.cpu().numpy() for name, values in side.items()} for side in sides
     )
-    return evaluate_attacks(inside, outside, n_bootstraps=n_bootstraps)
+    return inside, outside
 
 
 def _row_losses(trainer: TabularVAETrainer, codes: Tensor, n_draws: int) -> Tensor:

@@ -10,6 +10,7 @@ import yaml
 
 from tabvae_ray.cli import main
 from tabvae_ray.commands import private_trials
+from tabvae_ray.generation.private_card import guarantee_in_words
 
 SPEC = {
     "continuous": [],
@@ -61,7 +62,7 @@ def test_the_best_of_the_drawn_trials_is_exported_with_the_epsilon_of_the_search
     assert _search("--epsilon", "4", "--json") == 0
     captured = capsys.readouterr()
     said = " ".join(captured.err.split())
-    assert "for the search of 3 trials on average; one trial alone has" in said
+    assert "3 trials on average, together with epsilon " in said
     assert said.count("is trained") == 3
     document = json.loads(captured.out.splitlines()[-1])
     spent = document["privacy"]
@@ -70,13 +71,17 @@ def test_the_best_of_the_drawn_trials_is_exported_with_the_epsilon_of_the_search
     # Three equally likely jobs and 40 ages, in at most 20 bins, with noise.
     assert 2 < document["private_nats"] < 6
     exported = json.loads((home / "model" / "synthesizer.json").read_text())
+    # Before the search, after it, and on the card in the same words.
+    promise = guarantee_in_words(spent)
+    assert said.count(promise) == 2
     assert exported["provenance"]["privacy"] == spent
     assert exported["provenance"]["parameters"] == document["parameters"]
     assert exported["config"]["training"]["dp"]["epsilon"] == 4
     # How many trials there were tells something, and is not written down.
     assert not any(key in exported["provenance"] for key in ("trials", "n_trials", "seed"))
     card = (home / "model" / "README.md").read_text()
-    assert "(the whole search; one of its trainings alone:" in card
+    assert "(the whole search; one of its trainings alone:" in promise
+    assert promise in card
     assert main(["generate", "--model", "model", "--rows", "20", "--out", "rows.csv"]) == 0
     # A second search would spend epsilon again, so it never adds to a first one.
     assert _search() == 2

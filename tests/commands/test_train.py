@@ -48,6 +48,20 @@ def test_it_trains_scores_and_exports(home: Path, capsys: pytest.CaptureFixture[
     assert list(pd.read_csv("rows.csv")) == list(pd.read_csv("mixed.csv"))
 
 
+def test_known_and_secret_columns_of_the_spec_are_attacked(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "spec.yaml").write_text("privacy: {known: [age, income], secret: [city]}\n")
+    options = ["--config", "small.yaml", "--epochs", "1", "--spec", "spec.yaml", "--json"]
+    assert main(["train", "--data", "mixed.csv", "--out", "model", *options]) == 0
+    captured = capsys.readouterr()
+    assert "of a person guesses city rightly in" in " ".join(captured.err.split())
+    found = json.loads(captured.out.splitlines()[-1])["disclosure_attacks"]
+    assert found["secret"] == ["city"]
+    card = (home / "model" / "README.md").read_text(encoding="utf-8")
+    assert found["verdict"] in card
+
+
 def test_the_card_begins_with_a_table_and_does_not_show_where_the_table_lies(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,11 +23,6 @@ def export(synthesizer: TabularVAESynthesizer, tmp_path_factory: pytest.TempPath
     return str(path)
 
 
-def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "tabvae_ray.generate", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
-
-
 @pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet"])
 def test_a_file_holds_the_rows_that_the_synthesizer_makes(
     export: str, synthesizer: TabularVAESynthesizer, tmp_path: Path, suffix: str
@@ -146,19 +141,22 @@ def test_the_command_says_what_it_wrote_on_stderr_and_ends_with_0(
     export: str, tmp_path: Path
 ) -> None:
     out = tmp_path / "rows.csv"
-    done = run("--model", export, "--rows", "1200", "--out", str(out))
+    command = [sys.executable, "-m", "tabvae_ray.generate", "--model", export]
+    command += ["--rows", "1200", "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.startswith(f"1,200 rows written to {out} in ")
     assert len(pd.read_csv(out)) == 1200
 
 
 def test_the_command_ends_with_2_and_one_line_where_the_input_is_wrong(
-    export: str, tmp_path: Path
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "rows.csv"
-    done = run("--model", str(tmp_path / "no"), "--rows", "5", "--out", str(out))
-    assert (done.returncode, done.stdout, out.exists()) == (2, "", False)
-    assert f"--model: {tmp_path / 'no'}: cannot be read: there is no such file" in done.stderr
+    assert main(["--model", str(tmp_path / "no"), "--rows", "5", "--out", str(out)]) == 2
+    written = capsys.readouterr()
+    assert (written.out, out.exists()) == ("", False)
+    assert f"--model: {tmp_path / 'no'}: cannot be read: there is no such file" in written.err
 
 
 @pytest.mark.parametrize(

@@ -344,6 +344,7 @@ def test_a_run_that_was_ended_goes_on(
     assert sums(tmp_path) == expected
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_any_number_of_workers_makes_the_same_shards(
     model: str, tmp_path: Path, expected: dict[str, str], cluster: Cluster
@@ -389,6 +390,7 @@ def listens(port: int) -> bool:
     return True
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_a_client_has_the_same_shards_made_in_an_object_store(
     model: str, expected: dict[str, str], client_address: str, s3: Location
@@ -453,6 +455,7 @@ def test_a_killed_worker_is_replaced(
     assert sums(tmp_path) == expected
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_a_lost_node_is_done_without(
     model: str, tmp_path: Path, expected: dict[str, str], cluster: Cluster

@@ -129,7 +129,7 @@ def test_workers_and_csv_do_not_go_together(
 
 
 # Ray Data and Ray Train start four times: many minutes.
-@pytest.mark.many
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_killed_and_started_again_it_ends_with_the_weights_of_an_undisturbed_training(
     sampled_search: FinishedSearch, tmp_path: Path

@@ -15,6 +15,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabvae_ray.comparison.scores.disclosure.attacks import DisclosureAttacks
+from tabvae_ray.comparison.scores.disclosure.risk import DisclosureRisk
+from tabvae_ray.comparison.scores.disclosure.verdicts import disclosure_verdict
 from tabvae_ray.comparison.scores.membership.success import AttackSuccess, MembershipAttacks
 from tabvae_ray.comparison.scores.membership.verdicts import membership_verdict
 from tabvae_ray.config import TabularVAEConfig
@@ -27,6 +30,7 @@ from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.results.trial_record import Rung, TrialRecord
 from tabvae_ray.space.space_file import parse_space
 from tabvae_ray.storage import Location
+from tabvae_ray.table.attacked.columns import AttackedColumns
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.io import fingerprint, read_table
 from tabvae_ray.table.spec import TableSpec
@@ -34,6 +38,9 @@ from tabvae_ray.tabular_vae import TabularVAE
 
 EVIL = "<script>alert(1)</script>"
 _LEAK = MembershipAttacks({"loss": AttackSuccess(0.93, 0.4, 0.1)}, 0.9, 0.96, 180, 120)
+_RISK = DisclosureRisk(180, 90.0, 120, 30.0, 0.2)
+_NAMED = DisclosureAttacks(AttackedColumns(known=("a",), secret=("b",)), _RISK, {"b": _RISK}, None)
+DISCLOSURE = {"verdict": disclosure_verdict(_NAMED), **_NAMED.to_mapping()}
 ATTACKS = {"verdict": membership_verdict(_LEAK, None), "white_box": _LEAK.to_mapping()}
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -130,6 +137,7 @@ def _write_search(
         vae = TabularVAE.build(spec, config)
         vae.fit(table)
         kept = {**scores, "spread": spread, "membership_attacks": ATTACKS}
+        kept["disclosure_attacks"] = DISCLOSURE
         vae.synthesizer().save(location / "best", scores=kept)
     manifest.write(location)
     return directory
@@ -219,6 +227,13 @@ def test_privacy_begins_with_the_strongest_attack(page: str) -> None:
     assert "in 93 of 100 cases (95% interval 90 to 96); 50 is chance." in text
     assert text.index(card) < text.index(first) < text.index("share nearer to training")
     assert "strongest attack with the model (loss), AUC" in text
+
+
+def test_known_and_secret_columns_have_their_risks(page: str) -> None:
+    text = " ".join(_text(page).split())
+    assert "risk of inference of b an added risk, 0.3" in text
+    assert "success 0.500 on training rows, 0.250 on held-out rows" in text
+    assert "knows a of a person guesses b rightly in 50 of 100 cases" in text
 
 
 def test_without_a_target_the_page_says_how_to_name_one(page: str) -> None:

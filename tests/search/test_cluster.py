@@ -98,6 +98,7 @@ def test_a_trial_whose_node_dies_goes_on_from_its_checkpoint_on_another(
     assert outcomes(directory) == outcomes(undisturbed)
 
 
+@pytest.mark.nightly
 def test_an_object_store_is_all_that_a_search_needs_to_go_on(
     steady: Path, cluster: Cluster, undisturbed: Location, s3: Location, s3_server: S3Server,
     tmp_path: Path,
@@ -195,6 +196,7 @@ def test_a_node_with_other_versions_is_named() -> None:
         check_versions("10.0.0.2", {**here, "torch": "2.9.0"}, here)
 
 
+@pytest.mark.nightly
 def test_nodes_come_for_a_search_and_go_after_it(tmp_path: Path, steady: Path) -> None:
     """Launch the node types of cluster.yaml as processes of this machine."""
     (port,) = free_ports(1)
@@ -275,6 +277,7 @@ def test_a_token_that_is_missing_or_wrong_is_named_at_once(guarded: tuple[str, s
         assert "Ray was asked" not in unset.stderr + refused.stderr
 
 
+@pytest.mark.nightly
 def test_a_cluster_that_sends_no_token_is_refused_where_one_is_asked_for(tmp_path: Path) -> None:
     """Check what Ray itself does not: it connects, and cancels every actor."""
     (port,) = free_ports(1)
@@ -287,6 +290,7 @@ def test_a_cluster_that_sends_no_token_is_refused_where_one_is_asked_for(tmp_pat
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.nightly
 def test_a_search_through_a_client_runs_on_the_head(
     guarded: tuple[str, str], steady: Path, tmp_path: Path
 ) -> None:

@@ -73,6 +73,7 @@ def test_an_application_that_has_called_ray_init_searches_twice_and_goes_on(home
     assert {file.name for file in (home / "runs").iterdir()} == {"first", "second"}
 
 
+@pytest.mark.nightly
 def test_a_ray_job_searches_on_its_cluster(home: Path) -> None:
     port, dashboard, agent = free_ports(3)
     ray = Path(sys.executable).parent / "ray"

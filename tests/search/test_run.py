@@ -182,6 +182,7 @@ def test_a_page_is_made_at_the_end(undisturbed: Path) -> None:
     assert "<html" in page and "tiny" in page
 
 
+@pytest.mark.nightly
 def test_killed_again_and_again_a_search_ends_where_it_would_have(
     undisturbed: Path, tmp_path: Path
 ) -> None:
@@ -231,6 +232,7 @@ def test_an_interrupted_search_says_how_to_go_on(space_file: Path, tmp_path: Pat
     assert json.loads((tmp_path / "tiny" / "search.json").read_text())["state"] == "interrupted"
 
 
+@pytest.mark.nightly
 def test_a_time_budget_that_the_start_has_spent_still_leaves_a_model(
     tiny: dict, tmp_path: Path, here: Here
 ) -> None:
@@ -280,6 +282,7 @@ def test_a_search_without_a_usable_trial_ends_with_3(
     assert not (tmp_path / "never" / "best").exists()
 
 
+@pytest.mark.nightly
 def test_failures_in_a_row_end_with_3_and_say_where_they_are(
     tiny: dict, tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -415,6 +418,7 @@ def test_a_directory_that_holds_a_search_is_not_taken(undisturbed: Path, here: H
     assert "holds a search already: go on with it by --resume" in done.stderr
 
 
+@pytest.mark.nightly
 def test_a_study_can_be_kept_in_a_database(space_file: Path, tmp_path: Path, here: Here) -> None:
     url = f"sqlite:///{tmp_path}/studies.db"
     options = ["--space", space_file, "--out", tmp_path, "--trials", 2, "--study-storage", url]

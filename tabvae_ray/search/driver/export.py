@@ -47,6 +47,7 @@ def export(
         **measured,
         **as_scores(chosen),
         "membership_attacks": attacks.to_mapping(),
+        **attacks.disclosure_mapping,
         "reference_levels": levels,
     }
     unused = latent_verdict(chosen.means, vae.config.architecture.decoder)

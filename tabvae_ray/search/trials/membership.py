@@ -1,4 +1,4 @@
-"""Attacks on the membership of rows, with the chosen model and with rows that it generates."""
+"""Attacks on the people in the table, with the chosen model and with rows that it generates."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +7,8 @@ import numpy as np
 
 from tabvae_ray.comparison.reading.reader import ColumnReader
 from tabvae_ray.comparison.reference_levels import Level
+from tabvae_ray.comparison.scores.disclosure.attacks import DisclosureAttacks, disclosure_attacks
+from tabvae_ray.comparison.scores.disclosure.verdicts import disclosure_document, disclosure_verdict
 from tabvae_ray.comparison.scores.membership.black_box import black_box_attacks
 from tabvae_ray.comparison.scores.membership.levels import black_box_levels
 from tabvae_ray.comparison.scores.membership.success import MembershipAttacks
@@ -32,19 +34,35 @@ class ChosenAttacks:
         white_box: Attacks with the network; None without held-out rows.
         black_box: Attacks with generated rows; None with fewer than two held-out rows.
         levels: Levels of ``membership_black_box``, by kind of reference level.
+        disclosure: Attacks with generated rows on the columns that the spec names under
+            ``privacy``, if it does.
     """
 
     white_box: MembershipAttacks | None
     black_box: MembershipAttacks | None
     levels: dict[str, Level]
+    disclosure: DisclosureAttacks | None = None
 
     @property
     def verdict(self) -> str:
-        """Meaning of the strongest attack, in words."""
+        """Meaning of the strongest attack on membership, in words."""
         return membership_verdict(self.white_box, self.black_box)
 
+    @property
+    def in_words(self) -> str:
+        """Meaning of all attacks."""
+        named = [] if self.disclosure is None else [disclosure_verdict(self.disclosure)]
+        return " ".join([self.verdict, *named])
+
+    @property
+    def disclosure_mapping(self) -> dict[str, Any]:
+        """The scores of the attacks on named columns, for JSON; empty if there are none."""
+        if self.disclosure is None:
+            return {}
+        return {"disclosure_attacks": disclosure_document(self.disclosure)}
+
     def to_mapping(self) -> dict[str, Any]:
-        """Return the verdict and the attacks for JSON."""
+        """Return the verdict and the attacks on membership for JSON."""
         found = {"white_box": self.white_box, "black_box": self.black_box}
         measured = {name: attacks.to_mapping() for name, attacks in found.items() if attacks}
         return {"verdict": self.verdict, **measured}
@@ -71,7 +89,11 @@ def attack_chosen(task: SearchTask, vae: TabularVAE, number: int) -> ChosenAttac
     n_rows = n_scored_rows(task, vae.config)
     rows = draw_rows(vae.synthesizer(), n_rows, seed=int(seed))
     most_rows = task.comparison.plan.options.privacy_max_rows
-    black_box = black_box_attacks(reader.read(rows), *real, most_rows=most_rows)
+    synthetic = reader.read(rows)
+    black_box = black_box_attacks(synthetic, *real, most_rows=most_rows)
+    attacked, disclosure = task.spec.privacy, None
+    if attacked is not None:
+        disclosure = disclosure_attacks(synthetic, *real, attacked, most_rows=most_rows)
     resample, fresh = black_box_levels(
         *real, n_synthetic=n_rows, most_rows=most_rows, n_repeats=1, seed=task.seed
     )
@@ -80,4 +102,4 @@ def attack_chosen(task: SearchTask, vae: TabularVAE, number: int) -> ChosenAttac
         for kind, areas in (("resample", resample), ("fresh", fresh))
         if areas
     }
-    return ChosenAttacks(white_box, black_box, levels)
+    return ChosenAttacks(white_box, black_box, levels, disclosure)

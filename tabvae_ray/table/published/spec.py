@@ -6,6 +6,7 @@ from tabvae_ray.errors import DataError
 from tabvae_ray.table.coders.crowd import Crowd
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.published.columns import published_column
+from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.rule import MissingTogether, Rule
 from tabvae_ray.table.spec import TableSpec
 
@@ -38,11 +39,13 @@ def published_spec(spec: TableSpec, table: pd.DataFrame, crowd: Crowd) -> TableS
 
 
 def _published(rule: Rule, columns: dict[str, Column]) -> Rule | None:
-    if not isinstance(rule, MissingTogether) or not rule.values:
+    if not isinstance(rule, MissingTogether | OnlyWhere) or not rule.values:
         return rule
     other = columns[rule.other]
     values = tuple(value for value in rule.values if value in other.categories)
     if values:
         return rule.model_copy(update={"values": values})
+    if isinstance(rule, OnlyWhere):
+        return None
     # Without such values, the column is never missing: so says the rule if the other never is.
     return None if other.missing else rule.model_copy(update={"values": ()})

@@ -18,6 +18,7 @@ from tabvae_ray.table.formats.finding import iso_format, look_like_days
 from tabvae_ray.table.parsing import parse_iso
 from tabvae_ray.table.reading.cells import Cells, Mask
 from tabvae_ray.table.reading.csv_file import CsvFile
+from tabvae_ray.table.reading.declared_types import CellKind, declared_type
 from tabvae_ray.table.reading.hints import (
     CODE,
     MARKED_MIN_DISTINCT,
@@ -30,7 +31,6 @@ from tabvae_ray.table.reading.hints import (
 )
 from tabvae_ray.table.reading.odd_dates import are_odd, days_among, moments_among
 from tabvae_ray.table.reading.spelled_numbers import NUMBER_FORMATS, number_format, spelled_numbers
-from tabvae_ray.table.reading.wanted import CellKind, wanted_kind
 
 __all__ = [
     "DATE_FORMATS",
@@ -90,7 +90,7 @@ def read_columns(file: CsvFile, declared: SpecDeclaration, source: str) -> pd.Da
 
 def _read_column(file: CsvFile, plain: pd.Series, declared: SpecDeclaration, say: Say) -> pd.Series:
     name = str(plain.name)
-    wanted = wanted_kind(name, declared)
+    wanted = declared_type(name, declared)
     given = declared.missing_values_of(name)
     spelled = spelled_numbers(file, plain, declared, wanted, say)
     if given is not None:

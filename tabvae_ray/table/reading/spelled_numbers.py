@@ -14,8 +14,8 @@ from tabvae_ray.table.formats.numeral_finding import (
 from tabvae_ray.table.formats.numerals import NumberFormat
 from tabvae_ray.table.reading.cells import Cells
 from tabvae_ray.table.reading.csv_file import CsvFile
+from tabvae_ray.table.reading.declared_types import CellKind
 from tabvae_ray.table.reading.hints import MARKED_MIN_DISTINCT, MARKED_MIN_SHARE, Say
-from tabvae_ray.table.reading.wanted import CellKind
 from tabvae_ray.table.values.decimals import is_decimal
 
 __all__ = ["NUMBER_FORMATS", "number_format", "respelled", "spelled_numbers"]

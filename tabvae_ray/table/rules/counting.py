@@ -9,8 +9,9 @@ import pandas as pd
 
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import Column
+from tabvae_ray.table.rules.column_views import Mask, TableView
+from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.rule import Dependence, Rule, agrees_within_groups
-from tabvae_ray.table.rules.views import Mask, TableView
 
 __all__ = ["RuleCounter", "RuleCounts", "count_rules"]
 
@@ -108,6 +109,8 @@ class RuleCounter:
         columns = [column for column in self.columns if column.name in (rule.column, *rule.given)]
         view = TableView(synthetic, columns)
         for column in columns:
+            if isinstance(rule, OnlyWhere) and rule.values and column.name == rule.other:
+                continue
             own: Any = view[column.name]
             try:
                 readable = own.moments if column.kind == "datetime" else own.numbers

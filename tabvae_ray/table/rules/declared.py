@@ -10,13 +10,14 @@ from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import DataError, ExportError, closest
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.declaration import RulesDeclaration
+from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.finding.discovery import find_rules
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.formula import DatePart, Duration
-from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
+from tabvae_ray.table.rules.forms.only_where import OnlyWhere
+from tabvae_ray.table.rules.rule import Constraint, Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.sentences import EXAMPLES, parse_rule
 from tabvae_ray.table.rules.steps import in_order
-from tabvae_ray.table.rules.views import TableView
 
 __all__ = ["check_rules", "rules_of"]
 
@@ -55,20 +56,27 @@ def rules_of(
                 f"{where}: deny: {denied!r} is neither a column nor a rule that was found: "
                 f"{'; '.join(map(str, found)) or 'none was'}"
             )
-    said = {rule.column for rule in own}
+    said = {_subject(rule) for rule in own}
     kept = [
         rule
         for rule in found
         if str(rule) not in declared.deny
         and rule.column not in declared.deny
-        and (rule.column not in said or isinstance(rule, Order | MissingTogether))
+        and _subject(rule) not in said
     ]
     try:
         check_rules([*own, *kept], columns, where)
     except DataError:
         # What was found goes in a circle with what is declared, which goes before it.
-        kept = [rule for rule in kept if isinstance(rule, Order | MissingTogether)]
+        kept = [rule for rule in kept if isinstance(rule, Constraint)]
     return (*own, *kept)
+
+
+def _subject(rule: Rule) -> tuple[str, ...]:
+    """Return what only one rule can speak of: a computed column, or columns of a constraint."""
+    if isinstance(rule, Constraint):
+        return (rule.kind, rule.column, *rule.given)
+    return (rule.column,)
 
 
 def check_rules(rules: Sequence[Rule], columns: Sequence[Column], source: str) -> None:
@@ -88,12 +96,12 @@ def check_rules(rules: Sequence[Rule], columns: Sequence[Column], source: str) -
         if len(set(names)) < len(names):
             raise DataError(f"{source}: {rule}: must name different columns")
         _check_kinds(rule, of, source)
-        if not isinstance(rule, Order | MissingTogether):
+        if not isinstance(rule, Constraint):
             if rule.column in computed:
                 raise DataError(f"{source}: {rule}: {rule.column!r} has another rule already")
             computed.append(rule.column)
     try:
-        in_order([rule for rule in rules if not isinstance(rule, Order | MissingTogether)])
+        in_order([rule for rule in rules if not isinstance(rule, Constraint)])
     except ExportError as error:
         raise DataError(f"{source}: {str(error).removeprefix('rules: ')}") from None
 
@@ -101,6 +109,9 @@ def check_rules(rules: Sequence[Rule], columns: Sequence[Column], source: str) -
 def _check_kinds(rule: Rule, of: dict[str, Column], source: str) -> None:
     if isinstance(rule, Dependence | MissingTogether):
         return
+    names = [rule.column, *rule.given]
+    if isinstance(rule, OnlyWhere) and rule.values:
+        names = [rule.column]
     moments: tuple[str, ...] = ()
     if isinstance(rule, DatePart | Duration):
         moments = rule.given
@@ -108,7 +119,7 @@ def _check_kinds(rule: Rule, of: dict[str, Column], source: str) -> None:
         moments = (rule.column, rule.of)
     elif isinstance(rule, Order) and of[rule.upper].kind == "datetime":
         moments = (rule.column, rule.upper)
-    for name in (rule.column, *rule.given):
+    for name in names:
         column, wanted = of[name], "datetime" if name in moments else "number"
         if wanted == "datetime" and column.kind == "datetime":
             continue

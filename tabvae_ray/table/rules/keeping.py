@@ -15,13 +15,16 @@ from tabvae_ray.table.column_values import (
     column_numbers,
     column_positions,
 )
+from tabvae_ray.table.rules.column_views import EXACT, Mask, TableView
 from tabvae_ray.table.rules.forms.dates import DateOf
-from tabvae_ray.table.rules.forms.formula import SECONDS, Duration, Formula
+from tabvae_ray.table.rules.forms.formula import Duration, Formula
+from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.lookup import Lookup, check_values
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.scale import in_right_order, moments_after
+from tabvae_ray.table.rules.settling import keep_only_where, settle_orders
 from tabvae_ray.table.rules.shared import filler, shared_lookup
-from tabvae_ray.table.rules.steps import EndOf, steps_of
+from tabvae_ray.table.rules.steps import EndOf, start_of_end, steps_of
 from tabvae_ray.table.rules.values import (
     as_dtype,
     as_series,
@@ -29,7 +32,6 @@ from tabvae_ray.table.rules.values import (
     positions_of,
     write_values,
 )
-from tabvae_ray.table.rules.views import EXACT, Mask, TableView
 
 __all__ = ["RuleKeeper"]
 
@@ -59,6 +61,7 @@ class RuleKeeper:
         self._lookups, self._fillers = dict(lookups), dict(fillers)
         self._computed = steps_of(rules)
         self._names = {step.column for step in self._computed}
+        self._inputs = {name for step in self._computed for name in step.given}
         self._exact = [rule for rule in rules if rule.exceptions == 0]
 
     @classmethod
@@ -132,8 +135,12 @@ class RuleKeeper:
                 # What the table has no value for must not be drawn.
                 if lookup.on[-1].name not in self._names:
                     write_values(rows, lookup.on[-1], lookup.known_keys(rows, rng), compact)
+            self._keep_only_where(rows, self._names, rng, compact)
             self._keep_orders(rows, rng)
             self._compute(rows, rng, compact)
+            orders = [rule for rule in self.rules if isinstance(rule, Order)]
+            settle_orders(rows, orders, self._columns, self._names, self._inputs, rng)
+            self._keep_only_where(rows, self._names | self._inputs, rng, compact)
             for rule in missing:
                 if rule.other in self._names:
                     self._keep_missing(rule, rows, rng, compact)
@@ -153,6 +160,13 @@ class RuleKeeper:
                 self._keep_dependence(computed, rows, rng, compact)
             else:
                 self._keep_formula(computed, rows, rng, compact)
+
+    def _keep_only_where(
+        self, rows: pd.DataFrame, fixed: set[str], rng: np.random.Generator, compact: bool
+    ) -> None:
+        for rule in self.rules:
+            if isinstance(rule, OnlyWhere):
+                keep_only_where(rows, rule, self._columns, fixed, rng, compact=compact)
 
     def _keep_orders(self, rows: pd.DataFrame, rng: np.random.Generator) -> None:
         """Exchange values until all orders hold, as often as a chain of them may need."""
@@ -224,11 +238,7 @@ class RuleKeeper:
     def _keep_end(self, rule: Duration, rows: pd.DataFrame) -> None:
         """Move the end of a duration to its start and the drawn duration, at the drawn time."""
         view, end = self._view(rows, rule), self._columns[rule.end]
-        start, old, spent = view[rule.start].seconds, view[rule.end].seconds, view[rule.column]
-        assert start is not None and old is not None and spent.numbers is not None
-        unit = SECONDS[rule.unit]
-        low = start + spent.numbers * unit
-        within = np.mod(old - start, unit) if rule.whole else np.zeros(len(rows))
+        low, within = start_of_end(rule, view)
         moved = moments_after(low, within, end)
         own = column_numbers(rows[rule.end], end)
         write_values(rows, end, np.where(np.isnan(moved), own, moved), compact=False)

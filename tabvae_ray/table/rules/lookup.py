@@ -10,8 +10,8 @@ import pandas as pd
 
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_numbers, column_positions, column_range
+from tabvae_ray.table.rules.column_views import Floats
 from tabvae_ray.table.rules.odd_values import OddValues
-from tabvae_ray.table.rules.views import Floats
 
 __all__ = ["MISSING", "Lookup", "check_values", "keys_of"]
 

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from tabvae_ray.table.rules.views import Codes, Floats
+from tabvae_ray.table.rules.column_views import Codes, Floats
 
 __all__ = ["OddValues"]
 

@@ -2,7 +2,7 @@
 
 A :data:`Formula`, a :class:`DateOf` and a :class:`Dependence` say what a column is, given others:
 it can be computed.
-:class:`Order` and :class:`MissingTogether` only say what never happens.
+A :data:`Constraint` only says what never happens.
 """
 
 from typing import Annotated, Literal
@@ -10,12 +10,21 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from tabvae_ray.table.rules.column_views import Codes, Floats, Mask, TableView
 from tabvae_ray.table.rules.forms.column_rule import ColumnRule
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.formula import Formula
-from tabvae_ray.table.rules.views import Codes, Floats, Mask, TableView
+from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 
-__all__ = ["Dependence", "MissingTogether", "Order", "Rule", "agrees_within_groups", "comparable"]
+__all__ = [
+    "Constraint",
+    "Dependence",
+    "MissingTogether",
+    "Order",
+    "Rule",
+    "agrees_within_groups",
+    "comparable",
+]
 
 
 class Dependence(ColumnRule):
@@ -98,9 +107,8 @@ class MissingTogether(ColumnRule):
         return f"{self.column} is missing exactly where {self.other} is {shown}"
 
 
-Rule = Annotated[
-    Formula | DateOf | Dependence | Order | MissingTogether, Field(discriminator="kind")
-]
+Constraint = Order | MissingTogether | OnlyWhere
+Rule = Annotated[Formula | DateOf | Dependence | Constraint, Field(discriminator="kind")]
 
 
 def agrees_within_groups(groups: Codes, codes: Codes) -> Mask:

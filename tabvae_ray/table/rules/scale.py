@@ -13,9 +13,9 @@ from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_range
 from tabvae_ray.table.dtypes import dtype_from_name
 from tabvae_ray.table.grids.timeline import numbers_at_seconds, seconds_at
-from tabvae_ray.table.rules.views import Floats
+from tabvae_ray.table.rules.column_views import Floats
 
-__all__ = ["in_right_order", "moments_after"]
+__all__ = ["at_distance", "distances", "in_right_order", "moments_after"]
 
 # The smallest step of a column of numbers with more than 15 decimals.
 _TINY = 1e-9
@@ -45,6 +45,29 @@ def in_right_order(
         highs = np.where(up, highs + _step(high), highs)
         lows = np.where(tied & ~up, lows - _step(low), lows)
     return lows, highs
+
+
+def distances(lows: Floats, highs: Floats, low: Column, high: Column) -> Floats:
+    """Return ``(N,)`` how far one column's own numbers are above another's, on their scale."""
+    return _on_one_scale(highs, high) - _on_one_scale(lows, low)
+
+
+def at_distance(
+    own: Floats, apart: Floats, column: Column, other: Column, *, above: bool
+) -> Floats:
+    """Return own numbers of another column that are so far above, or below, those of a column.
+
+    Args:
+        own: ``(N,)`` own numbers of the column.
+        apart: ``(N,)`` distances.
+        column: The column.
+        other: The other column, whose range is not left.
+        above: Whether the other one is the larger one.
+    """
+    start = _on_one_scale(own, column)
+    if above:
+        return np.minimum(_own(start + apart, other, np.ceil), _top(other))
+    return np.maximum(_own(start - apart, other, np.floor), _bottom(other))
 
 
 def moments_after(low: Floats, within: Floats, column: Column) -> Floats:

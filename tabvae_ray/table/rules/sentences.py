@@ -7,6 +7,7 @@ from typing import Any, get_args
 from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.formula import (
+    SECONDS,
     DatePart,
     Duration,
     Linear,
@@ -17,6 +18,7 @@ from tabvae_ray.table.rules.forms.formula import (
     Remainder,
     Unit,
 )
+from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 
 __all__ = ["EXAMPLES", "parse_rule"]
@@ -55,7 +57,7 @@ def _with_categories(
     rule: Rule, values: str | None, categories: Mapping[str, Sequence[Any]]
 ) -> Rule | None:
     """Return the rule with its values as the categories that are written so."""
-    if values is None or not isinstance(rule, MissingTogether):
+    if values is None or not isinstance(rule, MissingTogether | OnlyWhere):
         return rule
     if values.endswith("..."):
         # Printed short: which ones they are is not known.
@@ -132,6 +134,23 @@ _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
         ),
     ),
     (
+        r"(?P<column>NAME) > 0 only where (?P<other>NAME) > 0",
+        lambda f: OnlyWhere(column=f["column"], other=f["other"]),
+    ),
+    (
+        r"(?P<column>NAME) >= 0 only where (?P<other>NAME) >= 0",
+        lambda f: OnlyWhere(column=f["column"], other=f["other"], zero=True),
+    ),
+    (
+        r"(?P<column>NAME) (?P<sign>>=?) 0 only where (?P<other>NAME) is (?P<values>.+)",
+        lambda f: OnlyWhere(
+            column=f["column"],
+            other=f["other"],
+            values=_values(f.get("values")),
+            zero=f["sign"] == ">=",
+        ),
+    ),
+    (
         r"(?P<column>NAME) (?P<sign><=?) (?P<upper>NAME)",
         lambda f: Order(column=f["column"], upper=f["upper"], strict=f["sign"] == "<"),
     ),
@@ -151,7 +170,7 @@ _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
         rf"(?P<column>NAME) = (?P<whole>whole )?(?P<unit>{_UNITS}) from (?P<a>NAME) to (?P<b>NAME)",
         lambda f: Duration.model_validate(
             {"column": f["column"], "start": f["a"], "end": f["b"], "unit": f["unit"]}
-            | {"whole": "whole" in f}
+            | {"whole": "whole" in f and f["unit"] in SECONDS}
         ),
     ),
     (
@@ -178,8 +197,10 @@ _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
         _wrapped,
     ),
     (
-        r"(?P<column>NAME) = (?P<a>NAME) \* (?P<b>NAME)",
-        lambda f: Product(column=f["column"], factors=(f["a"], f["b"])),
+        r"(?P<column>NAME) = (?:(?P<scale>NUMBER) \* )?(?P<a>NAME) \* (?P<b>NAME)",
+        lambda f: Product(
+            column=f["column"], factors=(f["a"], f["b"]), scale=float(f.get("scale", 1))
+        ),
     ),
     (
         r"(?P<column>NAME) = (?:(?P<scale>NUMBER) \* )?(?P<a>NAME) / (?P<b>NAME)",

@@ -9,8 +9,8 @@ import pandas as pd
 from tabvae_ray.table.coders.crowd import Crowd
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_numbers, column_positions, column_range
+from tabvae_ray.table.rules.column_views import Codes, Floats, Mask
 from tabvae_ray.table.rules.lookup import MISSING, Lookup, keys_of
-from tabvae_ray.table.rules.views import Codes, Floats, Mask
 
 __all__ = ["filler", "shared_lookup"]
 

@@ -4,11 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tabvae_ray.errors import ExportError
-from tabvae_ray.table.rules.forms.formula import Duration
-from tabvae_ray.table.rules.rule import MissingTogether, Order, Rule
+import numpy as np
+import pandas as pd
 
-__all__ = ["EndOf", "in_order", "steps_of"]
+from tabvae_ray.errors import ExportError
+from tabvae_ray.table.rules.column_views import Floats, TableView, seconds_of
+from tabvae_ray.table.rules.forms.column_rule import numbers_of
+from tabvae_ray.table.rules.forms.formula import SECONDS, Duration
+from tabvae_ray.table.rules.rule import Constraint, Rule
+
+__all__ = ["EndOf", "in_order", "start_of_end", "steps_of"]
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,12 @@ class EndOf:
 
 def steps_of(rules: Sequence[Rule]) -> list[Any]:
     """Return what is computed, in an order in which all inputs are there."""
-    computed = [rule for rule in rules if not isinstance(rule, Order | MissingTogether)]
+    computed = [rule for rule in rules if not isinstance(rule, Constraint)]
     taken = {rule.column for rule in computed}
     steps: list[Any] = []
     for rule in computed:
         turned = isinstance(rule, Duration) and rule.exceptions == 0 and rule.end not in taken
-        if turned and isinstance(rule, Duration):
+        if turned and isinstance(rule, Duration) and rule.unit not in ("months", "years"):
             taken.add(rule.end)
             steps.append(EndOf(rule))
         else:
@@ -48,6 +53,29 @@ def steps_of(rules: Sequence[Rule]) -> list[Any]:
         return in_order(steps)
     except ExportError:
         return in_order(computed)
+
+
+def start_of_end(rule: Duration, rows: TableView) -> tuple[Floats, Floats]:
+    """Return when the end of a duration can be at the earliest, and how much later it was drawn.
+
+    Returns:
+        ``(N,)`` seconds since 1970, and ``(N,)`` seconds after that.
+    """
+    start, old = rows[rule.start].seconds, rows[rule.end].seconds
+    spent = numbers_of(rows, rule.column)
+    assert start is not None and old is not None
+    if rule.unit in SECONDS:
+        unit = SECONDS[rule.unit]
+        within = np.mod(old - start, unit) if rule.whole else np.zeros(len(old))
+        return start + spent * unit, within
+    first, last = rows[rule.start].moments, rows[rule.end].moments
+    assert first is not None and last is not None
+    midnights = [seconds_of(moments.dt.normalize()) for moments in (first, last)]
+    day = SECONDS["days"]
+    low = _after_days(first, spent)
+    within = np.minimum(old - midnights[1], day - 1)
+    # On the first day, not before the start.
+    return low, np.where(spent == 0, np.maximum(within, start - midnights[0]), within)
 
 
 def in_order(rules: Sequence[Any]) -> list[Any]:
@@ -66,3 +94,15 @@ def in_order(rules: Sequence[Any]) -> list[Any]:
         ordered += ready
         waiting = [rule for rule in waiting if rule not in ready]
     return ordered
+
+
+def _after_days(moments: pd.Series, days: Floats) -> Floats:
+    """Return ``(N,)`` seconds since 1970 of the midnights some days after those of moments."""
+    zone = moments.dt.tz
+    wall = moments if zone is None else moments.dt.tz_localize(None)
+    later = wall.dt.normalize() + pd.Series(pd.to_timedelta(days, unit="D"), index=wall.index)
+    if zone is not None:
+        later = later.dt.tz_localize(
+            zone, nonexistent="shift_forward", ambiguous=np.ones(len(later), dtype=bool)
+        )
+    return seconds_of(later)

@@ -14,7 +14,7 @@ from tabvae_ray.table.column_values import (
     restored,
 )
 from tabvae_ray.table.dtypes import dtype_from_name, number_limits
-from tabvae_ray.table.rules.views import Floats
+from tabvae_ray.table.rules.column_views import Floats
 from tabvae_ray.table.values.decimals import decimals_from_numbers, is_decimal
 
 __all__ = ["as_dtype", "as_series", "plain_values", "positions_of", "write_values"]

@@ -1,5 +1,8 @@
 """Membership inference from synthetic rows, on planted leaks and against the papers' formulas."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +14,10 @@ from tabvae_ray.comparison.scores.membership.black_box import black_box_attacks,
 from tabvae_ray.comparison.scores.membership.success import MembershipAttacks, evaluate_attacks
 from tabvae_ray.comparison.scores.membership.verdicts import NOT_MEASURED, membership_verdict
 from tabvae_ray.table.spec import TableSpec
+
+# What Synth-MIA and domias find in the tables beside it; make_expected.py says how.
+EXPECTED = Path(__file__).parents[1] / "membership_expected"
+PUBLIC = json.loads((EXPECTED / "expected.json").read_text())
 
 
 def _table(n: int, seed: int) -> pd.DataFrame:
@@ -102,3 +109,35 @@ def test_attacks_agree_with_the_papers_formulas() -> None:
         assert found[name].auc == pytest.approx(roc_auc_score(labels, values), abs=0.06), name
     # The local kernel finds at least what the wide one of scipy finds.
     assert found["density_ratio"].auc > roc_auc_score(labels, ratio) - 0.03
+
+
+@pytest.fixture(scope="module")
+def on_public_inputs() -> MembershipAttacks:
+    """Return the attacks on the rows that the public implementations attacked."""
+    names = ("members", "others", "reference", "synthetic")
+    tables = {name: pd.read_csv(EXPECTED / f"{name}.csv") for name in names}
+    reader = ColumnReader(TableSpec.infer(tables["members"]), tables["members"])
+    others, reference, synthetic = (reader.read(tables[name]) for name in names[1:])
+    return black_box_attacks(synthetic, reader.real, others, reference)
+
+
+@pytest.mark.parametrize("attack", PUBLIC["same_distance"])
+def test_an_attack_agrees_with_a_public_implementation(
+    on_public_inputs: MembershipAttacks, attack: str
+) -> None:
+    # Distances here are float32, so a few ties fall to the other side.
+    found = on_public_inputs.attacks[attack].auc
+    assert found == pytest.approx(PUBLIC["same_distance"][attack], abs=0.002)
+
+
+@pytest.mark.parametrize("case", PUBLIC["own_distance"])
+def test_an_attack_agrees_with_public_ones_of_other_distances_within_their_noise(
+    on_public_inputs: MembershipAttacks, case: str
+) -> None:
+    # An AUC of 300 rows on each side has a standard error of 0.024.
+    found, public = on_public_inputs.attacks[case.partition(",")[0]].auc, PUBLIC["own_distance"]
+    if case.startswith("density_ratio"):
+        # The kernel here is narrower, and finds more.
+        assert public[case] - 0.024 <= found <= public[case] + 0.1
+    else:
+        assert found == pytest.approx(public[case], abs=0.024)

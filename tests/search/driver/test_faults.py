@@ -27,7 +27,8 @@ from tests.support.clusters import (
 from tests.support.drivers import SECONDS, search, started
 from tests.support.s3_server import free_ports
 
-pytestmark = pytest.mark.slow
+# Reference searches of many minutes.
+pytestmark = [pytest.mark.slow, pytest.mark.nightly]
 RAY = str(Path(sys.executable).parent / "ray")
 N_TRIALS = 8
 

@@ -53,7 +53,7 @@ def undisturbed(space: Path, address: str, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.mark.parametrize(
-    "seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.many) for seed in range(4, 10))]
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(1, 10))]
 )
 def test_a_driver_killed_at_a_random_moment_costs_nothing(
     seed: int, space: Path, address: str, undisturbed: Path, tmp_path: Path

@@ -113,6 +113,7 @@ def test_the_rule_constraint_needs_constraints(tiny: dict, space_file: object) -
     assert searching(tiny, constraints={"kl": {"max": 9.0}}).settings.select == "constraint"
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_a_candidate_whose_checkpoint_is_gone_is_left_out_and_named(
     space_file: Path,

@@ -10,10 +10,12 @@ from tabvae_ray.search.trials.trial import build_trial
 from tabvae_ray.tabular_vae import TabularVAE
 
 
-def prepared(tiny: dict, tmp_path: Path, fraction: float) -> tuple[SearchTask, TabularVAE]:
+def prepared(
+    tiny: dict, tmp_path: Path, fraction: float, spec: dict | None = None
+) -> tuple[SearchTask, TabularVAE]:
     tiny["base"]["validation"] = {"holdout_fraction": fraction}
     tiny["base"]["training"]["max_n_epochs"] = 1
-    task = prepare_inputs(space=tiny, out=str(tmp_path), name="tiny").task()
+    task = prepare_inputs(space=tiny, out=str(tmp_path), name="tiny", spec=spec).task()
     vae = build_trial(task, task.space.base, 0)
     vae.trainer.train()
     return task, vae
@@ -41,3 +43,24 @@ def test_without_held_out_rows_the_chosen_model_is_not_attacked(tiny: dict, tmp_
     assert found.white_box is None and found.black_box is None and not found.levels
     assert found.to_mapping() == {"verdict": found.verdict}
     assert found.verdict.startswith("Whether the model betrays who is in the table was not")
+
+
+def test_columns_that_the_spec_names_are_attacked_and_the_exported_spec_is_without_them(
+    tiny: dict, tmp_path: Path
+) -> None:
+    privacy = {"known": ["Age", "Sex"], "secret": ["Cholesterol", "HeartDisease"]}
+    task, vae = prepared(tiny, tmp_path, 0.25, {"privacy": privacy})
+    found = attack_chosen(task, vae, 0)
+    assert found.disclosure is not None
+    assert set(found.disclosure.inference) == {"Cholesterol", "HeartDisease"}
+    assert found.disclosure.linkability.n_control == 918 // 4
+    kept = found.disclosure_mapping["disclosure_attacks"]
+    assert kept["verdict"] in found.in_words and found.verdict in found.in_words
+    assert "knows Age and Sex of a person guesses HeartDisease rightly in" in kept["verdict"]
+    vae.synthesizer().save(tmp_path / "model", scores=found.disclosure_mapping)
+    assert "known and secret columns | Someone who has" in (
+        (tmp_path / "model" / "README.md").read_text()
+    )
+    assert (
+        "privacy" not in json.loads((tmp_path / "model" / "synthesizer.json").read_text())["spec"]
+    )

@@ -5,6 +5,7 @@ import warnings
 import pandas as pd
 import pytest
 
+from tabvae_ray.table.formats.declared import is_format
 from tabvae_ray.table.formats.finding import find_format, format_hint, iso_format, look_like_days
 from tabvae_ray.table.formats.spelling import parsed, spelled
 from tabvae_ray.table.parsing import parse_iso
@@ -27,6 +28,8 @@ def test_a_format_is_found_and_written_again(written: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert find_format(texts, "column 'x'") == written
+    # A spec that is printed can be given back.
+    assert is_format(written)
     again = spelled(parsed(texts, written), written)
     assert again.tolist() == texts.tolist()
 
@@ -41,6 +44,7 @@ def test_a_format_is_found_and_written_again(written: str) -> None:
     ],
 )
 def test_iso_dates_are_written_as_they_were_read(written: str) -> None:
+    assert is_format(written)
     has_zone = written.lower().endswith("z")
     moments = EXACT.dt.tz_localize("UTC") if has_zone else EXACT
     texts = spelled(moments.where(moments.index % 10 > 0), written)

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.keeping import RuleKeeper
 from tabvae_ray.table.rules.sentences import parse_rule
-from tabvae_ray.table.rules.views import TableView
 from tabvae_ray.table.spec import TableSpec
 
 RNG = np.random.default_rng(0)

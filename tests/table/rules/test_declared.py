@@ -146,3 +146,10 @@ def test_a_factor_without_end_in_a_spec_is_refused(table: pd.DataFrame) -> None:
         TableSpec.from_mapping({**mapping, "rules": [rule]})
     with pytest.raises(DataError, match="rules"):
         TableSpec.from_mapping({**mapping, "rules": [{**rule, "terms": {"casual": 1e999}}]})
+
+
+def test_a_declared_order_leaves_the_formula_of_its_column(table: pd.DataFrame) -> None:
+    spec = spec_of(table, add=["days <= total", "lowest <= highest"], find=True)
+    found = list(map(str, spec.rules))
+    assert "days = whole days from admitted to discharged" in found
+    assert found.count("lowest <= highest") == 1

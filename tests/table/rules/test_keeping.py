@@ -6,11 +6,11 @@ import pytest
 
 from tabvae_ray.errors import ExportError
 from tabvae_ray.table.column import Column
+from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.finding.discovery import find_rules
 from tabvae_ray.table.rules.forms.formula import Linear, Product
 from tabvae_ray.table.rules.keeping import RuleKeeper
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
-from tabvae_ray.table.rules.views import TableView
 from tabvae_ray.table.spec import TableSpec
 from tests.support.rules import table_with_rules
 

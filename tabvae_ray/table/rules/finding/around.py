@@ -5,9 +5,9 @@ from itertools import combinations, permutations
 
 import numpy as np
 
+from tabvae_ray.table.rules.column_views import Floats, Mask
 from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped, minutes_of
 from tabvae_ray.table.rules.forms.formula import Formula
-from tabvae_ray.table.rules.views import Floats, Mask
 
 __all__ = ["clock_sums", "wrapped_sums"]
 
@@ -43,22 +43,29 @@ def clock_sums(names: Sequence[str], sample: Floats, numbers: Floats) -> Iterato
                 )
 
 
-def wrapped_sums(names: Sequence[str], sample: Floats, numbers: Floats) -> Iterator[Formula]:
+def wrapped_sums(
+    names: Sequence[str], sample: Floats, numbers: Floats, results: Mask
+) -> Iterator[Formula]:
     """Yield ``column = a + b`` and ``a - b`` modulo a period.
 
     Args:
         names: Columns of numbers.
         sample: ``(S, C)`` their values in some rows.
         numbers: ``(N, C)`` all their values.
+        results: ``(C,)`` true for columns that may be computed.
     """
+    if not results.any():
+        return
     with np.errstate(invalid="ignore"):
         low, high = np.nanmin(numbers, axis=0), np.nanmax(numbers, axis=0)
     pairs = [(a, b, 1.0) for a, b in combinations(range(len(names)), 2)]
     pairs += [(a, b, -1.0) for a, b in permutations(range(len(names)), 2)]
+    places = np.flatnonzero(results)
+    first = sample[:_FIRST_ROWS]
     for a, b, sign in pairs:
-        first = sample[:_FIRST_ROWS]
-        apart = np.round(first[:, [a]] + sign * first[:, [b]] - first, 6)
-        for column in np.flatnonzero(_few_values(apart)):
+        apart = np.round(first[:, [a]] + sign * first[:, [b]] - first[:, places], 6)
+        # Results fill one period at most.
+        for column in places[_few_values(apart, (high - low)[places])]:
             if column in (a, b):
                 continue
             period = _period(
@@ -95,11 +102,16 @@ def _mostly(
     return np.logical_and(agree, enough)
 
 
-def _few_values(apart: Floats) -> Mask:
-    """Return ``(C,)`` true for columns of two to four values, one of them an exception perhaps."""
-    ordered = np.sort(apart, axis=0)
-    steps = (np.diff(ordered, axis=0) > 0).sum(axis=0)
-    few: Mask = (steps >= 1) & (steps <= _MAX_TURNS)
+def _few_values(apart: Floats, widths: Floats) -> Mask:
+    """Return ``(C,)`` true for columns of two to four values, one of them an exception perhaps.
+
+    Args:
+        apart: ``(R, C)`` differences from each column.
+        widths: ``(C,)`` the least that two of the values must be apart.
+    """
+    steps = np.diff(np.sort(apart, axis=0), axis=0)
+    n_steps = (steps > 0).sum(axis=0)
+    few: Mask = (n_steps >= 1) & (n_steps <= _MAX_TURNS) & (steps >= widths - 1e-9).any(axis=0)
     return few
 
 

@@ -6,9 +6,9 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
+from tabvae_ray.table.rules.column_views import Codes, TableView
 from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS, RARER, unlikely
 from tabvae_ray.table.rules.rule import Dependence, agrees_within_groups
-from tabvae_ray.table.rules.views import Codes, TableView
 
 __all__ = ["find_dependences", "leads_to"]
 
@@ -120,10 +120,16 @@ class _Search:
             few = disagreeing <= 2 * self._bearable * n_repeated
             n_groups = len(self._few) - n_repeated
             for column in np.flatnonzero(disagreeing == 0 if exact else few):
-                if column in on or (n_on == 1 and not self._is_finer(on[0], int(column))):
+                if column in on or (n_on == 1 and self._sizes[on[0]] < self._sizes[column]):
                     continue
                 rule = Dependence(column=self.names[column], on=tuple(self.names[i] for i in on))
-                found.append(((*self._turn(int(column), n_on), n_groups, *on), rule))
+                # Of two columns that determine each other, the first one determines the other,
+                # unless it is computed itself.
+                backwards = n_on == 1 and (self._sizes[column], column) == (
+                    self._sizes[on[0]],
+                    min(column, on[0]),
+                )
+                found.append(((backwards, *self._turn(int(column), n_on), n_groups, *on), rule))
         return [rule for _, rule in sorted(found, key=lambda item: item[0])]
 
     def _may_determine(self, name: str) -> bool:
@@ -131,10 +137,6 @@ class _Search:
         if view.column.kind == "categorical":
             return view.n_codes <= _MAX_DISTINCT * self._n_rows
         return view.n_codes <= min(_MAX_NUMBERS, self._n_rows / _MIN_ROWS_EACH)
-
-    def _is_finer(self, on: int, column: int) -> bool:
-        """Return whether a column has more values than another; if as many, whether it is first."""
-        return (self._sizes[on], -on) > (self._sizes[column], -column)
 
     def _turn(self, column: int, n_on: int) -> tuple[int, ...]:
         """Return the place of a column among those to explain.

@@ -6,15 +6,16 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.table.column import Column
+from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.finding.dependences import find_dependences
 from tabvae_ray.table.rules.finding.formulas import find_formulas
 from tabvae_ray.table.rules.finding.missing import find_missing
 from tabvae_ray.table.rules.finding.moments import find_moment_rules
+from tabvae_ray.table.rules.finding.only_where import find_only_where
 from tabvae_ray.table.rules.finding.orders import find_orders
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.formula import Formula
 from tabvae_ray.table.rules.rule import Rule
-from tabvae_ray.table.rules.views import TableView
 
 __all__ = ["find_rules"]
 
@@ -48,4 +49,7 @@ def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0)
         if rule.upper not in given.get(rule.column, ())
         and rule.column not in given.get(rule.upper, ())
     ]
-    return [*computed, *dependences, *orders, *find_missing(view)]
+    given |= {rule.column: rule.given for rule in dependences}
+    rules = [*computed, *dependences, *orders]
+    related = {frozenset((rule.column, name)) for rule in rules for name in rule.given}
+    return [*rules, *find_only_where(view, given, related), *find_missing(view)]

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.forms.dates import DateOf
-from tabvae_ray.table.rules.forms.formula import Formula
+from tabvae_ray.table.rules.forms.formula import Formula, Quotient, Remainder
 from tabvae_ray.table.rules.rule import Order
-from tabvae_ray.table.rules.views import TableView
 
 __all__ = ["MAX_EXCEPTIONS", "RARER", "is_rule", "unlikely"]
 
@@ -16,6 +16,8 @@ _CHANCE = -30.0
 # So much rarer than among shuffled rows must exceptions be.
 RARER = 0.05
 _SHUFFLED_ROWS = 20_000
+# The same for distinct values, of which there are far fewer than rows.
+_CHANCE_OF_VALUES = -12.0
 
 
 def is_rule(
@@ -29,8 +31,9 @@ def is_rule(
     known = ~table[rule.column].missing
     for name in rule.given:
         known &= ~table[name].missing
-    if not isinstance(rule, Order):
-        known &= ~np.isnan(rule.expected(table))
+    expected = None if isinstance(rule, Order) else rule.expected(table)
+    if expected is not None:
+        known &= ~np.isnan(expected)
     rows = np.flatnonzero(known)
     if len(rows) == 0:
         return None
@@ -40,6 +43,11 @@ def is_rule(
     some = rng.permutation(rows)[:_SHUFFLED_ROWS]
     shuffled = table.shuffled(rule.column, some, rng, beside=rule.given)
     by_chance = 1 - float(rule.broken(shuffled).mean())
+    if isinstance(rule, Quotient | Remainder):
+        # Of many divisors that are tried, one fits a few values.
+        n_values = len(np.unique(table[rule.of].codes[rows]))
+        if n_values * np.log(max(by_chance, 1e-300)) > _CHANCE_OF_VALUES:
+            return None
     return float(broken) if unlikely(by_chance, len(rows), float(broken)) else None
 
 

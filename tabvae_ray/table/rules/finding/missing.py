@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from tabvae_ray.table.rules.column_views import Floats, Mask, TableView
 from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS, unlikely
 from tabvae_ray.table.rules.rule import MissingTogether
-from tabvae_ray.table.rules.views import Floats, Mask, TableView
 
 __all__ = ["find_missing"]
 

@@ -6,10 +6,12 @@ from typing import get_args
 
 import numpy as np
 
+from tabvae_ray.table.rules.column_views import ColumnView, TableView
 from tabvae_ray.table.rules.finding.evidence import is_rule
 from tabvae_ray.table.rules.forms.column_rule import agrees
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.formula import (
+    SECONDS,
     DatePart,
     Duration,
     Formula,
@@ -17,7 +19,6 @@ from tabvae_ray.table.rules.forms.formula import (
     Unit,
     date_part,
 )
-from tabvae_ray.table.rules.views import ColumnView, TableView
 
 __all__ = ["find_moment_rules"]
 
@@ -92,13 +93,12 @@ def _durations(
         first, last = some[start.name].seconds, some[end.name].seconds
         assert first is not None and last is not None
         for unit in get_args(Unit):
-            for whole in (False, True):
+            for whole in (False, True) if unit in SECONDS else (False,):
+                rule = Duration(column="", start=start.name, end=end.name, unit=unit, whole=whole)
+                expected = rule.expected(some)
                 for number in numbers:
-                    rule = Duration(
-                        column=number.name, start=start.name, end=end.name, unit=unit, whole=whole
-                    )
-                    if _mostly(rule.expected(some), some[number.name]):
-                        yield rule
+                    if _mostly(expected, some[number.name]):
+                        yield rule.model_copy(update={"column": number.name})
 
 
 def _mostly(expected: "np.ndarray[tuple[int], np.dtype[np.float64]]", view: ColumnView) -> bool:

@@ -3,9 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
+from tabvae_ray.table.rules.column_views import Floats, Mask, TableView
 from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS, is_rule
 from tabvae_ray.table.rules.rule import Order, comparable
-from tabvae_ray.table.rules.views import Floats, Mask, TableView
 
 __all__ = ["find_orders"]
 
@@ -13,6 +13,8 @@ __all__ = ["find_orders"]
 _SAMPLE, _SAMPLE_COLUMNS, _MIN_SAMPLE = 2_000, 200, 300
 # An order that so few rows could break says nothing that the ranges of the columns do not.
 _MIN_BREAKABLE = 0.05
+# So many times as many rows must just keep an order with exceptions as break it.
+_EDGE = 10
 # Pairs that are held against all rows. Their number grows with the square of the columns.
 _MOST_CHECKED = 4_000
 
@@ -85,21 +87,33 @@ def _strictest(low: str, high: str, table: TableView, rng: np.random.Generator) 
     for strict in (True, False):
         rule = Order(column=low, upper=high, strict=strict)
         exceptions = is_rule(rule, table, rng)
-        if exceptions == 0 or (exceptions is not None and not strict):
+        if exceptions == 0 or (exceptions and not strict and _is_edge(rule, table)):
             return rule.model_copy(update={"exceptions": exceptions})
     return None
+
+
+def _is_edge(rule: Order, table: TableView) -> bool:
+    """Return True if far more rows just keep an order than break it by as much.
+
+    Of two columns that are merely different in size, the tail of the difference goes on beyond 0.
+    """
+    apart = comparable(table, rule.upper) - comparable(table, rule.column)
+    far = -float(np.median(apart[apart < 0]))
+    near_edge = int(((apart >= 0) & (apart <= far)).sum())
+    return near_edge >= _EDGE * int((apart < 0).sum())
 
 
 def _without_implied(orders: list[Order]) -> list[Order]:
     """Leave out ``a <= c`` where ``a <= b`` and ``b <= c`` are exact rules."""
     exact = {(rule.column, rule.upper) for rule in orders if rule.exceptions == 0}
+    both = {(rule.column, rule.upper) for rule in orders}
     above: dict[str, list[str]] = {}
     for low, high in exact:
         above.setdefault(low, []).append(high)
     return [
         rule
         for rule in orders
-        # Equal columns: that is more than an order.
-        if (rule.upper, rule.column) not in exact
+        # Equal columns, or nearly equal ones: that is more than an order.
+        if (rule.upper, rule.column) not in (both if rule.exceptions else exact)
         and not any((name, rule.upper) in exact for name in above.get(rule.column, ()))
     ]

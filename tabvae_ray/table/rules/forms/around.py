@@ -5,8 +5,8 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
+from tabvae_ray.table.rules.column_views import Floats, TableView
 from tabvae_ray.table.rules.forms.column_rule import ComputingRule, numbers_of
-from tabvae_ray.table.rules.views import Floats, TableView
 
 __all__ = ["ClockSum", "Wrapped", "minutes_of"]
 

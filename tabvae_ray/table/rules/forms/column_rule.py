@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from tabvae_ray.table.rules.views import Floats, Mask, TableView
+from tabvae_ray.table.rules.column_views import Floats, Mask, TableView
 
 __all__ = ["ColumnRule", "ComputingRule", "agrees", "numbers_of"]
 

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from tabvae_ray.table.rules.column_views import Floats, TableView
 from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped
 from tabvae_ray.table.rules.forms.column_rule import ComputingRule, numbers_of
-from tabvae_ray.table.rules.views import Floats, TableView
+from tabvae_ray.table.rules.forms.dates import days_between, months_between
 
 __all__ = [
     "SECONDS",
@@ -37,8 +38,9 @@ Part = Literal[
     "minute",
     "second",
 ]
-Unit = Literal["seconds", "minutes", "hours", "days", "weeks"]
-SECONDS: dict[Unit, float] = {
+Unit = Literal["seconds", "minutes", "hours", "days", "weeks", "calendar days", "months", "years"]
+# Units that always last as long.
+SECONDS: dict[str, float] = {
     "seconds": 1.0,
     "minutes": 60.0,
     "hours": 3600.0,
@@ -77,10 +79,11 @@ class Linear(ComputingRule):
 
 
 class Product(ComputingRule):
-    """``column = a * b``."""
+    """``column = scale * a * b``."""
 
     kind: Literal["product"] = "product"
     factors: tuple[str, str]
+    scale: float = 1.0
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -89,10 +92,12 @@ class Product(ComputingRule):
 
     def expected(self, table: TableView) -> Floats:
         """Return ``(N,)`` the product."""
-        return numbers_of(table, self.factors[0]) * numbers_of(table, self.factors[1])
+        product: Floats = numbers_of(table, self.factors[0]) * numbers_of(table, self.factors[1])
+        return self.scale * product
 
     def __str__(self) -> str:
-        return f"{self.column} = {self.factors[0]} * {self.factors[1]}"
+        scale = "" if self.scale == 1 else f"{self.scale:.12g} * "
+        return f"{self.column} = {scale}{self.factors[0]} * {self.factors[1]}"
 
 
 class Ratio(ComputingRule):
@@ -193,7 +198,11 @@ class DatePart(ComputingRule):
 
 
 class Duration(ComputingRule):
-    """``column = end - start`` in a unit, whole units rounded down if ``whole``."""
+    """``column = end - start`` in a unit, whole units rounded down if ``whole``.
+
+    Calendar days are midnights in between, as nights of a stay. Months and years are always whole,
+    as those of an age.
+    """
 
     kind: Literal["duration"] = "duration"
     start: str
@@ -208,13 +217,20 @@ class Duration(ComputingRule):
 
     def expected(self, table: TableView) -> Floats:
         """Return ``(N,)`` the durations."""
+        if self.unit not in SECONDS:
+            first, last = table[self.start].moments, table[self.end].moments
+            assert first is not None and last is not None
+            if self.unit == "calendar days":
+                return days_between(first, last)
+            months = months_between(first, last)
+            return np.floor(months / 12) if self.unit == "years" else months
         start, end = table[self.start].seconds, table[self.end].seconds
         assert start is not None and end is not None
         spent = (end - start) / SECONDS[self.unit]
         return np.floor(spent + 1e-9) if self.whole else spent
 
     def __str__(self) -> str:
-        whole = "whole " if self.whole else ""
+        whole = "whole " if self.whole or self.unit in ("months", "years") else ""
         return f"{self.column} = {whole}{self.unit} from {self.start} to {self.end}"
 
 

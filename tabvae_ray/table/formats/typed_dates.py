@@ -1,4 +1,4 @@
-"""Reading of dates that a user asks for."""
+"""Dates and times as a user types them in a condition."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ from tabvae_ray.table.formats.clock import clock_moments
 from tabvae_ray.table.formats.spelling import UNIX_UNITS, date_part, has_time, parsed
 from tabvae_ray.table.values.spans import time_of_span
 
-__all__ = ["asked_moment", "asked_time"]
+__all__ = ["typed_moment", "typed_time"]
 
 _PERIOD = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}.*|\d{8}(T\d{2}.*)?")
@@ -17,7 +17,7 @@ _NUMERIC = re.compile(r"(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})(?!\d)")
 _READINGS = ("%d{0}%m{0}%Y", "%m{0}%d{0}%Y")
 
 
-def asked_moment(text: str, written: str | None) -> tuple[pd.Timestamp, pd.Timestamp | None]:
+def typed_moment(text: str, written: str | None) -> tuple[pd.Timestamp, pd.Timestamp | None]:
     """Read a date as a column writes it, or in ISO 8601.
 
     Args:
@@ -54,7 +54,7 @@ def asked_moment(text: str, written: str | None) -> tuple[pd.Timestamp, pd.Times
     return pd.Timestamp(text), None
 
 
-def asked_time(asked: Any) -> pd.Timestamp:
+def typed_time(asked: Any) -> pd.Timestamp:
     """Return the date-time that stands for a time of day or a duration, such as ``8:30``.
 
     Raises:

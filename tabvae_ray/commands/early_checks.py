@@ -9,20 +9,14 @@ if TYPE_CHECKING:
 __all__ = ["check_files", "read_config"]
 
 
-def check_files(
-    *, space: str | None = None, spec: str | None = None, config: str | None = None
-) -> None:
-    """Check what a space file, a spec and a configuration say; those that are None are left out.
+def check_files(*, spec: str | None = None, config: str | None = None) -> None:
+    """Check what a spec and the configuration of a model say; None is left out.
 
     Raises:
-        ConfigError: If the space or the configuration breaks a rule.
+        ConfigError: If the configuration breaks a rule.
         DataError: If the spec breaks a rule.
         StorageError: If a file cannot be read.
     """
-    if space is not None:
-        from tabvae_ray.space.space_file import load_space
-
-        load_space(space)
     if spec is not None:
         from tabvae_ray.table.declaration import SpecDeclaration
 

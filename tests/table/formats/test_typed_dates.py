@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from tabvae_ray.table.formats.asked import asked_moment
+from tabvae_ray.table.formats.typed_dates import typed_moment
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_dates_are_read_as_the_column_writes_them_or_in_iso(
     text: str, written: str | None, moment: str, after: str | None
 ) -> None:
     wanted = pd.Timestamp(moment), None if after is None else pd.Timestamp(after)
-    assert asked_moment(text, written) == wanted
+    assert typed_moment(text, written) == wanted
 
 
 @pytest.mark.parametrize(
@@ -47,4 +47,4 @@ def test_dates_are_read_as_the_column_writes_them_or_in_iso(
 )
 def test_what_is_ambiguous_is_refused(text: str, written: str | None, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        asked_moment(text, written)
+        typed_moment(text, written)

@@ -9,14 +9,14 @@ from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration
 from tabvae_ray.table.dtypes import dtype_from_name, is_dtype_name
 from tabvae_ray.table.values.decimals import is_decimal
 
-__all__ = ["CellKind", "full_dtype", "matching_categories", "wanted_kind"]
+__all__ = ["CellKind", "declared_type", "full_dtype", "matching_categories"]
 
 CellKind = Literal["text", "number", "decimal", "truth", "moment"]
 
 _SHORT_NAMES = {"int": "int64", "float": "float64", "string": "str"}
 
 
-def wanted_kind(name: str, declared: SpecDeclaration) -> CellKind | None:
+def declared_type(name: str, declared: SpecDeclaration) -> CellKind | None:
     """Return the type that the cells of a column must have, None where that is inferred."""
     kind = declared.kind_of(name)
     column = declared.columns.get(name)

@@ -1,0 +1,1 @@
+"""Attacks on single persons with published rows: singling out, linking, and guessing secrets."""

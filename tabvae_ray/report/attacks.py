@@ -1,0 +1,39 @@
+"""Attacks on the people in the table, as facts of the section on privacy."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tabvae_ray.comparison.scores.disclosure.attacks import DisclosureAttacks
+from tabvae_ray.comparison.scores.disclosure.verdicts import risk_in_words
+from tabvae_ray.comparison.scores.membership.success import MembershipAttacks
+
+__all__ = ["disclosure_facts", "membership_facts"]
+
+
+def membership_facts(attacks: Mapping[str, Any]) -> dict[str, str]:
+    """Return the success of the attacks that the search kept with the export."""
+    holders = {"white_box": "with the model", "black_box": "with synthetic rows"}
+    facts = {}
+    for kind, holder in holders.items():
+        if kind in attacks:
+            found = MembershipAttacks.from_mapping(attacks[kind])
+            best = found.attacks[found.strongest]
+            facts[f"strongest attack {holder} ({found.strongest}), AUC"] = (
+                f"{found.auc:.3f}, 95% interval {found.low:.3f} to {found.high:.3f}; chance is 0.5"
+            )
+            facts[f"training rows it finds {holder} at 1% and 0.1% false alarms"] = (
+                f"{best.tpr_at_1_percent:.1%} and {best.tpr_at_01_percent:.1%}"
+            )
+    return facts
+
+
+def disclosure_facts(attacks: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the risks of the columns that the spec names under ``privacy``."""
+    if attacks is None:
+        return {}
+    found = DisclosureAttacks.from_mapping(attacks)
+    return {
+        f"risk of {name}": f"{risk_in_words(risk)}; success {risk.attack_rate:.3f} on training "
+        f"rows, {risk.control_rate:.3f} on held-out rows"
+        for name, risk in found.risks.items()
+    }

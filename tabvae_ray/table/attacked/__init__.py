@@ -1,0 +1,1 @@
+"""Columns that an attacker knows, and columns that must stay secret."""

@@ -1,0 +1,85 @@
+"""Tell which of several formulas of the same columns says the most."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from tabvae_ray.table.rules.column_views import Floats, TableView
+from tabvae_ray.table.rules.forms.formula import Formula
+
+__all__ = ["needs_all", "strongest_first"]
+
+# An input that can be shuffled without breaking so many rows says nothing.
+_MIN_BROKEN = 0.1
+_MOST_STEPS = 9
+
+
+def strongest_first(
+    formulas: Sequence[Formula], some: TableView, rng: np.random.Generator
+) -> list[Formula]:
+    """Return formulas of the same columns, those first from which the others follow.
+
+    A share that is rounded to one decimal gives the count only roughly, while the count gives the
+    share to its last digit. So each formula computes its column from inputs that are shuffled and
+    moved a little, and the others are held against the result.
+
+    Args:
+        formulas: Formulas that relate the same columns.
+        some: A sample of the rows.
+        rng: Source of the shuffling.
+    """
+    if len(formulas) < 2:
+        return list(formulas)
+
+    def share(formula: Formula) -> float:
+        drawn = _recombined(formula, some, rng)
+        kept = [1 - float(other.broken(drawn).mean()) for other in formulas]
+        return round(min(kept), 2) if drawn.n_rows else 0.0
+
+    shares = [share(formula) for formula in formulas]
+    order = sorted(range(len(formulas)), key=lambda i: -shares[i])
+    return [formulas[i] for i in order]
+
+
+def needs_all(formula: Formula, some: TableView, rng: np.random.Generator) -> bool:
+    """Return True if shuffling any one of its inputs breaks a formula.
+
+    What rounding hides says nothing: a year is no sum of a number and a small share.
+
+    Args:
+        formula: A formula that most of the sample keeps.
+        some: A sample of the rows.
+        rng: Source of the shuffling.
+    """
+    return all(
+        float(formula.broken(some.shuffled(name, _known(formula, some), rng, beside=others)).mean())
+        >= _MIN_BROKEN
+        for name in formula.given
+        if (others := [formula.column, *(other for other in formula.given if other != name)])
+    )
+
+
+def _recombined(formula: Formula, some: TableView, rng: np.random.Generator) -> TableView:
+    """Return rows of shuffled inputs, with the rounded results of the formula."""
+    rows = _known(formula, some)
+    views = [some[name] for name in (*formula.given, formula.column)]
+    made: dict[str, Floats] = {}
+    for view in views:
+        assert view.numbers is not None
+        # By steps of the last decimal place, so that inputs differ from those of the table.
+        step = view.column.step or 2 * view.tolerance
+        moved = step * rng.integers(-_MOST_STEPS, _MOST_STEPS + 1, len(rows))
+        made[view.name] = rng.permutation(view.numbers[rows]) + moved
+    columns = [view.column for view in views]
+    expected = formula.expected(TableView(pd.DataFrame(made), columns))
+    decimals = some[formula.column].column.decimals
+    made[formula.column] = expected if decimals is None else np.round(expected, decimals)
+    return TableView(pd.DataFrame(made), columns)
+
+
+def _known(formula: Formula, some: TableView) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    known = ~some[formula.column].missing
+    for name in formula.given:
+        known &= ~some[name].missing
+    return np.flatnonzero(known)

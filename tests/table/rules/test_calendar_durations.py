@@ -1,0 +1,80 @@
+"""Nights between two moments, and ages in whole years and months."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabvae_ray.table.rules.column_views import TableView
+from tabvae_ray.table.rules.finding.discovery import find_rules
+from tabvae_ray.table.rules.forms.formula import Duration
+from tabvae_ray.table.rules.keeping import RuleKeeper
+from tabvae_ray.table.rules.sentences import parse_rule
+from tabvae_ray.table.spec import TableSpec
+
+N = 1_500
+RNG = np.random.default_rng(0)
+
+
+def stays(zone: str | None) -> pd.DataFrame:
+    minutes = pd.to_timedelta(RNG.integers(0, 1_000_000, N), unit="min")
+    came = pd.Series(pd.Timestamp("2021-01-01", tz=zone) + minutes)
+    left = came + pd.to_timedelta(RNG.integers(20, 20_000, N), unit="min")
+    nights = left.dt.tz_localize(None).dt.normalize() - came.dt.tz_localize(None).dt.normalize()
+    return pd.DataFrame({"nights": nights.dt.days, "left": left, "came": came})
+
+
+def patients() -> pd.DataFrame:
+    born = pd.Timestamp("1930-01-01") + pd.to_timedelta(RNG.integers(0, 28_000, N), unit="D")
+    seen = pd.Timestamp("2019-01-01") + pd.to_timedelta(RNG.integers(0, 900, N), unit="D")
+    before = (seen.month < born.month) | ((seen.month == born.month) & (seen.day < born.day))
+    months = 12 * (seen.year - born.year) + seen.month - born.month - (seen.day < born.day)
+    return pd.DataFrame(
+        {"age": seen.year - born.year - before, "months": months, "seen": seen, "born": born}
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        (stays(None), "nights = calendar days from came to left"),
+        (stays("Europe/Berlin"), "nights = calendar days from came to left"),
+        (patients(), "age = whole years from born to seen"),
+        (patients(), "months = whole months from born to seen"),
+    ],
+)
+def test_they_are_found_read_and_kept(table: pd.DataFrame, sentence: str) -> None:
+    spec = TableSpec.infer(table)
+    rules = find_rules(table, spec.columns)
+    (rule,) = [rule for rule in rules if str(rule) == sentence]
+    assert parse_rule(sentence, spec.names) == rule
+    assert isinstance(rule, Duration)
+    keeper = RuleKeeper.fit(rules, spec.columns, table)
+    mixed = {name: table[name].iloc[RNG.permutation(N)].array for name in table}
+    kept = keeper.apply(pd.DataFrame(mixed), np.random.default_rng(1))
+    assert kept.dtypes.equals(table.dtypes)
+    view = TableView(kept, spec.columns)
+    assert not any(other.broken(view).any() for other in rules)
+    assert kept.duplicated().mean() < 0.05
+    pd.testing.assert_frame_equal(keeper.apply(table, np.random.default_rng(1)), table)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "days", "months", "years"),
+    [
+        ("2023-12-31 23:59", "2024-01-01 00:01", 1, 0, 0),
+        ("2020-02-29 00:00", "2021-02-28 00:00", 365, 11, 0),
+        ("2020-02-29 00:00", "2021-03-01 00:00", 366, 12, 1),
+        ("2024-05-17 10:00", "2025-05-17 09:59", 365, 11, 0),
+        ("2024-05-17 10:00", "2025-05-17 10:00", 365, 12, 1),
+    ],
+)
+def test_they_count_as_calendars_do(
+    start: str, end: str, days: int, months: int, years: int
+) -> None:
+    moments = pd.DataFrame({"start": [pd.Timestamp(start)] * 2, "end": [pd.Timestamp(end), None]})
+    view = TableView(moments, TableSpec.infer(moments).columns)
+    for unit, expected in (("calendar days", days), ("months", months), ("years", years)):
+        rule = Duration.model_validate(
+            {"column": "x", "start": "start", "end": "end", "unit": unit}
+        )
+        assert rule.expected(view).tolist() == pytest.approx([expected, np.nan], nan_ok=True)
