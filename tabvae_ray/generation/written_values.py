@@ -32,14 +32,14 @@ def as_written(rows: pd.DataFrame, spec: TableSpec, *, as_text: bool) -> pd.Data
         if column.name in rows
         and (made := _written(rows[column.name], column, as_text=as_text)) is not None
     }
-    made = rows.assign(**written) if written else rows
+    table = rows.assign(**written) if written else rows
     # Readers give such a column a name by its place, which may have changed.
     names = {
         name: ""
-        for i, name in enumerate(made)
+        for i, name in enumerate(table)
         if as_text and name == f"Unnamed: {i}" and spec[name].unnamed
     }
-    return made.rename(columns=names) if names else made
+    return table.rename(columns=names) if names else table
 
 
 def _written(values: pd.Series, column: Column, *, as_text: bool) -> pd.Series | None:
