@@ -49,10 +49,17 @@ def test_vertical_bars_are_told_as_such(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "written", ["{:,.2f}", "${:.2f}", "{:.2f} €", "{:.1f}%", "USD {:.2f}", "{:.0f},5"]
 )
-def test_numbers_that_are_spelled_otherwise_get_a_hint(tmp_path: Path, written: str) -> None:
-    cells = [written.format(n) for n in RNG.lognormal(8, 1, ROWS)]
+def test_numbers_that_are_spelled_otherwise_are_numbers(tmp_path: Path, written: str) -> None:
+    numbers = RNG.lognormal(8, 1, ROWS)
+    cells = [written.format(n) for n in numbers]
     pd.DataFrame({"v": cells, "n": LETTERS["x"]}).to_csv(tmp_path / "t.csv", index=False)
-    with pytest.warns(UserWarning, match="column 'v': it looks like numbers with "):
+    assert np.allclose(read_table(str(tmp_path / "t.csv"))["v"], numbers, atol=1)
+
+
+def test_numbers_of_several_currencies_get_a_hint(tmp_path: Path) -> None:
+    cells = [f"{'$€'[i % 2]}{n:,.2f}" for i, n in enumerate(RNG.lognormal(8, 1, ROWS))]
+    pd.DataFrame({"v": cells, "n": LETTERS["x"]}).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.warns(UserWarning, match="column 'v': it looks like numbers with a currency"):
         read_table(str(tmp_path / "t.csv"))
 
 
