@@ -5,16 +5,17 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, nullcontext
 
 import ray
 
-from tabvae_ray.cluster.ray_private import STATE_LOGGERS, grpc_channel
+from tabvae_ray.cluster.ray_private import STATE_LOGGERS, grpc_channel, without_services
 from tabvae_ray.cluster.secrets import mask_command_line
 from tabvae_ray.errors import ConfigError, last_line
 
-__all__ = ["connected", "through_client"]
+__all__ = ["connected", "started_early", "through_client"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -23,10 +24,44 @@ _CONNECT_SECONDS = 10.0
 # For the agents of a Ray that starts here. Its own 30 seconds are too few on a busy machine, and
 # without its agents Ray ends.
 _AGENTS_MILLISECONDS = 180_000
+# After which Ray ends a process that it has started early and that nothing has used.
+_IDLE_MILLISECONDS = 600_000
 _ATTEMPTS = 3
 # Ray gives its processes half a minute to start, which a busy machine may exceed. A server that it
 # forks for a client now and then dies before it has begun. Both succeed when tried again.
 _PASSING = ("timed out during startup", "starting ray client server failed", "zombieprocess")
+# A Ray that starts in a thread and that nobody has waited for yet.
+_early: Future[None] | None = None
+
+
+@contextmanager
+def started_early(address: str | None, modules: Sequence[str] = ()) -> Iterator[None]:
+    """Start Ray on this machine in a thread, while the block prepares what it needs Ray for.
+
+    :func:`connected` in the block waits for that Ray and uses it. Nothing happens if the address is
+    that of a cluster, or this process is connected already.
+
+    Args:
+        address: As of :func:`connected`.
+        modules: Modules that Ray's processes import in the meantime, one process per CPU.
+    """
+    global _early
+    target, _ = _target(address)
+    if target != "local" or ray.is_initialized():
+        yield
+        return
+    _quiet()
+    mask_command_line()
+    # Ray's processes end with the thread that has started them, so it lives as long as the block.
+    with ThreadPoolExecutor(1, "start of Ray") as thread:
+        _early = starting = thread.submit(_init_ray, target, modules)
+        try:
+            yield
+        finally:
+            _early = None
+            # Ray cannot be ended before it has started.
+            wait([starting])
+            ray.shutdown()
 
 
 @contextmanager
@@ -47,7 +82,7 @@ def connected(address: str | None) -> Iterator[bool]:
     """
     target, origin = _target(address)
     _quiet()
-    if ray.is_initialized():
+    if _early is None and ray.is_initialized():
         yield False
         return
     _check_reachable(target, origin)
@@ -61,9 +96,14 @@ def connected(address: str | None) -> Iterator[bool]:
 
 
 def _connect(target: str) -> None:
+    global _early
+    starting, _early = _early, None
     handler = signal.getsignal(signal.SIGTERM)
     try:
-        _init_ray(target)
+        if starting is None:
+            _init_ray(target)
+        else:
+            starting.result()
     except SystemExit:
         # Ray turns SIGTERM into this while it starts its processes.
         raise KeyboardInterrupt from None
@@ -75,27 +115,39 @@ def _connect(target: str) -> None:
             signal.signal(signal.SIGTERM, handler)
 
 
-def _init_ray(target: str) -> None:
+def _init_ray(target: str, modules: Sequence[str] = ()) -> None:
     """Connect by Ray's own function, and try again after errors that pass."""
-    if target == "local":
+    is_local = target == "local"
+    if is_local:
         os.environ.setdefault("RAY_agent_register_timeout_ms", str(_AGENTS_MILLISECONDS))
         # By default Ray's processes yield to all others. On a busy machine trials would then get
         # next to no time, and no time budget could be kept.
         os.environ.setdefault("RAY_worker_niceness", "0")
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            ray.init(
-                address=target,
-                include_dashboard=False if target == "local" else None,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
+            with without_services() if is_local else nullcontext():
+                ray.init(
+                    address=target,
+                    include_dashboard=False if is_local else None,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    _system_config=_kept_ready(modules) if modules else None,
+                )
             return
         except Exception as error:
             if attempt == _ATTEMPTS or not any(text in str(error).lower() for text in _PASSING):
                 raise
             _LOG.warning("Ray did not start: %s; trying again", last_line(error))
             ray.shutdown()
+
+
+def _kept_ready(modules: Sequence[str]) -> dict[str, object]:
+    """Return Ray's settings for processes that import modules and stay until they are used."""
+    return {
+        "preload_python_modules": list(modules),
+        # Otherwise Ray ends them as soon as their CPUs are reserved for trials.
+        "idle_worker_killing_time_threshold_ms": _IDLE_MILLISECONDS,
+    }
 
 
 def through_client(address: str | None) -> bool:

@@ -3,10 +3,13 @@
 ``pyproject.toml`` therefore bounds Ray above. A newer Ray is admitted after a look at this module.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import ray
 from ray._private.authentication.authentication_utils import is_token_auth_enabled
+from ray._private.node import Node
 from ray._private.state import state
 from ray._raylet import GcsClient, setproctitle  # type: ignore[attr-defined]
 from ray.core.generated.autoscaler_pb2 import (  # type: ignore[attr-defined]
@@ -17,6 +20,7 @@ from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put
 __all__ = [
     "STATE_LOGGERS",
     "autoscaling_state",
+    "callbacks_not_counted",
     "draining_nodes",
     "get_from_head",
     "grpc_channel",
@@ -24,10 +28,14 @@ __all__ = [
     "put_on_head",
     "sends_token",
     "set_process_title",
+    "without_services",
 ]
 
 # Log tracebacks if Ray Tune's own state cannot be written, which no search resumes from.
 STATE_LOGGERS = ("ray.tune.execution.experiment_state", "ray.train._internal.storage")
+
+# Methods of a node that start its services.
+_SERVICES = ("start_api_server", "start_log_monitor", "start_monitor")
 
 
 def put_on_head(key: bytes, value: bytes) -> None:
@@ -44,6 +52,40 @@ def get_from_head(key: bytes, namespace: bytes | None = None) -> bytes | None:
 def set_process_title(title: str) -> None:
     """Set the command line that the system, and so Ray, shows for this process."""
     setproctitle(title)
+
+
+@contextmanager
+def without_services() -> Iterator[None]:
+    """Let a Ray that starts in the block do without services that only people and clusters use.
+
+    They are the dashboard's server, the autoscaler and the follower of logs. Each is a Python
+    process, and Ray waits for the first of them before it starts processes for trials.
+    """
+    before = {name: getattr(Node, name) for name in _SERVICES}
+    for name in _SERVICES:
+        setattr(Node, name, _start_nothing)
+    try:
+        yield
+    finally:
+        for name, method in before.items():
+            setattr(Node, name, method)
+
+
+def _start_nothing(node: Node, **options: Any) -> None:
+    """Replace a method of Ray's node."""
+
+
+@contextmanager
+def callbacks_not_counted() -> Iterator[None]:
+    """Keep Ray Tune in the block from counting callbacks by kind, for which it imports MLflow."""
+    # Takes longer to import than a command may that only connects.
+    from ray.air._internal import usage
+
+    before, usage.tag_callbacks = usage.tag_callbacks, lambda callbacks: False
+    try:
+        yield
+    finally:
+        usage.tag_callbacks = before
 
 
 def sends_token() -> bool:

@@ -165,8 +165,9 @@ class SingleTraining:
             scores["real"] = dict(plan.compute(real).scores)
             if self.vae.spec.privacy is not None:
                 reader = ColumnReader(self.vae.spec, self.table)
-                parts = (reader.real.take(np.sort(part)) for part in (training, held_out))
-                found = disclosure_attacks(reader.read(made), *parts, self.vae.spec.privacy)
+                inside, outside = (reader.real.take(np.sort(part)) for part in self._split)
+                columns = self.vae.spec.privacy
+                found = disclosure_attacks(reader.read(made), inside, outside, columns)
                 scores["disclosure_attacks"] = disclosure_document(found)
         attacks = white_box_attacks(
             self.vae.trainer, most_rows=_MOST_ATTACKED, n_draws=8, n_bootstraps=200

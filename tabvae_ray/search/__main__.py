@@ -243,6 +243,14 @@ def command(
             "table to choose one for"
         )
     _check_early(space, spec, select)
+    if not (dry_run or resume):
+        from tabvae_ray.cluster.nodes import Resources
+        from tabvae_ray.search.early_start import ray_started_early
+
+        starting = ray_started_early(
+            address, Resources(cpus_per_trial, gpus_per_trial), concurrency
+        )
+        click.get_current_context().with_resource(starting)
     from rich.console import Console
 
     from tabvae_ray.search.api.perform import draw_report, perform, prepare
@@ -313,9 +321,10 @@ def _check_early(space: str | None, spec: str | None, select: str | None) -> Non
             # The space that is chosen for a table has the objectives of one of these.
             check_select(select, *documents)
     if path is not None:
+        from tabvae_ray.space.private import refuse_private
         from tabvae_ray.space.space_file import load_space
 
-        load_space(path)
+        refuse_private(load_space(path))
     if spec is not None:
         from tabvae_ray.table.declaration import SpecDeclaration
 

@@ -15,6 +15,7 @@ from tabvae_ray.config import TrainingConfig
 from tabvae_ray.errors import DataError, DivergenceError
 from tabvae_ray.model.devices import autocasts, resolve_device
 from tabvae_ray.model.vae import VAE
+from tabvae_ray.training.optimizers import make_optimizer
 from tabvae_ray.training.schedules import kl_weight, learning_rate
 from tabvae_ray.training.stopping import EpochBound, Plateau, StoppingRule, stale_epochs
 
@@ -105,7 +106,7 @@ class TabularVAETrainer:
         self.epoch = 0
         self.history: list[dict[str, float]] = []
         self.generator = torch.Generator(self.device).manual_seed(seed)
-        self.optimizer = _optimizer(model, config)
+        self.optimizer = make_optimizer(model, config)
         self._plateau_factor = 1.0
         self._autocast = autocasts(config, self.device)
         self._rules: list[StoppingRule] = [EpochBound(config.max_n_epochs)]
@@ -320,10 +321,3 @@ class TabularVAETrainer:
 def evaluation_rows(model: VAE, most: int = _EVALUATION_ROWS) -> int:
     """Return how many rows to pass through a network at once, without gradients."""
     return max(min(most, _EVALUATION_LOGITS // sum(model.cardinalities)), 64)
-
-
-def _optimizer(model: VAE, config: TrainingConfig) -> torch.optim.Optimizer:
-    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-    return kind(
-        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
-    )

@@ -1,11 +1,13 @@
-"""Connections that fail once, and connections that fail for good."""
+"""Connections that fail once, that fail for good, and that begin before they are needed."""
 
 import os
+import threading
+from typing import Any
 
 import pytest
 import ray
 
-from tabvae_ray.cluster.connection import connected
+from tabvae_ray.cluster.connection import connected, started_early
 from tabvae_ray.errors import ConfigError
 
 SLOW_START = "The current node timed out during startup. This could happen because of load."
@@ -62,3 +64,54 @@ def test_an_error_that_lasts_ends_the_attempts(
     with pytest.raises(ConfigError, match=messages[-1]), connected(None):
         pass
     assert len(calls) == n_calls
+
+
+def test_ray_starts_in_a_thread_while_the_block_prepares(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared, begun = threading.Event(), threading.Event()
+    options: dict[str, Any] = {}
+
+    def init(**given: object) -> None:
+        options.update(given)
+        begun.set()
+        assert prepared.wait(60)
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "init", init)
+    with started_early(None, ["some.module"]):
+        assert begun.wait(60)
+        prepared.set()
+        with connected(None) as started_here:
+            assert started_here
+    assert options["_system_config"]["preload_python_modules"] == ["some.module"]
+
+
+def test_a_block_that_fails_leaves_no_ray_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = fail_first(monkeypatch)
+    monkeypatch.setattr(ray, "shutdown", lambda: calls.append("shutdown"))
+    with pytest.raises(ValueError, match="no such table"), started_early(None):
+        raise ValueError("no such table")
+    assert calls == ["local", "shutdown"]
+
+
+def test_what_keeps_ray_from_an_early_start_is_reported_where_it_is_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fail_first(monkeypatch, "no disk space")
+    message = "cannot connect to Ray at local: no disk space"
+    with started_early(None):
+        with pytest.raises(ConfigError, match=message), connected(None):
+            pass
+        # Tried again, as without an early start.
+        with connected(None) as started_here:
+            assert started_here
+
+
+@pytest.mark.parametrize(("address", "variable"), [("auto", ""), (None, "10.0.0.1:6379")])
+def test_a_cluster_is_not_joined_early(
+    monkeypatch: pytest.MonkeyPatch, address: str | None, variable: str
+) -> None:
+    calls = fail_first(monkeypatch)
+    monkeypatch.setenv("RAY_ADDRESS", variable)
+    with started_early(address):
+        pass
+    assert calls == []

@@ -4,6 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+from ray._private.node import Node
+
+from tabvae_ray.cluster.ray_private import without_services
 
 PACKAGE = Path(__file__).parents[2] / "tabvae_ray"
 
@@ -28,3 +31,12 @@ def test_private_names_are_used_in_one_module(names: str, home: str) -> None:
         if re.search(names, file.read_text())
     }
     assert users == {home}
+
+
+def test_a_ray_of_ones_own_starts_without_services_of_clusters() -> None:
+    """Check the names; that trials train without these services is shown by every search."""
+    names = "start_api_server", "start_log_monitor", "start_monitor"
+    before = [getattr(Node, name) for name in names]
+    with without_services():
+        assert [getattr(Node, name)(Node) for name in names] == [None] * 3
+    assert [getattr(Node, name) for name in names] == before

@@ -34,7 +34,7 @@ GENERATE = "tabvae_ray.generate"
 _PRELOADED = [
     *(SEARCH, "tabvae_ray.search.run", "tabvae_ray.search.replay", GENERATE),
     *("tabvae_ray.report", "tabvae_ray.search.display.summary", "tabvae_ray.comparison.pictures"),
-    *("torch._dynamo", "sklearn.ensemble", "matplotlib.backends.backend_agg"),
+    *("sklearn.ensemble", "matplotlib.backends.backend_agg"),
 ]
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(_PRELOADED)

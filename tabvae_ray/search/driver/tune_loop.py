@@ -9,9 +9,11 @@ from typing import Any
 
 from ray import tune
 from ray.tune import Stopper
+from ray.tune.execution.class_cache import DEFAULT_ENV_VARS
 from ray.tune.schedulers import TrialScheduler
 
 from tabvae_ray.cluster.nodes import Resources
+from tabvae_ray.cluster.ray_private import callbacks_not_counted
 from tabvae_ray.cluster.secrets import credentials_hidden
 from tabvae_ray.search.driver.ledger import Ledger
 from tabvae_ray.search.optimize.proposals import Proposals
@@ -19,7 +21,7 @@ from tabvae_ray.search.optimize.run_state import RunState
 from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.search.trials.trainable import VAETrial
 
-__all__ = ["LoopParts", "run_loop"]
+__all__ = ["LoopParts", "run_loop", "tune_configured"]
 
 _TUNE_ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -73,7 +75,7 @@ def run_loop(
     trainable = tune.with_resources(
         tune.with_parameters(VAETrial, task=task), {"cpu": resources.cpus, "gpu": resources.gpus}
     )
-    with _tune_configured(), credentials_hidden(home.filesystem), warnings.catch_warnings():
+    with tune_configured(), credentials_hidden(home.filesystem), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tuner = tune.Tuner(
             trainable,
@@ -105,13 +107,19 @@ def run_loop(
 
 
 @contextmanager
-def _tune_configured() -> Iterator[None]:
+def tune_configured() -> Iterator[None]:
     """Configure Ray Tune in the block only: an application may have Tune runs of its own."""
     before = {name: os.environ.get(name) for name in _TUNE_ENVIRONMENT}
+    of_actors = dict(DEFAULT_ENV_VARS)
     os.environ.update(_TUNE_ENVIRONMENT)
+    # Ray gives actors with variables of their own no process that it has started already. The
+    # variable is for PyTorch Lightning.
+    DEFAULT_ENV_VARS.clear()
     try:
-        yield
+        with callbacks_not_counted():
+            yield
     finally:
+        DEFAULT_ENV_VARS.update(of_actors)
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)

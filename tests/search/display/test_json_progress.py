@@ -103,7 +103,9 @@ def test_an_error_of_the_command_is_an_event(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     pd.DataFrame({"a": []}).to_csv("empty.csv", index=False)
+    # With an address, Ray does not start before the table has been read.
     options = ["--data", "empty.csv", "--space", "smoke", "--log-format", "json"]
+    options += ["--address", "auto"]
     assert main(["search", *options]) == 2
     (event,) = events(capsys)
     assert event["event"] == "failed" and "empty.csv" in event["message"]
