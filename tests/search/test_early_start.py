@@ -39,7 +39,7 @@ def test_processes_import_only_if_each_gets_a_trial(
 
 
 @pytest.mark.slow
-@pytest.mark.many
+@pytest.mark.nightly
 def test_trials_get_processes_that_have_imported_already(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
