@@ -128,6 +128,11 @@ def command(
     """Score any synthetic table against the real one, beside reference levels."""
     # Refuses a wrong name before anything is imported.
     wanted_plots(plots, has_out=bool(out), has_plan=bool(plan))
+    if spec is not None:
+        # A wrong spec is refused before pandas is imported.
+        from tabvae_ray.table.declaration import SpecDeclaration
+
+        SpecDeclaration.load(spec)
     from tabvae_ray.comparison.compare_tables import compare
 
     assessment = compare(

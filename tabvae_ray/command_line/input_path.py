@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from tabvae_ray.errors import closest
+from tabvae_ray.uri import special_kind
 
 __all__ = ["TABLE_SUFFIXES", "UNREADABLE", "InputPath", "InputTable"]
 
@@ -19,8 +20,8 @@ _ABSENT = f"{UNREADABLE}: there is no such file or directory"
 class InputPath(click.Path):
     """A path or URI to read from; a path on this machine, or glob pattern, must exist.
 
-    Only that is checked, because it takes no time. Everything else is checked where the file is
-    opened.
+    Only that is checked, and that it is no pipe, socket or device, because it takes no time.
+    Everything else is checked where the file is opened.
 
     Args:
         may_be_name: Whether a word without a suffix may be a name instead.
@@ -43,6 +44,8 @@ class InputPath(click.Path):
                 absent = False
             if absent and not any(iglob(str(path), recursive=True)):
                 self.fail(f"{text:.200}: {_ABSENT}{_beside(path)}")
+            if (kind := special_kind(path)) not in (None, "directory"):
+                self.fail(f"{text:.200}: {UNREADABLE}: is a {kind}, but must be a file")
         return text
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from tabvae_ray.bounded_yaml import parse_yaml
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import restored
+from tabvae_ray.table.formats.numerals import NumberFormat
 from tabvae_ray.table.grids.sentences import grid_sentence
 from tabvae_ray.table.spec import TableSpec
 
@@ -67,7 +68,8 @@ def annotated_spec(
 def _declaration(column: Column) -> str:
     """Return the keys of a column that cannot be inferred from its kind."""
     keys: dict[str, Any] = {"kind": column.kind}
-    if column.kind == "datetime" and column.format is not None:
+    made = NumberFormat.parse(column.format or "")
+    if column.format is not None and (column.kind == "datetime" or (made and made.is_spelled)):
         keys["format"] = column.format
     if column.kind == "identifier":
         if column.pattern is not None:

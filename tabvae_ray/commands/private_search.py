@@ -5,6 +5,7 @@ import json
 import click
 
 from tabvae_ray.cli import PATH_OR_URI, Command, json_option, option, spec_option, table_option
+from tabvae_ray.commands.early_checks import check_files
 from tabvae_ray.commands.shown_training import new_export, say
 
 __all__ = ["command"]
@@ -87,6 +88,7 @@ def command(
     search runs on this machine and cannot be resumed: each further run spends its epsilon again.
     What it prints on the way is for you only.
     """
+    check_files(spec=spec)
     from tabvae_ray.commands.private_trials import PrivateSearch
     from tabvae_ray.generation.private_card import guarantee_in_words
 

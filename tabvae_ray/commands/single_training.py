@@ -9,15 +9,15 @@ import pandas as pd
 import torch
 
 from tabvae_ray._version import model_versions
+from tabvae_ray.commands.early_checks import read_config
 from tabvae_ray.comparison.options import ScoreName
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.comparison.reading.reader import ColumnReader
 from tabvae_ray.comparison.scores.disclosure.attacks import disclosure_attacks
 from tabvae_ray.comparison.scores.disclosure.verdicts import disclosure_document
 from tabvae_ray.comparison.scores.membership.verdicts import membership_verdict
-from tabvae_ray.config import TabularVAEConfig
-from tabvae_ray.documents import finite, read_document
-from tabvae_ray.errors import ConfigError, brief
+from tabvae_ray.documents import finite
+from tabvae_ray.errors import ConfigError
 from tabvae_ray.generation.private_card import guarantee_in_words
 from tabvae_ray.space.auto import auto_space
 from tabvae_ray.space.table_shape import TableShape
@@ -86,7 +86,7 @@ class SingleTraining:
             DataError: If the table cannot be modelled.
             StorageError: If a file cannot be read.
         """
-        known = None if config is None else _read_config(config)
+        known = None if config is None else read_config(config)
         declared = None if spec is None else SpecDeclaration.load(spec)
         if declared is None and known is not None:
             named = known.data
@@ -252,14 +252,6 @@ def score_lines(scores: Mapping[str, Any]) -> Sequence[str]:
         lines.append(f"  {name:<22}" + "".join(f"{cell:>10}" for cell in cells))
     lines.append("  (real: as many training rows; nothing honest is better)")
     return lines
-
-
-def _read_config(given: str) -> TabularVAEConfig:
-    source = Location(given)
-    document = read_document(source)
-    if not isinstance(document, Mapping):
-        raise ConfigError(f"{source}: must be a mapping, but got {brief(document)}")
-    return TabularVAEConfig.from_mapping(document, str(source))
 
 
 def _check_cuda(device: str) -> None:

@@ -14,6 +14,7 @@ from tabvae_ray.cli import (
     table_option,
 )
 from tabvae_ray.command_line.sampling import DEFAULT_ROWS
+from tabvae_ray.commands.early_checks import check_files
 from tabvae_ray.commands.shown_training import ShownEpochs, new_export, say
 
 __all__ = ["command"]
@@ -100,11 +101,7 @@ def command(
 
     'tabvae search' finds a better model; this takes a fraction of its time.
     """
-    if spec is not None:
-        # A wrong spec is refused before torch is imported.
-        from tabvae_ray.table.declaration import SpecDeclaration
-
-        SpecDeclaration.load(spec)
+    check_files(spec=spec, config=config)
     from tabvae_ray.commands.single_training import SingleTraining, score_lines
 
     target = new_export(out)

@@ -4,18 +4,15 @@ from typing import Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tabvae_ray.comparison.scores.association import (
-    CategoricalAssociation,
-    ContinuousAssociation,
-    DistanceMetric,
-)
-from tabvae_ray.comparison.scores.detection import Detector
-
 __all__ = [
     "PLOT_COLLECTIONS",
     "SCORES",
     "SCORE_COLLECTIONS",
+    "CategoricalAssociation",
     "ComparisonOptions",
+    "ContinuousAssociation",
+    "Detector",
+    "DistanceMetric",
     "PlotCollectionName",
     "QuickUsefulness",
     "ScoreCollectionName",
@@ -33,6 +30,11 @@ ScoreName = Literal[
     "tstr",
     "rules_kept",
 ]
+
+CategoricalAssociation = Literal["CRAMERS_V", "THEILS_U"]
+ContinuousAssociation = Literal["PEARSON", "SPEARMAN", "KENDALL"]
+DistanceMetric = Literal["RMSE", "MAE", "L2", "COSINE_SIMILARITY"]
+Detector = Literal["boosted_trees", "logistic"]
 
 ScoreCollectionName = Literal["js_distance", "column_shapes"]
 

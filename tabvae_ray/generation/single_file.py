@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.generation.rejection import MAX_DRAWS
 from tabvae_ray.generation.synthesizer import load_synthesizer
-from tabvae_ray.generation.written_dates import with_written_dates
+from tabvae_ray.generation.written_values import as_written
 from tabvae_ray.storage import Location
 from tabvae_ray.table.io import TableWriter
 from tabvae_ray.table.where_option import parse_where
@@ -90,7 +90,7 @@ def generate_to_file(
         example = synthesizer.encoder.example()
         with TableWriter(target, example, spec.arrow_types, na_rep=na_rep) as writer:
             for block in blocks:
-                writer.write(with_written_dates(block, spec, as_text=as_text))
+                writer.write(as_written(block, spec, as_text=as_text))
     return rows
 
 

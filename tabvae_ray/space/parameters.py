@@ -3,12 +3,14 @@
 import json
 import math
 from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import optuna
 from pydantic import BaseModel, ConfigDict, Field
 
 from tabvae_ray.errors import brief
+
+if TYPE_CHECKING:
+    import optuna
 
 __all__ = [
     "CategoricalParameter",
@@ -70,7 +72,7 @@ Parameter = Annotated[
 ]
 
 
-def suggest(trial: optuna.Trial, name: str, parameter: Parameter) -> Value:
+def suggest(trial: "optuna.Trial", name: str, parameter: Parameter) -> Value:
     """Let Optuna choose a value."""
     if isinstance(parameter, FloatParameter):
         return trial.suggest_float(
@@ -84,19 +86,24 @@ def suggest(trial: optuna.Trial, name: str, parameter: Parameter) -> Value:
     return _decode(parameter, chosen)
 
 
-def distribution(parameter: Parameter) -> optuna.distributions.BaseDistribution:
+def distribution(parameter: Parameter) -> "optuna.distributions.BaseDistribution":
     """Return Optuna's distribution of a parameter."""
+    # A space file is checked without Optuna, which is slow to import.
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
     if isinstance(parameter, FloatParameter):
-        return optuna.distributions.FloatDistribution(
+        return FloatDistribution(
             parameter.low, parameter.high, log=parameter.log, step=parameter.step
         )
     if isinstance(parameter, IntParameter):
-        return optuna.distributions.IntDistribution(
+        return IntDistribution(
             parameter.low, parameter.high, log=parameter.log, step=parameter.step
         )
-    return optuna.distributions.CategoricalDistribution(
-        [encode(parameter, choice) for choice in parameter.choices]
-    )
+    return CategoricalDistribution([encode(parameter, choice) for choice in parameter.choices])
 
 
 def encode(parameter: Parameter, value: Any) -> Any:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from tabvae_ray.comparison.plan import SCORES, ComparisonOptions
+from tabvae_ray.comparison.options import SCORES, ComparisonOptions
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.errors import MAX_LINES, ConfigError, brief, closest
 from tabvae_ray.space.parameters import (

@@ -3,14 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-import optuna
 from pydantic import Field
 
 from tabvae_ray.command_line.sampling import DEFAULT_ROWS
-from tabvae_ray.comparison.plan import ComparisonOptions
+from tabvae_ray.comparison.options import ComparisonOptions
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.space.parameters import (
     Parameter,
@@ -22,6 +20,10 @@ from tabvae_ray.space.parameters import (
     suggest,
     value_at,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
+    import optuna
 
 __all__ = ["LOSSES", "Constraint", "SearchSettings", "SearchSpace", "WithTarget"]
 
@@ -150,7 +152,7 @@ class SearchSpace:
         """Epochs of a trial that is never stopped."""
         return self.base.training.max_n_epochs
 
-    def suggest(self, trial: optuna.Trial) -> dict[str, Value]:
+    def suggest(self, trial: "optuna.Trial") -> dict[str, Value]:
         """Let Optuna choose values for all parameters whose conditions hold, by dotted name."""
         values: dict[str, Value] = {}
         for name, parameter in self.parameters.items():
@@ -160,7 +162,7 @@ class SearchSpace:
 
     def distributions(
         self, values: Mapping[str, Value]
-    ) -> dict[str, optuna.distributions.BaseDistribution]:
+    ) -> "dict[str, optuna.distributions.BaseDistribution]":
         """Return Optuna's distributions of the given parameters."""
         return {name: distribution(self.parameters[name]) for name in values}
 
@@ -172,7 +174,7 @@ class SearchSpace:
         """Return the configuration of a trial."""
         return self.base.replace(values, self.source)
 
-    def drawn(self, rng: np.random.Generator) -> dict[str, Value]:
+    def drawn(self, rng: "np.random.Generator") -> dict[str, Value]:
         """Draw values for all parameters whose conditions hold, independently of other draws."""
         values: dict[str, Value] = {}
         for name, parameter in self.parameters.items():

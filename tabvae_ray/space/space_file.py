@@ -5,7 +5,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
-from tabvae_ray.comparison.plan import ComparisonOptions
+from tabvae_ray.comparison.options import ComparisonOptions
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.documents import read_document, validation_messages
 from tabvae_ray.errors import MAX_LINES, ConfigError, brief, closest

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from tabvae_ray.comparison.plan import ComparisonOptions
+from tabvae_ray.comparison.options import ComparisonOptions
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.space.rules import check_scores
 from tabvae_ray.space.search_space import WithTarget

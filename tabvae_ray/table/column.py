@@ -1,51 +1,35 @@
 """One column of a spec, and its rules."""
 
-from typing import Annotated, Any, Literal, TypeVar
+from decimal import Decimal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from tabvae_ray.documents import validation_messages
-from tabvae_ray.errors import DataError
+from tabvae_ray.errors import DataError, brief
 from tabvae_ray.table.arrow_types import ARROW_TYPES, arrow_type_from_name, as_arrow
 from tabvae_ray.table.dtypes import dtype_from_name, is_dtype_name, number_limits
+from tabvae_ray.table.formats.numerals import NumberFormat
 from tabvae_ray.table.identifiers.fake import GeneratorName
 from tabvae_ray.table.identifiers.source import IdentifierSource
-from tabvae_ray.table.values.decimals import Bound, series_of
+from tabvae_ray.table.values.decimals import is_decimal, series_of
 from tabvae_ray.table.values.spans import is_span
+from tabvae_ray.table.values.spec_types import Bound, Kind, MissingValues, Scalar
 
 __all__ = [
     "MAX_DECIMALS",
+    "UNNAMED",
     "Column",
-    "Kind",
-    "MissingValues",
-    "Scalar",
+    "as_stored",
     "check_column",
-    "columns_by_name",
-    "validated",
-    "with_arrow_type",
 ]
 
+# Key of a DataFrame's attrs: the columns that have no name in their CSV file.
+UNNAMED = "unnamed_columns"
+
 MAX_DECIMALS = 15
-
-Model = TypeVar("Model", bound=BaseModel)
-
-Kind = Literal["continuous", "categorical", "datetime", "identifier"]
-Scalar = bool | int | float | str
-
-
-def _as_texts(value: object) -> object:
-    if isinstance(value, str | int | float):
-        value = [value]
-    if isinstance(value, list | tuple):
-        return tuple("null" if item is None else str(item) for item in value)
-    return value
-
-
-# YAML reads some markers as other types than text, such as -9 and a null.
-MissingValues = Annotated[tuple[str, ...] | None, BeforeValidator(_as_texts)]
 
 
 class Column(BaseModel):
@@ -76,13 +60,15 @@ class Column(BaseModel):
             that midnight stays midnight when summer time begins.
         weekdays: Datetime only: whether all moments are on days from Monday to Friday. The step
             then leaves out weekends.
-        format: Datetime only: format of its text or numbers, see
-            :mod:`tabvae_ray.table.formats.spelling`; None for ISO 8601. Text is written in it.
+        format: Format in which text has the values. For a datetime see
+            :mod:`tabvae_ray.table.formats.spelling`; None is ISO 8601. For numbers see
+            :mod:`tabvae_ray.table.formats.numerals`; None is that of Python.
         fill: Identifier only: ``drop`` leaves the column out of synthetic rows, ``number`` fills it
             with 0, 1, 2, ..., and ``generate`` with new identifiers.
         pattern: Identifier only: declared pattern of new identifiers.
         generator: Identifier only: declared generator of new identifiers.
         made_of: Identifier only, with ``generate``: source of new identifiers.
+        unnamed: Whether the CSV file that the table was read from has no name for the column.
         arrow_type: Name of the Arrow type in the Parquet file that the table was read from.
     """
 
@@ -109,24 +95,14 @@ class Column(BaseModel):
     pattern: str | None = None
     generator: GeneratorName | None = None
     made_of: IdentifierSource | None = None
+    unnamed: bool = False
     arrow_type: str | None = Field(None, max_length=200)
 
 
-def validated(model: type[Model], mapping: object, source: str) -> Model:
-    """Validate a mapping as a model.
-
-    Raises:
-        DataError: Naming every key that breaks a rule.
-    """
-    try:
-        return model.model_validate(mapping)
-    except ValidationError as error:
-        lines = (f"{source}: {line}" for line in validation_messages(error, model))
-        raise DataError("\n".join(lines)) from None
-
-
-def with_arrow_type(column: Column, table: pd.DataFrame) -> Column:
-    """Return a column with the Arrow type that the table was read with, if it still fits."""
+def as_stored(column: Column, table: pd.DataFrame) -> Column:
+    """Return a column with what its file says of it: the Arrow type if it fits, and no name."""
+    if column.name in table.attrs.get(UNNAMED, ()):
+        return column.model_copy(update={"unnamed": True})
     name = table.attrs.get(ARROW_TYPES, {}).get(column.name)
     if name is None or column.arrow_type is not None:
         return column
@@ -174,6 +150,9 @@ def check_column(column: Column, source: str) -> None:
             _ = pd.Index(column.levels, dtype=dtype_from_name(column.levels_dtype or "object"))
         except (ArithmeticError, TypeError, ValueError, pa.ArrowException):
             raise DataError(f"{where}: categories must be of dtype {column.dtype}") from None
+    if column.format is not None and column.kind in ("continuous", "categorical"):
+        if NumberFormat.parse(column.format) is None:
+            raise DataError(f"{where}: {brief(column.format)} is not a format of numbers")
     if column.kind in ("continuous", "datetime"):
         _check_range(column, dtype, where)
     if column.made_of is not None:
@@ -190,6 +169,8 @@ def _check_range(column: Column, dtype: Any, where: str) -> None:
     if low is None or high is None or low > high:
         raise DataError(f"{where}: must have minimum <= maximum, but got {low} and {high}")
     span = f"{_brief(low)} to {_brief(high)}"
+    if any(isinstance(end, Decimal) for end in (low, high)) and not is_decimal(dtype):
+        raise DataError(f"{where}: {span} must be numbers, as text is for decimals only")
     limits: tuple[Any, Any] = (-(2**63) + 1, 2**63 - 1)
     if column.kind == "datetime":
         if column.step is None or column.step % 1 or column.step > limits[1]:
@@ -236,29 +217,3 @@ def _suits(dtype: Any, kind: Kind) -> bool:
             return bool(pa.types.is_timestamp(arrow) or pa.types.is_date(arrow))
         return types.is_datetime64_any_dtype(dtype)
     return True
-
-
-def columns_by_name(mapping: object, source: str) -> object:
-    """Turn a spec, whose columns are a list, into a declaration of all columns by name."""
-    if not isinstance(mapping, dict) or not isinstance(mapping.get("columns"), list):
-        return mapping
-    columns: dict[str, Any] = {}
-    for i, column in enumerate(mapping["columns"]):
-        if not isinstance(column, dict) or not isinstance(column.get("name"), str):
-            raise DataError(f"{source}: columns.{i}: must be a mapping with a name")
-        if column["name"] in columns:
-            raise DataError(f"{source}: column {column['name']!r}: declared more than once")
-        # A spec leaves out values that are defaults; a declaration would have them inferred.
-        defaults: dict[str, Any] = {"missing": False}
-        if column.get("kind") == "categorical":
-            defaults |= {"ordered": False, "levels": ()}
-        if column.get("kind") == "identifier":
-            defaults |= {"fill": "drop"}
-        # The source of identifiers is learnt from the table again.
-        left_out = ("name", "made_of")
-        properties = {key: value for key, value in column.items() if key not in left_out}
-        columns[column["name"]] = {**defaults, **properties}
-    rules = {"find": False, "add": mapping.get("rules", ())}
-    # How many rows share its values is counted again.
-    kept = {key: value for key, value in mapping.items() if key != "min_rows"}
-    return {"others": "drop", **kept, "columns": columns, "rules": rules}

@@ -36,20 +36,25 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from tabvae_ray.documents import broken_text, read_document
-from tabvae_ray.errors import ConfigError, DataError, brief
+from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.storage import Location
 from tabvae_ray.table.attacked.columns import AttackedColumns
-from tabvae_ray.table.column import Kind, MissingValues, Scalar, columns_by_name, validated
+from tabvae_ray.table.formats.declared import format_error
 from tabvae_ray.table.identifiers.fake import GeneratorName
-from tabvae_ray.table.parsing import is_format
-from tabvae_ray.table.values.decimals import Bound
+from tabvae_ray.table.values.spec_types import (
+    Bound,
+    Kind,
+    MissingValues,
+    Scalar,
+    columns_by_name,
+    validated,
+)
 
 __all__ = [
     "ColumnDeclaration",
     "RulesDeclaration",
     "SpecDeclaration",
     "SpecDocument",
-    "validated",
 ]
 
 # The kinds of column that have a key.
@@ -57,7 +62,7 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
     "fill": ("identifier",),
     "pattern": ("identifier",),
     "generator": ("identifier",),
-    "format": ("datetime",),
+    "format": ("datetime", "continuous", "categorical"),
     "timezone": ("datetime",),
     "step": ("datetime", "continuous"),
     "clock": ("datetime",),
@@ -123,7 +128,8 @@ class ColumnDeclaration(BaseModel):
             ``generate``, unless all identifiers are left out.
         pattern: Pattern of new identifiers, a subset of regular expressions.
         generator: Generator of new identifiers.
-        format: Format of text or numbers that hold moments, such as ``%d/%m/%Y`` or ``unix_s``.
+        format: Format of text or numbers that hold moments, such as ``%d/%m/%Y`` or ``unix_s``, or
+            of numbers, such as ``${:,.2f}``.
         timezone: Datetime only: time zone of moments without one, and of generated moments.
         dtype: Dtype of generated values.
         missing: Whether values may be missing.
@@ -140,6 +146,7 @@ class ColumnDeclaration(BaseModel):
         step: Distance between numbers, or ticks of the dtype between moments, or a multiple of it.
         clock: ``local`` if the step is one of the clock of the time zone.
         weekdays: Whether all moments are on days from Monday to Friday.
+        unnamed: Whether the column has no name in CSV.
         arrow_type: Arrow type of generated values in Parquet.
     """
 
@@ -165,6 +172,7 @@ class ColumnDeclaration(BaseModel):
     step: int | float | None = None
     clock: Literal["local"] | None = None
     weekdays: bool | None = None
+    unnamed: bool | None = None
     arrow_type: str | None = None
 
     @property
@@ -329,8 +337,8 @@ def _broken_rules(column: ColumnDeclaration) -> list[str]:
             broken.append("generator: must not be given together with a pattern")
         if column.fill not in (None, "generate"):
             broken.append(f"fill: must be generate with a pattern or generator, not {column.fill}")
-    if column.format is not None and not is_format(column.format):
-        broken.append(f"format: must be one such as %d/%m/%Y, but got {brief(column.format)}")
+    if column.format is not None and (error := format_error(column.format, column.kind)):
+        broken.append(error)
     if column.timezone is not None:
         try:
             ZoneInfo(column.timezone)

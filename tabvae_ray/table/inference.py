@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import Column, check_column
-from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration, validated
+from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration
 from tabvae_ray.table.dtypes import dtype_from_name, dtype_name, moment_dtype
 from tabvae_ray.table.formats.clock import is_clock
 from tabvae_ray.table.formats.finding import find_format, format_hint, iso_format, possible_formats
@@ -19,12 +19,13 @@ from tabvae_ray.table.formats.spelling import readable
 from tabvae_ray.table.grids.steps import decimals_of, number_step
 from tabvae_ray.table.grids.timeline import date_grid, on_line
 from tabvae_ray.table.identifiers.description import source_of
-from tabvae_ray.table.identifiers.recognition import integers_name_rows
+from tabvae_ray.table.identifiers.recognition import counts_rows, integers_name_rows
 from tabvae_ray.table.kinds import as_numeric, infer_kind, plain_type
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
 from tabvae_ray.table.reading.csv_columns import DATE_FORMATS
 from tabvae_ray.table.reading.declared_dtype import checked_name, of_dtype
 from tabvae_ray.table.reading.declared_types import full_dtype, matching_categories
+from tabvae_ray.table.reading.spelled_numbers import NUMBER_FORMATS
 from tabvae_ray.table.values.decimals import (
     as_decimals,
     fit_float,
@@ -32,6 +33,7 @@ from tabvae_ray.table.values.decimals import (
     plain_text,
 )
 from tabvae_ray.table.values.spans import is_span, moments_of_spans, span_dtype
+from tabvae_ray.table.values.spec_types import validated
 
 __all__ = ["infer_column"]
 
@@ -57,6 +59,7 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
     declaration = full_dtype(declaration, missing=bool(values.isna().any())).model_copy(
         update={"missing_values": declared.missing_values_of(name)}
     )
+    numerals: str | None = values.attrs.get(NUMBER_FORMATS, {}).get(name)
     values = as_numeric(values)
     if declaration.dtype == "decimal":
         values = as_decimals(values, where)
@@ -76,9 +79,15 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
                 stacklevel=2,
             )
         kind = infer_kind(values, source)
-        if kind == "continuous" and name != declared.target and integers_name_rows(values):
+        # Identifiers have no separators of thousands, and no sign.
+        may_name_rows = kind == "continuous" and name != declared.target and numerals is None
+        if may_name_rows and integers_name_rows(values):
             kind = "identifier"
         if kind == "identifier":
+            if counts_rows(values) and not declared.drop_identifiers:
+                warnings.warn(f"{where}: counts the rows, and is counted anew", stacklevel=2)
+                declaration = declaration.model_copy(update={"fill": "number"})
+                return _infer_identifier(values, declaration, where, drop=False)
             column = _infer_identifier(values, declaration, where, drop=declared.drop_identifiers)
             n, n_distinct = int(values.notna().sum()), values.nunique()
             how_many = f"all {n}" if n == n_distinct else f"{n_distinct} of {n}"
@@ -100,6 +109,8 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
             column = _infer_continuous(values, name, missing, source)
         else:
             column = _infer_categorical(values, name, missing, where)
+        if numerals is not None and type(next(iter(column.categories), 0)) in (int, float):
+            column = column.model_copy(update={"format": numerals})
     return _as_declared(column, declaration, source)
 
 

@@ -1,15 +1,16 @@
 """Inference of the kind of a column from its values."""
 
+import warnings
 from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 
 from tabvae_ray.errors import DataError
-from tabvae_ray.table.column import Kind
 from tabvae_ray.table.parsing import as_numbers, parse_iso
 from tabvae_ray.table.values.decimals import as_decimals, is_decimal
 from tabvae_ray.table.values.spans import is_span
+from tabvae_ray.table.values.spec_types import Kind
 
 __all__ = ["as_numeric", "infer_kind", "plain_type"]
 
@@ -35,6 +36,11 @@ def infer_kind(values: pd.Series, source: str) -> Kind:
     if isinstance(dtype, pd.CategoricalDtype):
         kinds = dtype.categories.inferred_type
         if kinds in ("datetime64", "datetime", "date"):
+            warnings.warn(
+                f"{where}: its categories are dates, so it is modelled as dates; generated rows "
+                "have a dtype of dates for it, not category",
+                stacklevel=3,
+            )
             return "datetime"
         return "identifier" if kinds == "string" and _names_rows(values) else "categorical"
     if pd.api.types.is_bool_dtype(dtype):

@@ -15,7 +15,7 @@ from pydantic import Field
 from tabvae_ray.errors import DataError, closest
 from tabvae_ray.storage import Location
 from tabvae_ray.table.attacked.columns import AttackedColumns
-from tabvae_ray.table.column import Column, Kind, check_column, with_arrow_type
+from tabvae_ray.table.column import Column, as_stored, check_column
 from tabvae_ray.table.declaration import SpecDeclaration, SpecDocument
 from tabvae_ray.table.dtypes import moment_dtype
 from tabvae_ray.table.inference import infer_column
@@ -25,6 +25,7 @@ from tabvae_ray.table.reading.frames import Frame, Source, is_location
 from tabvae_ray.table.reading.markers import read_markers
 from tabvae_ray.table.rules.declared import check_rules, rules_of
 from tabvae_ray.table.rules.rule import Rule
+from tabvae_ray.table.values.spec_types import Kind
 
 __all__ = ["TableSpec", "check_table"]
 
@@ -116,7 +117,7 @@ class TableSpec(SpecDocument):
             column.model_copy(update={"missing_values": markers[column.name]})
             if column.name in markers
             else column
-            for column in (with_arrow_type(column, table) for column in columns)
+            for column in (as_stored(column, table) for column in columns)
         ]
         spec = cls(
             columns=tuple(columns),

@@ -85,6 +85,7 @@ def test_heart_has_the_kinds_that_its_source_names() -> None:
         ([10**30, *range(11)], "continuous"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:.*its categories are dates")
 def test_a_column_without_a_declaration_is_judged_by_its_values(values: list, kind: str) -> None:
     assert infer(values).kind == kind
 
@@ -457,6 +458,7 @@ def spec_mapping(**column: Any) -> dict[str, Any]:
         ),
         (spec_mapping(minimum=2), "must have minimum <= maximum, but got 2 and 1"),
         (spec_mapping(minimum=None), "must have minimum <= maximum"),
+        (spec_mapping(minimum="0.5"), "must be numbers, as text is for decimals only"),
         (spec_mapping(minimum=float("nan")), r"columns\.0\.minimum"),
         (spec_mapping(decimals=99), r"columns\.0\.decimals"),
         (spec_mapping(kind="datetime", dtype="datetime64[us]"), "a datetime must have a step"),

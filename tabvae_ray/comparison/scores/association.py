@@ -12,26 +12,24 @@ from typing import Literal
 
 import numpy as np
 
+from tabvae_ray.comparison.options import (
+    CategoricalAssociation,
+    ContinuousAssociation,
+    DistanceMetric,
+)
 from tabvae_ray.comparison.reading.table_columns import Floats, Integers, TableColumns
 from tabvae_ray.comparison.scores.categorical_association import (
-    CategoricalAssociation,
     correlation_ratios,
     pair_associations,
 )
 from tabvae_ray.comparison.scores.column_pairs import PairSample, sample_pairs
 
 __all__ = [
-    "CategoricalAssociation",
-    "ContinuousAssociation",
-    "DistanceMetric",
     "associated_pairs",
     "associations",
     "correlation_distance",
     "entry_weights",
 ]
-
-ContinuousAssociation = Literal["PEARSON", "SPEARMAN", "KENDALL"]
-DistanceMetric = Literal["RMSE", "MAE", "L2", "COSINE_SIMILARITY"]
 
 
 def associations(

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from tabvae_ray.comparison.options import CategoricalAssociation
 from tabvae_ray.comparison.reading.table_columns import Floats, Integers
 from tabvae_ray.comparison.scores.column_pairs import (
     MOST_BINCOUNT,
@@ -18,13 +18,11 @@ from tabvae_ray.comparison.scores.column_pairs import (
 )
 
 __all__ = [
-    "CategoricalAssociation",
     "PairCounts",
     "correlation_ratios",
     "pair_associations",
 ]
 
-CategoricalAssociation = Literal["CRAMERS_V", "THEILS_U"]
 
 # Sums per category and number column that are held at once.
 _MOST_SUMS = 2**21

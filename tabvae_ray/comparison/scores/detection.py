@@ -1,9 +1,10 @@
 """Detection score: a classifier that separates real rows from synthetic ones."""
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from tabvae_ray.comparison.options import Detector
 from tabvae_ray.comparison.reading.table_columns import Floats, TableColumns
 from tabvae_ray.comparison.scores.features import (
     filled,
@@ -13,9 +14,7 @@ from tabvae_ray.comparison.scores.features import (
     vector_features,
 )
 
-__all__ = ["Detector", "detection"]
-
-Detector = Literal["boosted_trees", "logistic"]
+__all__ = ["detection"]
 
 
 def detection(

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from tabvae_ray.errors import StorageError
 from tabvae_ray.generation.shards.manifest import ShardManifest, ShardRecord
 from tabvae_ray.generation.synthesizer import BLOCK_ROWS, TabularVAESynthesizer
-from tabvae_ray.generation.written_dates import with_written_dates
+from tabvae_ray.generation.written_values import as_written
 from tabvae_ray.storage import Location
 from tabvae_ray.table.arrow_types import as_arrow, typed_schema
 
@@ -78,7 +78,7 @@ class ShardMaker:
             sink = _HashingFile(file)
             with pq.ParquetWriter(sink, schema, write_page_checksum=True) as writer:
                 for rows in self._rows(plan.first_row(index), plan.n_rows(index)):
-                    dated = with_written_dates(rows, self.synthesizer.spec, as_text=False)
+                    dated = as_written(rows, self.synthesizer.spec, as_text=False)
                     writer.write_table(as_arrow(dated, schema))
         record = ShardRecord(**place, bytes=sink.size, sha256=sink.digest.hexdigest())
         return record, True

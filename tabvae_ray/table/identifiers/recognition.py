@@ -19,7 +19,7 @@ import pandas as pd
 
 from tabvae_ray.table.values.decimals import is_decimal
 
-__all__ = ["integer_texts", "integers_name_rows"]
+__all__ = ["counts_rows", "integer_texts", "integers_name_rows"]
 
 _MIN_ROWS = 100
 _NAME = re.compile(
@@ -57,6 +57,14 @@ def integer_texts(values: pd.Series) -> list[str] | None:
     if not bool((np.abs(numbers) < 2.0**53).all()) or bool((numbers % 1 != 0).any()):
         return None
     return [str(int(number)) for number in numbers]
+
+
+def counts_rows(values: pd.Series) -> bool:
+    """Return True for a column without a name that has 0, 1, 2, ..., as an index of pandas."""
+    is_unnamed = re.fullmatch(r"Unnamed: \d+", str(values.name)) is not None
+    if not is_unnamed or not pd.api.types.is_integer_dtype(values.dtype) or values.hasnans:
+        return False
+    return bool((values.to_numpy(np.int64) == np.arange(len(values))).all())
 
 
 def integers_name_rows(values: pd.Series) -> bool:

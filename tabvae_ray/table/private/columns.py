@@ -68,6 +68,9 @@ def private_column(
         if column.made_of is not None:
             kept["made_of"] = column.made_of.model_copy(update={"real": None, "missing_rate": 0.0})
         return PrivateColumn(column.model_copy(update=kept), None, np.empty(0))
+    if column.kind != "datetime":
+        # The format in the file tells how many decimals the rows have.
+        kept["format"] = declared.format
     if column.kind == "categorical":
         return _categorical(planned, values, counts, config, kept)
     if column.kind == "datetime":

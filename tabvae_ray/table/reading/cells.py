@@ -1,5 +1,6 @@
 """Cells of a column as text: their distinct values and how often each occurs."""
 
+import copy
 import re
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -99,6 +100,12 @@ class Cells:
         places = np.flatnonzero(chosen)
         order = places[np.argsort(-self.counts[places], kind="stable")]
         return [self.distinct[int(place)].as_py() for place in order]
+
+    def respelled(self, texts: Sequence[str]) -> "Cells":
+        """Return a copy with other texts in place of the distinct ones, in the same order."""
+        made = copy.copy(self)
+        made.distinct = pa.array(texts, pa.string())
+        return made
 
     def text(self, missing: Mask) -> pd.Series:
         """Return the column as text, without the texts that stand for a missing value."""

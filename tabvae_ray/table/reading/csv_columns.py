@@ -1,5 +1,7 @@
 """Columns of a CSV file, each read as its declaration or its cells ask.
 
+Numbers with a currency, a percent sign, separators of thousands or a decimal comma are numbers.
+
 An empty cell is missing. A word such as ``NA`` or ``None`` is missing in a column that otherwise
 holds numbers, moments, truth values or codes of digits; in a column of other text it is a value
 like any other. ``missing_values`` of a spec replaces this rule.
@@ -10,6 +12,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
+from tabvae_ray.table.column import UNNAMED
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.formats.finding import iso_format, look_like_days
 from tabvae_ray.table.parsing import parse_iso
@@ -27,6 +30,7 @@ from tabvae_ray.table.reading.hints import (
     say_what_it_may_be,
 )
 from tabvae_ray.table.reading.odd_dates import are_odd, days_among, moments_among
+from tabvae_ray.table.reading.spelled_numbers import NUMBER_FORMATS, number_format, spelled_numbers
 
 __all__ = [
     "DATE_FORMATS",
@@ -48,7 +52,7 @@ _DIGITS = r"^\+?\d+$"
 
 
 def read_columns(file: CsvFile, declared: SpecDeclaration, source: str) -> pd.DataFrame:
-    """Read all columns of a CSV file; the formats of its ISO dates are kept in ``attrs``.
+    """Read all columns of a CSV file; the formats of dates and numbers are kept in ``attrs``.
 
     Args:
         file: The file.
@@ -63,6 +67,7 @@ def read_columns(file: CsvFile, declared: SpecDeclaration, source: str) -> pd.Da
         for name in gaps:
             if pd.api.types.is_integer_dtype(nullable[name].dtype):
                 columns[name] = nullable[name]
+    numbers: dict[str, str] = {}
     for name, plain in columns.items():
         if declared.leaves_out(name):
             continue
@@ -71,7 +76,10 @@ def read_columns(file: CsvFile, declared: SpecDeclaration, source: str) -> pd.Da
             warnings.warn(f"{source}: column {name!r}: {message}", stacklevel=3)
 
         columns[name] = _read_column(file, plain, declared, say)
+        if (written := number_format(file, columns[name], declared, say)) is not None:
+            numbers[name] = written
     table = pd.DataFrame(columns, copy=False)
+    table.attrs |= {NUMBER_FORMATS: numbers, UNNAMED: file.unnamed}
     table.attrs[DATE_FORMATS] = {
         name: written
         for name, values in columns.items()
@@ -84,11 +92,14 @@ def _read_column(file: CsvFile, plain: pd.Series, declared: SpecDeclaration, say
     name = str(plain.name)
     wanted = declared_type(name, declared)
     given = declared.missing_values_of(name)
+    spelled = spelled_numbers(file, plain, declared, wanted, say)
     if given is not None:
         cells = file.cells(name)
         by_value = wanted != "text" or declared.kind_of(name) == "datetime"
         missing = cells.standing_for(given) if by_value else cells.among(given)
-        return _converted(cells, missing, wanted, say, markers=False)
+        return _converted(spelled or cells, missing, wanted, say, markers=False)
+    if spelled is not None:
+        return _converted(spelled, None, wanted, say, markers=True)
     written = None if name not in declared.columns else declared.columns[name].format
     if wanted == "number" and pd.api.types.is_numeric_dtype(plain.dtype):
         return plain

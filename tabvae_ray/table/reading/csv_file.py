@@ -8,6 +8,7 @@ from functools import cached_property
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from tabvae_ray.errors import DataError
@@ -27,6 +28,7 @@ class CsvFile:
 
     Attributes:
         typed: The columns with the dtypes that pandas infers.
+        unnamed: Names that pandas gives to columns without one, such as ``Unnamed: 0``.
 
     Raises:
         DataError: If the name of a column occurs twice.
@@ -43,11 +45,19 @@ class CsvFile:
         )
         self.typed: pd.DataFrame = pd.read_csv(io.BytesIO(content), low_memory=False)
         check_names([name for name in header.iloc[0] if name], source)
+        names = zip(self.typed.columns, header.iloc[0], strict=False)
+        self.unnamed = tuple(str(name) for name, written in names if not written)
         self._check_lengths()
 
     def cells(self, name: str) -> Cells:
         """Return the cells of a column as text."""
         return Cells(name, self._texts.column(self.typed.columns.get_loc(name)))
+
+    def texts(self, name: str, limit: int) -> list[str]:
+        """Return different texts of a column, those of its first cells that have one."""
+        column = pc.drop_null(self._texts.column(self.typed.columns.get_loc(name)))
+        found: list[str] = pc.unique(column.slice(0, limit)).to_pylist()
+        return found
 
     def nullable(self, names: list[str]) -> pd.DataFrame:
         """Return columns with nullable dtypes, in which integers may be missing."""

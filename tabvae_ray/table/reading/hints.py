@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from tabvae_ray.table.formats.finding import possible_formats
+from tabvae_ray.table.formats.numeral_finding import CURRENCY
 from tabvae_ray.table.reading.cells import Cells, Mask
 
 __all__ = [
@@ -26,8 +27,8 @@ MARKED_MIN_DISTINCT = 10
 CODE = r"^0\d+$|^\+\d{7,}$"
 # Numbers with separators of thousands, a decimal comma, a percent sign or a currency.
 _SPELLED_NUMBER = (
-    r"^\s*[(]?[+-]?\s*([$€£¥]|[A-Z]{3} )?\s*[+-]?\d{1,3}(,?\d+)*([.,' ]\d{3})*([.,]\d+)?\s*"
-    r"(%|[$€£¥]| [A-Z]{3})?[)]?\s*$"
+    rf"^\s*[(]?[+-]?\s*({CURRENCY})?\s*[+-]?\d{{1,3}}(,?\d+)*([.,' ]\d{{3}})*([.,]\d+)?\s*"
+    rf"(%|{CURRENCY})?[)]?\s*$"
 )
 
 Say = Callable[[str], None]
@@ -53,8 +54,9 @@ def say_what_it_may_be(cells: Cells, rest: Mask, numbers: Mask, say: Say) -> Non
     if spelled.any() and is_many and n_odd <= (1 - MARKED_MIN_SHARE) * total:
         example = cells.words(spelled)[0]
         say(
-            f"it looks like numbers with {_spelling(example)}, such as {example[:40]!r}, but is "
-            "read as text; write plain numbers such as 1234.5 to have them modelled as numbers"
+            f"it looks like numbers with {_spelling(example)}, such as {example[:40]!r}, but not "
+            "all of them are in one format, so it is read as text; declare {kind: continuous, "
+            "format: '{:,.2f}'} in the spec, or write plain numbers such as 1234.5"
         )
     elif (
         numbers.any()

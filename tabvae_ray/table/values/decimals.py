@@ -4,21 +4,18 @@ Decimals that float64 tells apart are numbers with decimal places. Others are co
 the last place from the smallest one.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation, localcontext
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-from pydantic import BeforeValidator
 
 from tabvae_ray.errors import DataError
 
 __all__ = [
-    "Bound",
     "as_decimals",
     "decimal_limit",
     "decimals_at",
@@ -35,23 +32,11 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 
-_TEXT = re.compile(r"[+-]?\d{1,76}(\.\d{1,76})?")
 _MAX_DIGITS = 76
 # More digits than any decimal of Arrow has, so that no operation rounds.
 _PRECISION = 200
 _EXACT = 2**53
 _MAX_FLOAT_SCALE = 15
-
-
-def _as_bound(value: object) -> object:
-    """Convert the text of a decimal, as JSON holds it."""
-    if isinstance(value, str) and _TEXT.fullmatch(value):
-        return Decimal(value)
-    return value
-
-
-# Smallest or largest number of a column. JSON and YAML hold decimals as text.
-Bound = Annotated[int | float | Decimal | None, BeforeValidator(_as_bound)]
 
 
 def is_decimal(dtype: Any) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from tabvae_ray.config import TransformersConfig
 from tabvae_ray.errors import ConfigError
-from tabvae_ray.generation.written_dates import with_written_dates
+from tabvae_ray.generation.written_values import as_written
 from tabvae_ray.table.conditions import RowConditions
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.encoding import TableEncoder
@@ -87,10 +87,8 @@ def test_times_that_nobody_declared_are_times_and_come_back_in_their_format(
     assert TableSpec.from_mapping(spec.to_mapping()) == spec
     encoder = TableEncoder.fit(table, spec, TransformersConfig(min_rows=0))
     rows = encoder.decode(encoder.encode(table), np.random.default_rng(0))
-    with TableWriter(
-        str(out), with_written_dates(encoder.example(), spec, as_text=False)
-    ) as writer:
-        writer.write(with_written_dates(rows, spec, as_text=suffix == ".csv"))
+    with TableWriter(str(out), as_written(encoder.example(), spec, as_text=False)) as writer:
+        writer.write(as_written(rows, spec, as_text=suffix == ".csv"))
     if suffix == ".parquet":
         assert {str(kind) for kind in pq.read_schema(out).types} <= {"string", "large_string"}
     made = pd.read_csv(out, dtype=str) if suffix == ".csv" else pd.read_parquet(out)

@@ -5,9 +5,10 @@ import warnings
 import pandas as pd
 import pytest
 
+from tabvae_ray.table.formats.declared import is_format
 from tabvae_ray.table.formats.finding import find_format, format_hint, iso_format, look_like_days
 from tabvae_ray.table.formats.spelling import parsed, spelled
-from tabvae_ray.table.parsing import is_format, parse_iso
+from tabvae_ray.table.parsing import parse_iso
 
 DAYS = pd.Series(pd.date_range("2023-01-29", periods=120, freq="7h13min", unit="us"))
 EXACT = DAYS + pd.to_timedelta(range(120), unit="us")

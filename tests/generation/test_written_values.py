@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tabvae_ray.errors import DataError
 from tabvae_ray.generate import main
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.formats.spelling import parsed, spelled
@@ -143,3 +144,17 @@ def test_a_spec_with_steps_and_formats_is_a_spec_again(of_csv: str) -> None:
     assert spec["quarters"].step == 0.25
     assert spec["berlin"].clock == "local"
     assert TableSpec.from_mapping(spec.to_mapping()) == spec
+    assert SpecDeclaration.from_mapping(spec.to_mapping()).names == spec.names
+
+
+@pytest.mark.parametrize(
+    "written", [*FORMATS.values(), "%d-%^b-%Y", "%Y-%m-%d %H:%M:%S%:::z", "unix_ns"]
+)
+def test_a_format_that_is_found_may_be_declared(written: str) -> None:
+    SpecDeclaration.from_mapping({"columns": {"x": {"kind": "datetime", "format": written}}})
+
+
+@pytest.mark.parametrize("written", ["day", "", "%Q", "%"])
+def test_text_that_is_no_format_is_refused(written: str) -> None:
+    with pytest.raises(DataError, match=r"columns\.x\.format: must be one such as %d"):
+        SpecDeclaration.from_mapping({"columns": {"x": {"kind": "datetime", "format": written}}})

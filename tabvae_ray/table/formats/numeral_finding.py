@@ -1,0 +1,153 @@
+"""Search for the format in which a column writes its numbers."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from tabvae_ray.table.formats.numerals import SEPARATORS, NumberFormat
+
+__all__ = ["CURRENCY", "find_number_format", "is_default", "may_have_decimals"]
+
+CURRENCY = (
+    r"[$€£¥₹₽₩₺₪฿]|(?:A|C|CA|HK|NZ|R|S|US)\$|kr\.?|zł|Kč|Ft|Fr\.|AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP"
+    r"|HKD|HUF|ILS|INR|JPY|KRW|MXN|NOK|NZD|PLN|RUB|SEK|SGD|THB|TRY|USD|ZAR"
+)
+_CELL = re.compile(
+    rf"(?P<open>\()?(?P<outer>[+-](?!\d|[.,]\d))?(?P<before>(?:{CURRENCY})\s?)?(?P<sign>[+-])?"
+    rf"(?P<body>\d(?:[\d{SEPARATORS}]*\d)?|[.,]\d+)(?:(?P<letter>[eE])(?P<power>[+-]?\d{{1,3}}))?"
+    rf"(?P<after>\s?(?:[%‰]|{CURRENCY}))?(?P<close>\))?"
+)
+# Separator of thousands and decimal mark, in the order in which they are tried.
+_SEPARATIONS = (
+    *(("", "."), (",", "."), (".", ","), (" ", ","), (" ", "."), ("'", ".")),
+    *(("\u00a0", ","), ("\u202f", ","), ("\u00a0", "."), ("\u202f", "."), ("'", ","), ("", ",")),
+)
+# A smaller share of the cells may be in another format.
+_ODD_SHARE = 0.001
+_MOST_PLACES = 15
+
+
+def find_number_format(texts: Iterable[str]) -> NumberFormat | None:
+    """Return the format in which a column has its numbers, None if there is no single one.
+
+    Args:
+        texts: The different texts of the column, without those that are missing.
+    """
+    cells = [text.strip() for text in texts]
+    found = [cell for cell in map(_CELL.fullmatch, cells) if cell is not None]
+    if not found or len(cells) - len(found) > _ODD_SHARE * len(cells):
+        return None
+    before, after = (_usual(cell[key] or "" for cell in found) for key in ("before", "after"))
+    if all(cell["open"] for cell in found):
+        return None
+    letters = {cell["letter"] for cell in found if cell["letter"]}
+    outer = "(" if any(cell["open"] for cell in found) else ""
+    if not outer and any(cell["outer"] for cell in found):
+        outer = "-"
+    signs = [(cell["outer"] or cell["sign"] or "") for cell in found]
+    bodies = [cell["body"] for cell in found]
+    for thousands, mark in _SEPARATIONS:
+        parts = _parts(bodies, thousands, mark)
+        if parts is None:
+            continue
+        counts = Counter(len(decimals or "") for _, decimals in parts)
+        places = max(counts)
+        usual, n_usual = counts.most_common(1)[0]
+        trims = len(parts) - n_usual > _ODD_SHARE * len(parts)
+        made = NumberFormat(
+            places=min(places if trims else usual, _MOST_PLACES),
+            trims=trims,
+            mark=mark,
+            thousands=thousands,
+            before=before,
+            after=after,
+            sign=_plus(signs, bodies),
+            outer=outer,
+            bare=any(whole == "" for whole, _ in parts),
+            letter=letters.pop() if len(letters) == 1 else "f",
+            power=_power([cell["power"] for cell in found if cell["power"]]),
+        )
+        return made if _holds(made, cells) and not _are_codes(made, cells) else None
+    return None
+
+
+def may_have_decimals(made: NumberFormat, texts: Iterable[str]) -> bool:
+    """Return True if each comma of a column may be a decimal mark as well as a separator.
+
+    Args:
+        made: Format in which it separates thousands.
+        texts: The texts of the column.
+    """
+    if made.thousands != "," or made.places:
+        return False
+    return all(text.count(",") == 1 for text in texts)
+
+
+def is_default(texts: Sequence[str], *, whole: bool) -> bool:
+    """Return True if pandas writes the numbers of some texts as these texts.
+
+    Args:
+        texts: Plain numbers.
+        whole: Whether the column has integers.
+    """
+    try:
+        return all((str(int(text)) if whole else repr(float(text))) == text for text in texts)
+    except ValueError:
+        return False
+
+
+def _usual(texts: Iterable[str]) -> str:
+    return Counter(texts).most_common(1)[0][0]
+
+
+def _parts(bodies: Sequence[str], thousands: str, mark: str) -> list[tuple[str, str | None]] | None:
+    """Split digits at the decimal mark; None if nearly all of them are not separated so."""
+    group = re.escape(thousands)
+    whole = rf"\d{{1,3}}(?:{group}\d{{3}})*" if thousands else r"\d*"
+    if thousands and not any(thousands in body for body in bodies):
+        return None
+    pattern = re.compile(rf"({whole}|)(?:{re.escape(mark)}(\d+))?")
+    found = [cell for cell in map(pattern.fullmatch, bodies) if cell is not None]
+    # Groups of digits that begin with a zero are a telephone number or a code.
+    if thousands:
+        found = [cell for cell in found if not (thousands in cell[1] and cell[1][0] == "0")]
+    if len(bodies) - len(found) > _ODD_SHARE * len(bodies):
+        return None
+    return [(cell[1], cell[2]) for cell in found]
+
+
+def _plus(signs: Sequence[str], bodies: Sequence[str]) -> str:
+    """Return the sign of positive numbers, as a format has it."""
+    if "+" not in signs:
+        return ""
+    zeros = {sign for sign, body in zip(signs, bodies, strict=True) if not re.search("[1-9]", body)}
+    return "±" if "" in zeros else "+"
+
+
+def _power(powers: Sequence[str]) -> str:
+    """Return the shortest exponent of scientific notation, empty without any."""
+    if not powers:
+        return ""
+    digits = min(len(power.lstrip("+-")) for power in powers)
+    has_plus = any(power.startswith("+") for power in powers)
+    return f"{'+' * has_plus}{'0' * digits}"
+
+
+def _are_codes(made: NumberFormat, cells: Sequence[str]) -> bool:
+    """Return True for groups of digits of one length, such as ``732 829 320``."""
+    is_bare = not (made.before or made.after or made.places or made.letter != "f")
+    grouped = made.thousands not in ("", ",")
+    return is_bare and grouped and len({len(cell) for cell in cells}) == 1
+
+
+def _holds(made: NumberFormat, cells: Sequence[str]) -> bool:
+    """Return True if a format writes nearly all numbers as the cells have them."""
+    odd = 0
+    for cell, plain in zip(cells, made.plain(cells), strict=True):
+        if plain is None:
+            odd += 1
+            continue
+        value = float(plain)
+        as_integer = made.letter == "f" and plain.lstrip("+-").isdigit()
+        odd += made.text(int(plain) if as_integer else value) != cell
+    return odd <= _ODD_SHARE * len(cells)

@@ -1,0 +1,192 @@
+"""Reading and writing of numbers in a format, such as ``$1,234.50``.
+
+A format has the number between braces, as in ``${:,.2f}``. It consists of these parts, in this
+order; those in brackets may be left out:
+
+- ``[+]`` writes a plus before positive numbers and zero, ``[±]`` before positive numbers only.
+- ``[#]`` leaves out a zero before the decimal mark, as in ``.5``.
+- The separator of thousands: ``[,]``, ``[.]``, ``[']``, or a space.
+- The decimal mark, ``.`` or ``,``, which must be given.
+- The number of decimals. ``-2`` is at most 2, without zeros at the end.
+- ``f``, or ``e`` or ``E`` for scientific notation. ``e0`` writes ``1e3`` and ``e+00``, or plain
+  ``e``, writes ``1e+03``.
+
+A ``-`` or ``+`` before other text puts the sign there, as in ``-${:,.2f}`` for ``-$5.00``.
+Parentheses around a format, as in ``(${:,.2f})``, are for negative numbers only.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["SEPARATORS", "NumberFormat"]
+
+# Apostrophe, space, no-break space and its narrow form separate thousands, beside comma and point.
+SEPARATORS = ",.' \u00a0\u202f"
+
+_TEMPLATE = re.compile(
+    rf"(?P<outer>[-+(]?)(?P<before>[^{{}}]*)\{{:(?P<sign>[+±]?)(?P<bare>#?)"
+    rf"(?P<thousands>[{SEPARATORS}]?)(?P<mark>[.,])(?P<trims>-?)(?P<places>\d{{1,2}})"
+    r"(?P<letter>[feE])(?P<power>\+?0{1,3})?\}(?P<after>[^{}]*)"
+)
+_MOST_PLACES = 30
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """Format of the numbers of a column.
+
+    Args:
+        places: Number of decimals, those of the mantissa in scientific notation.
+        trims: Whether zeros at the end of the decimals are left out.
+        mark: Decimal mark.
+        thousands: Separator of thousands, empty for none.
+        before: Text before the digits.
+        after: Text after the digits.
+        sign: ``+`` for a plus before positive numbers and zero, ``±`` for one before positive
+            numbers.
+        outer: ``-`` if the sign is before ``before``, ``(`` if parentheses stand for a minus.
+        bare: Whether a zero before the decimal mark is left out.
+        letter: ``f``, or the letter of scientific notation.
+        power: Shortest exponent, such as ``+00`` or ``0``; empty unless in scientific notation.
+    """
+
+    places: int
+    trims: bool = False
+    mark: str = "."
+    thousands: str = ""
+    before: str = ""
+    after: str = ""
+    sign: str = ""
+    outer: str = ""
+    bare: bool = False
+    letter: str = "f"
+    power: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> "NumberFormat | None":
+        """Return the format that a text describes, None if it describes none."""
+        found = _TEMPLATE.fullmatch(text)
+        if found is None or found["thousands"] == found["mark"]:
+            return None
+        places, letter, outer = int(found["places"]), found["letter"], found["outer"]
+        before, after, sign = found["before"], found["after"], found["sign"]
+        is_plain = letter == "f"
+        if places > _MOST_PLACES or (is_plain and found["power"]):
+            return None
+        if outer == "(":
+            if not after.endswith(")"):
+                return None
+            after = after[:-1]
+        if outer == "+":
+            outer, sign = "-", "+"
+        if re.search(r"\d$", before) or re.match(r"\d", after):
+            return None
+        return cls(
+            places=places,
+            trims=bool(found["trims"]),
+            mark=found["mark"],
+            thousands=found["thousands"],
+            before=before,
+            after=after,
+            sign=sign,
+            outer=outer if before or outer == "(" else "",
+            bare=bool(found["bare"]),
+            letter=letter,
+            power="" if is_plain else found["power"] or "+00",
+        )
+
+    def __str__(self) -> str:
+        power = "" if self.power == "+00" else self.power
+        outer, sign = self.outer, self.sign
+        if outer == "-" and sign == "+":
+            outer, sign = "+", ""
+        number = f"{sign}{'#' * self.bare}{self.thousands}{self.mark}{'-' * self.trims}"
+        number = f"{{:{number}{self.places}{self.letter}{power}}}"
+        return f"{outer}{self.before}{number}{self.after}{')' * (outer == '(')}"
+
+    @property
+    def is_spelled(self) -> bool:
+        """Return True if texts in this format are no plain numbers, which every program reads."""
+        return bool(self.before or self.after or self.outer or self.thousands or self.mark == ",")
+
+    def spelled(self, numbers: "pd.Series") -> "pd.Series":
+        """Write numbers as text; missing ones stay missing."""
+        # A spec is checked without pandas, which is slow to import.
+        import pandas as pd
+
+        codes, distinct = pd.factorize(numbers)
+        texts = [*(self.text(value) for value in distinct.tolist()), None]
+        return pd.Series([texts[code] for code in codes], index=numbers.index, dtype=object)
+
+    def text(self, number: Any) -> str:
+        """Write one number."""
+        # A float would lose digits of large integers.
+        is_exact = isinstance(number, int) and self.letter == "f"
+        exact = Decimal(number) if is_exact else number
+        text = format(abs(exact), f"{',' if self.thousands else ''}.{self.places}{self.letter}")
+        digits, _, exponent = text.replace("E", "e").partition("e")
+        whole, _, decimals = digits.partition(".")
+        if self.trims:
+            decimals = decimals.rstrip("0")
+        if self.bare and whole == "0" and decimals:
+            whole = ""
+        is_zero = not re.search("[1-9]", digits)
+        whole = whole.replace(",", self.thousands)
+        body = f"{whole}{self.mark}{decimals}" if decimals else whole
+        if self.power:
+            body += f"{self.letter}{self._exponent(int(exponent))}"
+        sign = "-" if exact < 0 and not is_zero else ""
+        if not sign and (self.sign == "+" or (self.sign == "±" and not is_zero)):
+            sign = "+"
+        if self.outer == "(" and sign == "-":
+            return f"({self.before}{body}{self.after})"
+        if self.outer == "-":
+            return f"{sign}{self.before}{body}{self.after}"
+        return f"{self.before}{sign}{body}{self.after}"
+
+    def plain(self, texts: Sequence[str]) -> list[str | None]:
+        """Return texts as plain numbers such as ``-1234.50``, None for one in another format.
+
+        Plain numbers are read, too, unless the format has another meaning for their point.
+        """
+        return [self._plain(text) for text in texts]
+
+    def _plain(self, text: str) -> str | None:
+        found = self._pattern.fullmatch(text)
+        if found is None:
+            return None
+        parts = found.groupdict()
+        is_negative = "-" in (parts["outer"], parts["sign"]) or parts.get("open") is not None
+        if parts.get("open") is not None and parts.get("close") is None:
+            return None
+        number = parts["whole"]
+        if self.thousands:
+            number = number.replace(self.thousands, "")
+        decimals = f".{parts['decimals']}" if parts["decimals"] else ""
+        return f"{'-' * is_negative}{number or '0'}{decimals}{parts['power'] or ''}"
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        """Pattern of the texts in this format."""
+        before, after = re.escape(self.before.strip()), re.escape(self.after.strip())
+        group = re.escape(self.thousands)
+        whole = rf"\d{{1,3}}(?:{group}\d{{3}})+|\d*" if group else r"\d*"
+        opened, closed = (r"(?P<open>\()?", r"(?P<close>\))?") if self.outer == "(" else ("", "")
+        return re.compile(
+            rf"\s*{opened}(?P<outer>[+-]?)\s*(?:{before})?\s*(?P<sign>[+-]?)\s*"
+            rf"(?P<whole>{whole})(?:{re.escape(self.mark)}(?P<decimals>\d*))?"
+            rf"(?<=[\d{re.escape(self.mark)}])(?P<power>[eE][+-]?\d{{1,3}})?"
+            rf"\s*(?:{after})?{closed}\s*"
+        )
+
+    def _exponent(self, power: int) -> str:
+        shortest = self.power.removeprefix("+")
+        sign = "-" if power < 0 else "+" if self.power.startswith("+") else ""
+        return f"{sign}{abs(power):0{len(shortest)}}"

@@ -1,0 +1,131 @@
+"""Columns of a CSV file whose numbers have a format, such as ``$1,234.50`` or ``1e3``."""
+
+import re
+from decimal import Decimal
+
+import pandas as pd
+
+from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.formats.numeral_finding import (
+    find_number_format,
+    is_default,
+    may_have_decimals,
+)
+from tabvae_ray.table.formats.numerals import NumberFormat
+from tabvae_ray.table.reading.cells import Cells
+from tabvae_ray.table.reading.csv_file import CsvFile
+from tabvae_ray.table.reading.declared_types import CellKind
+from tabvae_ray.table.reading.hints import MARKED_MIN_DISTINCT, MARKED_MIN_SHARE, Say
+from tabvae_ray.table.values.decimals import is_decimal
+
+__all__ = ["NUMBER_FORMATS", "number_format", "respelled", "spelled_numbers"]
+
+# Key of a DataFrame's attrs: the formats of numbers in the file, by column.
+NUMBER_FORMATS = "number_formats"
+
+# So many different texts show the format of a column.
+_SPELLED = 10_000
+
+
+def spelled_numbers(
+    file: CsvFile,
+    plain: pd.Series,
+    declared: SpecDeclaration,
+    wanted: CellKind | None,
+    say: Say,
+) -> Cells | None:
+    """Return the cells of a column as plain numbers; None if it has no numbers in another form.
+
+    Cells that are no number in the format of the column stay as they are.
+
+    Args:
+        file: The file.
+        plain: The column as pandas reads it.
+        declared: Declaration of some or all columns.
+        wanted: Type that the declaration asks for.
+        say: Called with a warning.
+    """
+    name = str(plain.name)
+    kind, own = declared.kind_of(name), declared.columns.get(name)
+    if wanted not in (None, "number", "decimal") or kind in ("datetime", "identifier"):
+        return None
+    if own is not None and own.format is not None:
+        made = NumberFormat.parse(own.format)
+        return None if made is None or not made.is_spelled else respelled(file.cells(name), made)
+    if kind == "categorical" or not isinstance(plain.dtype, pd.StringDtype):
+        return None
+    texts = _numerals(file, name)
+    made = find_number_format(texts)
+    if made is None or not made.is_spelled:
+        return None
+    cells = file.cells(name)
+    read = respelled(cells, made)
+    fits = read.are_numbers
+    rest = ~cells.are_null_words & ~cells.are_blank
+    if int(fits.sum()) <= MARKED_MIN_DISTINCT:
+        return None
+    if cells.count(fits & rest) < MARKED_MIN_SHARE * cells.count(rest):
+        return None
+    if may_have_decimals(made, texts):
+        say(
+            f"the comma in numbers such as {texts[0]!r} is taken for a separator of thousands; if "
+            "it is a decimal comma, declare {kind: continuous, format: '{:,3f}'} in the spec"
+        )
+    return read
+
+
+def respelled(cells: Cells, made: NumberFormat) -> Cells:
+    """Return cells in which the numbers in a format are plain numbers."""
+    texts = cells.distinct.to_pylist()
+    plain = made.plain(texts)
+    return cells.respelled(
+        [own if new is None else new for own, new in zip(texts, plain, strict=True)]
+    )
+
+
+def number_format(
+    file: CsvFile, values: pd.Series, declared: SpecDeclaration, say: Say
+) -> str | None:
+    """Return the format in which a file has the numbers of a column.
+
+    None if they are as pandas writes them, or in no single format, which is said.
+
+    Args:
+        file: The file.
+        values: The column as it was read.
+        declared: Declaration of some or all columns.
+        say: Called with a warning.
+    """
+    name, types = str(values.name), pd.api.types
+    if not types.is_numeric_dtype(values.dtype) or types.is_bool_dtype(values.dtype):
+        return None
+    own = declared.columns.get(name)
+    if own is not None and own.format is not None:
+        return own.format
+    texts = _numerals(file, name)
+    made = find_number_format(texts)
+    if made is not None and made.is_spelled:
+        return str(made)
+    if is_decimal(values.dtype):
+        return None
+    whole = types.is_integer_dtype(values.dtype)
+    if is_default(texts, whole=whole):
+        return None
+    if made is None and (odd := [text for text in texts if re.search(r"[eE]|^\+", text)]):
+        say(
+            f"some of its numbers are written like {odd[0][:40]!r} and others are not; synthetic "
+            f"ones are written like {_default(odd[0], whole=whole)}"
+        )
+    return None if made is None else str(made)
+
+
+def _numerals(file: CsvFile, name: str) -> list[str]:
+    found = (text.strip() for text in file.texts(name, _SPELLED))
+    return [text for text in found if re.search(r"\d", text)]
+
+
+def _default(text: str, *, whole: bool) -> str:
+    try:
+        return str(int(Decimal(text))) if whole else repr(float(text))
+    except (ArithmeticError, ValueError):
+        return "1000"

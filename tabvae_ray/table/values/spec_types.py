@@ -1,0 +1,81 @@
+"""Types of the keys of a spec, and their validation, which need neither pandas nor Arrow."""
+
+import re
+from decimal import Decimal
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ValidationError
+
+from tabvae_ray.documents import validation_messages
+from tabvae_ray.errors import DataError
+
+__all__ = ["Bound", "Kind", "MissingValues", "Scalar", "columns_by_name", "validated"]
+
+Model = TypeVar("Model", bound=BaseModel)
+
+Kind = Literal["continuous", "categorical", "datetime", "identifier"]
+Scalar = bool | int | float | str
+
+_NUMBER = re.compile(r"[+-]?\d{1,76}(\.\d{1,76})?")
+
+
+def _as_bound(value: object) -> object:
+    """Convert the text of a decimal, as JSON holds it."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return Decimal(value)
+    return value
+
+
+# Smallest or largest number of a column. JSON and YAML hold decimals as text.
+Bound = Annotated[int | float | Decimal | None, BeforeValidator(_as_bound)]
+
+
+def _as_texts(value: object) -> object:
+    if isinstance(value, str | int | float):
+        value = [value]
+    if isinstance(value, list | tuple):
+        return tuple("null" if item is None else str(item) for item in value)
+    return value
+
+
+# YAML reads some markers as other types than text, such as -9 and a null.
+MissingValues = Annotated[tuple[str, ...] | None, BeforeValidator(_as_texts)]
+
+
+def validated(model: type[Model], mapping: object, source: str) -> Model:
+    """Validate a mapping as a model.
+
+    Raises:
+        DataError: Naming every key that breaks a rule.
+    """
+    try:
+        return model.model_validate(mapping)
+    except ValidationError as error:
+        lines = (f"{source}: {line}" for line in validation_messages(error, model))
+        raise DataError("\n".join(lines)) from None
+
+
+def columns_by_name(mapping: object, source: str) -> object:
+    """Turn a spec, whose columns are a list, into a declaration of all columns by name."""
+    if not isinstance(mapping, dict) or not isinstance(mapping.get("columns"), list):
+        return mapping
+    columns: dict[str, Any] = {}
+    for i, column in enumerate(mapping["columns"]):
+        if not isinstance(column, dict) or not isinstance(column.get("name"), str):
+            raise DataError(f"{source}: columns.{i}: must be a mapping with a name")
+        if column["name"] in columns:
+            raise DataError(f"{source}: column {column['name']!r}: declared more than once")
+        # A spec leaves out values that are defaults; a declaration would have them inferred.
+        defaults: dict[str, Any] = {"missing": False}
+        if column.get("kind") == "categorical":
+            defaults |= {"ordered": False, "levels": ()}
+        if column.get("kind") == "identifier":
+            defaults |= {"fill": "drop"}
+        # The source of identifiers is learnt from the table again.
+        left_out = ("name", "made_of")
+        properties = {key: value for key, value in column.items() if key not in left_out}
+        columns[column["name"]] = {**defaults, **properties}
+    rules = {"find": False, "add": mapping.get("rules", ())}
+    # How many rows share its values is counted again.
+    kept = {key: value for key, value in mapping.items() if key != "min_rows"}
+    return {"others": "drop", **kept, "columns": columns, "rules": rules}

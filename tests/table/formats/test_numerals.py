@@ -1,0 +1,112 @@
+"""Formats of numbers in text: found, read and written."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from tabvae_ray.table.formats.numeral_finding import find_number_format
+from tabvae_ray.table.formats.numerals import NumberFormat
+
+TEXTS = {
+    "{:.2f}": ["10.50", "0.00", "-3.25"],
+    "{:.-2f}": ["10.5", "3", "0.25", "-4"],
+    "{:.2e}": ["3.83e+03", "-2.20e-12", "0.00e+00"],
+    "{:.0E}": ["1E+05", "4E-03"],
+    "{:.0e0}": ["1e3", "4e-3", "9e12"],
+    "{:.1e000}": ["1.5e003", "4.0e-003"],
+    "{:+.0f}": ["+5", "-7", "+0"],
+    "{:±.1f}": ["+5.5", "-7.0", "0.0"],
+    "{:#.3f}": [".500", "12.250", "-.125"],
+    "{:,.0f}": ["1,234", "17", "1,234,567"],
+    "${:,.2f}": ["$1,234.50", "$0.99"],
+    "-${:,.2f}": ["-$1,234.50", "$0.99"],
+    "(${:,.2f})": ["($1,234.50)", "$0.99"],
+    "{:.,2f} €": ["1.234,50 €", "-0,99 €"],
+    "{: ,1f}": ["1 234,5", "17,0"],
+    "{:'.2f}": ["1'234.50", "17.00"],
+    "{:\u202f,2f}\u202f€": ["1\u202f234,50\u202f€", "17,00\u202f€"],
+    "{:.1f}%": ["33.2%", "-0.1%"],
+    "{:.0f} %": ["33 %", "5 %"],
+    "USD {:.2f}": ["USD 12.00", "USD -3.50"],
+    "{:,2f}": ["3,50", "1234,25"],
+}
+
+
+@pytest.mark.parametrize("written", TEXTS)
+def test_a_format_is_found_and_writes_what_it_reads(written: str) -> None:
+    made = find_number_format(TEXTS[written])
+
+    assert made is not None
+    assert str(made) == written
+    assert NumberFormat.parse(written) == made
+    plain = made.plain(TEXTS[written])
+    assert [made.text(float(text or "nan")) for text in plain] == TEXTS[written]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["SKU 1001", "SKU 1002"],
+        ["1e3", "1000"],
+        ["+5", "5"],
+        ["030 123 456", "171 123 456"],
+        ["732 829 320", "552 100 554"],
+        ["192.168.1.1", "10.0.0.1"],
+        ["12.03.2024", "13.03.2024"],
+        ["00501", "10001"],
+        ["(5)", "(7)"],
+        ["1-2", "3-4"],
+        ["5 kg", "7 kg"],
+        ["$5", "7 €"],
+        [],
+    ],
+)
+def test_codes_and_mixtures_have_no_format(texts: list[str]) -> None:
+    assert find_number_format(texts) is None
+
+
+def test_one_odd_number_in_a_thousand_leaves_the_format() -> None:
+    texts = [f"{number / 100:.2f}" for number in range(1, 2000)]
+
+    assert str(find_number_format([*texts, "7.125"])) == "{:.2f}"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "{}", "{:f}", "{:,f}", "{:.2f}5", "7{:.2f}", "({:.2f}", "{:,,2f}", "{:.99f}"]
+)
+def test_other_text_is_no_format(text: str) -> None:
+    assert NumberFormat.parse(text) is None
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    made=st.builds(
+        NumberFormat,
+        places=st.integers(0, 6),
+        trims=st.booleans(),
+        mark=st.sampled_from(".,"),
+        thousands=st.sampled_from(["", ",", ".", " ", "'"]),
+        before=st.sampled_from(["", "$", "EUR "]),
+        after=st.sampled_from(["", "%", " €"]),
+        sign=st.sampled_from(["", "+", "±"]),
+        outer=st.sampled_from(["", "("]),
+        bare=st.booleans(),
+    ),
+    numbers=st.lists(st.integers(-(10**9), 10**9), min_size=1),
+)
+def test_every_format_reads_what_it_writes(made: NumberFormat, numbers: list[int]) -> None:
+    assume(made.thousands != made.mark)
+    assert NumberFormat.parse(str(made)) == made
+    values = [number / 10**made.places for number in numbers]
+    assert [float(text or "nan") for text in made.plain([made.text(v) for v in values])] == values
+
+
+def test_large_integers_keep_their_digits_and_missing_values_stay_missing() -> None:
+    numbers = pd.Series([2**62 + 1, None, 2**62 + 1], dtype="Int64")
+
+    texts = NumberFormat(0, thousands=",").spelled(numbers)
+
+    assert texts.tolist() == ["4,611,686,018,427,387,905", None, "4,611,686,018,427,387,905"]
+    assert NumberFormat(1).spelled(pd.Series([0.25, np.nan])).tolist() == ["0.2", None]

@@ -1,0 +1,145 @@
+"""Numbers in CSV files that are written in another way than Python does."""
+
+import csv
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabvae_ray.config import TransformersConfig
+from tabvae_ray.generation.written_values import as_written
+from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.encoding import TableEncoder
+from tabvae_ray.table.io import read_table, write_table
+from tabvae_ray.table.spec import TableSpec
+
+NUMBERS = np.random.default_rng(0).lognormal(8, 2, 300).round(2)
+
+
+def write_csv(path: Path, **columns: list[str]) -> str:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+    return str(path)
+
+
+def there_and_back(file: str, declared: SpecDeclaration | None = None) -> pd.DataFrame:
+    """Return the cells of a file after encoding, decoding and writing."""
+    table = read_table(file, declared)
+    spec = TableSpec.infer(table, declared=declared)
+    assert TableSpec.from_mapping(spec.to_mapping()) == spec
+    encoder = TableEncoder.fit(table, spec, TransformersConfig(min_rows=0))
+    rows = encoder.decode(encoder.encode(table), np.random.default_rng(0))
+    out = f"{file}.out.csv"
+    write_table(as_written(rows, spec, as_text=True), out)
+    alike = SpecDeclaration.from_mapping(spec.to_mapping())
+    pd.testing.assert_frame_equal(read_table(out, alike), rows, check_dtype=False, rtol=0.01)
+    return pd.read_csv(out, dtype=str, keep_default_na=False)
+
+
+@pytest.mark.parametrize(
+    ("spelling", "pattern"),
+    [
+        ("{:.2f}", r"\d+\.\d\d"),
+        ("{:.2e}", r"\d\.\d\de[+-]\d\d"),
+        ("{:+.0f}", r"\+\d+"),
+        ("${:,.2f}", r"\$\d{1,3}(,\d{3})*\.\d\d"),
+        ("{:,.0f}", r"\d{1,3}(,\d{3})*"),
+        ("{:.1f}%", r"\d+\.\d%"),
+    ],
+)
+def test_numbers_come_out_as_they_were_written(tmp_path: Path, spelling: str, pattern: str) -> None:
+    texts = [spelling.format(number) for number in NUMBERS]
+    texts[5:10] = [""] * 5
+    file = write_csv(tmp_path / "real.csv", x=texts, y=list("ab" * 150))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        spec = TableSpec.infer(file)
+        made = there_and_back(file)["x"]
+
+    assert spec["x"].kind == "continuous"
+    assert (made == "").sum() == 5
+    assert made[made != ""].str.fullmatch(pattern).all()
+
+
+def test_short_scientific_notation_and_few_numbers_keep_their_form(tmp_path: Path) -> None:
+    file = write_csv(
+        tmp_path / "real.csv",
+        dose=[f"{i % 9 + 1}e{i % 5}" for i in range(300)],
+        level=[f"1e{i % 4}" for i in range(300)],
+        change=["+1", "-1", "0"] * 100,
+    )
+
+    made = there_and_back(file)
+
+    assert made["dose"].str.fullmatch(r"\d+e\d").all()
+    assert {*made["level"]} == {"1e0", "1e1", "1e2", "1e3"}
+    assert {*made["change"]} == {"+1", "-1", "0"}
+
+
+def test_german_numbers_are_read_as_declared(tmp_path: Path) -> None:
+    file = write_csv(tmp_path / "real.csv", x=[f"{i}.{i % 900 + 100}" for i in range(1, 301)])
+    declared = SpecDeclaration.from_mapping(
+        {"columns": {"x": {"kind": "continuous", "format": "{:.,0f}"}}}
+    )
+
+    assert read_table(file)["x"].max() < 1000
+    assert read_table(file, declared)["x"].min() == 1101
+    assert there_and_back(file, declared)["x"].str.fullmatch(r"\d{1,3}(\.\d{3})+").all()
+
+
+def test_a_comma_with_two_meanings_is_said(tmp_path: Path) -> None:
+    file = write_csv(tmp_path / "real.csv", x=[f"{i},{i % 900 + 100}" for i in range(1, 301)])
+
+    with pytest.warns(UserWarning, match="is taken for a separator of thousands"):
+        assert read_table(file)["x"].min() == 1101
+
+
+def test_markers_among_spelled_numbers_are_missing(tmp_path: Path) -> None:
+    texts = [f"${number:,.2f}" for number in NUMBERS]
+    texts[3] = texts[9] = "n.v."
+    file = write_csv(tmp_path / "real.csv", x=texts)
+
+    with pytest.warns(UserWarning, match="the 2 that read 'n.v.' are taken for missing"):
+        found = read_table(file)["x"]
+    declared = SpecDeclaration.from_mapping({"missing_values": ["n.v."]})
+
+    assert found.isna().sum() == read_table(file, declared)["x"].isna().sum() == 2
+    assert found.dtype == np.float64
+
+
+def test_numbers_of_several_forms_are_said(tmp_path: Path) -> None:
+    texts = [f"{number:.2f}" for number in NUMBERS]
+    texts[4] = "1.50e+03"
+    file = write_csv(tmp_path / "real.csv", x=texts)
+
+    with pytest.warns(UserWarning, match=r"written like '1.50e\+03' and others are not"):
+        read_table(file)
+
+
+def test_numbers_as_pandas_writes_them_have_no_format(tmp_path: Path) -> None:
+    numbers = np.random.default_rng(0).lognormal(0, 9, 300)
+    frame = pd.DataFrame(
+        {"float": numbers, "int": [i % 99 for i in range(300)], "tenth": numbers.round(1)}
+    )
+    frame.to_csv(tmp_path / "real.csv", index=False)
+
+    spec = TableSpec.infer(str(tmp_path / "real.csv"))
+
+    assert all(column.format is None for column in spec.columns)
+
+
+def test_codes_with_a_word_and_amounts_of_few_values_stay_text(tmp_path: Path) -> None:
+    file = write_csv(
+        tmp_path / "real.csv",
+        shelf=[f"SKU {i % 40}" for i in range(300)],
+        fee=[f"${i % 3}.00" for i in range(300)],
+    )
+
+    table = read_table(file)
+
+    assert {str(dtype) for dtype in table.dtypes} == {"str"}
