@@ -19,7 +19,13 @@ from tabvae_ray.training.optimizers import make_optimizer
 from tabvae_ray.training.schedules import kl_weight, learning_rate
 from tabvae_ray.training.stopping import stale_epochs, stopping_rules
 
-__all__ = ["EVALUATION_MAX_ROWS", "BatchResult", "TabularVAETrainer", "evaluation_rows"]
+__all__ = [
+    "EVALUATION_MAX_ROWS",
+    "BatchResult",
+    "TabularVAETrainer",
+    "batch_bounds",
+    "evaluation_rows",
+]
 
 # Rows per forward pass without gradients: fewer where the heads have many codes, as each row has a
 # logit for all of them.
@@ -226,7 +232,7 @@ class TabularVAETrainer:
 
     def _train_epoch(self) -> dict[str, float]:
         self.model.train()
-        codes, bounds = self._shuffled(), _batch_bounds(len(self.codes), self.config)
+        codes, bounds = self._shuffled(), batch_bounds(len(self.codes), self.config)
         totals = torch.zeros(3, device=self.device)
         for batch, (start, end) in enumerate(bounds, start=1):
             progress = self.epoch + (batch - 1) / len(bounds)
@@ -308,7 +314,7 @@ def evaluation_rows(model: VAE, most: int = _EVALUATION_ROWS) -> int:
     return max(min(most, _EVALUATION_LOGITS // sum(model.cardinalities)), 64)
 
 
-def _batch_bounds(n_rows: int, config: TrainingConfig) -> list[tuple[int, int]]:
+def batch_bounds(n_rows: int, config: TrainingConfig) -> list[tuple[int, int]]:
     """Return first and last row (exclusive) of every batch."""
     size = max(2, min(config.batch_size, n_rows))
     starts = list(range(0, n_rows, size))
