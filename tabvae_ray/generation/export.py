@@ -21,7 +21,7 @@ from tabvae_ray.generation.export_files import read_document, read_weights, repl
 from tabvae_ray.generation.model_card import file_name, model_card
 from tabvae_ray.model.draw import check_temperature
 from tabvae_ray.model.prior import GaussianMixturePrior, Prior, StandardNormalPrior
-from tabvae_ray.model.row_decoder import RowDecoder
+from tabvae_ray.model.row_decoder import RowDecoder, decoder_from_parts
 from tabvae_ray.storage import Location
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.spec import TableSpec
@@ -173,7 +173,7 @@ def _assemble(
     encoder = TableEncoder.from_mapping(document["encoder"], spec, document.get("rules"))
     config = TabularVAEConfig.from_mapping(document["config"], source=f"{source}: config")
     check_temperature(config.generation.temperature)
-    decoder = RowDecoder.from_parts(document["decoder"], encoder.cardinalities, tensors)
+    decoder = decoder_from_parts(document["decoder"], encoder.cardinalities, tensors)
     if decoder.latent_dim != config.architecture.latent_dim:
         raise ExportError(
             f"{source}: the decoder has {decoder.latent_dim} latent dimensions, but the "

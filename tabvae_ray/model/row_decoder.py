@@ -19,7 +19,7 @@ from tabvae_ray.model.heads import head_starts, padding
 from tabvae_ray.model.layers import gated_units
 from tabvae_ray.model.vae import VAE
 
-__all__ = ["RowDecoder"]
+__all__ = ["RowDecoder", "decoder_from_parts"]
 
 # Rows whose activations fit into the CPU cache, beside a core's share of the weights.
 _CPU_ROWS = 384
@@ -90,72 +90,6 @@ class RowDecoder:
                 None if model.order is None else model.context.vectors().clone(),
                 None if hidden is None else (hidden.weight.clone(), hidden.bias.clone()),
             )
-
-    @classmethod
-    def from_parts(
-        cls,
-        structure: Mapping[str, Any],
-        cardinalities: Sequence[int],
-        tensors: Mapping[str, Tensor],
-    ) -> "RowDecoder":
-        """Rebuild a decoder from what :meth:`structure` and :meth:`tensors` returned.
-
-        Raises:
-            ExportError: If the parts do not fit each other.
-        """
-        if structure["cardinalities"] != list(cardinalities):
-            raise ExportError(
-                f"decoder: has heads of {brief(structure['cardinalities'])} codes, but the columns "
-                f"have {brief(list(cardinalities))}"
-            )
-        groups = [([int(c) for c in columns], int(k)) for columns, k in structure["groups"]]
-        members = [column for columns, _ in groups for column in columns]
-        if sorted(members) != list(range(len(cardinalities))):
-            raise ExportError(
-                f"decoder: the groups must hold each column once, but got {brief(members)}"
-            )
-        for columns, k in groups:
-            if k != max(cardinalities[column] for column in columns):
-                raise ExportError(
-                    f"decoder: the group of columns {brief(columns)} cannot be {k} wide"
-                )
-        slope = float(structure["slope"])
-        if not 0 <= slope < 1:
-            raise ExportError(f"decoder: slope must be >= 0 and < 1, but got {slope}")
-        autoregressive = structure["autoregressive"] is True
-        if autoregressive and any(len(columns) != 1 for columns, _ in groups):
-            raise ExportError("decoder: an autoregressive decoder has one column per group")
-        # Exports of earlier versions have no such units.
-        n_units = int(structure.get("column_hidden", 0))
-        if n_units < 0 or (n_units and not autoregressive):
-            raise ExportError(f"decoder: column_hidden cannot be {n_units}")
-
-        def tensor(name: str, *shape: int | None) -> Tensor:
-            found = tensors.get(name)
-            if found is None:
-                raise ExportError(f"decoder: model.safetensors has no {name}")
-            fits = found.dim() == len(shape) and all(
-                want in (None, have) for want, have in zip(shape, found.shape, strict=True)
-            )
-            if not fits:
-                raise ExportError(f"decoder: {name} has the wrong shape {tuple(found.shape)}")
-            return found
-
-        layers = []
-        width: int | None = None
-        for i in range(int(structure["n_layers"])):
-            weight = tensor(f"decoder.{i}.weight", None, width)
-            width = weight.shape[0]
-            layers.append((weight, tensor(f"decoder.{i}.bias", width)))
-        rows = sum(len(columns) * k for columns, k in groups)
-        context = tensor("context", sum(cardinalities), width) if autoregressive else None
-        hidden = None
-        if n_units:
-            n = 2 * n_units * len(groups)
-            hidden = (tensor("hidden.weight", n, width), tensor("hidden.bias", n))
-            width = n_units
-        head = (tensor("head.weight", rows, width), tensor("head.bias", rows))
-        return cls(cardinalities, layers, head, groups, slope, context, hidden)
 
     def structure(self) -> dict[str, Any]:
         """Return everything but the weights, for JSON."""
@@ -308,3 +242,66 @@ class RowDecoder:
                     part.copy_(draw.restricted(part, allowed[column].to(bias.device)))
                 start += k
         return bias
+
+
+def decoder_from_parts(
+    structure: Mapping[str, Any],
+    cardinalities: Sequence[int],
+    tensors: Mapping[str, Tensor],
+) -> RowDecoder:
+    """Rebuild a decoder from what its methods ``structure`` and ``tensors`` returned.
+
+    Raises:
+        ExportError: If the parts do not fit each other.
+    """
+    if structure["cardinalities"] != list(cardinalities):
+        raise ExportError(
+            f"decoder: has heads of {brief(structure['cardinalities'])} codes, but the columns "
+            f"have {brief(list(cardinalities))}"
+        )
+    groups = [([int(c) for c in columns], int(k)) for columns, k in structure["groups"]]
+    members = [column for columns, _ in groups for column in columns]
+    if sorted(members) != list(range(len(cardinalities))):
+        raise ExportError(
+            f"decoder: the groups must hold each column once, but got {brief(members)}"
+        )
+    for columns, k in groups:
+        if k != max(cardinalities[column] for column in columns):
+            raise ExportError(f"decoder: the group of columns {brief(columns)} cannot be {k} wide")
+    slope = float(structure["slope"])
+    if not 0 <= slope < 1:
+        raise ExportError(f"decoder: slope must be >= 0 and < 1, but got {slope}")
+    autoregressive = structure["autoregressive"] is True
+    if autoregressive and any(len(columns) != 1 for columns, _ in groups):
+        raise ExportError("decoder: an autoregressive decoder has one column per group")
+    # Exports of earlier versions have no such units.
+    n_units = int(structure.get("column_hidden", 0))
+    if n_units < 0 or (n_units and not autoregressive):
+        raise ExportError(f"decoder: column_hidden cannot be {n_units}")
+
+    def tensor(name: str, *shape: int | None) -> Tensor:
+        found = tensors.get(name)
+        if found is None:
+            raise ExportError(f"decoder: model.safetensors has no {name}")
+        fits = found.dim() == len(shape) and all(
+            want in (None, have) for want, have in zip(shape, found.shape, strict=True)
+        )
+        if not fits:
+            raise ExportError(f"decoder: {name} has the wrong shape {tuple(found.shape)}")
+        return found
+
+    layers = []
+    width: int | None = None
+    for i in range(int(structure["n_layers"])):
+        weight = tensor(f"decoder.{i}.weight", None, width)
+        width = weight.shape[0]
+        layers.append((weight, tensor(f"decoder.{i}.bias", width)))
+    rows = sum(len(columns) * k for columns, k in groups)
+    context = tensor("context", sum(cardinalities), width) if autoregressive else None
+    hidden = None
+    if n_units:
+        n = 2 * n_units * len(groups)
+        hidden = (tensor("hidden.weight", n, width), tensor("hidden.bias", n))
+        width = n_units
+    head = (tensor("head.weight", rows, width), tensor("head.bias", rows))
+    return RowDecoder(cardinalities, layers, head, groups, slope, context, hidden)

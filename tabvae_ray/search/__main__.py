@@ -247,9 +247,8 @@ def command(
         from tabvae_ray.cluster.nodes import Resources
         from tabvae_ray.search.early_start import ray_started_early
 
-        starting = ray_started_early(
-            address, Resources(cpus_per_trial, gpus_per_trial), concurrency
-        )
+        resources = Resources(cpus_per_trial, gpus_per_trial)
+        starting = ray_started_early(address, resources, concurrency)
         click.get_current_context().with_resource(starting)
     from rich.console import Console
 

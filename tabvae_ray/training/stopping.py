@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["EpochBound", "Plateau", "StoppingRule", "stale_epochs"]
+from tabvae_ray.config import TrainingConfig
+
+__all__ = ["EpochBound", "Plateau", "StoppingRule", "stale_epochs", "stopping_rules"]
 
 History = Sequence[Mapping[str, float]]
 
@@ -55,6 +57,21 @@ class Plateau:
         if stale_epochs(history[self.since :], self.key) >= self.patience:
             return f"{self.key} has not fallen for {self.patience} epochs"
         return None
+
+
+def stopping_rules(config: TrainingConfig, n_warmup: int) -> list[StoppingRule]:
+    """Return the rules that end a training.
+
+    Args:
+        config: The configuration of the training.
+        n_warmup: Epochs of the KL warm-up, whose losses are not comparable.
+    """
+    rules: list[StoppingRule] = [EpochBound(config.max_n_epochs)]
+    if config.early_stopping == "train":
+        rules.append(Plateau("loss", config.patience, n_warmup))
+    elif config.early_stopping == "holdout":
+        rules.append(Plateau("holdout_loss", config.patience))
+    return rules
 
 
 def stale_epochs(history: History, key: str) -> int:

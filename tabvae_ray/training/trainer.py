@@ -17,9 +17,15 @@ from tabvae_ray.model.devices import autocasts, resolve_device
 from tabvae_ray.model.vae import VAE
 from tabvae_ray.training.optimizers import make_optimizer
 from tabvae_ray.training.schedules import kl_weight, learning_rate
-from tabvae_ray.training.stopping import EpochBound, Plateau, StoppingRule, stale_epochs
+from tabvae_ray.training.stopping import stale_epochs, stopping_rules
 
-__all__ = ["EVALUATION_MAX_ROWS", "BatchResult", "TabularVAETrainer", "evaluation_rows"]
+__all__ = [
+    "EVALUATION_MAX_ROWS",
+    "BatchResult",
+    "TabularVAETrainer",
+    "batch_bounds",
+    "evaluation_rows",
+]
 
 # Rows per forward pass without gradients: fewer where the heads have many codes, as each row has a
 # logit for all of them.
@@ -109,20 +115,16 @@ class TabularVAETrainer:
         self.optimizer = make_optimizer(model, config)
         self._plateau_factor = 1.0
         self._autocast = autocasts(config, self.device)
-        self._rules: list[StoppingRule] = [EpochBound(config.max_n_epochs)]
         # During a KL warm-up the loss has a smaller KL weight, so it is not comparable.
         self._n_warmup = math.ceil(config.kl_warmup_epochs)
         # With early stopping on held-out rows, the weights of the best epoch.
         self._best: dict[str, Tensor] | None = None
-        if config.early_stopping == "train":
-            self._rules.append(Plateau("loss", config.patience, self._n_warmup))
-        elif config.early_stopping == "holdout":
-            if self.held_out is None:
-                raise DataError(
-                    "early_stopping='holdout' needs held-out rows, but there are none: "
-                    "set validation.holdout_fraction above 0"
-                )
-            self._rules.append(Plateau("holdout_loss", config.patience))
+        if config.early_stopping == "holdout" and self.held_out is None:
+            raise DataError(
+                "early_stopping='holdout' needs held-out rows, but there are none: "
+                "set validation.holdout_fraction above 0"
+            )
+        self._rules = stopping_rules(config, self._n_warmup)
 
     @property
     def stopped(self) -> str | None:
@@ -230,7 +232,7 @@ class TabularVAETrainer:
 
     def _train_epoch(self) -> dict[str, float]:
         self.model.train()
-        codes, bounds = self._shuffled(), self._batches()
+        codes, bounds = self._shuffled(), batch_bounds(len(self.codes), self.config)
         totals = torch.zeros(3, device=self.device)
         for batch, (start, end) in enumerate(bounds, start=1):
             progress = self.epoch + (batch - 1) / len(bounds)
@@ -292,17 +294,6 @@ class TabularVAETrainer:
         n = len(self.codes)
         return self.codes[torch.randperm(n, generator=self.generator, device=self.device)]
 
-    def _batches(self) -> list[tuple[int, int]]:
-        """Return first and last row (exclusive) of every batch."""
-        n, size = len(self.codes), max(2, min(self.config.batch_size, len(self.codes)))
-        starts = list(range(0, n, size))
-        remainder = n - starts[-1]
-        # Batch norm cannot train on a single row, so it joins the batch before.
-        if len(starts) > 1 and (remainder == 1 or (self.config.drop_last and remainder < size)):
-            starts.pop()
-            n -= remainder if self.config.drop_last else 0
-        return list(zip(starts, [*starts[1:], n], strict=True))
-
     def _keep_best(self) -> None:
         assert self.held_out is not None
         self.history[-1]["holdout_loss"] = self._loss(self.held_out, self.loss_beta)
@@ -321,3 +312,15 @@ class TabularVAETrainer:
 def evaluation_rows(model: VAE, most: int = _EVALUATION_ROWS) -> int:
     """Return how many rows to pass through a network at once, without gradients."""
     return max(min(most, _EVALUATION_LOGITS // sum(model.cardinalities)), 64)
+
+
+def batch_bounds(n_rows: int, config: TrainingConfig) -> list[tuple[int, int]]:
+    """Return first and last row (exclusive) of every batch."""
+    size = max(2, min(config.batch_size, n_rows))
+    starts = list(range(0, n_rows, size))
+    end, remainder = n_rows, n_rows - starts[-1]
+    # Batch norm cannot train on a single row, so it joins the batch before.
+    if len(starts) > 1 and (remainder == 1 or (config.drop_last and remainder < size)):
+        starts.pop()
+        end -= remainder if config.drop_last else 0
+    return list(zip(starts, [*starts[1:], end], strict=True))

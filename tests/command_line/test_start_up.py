@@ -1,5 +1,6 @@
 """What the package and its help page load before they are there."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,17 @@ def test_importing_the_package_loads_itself_and_a_little_of_the_standard_library
     )
     # Without the site module, which may load modules for an editable installation.
     subprocess.run([sys.executable, "-S", "-c", script], check=True, cwd=ROOT)
+
+
+def test_libraries_that_take_a_second_are_imported_only_where_they_are_used() -> None:
+    """Check the modules that trials import; each process of a search would wait for them."""
+    pattern = r"^(?:from|import) (?:scipy\.stats|sklearn|mlflow|matplotlib)"
+    users = {
+        str(file.parent.relative_to(ROOT))
+        for file in (ROOT / "tabvae_ray").rglob("*.py")
+        if re.search(pattern, file.read_text(), re.MULTILINE)
+    }
+    assert users == {"tabvae_ray/comparison/pictures"}
 
 
 def test_the_help_page_needs_click_and_the_standard_library_only() -> None:

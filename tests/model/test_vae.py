@@ -9,7 +9,7 @@ from tabvae_ray.model import loss
 from tabvae_ray.model.embeddings import MultiFeatureEmbedder, OrderedSteps
 from tabvae_ray.model.heads import MultiFeaturePredictor, group_columns
 from tabvae_ray.model.layers import LinBnDrop, dropout_mask
-from tabvae_ray.model.row_decoder import RowDecoder
+from tabvae_ray.model.row_decoder import RowDecoder, decoder_from_parts
 from tabvae_ray.model.vae import VAE
 from tests.support.models import CARDINALITIES, DECODERS, ORDER, small_vae
 
@@ -164,7 +164,7 @@ def test_codes_that_are_not_allowed_are_never_drawn(options: dict[str, Any]) -> 
 @pytest.mark.parametrize("options", DECODERS)
 def test_a_decoder_survives_being_taken_apart(options: dict[str, Any]) -> None:
     decoder = RowDecoder.from_model(small_vae(**options).eval())
-    again = RowDecoder.from_parts(decoder.structure(), CARDINALITIES, decoder.tensors())
+    again = decoder_from_parts(decoder.structure(), CARDINALITIES, decoder.tensors())
     z = torch.randn(100, 5)
     draws = [d.decode(z, generator=torch.Generator().manual_seed(3)) for d in (decoder, again)]
     assert torch.equal(*draws)

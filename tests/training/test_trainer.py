@@ -10,7 +10,7 @@ from tabvae_ray.errors import DataError, DivergenceError
 from tabvae_ray.model.vae import VAE
 from tabvae_ray.training.schedules import kl_weight
 from tabvae_ray.training.stopping import EpochBound, Plateau
-from tabvae_ray.training.trainer import BatchResult, TabularVAETrainer
+from tabvae_ray.training.trainer import BatchResult, TabularVAETrainer, batch_bounds
 
 CARDINALITIES = (4, 3, 6)
 
@@ -107,7 +107,8 @@ def test_batches_hold_every_row_and_never_a_single_one(
     rows: int, options: dict, expected: list[int]
 ) -> None:
     trainer = make_trainer(rows=rows, **options)
-    assert [end - start for start, end in trainer._batches()] == expected
+    bounds = batch_bounds(rows, trainer.config)
+    assert [end - start for start, end in bounds] == expected
 
 
 def test_a_loss_that_is_not_finite_stops_the_run() -> None:

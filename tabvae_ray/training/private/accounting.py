@@ -16,8 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-
-# Not scipy.stats, whose import takes over a second of every process that trains.
 from scipy.special import ndtri
 
 from tabvae_ray.config import DPConfig

@@ -173,3 +173,13 @@ def test_the_free_end_of_an_order_follows_the_computed_one() -> None:
     assert {"sum <= most", "most < last"} <= set(map(str, spec.rules))
     # Rows are changed, not copied from others.
     assert kept.duplicated().mean() < 0.05
+
+
+def test_a_sum_determines_nothing_together_with_another_column() -> None:
+    rng = np.random.default_rng(0)
+    a, b, week = rng.integers(0, 6, N), rng.integers(20, 30, N), rng.integers(0, 4, N)
+    offers = rng.random((4, 60)) < 0.4
+    table = pd.DataFrame({"a": a, "b": 2.5 * b, "week": week, "sum": a + 2.5 * b})
+    table["offer"] = offers[week, (2 * table["sum"]).astype(int) % 60]
+    # New sums and weeks have no known offer: their rows would be copies of others.
+    assert found(table) == {"sum = a + b"}

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import nbinom
 
 from tabvae_ray.comparison.reading.table_columns import Integers, TableColumns
 from tabvae_ray.comparison.scores.disclosure.risk import DisclosureRisk
@@ -136,6 +135,9 @@ def size_correction(counts: Integers, n_held_out: int, n_training: int) -> float
         n_held_out: Number of held-out rows.
         n_training: Number of training rows.
     """
+    # Takes over a second to import, which no trial needs.
+    from scipy.stats import nbinom
+
     mean = float(counts.mean())
     shapes = np.logspace(-3, 2, 300)
     values, numbers = np.unique(counts, return_counts=True)

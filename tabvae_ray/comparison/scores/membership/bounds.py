@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from scipy.stats import binom
 
 from tabvae_ray.comparison.reading.table_columns import Floats
 
@@ -40,6 +39,9 @@ def shown_epsilon(
         n_guesses: Number of guesses, half of them on each side.
         confidence: Chance that the result is right.
     """
+    # Takes over a second to import, which no trial needs.
+    from scipy.stats import binom
+
     values = np.concatenate((members, non_members))
     is_member = np.repeat([True, False], [len(members), len(non_members)])
     # Ties are broken by chance, because members come first.

@@ -25,7 +25,10 @@ _MAX_COLUMNS_FOR_PAIRS = 80
 
 
 def find_dependences(
-    table: TableView, rng: np.random.Generator, known: Mapping[str, Collection[str]]
+    table: TableView,
+    rng: np.random.Generator,
+    known: Mapping[str, Collection[str]],
+    scattered: Collection[str] = (),
 ) -> list[Dependence]:
     """Find functional dependences, without circles and without those that follow from others.
 
@@ -36,6 +39,8 @@ def find_dependences(
         table: The real rows.
         rng: Source of the sample.
         known: Columns that are computed otherwise, and what from; they need no dependence.
+        scattered: Columns whose generated values will be new ones, and their pairs with others
+            all the more, so that they determine nothing together with others.
     """
     if sum(view.n_codes > 1 for view in table.columns.values()) < 2:
         return []
@@ -48,6 +53,8 @@ def find_dependences(
         for n_on in numbers_on:
             for candidate in search.candidates(n_on, exact=exact):
                 if candidate.column in given or leads_to(candidate.column, candidate.on, given):
+                    continue
+                if n_on > 1 and not set(scattered).isdisjoint(candidate.on):
                     continue
                 exceptions = search.exceptions(candidate)
                 if exceptions is None or (exact and exceptions > 0):

@@ -14,7 +14,7 @@ from tabvae_ray.table.rules.finding.moments import find_moment_rules
 from tabvae_ray.table.rules.finding.only_where import find_only_where
 from tabvae_ray.table.rules.finding.orders import find_orders
 from tabvae_ray.table.rules.forms.dates import DateOf
-from tabvae_ray.table.rules.forms.formula import Formula
+from tabvae_ray.table.rules.forms.formula import Formula, Linear, Product, Ratio
 from tabvae_ray.table.rules.rule import Rule
 
 __all__ = ["find_rules"]
@@ -41,7 +41,8 @@ def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0)
     computed: list[Formula | DateOf] = find_moment_rules(view, rng)
     computed += find_formulas(view, rng, {rule.column: rule.given for rule in computed})
     given = {rule.column: rule.given for rule in computed}
-    dependences = find_dependences(view, rng, given)
+    scattered = {rule.column for rule in computed if isinstance(rule, Linear | Product | Ratio)}
+    dependences = find_dependences(view, rng, given, scattered)
     orders = [
         rule
         for rule in find_orders(view, rng)
