@@ -279,9 +279,8 @@ class Location:
 
 
 def _put(location: Location, content: bytes) -> None:
-    path = location.on_this_machine()
-    if path is not None:
-        with _failures(location, "written", OSError), _staged(path) as file:
+    if location._uri.is_local:
+        with _failures(location, "written", OSError), _staged(Path(location._uri.path)) as file:
             file.write(content)
         return
     # Without compression=None, pyarrow compresses what goes to a name ending in .gz.

@@ -107,8 +107,7 @@ class TabularVAETrainer:
             self.held_out = torch.as_tensor(held_out).to(self.device, torch.int64)
         self.config = config
         self.loss_beta = loss_beta
-        self.batch_hooks = list(batch_hooks)
-        self.epoch_hooks = list(epoch_hooks)
+        self.batch_hooks, self.epoch_hooks = list(batch_hooks), list(epoch_hooks)
         self.epoch = 0
         self.history: list[dict[str, float]] = []
         self.generator = torch.Generator(self.device).manual_seed(seed)
@@ -232,7 +231,10 @@ class TabularVAETrainer:
 
     def _train_epoch(self) -> dict[str, float]:
         self.model.train()
-        codes, bounds = self._shuffled(), batch_bounds(len(self.codes), self.config)
+        codes, bounds = self.codes, batch_bounds(len(self.codes), self.config)
+        if self.config.shuffle:
+            order = torch.randperm(len(codes), generator=self.generator, device=self.device)
+            codes = codes[order]
         totals = torch.zeros(3, device=self.device)
         for batch, (start, end) in enumerate(bounds, start=1):
             progress = self.epoch + (batch - 1) / len(bounds)
@@ -287,12 +289,6 @@ class TabularVAETrainer:
             clip_grad_norm_(self.model.parameters(), self.config.gradient_clip_norm)
         self.optimizer.step()
         return torch.stack([loss, reconstruction, kl]).detach()
-
-    def _shuffled(self) -> Tensor:
-        if not self.config.shuffle:
-            return self.codes
-        n = len(self.codes)
-        return self.codes[torch.randperm(n, generator=self.generator, device=self.device)]
 
     def _keep_best(self) -> None:
         assert self.held_out is not None

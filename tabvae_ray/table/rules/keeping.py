@@ -84,23 +84,7 @@ class RuleKeeper:
         """
         of = {column.name: column for column in columns}
         crowd = crowd if crowd is not None and crowd.min_rows else None
-        lookups: dict[str, Lookup] = {}
-        for rule in rules:
-            if not isinstance(rule, Dependence):
-                continue
-            on, column = [of[name] for name in rule.on], of[rule.column]
-            lookup = shared_lookup(table, on, column, crowd) if crowd else None
-            if crowd is None:
-                exact = rule.exceptions == 0
-                lookups[column.name] = Lookup.fit(table, on, column, exact=exact)
-            elif lookup is not None:
-                lookups[column.name] = lookup
-            else:
-                warnings.warn(
-                    f"the rule {str(rule)!r} is not kept: most of its values are those of fewer "
-                    f"than {crowd.min_rows} {crowd.noun} (transformers.min_rows)",
-                    stacklevel=2,
-                )
+        lookups = _learnt_lookups(rules, of, table, crowd)
         rules = [
             rule for rule in rules if not isinstance(rule, Dependence) or rule.column in lookups
         ]
@@ -153,9 +137,11 @@ class RuleKeeper:
     def _compute(self, rows: pd.DataFrame, rng: np.random.Generator, compact: bool) -> None:
         for computed in self._computed:
             if isinstance(computed, EndOf):
-                self._keep_end(computed.duration, rows)
+                view = self._view(rows, computed.duration)
+                _keep_end(computed.duration, view, rows, self._columns[computed.duration.end])
             elif isinstance(computed, DateOf):
-                self._keep_date(computed, rows, rng)
+                view = self._view(rows, computed)
+                _keep_date(computed, view, rows, self._columns[computed.column], rng)
             elif isinstance(computed, Dependence):
                 self._keep_dependence(computed, rows, rng, compact)
             else:
@@ -176,7 +162,7 @@ class RuleKeeper:
             if isinstance(rule, Order) and not {rule.column, rule.upper} & self._names
         ]
         for _ in orders:
-            broken = [self._keep_order(rule, rows, rng) for rule in orders]
+            broken = [_keep_order(rule, rows, self._columns, rng) for rule in orders]
             if not any(broken):
                 break
 
@@ -235,22 +221,6 @@ class RuleKeeper:
         values = as_dtype(np.where(wanted, expected, 0.0), column, rows)
         rows[column.name] = rows[column.name].where(~wanted, values)
 
-    def _keep_end(self, rule: Duration, rows: pd.DataFrame) -> None:
-        """Move the end of a duration to its start and the drawn duration, at the drawn time."""
-        view, end = self._view(rows, rule), self._columns[rule.end]
-        low, within = start_of_end(rule, view)
-        moved = moments_after(low, within, end)
-        own = column_numbers(rows[rule.end], end)
-        write_values(rows, end, np.where(np.isnan(moved), own, moved), compact=False)
-
-    def _keep_date(self, rule: DateOf, rows: pd.DataFrame, rng: np.random.Generator) -> None:
-        column = self._columns[rule.column]
-        expected = rule.expected(self._view(rows, rule))
-        own = column_numbers(rows[rule.column], column)
-        dates = moments_after(expected, np.zeros(len(rows)), column)
-        kept = np.isnan(dates) | np.isnan(own) | (rng.random(len(rows)) < rule.exceptions)
-        write_values(rows, column, np.where(kept, own, dates), compact=False)
-
     def _keep_dependence(
         self, rule: Dependence, rows: pd.DataFrame, rng: np.random.Generator, compact: bool
     ) -> None:
@@ -280,28 +250,6 @@ class RuleKeeper:
             rows, column, np.where(wrong, np.where(expected, absent, drawn), values), compact
         )
 
-    def _keep_order(self, rule: Order, rows: pd.DataFrame, rng: np.random.Generator) -> bool:
-        """Exchange values in the wrong order; return whether there were any.
-
-        Equal ones move apart by the smallest step.
-        """
-        view = self._view(rows, rule)
-        wrong = rule.broken(view)
-        share = float(wrong.mean())
-        if share <= rule.exceptions:
-            return False
-        if rule.exceptions:
-            wrong &= rng.random(len(rows)) >= min(1.0, rule.exceptions / share)
-        low, high = self._columns[rule.column], self._columns[rule.upper]
-        lows = column_numbers(rows[low.name], low).copy()
-        highs = column_numbers(rows[high.name], high).copy()
-        lows[wrong], highs[wrong] = in_right_order(
-            lows[wrong], highs[wrong], low, high, strict=rule.strict
-        )
-        write_values(rows, low, lows, compact=False)
-        write_values(rows, high, highs, compact=False)
-        return True
-
     def _replaced(self, rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         """Return the rows with those that still break an exact rule replaced by ones that do not.
 
@@ -323,3 +271,72 @@ class RuleKeeper:
             same = np.isclose(own, lookup.values_of(rows), rtol=0, atol=0, equal_nan=True)
             return ~same | ~lookup.knows(rows)
         return rule.broken(self._view(rows, rule))
+
+
+def _learnt_lookups(
+    rules: Sequence[Rule],
+    columns: Mapping[str, Column],
+    table: pd.DataFrame,
+    crowd: Crowd | None,
+) -> dict[str, Lookup]:
+    """Return what each dependence gives its column, without those that too few rows know."""
+    lookups = {}
+    for rule in rules:
+        if not isinstance(rule, Dependence):
+            continue
+        on, column = [columns[name] for name in rule.on], columns[rule.column]
+        if crowd is None:
+            lookups[column.name] = Lookup.fit(table, on, column, exact=rule.exceptions == 0)
+            continue
+        lookup = shared_lookup(table, on, column, crowd)
+        if lookup is not None:
+            lookups[column.name] = lookup
+        else:
+            warnings.warn(
+                f"the rule {str(rule)!r} is not kept: most of its values are those of fewer "
+                f"than {crowd.min_rows} {crowd.noun} (transformers.min_rows)",
+                stacklevel=3,
+            )
+    return lookups
+
+
+def _keep_end(rule: Duration, view: TableView, rows: pd.DataFrame, end: Column) -> None:
+    """Move the end of a duration to its start and the drawn duration, at the drawn time."""
+    low, within = start_of_end(rule, view)
+    moved = moments_after(low, within, end)
+    own = column_numbers(rows[rule.end], end)
+    write_values(rows, end, np.where(np.isnan(moved), own, moved), compact=False)
+
+
+def _keep_date(
+    rule: DateOf, view: TableView, rows: pd.DataFrame, column: Column, rng: np.random.Generator
+) -> None:
+    expected = rule.expected(view)
+    own = column_numbers(rows[rule.column], column)
+    dates = moments_after(expected, np.zeros(len(rows)), column)
+    kept = np.isnan(dates) | np.isnan(own) | (rng.random(len(rows)) < rule.exceptions)
+    write_values(rows, column, np.where(kept, own, dates), compact=False)
+
+
+def _keep_order(
+    rule: Order, rows: pd.DataFrame, columns: Mapping[str, Column], rng: np.random.Generator
+) -> bool:
+    """Exchange values in the wrong order; return whether there were any.
+
+    Equal ones move apart by the smallest step.
+    """
+    low, high = columns[rule.column], columns[rule.upper]
+    wrong = rule.broken(TableView(rows, [low, high]))
+    share = float(wrong.mean())
+    if share <= rule.exceptions:
+        return False
+    if rule.exceptions:
+        wrong &= rng.random(len(rows)) >= min(1.0, rule.exceptions / share)
+    lows = column_numbers(rows[low.name], low).copy()
+    highs = column_numbers(rows[high.name], high).copy()
+    lows[wrong], highs[wrong] = in_right_order(
+        lows[wrong], highs[wrong], low, high, strict=rule.strict
+    )
+    write_values(rows, low, lows, compact=False)
+    write_values(rows, high, highs, compact=False)
+    return True
