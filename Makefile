@@ -13,6 +13,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS)
 # A cluster or a reference search serves all tests of a file.
 BY_FILE := --dist loadfile
 LOWEST := .venv-lowest
+MLFLOW := .venv-mlflow/bin/python
 # Imports, tables, scores, records, one training and the rows of its export.
 LOWEST_TESTS ?= tests/test_tabular_vae.py tests/table/test_encoding.py tests/results \
 	tests/comparison/test_properties.py tests/space tests/generation/test_synthesizer.py
@@ -42,8 +43,13 @@ test: $(STAMP)  ## the fast tests
 test-slow: $(STAMP)  ## slow tests (clusters, object stores, a browser) that CI runs
 	$(PYTEST) $(BY_FILE) -m "slow and not nightly" tests
 
-test-all: $(STAMP)  ## all tests, also those of minutes that CI leaves out
-	$(PYTEST) $(BY_FILE) tests
+test-all: $(STAMP) $(MLFLOW)  ## all tests, also those of minutes that CI leaves out
+	MLFLOW_SERVER_PYTHON=$(CURDIR)/$(MLFLOW) $(PYTEST) $(BY_FILE) tests
+
+# The whole of MLflow, for a server to test against, wants an older pyarrow than the package does.
+$(MLFLOW):
+	$(PYTHON) -m venv .venv-mlflow
+	$@ -m pip install $(PIP_OPTIONS) 'mlflow>=3'
 
 # Of torch alone the release that pip chooses: its lower bound has no small CPU build on PyPI.
 test-lowest:  ## a few fast tests with the lowest versions of the packages that pyproject.toml declares

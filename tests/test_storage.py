@@ -328,6 +328,7 @@ def test_a_wrong_bucket_is_an_error_at_once(s3_server: S3Server, pauses: Pauses)
     assert pauses.ends == []
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_a_server_that_comes_back_within_seconds_is_waited_for(tmp_path: Path) -> None:
     server = S3Server(tmp_path / "store").start()
@@ -348,6 +349,7 @@ def test_a_server_that_comes_back_within_seconds_is_waited_for(tmp_path: Path) -
         server.stop()
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_a_server_that_is_not_there_is_an_error_within_a_minute(pauses: Pauses) -> None:
     (port,) = free_ports(1)

@@ -51,6 +51,7 @@ def test_the_command_line_that_ray_shows_holds_no_credentials(given: str, shown:
     assert "hidden" not in said
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_no_file_of_a_search_holds_the_keys_of_its_storage(
     tiny: dict, s3: Location, tmp_path: Path

@@ -48,7 +48,14 @@ def test_kept_outputs_are_whole_and_name_no_place_of_a_machine(notebook: Path) -
 @pytest.mark.slow
 # Those of the kernel are not ours.
 @pytest.mark.filterwarnings("default")
-@by_name
+@pytest.mark.parametrize(
+    "notebook",
+    [
+        pytest.param(file, marks=pytest.mark.nightly if file.stem == "heart" else [])
+        for file in NOTEBOOKS
+    ],
+    ids=lambda file: file.stem,
+)
 def test_a_notebook_runs_from_top_to_bottom(
     notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

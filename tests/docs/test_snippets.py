@@ -114,7 +114,13 @@ def user_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.stem
+    "page",
+    [
+        pytest.param(page, marks=[] if page.stem == "README" else pytest.mark.nightly)
+        for page in PAGES
+        if blocks(page, "python")
+    ],
+    ids=lambda page: page.stem,
 )
 def test_python_of_a_page_runs(
     page: Path, user_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -441,6 +441,7 @@ def disturbed(
     return said, bool(n_shards_then) and n_shards_then[0] < N_SHARDS
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_a_killed_worker_is_replaced(
     model: str, tmp_path: Path, expected: dict[str, str], cluster: Cluster

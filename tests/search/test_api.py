@@ -245,6 +245,7 @@ def test_an_earlier_search_is_loaded_as_it_was(result: SearchResult, home: Path)
         tabvae_ray.load_search(home / "nowhere")
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_a_search_of_rows_in_memory_goes_on_without_them(
     result: SearchResult, home: Path, capfd: pytest.CaptureFixture[str]
@@ -265,6 +266,7 @@ def test_a_search_of_rows_in_memory_goes_on_without_them(
         )
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_an_interrupt_is_raised_and_the_search_goes_on_later(
     result: SearchResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

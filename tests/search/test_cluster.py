@@ -79,6 +79,7 @@ def test_a_search_on_two_nodes_finishes(undisturbed: Location) -> None:
     assert len(load_synthesizer(here / "best").generate(10)) == 10
 
 
+@pytest.mark.nightly
 def test_a_trial_whose_node_dies_goes_on_from_its_checkpoint_on_another(
     steady: Path, cluster: Cluster, undisturbed: Location, tmp_path: Path
 ) -> None:
@@ -149,6 +150,7 @@ def test_a_trial_that_no_node_can_take_is_refused(cluster: Cluster, tmp_path: Pa
         preflight(Location(tmp_path), Resources(cpus=2))
 
 
+@pytest.mark.nightly
 def test_a_search_starts_beside_a_node_that_is_about_to_go(
     cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -316,6 +318,7 @@ def test_a_search_through_a_client_runs_on_the_head(
     assert len(load_synthesizer(tmp_path / "tiny" / "best").generate(5)) == 5
 
 
+@pytest.mark.nightly
 def test_errors_of_a_search_on_the_head_are_told_as_elsewhere(
     guarded: tuple[str, str], steady: Path, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from tests.support.clusters import SECONDS, started_head, without_ray
 from tests.support.s3_server import free_ports
 from tests.support.tables import make_mixed
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.nightly]
 ROOT = Path(__file__).parents[2]
 
 APPLICATION = """
@@ -73,7 +73,6 @@ def test_an_application_that_has_called_ray_init_searches_twice_and_goes_on(home
     assert {file.name for file in (home / "runs").iterdir()} == {"first", "second"}
 
 
-@pytest.mark.nightly
 def test_a_ray_job_searches_on_its_cluster(home: Path) -> None:
     port, dashboard, agent = free_ports(3)
     ray = Path(sys.executable).parent / "ray"

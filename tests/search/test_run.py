@@ -217,6 +217,7 @@ def test_a_finished_search_is_extended_from_its_directory_alone(
     assert after[:6] == before
 
 
+@pytest.mark.nightly
 def test_an_interrupted_search_says_how_to_go_on(space_file: Path, tmp_path: Path) -> None:
     options = ["--space", space_file, "--out", tmp_path, "--trials", 500]
     with started(*options) as process:
@@ -311,7 +312,9 @@ def test_failures_in_a_row_end_with_3_and_say_where_they_are(
     assert record["error"].rstrip().endswith("ZeroDivisionError: division by zero")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.nightly)]
+)
 @pytest.mark.parametrize("moment", ["starting up", "choosing"])
 def test_a_search_that_is_interrupted_outside_of_training_can_go_on(
     tiny: dict, tmp_path: Path, number: signal.Signals, moment: str
@@ -337,6 +340,7 @@ def test_a_search_that_is_interrupted_outside_of_training_can_go_on(
     assert not (directory / "best").exists()
 
 
+@pytest.mark.nightly
 def test_a_trial_whose_process_dies_goes_on_from_its_checkpoint(
     undisturbed: Path, tmp_path: Path
 ) -> None:

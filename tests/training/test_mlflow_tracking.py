@@ -25,7 +25,7 @@ from tests.support.tables import small_config
 
 pytest.importorskip("mlflow", reason="mlflow is not installed: pip install '.[mlflow]'")
 pytestmark = [
-    pytest.mark.slow,
+    *(pytest.mark.slow, pytest.mark.nightly),
     # MLflow causes these itself.
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
 ]

@@ -84,6 +84,7 @@ def test_a_reused_process_gives_what_a_fresh_one_gives_bit_for_bit(
     assert fresh[:2] != played(task, TWO)[:2]
 
 
+@pytest.mark.nightly
 def test_a_node_with_other_versions_trains_nothing(task: SearchTask, cluster: None) -> None:
     """Check a node that has come after the search's preflight."""
     older = replace(task, versions={**task.versions, "torch": "2.5.0"})
@@ -91,6 +92,7 @@ def test_a_node_with_other_versions_trains_nothing(task: SearchTask, cluster: No
         played(older, ONE)
 
 
+@pytest.mark.nightly
 def test_trials_that_are_done_at_once_do_not_take_the_place_of_processes_that_start(
     cluster: None, tmp_path: Path
 ) -> None:
