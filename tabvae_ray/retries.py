@@ -1,14 +1,13 @@
 """Repeat what failed with a transient error, and explain the errors that last."""
 
+import sys
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from pyarrow import ArrowException
-
 from tabvae_ray.errors import StorageError
 
-__all__ = ["attempt", "reason"]
+__all__ = ["attempt", "reason", "storage_errors"]
 
 T = TypeVar("T")
 
@@ -59,11 +58,18 @@ def attempt(action: Callable[[], T], path: str) -> T:
             return action()
         except StorageError:
             raise
-        except (ArrowException, OSError) as error:
+        except storage_errors() as error:
             if time.monotonic() + pause > end or not _is_transient(error, path):
                 raise
         time.sleep(pause)
     return action()
+
+
+def storage_errors() -> tuple[type[Exception], ...]:
+    """Return the errors of the system, and of pyarrow where it is loaded."""
+    # Commands read their small files without pyarrow, whose import takes as long as all the rest.
+    pyarrow = sys.modules.get("pyarrow")
+    return (OSError,) if pyarrow is None else (OSError, pyarrow.ArrowException)
 
 
 def reason(error: BaseException) -> str:

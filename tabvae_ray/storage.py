@@ -6,31 +6,25 @@ A path that a user gives may lie on this machine or on any filesystem that pyarr
 
 import errno
 import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path, PurePath, PurePosixPath
-from typing import IO, Any, TypeVar
-
-from pyarrow import ArrowException, fs
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from tabvae_ray.errors import StorageError
-from tabvae_ray.retries import attempt, reason
-from tabvae_ray.uri import URI, special_kind
+from tabvae_ray.retries import attempt, reason, storage_errors
+from tabvae_ray.uri import URI, open_filesystem, special_kind
+
+if TYPE_CHECKING:
+    from pyarrow import fs
 
 __all__ = ["Location"]
 
 T = TypeVar("T")
-
-# Without it, even one byte is a multipart upload of three requests.
-_ONE_PUT = "allow_delayed_open=true"
-# Without it, Google's client waits a quarter of an hour for a server that is not there.
-_GS_RETRY_FOR = "retry_limit_seconds=10"
-# Added by scheme to a URI's query, unless the query sets the same key.
-_DEFAULTS = {"s3": _ONE_PUT, "gs": _GS_RETRY_FOR, "gcs": _GS_RETRY_FOR}
 
 
 class Location:
@@ -89,7 +83,7 @@ class Location:
         return self._at(self._uri.parent())
 
     @property
-    def filesystem(self) -> fs.FileSystem:
+    def filesystem(self) -> "fs.FileSystem":
         """The pyarrow filesystem that :attr:`path` lies on."""
         return self._resolved[0]
 
@@ -104,18 +98,23 @@ class Location:
 
     def exists(self) -> bool:
         """Return True if there is a file or directory."""
-        return bool(self._info().type != fs.FileType.NotFound)
+        return bool(self._info().type.name != "NotFound")
 
     def is_dir(self) -> bool:
         """Return True if there is a directory."""
-        return bool(self._info().type == fs.FileType.Directory)
+        return bool(self._info().type.name == "Directory")
 
     def size(self) -> int:
         """Return the bytes of the file; 0 if there is none."""
+        path = self.on_this_machine()
+        if path is not None:
+            return self.attempt("read", lambda: path.stat().st_size if path.is_file() else 0)
         return int(self._info().size or 0)
 
     def children(self) -> "list[Location]":
         """List the directory, sorted by name; an empty list if there is no directory."""
+        from pyarrow import fs
+
         selector = fs.FileSelector(self.path, allow_not_found=True)
         found = self.attempt("listed", lambda: self.filesystem.get_file_info(selector))
         return sorted((self / info.base_name for info in found), key=lambda child: child.name)
@@ -137,6 +136,8 @@ class Location:
             )
 
         def read() -> bytes:
+            if self._uri.is_local:
+                return Path(self._uri.path).read_bytes()
             with self.filesystem.open_input_file(self.path) as file:
                 content: bytes = file.read()
                 return content
@@ -203,17 +204,20 @@ class Location:
             StorageError: If it cannot be written.
         """
         if self._uri.is_local:
-            with _failures(self, "written", OSError), _staged(Path(self._uri.path)) as file:
+            with (
+                _failures(self, "written", lambda: (OSError,)),
+                _staged(Path(self._uri.path)) as file,
+            ):
                 yield file
             return
         with tempfile.TemporaryFile() as spool:
-            with _failures(self, "written", OSError):
+            with _failures(self, "written", lambda: (OSError,)):
                 yield spool
             self.attempt("written", lambda: _upload(self, spool))
 
     def remove(self) -> None:
         """Remove the file, if there is one."""
-        if self._info().type == fs.FileType.File:
+        if self._info().type.name == "File":
             self.attempt("removed", lambda: self.filesystem.delete_file(self.path))
 
     def remove_tree(self) -> None:
@@ -256,13 +260,13 @@ class Location:
         Raises:
             StorageError: If the error is not transient, or does not pass.
         """
-        with _failures(self, verb, ArrowException, OSError):
+        with _failures(self, verb, storage_errors):
             return attempt(action, self._uri.path)
 
     @cached_property
-    def _resolved(self) -> tuple[fs.FileSystem, str]:
-        with _failures(self, "opened", ArrowException, OSError, ValueError):
-            return _open(self._uri)
+    def _resolved(self) -> "tuple[fs.FileSystem, str]":
+        with _failures(self, "opened", lambda: (*storage_errors(), ValueError)):
+            return open_filesystem(self._uri)
 
     def _at(self, uri: URI) -> "Location":
         """Return another path of the same filesystem, which is not opened again."""
@@ -274,13 +278,14 @@ class Location:
             other.__dict__["_resolved"] = (filesystem, (root + uri.path).rstrip("/") or "/")
         return other
 
-    def _info(self) -> fs.FileInfo:
+    def _info(self) -> "fs.FileInfo":
         return self.attempt("read", lambda: self.filesystem.get_file_info(self.path))
 
 
 def _put(location: Location, content: bytes) -> None:
+    path = location._uri.path
     if location._uri.is_local:
-        with _failures(location, "written", OSError), _staged(Path(location._uri.path)) as file:
+        with _staged(Path(path)) as file:
             file.write(content)
         return
     # Without compression=None, pyarrow compresses what goes to a name ending in .gz.
@@ -291,37 +296,21 @@ def _put(location: Location, content: bytes) -> None:
 def _upload(location: Location, spool: IO[bytes]) -> None:
     spool.seek(0)
     with location.filesystem.open_output_stream(location.path, compression=None) as stream:
-        while chunk := spool.read(8 * 2**20):
-            stream.write(chunk)
+        shutil.copyfileobj(spool, stream, 8 * 2**20)
 
 
 @contextmanager
-def _failures(location: Location, verb: str, *kinds: type[Exception]) -> Iterator[None]:
+def _failures(
+    location: Location, verb: str, kinds: Callable[[], tuple[type[Exception], ...]]
+) -> Iterator[None]:
     """Turn errors of these kinds into a StorageError that names the path and the reason."""
     try:
         yield
     except StorageError:
         raise
-    except kinds as error:
+    except kinds() as error:
         text = location._uri.mask(reason(error))
         raise StorageError(f"{location}: cannot be {verb}: {text}") from error
-
-
-def _open(uri: URI) -> tuple[fs.FileSystem, str]:
-    """Open the filesystem of a URI, and return it with the path on it."""
-    if uri.is_local:
-        return fs.LocalFileSystem(), uri.path
-    default = _DEFAULTS.get(uri.scheme, "")
-    if default and default.partition("=")[0] not in uri.query:
-        # An older pyarrow may not know the key.
-        with suppress(ArrowException):
-            return _from_uri(replace(uri, query="&".join(filter(None, (uri.query, default)))))
-    return _from_uri(uri)
-
-
-def _from_uri(uri: URI) -> tuple[fs.FileSystem, str]:
-    filesystem, path = fs.FileSystem.from_uri(uri.full)
-    return filesystem, path
 
 
 @contextmanager

@@ -1,17 +1,28 @@
-"""Paths and URIs: parse them, join them, mask their credentials, and say what stands there."""
+"""Paths and URIs: parse, join and open them, mask their credentials, and say what stands there."""
 
 import errno
 import os
 import re
 import stat
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from tabvae_ray.errors import StorageError, brief
 
-__all__ = ["URI", "masked", "masked_within", "special_kind"]
+if TYPE_CHECKING:
+    from pyarrow import fs
 
+__all__ = ["URI", "masked", "masked_within", "open_filesystem", "special_kind"]
+
+# Without it, even one byte is a multipart upload of three requests.
+_ONE_PUT = "allow_delayed_open=true"
+# Without it, Google's client waits a quarter of an hour for a server that is not there.
+_GS_RETRY_FOR = "retry_limit_seconds=10"
+# Added by scheme to a URI's query, unless the query sets the same key.
+_DEFAULTS = {"s3": _ONE_PUT, "gs": _GS_RETRY_FOR, "gcs": _GS_RETRY_FOR}
 # Kinds of files that are neither read nor replaced.
 _SPECIAL_KINDS = {
     stat.S_IFDIR: "directory",
@@ -191,3 +202,21 @@ def special_kind(path: Path) -> str | None:
             # Opening it says why.
             return None
     return _SPECIAL_KINDS.get(stat.S_IFMT(mode))
+
+
+def open_filesystem(uri: URI) -> "tuple[fs.FileSystem, str]":
+    """Open the filesystem of a URI, and return it with the path on it."""
+    from pyarrow import ArrowException, fs
+
+    if uri.is_local:
+        return fs.LocalFileSystem(), uri.path
+    default = _DEFAULTS.get(uri.scheme, "")
+    opened: tuple[fs.FileSystem, str]
+    if default and default.partition("=")[0] not in uri.query:
+        query = "&".join(filter(None, (uri.query, default)))
+        # An older pyarrow may not know the key.
+        with suppress(ArrowException):
+            opened = fs.FileSystem.from_uri(replace(uri, query=query).full)
+            return opened
+    opened = fs.FileSystem.from_uri(uri.full)
+    return opened

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("torch", "ray", "pandas", "optuna", "scipy", "matplotlib", "numpy", "pydantic")
+HEAVY = ("pyarrow", "torch", "ray", "pandas", "optuna", "scipy", "matplotlib", "numpy", "pydantic")
 PROBE = f"""
 import sys
 from tabvae_ray.cli import main
@@ -91,7 +91,7 @@ def test_what_a_file_says_is_checked_before_anything_slow_is_imported(
     assert message in " ".join(done.stderr.split())
     loaded = {*done.stdout.removeprefix("2 ").strip("[]\n").split(", ")}
     assert done.stdout.startswith("2 ")
-    assert loaded == {"'numpy'", "'pydantic'"}
+    assert loaded <= {"'numpy'", "'pydantic'"}
 
 
 def test_a_misspelt_file_is_recognised_by_its_neighbour(tmp_path, capsys) -> None:
