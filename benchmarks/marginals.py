@@ -18,8 +18,6 @@ TVAE, see ``benchmarks/reference-requirements.txt``.
 
 import argparse
 import json
-import os
-import subprocess
 import tempfile
 import time
 import warnings
@@ -31,7 +29,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from benchmarks.common import ROOT, show
+from benchmarks.common import run_reference, show
 from benchmarks.minimum_rows import read
 from benchmarks.private_audit import declaration_of, table_config
 from benchmarks.quality import TABLES, load, shared_trends
@@ -75,26 +73,14 @@ def marginal(
         home = Path(folder)
         train[list(domain)].to_csv(home / "train.csv", index=False)
         (home / "domain.json").write_text(json.dumps(domain))
-        arguments = [method, "train.csv", "domain.json", "out.csv", len(train), epsilon, _DELTA]
-        done = subprocess.run(
-            [python, ROOT / "benchmarks" / "marginal_rows.py", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            cwd=home,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "LOKY_MAX_CPU_COUNT": "1"},
-            check=False,
-        )
-        if done.returncode:
-            raise SystemExit(f"{method} failed: {done.stderr.strip()[-2000:]}")
+        paths = [home / name for name in ("train.csv", "domain.json", "out.csv")]
+        arguments = [method, *paths, len(train), epsilon, _DELTA]
+        answer = run_reference(python, "marginal_rows.py", *arguments, given=None)
         rows = pd.read_csv(home / "out.csv", dtype=text, keep_default_na=False)
-    answer = json.loads(done.stdout.splitlines()[-1])
     for column in spec.columns:
-        if column.kind == "categorical":
-            by_text = {str(value): value for value in column.categories}
-            rows[column.name] = rows[column.name].map(by_text)
-        elif column.decimals is not None:
+        if column.kind != "categorical" and column.decimals is not None:
             rows[column.name] = rows[column.name].round(column.decimals)
-    return rows, float(answer["seconds"])
+    return with_categories(rows, spec), float(answer["seconds"])
 
 
 def tvae(train: pd.DataFrame, spec: TableSpec, python: str) -> tuple[pd.DataFrame, float]:
@@ -103,23 +89,20 @@ def tvae(train: pd.DataFrame, spec: TableSpec, python: str) -> tuple[pd.DataFram
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         train.to_csv(home / "train.csv", index=False)
-        arguments = [home / "train.csv", home / "out.csv", len(train), 300]
-        done = subprocess.run(
-            [python, ROOT / "benchmarks" / "reference.py", "tvae", *map(str, arguments)],
-            input=json.dumps(categorical),
-            capture_output=True,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            check=False,
-        )
-        if done.returncode:
-            raise SystemExit(f"TVAE failed: {done.stderr.strip()[-2000:]}")
+        arguments = ["tvae", home / "train.csv", home / "out.csv", len(train), 300]
+        answer = run_reference(python, "reference.py", *arguments, given=categorical)
         rows = pd.read_csv(home / "out.csv", dtype=dict.fromkeys(categorical, str))
-    for column in spec.columns:
-        if column.kind == "categorical":
-            by_text = {str(value): value for value in column.categories}
-            rows[column.name] = rows[column.name].map(by_text)
-    return rows, float(json.loads(done.stdout.splitlines()[-1])["seconds"])
+    return with_categories(rows, spec), float(answer["seconds"])
+
+
+def with_categories(rows: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
+    """Return rows with the categories of the spec in place of their texts."""
+    texts = {
+        column.name: {str(value): value for value in column.categories}
+        for column in spec.columns
+        if column.kind == "categorical"
+    }
+    return rows.assign(**{name: rows[name].map(by_text) for name, by_text in texts.items()})
 
 
 def sources(

@@ -13,7 +13,6 @@ Without it, TVAE is skipped, and shapes and trends come from this project's own 
 
 import argparse
 import json
-import os
 import re
 import subprocess
 import sys
@@ -30,7 +29,7 @@ import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.common import DATA, HEART, ROOT, show
+from benchmarks.common import DATA, HEART, ROOT, ReferenceFailed, run_reference, show
 from tabvae_ray import TableSpec, TabularVAE, TabularVAEConfig, load_synthesizer
 from tabvae_ray.comparison.plan import ComparisonOptions, ComparisonPlan, PreparedComparison
 from tabvae_ray.comparison.reading.table_columns import Integers, TableColumns
@@ -252,19 +251,11 @@ class Bench:
 
     def refer(self, *arguments: object) -> dict[str, Any]:
         """Run the reference, and return its answer."""
-        done = subprocess.run(
-            [self.options.reference_python, "benchmarks/reference.py", *map(str, arguments)],
-            input=json.dumps(self.spec.categorical),
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "LOKY_MAX_CPU_COUNT": "1"},
-            check=False,
-        )
-        if done.returncode:
-            raise Skipped(f"the reference failed: {done.stderr.strip().splitlines()[-1]}")
-        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return answer
+        python, categorical = self.options.reference_python, self.spec.categorical
+        try:
+            return run_reference(python, "reference.py", *arguments, given=categorical)
+        except ReferenceFailed as error:
+            raise Skipped(f"the reference failed: {str(error).splitlines()[-1]}") from None
 
 
 def held_out_detection(prepared: PreparedComparison, synthetic: TableColumns) -> float:

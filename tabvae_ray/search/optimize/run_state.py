@@ -4,11 +4,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from pyarrow import ArrowException
-
 from tabvae_ray.errors import StorageError
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.trial_record import TrialRecord
+from tabvae_ray.retries import storage_errors
 from tabvae_ray.search.optimize.time_limit import TimeLimit
 
 __all__ = ["Listener", "RunState"]
@@ -133,7 +132,7 @@ class RunState:
         Ray's own writes at the start and end of a run fail with other errors than ours. A full
         storage leaves files that Ray cannot read, and the error then has any type.
         """
-        if isinstance(error, OSError | ArrowException):
+        if isinstance(error, storage_errors()):
             self.give_up(StorageError(str(error)))
         elif self.storage_error is None:
             with self.ending_if_storage_fails():

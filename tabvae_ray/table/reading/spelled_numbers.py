@@ -102,14 +102,14 @@ def number_format(
     own = declared.columns.get(name)
     if own is not None and own.format is not None:
         return own.format
-    texts = _numerals(file, name)
+    texts, whole = _numerals(file, name), types.is_integer_dtype(values.dtype)
+    # That of most columns, and found in a tenth of the time that a search for a format takes.
+    if is_default(texts, whole=whole):
+        return None
     made = find_number_format(texts)
     if made is not None and made.is_spelled:
         return str(made)
     if is_decimal(values.dtype):
-        return None
-    whole = types.is_integer_dtype(values.dtype)
-    if is_default(texts, whole=whole):
         return None
     if made is None and (odd := [text for text in texts if re.search(r"[eE]|^\+", text)]):
         say(
