@@ -116,8 +116,8 @@ class Location:
         from pyarrow import fs
 
         selector = fs.FileSelector(self.path, allow_not_found=True)
-        found = self.attempt("listed", lambda: self.filesystem.get_file_info(selector))
-        return sorted((self / info.base_name for info in found), key=lambda child: child.name)
+        infos = self.attempt("listed", lambda: _listed(self.filesystem, selector))
+        return sorted((self / info.base_name for info in infos), key=lambda child: child.name)
 
     def read_bytes(self, max_bytes: int | None = None) -> bytes:
         """Read the whole file.
@@ -280,6 +280,13 @@ class Location:
 
     def _info(self) -> "fs.FileInfo":
         return self.attempt("read", lambda: self.filesystem.get_file_info(self.path))
+
+
+def _listed(filesystem: "fs.FileSystem", selector: "fs.FileSelector") -> list[Any]:
+    # pyarrow looks twice, and fails if another process makes the directory in between.
+    with suppress(FileNotFoundError):
+        return list(filesystem.get_file_info(selector))
+    return list(filesystem.get_file_info(selector))
 
 
 def _put(location: Location, content: bytes) -> None:

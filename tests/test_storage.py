@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from pyarrow import fs
 
 from tabvae_ray import retries
 from tabvae_ray.errors import StorageError
@@ -387,3 +388,21 @@ def test_an_export_goes_through_an_object_store(
     synthesizer.save(s3 / "best")
     loaded = load_synthesizer((s3 / "best").uri)
     pd.testing.assert_frame_equal(loaded.generate(50, seed=3), synthesizer.generate(50, seed=3))
+
+
+def test_a_directory_that_appears_while_it_is_listed_is_listed(tmp_path: Path) -> None:
+    class Late:
+        """Says once that the directory is not there, as pyarrow does if it is being made."""
+
+        late = True
+
+        def get_file_info(self, selector: fs.FileSelector) -> object:
+            if self.late:
+                self.late = False
+                raise FileNotFoundError(2, "Cannot list directory")
+            return fs.LocalFileSystem().get_file_info(selector)
+
+    location = Location(tmp_path)
+    (tmp_path / "file").write_text("")
+    location.__dict__["_resolved"] = (Late(), str(tmp_path))
+    assert [child.name for child in location.children()] == ["file"]
