@@ -14,13 +14,13 @@
 5. **Epochs without a time budget.** ``small``: 100. ``full``: 30 between 10,000 and 50,000 rows,
    more for smaller tables (300,000 rows seen in all, at most 60 epochs) and fewer for larger ones
    (1,500,000 rows seen, at least 5 epochs). Batches grow with the rows above 100,000.
-6. **Epochs with a time budget.** At least four trials (or as many as ``--trials`` asks for) must
-   train to the end. Three fifths of the budget, less the start of the search, are shared among them
-   by the estimates of :mod:`tabvae_ray.space.estimate`. If the epochs of rule 5 do not fit, these
-   go in this order: epochs down to a floor (20, in ``small`` 40); small batches and the widest
-   decoders; epochs below the floor.
-7. **Trials.** 24; with a time budget half as many again as the estimate lets finish, from 8 to 64.
-   The budget ends the search. On a GPU, batches are four times as large.
+6. **Epochs with a time budget.** At least four trials (or fewer, if ``--trials`` asks for fewer)
+   must train to the end. Three fifths of the budget, less the start of the search, are shared among
+   them by the estimates of :mod:`tabvae_ray.space.estimate`. If the epochs of rule 5 do not fit,
+   these go in this order: epochs down to a floor (20, in ``small`` 40); small batches and the
+   widest decoders; epochs below the floor.
+7. **Trials.** 24; with a time budget three times as many as the estimate lets finish, from 8 to
+   100. The budget ends the search. On a GPU, batches are four times as large.
 """
 
 import math
@@ -196,7 +196,9 @@ class _Draft:
             self._set(wanted, factor, *levels[0])
             why = "no time budget is given"
         else:
-            share = self._seconds_per_trial(time_budget, n_trials or _COMPARED, slots)
+            # More trials are a limit that the time may not reach.
+            n_compared = min(n_trials or _COMPARED, _COMPARED)
+            share = self._seconds_per_trial(time_budget, n_compared, slots)
             floor = min(wanted, _FLOOR[self.start])
             n_epochs = 0
             for level in levels:
@@ -205,10 +207,7 @@ class _Draft:
                 if n_epochs >= floor:
                     break
             self._set(max(_MIN_EPOCHS, n_epochs), factor, *level)
-            why = (
-                f"{n_trials or _COMPARED} trials train to the end in {time_budget:g} s, "
-                f"{slots} at once"
-            )
+            why = f"{n_compared} trials train to the end in {time_budget:g} s, {slots} at once"
             if n_epochs < _MIN_EPOCHS:
                 why = f"the fewest there are; {time_budget:g} s may be too short for this table"
             self.document["search"]["time_budget"] = time_budget
@@ -295,4 +294,4 @@ class _Draft:
         n_epochs = config.training.max_n_epochs * _TRAINED[self.start]
         one = n_epochs * epoch_seconds(self.shape, config, gpu=gpu) + report_seconds(self.shape)
         finished = self._seconds_per_trial(time_budget, 1, slots) * slots / one
-        return min(64, max(8, math.ceil(1.5 * finished)))
+        return min(100, max(8, math.ceil(3 * finished)))

@@ -83,12 +83,14 @@ def test_a_time_that_is_too_short_is_told() -> None:
     assert any("may be too short" in reason for reason in chosen.reasons)
 
 
-def test_as_many_trials_as_asked_for_fit_into_the_time() -> None:
-    table = shape(800)
-    chosen = auto_space(table, time_budget=300, settings={"n_trials": 40, "seed": 5})
-    assert (chosen.space.settings.n_trials, chosen.space.settings.seed) == (40, 5)
-    assert 20 * worst_seconds(chosen, table) <= 300
-    assert chosen.space.budget < auto_space(table, time_budget=300).space.budget
+def test_more_trials_are_a_limit_that_shortens_none_and_fewer_leave_each_more_time() -> None:
+    table = shape(20_000)
+    most, usual, one = (
+        auto_space(table, time_budget=300, settings={"n_trials": n, "seed": 5}).space
+        for n in (1_000, None, 1)
+    )
+    assert (most.settings.n_trials, most.settings.seed) == (1_000, 5)
+    assert most.budget == usual.budget < one.budget
 
 
 def test_without_a_time_the_epochs_follow_the_rows() -> None:
