@@ -155,7 +155,9 @@ class Bench:
         command = [sys.executable, "-m", "tabvae_ray.search", "--space", self.options.space]
         command += ["--data", str(train), "--spec", str(spec), "--out", str(self.home)]
         command += ["--name", name, "--concurrency", str(self.options.concurrency)]
-        command += ["--time-budget", str(self.options.search_seconds), "--trials", "1000", "--json"]
+        command += ["--time-budget", str(self.options.search_seconds), "--json"]
+        # The time ends a search, not the number of its trials.
+        command += ["--trials", "1000"]
         command += ["--resume"] if (self.home / name).exists() else []
         started = time.perf_counter()
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
@@ -163,21 +165,25 @@ class Bench:
         if done.returncode:
             raise Skipped(f"the search ended with exit code {done.returncode}")
         answer = json.loads(done.stdout.splitlines()[-1])
-        record = json.loads(
-            (self.home / name / "trials" / f"{answer['chosen']:06d}.json").read_text()
-        )
         states = ", ".join(f"{n} {state.lower()}" for state, n in sorted(answer["trials"].items()))
         remark = (
             f"`{Path(self.options.space).name}`, at most {self.options.search_seconds:g} s of "
             f"search, {self.options.concurrency} at a time: {states}; chosen: trial "
-            f"{answer['chosen']}, itself trained and scored in {record['seconds']:.0f} s; "
-            f"{answer['reason']}; "
-            + ", ".join(f"{k.partition('.')[2]} {v}" for k, v in record["parameters"].items())
+            f"{answer['chosen']}, {answer['reason']}"
         )
+        record = self.home / name / "trials" / f"{answer['chosen']:06d}.json"
+        # A trial that the end of the time cut short has none.
+        if record.exists():
+            found = json.loads(record.read_text())
+            values = (f"{k.partition('.')[2]} {v}" for k, v in found["parameters"].items())
+            remark += f"; itself trained and scored in {found['seconds']:.0f} s; "
+            remark += ", ".join(values)
         return replace(
             self._drawn(load_synthesizer(answer["best"]).generate),
             seconds=seconds,
-            holdout_nats=record["rungs"][-1]["losses"]["holdout_nats"],
+            holdout_nats=json.loads((Path(answer["best"]) / "scores.json").read_text())[
+                "holdout_nats"
+            ],
             remark=remark,
         )
 
