@@ -22,7 +22,7 @@ from tabvae_ray.uri import URI, open_filesystem, special_kind
 if TYPE_CHECKING:
     from pyarrow import fs
 
-__all__ = ["Location"]
+__all__ = ["Location", "check_writable"]
 
 T = TypeVar("T")
 
@@ -233,23 +233,6 @@ class Location:
         """
         self.attempt("made", lambda: self.filesystem.create_dir(self.path, recursive=True))
 
-    def check_writable(self) -> None:
-        """Write, read back and remove a small file in this directory, which is made if missing.
-
-        Raises:
-            StorageError: If any of it fails.
-        """
-        probe = self / f".tabvae_ray-{uuid.uuid4().hex}"
-        try:
-            probe.write_bytes(b"tabvae_ray")
-            came_back = probe.read_bytes() == b"tabvae_ray"
-            probe.remove()
-        except StorageError as error:
-            # The probe's name means nothing to the user.
-            raise StorageError(str(error).replace(str(probe), str(self))) from error
-        if not came_back:
-            raise StorageError(f"{self}: reading back a file just written gives other bytes")
-
     def attempt(self, verb: str, action: Callable[[], T]) -> T:
         """Run an action on the storage, and repeat it after a pause if its error is transient.
 
@@ -280,6 +263,24 @@ class Location:
 
     def _info(self) -> "fs.FileInfo":
         return self.attempt("read", lambda: self.filesystem.get_file_info(self.path))
+
+
+def check_writable(directory: Location) -> None:
+    """Write, read back and remove a small file in a directory, which is made if missing.
+
+    Raises:
+        StorageError: If any of it fails.
+    """
+    probe = directory / f".tabvae_ray-{uuid.uuid4().hex}"
+    try:
+        probe.write_bytes(b"tabvae_ray")
+        came_back = probe.read_bytes() == b"tabvae_ray"
+        probe.remove()
+    except StorageError as error:
+        # The probe's name means nothing to the user.
+        raise StorageError(str(error).replace(str(probe), str(directory))) from error
+    if not came_back:
+        raise StorageError(f"{directory}: reading back a file just written gives other bytes")
 
 
 def _listed(filesystem: "fs.FileSystem", selector: "fs.FileSelector") -> list[Any]:

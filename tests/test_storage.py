@@ -12,7 +12,7 @@ from pyarrow import fs
 from tabvae_ray import retries
 from tabvae_ray.errors import StorageError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer, load_synthesizer
-from tabvae_ray.storage import Location
+from tabvae_ray.storage import Location, check_writable
 from tabvae_ray.table.io import read_table, write_table
 from tabvae_ray.uri import masked_within
 from tests.support.s3_server import GUEST_KEY, GUEST_SECRET, S3Server, free_ports
@@ -145,7 +145,7 @@ def test_a_directory_or_a_file_in_the_way_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot be written"):
         (Location(tmp_path) / "file" / "below").write_text("x")
     with pytest.raises(StorageError, match="cannot be written"):
-        (Location(tmp_path) / "file").check_writable()
+        check_writable(Location(tmp_path) / "file")
 
 
 def test_an_error_from_another_place_keeps_its_own_message(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_removing_is_quiet_about_what_is_not_there(tmp_path: Path) -> None:
     base.remove()
     base.remove_tree()
     (base / "file").write_text("x")
-    base.check_writable()
+    check_writable(base)
     assert [child.name for child in base.children()] == ["file"]
     (base / "file").remove()
     assert not (base / "file").exists()
@@ -285,7 +285,7 @@ def test_an_object_store_reads_writes_lists_and_removes(s3: Location) -> None:
     assert not (s3 / "odd" / "a b").exists()
     (s3 / "odd").remove_tree()
     assert (s3 / "odd").children() == []
-    s3.check_writable()
+    check_writable(s3)
     assert (s3 / "nothing").children() == []
     with pytest.raises(StorageError, match="there is no such file or directory"):
         (s3 / "nothing").read_bytes()

@@ -91,6 +91,7 @@ def command(
     check_files(spec=spec)
     from tabvae_ray.commands.private_trials import PrivateSearch
     from tabvae_ray.generation.private_card import guarantee_in_words
+    from tabvae_ray.storage import check_writable
 
     target = new_export(out)
     given = {"epsilon": epsilon, "delta": delta}
@@ -101,7 +102,7 @@ def command(
         leaves={name: value for name, value in given.items() if value is not None},
         mean_trials=trials,
     )
-    target.check_writable()
+    check_writable(target)
     spent = search.guarantee
     promise = guarantee_in_words(spent.to_mapping())
     if not quiet:

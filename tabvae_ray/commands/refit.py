@@ -89,13 +89,13 @@ def command(
     A table that does not fit in memory is encoded once, and workers of Ray train on its codes.
     """
     from tabvae_ray.refit.finished_search import FinishedSearchRefit
-    from tabvae_ray.storage import Location
+    from tabvae_ray.storage import Location, check_writable
 
     target = None if out is None else new_export(out)
     refit = FinishedSearchRefit.prepare(
         Location(run), data=data, epochs=epochs, out=target, device=device, workers=workers
     )
-    refit.target.check_writable()
+    check_writable(refit.target)
     if not quiet:
         say(f"refitting {refit.description}")
     hooks = [] if quiet else [ShownEpochs(refit.plan.epochs)]

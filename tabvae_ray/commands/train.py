@@ -103,6 +103,7 @@ def command(
     """
     check_files(spec=spec, config=config)
     from tabvae_ray.commands.single_training import SingleTraining, score_lines
+    from tabvae_ray.storage import check_writable
 
     target = new_export(out)
     leaves = {"training.max_n_epochs": epochs, "training.device": device}
@@ -114,7 +115,7 @@ def command(
         leaves={name: value for name, value in leaves.items() if value is not None},
         seed=seed,
     )
-    target.check_writable()
+    check_writable(target)
     if not quiet:
         say(f"training on {training.description}")
         trainer = training.vae.trainer

@@ -10,7 +10,7 @@ from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.comparison.plot_names import PlotName, wanted_plots
 from tabvae_ray.documents import read_document
 from tabvae_ray.errors import ConfigError
-from tabvae_ray.storage import Location
+from tabvae_ray.storage import Location, check_writable
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.io import read_table
 from tabvae_ray.table.reading.frames import Frame, Source, as_frame, is_location
@@ -61,7 +61,7 @@ def compare(
     declared = _declaration(spec)
     directory = None if out is None else Location(out)
     if directory is not None:
-        directory.check_writable()
+        check_writable(directory)
     real_rows = _rows(real, declared, "the real table")
     source = str(real) if is_location(real) else "the real table"
     columns = TableSpec.infer(real_rows, declared=declared, source=source)

@@ -210,7 +210,7 @@ class TabularVAESynthesizer:
         Raises:
             DataError: If a column is absent, or a value is none of the table's.
         """
-        return log_prob(self._completion(draws, seed), rows)
+        return log_prob(_completion(self, draws, seed), rows)
 
     def complete(self, rows: Source | Frame, *, draws: int = 256, seed: int = 0) -> pd.DataFrame:
         """Draw the columns that rows lack, given those that they have.
@@ -227,7 +227,7 @@ class TabularVAESynthesizer:
         Raises:
             DataError: If no column is one of the model's, or a value is none of the table's.
         """
-        return fill_cells(self._completion(draws, seed), rows, impute=False)
+        return fill_cells(_completion(self, draws, seed), rows, impute=False)
 
     def impute(self, rows: Source | Frame, *, draws: int = 256, seed: int = 0) -> pd.DataFrame:
         """Fill missing cells by draws given the other cells of their rows; see :meth:`complete`.
@@ -240,10 +240,7 @@ class TabularVAESynthesizer:
         Raises:
             DataError: If no column is one of the model's, or a value is none of the table's.
         """
-        return fill_cells(self._completion(draws, seed), rows, impute=True)
-
-    def _completion(self, draws: int, seed: int) -> Completion:
-        return Completion(self.encoder, self.decoder, self.prior, draws, seed)
+        return fill_cells(_completion(self, draws, seed), rows, impute=True)
 
     def save(
         self,
@@ -291,6 +288,10 @@ class TabularVAESynthesizer:
     def _latent(self, n: int, generator: torch.Generator, use_mean: bool) -> Tensor:
         prior = self.prior
         return prior.mean(n, self.device) if use_mean else prior.sample(n, generator)
+
+
+def _completion(model: TabularVAESynthesizer, draws: int, seed: int) -> Completion:
+    return Completion(model.encoder, model.decoder, model.prior, draws, seed)
 
 
 def _drawing(

@@ -49,6 +49,7 @@ from tabvae_ray.search.trials.choice import choose_model
 from tabvae_ray.search.trials.epoch_plan import plan_epochs
 from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.search.trials.time_planning import time_limit
+from tabvae_ray.storage import check_writable
 from tabvae_ray.table.io import write_table
 
 __all__ = ["SearchRun", "run_search"]
@@ -185,7 +186,7 @@ class SearchRun:
 
         A space that was chosen for the table is written beside it, to be edited and searched again.
         """
-        self.inputs.directory.check_writable()
+        check_writable(self.inputs.directory)
         self._begun = True
         self.writer.write("running")
         if self.inputs.kept is not None and not self.inputs.data.exists():

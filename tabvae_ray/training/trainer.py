@@ -181,8 +181,8 @@ class TabularVAETrainer:
             ``train_nats`` and ``holdout_nats``, the latter None without held-out rows.
         """
         return {
-            "train_nats": self._loss(self.codes, 1.0),
-            "holdout_nats": None if self.held_out is None else self._loss(self.held_out, 1.0),
+            "train_nats": _loss(self, self.codes, 1.0),
+            "holdout_nats": None if self.held_out is None else _loss(self, self.held_out, 1.0),
         }
 
     def measure(self, codes: Tensor) -> tuple[list[float], float]:
@@ -292,17 +292,18 @@ class TabularVAETrainer:
 
     def _keep_best(self) -> None:
         assert self.held_out is not None
-        self.history[-1]["holdout_loss"] = self._loss(self.held_out, self.loss_beta)
+        self.history[-1]["holdout_loss"] = _loss(self, self.held_out, self.loss_beta)
         if stale_epochs(self.history, "holdout_loss") == 0:
             # A copy, because training changes the tensors in place.
             self._best = copy.deepcopy(self.model.state_dict())
         if self.stopped is not None and self._best is not None:
             self.model.load_state_dict(self._best)
 
-    def _loss(self, codes: Tensor, beta: float) -> float:
-        """Compute nats per row, on the first rows of a large table."""
-        cells, kl = self.measure(codes[:EVALUATION_MAX_ROWS])
-        return sum(cells) + beta * kl
+
+def _loss(trainer: TabularVAETrainer, codes: Tensor, beta: float) -> float:
+    """Compute nats per row, on the first rows of a large table."""
+    cells, kl = trainer.measure(codes[:EVALUATION_MAX_ROWS])
+    return sum(cells) + beta * kl
 
 
 def evaluation_rows(model: VAE, most: int = _EVALUATION_ROWS) -> int:

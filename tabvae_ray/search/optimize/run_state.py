@@ -9,6 +9,7 @@ from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.retries import storage_errors
 from tabvae_ray.search.optimize.time_limit import TimeLimit
+from tabvae_ray.storage import check_writable
 
 __all__ = ["Listener", "RunState"]
 
@@ -136,7 +137,7 @@ class RunState:
             self.give_up(StorageError(str(error)))
         elif self.storage_error is None:
             with self.ending_if_storage_fails():
-                self.records.directory.check_writable()
+                check_writable(self.records.directory)
 
     @contextmanager
     def ending_if_storage_fails(self) -> Iterator[None]:
