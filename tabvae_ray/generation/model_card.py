@@ -249,9 +249,9 @@ def _rare_values(spec: TableSpec) -> str:
     return (
         f"It retains no rows. Every category, every frequent value and every value that a rule "
         f"keeps stands in at least {spec.min_rows} {counted} of the training table. The ends of a "
-        f"range, or of a run of numbers that a rule keeps, are reached by as many, and quantiles are "
-        "means of as many. The weights of the network were fitted to all training rows: this does not limit what can be learnt from "
-        "them."
+        "range, or of a run of numbers that a rule keeps, are reached by as many, and quantiles "
+        "are means of as many. The weights of the network were fitted to all training rows: this "
+        "does not limit what can be learnt from them."
     )
 
 

@@ -115,8 +115,8 @@ def _planned(column: Column, declared: ColumnDeclaration) -> PlannedColumn:
             needed.append("format")
         if needed:
             raise DataError(
-                f"{', '.join(needed)} must be declared for datetimes, numbers in ticks of the dtype "
-                "(`tabvae spec` shows the form; give values that do not come from this table)"
+                f"{', '.join(needed)} must be declared for datetimes, numbers in ticks of the "
+                "dtype (`tabvae spec` shows the form; give values that do not come from this table)"
             )
         return PlannedColumn(column, declared, _looks(column, is_known=True))
     if is_counted(column):
