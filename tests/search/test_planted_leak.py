@@ -18,7 +18,7 @@ ROWS, HELD_OUT, SEED = 800, 0.25, 0
 # No dropout, and so many epochs that rows that have nothing in common are learnt by heart.
 SPACE = {
     "base": {
-        "training": {"max_n_epochs": 500, "batch_size": 150, "learning_rate": 0.01},
+        "training": {"max_n_epochs": 300, "batch_size": 150, "learning_rate": 0.01},
         "architecture": {
             "encoder_layer_sizes": [64],
             "decoder": "autoregressive",

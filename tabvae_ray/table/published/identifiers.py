@@ -53,5 +53,5 @@ def _of_any_kind(learnt: list[WeightedPattern], largest: int | None) -> Weighted
 
 def _rounded_up(counter: int, min_rows: int) -> int:
     """Return the next multiple of a power of ten, among whose numbers half are those of rows."""
-    unit = 10 ** math.ceil(math.log10(2 * max(min_rows, 1)))
+    unit = int(10 ** math.ceil(math.log10(2 * max(min_rows, 1))))
     return -(-counter // unit) * unit

@@ -5,7 +5,14 @@ from typing import Literal
 
 from tabvae_ray.comparison.scores.membership.success import MembershipAttacks
 
-__all__ = ["NOT_MEASURED", "attack_in_words", "attack_tone", "grade", "membership_verdict", "strongest"]
+__all__ = [
+    "NOT_MEASURED",
+    "attack_in_words",
+    "attack_tone",
+    "grade",
+    "membership_verdict",
+    "strongest",
+]
 
 NOT_MEASURED = (
     "Whether the model betrays who is in the table was not measured: that needs held-out rows, "
