@@ -1,4 +1,5 @@
 import dataclasses
+import io
 import random
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from tabvae_ray.search.optimize.time_limit import TimeLimit
 from tabvae_ray.search.trials import trial as module
 from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.search.trials.trial import TrialRun
-from tabvae_ray.tabular_vae import split_rows
+from tabvae_ray.tabular_vae import TabularVAE, split_rows
 from tests.support.spaces import TINY
 
 ONE = {
@@ -191,6 +192,53 @@ def test_what_memory_does_not_allow_is_tried_again_with_half_the_batch(
     second = trial.step()
     assert (first["batch_size"], second["batch_size"]) == (None, 128)
     assert (second["epoch"], second["batch_size_from"]) == (3, 1)
+
+
+@pytest.mark.parametrize("place", ["build", "restore"])
+def test_a_resumed_trial_that_memory_does_not_allow_goes_on_from_its_checkpoint(
+    task: SearchTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    first = start(task, ONE)
+    first.step()
+    directory = tmp_path / "runs" / "tiny" / "checkpoint"
+    directory.mkdir(parents=True)
+    (directory / "state.pt").write_bytes(first.state())
+    # A process that has run another trial before has that one's state, too.
+    resumed = start(task, TWO)
+    resumed.step()
+    resumed.begin({**ONE, "checkpoint": "checkpoint"})
+    holder, name = (module, "build_trial") if place == "build" else (TabularVAE, "load_state_dict")
+    real, calls = getattr(holder, name), []
+
+    def starved(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise torch.OutOfMemoryError("out of memory")
+        return real(*arguments)
+
+    monkeypatch.setattr(holder, name, starved)
+    report = resumed.step()
+    assert (report["epoch"], report["batch_size_from"]) == (3, 1)
+    assert report["batch_size"] is not None
+    again = start(task, TWO)
+    again.begin(ONE)
+    again.restore(resumed.state())
+    assert again.epoch == 3
+
+
+def test_a_state_that_ray_restores_takes_the_place_of_the_one_at_the_begin(
+    task: SearchTask, tmp_path: Path
+) -> None:
+    first = start(task, ONE)
+    first.step()
+    directory = tmp_path / "runs" / "tiny" / "checkpoint"
+    directory.mkdir(parents=True)
+    (directory / "state.pt").write_bytes(first.state())
+    first.step()
+    resumed = start(task, {**ONE, "checkpoint": "checkpoint"})
+    resumed.restore(first.state())
+    kept = torch.load(io.BytesIO(resumed.state()), weights_only=True)
+    assert kept["trainer"]["epoch"] == first.epoch == 3
 
 
 def test_half_a_batch_is_half_of_the_rows_where_they_are_fewer(
