@@ -86,7 +86,7 @@ class Snapshot:
         n_finished: Trials that have finished, in all runs.
         best: The best value of each objective among complete trials.
         hypervolume: See :func:`hypervolume_of`.
-        epochs: Epochs trained.
+        epochs: Epochs trained, also those of trials that have not finished.
         saved: Epochs saved by stopping.
         slots: Trials at once.
         busy_slots: How many of the slots have a trial.
@@ -146,6 +146,8 @@ class RunStatistics:
         # When each trial in a slot got the slot, or last reported.
         self._since: dict[int, float] = {}
         self._reports: dict[int, tuple[int, float | None]] = {}
+        # Epochs of trials that have not finished, some of which the end of the time cut short.
+        self._unfinished: dict[int, int] = {}
         self._suggestion_seconds: float | None = None
 
     def __call__(self, state: RunState, record: TrialRecord) -> None:
@@ -156,8 +158,10 @@ class RunStatistics:
         self._seconds_known[record.number] = record.seconds
         if record.seconds > known:
             self._since.pop(record.number, None)
+        self._unfinished[record.number] = record.epochs
         if record.state != "RUNNING":
             self.counts.add(record)
+            del self._unfinished[record.number]
         # One trial more than there are slots may wait: those that started first have the slots.
         active = [other.number for other in state.active.values()][: self.slots]
         self._since = {number: self._since.get(number, now) for number in active}
@@ -192,7 +196,7 @@ class RunStatistics:
             n_finished=counts.n_finished,
             best=dict(counts.best),
             hypervolume=counts.hypervolume,
-            epochs=counts.epochs,
+            epochs=counts.epochs + sum(self._unfinished.values()),
             saved=counts.saved,
             slots=self.slots,
             busy_slots=len(since),

@@ -64,6 +64,16 @@ def test_running_trials_count_as_busy_and_those_that_wait_do_not(space: SearchSp
     assert now.overhead == pytest.approx(16 / 14 - 1)
 
 
+def test_epochs_of_trials_that_the_time_cut_short_count_once(space: SearchSpace) -> None:
+    statistics = RunStatistics(space, slots=1, clock=Clock())
+    cut, done = finished(0, "RUNNING", 3), finished(1, "RUNNING", 1)
+    for record in (cut, done):
+        statistics(run_state(record), record)
+    assert statistics.snapshot().epochs == 4
+    statistics(run_state(cut), finished(1, "COMPLETE", 9))
+    assert statistics.snapshot().epochs == 12
+
+
 def test_only_seconds_of_this_run_count(space: SearchSpace) -> None:
     clock = Clock()
     statistics = RunStatistics(space, slots=1, clock=clock)
