@@ -365,6 +365,7 @@ def test_where_there_is_no_search_is_one_message(
     assert "search.json" in error
 
 
+@pytest.mark.slow
 def test_reporting_does_without_ray() -> None:
     code = "import sys, tabvae_ray.report.page; sys.exit('ray' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -82,6 +82,7 @@ ORDERS = [
 ]
 
 
+@pytest.mark.slow
 def test_the_package_is_the_function_in_every_order_of_imports() -> None:
     checks = (
         "import inspect, pickle, sys\n"

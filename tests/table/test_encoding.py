@@ -365,7 +365,7 @@ def tables() -> st.SearchStrategy[pd.DataFrame]:
 
 
 @pytest.mark.filterwarnings("ignore:.*taken for an identifier")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(tables(), st.sampled_from(STRATEGIES), st.integers(2, 20), st.integers(2, 20))
 def test_any_table_keeps_dtypes_missingness_range_and_codes(
     table: pd.DataFrame, strategy: str, n_bins: int, max_categories: int

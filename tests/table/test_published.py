@@ -114,7 +114,7 @@ def check_stored(encoder: TableEncoder, table: pd.DataFrame, min_rows: int) -> N
 
 
 # Shrinking a failure takes minutes.
-@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=20, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(
     seed=st.integers(0, 10**6),
     rows=st.integers(6, 150),

@@ -136,7 +136,7 @@ STEPS = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(STEPS, max_size=40))
 def test_whatever_happens_no_trial_is_lost_told_twice_or_left_running(
     steps: list[tuple[str, int, float]],
