@@ -21,7 +21,7 @@ from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.private.encoding import PrivateEncoding
 from tabvae_ray.table.reading.frames import Frame, Source
-from tabvae_ray.table.reading.markers import without_declared
+from tabvae_ray.table.reading.markers import as_declared
 from tabvae_ray.table.spec import TableSpec, check_table
 from tabvae_ray.training.private.guarantee import Guarantee
 from tabvae_ray.training.private.preparation import check_untracked, prepare_private
@@ -165,7 +165,7 @@ class TabularVAE:
             ConfigError: If ``training.dp`` is given beside a setting that uses rows without noise.
             DataError: If the table does not fit the spec, or has fewer than two training rows.
         """
-        table = without_declared(self.spec.read(table), self.spec.columns)
+        table = as_declared(self.spec.read(table), self.spec.columns)
         check_table(table, self.spec)
         if self.config.training.dp is not None:
             prepared = prepare_private(table, self.spec, self.declared, self.config)

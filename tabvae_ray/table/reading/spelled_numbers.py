@@ -11,6 +11,7 @@ from tabvae_ray.table.formats.numeral_finding import (
     is_default,
     may_have_decimals,
 )
+from tabvae_ray.table.formats.number_texts import respelled_texts
 from tabvae_ray.table.formats.numerals import NumberFormat
 from tabvae_ray.table.reading.cells import Cells
 from tabvae_ray.table.reading.csv_file import CsvFile
@@ -76,11 +77,7 @@ def spelled_numbers(
 
 def respelled(cells: Cells, made: NumberFormat) -> Cells:
     """Return cells in which the numbers in a format are plain numbers."""
-    texts = cells.distinct.to_pylist()
-    plain = made.plain(texts)
-    return cells.respelled(
-        [own if new is None else new for own, new in zip(texts, plain, strict=True)]
-    )
+    return cells.respelled(respelled_texts(cells.distinct.to_pylist(), made))
 
 
 def number_format(
