@@ -262,7 +262,10 @@ class TabularVAE:
 
         def generate(n: int) -> pd.DataFrame:
             return self.synthesizer().generate(
-                n, seed=self.seed, temperature=validation.generation_temperature
+                n,
+                seed=self.seed,
+                temperature=validation.generation_temperature,
+                compact=True,
             )
 
         self.trainer.epoch_hooks += [

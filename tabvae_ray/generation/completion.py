@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.generation.written_values import as_in_memory
 from tabvae_ray.model.draw import Draw
 from tabvae_ray.model.prior import Prior
 from tabvae_ray.model.row_decoder import RowDecoder
@@ -142,9 +143,12 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
         chosen.append(codes[torch.arange(len(codes), device=codes.device), pick])
         sizes.append(_effective(weight))
     picked = torch.cat(chosen) if chosen else given
-    drawn = completion.encoder.decode(picked.cpu().numpy(), rng, seed=completion.seed)
+    made = completion.encoder.decode(picked.cpu().numpy(), rng, seed=completion.seed)
+    drawn = as_in_memory(made, completion.encoder.spec)
     for name in known_names:
         own = table[name]
+        if name in made and own.dtype == made[name].dtype:
+            drawn[name] = made[name]
         may_lack = not impute and completion.encoder.spec[name].missing
         kept = own.notna() | may_lack
         if name not in drawn or kept.all():

@@ -92,6 +92,4 @@ def _numbers_of(texts: pd.Series, made: NumberFormat) -> pd.Series | None:
 
 def respelled_texts(texts: Sequence[str], made: NumberFormat) -> list[str]:
     """Return texts in which the numbers in a format are plain numbers."""
-    return [
-        own if new is None else new for own, new in zip(texts, made.plain(texts), strict=True)
-    ]
+    return [own if new is None else new for own, new in zip(texts, made.plain(texts), strict=True)]

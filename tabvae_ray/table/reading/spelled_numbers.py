@@ -6,12 +6,12 @@ from decimal import Decimal
 import pandas as pd
 
 from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.formats.number_texts import respelled_texts
 from tabvae_ray.table.formats.numeral_finding import (
     find_number_format,
     is_default,
     may_have_decimals,
 )
-from tabvae_ray.table.formats.number_texts import respelled_texts
 from tabvae_ray.table.formats.numerals import NumberFormat
 from tabvae_ray.table.reading.cells import Cells
 from tabvae_ray.table.reading.csv_file import CsvFile
