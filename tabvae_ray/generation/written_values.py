@@ -57,13 +57,16 @@ def as_in_memory(rows: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
         rows: Generated rows.
         spec: Their spec.
     """
-    made = {
-        column.name: written.astype(dtype_from_name(column.written_dtype))
-        for column in spec.columns
-        if column.written_dtype is not None
-        and column.name in rows
-        and (written := _written(rows[column.name], column, as_text=False)) is not None
-    }
+    made: dict[str, pd.Series] = {}
+    for column in spec.columns:
+        if column.written_dtype is None or column.name not in rows:
+            continue
+        values = rows[column.name]
+        written = _written(values, column, as_text=False)
+        if written is None and column.written_dtype == "category":
+            written = values
+        if written is not None:
+            made[column.name] = written.astype(dtype_from_name(column.written_dtype))
     return rows.assign(**made) if made else rows
 
 

@@ -77,7 +77,7 @@ class Column(BaseModel):
             :mod:`tabvae_ray.table.formats.padding`.
         arrow_type: Name of the Arrow type in the Parquet file that the table was read from.
         written_dtype: Dtype of the text that the table has for moments or numbers, or of the
-            numbers that it has for moments; None in CSV, which has text alone.
+            numbers or categories that it has for moments; None in CSV, which has text alone.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -117,7 +117,9 @@ def as_stored(column: Column, table: pd.DataFrame) -> Column:
         return column.model_copy(update={"unnamed": is_unnamed, "padding": padding})
     name = table.attrs.get(ARROW_TYPES, {}).get(column.name)
     values = table[column.name]
-    if _is_written_otherwise(values, column):
+    if column.kind == "datetime" and isinstance(values.dtype, pd.CategoricalDtype):
+        column = column.model_copy(update={"written_dtype": "category"})
+    elif _is_written_otherwise(values, column):
         example = values.dropna().head(1).to_frame()
         own = name or str(pa.Schema.from_pandas(example, preserve_index=False).field(0).type)
         column = column.model_copy(update={"written_dtype": dtype_name(values.dtype)})

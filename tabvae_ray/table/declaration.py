@@ -133,8 +133,7 @@ class ColumnDeclaration(BaseModel):
         timezone: Datetime only: time zone of moments without one, and of generated moments.
         dtype: Dtype of generated values.
         missing: Whether values may be missing.
-        missing_values: Texts of a CSV file that are missing, beside empty cells; they replace those
-            of the table. None leaves it to the reading.
+        missing_values: Texts that are missing, in place of those of the table; None to infer them.
         categories: All values that may occur.
         ordered: Whether a category dtype is ordered.
         levels: All categories of a category dtype.

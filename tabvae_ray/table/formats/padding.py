@@ -30,8 +30,8 @@ def find_padding(texts: Sequence[str]) -> str | None:
         return None
     before = min(len(text) - len(text.lstrip(" ")) for text in shown)
     after = min(len(text) - len(text.rstrip(" ")) for text in shown)
-    width = max(map(len, shown))
-    # A value that is longer than those of the table takes the place of spaces, where it can.
+    # Longer texts have no spaces to spare.
+    width = min(map(len, shown))
     for first, last, align in (
         *((before, after, ""), (0, after, ">"), (before, 0, "<")),
         *((before, after, ">"), (before, after, "<")),

@@ -159,6 +159,8 @@ def _check_encoding(content: bytes) -> None:
         len(start) > 1 and (set(start[:100:2]) == {0} or set(start[1:100:2]) == {0})
     ):
         raise ValueError(f"it is text in UTF-16; it {_ADVICE.format('utf-16')}")
+    if start.startswith(b"\x1f\x8b"):
+        raise ValueError("it is compressed by gzip; its name must end in .csv.gz")
     if b"\0" in start:
         raise ValueError("it holds binary data")
     try:
@@ -176,6 +178,8 @@ def _check_separator(text: bytes) -> None:
     Raises:
         ValueError: Naming the separator.
     """
+    if text.removeprefix(codecs.BOM_UTF8)[:4].lower() == b"sep=":
+        raise ValueError("its first line names a separator, as for Excel; remove that line")
     lines = text[: 2**20].lstrip(b"\r\n").splitlines()[:2] or [b""]
     for separator, name in ((b";", "semicolons"), (b"\t", "tabs"), (b"|", "vertical bars")):
         counts = {line.count(separator) for line in lines}

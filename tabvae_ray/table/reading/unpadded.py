@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration
 from tabvae_ray.table.formats.padding import find_padding
-from tabvae_ray.table.reading.cells import Cells, Mask
+from tabvae_ray.table.reading.cells import NULL_WORDS, Cells, Mask
 from tabvae_ray.table.reading.csv_file import CsvFile
 from tabvae_ray.table.reading.odd_dates import moments_among
 
@@ -42,7 +42,9 @@ def without_padding(
         stripped = cells.respelled([text.strip(" ") for text in texts])
         if _are_padded(_declared_texts(own)) or not _are_values(stripped, own, declared, name):
             continue
-        padding = find_padding(texts) if own is None or own.padding is None else own.padding
+        padding = None if own is None else own.padding
+        if padding is None:
+            padding = find_padding([t for t in texts if t.strip(" ") not in NULL_WORDS])
         if padding is not None:
             paddings[name] = padding
         elif _are_plain(stripped, own):
