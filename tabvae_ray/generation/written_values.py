@@ -6,11 +6,11 @@ import pyarrow as pa
 
 from tabvae_ray.table.arrow_types import arrow_type_from_name
 from tabvae_ray.table.column import Column
-from tabvae_ray.table.dtypes import dtype_from_name
 from tabvae_ray.table.formats.numerals import NumberFormat
 from tabvae_ray.table.formats.padding import padded
 from tabvae_ray.table.formats.spelling import UNIX_UNITS, spelled
 from tabvae_ray.table.parsing import as_datetimes
+from tabvae_ray.table.reading.declared_dtype import of_dtype
 from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["as_in_memory", "as_written"]
@@ -66,7 +66,8 @@ def as_in_memory(rows: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
         if written is None and column.written_dtype == "category":
             written = values
         if written is not None:
-            made[column.name] = written.astype(dtype_from_name(column.written_dtype))
+            where = f"column {column.name!r}: written_dtype"
+            made[column.name] = of_dtype(written, column.written_dtype, where)
     return rows.assign(**made) if made else rows
 
 

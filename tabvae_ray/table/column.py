@@ -142,7 +142,7 @@ def as_stored(column: Column, table: pd.DataFrame) -> Column:
 
 def _is_written_otherwise(values: pd.Series, column: Column) -> bool:
     """Return True for text that holds moments or numbers, and for numbers that hold moments."""
-    if isinstance(values.dtype, pd.CategoricalDtype):
+    if isinstance(values.dtype, pd.CategoricalDtype) or not is_dtype_name(dtype_name(values.dtype)):
         return False
     if column.kind == "datetime" and pd.api.types.is_numeric_dtype(values.dtype):
         return True
@@ -163,7 +163,8 @@ def check_column(column: Column, source: str) -> None:
     if column.arrow_type is not None and arrow_type_from_name(column.arrow_type) is None:
         raise DataError(f"{where}: {column.arrow_type!r} is not a supported Arrow type")
     if column.padding is not None and not is_padding(column.padding):
-        raise DataError(f"{where}: padding: must be such as '{{:>8}}', but is {column.padding!r}")
+        given = brief(column.padding)
+        raise DataError(f"{where}: padding: must be such as '{{:>8}}', but is {given}")
     dtype = dtype_from_name(column.dtype)
     if not _suits(dtype, column.kind):
         raise DataError(f"{where}: {column.dtype!r} is not a dtype of a {column.kind} column")

@@ -25,6 +25,9 @@ from tabvae_ray.table.reading.odd_dates import are_odd, days_among, moments_amon
 
 __all__ = ["as_declared", "read_markers"]
 
+# So many different texts show the format of numbers.
+_SAMPLE = 10_000
+
 
 def read_markers(
     table: pd.DataFrame, declared: SpecDeclaration, say: Say
@@ -180,7 +183,8 @@ def _number(value: Any) -> Decimal | None:
 
 def _with_plain_numbers(cells: Cells) -> Cells | None:
     """Return cells whose numbers are written plainly; None if they have no format."""
-    texts = [text for text in cells.distinct.to_pylist() if any(map(str.isdigit, text))]
+    sample: list[str] = cells.distinct.slice(0, _SAMPLE).to_pylist()
+    texts = [text for text in sample if any(map(str.isdigit, text))]
     made = find_text_format(pd.Series(texts, dtype="str"))
     if made is None or not made.is_spelled:
         return None
