@@ -40,8 +40,9 @@ _CLEARLY_FITS = 0.25
 _FILL = 0.8
 # Seconds to measure batches for.
 _MEASURED_SECONDS = 2.0
-# If scores of all rows take longer than this, they are measured on a part of the rows.
-_LONG_SCORING, _PART = 2.0, 4
+# If scores of all rows take longer than this share of the time budget, they are measured on a part
+# of the rows. That overestimates them, because some scores have a limit of rows.
+_LONG_SCORING, _PART = 0.03, 4
 # Ray starts beside the measurement and takes a part of the time, at most this one; what is missing
 # beyond it other processes take, which may go on.
 _TO_RAY = 0.5
@@ -200,7 +201,8 @@ def _measure(task: SearchTask, config: TabularVAEConfig) -> Pace:
     epoch = _epoch_seconds(vae.trainer, read)
     n_rows = n_scored_rows(task, config)
     n_measured = n_rows
-    if report_seconds(TableShape.of(task.table, task.spec)) > _LONG_SCORING:
+    budget = math.inf if task.limit is None else task.limit.seconds
+    if report_seconds(TableShape.of(task.table, task.spec)) > _LONG_SCORING * budget:
         n_measured = max(1, n_rows // _PART)
     read()
     task.comparison.compute(draw_rows(vae.synthesizer(), n_measured, seed=0))
