@@ -94,8 +94,8 @@ def run(command: click.Command, program: str, arguments: Sequence[str] | None = 
     # Command.main() of click would end the process and has exit codes of its own.
     def parse_and_invoke() -> int:
         with command.make_context(program, words) as context:
-            code: int = command.invoke(context)
-            return code
+            # Tell an error before the context closes what it holds, such as a Ray that starts.
+            return run_command(lambda: command.invoke(context))
 
     return run_command(parse_and_invoke)
 

@@ -2,7 +2,8 @@ import shlex
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import click
 import pytest
@@ -34,6 +35,31 @@ def test_an_error_of_the_users_is_one_message_and_code_2(
     assert cli.run_command(raises(error("n_bins must be >= 2"))) == 2
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "error: n_bins must be >= 2\n")
+
+
+def test_an_error_is_told_before_what_still_starts_is_ended(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = []
+
+    @contextmanager
+    def starting() -> Iterator[None]:
+        yield
+        told.append(capsys.readouterr().err)
+
+    @click.command()
+    def fail() -> int:
+        click.get_current_context().find_root().with_resource(starting())
+        raise DataError("t.csv: has no rows")
+
+    @click.group()
+    def group() -> None:
+        pass
+
+    group.add_command(fail)
+    assert (cli.run(fail, "fail", []), cli.run(group, "tabvae", ["fail"])) == (2, 2)
+    assert told == 2 * ["error: t.csv: has no rows\n"]
+    assert capsys.readouterr().err == ""
 
 
 def test_a_warning_is_one_line_without_the_place_in_the_code(

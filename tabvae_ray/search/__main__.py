@@ -249,7 +249,7 @@ def command(
 
         resources = Resources(cpus_per_trial, gpus_per_trial)
         starting = ray_started_early(address, resources, concurrency)
-        click.get_current_context().with_resource(starting)
+        click.get_current_context().find_root().with_resource(starting)
     from rich.console import Console
 
     from tabvae_ray.search.api.perform import draw_report, perform, prepare
