@@ -130,7 +130,8 @@ def test_rows_in_memory_have_the_dtypes_of_the_real_table(of_parquet: str) -> No
     file = pd.read_parquet(Path(of_parquet).parent / "real.parquet")
     assert rows.dtypes.to_dict() == file.dtypes.to_dict()
     check_formats(rows)
-    part = file.head(3).assign(day=[file["day"][0], None, file["day"][2]])
+    part = file.head(3).copy()
+    part.loc[1, "day"] = None
     filled = made.impute(part, draws=4)
     assert filled["day"][0] == file["day"][0]
     assert filled["day"].str.fullmatch(r"\d\d\.\d\d\.\d{4}").all()
