@@ -14,6 +14,8 @@ ENV PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
 FROM rayproject/ray:2.60.0-py311-gpu AS gpu
 
 FROM ${DEVICE}
+# By the user ray, because the build of the package writes beside its source.
+RUN mkdir -p /home/ray/tabvae
 WORKDIR /home/ray/tabvae
 # What changes seldom comes first: this layer is built again only for other versions.
 COPY --chown=ray constraints.txt .

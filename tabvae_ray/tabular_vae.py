@@ -20,6 +20,7 @@ from tabvae_ray.model.vae import VAE, build_vae
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.private.encoding import PrivateEncoding
+from tabvae_ray.table.published.markers import with_shared_markers
 from tabvae_ray.table.reading.frames import Frame, Source
 from tabvae_ray.table.reading.markers import as_declared
 from tabvae_ray.table.spec import TableSpec, check_table
@@ -165,7 +166,8 @@ class TabularVAE:
             ConfigError: If ``training.dp`` is given beside a setting that uses rows without noise.
             DataError: If the table does not fit the spec, or has fewer than two training rows.
         """
-        table = as_declared(self.spec.read(table), self.spec.columns)
+        as_read = self.spec.read(table)
+        table = as_declared(as_read, self.spec.columns)
         check_table(table, self.spec)
         if self.config.training.dp is not None:
             prepared = prepare_private(table, self.spec, self.declared, self.config)
@@ -173,9 +175,9 @@ class TabularVAE:
             return
         fraction = self.config.validation.holdout_fraction
         training, held_out = split_rows(len(table), fraction, self.split_seed)
-        encoder = TableEncoder.fit(
-            table.iloc[training].reset_index(drop=True), self.spec, self.config.transformers
-        )
+        transformers = self.config.transformers
+        spec = with_shared_markers(self.spec, as_read, training, transformers.min_rows)
+        encoder = TableEncoder.fit(table.iloc[training].reset_index(drop=True), spec, transformers)
         codes = encoder.encode(table)
         init_seed, train_seed = np.random.SeedSequence(self.seed).generate_state(2)
         model = self._network(encoder, codes[training], int(init_seed))

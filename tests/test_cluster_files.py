@@ -9,7 +9,7 @@ import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jsonschema
 import pytest
@@ -20,6 +20,9 @@ from packaging.utils import canonicalize_name
 from ray.autoscaler._private.util import prepare_config, validate_config
 
 from tabvae_ray.search.__main__ import command as search_command
+from tabvae_ray.search.display import ray_metrics
+from tabvae_ray.search.display.statistics import RunStatistics
+from tabvae_ray.space.search_space import SearchSpace
 
 ROOT = Path(__file__).parent.parent
 CLUSTER = ROOT / "cluster.yaml"
@@ -109,12 +112,58 @@ def test_the_lock_has_a_version_of_every_declared_package() -> None:
         assert pinned[canonicalize_name(declared.name)] in declared.specifier, text
 
 
-def test_the_dashboard_shows_metrics_that_a_search_has() -> None:
-    text = (ROOT / "examples" / "grafana-dashboard.json").read_text(encoding="utf-8")
-    assert json.loads(text)["panels"]
-    shown = set(re.findall(r"ray_(tabvae_\w+)", text))
-    source = (ROOT / "tabvae_ray" / "search" / "display" / "ray_metrics.py").read_text()
-    assert shown == set(re.findall(r"ray_(tabvae_\w+)", source))
+class _Gauge:
+    """A gauge of Ray that only keeps which labels it has."""
+
+    labels: ClassVar[dict[str, set[str]]] = {}
+
+    def __init__(self, name: str, description: str, tag_keys: tuple[str, ...]) -> None:
+        # Ray's own prefix of the names that Prometheus sees.
+        self.labels[f"ray_{name}"] = set(tag_keys)
+
+    def set_default_tags(self, tags: dict[str, str]) -> None:
+        pass
+
+    def set(self, value: float, tags: dict[str, str] | None = None) -> None:
+        pass
+
+
+def test_the_dashboard_shows_metrics_that_a_search_has(
+    space: SearchSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_metrics, "Gauge", _Gauge)
+    ray_metrics.RayMetrics("heart", RunStatistics(space, slots=2))
+    dashboard = json.loads(
+        (ROOT / "examples" / "grafana-dashboard.json").read_text(encoding="utf-8")
+    )
+    source, search = dashboard["templating"]["list"]
+    assert (source["type"], source["query"]) == ("datasource", "prometheus")
+    reference = {"type": "prometheus", "uid": "${" + source["name"] + "}"}
+    shown = set()
+    for panel in dashboard["panels"]:
+        assert panel["datasource"] == reference and panel["type"] == "timeseries"
+        assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"])
+        for target in panel["targets"]:
+            named = re.findall(r"(ray_tabvae_\w+)\{(\w+)=~\"\$(\w+)\"\}", target["expr"])
+            assert len(named) == target["expr"].count("ray_tabvae_") > 0
+            for metric, label, variable in named:
+                assert label in _Gauge.labels[metric] and variable == search["name"]
+                legend = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
+                # Without a label in the legend, lines could not be told apart.
+                assert legend == _Gauge.labels[metric]
+                shown.add(metric)
+    assert shown == set(_Gauge.labels)
+    metric, label = re.findall(r"\w+", search["query"]["query"].removeprefix("label_values"))
+    assert label in _Gauge.labels[metric] and search["datasource"] == reference
+    ids = [panel["id"] for panel in dashboard["panels"]]
+    cells = [
+        (x, y)
+        for place in (panel["gridPos"] for panel in dashboard["panels"])
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+    assert len(set(ids)) == len(ids) and len(set(cells)) == len(cells)
+    assert max(x for x, _ in cells) < 24
 
 
 @pytest.mark.parametrize("provider", ["gcp", "local"])

@@ -101,7 +101,7 @@ def test_known_and_secret_columns_are_attacked_with_held_out_rows(
     sampled: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "spec.yaml").write_text("privacy: {known: [x], secret: [y]}\n", encoding="utf-8")
-    plan = _plan(tmp_path, "scores: [dcr_share]")
+    plan = _plan(tmp_path, "scores: [membership_black_box, dcr_share]")
     more = ["--spec", str(tmp_path / "spec.yaml"), "--no-levels", *plan]
     assert main(_arguments(sampled[:2], *more[:3])) == 0
     assert "spec names under `privacy` was not measured" in " ".join(
@@ -110,6 +110,7 @@ def test_known_and_secret_columns_are_attacked_with_held_out_rows(
     assert main(_arguments(sampled[:2], *more, "--held-out", str(sampled[2]))) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "Someone who has synthetic rows and knows x of a person guesses y rightly in" in said
+    assert "1 betrays every training row: no leak found" in said
     assert main(_arguments(sampled[:2], *more, "--held-out", str(sampled[2]), "--json")) == 0
     found = json.loads(capsys.readouterr().out.splitlines()[-1])["disclosure_attacks"]
     assert found["known"] == ["x"] and found["verdict"].startswith("Someone who has synthetic rows")
@@ -125,6 +126,8 @@ def test_held_out_rows_and_a_target_add_their_scores(
     assert main(_arguments(sampled[:2], *more)) == 0
     document = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert {*SCORES, "js_distance"} - {"rules_kept"} < document.keys()
+    names = list(document)
+    assert names.index("membership_black_box") < names.index("dcr_share")
     assert document["tstr"] > 0.95
     assert document["usefulness"]["metric"] == "AUC"
     assert document["privacy"]["n_held_out"] == 200

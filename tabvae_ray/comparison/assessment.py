@@ -19,7 +19,7 @@ from tabvae_ray.comparison.scores.disclosure.verdicts import (
     disclosure_document,
     disclosure_verdict,
 )
-from tabvae_ray.comparison.scores.membership.verdicts import membership_verdict
+from tabvae_ray.comparison.scores.membership.verdicts import grade, membership_verdict
 from tabvae_ray.comparison.scores.privacy import Privacy, privacy
 from tabvae_ray.errors import ConfigError, brief
 from tabvae_ray.storage import Location
@@ -212,7 +212,10 @@ class Assessment:
     def meaning(self, name: str) -> str:
         """Return which values of a score are better, and what this value means."""
         better = direction(name, higher_is_better=self._options.higher_is_better(name))
-        words = score_in_words(name, self.comparison.scores[name], self.levels)
+        if name == "membership_black_box" and self.comparison.membership is not None:
+            words: str | None = grade(self.comparison.membership).lower()
+        else:
+            words = score_in_words(name, self.comparison.scores[name], self.levels)
         return better if words is None else f"{better}: {words}"
 
     def with_column_distances(self) -> Comparison:

@@ -138,7 +138,7 @@ def _default_plan(
     scores = ["mean_js_distance", "correlation_distance", "column_shapes", "pair_trends"]
     scores.append("detection")
     if has_held_out:
-        scores += ["dcr_share", "membership_black_box"]
+        scores += ["membership_black_box", "dcr_share"]
     if has_target:
         scores.append("tstr")
     if has_rules:

@@ -26,8 +26,8 @@ _ELSEWHERE = ("versions", "parameters", "table", "latent", "privacy")
 _RULES = ("- the rules between columns, and the values that go together by them",)
 
 _IDENTIFIERS = (
-    "- the patterns of identifiers, and marks of hash cells that real ones fall into: they show "
-    "that an identifier may be real, not that it is",
+    "- the patterns of identifiers, and marks of the hash cells that real ones fall into, among "
+    "many that none does: a mark hardly tells whether an identifier is real",
 )
 
 _USE = """\
@@ -249,9 +249,9 @@ def _rare_values(spec: TableSpec) -> str:
     return (
         f"It retains no rows. Every category, every frequent value and every value that a rule "
         f"keeps stands in at least {spec.min_rows} {counted} of the training table. The ends of a "
-        f"range are reached by as many, and quantiles are means of as many. The weights of the "
-        "network were fitted to all training rows: this does not limit what can be learnt from "
-        "them."
+        "range, or of a run of numbers that a rule keeps, are reached by as many, and quantiles "
+        "are means of as many. The weights of the network were fitted to all training rows: this "
+        "does not limit what can be learnt from them."
     )
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import partial
 
 from ray import tune
-from ray.tune.logger import TBXLoggerCallback
 
 from tabvae_ray.cluster.connection import connected, through_client
 from tabvae_ray.cluster.nodes import Resources, trials_at_once
@@ -23,6 +22,7 @@ from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.display.followers import followers_of
 from tabvae_ray.search.display.live import SearchProgress
 from tabvae_ray.search.display.mlflow_log import MlflowLog
+from tabvae_ray.search.display.tensorboard import TensorBoardLog
 from tabvae_ray.search.driver.claim import claimed
 from tabvae_ray.search.driver.export import export
 from tabvae_ray.search.driver.finished import finished_outcome
@@ -238,7 +238,7 @@ class SearchRun:
                 with self.progress:
                     loggers: list[tune.Callback] = []
                     if "tensorboard" in self.trackers:
-                        loggers.append(TBXLoggerCallback())  # type: ignore[no-untyped-call]
+                        loggers.append(TensorBoardLog())
                     run_loop(self.task, parts, self.resources, self.manifest.runs, loggers)
             except Exception as error:
                 state.blame_storage(error)

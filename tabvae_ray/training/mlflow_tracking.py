@@ -21,7 +21,7 @@ from tabvae_ray.errors import ConfigError, StorageError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["MlflowTracker", "Status", "find_runs"]
+__all__ = ["MlflowTracker", "Status", "default_store", "find_runs"]
 
 # The states in which a run may end.
 Status = Literal["FINISHED", "FAILED", "KILLED"]
@@ -132,6 +132,13 @@ class MlflowTracker:
         """Mark the run as ended."""
         with _mlflow_errors():
             self._client.set_terminated(self.run_id, status)
+
+
+def default_store() -> str | None:
+    """Return where MLflow keeps runs if nobody has named a server; None if somebody has."""
+    import mlflow
+
+    return None if os.environ.get("MLFLOW_TRACKING_URI") else str(mlflow.get_tracking_uri())
 
 
 def find_runs(experiment: str, tags: Mapping[str, str], *, uri: str | None = None) -> list[Any]:

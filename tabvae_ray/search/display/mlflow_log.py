@@ -13,7 +13,7 @@ from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.optimize.run_state import RunState
 from tabvae_ray.storage import Location
-from tabvae_ray.training.mlflow_tracking import MlflowTracker, Status, find_runs
+from tabvae_ray.training.mlflow_tracking import MlflowTracker, Status, default_store, find_runs
 
 __all__ = ["MlflowLog"]
 
@@ -52,6 +52,8 @@ class MlflowLog:
             self._runs[number] = MlflowTracker.resume(run.info.run_id), epoch
             if run.info.status in _STATUS.values():
                 logged.add(number)
+        if (place := default_store()) is not None:
+            _LOG.warning("MLFLOW_TRACKING_URI is not set, so MLflow keeps the runs in %s", place)
         for record in finished:
             if record.number not in logged:
                 self._log(record)

@@ -57,6 +57,8 @@ class TrialRun:
         clock: Returns the seconds since 1970.
     """
 
+    vae: TabularVAE | None
+
     def __init__(self, task: SearchTask, *, clock: Callable[[], float] = time.time) -> None:
         torch.set_num_threads(task.threads)
         self.task, self._clock = task, clock
@@ -166,7 +168,7 @@ class TrialRun:
         return vae
 
     def _free_model(self) -> None:
-        self.vae: TabularVAE | None = None
+        self.vae = None
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

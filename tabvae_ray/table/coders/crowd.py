@@ -90,6 +90,19 @@ class Crowd:
             ends.append(float(values[firsts[max(self.min_rows, 1) - 1]]))
         return (ends[0], ends[1]) if ends[0] <= ends[1] else None
 
+    def middle(self, values: Floats) -> float | None:
+        """Return the mean of ``min_rows`` values in the middle of values ``(N,)``; None if too few.
+
+        Each entity has one of them at most.
+        """
+        if self.entities is not None:
+            values = values[np.unique(self.entities, return_index=True)[1]]
+        size = max(self.min_rows, 1)
+        if len(values) < size:
+            return None
+        start = (len(values) - size) // 2
+        return float(np.sort(values)[start : start + size].mean())
+
     def groups(self) -> Places:
         """Return where consecutive groups of enough rows or entities begin, none if too few.
 

@@ -4,10 +4,16 @@ Each text falls into one of many cells, by a hash. A cell is marked if a real id
 it, and no generated identifier comes from a marked cell. Of a marked cell one cannot tell which of
 its texts is real: with eight digits and a million real identifiers, 25 texts share a cell. The
 marks take 4 bits per real identifier.
+
+Alone, these marks would betray who is in the table: someone who knows an identifier looks whether
+its cell is marked. Other cells are therefore marked as well, at random, until 19 of 20 are. A
+mark then tells next to nothing: the cell of an identifier that is not in the table has one in 19
+of 20 cases. Fewer are added where the pattern would have too few texts left.
 """
 
 import base64
 import binascii
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -19,10 +25,13 @@ __all__ = ["MarkedCells"]
 
 _CELLS_PER_TEXT = 4
 _MAX_CELLS = 2**31
+# Share of the cells that are marked, and texts per real identifier that stay usable.
+_MARKED_SHARE = 0.95
+_USABLE_TEXTS = 20
 
 
 class MarkedCells(BaseModel):
-    """Cells into which real identifiers fall.
+    """Cells into which real identifiers fall, among others.
 
     Args:
         n_cells: Number of cells, a multiple of 8.
@@ -37,15 +46,26 @@ class MarkedCells(BaseModel):
     marks: str = Field(repr=False)
 
     @classmethod
-    def of(cls, texts: Any) -> Self:
-        """Mark the cells of texts."""
+    def of(cls, texts: Sequence[str], n_possible: int) -> Self:
+        """Mark the cells of texts, and others.
+
+        Args:
+            texts: The real identifiers.
+            n_possible: Number of texts that identifiers are drawn from.
+        """
         points = code_points(texts)
-        # The same texts in any order give the same salt.
+        # The same texts in any order give the same marks.
         total = int(np.add.reduce(mixed(hashed(points, 1))))
         salt = key_of("marked cells", total, len(points))
         n_cells = min(-(-len(points) * _CELLS_PER_TEXT // 8) * 8, _MAX_CELLS)
         marks = np.zeros(n_cells, dtype=np.bool_)
         marks[(hashed(points, salt) % np.uint64(n_cells)).astype(np.int64)] = True
+        share = min(_MARKED_SHARE, 1 - _USABLE_TEXTS * len(points) / n_possible)
+        # The salt is stored. What decides about other cells must not follow from it.
+        rng = np.random.default_rng(key_of("other cells", total, len(points)))
+        free = np.flatnonzero(~marks)
+        n_others = min(max(0, int(share * n_cells) - (n_cells - len(free))), len(free))
+        marks[rng.choice(free, n_others, replace=False)] = True
         packed = base64.b64encode(np.packbits(marks).tobytes()).decode("ascii")
         return cls(n_cells=n_cells, salt=salt, marks=packed)
 

@@ -119,8 +119,12 @@ def _check_digits(patterns: list[WeightedPattern], largest: int, where: str) -> 
 
 
 def _avoiding(patterns: list[WeightedPattern], texts: list[str], rate: float) -> IdentifierSource:
-    smallest = min(sum(shape.size for shape in parse_pattern(part.pattern)) for part in patterns)
-    real = MarkedCells.of(texts) if len(texts) / smallest > _NEGLIGIBLE else None
+    sizes = [sum(shape.size for shape in parse_pattern(part.pattern)) for part in patterns]
+    real = None
+    if len(texts) / min(sizes) > _NEGLIGIBLE:
+        # Not those that are used only once the others have no text left.
+        first = sum(size for size, part in zip(sizes, patterns, strict=True) if part.weight)
+        real = MarkedCells.of(texts, first or sum(sizes))
     return IdentifierSource(patterns=tuple(patterns), missing_rate=rate, real=real)
 
 

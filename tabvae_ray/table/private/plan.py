@@ -110,10 +110,13 @@ def _planned(column: Column, declared: ColumnDeclaration) -> PlannedColumn:
         needed = [
             name for name in ("minimum", "maximum", "step") if getattr(declared, name) is None
         ]
+        if column.format is not None and declared.format is None:
+            # It is found from the texts of all rows.
+            needed.append("format")
         if needed:
             raise DataError(
-                f"{', '.join(needed)} must be declared for datetimes, in ticks of the dtype "
-                "(`tabvae spec` shows the form; give values that do not come from this table)"
+                f"{', '.join(needed)} must be declared for datetimes, numbers in ticks of the "
+                "dtype (`tabvae spec` shows the form; give values that do not come from this table)"
             )
         return PlannedColumn(column, declared, _looks(column, is_known=True))
     if is_counted(column):

@@ -9,6 +9,8 @@ import pandas as pd
 from tabvae_ray.table.coders.crowd import Crowd, Floats
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_numbers, column_positions, value_at
+from tabvae_ray.table.dtypes import dtype_from_name
+from tabvae_ray.table.identifiers.maker import largest_of
 from tabvae_ray.table.published.identifiers import published_source
 
 __all__ = ["published_column"]
@@ -33,9 +35,10 @@ def published_column(column: Column, values: pd.Series, crowd: Crowd) -> Column:
     if column.kind == "identifier":
         if column.made_of is None:
             return column
-        return column.model_copy(
-            update={"made_of": published_source(column.made_of, crowd.min_rows)}
-        )
+        dtype = dtype_from_name(column.dtype)
+        largest = largest_of(dtype) if pd.api.types.is_numeric_dtype(dtype) else None
+        source = published_source(column.made_of, crowd.min_rows, largest)
+        return column.model_copy(update={"made_of": source})
     if column.kind == "categorical":
         return _with_shared_categories(column, values, crowd)
     numbers = column_numbers(values, column)

@@ -6,6 +6,8 @@ from tabvae_ray.errors import DataError
 from tabvae_ray.table.coders.crowd import Crowd
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.published.columns import published_column
+from tabvae_ray.table.rules.column_views import TableView
+from tabvae_ray.table.rules.forms.column_rule import numbers_of
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.rule import MissingTogether, Rule
 from tabvae_ray.table.spec import TableSpec
@@ -34,11 +36,30 @@ def published_spec(spec: TableSpec, table: pd.DataFrame, crowd: Crowd) -> TableS
         )
     columns = tuple(published_column(part, table[part.name], crowd) for part in spec.columns)
     kept = {column.name: column for column in columns}
-    rules = tuple(part for rule in spec.rules if (part := _published(rule, kept)) is not None)
+    rules = tuple(
+        part
+        for rule in spec.rules
+        if (part := _published(_shared(rule, spec, table, crowd), kept)) is not None
+    )
     return spec.model_copy(update={"columns": columns, "rules": rules, "min_rows": crowd.min_rows})
 
 
-def _published(rule: Rule, columns: dict[str, Column]) -> Rule | None:
+def _shared(rule: Rule, spec: TableSpec, table: pd.DataFrame, crowd: Crowd) -> Rule | None:
+    """Return a rule without the values beside which too few rows have a number above 0."""
+    if not isinstance(rule, OnlyWhere) or not rule.values:
+        return rule
+    view = TableView(table, [spec[rule.column], spec[rule.other]])
+    is_above = rule.is_above(numbers_of(view, rule.column))
+    own = view[rule.other].values
+    values = tuple(
+        value
+        for value in rule.values
+        if crowd.part(is_above & own.isin([value]).to_numpy()).size >= crowd.min_rows
+    )
+    return rule.model_copy(update={"values": values}) if values else None
+
+
+def _published(rule: Rule | None, columns: dict[str, Column]) -> Rule | None:
     if not isinstance(rule, MissingTogether | OnlyWhere) or not rule.values:
         return rule
     other = columns[rule.other]

@@ -91,8 +91,12 @@ def check_rules(rules: Sequence[Rule], columns: Sequence[Column], source: str) -
         names = [rule.column, *rule.given]
         strange = [name for name in names if name not in of or of[name].kind == "identifier"]
         if strange:
-            near = closest(strange[0], of)
-            raise DataError(f"{source}: {rule}: there is no column {strange[0]!r} to model{near}")
+            if strange[0] in of:
+                reason = f"{strange[0]!r} is an identifier, which is not modelled"
+            else:
+                near = closest(strange[0], of)
+                reason = f"there is no column {strange[0]!r} to model{near}"
+            raise DataError(f"{source}: {rule}: {reason}")
         if len(set(names)) < len(names):
             raise DataError(f"{source}: {rule}: must name different columns")
         _check_kinds(rule, of, source)

@@ -26,7 +26,8 @@ def shared_lookup(
     """Learn the values that one or two columns give another, from keys that enough rows have.
 
     If most numbers of a single column are those of few rows, runs of neighbouring numbers that give
-    the same value are learnt by their ends: those of the ``min_rows``-th smallest and largest.
+    the same value are learnt by their ends: those of the ``min_rows``-th smallest and largest, or
+    by the mean of ``min_rows`` numbers in the middle of a short run.
 
     Args:
         table: Training rows.
@@ -53,9 +54,8 @@ def shared_lookup(
     kept = sizes >= crowd.min_rows
     known = float(whole.counts[kept].sum()) / len(rows)
     if len(on) == 1 and on[0].kind != "categorical" and known < _NEARLY_ALL:
-        return _by_runs(
-            whole, keys[kept_rows, 0], group[kept_rows], crowd.part(kept_rows), len(rows)
-        )
+        part = crowd.part(kept_rows)
+        return _by_runs(whole, keys[kept_rows, 0], group[kept_rows], part, len(rows))
     if known < _MOST:
         return None
     return replace(
@@ -87,20 +87,21 @@ def filler(table: pd.DataFrame, column: Column, crowd: Crowd | None) -> float:
             return 0.0
         return float(present[len(present) // 2] if crowd is None else np.bincount(present).argmax())
     numbers = column_numbers(table[column.name], column)
-    present = np.sort(numbers[~np.isnan(numbers)])
+    is_present = ~np.isnan(numbers)
+    present = np.sort(numbers[is_present])
     if crowd is None:
         return float(present[len(present) // 2]) if len(present) else 0.0
     decimals, low, high = column_range(column)
-    if len(present) < crowd.min_rows:
+    middle = crowd.part(is_present).middle(numbers[is_present])
+    if middle is None:
         return low
-    start = (len(present) - crowd.min_rows) // 2
-    mean = float(present[start : start + crowd.min_rows].mean())
-    return float(np.clip(mean if decimals is None else round(mean, decimals), low, high))
+    return float(np.clip(middle if decimals is None else round(middle, decimals), low, high))
 
 
 def _by_runs(
     whole: Lookup, numbers: Floats, group: Codes, crowd: Crowd, n_rows: int
 ) -> Lookup | None:
+    decimals = column_range(whole.on[0])[0]
     changes = np.append(True, np.diff(_given(whole)) != 0)
     run = np.cumsum(changes) - 1
     ends: list[tuple[float, float, int]] = []
@@ -110,7 +111,12 @@ def _by_runs(
         part = crowd.part(rows)
         if not rows.any() or part.size < crowd.min_rows:
             continue
-        low, high = part.extremes(numbers[rows]) or (float(np.median(numbers[rows])),) * 2
+        found = part.extremes(numbers[rows])
+        if found is None:
+            middle = part.middle(numbers[rows])
+            assert middle is not None
+            found = (middle if decimals is None else round(middle, decimals),) * 2
+        low, high = found
         n_known += part.n_rows
         ends += [(key, whole.values[first], part.n_rows) for key in dict.fromkeys((low, high))]
     if n_known < _MOST * n_rows:

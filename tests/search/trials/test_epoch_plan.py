@@ -1,6 +1,7 @@
 """Fewer epochs for a time budget, from times that are handed in."""
 
 import dataclasses
+import time
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,8 @@ def test_ray_that_starts_beside_the_measurement_does_not_count(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = {"wall": 0.0, "cpu": 0.0}
-    monkeypatch.setattr(module.time, "perf_counter", lambda: now["wall"])
-    monkeypatch.setattr(module.time, "thread_time", lambda: now["cpu"])
+    monkeypatch.setattr(time, "perf_counter", lambda: now["wall"])
+    monkeypatch.setattr(time, "thread_time", lambda: now["cpu"])
     read, read_gpu = module._Stopwatch(on_cpu=True), module._Stopwatch(on_cpu=False)
     now.update(wall=3.0, cpu=2.0)
     assert (read(), read_gpu()) == (2.0, 3.0)

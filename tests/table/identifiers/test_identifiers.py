@@ -11,6 +11,7 @@ from tabvae_ray.table.identifiers.description import source_of
 from tabvae_ray.table.identifiers.maker import IdentifierMaker
 from tabvae_ray.table.identifiers.pattern import PatternError, parse_pattern
 from tabvae_ray.table.identifiers.recognition import integers_name_rows
+from tabvae_ray.table.identifiers.texts import code_points
 from tabvae_ray.table.spec import TableSpec
 
 RNG = random.Random(1)
@@ -76,6 +77,29 @@ def test_integers_that_name_rows_are_told_from_measurements() -> None:
 def _spec(declared: dict, **columns: object) -> TableSpec:
     table = pd.DataFrame({"x": np.linspace(0, 1, 200), **columns})
     return TableSpec.infer(table, declared=SpecDeclaration.from_mapping(declared))
+
+
+@pytest.mark.parametrize("kind", ["text", "numbers"])
+def test_marks_do_not_tell_whose_identifiers_are_in_the_table(kind: str) -> None:
+    numbers = np.random.default_rng(1).permutation(10**6)[:2000] + 10**6
+    texts = [f"K{number}" if kind == "text" else str(number) for number in numbers]
+    inside, outside = texts[:1000], texts[1000:]
+    values = pd.Series(inside if kind == "text" else numbers[:1000], name="key")
+    source = source_of(values, None, None, "key")
+    assert source is not None and source.real is not None
+    marked = source.real.bits()
+    shares = [marked[source.real.cells(code_points(part))].mean() for part in (inside, outside)]
+    # Who looks whether a cell is marked tells the two apart hardly better than by chance.
+    assert shares[0] == 1 and shares[1] > 0.92
+    assert source_of(values[::-1], None, None, "key") == source
+    made = IdentifierMaker(source, "key", 0).texts(0, 10_000)
+    assert len(set(made)) == 10_000 and not set(made) & set(inside)
+
+
+def test_marks_leave_a_small_pattern_enough_texts() -> None:
+    values = pd.Series([f"K{i}" for i in range(100, 200)], name="key")
+    source = source_of(values, "K[1-9][0-9]{2}", None, "key")
+    assert source is not None and IdentifierMaker(source, "key", 0).capacity >= 400
 
 
 def test_a_declaration_drops_shapes_or_models_identifiers() -> None:

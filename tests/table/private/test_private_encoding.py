@@ -163,6 +163,22 @@ def test_what_must_be_declared_is_named(declared: dict[str, Any], message: str) 
         plan_columns(spec, declaration)
 
 
+def test_a_format_of_dates_that_the_rows_show_must_be_declared() -> None:
+    table = _table(300, 1)[["day", "age"]]
+    table["day"] = table["day"].dt.strftime("%Y-%m-%d %H:%M")
+    ends = {"minimum": 0, "maximum": 86_400_000_000 * 20_000, "step": 60_000_000}
+    day: dict[str, Any] = {"kind": "datetime", **ends}
+    columns = {"day": day, "age": {"kind": "continuous"}}
+    declaration = SpecDeclaration.from_mapping({"columns": columns})
+    spec = TableSpec.infer(table, declared=declaration)
+    assert spec["day"].format == "%Y-%m-%d %H:%M"
+    with pytest.raises(DataError, match="'day': format must be declared for datetimes"):
+        plan_columns(spec, declaration)
+    columns["day"] = {**day, "format": spec["day"].format}
+    declaration = SpecDeclaration.from_mapping({"columns": columns})
+    assert plan_columns(TableSpec.infer(table, declared=declaration), declaration)
+
+
 def test_the_number_of_rows_has_noise_of_its_epsilon() -> None:
     rng = np.random.default_rng(0)
     drawn = np.array([noisy_number(1000, 0.1, rng) for _ in range(4000)])

@@ -5,7 +5,14 @@ from typing import Literal
 
 from tabvae_ray.comparison.scores.membership.success import MembershipAttacks
 
-__all__ = ["NOT_MEASURED", "attack_in_words", "attack_tone", "membership_verdict", "strongest"]
+__all__ = [
+    "NOT_MEASURED",
+    "attack_in_words",
+    "attack_tone",
+    "grade",
+    "membership_verdict",
+    "strongest",
+]
 
 NOT_MEASURED = (
     "Whether the model betrays who is in the table was not measured: that needs held-out rows, "
@@ -67,7 +74,7 @@ def membership_verdict(
     if best is None:
         return NOT_MEASURED
     holder, worst = best
-    sentences = [f"{_grade(worst)}: {attack_in_words(holder, worst)}"]
+    sentences = [f"{grade(worst)}: {attack_in_words(holder, worst)}"]
     sentences += [
         f"With {other} it is {_in_100(attacks.auc)} of 100 ({_in_100(attacks.low)} to "
         f"{_in_100(attacks.high)})."
@@ -84,19 +91,20 @@ def membership_verdict(
     return " ".join(sentences)
 
 
-def _by_holder(
-    white_box: MembershipAttacks | None, black_box: MembershipAttacks | None
-) -> Mapping[str, MembershipAttacks]:
-    given = {"the trained model": white_box, "only synthetic rows": black_box}
-    return {holder: attacks for holder, attacks in given.items() if attacks is not None}
-
-
-def _grade(attacks: MembershipAttacks) -> str:
+def grade(attacks: MembershipAttacks) -> str:
+    """Return how much attacks betray, in a few words."""
     if attacks.low <= 0.5:
         return "No leak found"
     if attacks.auc >= _STRONG:
         return "Strong leak of membership"
     return "Some leak of membership"
+
+
+def _by_holder(
+    white_box: MembershipAttacks | None, black_box: MembershipAttacks | None
+) -> Mapping[str, MembershipAttacks]:
+    given = {"the trained model": white_box, "only synthetic rows": black_box}
+    return {holder: attacks for holder, attacks in given.items() if attacks is not None}
 
 
 def _in_100(share: float) -> str:
