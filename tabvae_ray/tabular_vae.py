@@ -22,7 +22,7 @@ from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.private.encoding import PrivateEncoding
 from tabvae_ray.table.published.markers import with_shared_markers
 from tabvae_ray.table.reading.frames import Frame, Source
-from tabvae_ray.table.reading.markers import without_declared
+from tabvae_ray.table.reading.markers import as_declared
 from tabvae_ray.table.spec import TableSpec, check_table
 from tabvae_ray.training.private.guarantee import Guarantee
 from tabvae_ray.training.private.preparation import check_untracked, prepare_private
@@ -167,7 +167,7 @@ class TabularVAE:
             DataError: If the table does not fit the spec, or has fewer than two training rows.
         """
         as_read = self.spec.read(table)
-        table = without_declared(as_read, self.spec.columns)
+        table = as_declared(as_read, self.spec.columns)
         check_table(table, self.spec)
         if self.config.training.dp is not None:
             prepared = prepare_private(table, self.spec, self.declared, self.config)
@@ -267,7 +267,10 @@ class TabularVAE:
 
         def generate(n: int) -> pd.DataFrame:
             return self.synthesizer().generate(
-                n, seed=self.seed, temperature=validation.generation_temperature
+                n,
+                seed=self.seed,
+                temperature=validation.generation_temperature,
+                compact=True,
             )
 
         self.trainer.epoch_hooks += [

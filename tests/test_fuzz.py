@@ -71,7 +71,14 @@ SPEC: dict[str, Any] = {
     "columns": {
         "day": {"kind": "datetime", "format": "%d/%m/%Y", "timezone": "Europe/Berlin"},
         "grade": {"kind": "categorical", "categories": ["A", "B", "C"], "missing_values": ["?"]},
-        "number": {"kind": "continuous", "minimum": 0, "maximum": 99, "dtype": "float64"},
+        "number": {
+            "kind": "continuous",
+            "minimum": 0,
+            "maximum": 99,
+            "dtype": "float64",
+            "padding": "{:>8}",
+            "written_dtype": "str",
+        },
         "code": {"kind": "identifier", "pattern": "[A-Z]-[0-9]{6}"},
     },
     "target": "grade",

@@ -78,6 +78,12 @@ class TablePair:
     notes: Mapping[str, str] = field(default_factory=dict)
     _panels: "dict[tuple[str, str], Pixels]" = field(default_factory=dict, repr=False)
 
+    def __post_init__(self) -> None:
+        if self.held_out is not None:
+            self.held_out = self.held_out.beside(self.synthetic)
+        if self.tested is not None:
+            self.tested = self.tested[0], self.tested[1].beside(self.synthetic)
+
     def score(self, name: ScoreName) -> float:
         """Compute a score by its name."""
         return _SCORE[name](self)

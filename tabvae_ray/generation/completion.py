@@ -19,11 +19,13 @@ import torch
 from torch import Tensor
 
 from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.generation.written_values import as_in_memory
 from tabvae_ray.model.draw import Draw
 from tabvae_ray.model.prior import Prior
 from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.table.encoding import TableEncoder, column_codes
 from tabvae_ray.table.reading.frames import Frame, Source, as_frame, is_frame
+from tabvae_ray.table.reading.markers import as_declared
 
 __all__ = ["Completion", "fill_cells", "log_prob"]
 
@@ -108,7 +110,8 @@ def log_prob(completion: Completion, rows: Source | Frame) -> pd.Series:
     absent = [name for name in completion.encoder.columns if name not in table.columns]
     if absent:
         raise DataError(f"column {absent[0]!r}: in the spec, but not in the table")
-    given = _codes(completion, table, missing=True)
+    known = as_declared(table, completion.encoder.spec.columns)
+    given = _codes(completion, known, missing=True)
     found, sizes = [], []
     for _, weight in completion.weighed(given, no_gaps=False):
         found.append(weight.logsumexp(1) - math.log(completion.draws))
@@ -132,7 +135,8 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
     known_names = [name for name in table.columns if name in completion.encoder.spec.names]
     if len(table) and not known_names:
         raise DataError("the rows have no column of the model")
-    given = _codes(completion, table, missing=not impute)
+    known = as_declared(table, completion.encoder.spec.columns)
+    given = _codes(completion, known, missing=not impute)
     rng = np.random.default_rng([completion.seed, 1])
     chosen, sizes = [], []
     for codes, weight in completion.weighed(given, no_gaps=impute):
@@ -142,11 +146,14 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
         chosen.append(codes[torch.arange(len(codes), device=codes.device), pick])
         sizes.append(_effective(weight))
     picked = torch.cat(chosen) if chosen else given
-    drawn = completion.encoder.decode(picked.cpu().numpy(), rng, seed=completion.seed)
+    made = completion.encoder.decode(picked.cpu().numpy(), rng, seed=completion.seed)
+    drawn = as_in_memory(made, completion.encoder.spec)
     for name in known_names:
         own = table[name]
+        if name in made and own.dtype == made[name].dtype:
+            drawn[name] = made[name]
         may_lack = not impute and completion.encoder.spec[name].missing
-        kept = own.notna() | may_lack
+        kept = known[name].notna() | may_lack
         if name not in drawn or kept.all():
             drawn[name] = own
         else:

@@ -14,6 +14,7 @@ from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.generation.completion import Completion, fill_cells, log_prob
 from tabvae_ray.generation.export import ExportedModel, read_export, write_export
 from tabvae_ray.generation.rejection import MAX_DRAWS, Rejection
+from tabvae_ray.generation.written_values import as_in_memory
 from tabvae_ray.model.devices import resolve_device
 from tabvae_ray.model.draw import check_temperature
 from tabvae_ray.model.prior import Prior
@@ -105,8 +106,8 @@ class TabularVAESynthesizer:
             temperature: Above 1 flattens the columns' distributions, below 1 sharpens them.
             use_mean: Decode the prior's mean instead of draws from it.
             sample: Draw codes from the heads; otherwise take the likeliest codes.
-            compact: Keep categorical columns as pandas categoricals, which is faster than the
-                table's own dtypes.
+            compact: Keep categorical columns as pandas categoricals, and dates and numbers that
+                the table has as text as what they are, which is faster than the table's own dtypes.
             where: Conditions on the rows, by column.
             max_draws: With ``where``, the limit of draws for each block of ``BLOCK_ROWS`` rows.
 
@@ -126,12 +127,10 @@ class TabularVAESynthesizer:
                 max_draws=max_draws,
             )
         )
-        if len(blocks) == 1:
-            return blocks[0]
-        rows = pd.concat(blocks, ignore_index=True)
+        rows = blocks[0] if len(blocks) == 1 else pd.concat(blocks, ignore_index=True)
         if where is not None:
             rows.attrs["draws"] = sum(block.attrs["draws"] for block in blocks)
-        return rows
+        return rows if compact else as_in_memory(rows, self.spec)
 
     def generate_blocks(
         self,

@@ -7,11 +7,13 @@ import pyarrow as pa
 from tabvae_ray.table.arrow_types import arrow_type_from_name
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.formats.numerals import NumberFormat
+from tabvae_ray.table.formats.padding import padded
 from tabvae_ray.table.formats.spelling import UNIX_UNITS, spelled
 from tabvae_ray.table.parsing import as_datetimes
+from tabvae_ray.table.reading.declared_dtype import of_dtype
 from tabvae_ray.table.spec import TableSpec
 
-__all__ = ["as_written"]
+__all__ = ["as_in_memory", "as_written"]
 
 # Dates of several formats, in text of a Parquet file, become these.
 _ISO = "%Y-%m-%d %H:%M:%S"
@@ -33,6 +35,12 @@ def as_written(rows: pd.DataFrame, spec: TableSpec, *, as_text: bool) -> pd.Data
         and (made := _written(rows[column.name], column, as_text=as_text)) is not None
     }
     table = rows.assign(**written) if written else rows
+    spaced = {
+        column.name: padded(table[column.name], column.padding)
+        for column in spec.columns
+        if as_text and column.padding is not None and column.name in table
+    }
+    table = table.assign(**spaced) if spaced else table
     # Readers give such a column a name by its place, which may have changed.
     names = {
         name: ""
@@ -40,6 +48,27 @@ def as_written(rows: pd.DataFrame, spec: TableSpec, *, as_text: bool) -> pd.Data
         if as_text and name == f"Unnamed: {i}" and spec[name].unnamed
     }
     return table.rename(columns=names) if names else table
+
+
+def as_in_memory(rows: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
+    """Return rows with the dtypes of the real table, where that has text for dates and numbers.
+
+    Args:
+        rows: Generated rows.
+        spec: Their spec.
+    """
+    made: dict[str, pd.Series] = {}
+    for column in spec.columns:
+        if column.written_dtype is None or column.name not in rows:
+            continue
+        values = rows[column.name]
+        written = _written(values, column, as_text=False)
+        if written is None and column.written_dtype == "category":
+            written = values
+        if written is not None:
+            where = f"column {column.name!r}: written_dtype"
+            made[column.name] = of_dtype(written, column.written_dtype, where)
+    return rows.assign(**made) if made else rows
 
 
 def _written(values: pd.Series, column: Column, *, as_text: bool) -> pd.Series | None:

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tabvae_ray.errors import DataError, brief
 from tabvae_ray.table.arrow_types import ARROW_TYPES, arrow_type_from_name, as_arrow
-from tabvae_ray.table.dtypes import dtype_from_name, is_dtype_name, number_limits
+from tabvae_ray.table.dtypes import dtype_from_name, dtype_name, is_dtype_name, number_limits
 from tabvae_ray.table.formats.numerals import NumberFormat
+from tabvae_ray.table.formats.padding import is_padding
 from tabvae_ray.table.identifiers.fake import GeneratorName
 from tabvae_ray.table.identifiers.source import IdentifierSource
 from tabvae_ray.table.values.decimals import is_decimal, series_of
@@ -20,6 +21,7 @@ from tabvae_ray.table.values.spec_types import Bound, Kind, MissingValues, Scala
 
 __all__ = [
     "MAX_DECIMALS",
+    "PADDINGS",
     "UNNAMED",
     "Column",
     "as_stored",
@@ -28,6 +30,8 @@ __all__ = [
 
 # Key of a DataFrame's attrs: the columns that have no name in their CSV file.
 UNNAMED = "unnamed_columns"
+# Key of a DataFrame's attrs: the spaces around the cells of a CSV file, by column.
+PADDINGS = "paddings"
 
 MAX_DECIMALS = 15
 
@@ -69,7 +73,11 @@ class Column(BaseModel):
         generator: Identifier only: declared generator of new identifiers.
         made_of: Identifier only, with ``generate``: source of new identifiers.
         unnamed: Whether the CSV file that the table was read from has no name for the column.
+        padding: Spaces around the cells of the CSV file that the table was read from, see
+            :mod:`tabvae_ray.table.formats.padding`.
         arrow_type: Name of the Arrow type in the Parquet file that the table was read from.
+        written_dtype: Dtype of the text that the table has for moments or numbers, or of the
+            numbers or categories that it has for moments; None in CSV, which has text alone.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -96,20 +104,31 @@ class Column(BaseModel):
     generator: GeneratorName | None = None
     made_of: IdentifierSource | None = None
     unnamed: bool = False
+    padding: str | None = Field(None, max_length=300)
     arrow_type: str | None = Field(None, max_length=200)
+    written_dtype: str | None = Field(None, max_length=200)
 
 
 def as_stored(column: Column, table: pd.DataFrame) -> Column:
-    """Return a column with what its file says of it: the Arrow type if it fits, and no name."""
-    if column.name in table.attrs.get(UNNAMED, ()):
-        return column.model_copy(update={"unnamed": True})
+    """Return a column with what its table says of it: the Arrow type if it fits, and no name."""
+    if UNNAMED in table.attrs:
+        is_unnamed = column.name in table.attrs[UNNAMED]
+        padding = column.padding or table.attrs.get(PADDINGS, {}).get(column.name)
+        return column.model_copy(update={"unnamed": is_unnamed, "padding": padding})
     name = table.attrs.get(ARROW_TYPES, {}).get(column.name)
+    values = table[column.name]
+    if column.kind == "datetime" and isinstance(values.dtype, pd.CategoricalDtype):
+        column = column.model_copy(update={"written_dtype": "category"})
+    elif _is_written_otherwise(values, column):
+        example = values.dropna().head(1).to_frame()
+        own = name or str(pa.Schema.from_pandas(example, preserve_index=False).field(0).type)
+        column = column.model_copy(update={"written_dtype": dtype_name(values.dtype)})
+        return column.model_copy(update={"arrow_type": column.arrow_type or own})
     if name is None or column.arrow_type is not None:
         return column
     if column.kind == "datetime" and column.format is not None:
         # Text or numbers, into which dates are turned when they are written.
         return column.model_copy(update={"arrow_type": name})
-    values = table[column.name]
     dtype = values.dtype if column.dtype == "category" else dtype_from_name(column.dtype)
     try:
         as_arrow(
@@ -121,6 +140,16 @@ def as_stored(column: Column, table: pd.DataFrame) -> Column:
     return column.model_copy(update={"arrow_type": name})
 
 
+def _is_written_otherwise(values: pd.Series, column: Column) -> bool:
+    """Return True for text that holds moments or numbers, and for numbers that hold moments."""
+    if isinstance(values.dtype, pd.CategoricalDtype) or not is_dtype_name(dtype_name(values.dtype)):
+        return False
+    if column.kind == "datetime" and pd.api.types.is_numeric_dtype(values.dtype):
+        return True
+    is_text = pd.api.types.infer_dtype(values, skipna=True) == "string"
+    return is_text and column.kind in ("continuous", "datetime")
+
+
 def check_column(column: Column, source: str) -> None:
     """Check the rules of a column that was read from a file; inferred columns follow them.
 
@@ -128,11 +157,14 @@ def check_column(column: Column, source: str) -> None:
         DataError: Naming the rule that is broken.
     """
     where = f"{source}: column {column.name!r}"
-    for name in filter(None, (column.dtype, column.levels_dtype)):
+    for name in filter(None, (column.dtype, column.levels_dtype, column.written_dtype)):
         if not is_dtype_name(name):
             raise DataError(f"{where}: {name!r} is not a supported dtype")
     if column.arrow_type is not None and arrow_type_from_name(column.arrow_type) is None:
         raise DataError(f"{where}: {column.arrow_type!r} is not a supported Arrow type")
+    if column.padding is not None and not is_padding(column.padding):
+        given = brief(column.padding)
+        raise DataError(f"{where}: padding: must be such as '{{:>8}}', but is {given}")
     dtype = dtype_from_name(column.dtype)
     if not _suits(dtype, column.kind):
         raise DataError(f"{where}: {column.dtype!r} is not a dtype of a {column.kind} column")

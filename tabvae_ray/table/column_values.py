@@ -96,7 +96,7 @@ def column_numbers(values: pd.Series, column: Column, *, between: bool = False) 
     if is_counted(column):
         dtype = dtype_from_name(column.dtype)
         return units_from(values.astype(object), column.minimum, column.maximum, dtype)
-    numbers = as_numbers(values, "table")
+    numbers = as_numbers(values, "table", written=column.format)
     if _is_integer(column) or column.step is not None:
         return _in_steps(numbers - float(column.minimum), column, between)
     if column.decimals is not None and not between:

@@ -133,8 +133,7 @@ class ColumnDeclaration(BaseModel):
         timezone: Datetime only: time zone of moments without one, and of generated moments.
         dtype: Dtype of generated values.
         missing: Whether values may be missing.
-        missing_values: Texts of a CSV file that are missing, beside empty cells; they replace those
-            of the table. None leaves it to the reading.
+        missing_values: Texts that are missing, in place of those of the table; None to infer them.
         categories: All values that may occur.
         ordered: Whether a category dtype is ordered.
         levels: All categories of a category dtype.
@@ -147,7 +146,9 @@ class ColumnDeclaration(BaseModel):
         clock: ``local`` if the step is one of the clock of the time zone.
         weekdays: Whether all moments are on days from Monday to Friday.
         unnamed: Whether the column has no name in CSV.
+        padding: Spaces around the values in CSV, such as ``{:>8}``.
         arrow_type: Arrow type of generated values in Parquet.
+        written_dtype: Dtype of the text, or numbers, that generated moments and numbers become.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -173,7 +174,9 @@ class ColumnDeclaration(BaseModel):
     clock: Literal["local"] | None = None
     weekdays: bool | None = None
     unnamed: bool | None = None
+    padding: str | None = None
     arrow_type: str | None = None
+    written_dtype: str | None = None
 
     @property
     def properties(self) -> dict[str, Any]:

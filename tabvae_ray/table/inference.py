@@ -15,6 +15,7 @@ from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration
 from tabvae_ray.table.dtypes import dtype_from_name, dtype_name, moment_dtype
 from tabvae_ray.table.formats.clock import is_clock
 from tabvae_ray.table.formats.finding import find_format, format_hint, iso_format, possible_formats
+from tabvae_ray.table.formats.number_texts import spelled_in_text
 from tabvae_ray.table.formats.spelling import readable
 from tabvae_ray.table.grids.steps import decimals_of, number_step
 from tabvae_ray.table.grids.timeline import date_grid, on_line
@@ -68,6 +69,9 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
     if kind == "datetime" and declaration.format is None:
         possible = possible_formats(values)
         written = possible[0] if len(possible) == 1 else None
+    if numerals is None and kind in (None, "continuous") and written is None:
+        values, numerals = spelled_in_text(values, declaration.format, is_number=kind is not None)
+        kind = kind if numerals is None else "continuous"
     if written is not None:
         kind, declaration = "datetime", declaration.model_copy(update={"format": written})
     if kind is None:

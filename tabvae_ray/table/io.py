@@ -1,5 +1,6 @@
 """Tables in files and object stores: CSV or Parquet, by the suffix, and directories of Parquet."""
 
+import csv
 import gzip
 import hashlib
 import io
@@ -184,9 +185,12 @@ class TableWriter:
         assert self._file is not None, "used outside of a with block"
         types = part.attrs.get(ARROW_TYPES, {}) if self._types is None else self._types
         if self._suffix != ".parquet":
-            text = with_decimals(part, types).to_csv(
-                index=False, header=self._written == 0, na_rep=self._na_rep
-            )
+            rows = with_decimals(part, types)
+            options: dict[str, Any] = {"header": self._written == 0, "na_rep": self._na_rep}
+            text = rows.to_csv(index=False, **options)
+            if "\r" in text:
+                # pandas leaves it without quotes, and readers take it for the end of a line.
+                text = rows.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, **options)
             self._file.write(text.encode())
         else:
             if self._parquet is None:

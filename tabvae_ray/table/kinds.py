@@ -38,7 +38,7 @@ def infer_kind(values: pd.Series, source: str) -> Kind:
         if kinds in ("datetime64", "datetime", "date"):
             warnings.warn(
                 f"{where}: its categories are dates, so it is modelled as dates; generated rows "
-                "have a dtype of dates for it, not category",
+                "may have dates between them",
                 stacklevel=3,
             )
             return "datetime"

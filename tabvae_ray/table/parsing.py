@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tabvae_ray.errors import DataError
+from tabvae_ray.table.formats.number_texts import read_numbers
 from tabvae_ray.table.formats.spelling import UNIX_UNITS, parsed
 from tabvae_ray.table.formats.zones import in_zone_of_offsets
 from tabvae_ray.table.values.spans import moments_of_spans
@@ -18,13 +19,22 @@ _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
 _OFFSET = re.compile(r"[T ]\d{2}.*(Z|[+-]\d{2}(:?\d{2})?)$")
 
 
-def as_numbers(values: pd.Series, source: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+def as_numbers(
+    values: pd.Series, source: str, *, written: str | None = None
+) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Parse a column as float64, NaN where a value is missing.
+
+    Args:
+        values: Numbers or text.
+        source: Name of the table in error messages.
+        written: Format of text, see :mod:`tabvae_ray.table.formats.numerals`. Plain numbers are
+            read, too.
 
     Raises:
         DataError: If a value is not a number, or infinite.
     """
     where = f"{source}: column {values.name!r}"
+    values = read_numbers(values, written)
     if pd.api.types.is_complex_dtype(values.dtype):
         raise DataError(f"{where}: values of dtype {values.dtype} are not supported; convert them")
     if not pd.api.types.is_numeric_dtype(values.dtype):

@@ -22,7 +22,7 @@ from tabvae_ray.table.inference import infer_column
 from tabvae_ray.table.io import read_table
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
 from tabvae_ray.table.reading.frames import Frame, Source, is_location
-from tabvae_ray.table.reading.markers import read_markers
+from tabvae_ray.table.reading.markers import as_declared, read_markers
 from tabvae_ray.table.rules.declared import check_rules, rules_of
 from tabvae_ray.table.rules.rule import Rule
 from tabvae_ray.table.values.spec_types import Kind
@@ -112,7 +112,7 @@ class TableSpec(SpecDocument):
             warnings.warn(f"{source}: column {name!r}: {reason}, so it is left out", stacklevel=2)
         if all(column.kind == "identifier" for column in columns):
             raise DataError(f"{source}: has no columns to model, only identifiers")
-        rules = rules_of(table, columns, declared.rules, source)
+        rules = rules_of(as_declared(table, columns), columns, declared.rules, source)
         columns = [
             column.model_copy(update={"missing_values": markers[column.name]})
             if column.name in markers
@@ -289,7 +289,7 @@ def _check_values(table: pd.DataFrame, column: Column, source: str) -> None:
         )
     values = table[column.name]
     if column.kind == "continuous":
-        numbers = as_numbers(values, source)
+        numbers = as_numbers(values, source, written=column.format)
         if not column.missing and np.isnan(numbers).any():
             raise DataError(
                 f"{source}: column {column.name!r}: has missing values, but the spec has none"

@@ -11,6 +11,7 @@ import pytest
 
 from tabvae_ray.errors import DataError
 from tabvae_ray.generate import main
+from tabvae_ray.generation.synthesizer import load_synthesizer
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.formats.spelling import parsed, spelled
 from tabvae_ray.table.io import read_table
@@ -121,6 +122,19 @@ def test_parquet_has_text_and_numbers_where_the_real_one_has_them(
     rows = table.to_pandas()
     rows["gaps"] = rows["gaps"].astype("Int64")
     check_formats(rows)
+
+
+def test_rows_in_memory_have_the_dtypes_of_the_real_table(of_parquet: str) -> None:
+    made = load_synthesizer(of_parquet)
+    rows = made.generate(20)
+    file = pd.read_parquet(Path(of_parquet).parent / "real.parquet")
+    assert rows.dtypes.to_dict() == file.dtypes.to_dict()
+    check_formats(rows)
+    part = file.head(3).copy()
+    part.loc[1, "day"] = None
+    filled = made.impute(part, draws=4)
+    assert filled["day"][0] == file["day"][0]
+    assert filled["day"].str.fullmatch(r"\d\d\.\d\d\.\d{4}").all()
 
 
 def test_conditions_are_written_as_the_column_writes_dates(

@@ -12,7 +12,7 @@ from tabvae_ray.config import TransformersConfig
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.encoding import TableEncoder
-from tabvae_ray.table.io import fingerprint, read_table
+from tabvae_ray.table.io import fingerprint, read_table, write_table
 from tabvae_ray.table.spec import TableSpec
 
 ROWS = 300
@@ -38,6 +38,22 @@ def test_other_text_than_utf_8_is_told_with_its_line(tmp_path: Path, encoding: s
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(LETTERS.to_csv(index=False).encode("utf-8-sig"))
     assert list(read_table(str(tmp_path / "t.csv"))) == ["café", "x"]
+
+
+def test_compression_and_a_line_that_names_the_separator_are_told_as_such(tmp_path: Path) -> None:
+    text = LETTERS.to_csv(index=False).encode()
+    (tmp_path / "t.csv").write_bytes(gzip.compress(text))
+    with pytest.raises(DataError, match=r"it is compressed by gzip; its name must end in .csv.gz"):
+        read_table(str(tmp_path / "t.csv"))
+    (tmp_path / "t.csv").write_bytes(b"sep=,\n" + text)
+    with pytest.raises(DataError, match="its first line names a separator"):
+        read_table(str(tmp_path / "t.csv"))
+
+
+def test_text_with_carriage_returns_is_written_so_that_it_can_be_read(tmp_path: Path) -> None:
+    table = pd.DataFrame({"t": ["a\rb", None, "c"] * 20, "n": [0.5, 1.0, 2.0] * 20})
+    write_table(table, str(tmp_path / "t.csv"))
+    pd.testing.assert_frame_equal(read_table(str(tmp_path / "t.csv")), table)
 
 
 def test_vertical_bars_are_told_as_such(tmp_path: Path) -> None:

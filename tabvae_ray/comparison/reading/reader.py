@@ -20,7 +20,7 @@ from tabvae_ray.table.column import Column
 from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
 from tabvae_ray.table.formats.spelling import parsed
 from tabvae_ray.table.parsing import as_datetimes, datetime_ticks
-from tabvae_ray.table.reading.markers import without_declared
+from tabvae_ray.table.reading.markers import as_declared
 from tabvae_ray.table.rules.counting import RuleCounter
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.table.values.decimals import exact_offsets, is_beyond_float
@@ -82,7 +82,7 @@ class ColumnReader:
         if not len(frame):
             raise DataError(f"{source} has no rows")
         self._check_names(frame, source)
-        frame = without_declared(frame, self.columns)
+        frame = as_declared(frame, self.columns)
         table = TableColumns(len(frame), {}, {}, {}, {}, epochs=self._epochs)
         warnings: list[str] = []
         odd: dict[str, int] = {}

@@ -89,6 +89,24 @@ class TableColumns:
             epochs=self.epochs,
         )
 
+    def beside(self, other: "TableColumns") -> "TableColumns":
+        """Return this table with the codes that another has for labels that the real one lacks.
+
+        Codes are those of the table that they were read from, so that two tables may have the same
+        code for different labels.
+        """
+        codes, labels = dict(self.codes), dict(self.labels)
+        for name, n_known in self.n_known.items():
+            own, others = labels[name][n_known:], other.labels[name][n_known:]
+            if own and others:
+                labels[name] = tuple(dict.fromkeys((*other.labels[name], *own)))
+                places = {label: i for i, label in enumerate(labels[name])}
+                lookup = np.array([*range(n_known), *(places[label] for label in own), -1])
+                codes[name] = lookup[codes[name]]
+        return (
+            self if labels == self.labels else replace(self, codes=codes, labels=labels, _kept={})
+        )
+
     def sample(self, n_rows: int, rng: np.random.Generator) -> "TableColumns":
         """Draw at most ``n_rows`` rows without replacement, in the order of the table."""
         if self.n_rows <= n_rows:

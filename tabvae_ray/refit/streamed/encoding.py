@@ -16,7 +16,7 @@ from tabvae_ray.table.dataset.parquet import ParquetTable
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.io import frame_from_files
-from tabvae_ray.table.reading.markers import without_declared
+from tabvae_ray.table.reading.markers import as_declared
 from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["EncodingTask", "column_name", "encode_table"]
@@ -67,7 +67,7 @@ class EncodingTask:
                 # Those of the whole table have been shown with the sample.
                 warnings.simplefilter("ignore")
                 rows = frame_from_files(self.table.table([batch]), declared, source)
-            codes = self.encoder.encode(without_declared(rows, self.spec.columns))
+            codes = self.encoder.encode(as_declared(rows, self.spec.columns))
             columns = (smallest(codes[:, i], n) for i, n in enumerate(self.encoder.cardinalities))
             yield pa.table({column_name(i): part for i, part in enumerate(columns)})
 

@@ -25,6 +25,11 @@ Mask = npt.NDArray[np.bool_]
 
 # Where two formats fit, the first is taken.
 _DATES = (
+    (re.compile(r"\d{8}T\d{6}(?![\dZ])"), ("%Y%m%dT%H%M%S",)),
+    (re.compile(r"\d{8}T\d{6}Z"), ("%Y%m%dT%H%M%SZ",)),
+    (re.compile(r"\d{4}-\d{2}-\d{2}(?= [\d:.]+ (?:UTC|GMT)$)"), ("%Y-%m-%d",)),
+    (re.compile(r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4}(?!\d)"), ("%a, %d %b %Y",)),
+    (re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d [\d:]{8} \d{4}$"), ("%a %b %d %H:%M:%S %Y",)),
     (re.compile(r"\d{14}(?!\d)"), ("%Y%m%d%H%M%S",)),
     (re.compile(r"\d{8}(?!\d)"), ("%Y%m%d",)),
     (re.compile(r"\d{8}\.0(?!\d)"), ("%Y%m%d.0",)),
@@ -48,7 +53,7 @@ _SHORT_YEARS = (
 _ISO = ((re.compile(r"\d{4}-\d{2}-\d{2}"), ("%Y-%m-%d",)),)
 _TIME = re.compile(
     r"(?P<between>[T ])(?P<hour>\d{1,2}):\d{2}(?P<second>:\d{2})?(?P<fraction>\.\d{1,9})?"
-    r"(?P<half> ?[AaPp][Mm])?(?P<zone>Z| ?[+-]\d{2}:\d{2}| ?[+-]\d{4}| ?[+-]\d{2})?"
+    r"(?P<half> ?[AaPp][Mm])?(?P<zone>Z| ?[+-]\d{2}:\d{2}| ?[+-]\d{4}| ?[+-]\d{2}| UTC| GMT)?"
 )
 # So many distinct texts decide on the spelling; all of them must be dates.
 _SPELLED = 10_000
@@ -259,7 +264,7 @@ def _time_format(rest: str, sample: pd.Series) -> str | None:
     if half := found["half"]:
         written += f"{' ' * half.startswith(' ')}%{'p' if half.isupper() else 'P'}"
     zone = found["zone"] or ""
-    if zone in ("", "Z"):
+    if zone in ("", "Z", " UTC", " GMT"):
         return written + zone
     plain = zone.strip()
     directive = "%:z" if ":" in plain else "%:::z" if len(plain) == 3 else "%z"

@@ -14,7 +14,7 @@ CURRENCY = (
 )
 _CELL = re.compile(
     rf"(?P<open>\()?(?P<outer>[+-](?!\d|[.,]\d))?(?P<before>(?:{CURRENCY})\s?)?(?P<sign>[+-])?"
-    rf"(?P<body>\d(?:[\d{SEPARATORS}]*\d)?|[.,]\d+)(?:(?P<letter>[eE])(?P<power>[+-]?\d{{1,3}}))?"
+    rf"(?P<body>\d(?:[\d{SEPARATORS}]*\d)?\.?|[.,]\d+)(?:(?P<letter>[eE])(?P<power>[+-]?\d{{1,3}}))?"
     rf"(?P<after>\s?(?:[%‰]|{CURRENCY}))?(?P<close>\))?"
 )
 # Separator of thousands and decimal mark, in the order in which they are tried.
@@ -52,12 +52,14 @@ def find_number_format(texts: Iterable[str]) -> NumberFormat | None:
             continue
         counts = Counter(len(decimals or "") for _, decimals in parts)
         places = max(counts)
+        keeps_mark = mark == "." and any(decimals == "" for _, decimals in parts)
         usual, n_usual = counts.most_common(1)[0]
         trims = len(parts) - n_usual > _ODD_SHARE * len(parts)
         made = NumberFormat(
             places=min(places if trims else usual, _MOST_PLACES),
             trims=trims,
             mark=mark,
+            keeps_mark=keeps_mark,
             thousands=thousands,
             before=before,
             after=after,
@@ -106,7 +108,7 @@ def _parts(bodies: Sequence[str], thousands: str, mark: str) -> list[tuple[str, 
     whole = rf"\d{{1,3}}(?:{group}\d{{3}})*" if thousands else r"\d*"
     if thousands and not any(thousands in body for body in bodies):
         return None
-    pattern = re.compile(rf"({whole}|)(?:{re.escape(mark)}(\d+))?")
+    pattern = re.compile(rf"({whole}|)(?:{re.escape(mark)}(\d*))?")
     found = [cell for cell in map(pattern.fullmatch, bodies) if cell is not None]
     # Groups of digits that begin with a zero are a telephone number or a code.
     if thousands:
@@ -149,5 +151,7 @@ def _holds(made: NumberFormat, cells: Sequence[str]) -> bool:
             continue
         value = float(plain)
         as_integer = made.letter == "f" and plain.lstrip("+-").isdigit()
-        odd += made.text(int(plain) if as_integer else value) != cell
+        # Rounding leaves -0.00, which is written as 0.00.
+        own = cell if value else re.sub(r"[-()]", "", cell)
+        odd += made.text(int(plain) if as_integer else value) != own
     return odd <= _ODD_SHARE * len(cells)

@@ -6,7 +6,8 @@ order; those in brackets may be left out:
 - ``[+]`` writes a plus before positive numbers and zero, ``[±]`` before positive numbers only.
 - ``[#]`` leaves out a zero before the decimal mark, as in ``.5``.
 - The separator of thousands: ``[,]``, ``[.]``, ``[']``, or a space.
-- The decimal mark, ``.`` or ``,``, which must be given.
+- The decimal mark, ``.`` or ``,``, which must be given. A point given twice is written without
+  decimals, too, as in ``5.``.
 - The number of decimals. ``-2`` is at most 2, without zeros at the end.
 - ``f``, or ``e`` or ``E`` for scientific notation. ``e0`` writes ``1e3`` and ``e+00``, or plain
   ``e``, writes ``1e+03``.
@@ -32,7 +33,8 @@ SEPARATORS = ",.' \u00a0\u202f"
 
 _TEMPLATE = re.compile(
     rf"(?P<outer>[-+(]?)(?P<before>[^{{}}]*)\{{:(?P<sign>[+±]?)(?P<bare>#?)"
-    rf"(?P<thousands>[{SEPARATORS}]?)(?P<mark>[.,])(?P<trims>-?)(?P<places>\d{{1,2}})"
+    rf"(?P<thousands>\.(?=,)|[{SEPARATORS.replace('.', '')}]|)(?P<mark>[.,])(?P<keeps>(?<=\.)\.|)"
+    r"(?P<trims>-?)(?P<places>\d{1,2})"
     r"(?P<letter>[feE])(?P<power>\+?0{1,3})?\}(?P<after>[^{}]*)"
 )
 _MOST_PLACES = 30
@@ -46,6 +48,7 @@ class NumberFormat:
         places: Number of decimals, those of the mantissa in scientific notation.
         trims: Whether zeros at the end of the decimals are left out.
         mark: Decimal mark.
+        keeps_mark: Whether the mark, a point, is written without decimals, too.
         thousands: Separator of thousands, empty for none.
         before: Text before the digits.
         after: Text after the digits.
@@ -60,6 +63,7 @@ class NumberFormat:
     places: int
     trims: bool = False
     mark: str = "."
+    keeps_mark: bool = False
     thousands: str = ""
     before: str = ""
     after: str = ""
@@ -92,7 +96,8 @@ class NumberFormat:
             places=places,
             trims=bool(found["trims"]),
             mark=found["mark"],
-            thousands=found["thousands"],
+            keeps_mark=bool(found["keeps"]),
+            thousands=found["thousands"] or "",
             before=before,
             after=after,
             sign=sign,
@@ -107,7 +112,8 @@ class NumberFormat:
         outer, sign = self.outer, self.sign
         if outer == "-" and sign == "+":
             outer, sign = "+", ""
-        number = f"{sign}{'#' * self.bare}{self.thousands}{self.mark}{'-' * self.trims}"
+        mark = self.mark * (1 + self.keeps_mark)
+        number = f"{sign}{'#' * self.bare}{self.thousands}{mark}{'-' * self.trims}"
         number = f"{{:{number}{self.places}{self.letter}{power}}}"
         return f"{outer}{self.before}{number}{self.after}{')' * (outer == '(')}"
 
@@ -139,7 +145,7 @@ class NumberFormat:
             whole = ""
         is_zero = not re.search("[1-9]", digits)
         whole = whole.replace(",", self.thousands)
-        body = f"{whole}{self.mark}{decimals}" if decimals else whole
+        body = f"{whole}{self.mark}{decimals}" if decimals or self.keeps_mark else whole
         if self.power:
             body += f"{self.letter}{self._exponent(int(exponent))}"
         sign = "-" if exact < 0 and not is_zero else ""

@@ -107,6 +107,11 @@ class Cells:
         made.distinct = pa.array(texts, pa.string())
         return made
 
+    def texts(self) -> pa.Array:
+        """Return the text of each cell, null where it is empty."""
+        codes = pa.array(self._codes, mask=self._codes < 0)
+        return self.distinct.take(codes)
+
     def text(self, missing: Mask) -> pd.Series:
         """Return the column as text, without the texts that stand for a missing value."""
         values = np.asarray(self.distinct.to_pylist(), dtype=object)

@@ -8,11 +8,12 @@ like any other. ``missing_values`` of a spec replaces this rule.
 """
 
 import warnings
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from tabvae_ray.table.column import UNNAMED
+from tabvae_ray.table.column import PADDINGS, UNNAMED
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.formats.finding import iso_format, look_like_days
 from tabvae_ray.table.parsing import parse_iso
@@ -31,6 +32,7 @@ from tabvae_ray.table.reading.hints import (
 )
 from tabvae_ray.table.reading.odd_dates import are_odd, days_among, moments_among
 from tabvae_ray.table.reading.spelled_numbers import NUMBER_FORMATS, number_format, spelled_numbers
+from tabvae_ray.table.reading.unpadded import without_padding
 
 __all__ = [
     "DATE_FORMATS",
@@ -60,6 +62,11 @@ def read_columns(file: CsvFile, declared: SpecDeclaration, source: str) -> pd.Da
             reads them.
         source: Name of the file in warnings.
     """
+
+    def say_of(name: str, message: str) -> None:
+        warnings.warn(f"{source}: column {name!r}: {message}", stacklevel=4)
+
+    file, paddings = without_padding(file, declared, say_of)
     columns = {str(name): with_moments(file.typed[name]) for name in file.typed}
     gaps = [name for name, values in columns.items() if _may_be_integers(values)]
     if gaps:
@@ -72,14 +79,12 @@ def read_columns(file: CsvFile, declared: SpecDeclaration, source: str) -> pd.Da
         if declared.leaves_out(name):
             continue
 
-        def say(message: str, name: str = name) -> None:
-            warnings.warn(f"{source}: column {name!r}: {message}", stacklevel=3)
-
+        say = partial(say_of, name)
         columns[name] = _read_column(file, plain, declared, say)
         if (written := number_format(file, columns[name], declared, say)) is not None:
             numbers[name] = written
     table = pd.DataFrame(columns, copy=False)
-    table.attrs |= {NUMBER_FORMATS: numbers, UNNAMED: file.unnamed}
+    table.attrs |= {NUMBER_FORMATS: numbers, UNNAMED: file.unnamed, PADDINGS: paddings}
     table.attrs[DATE_FORMATS] = {
         name: written
         for name, values in columns.items()

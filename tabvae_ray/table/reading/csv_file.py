@@ -3,7 +3,7 @@
 import codecs
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import pandas as pd
@@ -25,6 +25,7 @@ class CsvFile:
     Args:
         content: The bytes of the file, not compressed.
         source: Name of the file in error messages.
+        is_rewritten: Whether the content was read before, and changed.
 
     Attributes:
         typed: The columns with the dtypes that pandas infers.
@@ -35,7 +36,7 @@ class CsvFile:
         ValueError: If the content is not CSV.
     """
 
-    def __init__(self, content: bytes, source: str) -> None:
+    def __init__(self, content: bytes, source: str, *, is_rewritten: bool = False) -> None:
         _check_encoding(content)
         _check_separator(content)
         self._content, self._source = content, source
@@ -47,7 +48,8 @@ class CsvFile:
         check_names([name for name in header.iloc[0] if name], source)
         names = zip(self.typed.columns, header.iloc[0], strict=False)
         self.unnamed = tuple(str(name) for name, written in names if not written)
-        self._check_lengths()
+        if not is_rewritten:
+            self._check_lengths()
 
     def cells(self, name: str) -> Cells:
         """Return the cells of a column as text."""
@@ -58,6 +60,19 @@ class CsvFile:
         column = pc.drop_null(self._texts.column(self.typed.columns.get_loc(name)))
         found: list[str] = pc.unique(column.slice(0, limit)).to_pylist()
         return found
+
+    def with_cells(self, changed: Mapping[str, Cells]) -> "CsvFile":
+        """Return a file in which some columns have other cells."""
+        names = ["" if name in self.unnamed else str(name) for name in self.typed.columns]
+        arrays = [
+            changed[str(name)].texts() if str(name) in changed else self._texts.column(i)
+            for i, name in enumerate(self.typed.columns)
+        ]
+        made = io.BytesIO()
+        # Text in quotes, so that a row without values is no blank line.
+        arrays = [pc.fill_null(array, "") for array in arrays]
+        pa_csv.write_csv(pa.Table.from_arrays(arrays, names=names), made)
+        return CsvFile(made.getvalue(), self._source, is_rewritten=True)
 
     def nullable(self, names: list[str]) -> pd.DataFrame:
         """Return columns with nullable dtypes, in which integers may be missing."""
@@ -144,6 +159,8 @@ def _check_encoding(content: bytes) -> None:
         len(start) > 1 and (set(start[:100:2]) == {0} or set(start[1:100:2]) == {0})
     ):
         raise ValueError(f"it is text in UTF-16; it {_ADVICE.format('utf-16')}")
+    if start.startswith(b"\x1f\x8b"):
+        raise ValueError("it is compressed by gzip; its name must end in .csv.gz")
     if b"\0" in start:
         raise ValueError("it holds binary data")
     try:
@@ -161,6 +178,8 @@ def _check_separator(text: bytes) -> None:
     Raises:
         ValueError: Naming the separator.
     """
+    if text.removeprefix(codecs.BOM_UTF8)[:4].lower() == b"sep=":
+        raise ValueError("its first line names a separator, as for Excel; remove that line")
     lines = text[: 2**20].lstrip(b"\r\n").splitlines()[:2] or [b""]
     for separator, name in ((b";", "semicolons"), (b"\t", "tabs"), (b"|", "vertical bars")):
         counts = {line.count(separator) for line in lines}

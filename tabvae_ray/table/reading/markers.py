@@ -1,6 +1,6 @@
 """Markers of missing values in tables that do not come from CSV, such as ``?`` among numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -10,6 +10,11 @@ import pyarrow as pa
 
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.formats.number_texts import (
+    find_text_format,
+    read_numbers,
+    respelled_texts,
+)
 from tabvae_ray.table.reading.cells import Cells, Mask
 from tabvae_ray.table.reading.csv_columns import (
     are_codes,
@@ -18,7 +23,10 @@ from tabvae_ray.table.reading.csv_columns import (
 from tabvae_ray.table.reading.hints import CODE, Say, say_markers
 from tabvae_ray.table.reading.odd_dates import are_odd, days_among, moments_among
 
-__all__ = ["read_markers", "without_declared"]
+__all__ = ["as_declared", "read_markers"]
+
+# So many different texts show the format of numbers.
+_SAMPLE = 10_000
 
 
 def read_markers(
@@ -56,7 +64,8 @@ def read_markers(
         own = declared.columns.get(name)
         written = None if own is None else own.format
         if is_open and (cells := _cells(values, with_numbers=written is not None)) is not None:
-            fitting = _fitting(cells, written)
+            read = _with_plain_numbers(cells)
+            fitting = _fitting(read or cells, written)
             if fitting is not None:
                 fits, noun = fitting
 
@@ -65,19 +74,24 @@ def read_markers(
 
                 say_markers(cells, fits, ~fits, noun, say_of_column)
                 found[name] = tuple(cells.words(~fits))
-                changed[name] = _converted(cells, ~fits, _masked(values, found[name]))
+                masked = _masked(values, found[name])
+                changed[name] = masked if read is not None else _converted(cells, ~fits, masked)
     return (table.assign(**changed) if changed else table), found
 
 
-def without_declared(table: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
-    """Return a table in which the markers of a spec are missing."""
-    changed: Mapping[str, pd.Series] = {
-        column.name: masked
-        for column in columns
-        if column.missing_values
-        and column.name in table
-        and (masked := _masked(table[column.name], column.missing_values)) is not table[column.name]
-    }
+def as_declared(table: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
+    """Return a table without the markers of a spec, and with numbers in place of their text."""
+    changed: dict[str, pd.Series] = {}
+    for column in columns:
+        if column.name not in table:
+            continue
+        values = own = table[column.name]
+        if column.missing_values:
+            values = _masked(values, column.missing_values)
+        if column.kind == "continuous":
+            values = read_numbers(values, column.format)
+        if values is not own:
+            changed[column.name] = values
     return table.assign(**changed) if changed else table
 
 
@@ -165,6 +179,16 @@ def _number(value: Any) -> Decimal | None:
     except InvalidOperation:
         return None
     return number if number.is_finite() else None
+
+
+def _with_plain_numbers(cells: Cells) -> Cells | None:
+    """Return cells whose numbers are written plainly; None if they have no format."""
+    sample: list[str] = cells.distinct.slice(0, _SAMPLE).to_pylist()
+    texts = [text for text in sample if any(map(str.isdigit, text))]
+    made = find_text_format(pd.Series(texts, dtype="str"))
+    if made is None or not made.is_spelled:
+        return None
+    return cells.respelled(respelled_texts(cells.distinct.to_pylist(), made))
 
 
 def _fitting(cells: Cells, written: str | None) -> tuple[Mask, str] | None:

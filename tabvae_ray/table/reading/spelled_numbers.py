@@ -6,6 +6,7 @@ from decimal import Decimal
 import pandas as pd
 
 from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.formats.number_texts import respelled_texts
 from tabvae_ray.table.formats.numeral_finding import (
     find_number_format,
     is_default,
@@ -76,11 +77,7 @@ def spelled_numbers(
 
 def respelled(cells: Cells, made: NumberFormat) -> Cells:
     """Return cells in which the numbers in a format are plain numbers."""
-    texts = cells.distinct.to_pylist()
-    plain = made.plain(texts)
-    return cells.respelled(
-        [own if new is None else new for own, new in zip(texts, plain, strict=True)]
-    )
+    return cells.respelled(respelled_texts(cells.distinct.to_pylist(), made))
 
 
 def number_format(

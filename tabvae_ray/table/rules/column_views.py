@@ -74,7 +74,7 @@ class ColumnView:
             numbers: Floats = values.to_numpy(np.float64, na_value=np.nan)
             return np.where(np.isfinite(numbers), numbers, np.nan)
         try:
-            return as_numbers(values, "table")
+            return as_numbers(values, "table", written=self.column.format)
         except DataError:
             return None
 

@@ -175,6 +175,24 @@ def test_what_is_odd_about_held_out_rows_is_said() -> None:
     assert said.startswith("c: 100% of the held-out table has values that the real table never has")
 
 
+def test_values_that_only_synthetic_and_held_out_rows_have_are_not_confused() -> None:
+    rng = np.random.default_rng(0)
+    real = pd.DataFrame({"c": ["a"] * 300, "n": rng.integers(0, 50, 300)})
+    spec = TableSpec.infer(real)
+
+    def with_stranger(name: str) -> pd.DataFrame:
+        return real.assign(c=np.where(rng.random(300) < 0.5, name, "a"))
+
+    synthetic = with_stranger("x")
+    plan = ComparisonPlan(scores=("dcr_share",))
+    shares = {
+        name: plan.prepare(real, spec, held_out=with_stranger(name)).compute(synthetic)
+        for name in ("x", "y")
+    }
+    # Held-out rows are near to the synthetic ones only where both have the same stranger.
+    assert shares["x"].scores["dcr_share"] < 0.4 < 0.5 < shares["y"].scores["dcr_share"]
+
+
 def test_integers_that_are_no_floats_are_refused_by_name() -> None:
     with pytest.raises(DataError, match="column 'x': must be floats, but int too large"):
         _compare(REAL, REAL.assign(x=[10**400] * N))

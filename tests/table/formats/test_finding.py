@@ -21,6 +21,8 @@ EXACT = DAYS + pd.to_timedelta(range(120), unit="us")
         *("%d-%b-%Y", "%d-%^b-%Y", "%d %b %Y", "%b %d, %Y", "%m/%d/%Y", "%d-%m-%Y"),
         *("%d.%m.%y", "%d-%b-%y", "%d.%m.%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p"),
         *("%-m/%-d/%Y %-I:%M:%S %P", "%Y/%m/%dT%H:%M:%SZ", "%d.%m.%Y %H:%M:%S %:z"),
+        *("%Y%m%dT%H%M%S", "%Y%m%dT%H%M%SZ", "%Y-%m-%d %H:%M:%S UTC", "%a %b %d %H:%M:%S %Y"),
+        *("%a, %d %b %Y", "%a, %d %b %Y %H:%M:%S GMT", "%a, %d %b %Y %H:%M:%S %z"),
     ],
 )
 def test_a_format_is_found_and_written_again(written: str) -> None:

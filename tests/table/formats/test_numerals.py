@@ -30,6 +30,9 @@ TEXTS = {
     "{:.1f}%": ["33.2%", "-0.1%"],
     "{:.0f} %": ["33 %", "5 %"],
     "USD {:.2f}": ["USD 12.00", "USD -3.50"],
+    "{:..0f}": ["3833.", "-2."],
+    "{:..-2f}": ["3833.", "0.25"],
+    "${:,..0f}": ["$1,234.", "$17."],
     "{:,2f}": ["3,50", "1234,25"],
 }
 
@@ -67,6 +70,10 @@ def test_codes_and_mixtures_have_no_format(texts: list[str]) -> None:
     assert find_number_format(texts) is None
 
 
+def test_a_rounded_minus_zero_leaves_the_format() -> None:
+    assert str(find_number_format(["-0.00", "1.25", "-3.50"])) == "{:.2f}"
+
+
 def test_one_odd_number_in_a_thousand_leaves_the_format() -> None:
     texts = [f"{number / 100:.2f}" for number in range(1, 2000)]
 
@@ -93,11 +100,12 @@ def test_other_text_is_no_format(text: str) -> None:
         sign=st.sampled_from(["", "+", "±"]),
         outer=st.sampled_from(["", "("]),
         bare=st.booleans(),
+        keeps_mark=st.booleans(),
     ),
     numbers=st.lists(st.integers(-(10**9), 10**9), min_size=1),
 )
 def test_every_format_reads_what_it_writes(made: NumberFormat, numbers: list[int]) -> None:
-    assume(made.thousands != made.mark)
+    assume(made.thousands != made.mark and not (made.keeps_mark and made.mark == ","))
     assert NumberFormat.parse(str(made)) == made
     values = [number / 10**made.places for number in numbers]
     assert [float(text or "nan") for text in made.plain([made.text(v) for v in values])] == values

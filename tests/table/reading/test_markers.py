@@ -14,7 +14,7 @@ from tabvae_ray.config import TransformersConfig
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.io import TableWriter, read_table
-from tabvae_ray.table.reading.markers import without_declared
+from tabvae_ray.table.reading.markers import as_declared
 from tabvae_ray.table.spec import TableSpec
 
 ROWS = 100
@@ -57,7 +57,7 @@ def test_markers_of_a_data_frame_are_known_to_its_spec() -> None:
         spec = TableSpec.infer(table)
     assert spec["v"].missing_values == ("?",)
     assert spec["v"].missing
-    clean = without_declared(table, spec.columns)
+    clean = as_declared(table, spec.columns)
     assert clean["v"].isna().sum() == 5
     comparison = ComparisonPlan.from_mapping({"scores": ["mean_js_distance"]}).prepare(table, spec)
     assert comparison.compute(table).scores["mean_js_distance"] == 0
@@ -129,7 +129,7 @@ def test_declared_markers_match_by_value(tmp_path: Path, source: str) -> None:
     for column in spec.columns:
         assert column.missing, column.name
         assert column.kind == ("datetime" if column.name == "day" else "continuous"), column.name
-    clean = without_declared(rows, spec.columns)
+    clean = as_declared(rows, spec.columns)
     assert set(clean[list(spec.names)].isna().sum()) == {10}
 
 
