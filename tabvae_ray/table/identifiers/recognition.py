@@ -2,11 +2,11 @@
 
 All numbers must differ, and there must be at least 100 of them. Furthermore, one of these holds:
 
-- the column has a name such as ``id``, ``customer_id``, ``orderNo`` or ``key``;
+- the column has a name such as ``id``, ``customer_id``, ``orderNo``, ``patientid`` or ``key``;
 - the numbers are consecutive, or half of those between the smallest and the largest occur, and
   they begin at 0 or 1 or have at least five digits;
-- the numbers have one length of at least six digits and are spread evenly over all numbers of that
-  length, as if drawn by lot.
+- the numbers have one length of at least six digits and are spread evenly between the smallest and
+  the largest, as if drawn by lot.
 
 Years, dates such as 20240305 and seconds since 1970 are never recognised by their values alone.
 """
@@ -25,13 +25,15 @@ _MIN_ROWS = 100
 _NAME = re.compile(
     r"(?:^|[\W_])(?:id|ids|key|pk|uid|uuid|guid|no|nr|num|number|code|ref|serial|ssn|isbn|ean|sku"
     r"|phone|index|rownames)[\W_]*$"
+    # In lower case without a mark between the words.
+    r"|(?:account|booking|case|claim|client|customer|device|employee|event|invoice|item|loan|member"
+    r"|order|passenger|patient|person|policy|product|record|row|session|student|subject|ticket"
+    r"|transaction|user|vehicle|visit)s?(?:id|key|no|nr|num|number|code|ref)[\W_]*$"
 )
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _MIN_SHARE = 0.5
 _MIN_DENSE_START = 10_000
 _MIN_DIGITS = 6
-# Part of all numbers of that length that may be absent at either end.
-_MAX_GAP = 0.05
 # 1 % of even samples have a larger distance from evenness (Kolmogorov and Smirnov).
 _MAX_DISTANCE = 1.63
 # Seconds, milliseconds, microseconds and nanoseconds of the years 1990 to 2040.
@@ -107,10 +109,7 @@ def _are_drawn_by_lot(numbers: list[int]) -> bool:
     digits = len(str(numbers[0]))
     if digits < _MIN_DIGITS or len(str(numbers[-1])) != digits:
         return False
-    low, high = 10 ** (digits - 1), 10**digits
-    gap = _MAX_GAP * (high - low)
-    if numbers[0] - low > gap or high - numbers[-1] > gap:
-        return False
+    low, high = numbers[0], numbers[-1]
     array: Any = np.array(numbers, dtype=np.float64)
     steps = np.gcd.reduce(np.diff(np.array(numbers, dtype=object)).astype(object))
     if steps != 1:

@@ -66,8 +66,11 @@ def test_integers_that_name_rows_are_told_from_measurements() -> None:
 
     assert names(lot) and names(range(1, 301)) and names(range(10_000_001, 10_000_301))
     assert names([*lot, None])
+    # They may cover a part of the numbers of their length.
+    assert names(random.Random(3).sample(range(10**6, 2 * 10**6), 300))
     amounts = rng.permutation(5000)[:300]
     assert names(amounts, "customerId") and names(amounts, "order_no") and not names(amounts)
+    assert names(amounts, "patientid") and names(amounts, "ORDERNO") and not names(amounts, "paid")
     assert not names(range(1800, 1950)) and not names(rng.random(300)) and not names(lot[:50])
     assert not names(amounts * 100) and not names([float(number) for number in lot])
     days = pd.date_range("2020-01-01", periods=300).strftime("%Y%m%d").astype(int)
