@@ -6,6 +6,7 @@ from tabvae_ray.errors import DataError
 from tabvae_ray.table.coders.crowd import Crowd
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.published.columns import published_column
+from tabvae_ray.table.rules.forms.bins import Bins
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.rule import MissingTogether, Rule
 from tabvae_ray.table.spec import TableSpec
@@ -39,6 +40,9 @@ def published_spec(spec: TableSpec, table: pd.DataFrame, crowd: Crowd) -> TableS
 
 
 def _published(rule: Rule, columns: dict[str, Column]) -> Rule | None:
+    if isinstance(rule, Bins):
+        kept = set(rule.labels) <= set(columns[rule.column].categories)
+        return rule if kept else None
     if not isinstance(rule, MissingTogether | OnlyWhere) or not rule.values:
         return rule
     other = columns[rule.other]

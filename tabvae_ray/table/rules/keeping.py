@@ -16,6 +16,8 @@ from tabvae_ray.table.column_values import (
     column_positions,
 )
 from tabvae_ray.table.rules.column_views import EXACT, Mask, TableView
+from tabvae_ray.table.rules.forms.bins import Bins
+from tabvae_ray.table.rules.forms.date_text import DateText
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.formula import Duration, Formula
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
@@ -142,6 +144,8 @@ class RuleKeeper:
             elif isinstance(computed, DateOf):
                 view = self._view(rows, computed)
                 _keep_date(computed, view, rows, self._columns[computed.column], rng)
+            elif isinstance(computed, Bins | DateText):
+                self._keep_labels(computed, rows, rng, compact)
             elif isinstance(computed, Dependence):
                 self._keep_dependence(computed, rows, rng, compact)
             else:
@@ -220,6 +224,17 @@ class RuleKeeper:
             return
         values = as_dtype(np.where(wanted, expected, 0.0), column, rows)
         rows[column.name] = rows[column.name].where(~wanted, values)
+
+    def _keep_labels(
+        self, rule: Bins | DateText, rows: pd.DataFrame, rng: np.random.Generator, compact: bool
+    ) -> None:
+        column = self._columns[rule.column]
+        places, labels = rule.coded(self._view(rows, rule))
+        known = {category: i for i, category in enumerate(column.categories)}
+        positions = np.array([*(known.get(label, -1) for label in labels), -1])[places]
+        own = column_positions(rows[column.name], column)
+        kept = (positions < 0) | (own < 0) | (rng.random(len(rows)) < rule.exceptions)
+        write_values(rows, column, np.where(kept, own, positions).astype(np.float64), compact)
 
     def _keep_dependence(
         self, rule: Dependence, rows: pd.DataFrame, rng: np.random.Generator, compact: bool

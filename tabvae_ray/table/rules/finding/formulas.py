@@ -138,9 +138,9 @@ class _Search:
 
     def is_needed(self, formula: Formula, exceptions: float) -> bool:
         """Return True if a formula needs all of its inputs."""
-        total = isinstance(formula, Linear) and len(formula.terms) > 2
-        if total and hides_nothing(formula, self._some, exceptions):
-            return True
+        if isinstance(formula, Linear) and len(formula.terms) > 2:
+            if hides_nothing(formula, self._some, exceptions):
+                return True
         return needs_all(formula, self._some, self._rng)
 
     def candidates(self) -> Iterator[Sequence[Formula]]:

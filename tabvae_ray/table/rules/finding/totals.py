@@ -22,11 +22,13 @@ __all__ = ["Relations", "find_totals"]
 _SPARE, _CHECKED = 24, 2048
 # Subsets of rows: an exception spoils one of them. The cost of all is bounded.
 _SUBSETS, _MOST_COST = 8, 2 * 10**9
-_MAX_COLUMNS, _MAX_TERMS, _MAX_PATTERNS = 1_000, 40, 6
+_MAX_COLUMNS, _MAX_TERMS, _MAX_PATTERNS = 1_000, 60, 6
 # What is left of a column that others determine, relative to its spread: errors of float64.
 _NOTHING = 1e-8
 _MAX_DENOMINATOR = 100
 _SMALL = 1e-7
+# Ways round of one relation that are held against all rows.
+_MAX_WAYS = 4
 
 Places = npt.NDArray[np.intp]
 
@@ -132,10 +134,12 @@ def _blocks(numbers: Floats) -> Iterator[tuple[Places, Places]]:
 def _relations_of(part: Floats) -> list[Floats]:
     """Return ``(C,)`` factors with which the columns of some rows add up to a constant."""
     n_columns = part.shape[1]
-    n_rows = n_columns + _SPARE
+    n_rows = 3 * n_columns + _SPARE
     cost = 4 * n_rows * n_columns**2
     found: dict[tuple[int, ...], Floats] = {}
-    for subset in range(max(min(_SUBSETS, _MOST_COST // cost, len(part) // n_rows), 1)):
+    n_subsets = max(min(_SUBSETS, _MOST_COST // cost, len(part) // n_rows), 1)
+    part = part[_varied_first(part, n_rows, n_subsets)]
+    for subset in range(n_subsets):
         rows = part[subset * n_rows : (subset + 1) * n_rows]
         spread: Floats = np.std(rows, axis=0)
         # The mean of equal numbers may differ from them by a rounding error.
@@ -160,6 +164,24 @@ def _relations_of(part: Floats) -> list[Floats]:
     return list(found.values())
 
 
+def _varied_first(part: Floats, n_rows: int, n_subsets: int) -> Places:
+    """Return an order of rows in which every column varies early, one that is mostly 0 too."""
+    taken = np.zeros(len(part), dtype=bool)
+    ordered: list[int] = []
+    for subset in range(n_subsets):
+        picked: list[int] = []
+        for values in part.T:
+            odd = np.flatnonzero((values != values[0]) & ~taken)
+            picked += odd[:2].tolist()
+            taken[odd[:2]] = True
+        rest = np.flatnonzero(~taken)[: max(n_rows - len(picked), 0)]
+        taken[rest] = True
+        ordered += [*picked, *rest.tolist()]
+        if len(ordered) < (subset + 1) * n_rows:
+            break
+    return np.append(ordered, np.flatnonzero(~taken)).astype(np.intp)
+
+
 def _ways(
     vector: Floats,
     support: Places,
@@ -179,7 +201,9 @@ def _ways(
         terms = {j: factor for j, factor in enumerate(factors) if j != i and factor}
         if len(terms) < len(support) - 1:
             continue
-        total = sum(factor * part[:, j] for j, factor in terms.items() if factor is not None)
+        total = np.zeros(len(part))
+        for j, factor in terms.items():
+            total += (factor or 0.0) * part[:, j]
         rest = part[:, i] - total
         constant = round(float(np.median(rest)), 6)
         slack = float(tolerances[column])
@@ -196,7 +220,7 @@ def _ways(
         sure = signs[i] < 0 or (is_whole and min(signs) >= 0)
         n_odd = sum(abs(factor) != 1 for factor in terms.values() if factor is not None)
         found.append(((not sure, not is_whole, n_odd, -int(column)), rule))
-    return [rule for _, rule in sorted(found, key=lambda item: item[0])]
+    return [rule for _, rule in sorted(found, key=lambda item: item[0])][:_MAX_WAYS]
 
 
 def _simple(factor: float) -> float | None:
