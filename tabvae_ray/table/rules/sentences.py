@@ -23,6 +23,7 @@ from tabvae_ray.table.rules.forms.formula import (
 )
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.forms.parts import PARTS, Part
+from tabvae_ray.table.rules.forms.several import Extreme, Rated
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 
 __all__ = ["EXAMPLES", "parse_rule"]
@@ -55,7 +56,12 @@ def parse_rule(
         if found is not None:
             rule = make({key: value for key, value in found.groupdict().items() if value})
             return _with_categories(rule, found.groupdict().get("values"), categories or {})
-    return _bins(text, name, categories or {}) or _linear(text, name)
+    return (
+        _bins(text, name, categories or {})
+        or _extreme(text, name)
+        or _rated(text, name)
+        or _linear(text, name)
+    )
 
 
 def _bins(text: str, name: str, categories: Mapping[str, Sequence[Any]]) -> Bins | None:
@@ -85,6 +91,42 @@ def _bins(text: str, name: str, categories: Mapping[str, Sequence[Any]]) -> Bins
         )
     except ValidationError:
         return None
+
+
+def _extreme(text: str, name: str) -> Extreme | None:
+    """Read ``best = largest of first, second, 0``."""
+    one = f"(?:{name})"
+    found = re.fullmatch(
+        rf"(?P<column>{one}) = (?P<which>largest|smallest) of (?P<of>{one}(?:, {one})*)"
+        rf"(?:, (?P<bound>-?{_NUMBER}))?",
+        text,
+    )
+    if found is None:
+        return None
+    of = re.findall(rf"(?:^|, )({one})(?=, |$)", found["of"])
+    bound = None if found["bound"] is None else float(found["bound"])
+    if len(of) + (bound is not None) < 2:
+        return None
+    return Extreme.model_validate(
+        {"column": found["column"], "which": found["which"], "of": of, "bound": bound}
+    )
+
+
+def _rated(text: str, name: str) -> Rated | None:
+    """Read ``paid = price * pieces * (1 - 0.01 * discount)`` and ``volume = a * b * c``."""
+    one = f"(?:{name})"
+    found = re.fullmatch(
+        rf"(?P<column>{one}) = (?P<of>{one}(?: \* {one})*)"
+        rf"(?: \* \(1 (?P<sign>[+-]) (?:(?P<share>{_NUMBER}) \* )?(?P<rate>{one})\))?",
+        text,
+    )
+    if found is None:
+        return None
+    factors = re.findall(rf"(?:^| \* )({one})(?= \* |$)", found["of"])
+    if found["rate"] is None and len(factors) < 3:
+        return None
+    share = float(found["share"] or 1) * (-1 if found["sign"] == "-" else 1)
+    return Rated(column=found["column"], factors=tuple(factors), rate=found["rate"], share=share)
 
 
 def _with_categories(

@@ -18,12 +18,15 @@ from tabvae_ray.table.rules.forms.bins import Bins
 from tabvae_ray.table.rules.forms.date_text import DateText
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.formula import Formula, Linear, Product, Ratio
+from tabvae_ray.table.rules.forms.several import Rated
 from tabvae_ray.table.rules.rule import Rule
 
 __all__ = ["find_rules"]
 
 # Fewer rows explain nothing beyond chance.
 _MIN_ROWS = 50
+# Formulas that make values which the table has not.
+_SCATTERED = Linear | Product | Ratio | Rated
 
 
 def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0) -> list[Rule]:
@@ -55,7 +58,7 @@ def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0)
             given[part.column] = part.given
         else:
             late[part.column] = part
-    scattered = {rule.column for rule in computed if isinstance(rule, Linear | Product | Ratio)}
+    scattered = {rule.column for rule in computed if isinstance(rule, _SCATTERED)}
     # The name of a month is looked up by its number, if that is computed from the same date.
     dependences = [
         rule

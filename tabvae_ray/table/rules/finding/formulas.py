@@ -11,13 +11,14 @@ import numpy as np
 
 from tabvae_ray.table.rules.column_views import ColumnView, Floats, TableView
 from tabvae_ray.table.rules.finding.agreement import SampledColumns
-from tabvae_ray.table.rules.finding.around import clock_sums, wrapped_sums
 from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.evidence import is_rule
 from tabvae_ray.table.rules.finding.products import products_and_ratios
-from tabvae_ray.table.rules.finding.regressions import Regressions
+from tabvae_ray.table.rules.finding.several import extremes, rated_products
 from tabvae_ray.table.rules.finding.strength import hides_nothing, needs_all, strongest_first
-from tabvae_ray.table.rules.finding.totals import Relations, find_totals
+from tabvae_ray.table.rules.finding.sums.around import clock_sums, wrapped_sums
+from tabvae_ray.table.rules.finding.sums.regressions import Regressions
+from tabvae_ray.table.rules.finding.sums.totals import Relations, find_totals
 from tabvae_ray.table.rules.forms.formula import (
     Formula,
     Linear,
@@ -121,6 +122,7 @@ class _Search:
         self._all = _numbers(table, names)[rows]
         tolerances = np.array([table[name].tolerance for name in names])
         self._sample = self._all[:_SAMPLE]
+        self._tolerances = tolerances
         # A result that is none of the categories could not be written down.
         self._results = np.array(
             [table[name].column.kind != "categorical" and name not in given for name in names]
@@ -153,6 +155,8 @@ class _Search:
             yield from self._totals()
             return
         if len(self.names) <= _MAX_COLUMNS:
+            # The largest of some columns is one of them, while a sum with a range may be none.
+            yield from extremes(self.names, self._sample, self._tolerances, self._results)
             yield from self._sums()
         # A column that loses digits of another says less than what both are computed from.
         lossy = []
@@ -178,6 +182,7 @@ class _Search:
         if few:
             yield from self._regressions.in_many(self._given)
         yield from products_and_ratios(self.names, self._sample, self._few)
+        yield from rated_products(self.names, self._sample, self._few)
         yield from lossy
         yield from ([rule] for rule in clock_sums(self.names, self._sample, self._all))
         wrapped = wrapped_sums(self.names, self._sample, self._all, self._results)

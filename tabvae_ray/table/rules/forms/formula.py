@@ -10,6 +10,7 @@ from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped
 from tabvae_ray.table.rules.forms.column_rule import ComputingRule, numbers_of
 from tabvae_ray.table.rules.forms.dates import days_between, months_between
 from tabvae_ray.table.rules.forms.parts import Part, date_part, part_name
+from tabvae_ray.table.rules.forms.several import Extreme, Rated
 
 __all__ = [
     "SECONDS",
@@ -219,4 +220,16 @@ class Duration(ComputingRule):
         return f"{self.column} = {whole}{self.unit} from {self.start} to {self.end}"
 
 
-Formula = Linear | Product | Ratio | Quotient | Remainder | DatePart | Duration | ClockSum | Wrapped
+Formula = (
+    Linear
+    | Product
+    | Ratio
+    | Quotient
+    | Remainder
+    | DatePart
+    | Duration
+    | ClockSum
+    | Wrapped
+    | Extreme
+    | Rated
+)
