@@ -17,7 +17,7 @@ from tabvae_ray.table.rules.finding.orders import find_orders
 from tabvae_ray.table.rules.forms.bins import Bins
 from tabvae_ray.table.rules.forms.date_text import DateText
 from tabvae_ray.table.rules.forms.dates import DateOf
-from tabvae_ray.table.rules.forms.formula import Formula, Linear, Product, Ratio
+from tabvae_ray.table.rules.forms.formula import DatePart, Formula, Linear, Product, Ratio
 from tabvae_ray.table.rules.forms.several import Rated
 from tabvae_ray.table.rules.rule import Rule
 
@@ -59,11 +59,12 @@ def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0)
         else:
             late[part.column] = part
     scattered = {rule.column for rule in computed if isinstance(rule, _SCATTERED)}
+    parts = {rule.column for rule in computed if isinstance(rule, DatePart)}
     # The name of a month is looked up by its number, if that is computed from the same date.
     dependences = [
         rule
         for rule in find_dependences(view, rng, given, scattered)
-        if rule.column not in late or given.keys() >= {*rule.on}
+        if rule.column not in late or (rule.on[0] in parts and len(rule.on) == 1)
     ]
     given |= {rule.column: rule.given for rule in dependences}
     for name, said in late.items():

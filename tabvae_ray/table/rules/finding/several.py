@@ -15,8 +15,9 @@ __all__ = ["extremes", "rated_products"]
 # Share of the rows in which each of the compared columns must be the only one that is the result.
 _EACH, _FEWEST = 0.02, 30
 _MAX_COMPARED = 40
-# Products of three columns are looked for in tables of up to so many columns of numbers.
-_MAX_COLUMNS, _MAX_RATES = 24, 8
+# Products of three columns are looked for in tables of up to so many columns of numbers; the number
+# of rates that are tried is bounded.
+_MAX_COLUMNS, _MAX_RATES = 24, 40
 
 
 def extremes(
@@ -49,22 +50,33 @@ def extremes(
             bounded = bool(at_zero.mean() >= _EACH and np.nanmin(own) >= -slack.max())
             if not len(places) or len(places) + bounded < 2 or len(places) > _MAX_COMPARED:
                 continue
-            hits = equal[:, places]
-            if bounded:
-                hits = np.column_stack([hits, at_zero])
+            hits = np.column_stack([equal[:, places], at_zero & bounded])
             whole = known[:, places].all(axis=1)
-            if whole.sum() < _FEWEST or hits[whole].any(axis=1).mean() < AGREEING:
-                continue
-            alone = (hits[whole] & (hits[whole].sum(axis=1) == 1)[:, None]).mean(axis=0)
-            if alone.min() >= _EACH:
-                yield [
-                    Extreme(
-                        column=names[column],
-                        which=which,
-                        of=tuple(names[int(i)] for i in places),
-                        bound=0.0 if bounded else None,
-                    )
-                ]
+            kept = _needed(hits[whole]) if whole.sum() >= _FEWEST else []
+            of = tuple(names[int(places[i])] for i in kept if i < len(places))
+            if len(kept) >= 2 and of:
+                bound = 0.0 if len(places) in kept else None
+                yield [Extreme(column=names[column], which=which, of=of, bound=bound)]
+
+
+def _needed(hits: Mask) -> list[int]:
+    """Return the columns of which each is the only one that is the result in some rows.
+
+    Args:
+        hits: ``(R, C)`` true where a column is the result. A column that is smaller than another
+            one in all rows is the result only beside that.
+
+    Returns:
+        Their places; none if they leave too many rows.
+    """
+    left = list(range(hits.shape[1]))
+    while left:
+        part = hits[:, left]
+        alone = (part & (part.sum(axis=1) == 1)[:, None]).mean(axis=0)
+        if alone.min() >= _EACH:
+            break
+        left.pop(int(np.argmin(alone)))
+    return left if len(left) and hits[:, left].any(axis=1).mean() >= AGREEING else []
 
 
 def rated_products(
@@ -78,8 +90,7 @@ def rated_products(
         columns: The same rows.
     """
     n_columns = len(names)
-    if n_columns > _MAX_COLUMNS:
-        return
+    few = n_columns <= _MAX_COLUMNS
     with np.errstate(invalid="ignore"):
         low, high = np.nanmin(sample, axis=0), np.nanmax(sample, axis=0)
     shares = [
@@ -88,7 +99,8 @@ def rated_products(
         for i in np.flatnonzero((low >= 0) & (high <= unit) & (high > 0.01 * unit))
         for share in (-1.0, 1.0)
     ][: 4 * _MAX_RATES]
-    bases = [(a,) for a in range(n_columns)] + list(combinations(range(n_columns), 2))
+    bases: list[tuple[int, ...]] = [(a,) for a in range(n_columns)]
+    bases += combinations(range(n_columns), 2) if few else []
     rates = np.array([1 + share * sample[:, i] for i, share in shares]).reshape(-1, len(sample)).T
     for base in bases:
         product = np.prod(sample[:, base], axis=1)
