@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabvae_ray.table.coders.crowd import Crowd
+from tabvae_ray.table.published.spec import published_spec
 from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.counting import count_rules
 from tabvae_ray.table.rules.finding.discovery import find_rules
@@ -83,3 +85,14 @@ def test_missing_numbers_say_nothing_of_the_category() -> None:
     columns = TableSpec.infer(table).columns
     (rule,) = find_rules(table, columns)
     assert not rule.broken(TableView(table.assign(rich=1), columns))[:100].any()
+
+
+def test_limits_of_categories_that_too_few_rows_have_are_not_published() -> None:
+    table = people()
+    columns = TableSpec.infer(table).columns
+    spec = TableSpec(columns=columns, rules=tuple(find_rules(table, columns)))
+    few = int((table["age_group"] == "young, small").sum())
+    crowd = Crowd.of(table, None, few + 1)
+    left = {str(rule) for rule in published_spec(spec, table, crowd).rules}
+    assert not any(text.startswith("age_group") for text in left)
+    assert any(text.startswith("weekend") for text in left)
