@@ -44,7 +44,7 @@ test-slow: $(STAMP)  ## slow tests (clusters, object stores, a browser) that CI 
 	$(PYTEST) $(BY_FILE) -m "slow and not nightly" tests
 
 test-all: $(STAMP) $(MLFLOW)  ## all tests, also those of minutes that CI leaves out
-	MLFLOW_SERVER_PYTHON=$(CURDIR)/$(MLFLOW) $(PYTEST) $(BY_FILE) tests
+	TEST_MUTATIONS=500 MLFLOW_SERVER_PYTHON=$(CURDIR)/$(MLFLOW) $(PYTEST) $(BY_FILE) tests
 
 # The whole of MLflow, for a server to test against, wants an older pyarrow than the package does.
 $(MLFLOW):

@@ -190,6 +190,7 @@ class TabularVAE:
             batch_hooks=self._batch_hooks,
             epoch_hooks=self._epoch_hooks,
         )
+        model.predictor.start_from(trainer.counts())
         self._prepared, self._synthesizer = (encoder, trainer), None
 
     def prepare_encoded(self, encoding: PrivateEncoding, guarantee: Guarantee) -> None:
@@ -197,8 +198,10 @@ class TabularVAE:
         self.guarantee = guarantee
         self._noisy_counts = [torch.as_tensor(part) for part in encoding.counts]
         init_seed, _ = np.random.SeedSequence(self.seed).generate_state(2)
+        model = self._network(encoding.encoder, encoding.codes, int(init_seed))
+        model.predictor.start_from(self._noisy_counts)
         trainer = PrivateTrainer(
-            self._network(encoding.encoder, encoding.codes, int(init_seed)),
+            model,
             encoding.codes,
             self.config.training,
             guarantee,

@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 
+from tabvae_ray.comparison.scores import detection
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import parse_space
@@ -60,6 +61,14 @@ def trained(_mixed: pd.DataFrame, mixed_spec: TableSpec) -> TabularVAE:
 @pytest.fixture(scope="session")
 def synthesizer(trained: TabularVAE) -> TabularVAESynthesizer:
     return trained.synthesizer()
+
+
+@pytest.fixture(scope="module")
+def few_trees() -> Iterator[None]:
+    """Let the classifiers that tell real rows from synthetic ones be quick, and poor."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(detection, "trees_for", lambda n_trees, n_columns: 5)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,9 @@ from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.comparison.plot_names import PICTURES, PLOTS
 from tabvae_ray.errors import ConfigError, DataError
 
+# Messages and pages are the same with fewer trees.
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 
 @pytest.fixture
 def tables(tmp_path: Path) -> tuple[Path, Path]:

@@ -10,6 +10,7 @@ from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.errors import DataError, DivergenceError
 from tabvae_ray.generation.synthesizer import load_synthesizer
+from tabvae_ray.model.heads import head_starts
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE
@@ -211,6 +212,18 @@ def test_a_loss_that_is_not_finite_is_a_typed_error(
         next(vae.trainer.model.parameters()).fill_(torch.nan)
     with pytest.raises(DivergenceError, match="the loss is nan in epoch 1"):
         vae.trainer.train()
+
+
+def test_training_begins_with_the_shares_of_the_training_rows(
+    mixed: pd.DataFrame, mixed_spec: TableSpec
+) -> None:
+    vae = build(mixed_spec)
+    vae.prepare(mixed)
+    predictor = vae.trainer.model.predictor
+    for column, start in head_starts(predictor.groups).items():
+        counts = vae.trainer.counts()[column].double() + 0.5
+        bias = predictor.linear.bias[start : start + len(counts)]
+        assert torch.softmax(bias.double(), 0).tolist() == pytest.approx(counts / counts.sum())
 
 
 def test_a_wide_table_of_every_kind_trains() -> None:

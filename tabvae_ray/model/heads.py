@@ -60,6 +60,20 @@ class MultiFeaturePredictor(nn.Module):
         owner = torch.arange(len(order)).repeat_interleave(torch.tensor(widths))
         self.register_buffer("owner", owner, persistent=False)
 
+    def start_from(self, counts: Sequence[Tensor]) -> None:
+        """Let the biases be the log shares of the codes, so that training need not learn them.
+
+        Args:
+            counts: Rows per code, ``(K_c,)`` for every column, or estimates of them. Half a row is
+                added to each.
+        """
+        starts = head_starts(self.groups)
+        with torch.no_grad():
+            for column, rows in enumerate(counts):
+                shares = rows.double().clamp(min=0) + 0.5
+                part = self.linear.bias[starts[column] : starts[column] + len(shares)]
+                part.copy_(torch.log(shares / shares.sum()))
+
     def weights(self) -> Tensor:
         """Return the weights of all heads: ``(P, W)``."""
         weight: Tensor = self.steps(self.linear.weight)

@@ -85,11 +85,6 @@ class SearchInputs:
     n_rows: int | None = None
 
     @property
-    def keeps_table(self) -> bool:
-        """True if the rows come from memory."""
-        return self.kept is not None
-
-    @property
     def sample(self) -> Sample:
         """The rows that trials see, as a part of the whole table."""
         return Sample(self.table, self.n_rows or len(self.table))

@@ -289,11 +289,6 @@ class SpecDeclaration(SpecDocument):
         attacked = () if self.privacy is None else self.privacy.names
         return (*self._declared, *others, *attacked)
 
-    @property
-    def identifiers(self) -> dict[str, Literal["drop", "number", "generate"]]:
-        """Declared fill of identifier columns, by name."""
-        return {name: column.fill for name, column in self.columns.items() if column.fill}
-
     def leaves_out(self, name: str) -> bool:
         """Return True if a column of the table is left out of the spec."""
         return name in self.drop or (self.others == "drop" and name not in self.names)

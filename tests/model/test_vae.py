@@ -28,6 +28,21 @@ def test_the_kl_term_agrees_with_torch_distributions() -> None:
     torch.testing.assert_close(loss.kl_divergence(mean, log_variance), expected)
 
 
+def test_heads_that_start_from_counts_know_the_shares_of_single_columns() -> None:
+    model, codes = small_vae(), some_codes(500) // 2
+    counts = [
+        torch.bincount(column, minlength=k)
+        for column, k in zip(codes.T, CARDINALITIES, strict=True)
+    ]
+    torch.nn.init.zeros_(model.predictor.linear.weight)
+    model.predictor.start_from(counts)
+    order = [column for columns, _ in model.predictor.groups for column in columns]
+    shares = [(rows + 0.5) / (rows + 0.5).sum() for rows in counts]
+    expected = torch.stack([-torch.log(shares[c][codes[:, c]]) for c in order], dim=1)
+    cells, _ = model.eval()(codes)
+    torch.testing.assert_close(cells, expected)
+
+
 def test_the_reconstruction_of_uniform_heads_is_the_log_of_their_sizes() -> None:
     model = small_vae()
     torch.nn.init.zeros_(model.predictor.linear.weight)

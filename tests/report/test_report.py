@@ -36,6 +36,9 @@ from tabvae_ray.table.io import fingerprint, read_table
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE
 
+# Messages and pages are the same with fewer trees.
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 EVIL = "<script>alert(1)</script>"
 _LEAK = MembershipAttacks({"loss": AttackSuccess(0.93, 0.4, 0.1)}, 0.9, 0.96, 180, 120)
 _RISK = DisclosureRisk(180, 90.0, 120, 30.0, 0.2)

@@ -148,7 +148,7 @@ def test_what_is_wrong_is_an_exception_and_leaves_nothing(
 def test_rows_in_memory_are_the_same_when_they_are_read_again(home: Path) -> None:
     rows = make_mixed(100)
     inputs = prepare_inputs(space=SPACE, out=home / "none", data=rows, spec={"drop": ["measure"]})
-    assert inputs.keeps_table and inputs.name == "search"
+    assert inputs.kept is not None and inputs.name == "search"
     assert inputs.data.name == "table.parquet" and "measure" not in inputs.spec.names
     assert list(inputs.table.columns) == list(rows.columns)
     twice = prepare_inputs(space=SPACE, out=home / "none", data=inputs.table)

@@ -29,7 +29,7 @@ def test_rows_from_memory_are_sampled_as_those_of_the_file_that_keeps_them(
     table: pd.DataFrame, tmp_path: Path
 ) -> None:
     inputs = prepare_inputs(space=TINY, data=table, out=tmp_path, name="a", settings=SAMPLED)
-    assert (len(inputs.table), inputs.n_rows, inputs.keeps_table) == (100, 300, True)
+    assert (len(inputs.table), inputs.n_rows, inputs.kept is not None) == (100, 300, True)
     assert inputs.kept is not None and len(inputs.kept) == 300
     write_table(inputs.kept, inputs.data)
     again = prepare_inputs(

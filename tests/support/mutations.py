@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import random
 import warnings
 from collections.abc import Callable
@@ -14,7 +15,8 @@ from tabvae_ray.storage import Location
 
 __all__ = ["as_json", "check_mutations", "mutated_bytes", "mutated_value"]
 
-N = 500
+# Mutations of each file: all of them at night.
+N = int(os.environ.get("TEST_MUTATIONS", "100"))
 _ODD: tuple[Any, ...] = (
     None,
     True,

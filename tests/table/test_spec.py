@@ -361,7 +361,7 @@ def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
     declared = SpecDeclaration.load(str(tmp_path / "spec.yaml"))
     assert declared.continuous == ("age",)
     assert declared.kind_of("key") == "identifier" and declared.kind_of("other") is None
-    assert declared.identifiers == {"key": "number"}
+    assert declared.columns["key"].fill == "number"
     text = json.dumps(declared.model_dump(mode="json"))
     (tmp_path / "spec.json").write_text(text)
     assert SpecDeclaration.load(str(tmp_path / "spec.json")) == declared

@@ -100,9 +100,9 @@ class Ledger(Callback):
         self._last_results[trial.trial_id] = result
         if result.get("scoring_seconds") is not None:
             self.state.note_scoring(float(result["scoring_seconds"]))
-        forced = result.get("batch_size"), result.get("batch_size_from", 0)
-        if forced[0] and forced != (record.batch_size, record.batch_size_from):
-            record.batch_size, record.batch_size_from = forced
+        size, since = result.get("batch_size"), result.get("batch_size_from", 0)
+        if size and (size, since) != (record.batch_size, record.batch_size_from):
+            record.batch_size, record.batch_size_from = size, since
             record.reason = f"out of memory: continued with batch_size={record.batch_size}"
             # Later reports are of a model that was given up.
             record.rungs = [rung for rung in record.rungs if rung.epoch <= record.batch_size_from]
@@ -149,8 +149,8 @@ class Ledger(Callback):
             return
         names = list(self.space.objectives)
         values = [float(result.get(name, math.nan)) for name in names]
-        finite = all(math.isfinite(value) for value in values)
-        if result.get("diverged") or not finite:
+        all_finite = all(math.isfinite(value) for value in values)
+        if result.get("diverged") or not all_finite:
             record.state = "PRUNED"
             record.reason = result.get("diverged") or "a score is not finite"
         elif result.get("stopped"):

@@ -40,8 +40,12 @@ _CLEARLY_FITS = 0.25
 _FILL = 0.8
 # Seconds to measure batches for.
 _MEASURED_SECONDS = 2.0
-# If scores of all rows take longer than this, they are measured on a part of the rows.
-_LONG_SCORING, _PART = 2.0, 4
+# If scores of all rows take longer than this share of the time budget, they are measured on a part
+# of the rows. That overestimates them, because some scores have a limit of rows.
+_LONG_SCORING, _PART = 0.03, 4
+# Ray starts beside the measurement and takes a part of the time, at most this one; what is missing
+# beyond it other processes take, which may go on.
+_TO_RAY = 0.5
 # Trials that run beside each other slow each other down.
 _SHARED = 1.2
 
@@ -191,31 +195,51 @@ def _measure_somewhere(
 def _measure(task: SearchTask, config: TabularVAEConfig) -> Pace:
     """Train some batches of a trial, and score some rows."""
     torch.set_num_threads(task.threads)
-    started = time.perf_counter()
+    read = _Stopwatch(on_cpu=task.device == "cpu")
     vae = build_trial(task, config, 0)
-    start = time.perf_counter() - started
-    epoch = _epoch_seconds(vae.trainer)
+    start = read()
+    epoch = _epoch_seconds(vae.trainer, read)
     n_rows = n_scored_rows(task, config)
     n_measured = n_rows
-    if report_seconds(TableShape.of(task.table, task.spec)) > _LONG_SCORING:
+    budget = math.inf if task.limit is None else task.limit.seconds
+    if report_seconds(TableShape.of(task.table, task.spec)) > _LONG_SCORING * budget:
         n_measured = max(1, n_rows // _PART)
-    started = time.perf_counter()
+    read()
     task.comparison.compute(draw_rows(vae.synthesizer(), n_measured, seed=0))
-    scoring = (time.perf_counter() - started) * n_rows / n_measured
-    return Pace(start, epoch, scoring)
+    return Pace(start, epoch, read() * n_rows / n_measured)
+
+
+class _Stopwatch:
+    """Measures the time between two calls, as it would be if Ray were not starting meanwhile."""
+
+    def __init__(self, *, on_cpu: bool) -> None:
+        self.on_cpu = on_cpu
+        self._last = self._now()
+
+    def __call__(self) -> float:
+        now = self._now()
+        wall, cpu = (end - start for end, start in zip(now, self._last, strict=True))
+        self._last = now
+        # Threads of torch work while this one does, so its CPU time is that of the work.
+        return max(cpu, _TO_RAY * wall) if self.on_cpu else wall
+
+    @staticmethod
+    def _now() -> tuple[float, float]:
+        return time.perf_counter(), time.thread_time()
 
 
 class _Enough(Exception):
     """Ends a measurement in the middle of an epoch."""
 
 
-def _epoch_seconds(trainer: TabularVAETrainer) -> float:
+def _epoch_seconds(trainer: TabularVAETrainer, read: _Stopwatch) -> float:
     """Measure batches for a while, and return the time of a whole epoch."""
-    times = [time.perf_counter()]
+    began, times = time.perf_counter(), []
+    read()
 
     def note(trainer: TabularVAETrainer, result: BatchResult) -> None:
-        times.append(time.perf_counter())
-        if times[-1] - times[0] > _MEASURED_SECONDS and len(times) > 3:
+        times.append(read())
+        if time.perf_counter() - began > _MEASURED_SECONDS and len(times) > 2:
             raise _Enough
 
     trainer.batch_hooks[:] = [note]
@@ -225,6 +249,6 @@ def _epoch_seconds(trainer: TabularVAETrainer) -> float:
     except _Enough:
         pass
     # The first batch takes longer than the others.
-    each = np.diff(times)[1:] if len(times) > 2 else np.diff(times)
+    each = times[1:] or times
     size = max(2, min(trainer.config.batch_size, len(trainer.codes)))
-    return float(each.mean()) * math.ceil(len(trainer.codes) / size)
+    return float(np.mean(each)) * math.ceil(len(trainer.codes) / size)

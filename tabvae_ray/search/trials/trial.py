@@ -70,10 +70,9 @@ class TrialRun:
                 before) and ``must_train`` (true if it trains an epoch even if the time is over).
         """
         # Free the memory of the last trial before this one allocates any.
-        self.vae: TabularVAE | None = None
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        self._free_model()
+        # The state of the trainer at the last rung, or where the trial goes on; None at its start.
+        self._last_state: dict[str, Any] | None = None
         self.number = int(config["number"])
         self.parameters = dict(config["parameters"])
         self.batch_size: int | None = None
@@ -108,18 +107,16 @@ class TrialRun:
         state: dict[str, Any] = {
             "batch_size": self.batch_size,
             "batch_size_from": self.batch_size_from,
-            "trainer": None,
+            "trainer": self._last_state if self.vae is None else self.vae.state_dict(),
         }
-        if self.vae is not None:
-            state["trainer"] = self.vae.state_dict()
         buffer = io.BytesIO()
         torch.save(state, buffer)
         return buffer.getvalue()
 
     def restore(self, content: bytes) -> None:
         """Continue from what :meth:`state` returned."""
-        self.vae, state = _restored(self.task, self.parameters, self.number, content)
-        self.batch_size, self.batch_size_from = state["batch_size"], state["batch_size_from"]
+        self._take(content)
+        self._build()
 
     @property
     def epoch(self) -> int:
@@ -145,37 +142,50 @@ class TrialRun:
         return self._train_and_score()
 
     def _shrink(self) -> None:
-        config = self._config()
+        config = _config(self.task, self.parameters, self.batch_size)
         n_rows = len(self.task.table)
         training, _ = split_rows(n_rows, config.validation.holdout_fraction, self.task.seed)
-        state = None if self.vae is None else self._last_state
-        self.vae = None
+        # A batch has fewer rows than batch_size if the table is small.
+        self.batch_size = max(2, min(config.training.batch_size, len(training)) // 2)
+        self.batch_size_from = self._build().trainer.epoch
+
+    def _take(self, content: bytes) -> None:
+        """Take over what :meth:`state` returned, without a model yet."""
+        state = _unpickled(content)
+        self.batch_size, self.batch_size_from = state["batch_size"], state["batch_size_from"]
+        self._last_state, self._pending = state["trainer"], None
+
+    def _build(self) -> TabularVAE:
+        """Build the model in its last state, in place of the one that is there."""
+        self._free_model()
+        config = _config(self.task, self.parameters, self.batch_size)
+        vae = build_trial(self.task, config, self.number)
+        if self._last_state is not None:
+            vae.load_state_dict(self._last_state)
+        self.vae = vae
+        return vae
+
+    def _free_model(self) -> None:
+        self.vae: TabularVAE | None = None
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        # A batch has fewer rows than batch_size if the table is small.
-        self.batch_size = max(2, min(config.training.batch_size, len(training)) // 2)
-        self.vae = self._build()
-        if state is not None:
-            self.vae.load_state_dict(state)
-        self.batch_size_from = self.vae.trainer.epoch
 
     def _train_and_score(self) -> dict[str, Any]:
         if self.vae is None:
-            self.vae = self._build()
             if self._pending is not None:
-                self.restore(self._pending)
-                self._pending = None
+                self._take(self._pending)
             if self._shrinks and self.batch_size is None:
-                self.shrink()
-        trainer = self.vae.trainer
+                self._shrink()
+        vae = self.vae or self._build()
+        trainer = vae.trainer
         # A copy, because training changes the tensors of the state in place.
-        self._last_state = copy.deepcopy(self.vae.state_dict()) if trainer.epoch else None
+        self._last_state = copy.deepcopy(vae.state_dict()) if trainer.epoch else None
         rung = next((rung for rung in self.task.rungs if rung > trainer.epoch), None)
         self.tracker = MemoryTracker()
         due = set(self.task.rungs)
-        self._attach_routines(self.vae, due)
-        out_of_time = not self._train_to(rung or self.task.rungs[-1])
+        self._attach_routines(vae, due)
+        out_of_time = not self._train_to(trainer, rung or self.task.rungs[-1])
         if trainer.epoch not in self.tracker.all_scores:
             # The time is over, or the trial had ended, but its driver died before it could record
             # that.
@@ -201,10 +211,8 @@ class TrialRun:
             **{name: (losses | scores)[name] for name in self.task.space.objectives},
         }
 
-    def _train_to(self, epoch: int) -> bool:
+    def _train_to(self, trainer: TabularVAETrainer, epoch: int) -> bool:
         """Train to an epoch. Return False if the time ends before; one epoch is always trained."""
-        assert self.vae is not None
-        trainer = self.vae.trainer
         while trainer.epoch < epoch and trainer.stopped is None:
             if trainer.epoch and not self._trial_clock.has_time():
                 return False
@@ -235,12 +243,6 @@ class TrialRun:
 
         trainer.epoch_hooks[:] = [report]
 
-    def _config(self) -> TabularVAEConfig:
-        return _config(self.task, self.parameters, self.batch_size)
-
-    def _build(self) -> TabularVAE:
-        return build_trial(self.task, self._config(), self.number)
-
 
 def build_trial(task: SearchTask, config: TabularVAEConfig, number: int) -> TabularVAE:
     """Build the model of a trial before its first epoch."""
@@ -259,7 +261,12 @@ def restore_trial(task: SearchTask, record: TrialRecord) -> TabularVAE:
     if record.checkpoint is None:
         raise StorageError(f"trial {record.number} has no checkpoint")
     content = (task.directory / record.checkpoint / STATE_FILE).read_bytes()
-    return _restored(task, record.parameters, record.number, content)[0]
+    state = _unpickled(content)
+    config = _config(task, record.parameters, state["batch_size"])
+    vae = build_trial(task, config, record.number)
+    if state["trainer"] is not None:
+        vae.load_state_dict(state["trainer"])
+    return vae
 
 
 def draw_rows(made: TabularVAESynthesizer, n: int, *, seed: int) -> pd.DataFrame:
@@ -282,14 +289,9 @@ def _config(
     return config if batch_size is None else config.replace({"training.batch_size": batch_size})
 
 
-def _restored(
-    task: SearchTask, parameters: Mapping[str, Any], number: int, content: bytes
-) -> tuple[TabularVAE, dict[str, Any]]:
+def _unpickled(content: bytes) -> dict[str, Any]:
     state: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
-    vae = build_trial(task, _config(task, parameters, state["batch_size"]), number)
-    if state["trainer"] is not None:
-        vae.load_state_dict(state["trainer"])
-    return vae, state
+    return state
 
 
 def _stop_if_diverged(trainer: TabularVAETrainer, result: BatchResult) -> None:

@@ -84,6 +84,20 @@ def test_nothing_is_measured_where_the_time_is_clearly_enough(
         assert plan_epochs(given, 2, Resources(), here=True, clock=lambda: 0.0) is None
 
 
+def test_ray_that_starts_beside_the_measurement_does_not_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = {"wall": 0.0, "cpu": 0.0}
+    monkeypatch.setattr(module.time, "perf_counter", lambda: now["wall"])
+    monkeypatch.setattr(module.time, "thread_time", lambda: now["cpu"])
+    read, read_gpu = module._Stopwatch(on_cpu=True), module._Stopwatch(on_cpu=False)
+    now.update(wall=3.0, cpu=2.0)
+    assert (read(), read_gpu()) == (2.0, 3.0)
+    # Ray does not take as much as this.
+    now.update(wall=13.0, cpu=3.0)
+    assert (read(), read_gpu()) == (5.0, 10.0)
+
+
 def test_a_trial_is_measured_without_training_all_of_it(task: SearchTask) -> None:
     pace = module._measure(task, task.space.config({}))
     assert pace.start > 0 and pace.epoch > 0 and pace.scoring > 0

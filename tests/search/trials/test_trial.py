@@ -1,4 +1,6 @@
 import dataclasses
+import io
+import random
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ from tabvae_ray.search.optimize.time_limit import TimeLimit
 from tabvae_ray.search.trials import trial as module
 from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.search.trials.trial import TrialRun
-from tabvae_ray.tabular_vae import split_rows
+from tabvae_ray.tabular_vae import TabularVAE, split_rows
+from tests.support.spaces import TINY
 
 ONE = {
     "number": 0,
@@ -32,6 +35,15 @@ def task(space_file: Path, tmp_path: Path) -> SearchTask:
     return inputs.task()
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """Return the reports of the trial ``ONE``."""
+    home = tmp_path_factory.mktemp("undisturbed")
+    (home / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+    inputs = prepare_inputs(space=str(home / "tiny.yaml"), out=str(home / "runs"))
+    return run(start(inputs.task(), ONE))
+
+
 def start(task: SearchTask, config: dict[str, Any]) -> TrialRun:
     trial = TrialRun(task)
     trial.begin(config)
@@ -46,8 +58,10 @@ def run(trial: TrialRun) -> list[dict[str, Any]]:
     return [{k: v for k, v in report.items() if k not in measured} for report in reports]
 
 
-def test_a_trial_reports_at_every_rung_and_is_done_at_the_budget(task: SearchTask) -> None:
-    reports = run(start(task, ONE))
+def test_a_trial_reports_at_every_rung_and_is_done_at_the_budget(
+    undisturbed: list[dict[str, Any]],
+) -> None:
+    reports = undisturbed
     assert [report["epoch"] for report in reports] == [1, 3, 9]
     assert [report["done"] for report in reports] == [False, False, True]
     last = reports[-1]
@@ -57,18 +71,19 @@ def test_a_trial_reports_at_every_rung_and_is_done_at_the_budget(task: SearchTas
     assert 0.4 < last["losses"]["membership"] < 0.8
 
 
-def test_a_reused_process_gives_what_a_fresh_one_gives(task: SearchTask) -> None:
+def test_a_reused_process_gives_what_a_fresh_one_gives(
+    task: SearchTask, undisturbed: list[dict[str, Any]]
+) -> None:
     reused = start(task, TWO)
     run(reused)
     torch.manual_seed(123)
     reused.begin(ONE)
-    assert run(reused) == run(start(task, ONE))
+    assert run(reused) == undisturbed
 
 
 def test_a_trial_that_goes_on_from_a_checkpoint_ends_where_it_would_have(
-    task: SearchTask, tmp_path: Path
+    task: SearchTask, tmp_path: Path, undisturbed: list[dict[str, Any]]
 ) -> None:
-    undisturbed = run(start(task, ONE))
     first = start(task, ONE)
     first.step()
     checkpoint = tmp_path / "runs" / "tiny" / "checkpoint"
@@ -111,9 +126,8 @@ def limited(task: SearchTask, seconds: float) -> TrialRun:
 
 
 def test_a_trial_reports_where_it_stands_when_the_time_is_over_and_goes_on_from_there(
-    task: SearchTask, tmp_path: Path
+    task: SearchTask, tmp_path: Path, undisturbed: list[dict[str, Any]]
 ) -> None:
-    undisturbed = run(start(task, ONE))
     trial = limited(task, 24.0)
     trial.begin(ONE)
     reports = run(trial)
@@ -180,6 +194,53 @@ def test_what_memory_does_not_allow_is_tried_again_with_half_the_batch(
     assert (second["epoch"], second["batch_size_from"]) == (3, 1)
 
 
+@pytest.mark.parametrize("place", ["build", "restore"])
+def test_a_resumed_trial_that_memory_does_not_allow_goes_on_from_its_checkpoint(
+    task: SearchTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    first = start(task, ONE)
+    first.step()
+    directory = tmp_path / "runs" / "tiny" / "checkpoint"
+    directory.mkdir(parents=True)
+    (directory / "state.pt").write_bytes(first.state())
+    # A process that has run another trial before has that one's state, too.
+    resumed = start(task, TWO)
+    resumed.step()
+    resumed.begin({**ONE, "checkpoint": "checkpoint"})
+    holder, name = (module, "build_trial") if place == "build" else (TabularVAE, "load_state_dict")
+    real, calls = getattr(holder, name), []
+
+    def starved(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise torch.OutOfMemoryError("out of memory")
+        return real(*arguments)
+
+    monkeypatch.setattr(holder, name, starved)
+    report = resumed.step()
+    assert (report["epoch"], report["batch_size_from"]) == (3, 1)
+    assert report["batch_size"] is not None
+    again = start(task, TWO)
+    again.begin(ONE)
+    again.restore(resumed.state())
+    assert again.epoch == 3
+
+
+def test_a_state_that_ray_restores_takes_the_place_of_the_one_at_the_begin(
+    task: SearchTask, tmp_path: Path
+) -> None:
+    first = start(task, ONE)
+    first.step()
+    directory = tmp_path / "runs" / "tiny" / "checkpoint"
+    directory.mkdir(parents=True)
+    (directory / "state.pt").write_bytes(first.state())
+    first.step()
+    resumed = start(task, {**ONE, "checkpoint": "checkpoint"})
+    resumed.restore(first.state())
+    kept = torch.load(io.BytesIO(resumed.state()), weights_only=True)
+    assert kept["trainer"]["epoch"] == first.epoch == 3
+
+
 def test_half_a_batch_is_half_of_the_rows_where_they_are_fewer(
     task: SearchTask, space_file: Path
 ) -> None:
@@ -192,7 +253,7 @@ def test_half_a_batch_is_half_of_the_rows_where_they_are_fewer(
 
 @pytest.mark.parametrize("epochs", [0, 1, 3])
 def test_smaller_batches_from_a_checkpoint_on_can_be_had_again_without_it(
-    task: SearchTask, tmp_path: Path, epochs: int
+    task: SearchTask, tmp_path: Path, undisturbed: list[dict[str, Any]], epochs: int
 ) -> None:
     first = start(task, ONE)
     while first.epoch < epochs:
@@ -207,15 +268,17 @@ def test_smaller_batches_from_a_checkpoint_on_can_be_had_again_without_it(
         again.step()
     again.shrink()
     assert run(again) == shrunk
-    assert shrunk[-1]["scores"] != run(start(task, ONE))[-1]["scores"]
+    assert shrunk[-1]["scores"] != undisturbed[-1]["scores"]
 
 
-def test_a_score_does_not_depend_on_global_randomness(task: SearchTask) -> None:
-    torch.manual_seed(1)
-    one = run(start(task, ONE))
+def test_a_score_does_not_depend_on_global_randomness(
+    task: SearchTask, undisturbed: list[dict[str, Any]]
+) -> None:
     torch.manual_seed(2)
+    # pandas draws from numpy's global generator.
     pd.Series([1, 2, 3]).sample(1)
-    assert run(start(task, ONE)) == one
+    random.seed(2)
+    assert run(start(task, ONE)) == undisturbed
 
 
 def test_a_trial_that_stops_itself_early_is_done_and_says_why(tiny: dict, tmp_path: Path) -> None:

@@ -183,10 +183,10 @@ def test_all_rows_are_equally_likely(home: Path) -> None:
     table = ParquetTable.open(Location(home / "t"))
     assert table.n_rows == 60
     counts = np.zeros(60)
-    for seed in range(400):
+    for seed in range(100):
         counts[read_sample(home / "t", rows=15, seed=seed).rows["n"]] += 1
-    # Each count is binomial: 400 draws with a probability of 1/4.
-    assert abs(counts - 100).max() < 4.5 * np.sqrt(400 * 0.25 * 0.75)
+    # Each count is binomial: 100 draws with a probability of 1/4.
+    assert abs(counts - 25).max() < 4.5 * np.sqrt(100 * 0.25 * 0.75)
 
 
 def test_a_search_is_named_after_the_directory_of_a_pattern(home: Path) -> None:

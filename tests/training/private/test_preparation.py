@@ -11,6 +11,7 @@ import yaml
 from tabvae_ray import TableSpec, TabularVAE, TabularVAEConfig
 from tabvae_ray.cli import main
 from tabvae_ray.errors import ConfigError
+from tabvae_ray.model.heads import head_starts
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.training.membership import white_box_attacks
 from tabvae_ray.training.private.preparation import check_private
@@ -69,6 +70,18 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "spec.yaml").write_text(yaml.safe_dump(SPEC))
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def test_training_begins_with_noisy_shares_only() -> None:
+    table, declared = pd.read_csv(HEART), SpecDeclaration.from_mapping(SPEC)
+    spec = TableSpec.infer(table, declared=declared)
+    vae = TabularVAE.build(spec, _config("independent"), device="cpu", declared=declared)
+    vae.prepare(table)
+    predictor = vae.trainer.model.predictor
+    for column, start in head_starts(predictor.groups).items():
+        noisy = vae._noisy_counts[column].double().clamp(min=0) + 0.5
+        bias = predictor.linear.bias[start : start + len(noisy)].double()
+        assert torch.softmax(bias, 0).tolist() == pytest.approx((noisy / noisy.sum()).tolist())
 
 
 def test_the_export_says_what_was_spent_and_nothing_of_the_rows(

@@ -1,0 +1,79 @@
+"""Heads that start from the shares of the codes, beside heads that start at random.
+
+    python -m benchmarks.heads --table adult --table shoppers
+
+The first initial point of `full.yaml`, on a part of each table, of which 15% are held out. Each way
+trains for the epochs of the space and for half of them, with the same seed.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+
+import torch
+
+from benchmarks.common import show
+from benchmarks.quality import TABLES, load
+from tabvae_ray import TableSpec, TabularVAE
+from tabvae_ray.bounded_yaml import parse_yaml
+from tabvae_ray.config import TabularVAEConfig
+from tabvae_ray.search.optimize.sampler import first_points
+from tabvae_ray.space.named_spaces import named_space
+from tabvae_ray.space.space_file import parse_space
+
+
+def line(table: str, rows: int, share: float, *, from_shares: bool) -> tuple[str, ...]:
+    """Train one model, and return its line of the result."""
+    train, _, declared = load(table)
+    train = train.sample(min(rows, len(train)), random_state=0).reset_index(drop=True)
+    config = _config(share)
+    vae = TabularVAE.build(TableSpec.infer(train, declared=declared), config, device="cpu")
+    vae.prepare(train)
+    if not from_shares:
+        torch.manual_seed(0)
+        vae.trainer.model.predictor.linear.reset_parameters()
+    began = time.process_time()
+    vae.trainer.train()
+    seconds = time.process_time() - began
+    nats = vae.evaluate()
+    return (
+        table,
+        f"{len(train):,}",
+        "shares of the codes" if from_shares else "random",
+        str(config.training.max_n_epochs),
+        f"{seconds:.1f}",
+        f"{nats['train_nats']:.3f}",
+        f"{nats['holdout_nats']:.3f}",
+    )
+
+
+def _config(share: float) -> TabularVAEConfig:
+    space = parse_space(parse_yaml(named_space("full").read_text("utf-8")), "full")
+    config = space.config((first_points(space) or [{}])[0])
+    return config.replace(
+        {
+            "training.max_n_epochs": round(share * config.training.max_n_epochs),
+            "validation.holdout_fraction": 0.15,
+        }
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train every table in each way, and print one table of results."""
+    torch.set_num_threads(1)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--table", action="append", choices=TABLES)
+    parser.add_argument("--rows", type=int, default=5_000)
+    options = parser.parse_args(arguments)
+    lines = [
+        line(table, options.rows, share, from_shares=from_shares)
+        for table in options.table or ["adult", "shoppers", "magic"]
+        for share in (1.0, 0.5)
+        for from_shares in (False, True)
+    ]
+    header = ("table", "rows", "heads start from", "epochs", "CPU s", "training", "held out")
+    show("nats per row", lines, header)
+
+
+if __name__ == "__main__":
+    main()
