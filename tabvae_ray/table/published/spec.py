@@ -7,6 +7,7 @@ from tabvae_ray.table.coders.crowd import Crowd
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.published.columns import published_column
 from tabvae_ray.table.rules.column_views import TableView
+from tabvae_ray.table.rules.forms.bins import Bins
 from tabvae_ray.table.rules.forms.column_rule import numbers_of
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.rule import MissingTogether, Rule
@@ -60,6 +61,9 @@ def _shared(rule: Rule, spec: TableSpec, table: pd.DataFrame, crowd: Crowd) -> R
 
 
 def _published(rule: Rule | None, columns: dict[str, Column]) -> Rule | None:
+    if isinstance(rule, Bins):
+        kept = set(rule.labels) <= set(columns[rule.column].categories)
+        return rule if kept else None
     if not isinstance(rule, MissingTogether | OnlyWhere) or not rule.values:
         return rule
     other = columns[rule.other]

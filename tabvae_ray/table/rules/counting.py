@@ -10,6 +10,7 @@ import pandas as pd
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.rules.column_views import Mask, TableView
+from tabvae_ray.table.rules.forms.bins import LabelRule
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.rule import Dependence, Rule, agrees_within_groups
 
@@ -110,6 +111,8 @@ class RuleCounter:
         view = TableView(synthetic, columns)
         for column in columns:
             if isinstance(rule, OnlyWhere) and rule.values and column.name == rule.other:
+                continue
+            if isinstance(rule, LabelRule) and column.name == rule.column:
                 continue
             own: Any = view[column.name]
             try:

@@ -12,6 +12,7 @@ from tabvae_ray.table.column import Column
 from tabvae_ray.table.declaration import RulesDeclaration
 from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.finding.discovery import find_rules
+from tabvae_ray.table.rules.forms.bins import Bins, LabelRule
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.formula import DatePart, Duration
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
@@ -119,6 +120,12 @@ def _check_kinds(rule: Rule, of: dict[str, Column], source: str) -> None:
     moments: tuple[str, ...] = ()
     if isinstance(rule, DatePart | Duration):
         moments = rule.given
+    elif isinstance(rule, LabelRule):
+        if of[rule.column].kind != "categorical":
+            kind = of[rule.column].kind
+            raise DataError(f"{source}: {rule}: {rule.column!r} must be categorical, but is {kind}")
+        names = [*rule.given]
+        moments = () if isinstance(rule, Bins) and rule.part is None else rule.given
     elif isinstance(rule, DateOf):
         moments = (rule.column, rule.of)
     elif isinstance(rule, Order) and of[rule.upper].kind == "datetime":

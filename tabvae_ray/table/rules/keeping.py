@@ -1,6 +1,5 @@
 """Make generated rows keep the rules of the table."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -16,14 +15,16 @@ from tabvae_ray.table.column_values import (
     column_positions,
 )
 from tabvae_ray.table.rules.column_views import EXACT, Mask, TableView
+from tabvae_ray.table.rules.forms.bins import Bins
+from tabvae_ray.table.rules.forms.date_text import DateText
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.formula import Duration, Formula
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.lookup import Lookup, check_values
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.scale import in_right_order, moments_after
-from tabvae_ray.table.rules.settling import keep_only_where, settle_orders
-from tabvae_ray.table.rules.shared import filler, shared_lookup
+from tabvae_ray.table.rules.settling import keep_labels, keep_only_where, settle_orders
+from tabvae_ray.table.rules.shared import filler, learnt_lookups
 from tabvae_ray.table.rules.steps import EndOf, start_of_end, steps_of
 from tabvae_ray.table.rules.values import (
     as_dtype,
@@ -84,7 +85,7 @@ class RuleKeeper:
         """
         of = {column.name: column for column in columns}
         crowd = crowd if crowd is not None and crowd.min_rows else None
-        lookups = _learnt_lookups(rules, of, table, crowd)
+        lookups = learnt_lookups(rules, of, table, crowd)
         rules = [
             rule for rule in rules if not isinstance(rule, Dependence) or rule.column in lookups
         ]
@@ -142,6 +143,8 @@ class RuleKeeper:
             elif isinstance(computed, DateOf):
                 view = self._view(rows, computed)
                 _keep_date(computed, view, rows, self._columns[computed.column], rng)
+            elif isinstance(computed, Bins | DateText):
+                keep_labels(rows, computed, self._columns, rng, compact=compact)
             elif isinstance(computed, Dependence):
                 self._keep_dependence(computed, rows, rng, compact)
             else:
@@ -271,33 +274,6 @@ class RuleKeeper:
             same = np.isclose(own, lookup.values_of(rows), rtol=0, atol=0, equal_nan=True)
             return ~same | ~lookup.knows(rows)
         return rule.broken(self._view(rows, rule))
-
-
-def _learnt_lookups(
-    rules: Sequence[Rule],
-    columns: Mapping[str, Column],
-    table: pd.DataFrame,
-    crowd: Crowd | None,
-) -> dict[str, Lookup]:
-    """Return what each dependence gives its column, without those that too few rows know."""
-    lookups = {}
-    for rule in rules:
-        if not isinstance(rule, Dependence):
-            continue
-        on, column = [columns[name] for name in rule.on], columns[rule.column]
-        if crowd is None:
-            lookups[column.name] = Lookup.fit(table, on, column, exact=rule.exceptions == 0)
-            continue
-        lookup = shared_lookup(table, on, column, crowd)
-        if lookup is not None:
-            lookups[column.name] = lookup
-        else:
-            warnings.warn(
-                f"the rule {str(rule)!r} is not kept: most of its values are those of fewer "
-                f"than {crowd.min_rows} {crowd.noun} (transformers.min_rows)",
-                stacklevel=3,
-            )
-    return lookups
 
 
 def _keep_end(rule: Duration, view: TableView, rows: pd.DataFrame, end: Column) -> None:

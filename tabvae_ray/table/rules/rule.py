@@ -1,7 +1,7 @@
 """The kinds of rules between columns.
 
-A :data:`Formula`, a :class:`DateOf` and a :class:`Dependence` say what a column is, given others:
-it can be computed.
+A :data:`Formula`, a :class:`DateOf`, a :class:`DateText`, :class:`Bins` and a :class:`Dependence`
+say what a column is, given others: it can be computed.
 A :data:`Constraint` only says what never happens.
 """
 
@@ -11,7 +11,9 @@ import numpy as np
 from pydantic import Field
 
 from tabvae_ray.table.rules.column_views import Codes, Floats, Mask, TableView
+from tabvae_ray.table.rules.forms.bins import Bins
 from tabvae_ray.table.rules.forms.column_rule import ColumnRule
+from tabvae_ray.table.rules.forms.date_text import DateText
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.formula import Formula
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
@@ -108,7 +110,9 @@ class MissingTogether(ColumnRule):
 
 
 Constraint = Order | MissingTogether | OnlyWhere
-Rule = Annotated[Formula | DateOf | Dependence | Constraint, Field(discriminator="kind")]
+Rule = Annotated[
+    Formula | DateOf | DateText | Bins | Dependence | Constraint, Field(discriminator="kind")
+]
 
 
 def agrees_within_groups(groups: Codes, codes: Codes) -> Mask:

@@ -2,16 +2,19 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, cast, get_args
+
+from pydantic import ValidationError
 
 from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped
-from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.bins import Bins
+from tabvae_ray.table.rules.forms.date_text import DATE_TEXTS, DateText
+from tabvae_ray.table.rules.forms.dates import MOMENT_PARTS, DateOf
 from tabvae_ray.table.rules.forms.formula import (
     SECONDS,
     DatePart,
     Duration,
     Linear,
-    Part,
     Product,
     Quotient,
     Ratio,
@@ -19,6 +22,8 @@ from tabvae_ray.table.rules.forms.formula import (
     Unit,
 )
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
+from tabvae_ray.table.rules.forms.parts import PARTS, Part
+from tabvae_ray.table.rules.forms.several import Extreme, Rated
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 
 __all__ = ["EXAMPLES", "parse_rule"]
@@ -27,6 +32,7 @@ EXAMPLES = (
     "total = casual + registered; amount = price * quantity; month = month of day; "
     "admitted <= discharged; season is determined by month; end is missing exactly where start is"
 )
+_PARTS = "|".join(PARTS)
 _NUMBER = r"\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 
 
@@ -50,7 +56,77 @@ def parse_rule(
         if found is not None:
             rule = make({key: value for key, value in found.groupdict().items() if value})
             return _with_categories(rule, found.groupdict().get("values"), categories or {})
-    return _linear(text, name)
+    return (
+        _bins(text, name, categories or {})
+        or _extreme(text, name)
+        or _rated(text, name)
+        or _linear(text, name)
+    )
+
+
+def _bins(text: str, name: str, categories: Mapping[str, Sequence[Any]]) -> Bins | None:
+    """Read ``group is young where age < 18, adult where < 65, else old``."""
+    start = re.match(rf"(?P<column>{name}) is ", text)
+    known = {str(value): value for value in categories.get(start["column"], ())} if start else {}
+    if start is None or not known:
+        return None
+    label = "|".join(re.escape(each) for each in sorted(known, key=len, reverse=True))
+    part = rf"(?:(?P<part>{_PARTS})(?: \(Monday = 0\))? of )?"
+    found = re.fullmatch(
+        rf"(?P<first>{label}) where {part}(?P<of>{name}) < (?P<limit>-?{_NUMBER})"
+        rf"(?P<more>(?:, (?:{label}) where < -?{_NUMBER})*), else (?P<last>{label})",
+        text[start.end() :],
+    )
+    if found is None:
+        return None
+    more = re.findall(rf", ({label}) where < (-?{_NUMBER})", found["more"])
+    labels = [found["first"], *(each for each, _ in more), found["last"]]
+    try:
+        return Bins(
+            column=start["column"],
+            of=found["of"],
+            part=cast(Part | None, found["part"]),
+            limits=tuple(float(n) for n in (found["limit"], *(limit for _, limit in more))),
+            labels=tuple(known[each] for each in labels),
+        )
+    except ValidationError:
+        return None
+
+
+def _extreme(text: str, name: str) -> Extreme | None:
+    """Read ``best = largest of first, second, 0``."""
+    one = f"(?:{name})"
+    found = re.fullmatch(
+        rf"(?P<column>{one}) = (?P<which>largest|smallest) of (?P<of>{one}(?:, {one})*)"
+        rf"(?:, (?P<bound>-?{_NUMBER}))?",
+        text,
+    )
+    if found is None:
+        return None
+    of = re.findall(rf"(?:^|, )({one})(?=, |$)", found["of"])
+    bound = None if found["bound"] is None else float(found["bound"])
+    if len(of) + (bound is not None) < 2:
+        return None
+    return Extreme.model_validate(
+        {"column": found["column"], "which": found["which"], "of": of, "bound": bound}
+    )
+
+
+def _rated(text: str, name: str) -> Rated | None:
+    """Read ``paid = price * pieces * (1 - 0.01 * discount)`` and ``volume = a * b * c``."""
+    one = f"(?:{name})"
+    found = re.fullmatch(
+        rf"(?P<column>{one}) = (?P<of>{one}(?: \* {one})*)"
+        rf"(?: \* \(1 (?P<sign>[+-]) (?:(?P<share>{_NUMBER}) \* )?(?P<rate>{one})\))?",
+        text,
+    )
+    if found is None:
+        return None
+    factors = re.findall(rf"(?:^| \* )({one})(?= \* |$)", found["of"])
+    if found["rate"] is None and len(factors) < 3:
+        return None
+    share = float(found["share"] or 1) * (-1 if found["sign"] == "-" else 1)
+    return Rated(column=found["column"], factors=tuple(factors), rate=found["rate"], share=share)
 
 
 def _with_categories(
@@ -121,7 +197,7 @@ def _wrapped(f: Found) -> Wrapped:
     )
 
 
-_PARTS, _UNITS = "|".join(get_args(Part)), "|".join(get_args(Unit))
+_UNITS = "|".join(get_args(Unit))
 _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
     (
         r"(?P<column>NAME) is determined by (?P<a>NAME)(?: and (?P<b>NAME))?",
@@ -155,8 +231,12 @@ _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
         lambda f: Order(column=f["column"], upper=f["upper"], strict=f["sign"] == "<"),
     ),
     (
-        r"(?P<column>NAME) = date of (?P<of>NAME)",
-        lambda f: DateOf(column=f["column"], of=f["of"]),
+        rf"(?P<column>NAME) = (?P<part>{'|'.join(MOMENT_PARTS)}) of (?P<of>NAME)",
+        lambda f: DateOf.model_validate({key: f[key] for key in ("column", "part", "of")}),
+    ),
+    (
+        rf"(?P<column>NAME) = (?P<of>NAME) as (?P<format>{'|'.join(DATE_TEXTS)})",
+        lambda f: DateText(column=f["column"], of=f["of"], format=f["format"]),
     ),
     (
         rf"(?P<column>NAME) = (?P<part>{_PARTS})(?: \(Monday = 0\))? of (?P<of>NAME)"

@@ -1,4 +1,4 @@
-"""Change drawn columns that must follow others: ends of orders, and numbers that must be 0."""
+"""Change columns that must follow others: ends of orders, categories, numbers that must be 0."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -6,14 +6,16 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.table.column import Column
-from tabvae_ray.table.column_values import column_numbers
+from tabvae_ray.table.column_values import column_numbers, column_positions
 from tabvae_ray.table.rules.column_views import TableView
+from tabvae_ray.table.rules.forms.bins import Bins
+from tabvae_ray.table.rules.forms.date_text import DateText
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.rule import Order
 from tabvae_ray.table.rules.scale import at_distance, distances
 from tabvae_ray.table.rules.values import plain_values, write_values
 
-__all__ = ["keep_only_where", "settle_orders"]
+__all__ = ["keep_labels", "keep_only_where", "settle_orders"]
 
 
 def settle_orders(
@@ -108,3 +110,30 @@ def keep_only_where(
     own = plain_values(rows[column.name], column)
     drawn = own[usual[rng.integers(0, len(usual), len(rows))]]
     write_values(rows, column, np.where(wrong, drawn, own), compact)
+
+
+def keep_labels(
+    rows: pd.DataFrame,
+    rule: Bins | DateText,
+    columns: Mapping[str, Column],
+    rng: np.random.Generator,
+    *,
+    compact: bool,
+) -> None:
+    """Give a column the categories that a number or a date-time says.
+
+    Args:
+        rows: Generated rows, in place.
+        rule: The rule.
+        columns: The columns by name.
+        rng: Source of the exceptions.
+        compact: Whether categorical columns are pandas categoricals whatever their dtype.
+    """
+    column = columns[rule.column]
+    view = TableView(rows, [columns[name] for name in (rule.column, *rule.given)])
+    places, labels = rule.coded(view)
+    known = {category: i for i, category in enumerate(column.categories)}
+    positions = np.array([*(known.get(label, -1) for label in labels), -1])[places]
+    own = column_positions(rows[column.name], column)
+    kept = (positions < 0) | (own < 0) | (rng.random(len(rows)) < rule.exceptions)
+    write_values(rows, column, np.where(kept, own, positions).astype(np.float64), compact)

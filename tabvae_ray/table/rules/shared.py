@@ -1,6 +1,7 @@
 """The part of what rules learn from a table that enough rows share."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +12,9 @@ from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_numbers, column_positions, column_range
 from tabvae_ray.table.rules.column_views import Codes, Floats, Mask
 from tabvae_ray.table.rules.lookup import MISSING, Lookup, keys_of
+from tabvae_ray.table.rules.rule import Dependence, Rule
 
-__all__ = ["filler", "shared_lookup"]
+__all__ = ["filler", "learnt_lookups", "shared_lookup"]
 
 # Keys that enough rows have stand for a column of numbers if they have this share of the rows.
 _NEARLY_ALL = 0.9
@@ -73,6 +75,33 @@ def _given(lookup: Lookup) -> Floats:
         (lookup.values < 0) & (lookup.column.kind == "categorical")
     )
     return np.where(is_missing, MISSING, lookup.values)
+
+
+def learnt_lookups(
+    rules: Sequence[Rule],
+    columns: Mapping[str, Column],
+    table: pd.DataFrame,
+    crowd: Crowd | None,
+) -> dict[str, Lookup]:
+    """Return what each dependence gives its column, without those that too few rows know."""
+    lookups = {}
+    for rule in rules:
+        if not isinstance(rule, Dependence):
+            continue
+        on, column = [columns[name] for name in rule.on], columns[rule.column]
+        if crowd is None:
+            lookups[column.name] = Lookup.fit(table, on, column, exact=rule.exceptions == 0)
+            continue
+        lookup = shared_lookup(table, on, column, crowd)
+        if lookup is not None:
+            lookups[column.name] = lookup
+        else:
+            warnings.warn(
+                f"the rule {str(rule)!r} is not kept: most of its values are those of fewer "
+                f"than {crowd.min_rows} {crowd.noun} (transformers.min_rows)",
+                stacklevel=3,
+            )
+    return lookups
 
 
 def filler(table: pd.DataFrame, column: Column, crowd: Crowd | None) -> float:

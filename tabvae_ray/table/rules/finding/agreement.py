@@ -95,6 +95,14 @@ class SampledColumns:
                     if len({a, start + int(b), column}) == 3:
                         yield a, start + int(b), column
 
+    def some_agree(self, results: Floats) -> list[int]:
+        """Return which of some results ``(S, K)`` may agree with a column, by the first rows."""
+        targets, few = self._sample[:_FIRST_ROWS, self._results], results[:_FIRST_ROWS, :, None]
+        slack = self._tolerances[self._results] + 1e-9 * np.maximum(1.0, np.abs(few))
+        # Comparisons with missing values are false.
+        far = (np.abs(few - targets[:, None, :]) > slack).sum(axis=0)
+        return [int(i) for i in np.flatnonzero((far <= self._most).any(axis=1))]
+
     def keepers(self, results: Floats, *, skip: set[int]) -> list[int]:
         """Return the columns that a result ``(S,)`` agrees with on most of the sample."""
         agree = self._agree(results, slice(None))

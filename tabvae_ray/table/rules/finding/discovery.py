@@ -7,20 +7,26 @@ import pandas as pd
 
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.rules.column_views import TableView
-from tabvae_ray.table.rules.finding.dependences import find_dependences
+from tabvae_ray.table.rules.finding.bins import find_bins
+from tabvae_ray.table.rules.finding.dependences import find_dependences, leads_to
 from tabvae_ray.table.rules.finding.formulas import find_formulas
 from tabvae_ray.table.rules.finding.missing import find_missing
-from tabvae_ray.table.rules.finding.moments import find_moment_rules
+from tabvae_ray.table.rules.finding.moments import find_date_texts, find_moment_rules
 from tabvae_ray.table.rules.finding.only_where import find_only_where
 from tabvae_ray.table.rules.finding.orders import find_orders
+from tabvae_ray.table.rules.forms.bins import Bins
+from tabvae_ray.table.rules.forms.date_text import DateText
 from tabvae_ray.table.rules.forms.dates import DateOf
-from tabvae_ray.table.rules.forms.formula import Formula, Linear, Product, Ratio
+from tabvae_ray.table.rules.forms.formula import DatePart, Formula, Linear, Product, Ratio
+from tabvae_ray.table.rules.forms.several import Rated
 from tabvae_ray.table.rules.rule import Rule
 
 __all__ = ["find_rules"]
 
 # Fewer rows explain nothing beyond chance.
 _MIN_ROWS = 50
+# Formulas that make values which the table has not.
+_SCATTERED = Linear | Product | Ratio | Rated
 
 
 def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0) -> list[Rule]:
@@ -38,19 +44,42 @@ def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0)
         return []
     rng = np.random.default_rng(seed)
     view = TableView(table, columns)
-    computed: list[Formula | DateOf] = find_moment_rules(view, rng)
+    computed: list[Formula | DateOf | DateText | Bins] = []
+    computed += find_moment_rules(view, rng)
     computed += find_formulas(view, rng, {rule.column: rule.given for rule in computed})
     given = {rule.column: rule.given for rule in computed}
-    scattered = {rule.column for rule in computed if isinstance(rule, Linear | Product | Ratio)}
-    dependences = find_dependences(view, rng, given, scattered)
+    # What is said of dates comes after what is said of their parts.
+    texts = [rule for rule in find_date_texts(view, rng) if rule.column not in given]
+    bins = find_bins(view, rng, given | {rule.column: rule.given for rule in texts})
+    late: dict[str, DateText | Bins] = {rule.column: rule for rule in texts}
+    for part in bins:
+        if part.part is None:
+            computed.append(part)
+            given[part.column] = part.given
+        else:
+            late[part.column] = part
+    scattered = {rule.column for rule in computed if isinstance(rule, _SCATTERED)}
+    parts = {rule.column for rule in computed if isinstance(rule, DatePart)}
+    # The name of a month is looked up by its number, if that is computed from the same date.
+    dependences = [
+        rule
+        for rule in find_dependences(view, rng, given, scattered)
+        if rule.column not in late or (rule.on[0] in parts and len(rule.on) == 1)
+    ]
+    given |= {rule.column: rule.given for rule in dependences}
+    for name, said in late.items():
+        if name not in given and not leads_to(name, said.given, given):
+            given[name] = said.given
+            computed.append(said)
     orders = [
         rule
         for rule in find_orders(view, rng)
         # A part is no larger than its whole: the formula says it already.
         if rule.upper not in given.get(rule.column, ())
         and rule.column not in given.get(rule.upper, ())
+        # Two results of the same inputs are in the order that these have.
+        and not (given.get(rule.column) and given.get(rule.column) == given.get(rule.upper))
     ]
-    given |= {rule.column: rule.given for rule in dependences}
     rules = [*computed, *dependences, *orders]
     related = {frozenset((rule.column, name)) for rule in rules for name in rule.given}
     return [*rules, *find_only_where(view, given, related), *find_missing(view)]

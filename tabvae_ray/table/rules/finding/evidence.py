@@ -3,6 +3,7 @@
 import numpy as np
 
 from tabvae_ray.table.rules.column_views import TableView
+from tabvae_ray.table.rules.forms.date_text import DateText
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.formula import Formula, Quotient, Remainder
 from tabvae_ray.table.rules.rule import Order
@@ -21,7 +22,7 @@ _CHANCE_OF_VALUES = -12.0
 
 
 def is_rule(
-    rule: Formula | DateOf | Order, table: TableView, rng: np.random.Generator
+    rule: Formula | DateOf | DateText | Order, table: TableView, rng: np.random.Generator
 ) -> float | None:
     """Return the share of rows that break a rule, or None if it is none.
 
@@ -31,7 +32,7 @@ def is_rule(
     known = ~table[rule.column].missing
     for name in rule.given:
         known &= ~table[name].missing
-    expected = None if isinstance(rule, Order) else rule.expected(table)
+    expected = None if isinstance(rule, Order | DateText) else rule.expected(table)
     if expected is not None:
         known &= ~np.isnan(expected)
     rows = np.flatnonzero(known)

@@ -9,14 +9,16 @@ from itertools import permutations
 
 import numpy as np
 
-from tabvae_ray.table.rules.column_views import TableView
+from tabvae_ray.table.rules.column_views import ColumnView, Floats, TableView
 from tabvae_ray.table.rules.finding.agreement import SampledColumns
-from tabvae_ray.table.rules.finding.around import clock_sums, wrapped_sums
 from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.evidence import is_rule
 from tabvae_ray.table.rules.finding.products import products_and_ratios
-from tabvae_ray.table.rules.finding.regressions import Regressions
-from tabvae_ray.table.rules.finding.strength import needs_all, strongest_first
+from tabvae_ray.table.rules.finding.several import extremes, rated_products
+from tabvae_ray.table.rules.finding.strength import hides_nothing, needs_all, strongest_first
+from tabvae_ray.table.rules.finding.sums.around import clock_sums, wrapped_sums
+from tabvae_ray.table.rules.finding.sums.regressions import Regressions
+from tabvae_ray.table.rules.finding.sums.totals import Relations, find_totals
 from tabvae_ray.table.rules.forms.formula import (
     Formula,
     Linear,
@@ -54,10 +56,12 @@ def find_formulas(
         for name, view in table.columns.items()
         if view.is_exact and view.n_codes >= _MIN_VALUES and not view.missing.all()
     ]
-    if len(names) < 2:
+    # One of two values may be a part of a total.
+    added = [name for name, view in table.columns.items() if _may_be_added(view)]
+    if len(names) < 2 and len(added) < 3:
         return []
     given = dict(known)
-    search = _Search(table, names, rng, given)
+    search = _Search(table, names, added, rng, given)
     formulas: list[Formula] = []
     inexact: list[Formula] = []
     related: set[frozenset[str]] = set()
@@ -70,6 +74,8 @@ def find_formulas(
     def accept(rule: Formula) -> None:
         given[rule.column] = rule.given
         formulas.append(rule)
+        if isinstance(rule, Linear) and rule.exceptions == 0:
+            search.relations.add(rule)
 
     for candidates in search.candidates():
         # A sum says the same as two differences, and a product the same as two ratios.
@@ -78,7 +84,7 @@ def find_formulas(
             continue
         for candidate in search.ranked([rule for rule in candidates if fits(rule)]):
             exceptions = is_rule(candidate, table, rng)
-            if exceptions is not None and search.is_needed(candidate):
+            if exceptions is not None and search.is_needed(candidate, exceptions):
                 related.add(columns)
                 if exceptions == 0:
                     accept(candidate)
@@ -98,6 +104,7 @@ class _Search:
     Args:
         table: The real rows.
         names: Columns of numbers.
+        added: Columns of numbers, those of two values too.
         rng: Source of the samples.
         given: Columns that are computed already, and what from; grows while candidates are tried.
     """
@@ -106,15 +113,16 @@ class _Search:
         self,
         table: TableView,
         names: list[str],
+        added: list[str],
         rng: np.random.Generator,
         given: Mapping[str, tuple[str, ...]],
     ) -> None:
         self.names = names
-        numbers = [table[name].numbers for name in names]
         rows = rng.permutation(table.n_rows)
-        self._all = np.stack([n for n in numbers if n is not None], axis=1)[rows]
+        self._all = _numbers(table, names)[rows]
         tolerances = np.array([table[name].tolerance for name in names])
         self._sample = self._all[:_SAMPLE]
+        self._tolerances = tolerances
         # A result that is none of the categories could not be written down.
         self._results = np.array(
             [table[name].column.kind != "categorical" and name not in given for name in names]
@@ -123,13 +131,18 @@ class _Search:
         self._some = table.take(rows[:_SAMPLE])
         self._regressions = Regressions(names, self._all, tolerances, self._results, rng)
         self._rng, self._given = rng, given
+        self.relations = Relations(added)
+        self._added, self._rows, self._table = added, rows, table
 
     def ranked(self, formulas: Sequence[Formula]) -> list[Formula]:
         """Return formulas of the same columns, the ones that say most first."""
         return strongest_first(formulas, self._some, self._rng)
 
-    def is_needed(self, formula: Formula) -> bool:
+    def is_needed(self, formula: Formula, exceptions: float) -> bool:
         """Return True if a formula needs all of its inputs."""
+        if isinstance(formula, Linear) and len(formula.terms) > 2:
+            if hides_nothing(formula, self._some, exceptions):
+                return True
         return needs_all(formula, self._some, self._rng)
 
     def candidates(self) -> Iterator[Sequence[Formula]]:
@@ -138,7 +151,12 @@ class _Search:
         A whole before its parts: ``time = 100 * hour + minute`` only gives times that there are,
         while hours taken from a time need a time that is one.
         """
+        if len(self.names) < 2:
+            yield from self._totals()
+            return
         if len(self.names) <= _MAX_COLUMNS:
+            # The largest of some columns is one of them, while a sum with a range may be none.
+            yield from extremes(self.names, self._sample, self._tolerances, self._results)
             yield from self._sums()
         # A column that loses digits of another says less than what both are computed from.
         lossy = []
@@ -148,18 +166,23 @@ class _Search:
             else:
                 lossy.append(rules)
         if len(self.names) > _MAX_COLUMNS:
+            yield from self._totals()
             yield from lossy
             return
         few = len(self.names) <= _MAX_COLUMNS_FOR_REGRESSIONS
         linear = [_whole_first(rules) for rules in self._regressions.in_two()] if few else []
         linear.sort(key=lambda rules: _complexity(rules[0]))
         yield from (rules for rules in linear if _is_whole(rules[0]))
+        yield from self._totals()
         yield from self._divisions()
         # Of relations that share columns each computes another one, and sums come before products:
         # a discount is the difference of two prices rather than a rounded rate times a price.
         yield from (rules for rules in linear if not _is_whole(rules[0]))
         yield from self._differences()
+        if few:
+            yield from self._regressions.in_many(self._given)
         yield from products_and_ratios(self.names, self._sample, self._few)
+        yield from rated_products(self.names, self._sample, self._few)
         yield from lossy
         yield from ([rule] for rule in clock_sums(self.names, self._sample, self._all))
         wrapped = wrapped_sums(self.names, self._sample, self._all, self._results)
@@ -177,6 +200,22 @@ class _Search:
         for a, b in self._few.pairs(np.subtract):
             for column in self._few.keepers(self._sample[:, a] - self._sample[:, b], skip={a, b}):
                 yield [self._linear(column, {a: 1.0, b: -1.0})]
+
+    def _totals(self) -> Iterator[Sequence[Formula]]:
+        views = [self._table[name] for name in self._added]
+        if len(views) < 3:
+            return
+        results = [
+            view.name not in self._given and (view.column.kind != "categorical" or view.tolerance)
+            for view in views
+        ]
+        yield from find_totals(
+            self._added,
+            _numbers(self._table, self._added)[self._rows],
+            np.array([view.tolerance for view in views]),
+            np.array(results, dtype=bool),
+            self.relations,
+        )
 
     def _divisions(self) -> Iterator[list[Formula]]:
         """Yield whole quotients and remainders by a constant."""
@@ -202,12 +241,22 @@ class _Search:
         return Linear(column=self.names[column], terms=terms, constant=constant)
 
 
+def _numbers(table: TableView, names: Sequence[str]) -> Floats:
+    """Return ``(N, C)`` the numbers of some columns."""
+    columns = [n for name in names if (n := table[name].numbers) is not None]
+    return np.stack(columns, axis=1) if columns else np.empty((table.n_rows, 0))
+
+
 def _is_whole(rule: Linear) -> bool:
     return min(rule.terms.values()) > 0
 
 
 def _whole_first(rules: list[Linear]) -> list[Linear]:
     return sorted(rules, key=lambda rule: not _is_whole(rule))
+
+
+def _may_be_added(view: ColumnView) -> bool:
+    return view.is_exact and view.n_codes >= 2 and not view.missing.all()
 
 
 def _complexity(rule: Linear) -> int:

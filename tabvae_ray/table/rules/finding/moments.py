@@ -1,30 +1,45 @@
 """Find columns that are parts of a date-time, or the time between two."""
 
 from collections.abc import Iterator
-from itertools import chain, permutations
+from itertools import chain, permutations, product
 from typing import get_args
 
 import numpy as np
 
-from tabvae_ray.table.rules.column_views import ColumnView, TableView
+from tabvae_ray.table.rules.column_views import ColumnView, Floats, TableView
 from tabvae_ray.table.rules.finding.evidence import is_rule
 from tabvae_ray.table.rules.forms.column_rule import agrees
-from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.date_text import DATE_TEXTS, DateText
+from tabvae_ray.table.rules.forms.dates import MOMENT_PARTS, DateOf
 from tabvae_ray.table.rules.forms.formula import (
     SECONDS,
     DatePart,
     Duration,
     Formula,
-    Part,
     Unit,
-    date_part,
 )
+from tabvae_ray.table.rules.forms.parts import PARTS, Part, date_part
 
-__all__ = ["find_moment_rules"]
+__all__ = ["find_date_texts", "find_moment_rules"]
 
 _SAMPLE, _AGREEING = 256, 0.97
+_LONGEST = 100 * 86_400
 # Weeks and weekdays may count from 0, 1 or Sunday; a column that is 1 off is still the same part.
 _OFFSETS = (0, 1, -1)
+# What counts from any day or year may be further off.
+_COUNTED = ("year", "days since 1970", "seconds since 1970", "milliseconds since 1970")
+# Parts of times of day and of durations.
+_PARTS_OF_SPANS: tuple[Part, ...] = (
+    "hour",
+    "minute",
+    "second",
+    "hhmm",
+    "hhmmss",
+    "minute of the day",
+    "second of the day",
+    "days since 1970",
+    "seconds since 1970",
+)
 
 
 def find_moment_rules(table: TableView, rng: np.random.Generator) -> list[Formula | DateOf]:
@@ -45,8 +60,9 @@ def find_moment_rules(table: TableView, rng: np.random.Generator) -> list[Formul
     found: dict[str, Formula | DateOf] = {}
     candidates = (
         _dates(moments, some),
-        _parts(moments, numbers, some),
+        _parts(moments, numbers, some, spans=False),
         _durations(moments, numbers, some),
+        _parts(moments, numbers, some, spans=True),
     )
     for candidate in chain(*candidates):
         if candidate.column not in found:
@@ -56,34 +72,94 @@ def find_moment_rules(table: TableView, rng: np.random.Generator) -> list[Formul
     return list(found.values())
 
 
+def find_date_texts(table: TableView, rng: np.random.Generator) -> list[DateText]:
+    """Find categories that are date-times in a text format, one rule for each column at most."""
+    moments = [view for view in table.columns.values() if view.moments is not None]
+    found: dict[str, DateText] = {}
+    if moments:
+        some = table.take(rng.permutation(table.n_rows)[:_SAMPLE])
+        for candidate in _texts(moments, table, some):
+            if candidate.column not in found:
+                exceptions = is_rule(candidate, table, rng)
+                if exceptions is not None:
+                    rule = candidate.model_copy(update={"exceptions": exceptions})
+                    found[candidate.column] = rule
+    return list(found.values())
+
+
 def _dates(moments: list[ColumnView], some: TableView) -> Iterator[DateOf]:
     for of, column in permutations(moments, 2):
-        rule = DateOf(column=column.name, of=of.name)
-        expected = rule.expected(some)
-        start, own = some[of.name].seconds, some[column.name].seconds
+        own = some[column.name].seconds
+        start = some[of.name].seconds
         assert start is not None and own is not None
-        known = ~(np.isnan(expected) | np.isnan(own))
-        # Of two columns of dates that are the same, neither is the date of the other.
-        if known.sum() < min(30, len(own) / 2) or (start == expected)[known].all():
+        if _is_span(own) and _is_span(start):
             continue
-        if (expected == own)[known].mean() >= _AGREEING:
-            yield rule
+        for part in MOMENT_PARTS:
+            if _is_span(own) != part.startswith("time"):
+                continue
+            rule = DateOf(column=column.name, of=of.name, part=part)
+            expected = rule.expected(some)
+            known = ~(np.isnan(expected) | np.isnan(own))
+            # Of two columns of dates that are the same, neither is the date of the other.
+            if known.sum() < min(30, len(own) / 2) or (start == expected)[known].all():
+                continue
+            if (expected == own)[known].mean() >= _AGREEING:
+                yield rule
 
 
 def _parts(
-    moments: list[ColumnView], numbers: list[ColumnView], some: TableView
+    moments: list[ColumnView], numbers: list[ColumnView], some: TableView, *, spans: bool
 ) -> Iterator[Formula]:
     for moment in moments:
-        own = some[moment.name].moments
-        assert own is not None
-        for part in get_args(Part):
+        own, seconds = some[moment.name].moments, some[moment.name].seconds
+        assert own is not None and seconds is not None
+        if _is_span(seconds) != spans:
+            continue
+        for part in _PARTS_OF_SPANS if spans else PARTS:
             values = date_part(own, part)
             if len(np.unique(values[~np.isnan(values)])) < 2:
                 continue
-            for offset in _OFFSETS:
-                for number in numbers:
+            for number in numbers:
+                for offset in _offsets(values, some[number.name], part):
                     if _mostly(values + offset, some[number.name]):
                         yield DatePart(column=number.name, of=moment.name, part=part, offset=offset)
+
+
+def _offsets(values: Floats, number: ColumnView, part: str) -> tuple[int, ...]:
+    if part not in _COUNTED:
+        return _OFFSETS
+    assert number.numbers is not None
+    apart = number.numbers - values
+    apart = apart[~np.isnan(apart)]
+    return (round(float(np.median(apart))),) if len(apart) else ()
+
+
+def _texts(moments: list[ColumnView], table: TableView, some: TableView) -> Iterator[DateText]:
+    labelled = [
+        view
+        for view in table.columns.values()
+        if view.column.kind == "categorical"
+        and len(view.column.categories) > 1
+        and all(isinstance(value, str) for value in view.column.categories[:3])
+    ]
+    for moment, written in product(moments, DATE_TEXTS if labelled else ()):
+        seconds = some[moment.name].seconds
+        assert seconds is not None
+        if _is_span(seconds):
+            continue
+        rule = DateText(column="", of=moment.name, format=written)
+        texts = set(rule.coded(some)[1])
+        for view in labelled:
+            # Most of the texts are categories, before the rows are compared.
+            if len(texts.intersection(view.column.categories)) >= 0.9 * len(texts) > 1:
+                candidate = rule.model_copy(update={"column": view.name})
+                if candidate.broken(some).mean() <= 1 - _AGREEING:
+                    yield candidate
+
+
+def _is_span(seconds: Floats) -> bool:
+    """Return whether moments are those of times of day or durations, which count from 1970."""
+    return bool(np.nanmax(np.abs(seconds), initial=0.0) < _LONGEST)
 
 
 def _durations(
@@ -101,7 +177,7 @@ def _durations(
                         yield rule.model_copy(update={"column": number.name})
 
 
-def _mostly(expected: "np.ndarray[tuple[int], np.dtype[np.float64]]", view: ColumnView) -> bool:
+def _mostly(expected: Floats, view: ColumnView) -> bool:
     assert view.numbers is not None
     known = ~(np.isnan(expected) | np.isnan(view.numbers))
     if known.sum() < min(30, len(expected) / 2):

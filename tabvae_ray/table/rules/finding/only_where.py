@@ -1,6 +1,6 @@
 """Find columns that are above 0 only where another column allows it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,8 @@ _LEAST = 0.05
 # A rule that so few rows could break says nothing.
 _MIN_BREAKABLE = 0.05
 _MAX_VALUES = 5
+# Pairs of numbers that are looked at more closely, which grow with the square of the columns.
+_MOST_CHECKED = 2_000
 # Of the rows that a number allows, those nearest to 0, and how many of them must be above 0.
 _EDGE, _MOST = 0.1, 0.3
 
@@ -38,6 +40,7 @@ def find_only_where(
             for name, view in table.columns.items()
             if view.is_exact and view.numbers is not None
         }
+        possible, n_checked = _possible(signs, table), 0
         for name, above in signs.items():
             known = ~table[name].missing
             if name in computed or not _LEAST <= above[known].mean() <= 1 - _LEAST:
@@ -50,13 +53,35 @@ def find_only_where(
                     or (best is not None and best.exceptions == 0)
                 ):
                     continue
-                rule = _candidate(name, above, table, other, other in signs, zero=zero)
+                by_sign = (name, other) in possible and n_checked < _MOST_CHECKED
+                n_checked += by_sign
+                rule = _candidate(name, above, table, other, by_sign, zero=zero)
                 exceptions = None if rule is None else _exceptions(rule, above, known, table)
                 if rule is None or exceptions is None:
                     continue
                 if best is None or exceptions < best.exceptions:
                     found[name, other] = rule.model_copy(update={"exceptions": exceptions})
     return _without_implied(list(found.values()))
+
+
+def _possible(signs: Mapping[str, Mask], table: TableView) -> set[tuple[str, str]]:
+    """Return the pairs of numbers of which the first is seldom above 0 where the second is not.
+
+    All pairs are counted at once.
+    """
+    names = list(signs)
+    if not names:
+        return set()
+    present = np.array([~table[name].missing for name in names])
+    above = np.array([signs[name] for name in names]) & present
+    of_one, of_other = (part.astype(np.float32) for part in (above, present))
+    below = (present & ~above).astype(np.float32)
+    n_rows = np.maximum(of_other @ of_other.T, 1)
+    share = (of_one @ below.T) / n_rows
+    by_chance = (of_one @ of_other.T) / n_rows * ((of_other @ below.T) / n_rows)
+    # Counts beyond 2**24 are not exact.
+    few = (share <= 1.001 * MAX_EXCEPTIONS) & (by_chance >= 0.999 * _MIN_BREAKABLE)
+    return {(names[i], names[j]) for i, j in np.argwhere(few)}
 
 
 def _candidate(
@@ -104,15 +129,17 @@ def _exceptions(rule: OnlyWhere, above: Mask, known: Mask, table: TableView) -> 
 
 def _without_implied(rules: Sequence[OnlyWhere]) -> list[OnlyWhere]:
     """Leave out ``a`` only where ``c`` if ``a`` only where ``b`` and ``b`` only where ``c``."""
-    kept: list[OnlyWhere] = []
+    others: dict[tuple[str, bool], set[str]] = {}
     for rule in rules:
-        between = {r.other for r in rules if r.column == rule.column and r.zero == rule.zero}
-        implied = any(
-            r.column in between - {rule.other}
-            and (r.other, r.values, r.zero) == (rule.other, rule.values, rule.zero)
-            and not any(back.other == r.column for back in rules if back.column == r.other)
-            for r in rules
+        others.setdefault((rule.column, rule.zero), set()).add(rule.other)
+    pairs = {(rule.column, rule.other) for rule in rules}
+    known = {(rule.column, rule.other, rule.values, rule.zero) for rule in rules}
+    return [
+        rule
+        for rule in rules
+        if not any(
+            (middle, rule.other, rule.values, rule.zero) in known
+            and (rule.other, middle) not in pairs
+            for middle in others[rule.column, rule.zero] - {rule.other}
         )
-        if not implied:
-            kept.append(rule)
-    return kept
+    ]

@@ -6,13 +6,18 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.table.rules.column_views import Floats, TableView
-from tabvae_ray.table.rules.forms.formula import Formula
+from tabvae_ray.table.rules.finding.agreement import AGREEING
+from tabvae_ray.table.rules.forms.formula import Formula, Linear
 
-__all__ = ["needs_all", "strongest_first"]
+__all__ = ["hides_nothing", "needs_all", "strongest_first"]
 
 # An input that can be shuffled without breaking so many rows says nothing.
 _MIN_BROKEN = 0.1
 _MOST_STEPS = 9
+# So many times as many rows must have a part of a sum as break it.
+_MORE_PARTS = 3
+# What adding float64 may lose.
+_ERROR = 1e-6
 
 
 def strongest_first(
@@ -58,6 +63,23 @@ def needs_all(formula: Formula, some: TableView, rng: np.random.Generator) -> bo
         for name in formula.given
         if (others := [formula.column, *(other for other in formula.given if other != name)])
     )
+
+
+def hides_nothing(rule: Linear, some: TableView, exceptions: float) -> bool:
+    """Return True if rounding hides no part of a sum, and more rows have a part than break it.
+
+    Args:
+        rule: A sum that most rows keep.
+        some: A sample of the rows.
+        exceptions: Share of rows that break it.
+    """
+    own = some[rule.column].numbers
+    assert own is not None
+    apart = np.abs(rule.expected(some) - own)
+    if (apart > _ERROR).sum() > (1 - AGREEING) * some.n_rows:
+        return False
+    usual = [np.bincount(some[name].codes).max() for name in rule.given]
+    return exceptions == 0 or 1 - max(usual) / some.n_rows > _MORE_PARTS * exceptions
 
 
 def _recombined(formula: Formula, some: TableView, rng: np.random.Generator) -> TableView:

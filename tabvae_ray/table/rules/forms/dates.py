@@ -1,6 +1,6 @@
-"""The date of a date-time as a column of its own, and days and months between two dates."""
+"""Date or time of a date-time as a column of its own, and days and months between two dates."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -8,14 +8,40 @@ import pandas as pd
 from tabvae_ray.table.rules.column_views import Floats, Mask, TableView, seconds_of
 from tabvae_ray.table.rules.forms.column_rule import ColumnRule
 
-__all__ = ["DateOf", "days_between", "months_between"]
+__all__ = ["MOMENT_PARTS", "DateOf", "MomentPart", "days_between", "months_between"]
+
+MomentPart = Literal[
+    "date",
+    "time",
+    "time to the minute",
+    "start of the hour",
+    "start of the week",
+    "start of the month",
+    "start of the quarter",
+    "start of the year",
+]
+MOMENT_PARTS: tuple[MomentPart, ...] = get_args(MomentPart)
+_PERIODS: dict[str, str] = {
+    "start of the week": "W",
+    "start of the month": "M",
+    "start of the quarter": "Q",
+    "start of the year": "Y",
+}
+_DAY = 86_400
 
 
 class DateOf(ColumnRule):
-    """``column = date of another date-time``: the midnight before it, in its own time zone."""
+    """``column = date of another date-time``, in its own time zone, or its time of day.
+
+    Args:
+        of: The other date-time.
+        part: Its date, at midnight, its time of day, or the start of a longer period. Times of day
+            are moments of 1970-01-01.
+    """
 
     kind: Literal["date"] = "date"
     of: str
+    part: MomentPart = "date"
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -23,20 +49,33 @@ class DateOf(ColumnRule):
         return (self.of,)
 
     def expected(self, table: TableView) -> Floats:
-        """Return ``(N,)`` seconds since 1970 at which the dates begin, NaN where missing."""
+        """Return ``(N,)`` seconds since 1970 of the parts, NaN where missing."""
         moments = table[self.of].moments
         assert moments is not None
-        return seconds_of(moments.dt.normalize())
+        if self.part in ("time", "time to the minute"):
+            seconds = seconds_of(_wall(moments)) % _DAY
+            return seconds if self.part == "time" else 60 * np.floor(seconds / 60)
+        if self.part == "start of the hour":
+            wall = _wall(moments)
+            within: pd.Series = 60 * wall.dt.minute + wall.dt.second + wall.dt.microsecond / 1e6
+            passed: Floats = within.to_numpy(np.float64, na_value=np.nan)
+            return seconds_of(moments) - passed
+        dates = moments.dt.normalize()
+        if self.part == "date":
+            return seconds_of(dates)
+        zone = moments.dt.tz
+        starts = _wall(dates).dt.to_period(_PERIODS[self.part]).dt.start_time
+        return seconds_of(starts if zone is None else starts.dt.tz_localize(zone))
 
     def broken(self, table: TableView) -> Mask:
-        """Return ``(N,)`` true where a value is another date; missing values break nothing."""
+        """Return ``(N,)`` true where a value is another one; missing values break nothing."""
         own, expected = table[self.column].seconds, self.expected(table)
         assert own is not None
         wrong: Mask = (own != expected) & ~np.isnan(own) & ~np.isnan(expected)
         return wrong
 
     def __str__(self) -> str:
-        return f"{self.column} = date of {self.of}"
+        return f"{self.column} = {self.part} of {self.of}"
 
 
 def days_between(start: pd.Series, end: pd.Series) -> Floats:

@@ -3,13 +3,14 @@
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from tabvae_ray.table.rules.column_views import Floats, TableView
 from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped
 from tabvae_ray.table.rules.forms.column_rule import ComputingRule, numbers_of
 from tabvae_ray.table.rules.forms.dates import days_between, months_between
+from tabvae_ray.table.rules.forms.parts import Part, date_part, part_name
+from tabvae_ray.table.rules.forms.several import Extreme, Rated
 
 __all__ = [
     "SECONDS",
@@ -17,27 +18,13 @@ __all__ = [
     "Duration",
     "Formula",
     "Linear",
-    "Part",
     "Product",
     "Quotient",
     "Ratio",
     "Remainder",
     "Unit",
-    "date_part",
 ]
 
-Part = Literal[
-    "year",
-    "quarter",
-    "month",
-    "week",
-    "day",
-    "day of the year",
-    "weekday",
-    "hour",
-    "minute",
-    "second",
-]
 Unit = Literal["seconds", "minutes", "hours", "days", "weeks", "calendar days", "months", "years"]
 # Units that always last as long.
 SECONDS: dict[str, float] = {
@@ -192,9 +179,8 @@ class DatePart(ComputingRule):
         return date_part(moments, self.part) + self.offset
 
     def __str__(self) -> str:
-        name = "weekday (Monday = 0)" if self.part == "weekday" else self.part
         offset = f" {'-' if self.offset < 0 else '+'} {abs(self.offset)}" if self.offset else ""
-        return f"{self.column} = {name} of {self.of}{offset}"
+        return f"{self.column} = {part_name(self.part)} of {self.of}{offset}"
 
 
 class Duration(ComputingRule):
@@ -234,15 +220,16 @@ class Duration(ComputingRule):
         return f"{self.column} = {whole}{self.unit} from {self.start} to {self.end}"
 
 
-Formula = Linear | Product | Ratio | Quotient | Remainder | DatePart | Duration | ClockSum | Wrapped
-
-
-def date_part(moments: pd.Series, part: Part) -> Floats:
-    """Return ``(N,)`` a part of date-times as numbers, NaN where missing."""
-    if part == "week":
-        found = moments.dt.isocalendar().week
-    else:
-        names = {"weekday": "day_of_week", "day of the year": "day_of_year"}
-        found = getattr(moments.dt, names.get(part, part))
-    numbers: Floats = found.to_numpy(dtype=np.float64, na_value=np.nan)
-    return numbers
+Formula = (
+    Linear
+    | Product
+    | Ratio
+    | Quotient
+    | Remainder
+    | DatePart
+    | Duration
+    | ClockSum
+    | Wrapped
+    | Extreme
+    | Rated
+)

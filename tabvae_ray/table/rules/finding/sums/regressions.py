@@ -1,4 +1,4 @@
-"""Find columns of numbers that are linear in one or two others."""
+"""Find columns of numbers that are linear in others, but for rounding."""
 
 from collections.abc import Collection, Iterator, Sequence
 from fractions import Fraction
@@ -104,6 +104,46 @@ class Regressions:
                     found.setdefault(tuple(sorted((column, a, b))), []).append(rule)
         yield from found.values()
 
+    def in_many(self, computed: Collection[str]) -> Iterator[list[Linear]]:
+        """Yield rounded means and weighted sums of three and more columns.
+
+        A regression on all columns is left with those without which it is worse than rounding.
+
+        Args:
+            computed: Columns that have a rule already, which others stand for.
+        """
+        places = [i for i, name in enumerate(self._names) if name not in computed]
+        full = self._numbers[np.argsort(np.isnan(self._numbers).sum(axis=1), kind="stable")]
+        tried: set[tuple[int, ...]] = set()
+        found: dict[tuple[int, ...], list[Linear]] = {}
+        n_rows = 4 * len(places) + 2 * _SUBSET_ROWS
+        for subset in range(_SUBSETS // 2):
+            part = full[subset * n_rows : (subset + 1) * n_rows, places]
+            usable = np.flatnonzero(~np.isnan(part).any(axis=0))
+            if len(part) < n_rows or len(usable) < 4:
+                break
+            spread: Floats = np.std(part[:, usable], axis=0)
+            usable, spread = usable[spread > 0], spread[spread > 0]
+            scaled = (part[:, usable] - part[:, usable].mean(axis=0)) / spread
+            try:
+                precision: Floats = np.linalg.inv(scaled.T @ scaled / (n_rows - len(usable)))
+            except np.linalg.LinAlgError:
+                continue
+            slack = self._tolerances[np.array(places)[usable]]
+            limits = 2 * (slack / spread) ** 2
+            clear = (slack > 0) & (spread > 6 * slack) & (1 / np.diag(precision) <= limits)
+            for target in np.flatnonzero(clear):
+                column = places[usable[target]]
+                kept = _needed(precision, int(target), float(limits[target]))
+                given = tuple(places[usable[i]] for i in kept)
+                if not self._results[column] or (column, *given) in tried or len(given) < 3:
+                    continue
+                tried.add((column, *given))
+                rule = self._refined(column, given)
+                if rule is not None:
+                    found.setdefault(tuple(sorted((column, *given))), []).append(rule)
+        yield from found.values()
+
     def loses(self, rule: Linear) -> bool:
         """Return True if values of the only input that differ may give the same result."""
         (of, factor), places = next(iter(rule.terms.items())), list(self._names)
@@ -171,6 +211,26 @@ class Regressions:
         return Linear(column=self._names[column], terms=terms, constant=constant)
 
 
+def _needed(precision: Floats, target: int, limit: float) -> list[int]:
+    """Return the columns without which more is left of a target than rounding explains.
+
+    Args:
+        precision: ``(C, C)`` inverse of the covariances.
+        target: Position of the target.
+        limit: Variance that rounding explains.
+    """
+    left = [i for i in range(len(precision)) if i != target]
+    while len(left) > 1:
+        own, pivots = precision[target, left], np.diag(precision)[left]
+        least = int(np.argmin(own**2 / pivots))
+        without = precision[target, target] - own[least] ** 2 / pivots[least]
+        if without <= 0 or 1 / without > limit:
+            break
+        i = left.pop(least)
+        precision = precision - np.outer(precision[:, i], precision[i]) / precision[i, i]
+    return left
+
+
 def _correlations(sample: Floats) -> Floats:
     """Return ``(C, C)`` correlations, each over the rows in which both columns have a value."""
     known = ~np.isnan(sample)
@@ -187,7 +247,7 @@ def _simple_factors(factors: Floats) -> list[tuple[float, ...]]:
     """Return fractions near the factors; of one, decimal numbers, too."""
     found = [
         [float(Fraction(float(factor)).limit_denominator(most)) for factor in factors]
-        for most in _MAX_DENOMINATORS[len(factors)]
+        for most in _MAX_DENOMINATORS[min(len(factors), 2)]
     ]
     if len(factors) == 1:
         factor = float(factors[0])

@@ -1,0 +1,127 @@
+"""Find numbers that are the largest of others, or products of several columns."""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+
+from tabvae_ray.table.rules.column_views import Floats, Mask
+from tabvae_ray.table.rules.finding.agreement import AGREEING, SampledColumns
+from tabvae_ray.table.rules.forms.several import Extreme, Rated
+
+__all__ = ["extremes", "rated_products"]
+
+# Share of the rows in which each of the compared columns must be the only one that is the result.
+_EACH, _FEWEST = 0.02, 30
+_MAX_COMPARED = 40
+# Products of three columns are looked for in tables of up to so many columns of numbers; the number
+# of rates that are tried is bounded.
+_MAX_COLUMNS, _MAX_RATES = 24, 40
+
+
+def extremes(
+    names: Sequence[str], sample: Floats, tolerances: Floats, results: Mask
+) -> Iterator[list[Extreme]]:
+    """Yield columns that are the largest or smallest of two or more others, or of one and 0.
+
+    Args:
+        names: Columns of numbers.
+        sample: ``(S, C)`` their values in some rows, NaN where missing.
+        tolerances: ``(C,)`` half of the last decimal place of each column.
+        results: ``(C,)`` true for columns that may be computed.
+    """
+    ways: tuple[Literal["largest", "smallest"], ...] = ("largest", "smallest")
+    for column in map(int, np.flatnonzero(results)):
+        for which in ways:
+            sign = 1.0 if which == "largest" else -1.0
+            own = sign * sample[:, column]
+            others = sign * sample
+            slack = tolerances[column] + 1e-9 * np.maximum(1.0, np.abs(own))
+            known = ~np.isnan(others) & ~np.isnan(own)[:, None]
+            n_known = known.sum(axis=0)
+            above = ((others > (own + slack)[:, None]) & known).sum(axis=0)
+            equal = (np.abs(others - own[:, None]) <= slack[:, None]) & known
+            usable = (n_known >= _FEWEST) & (above <= (1 - AGREEING) * n_known)
+            usable &= equal.sum(axis=0) >= _EACH * n_known
+            usable[column] = False
+            places = np.flatnonzero(usable)
+            at_zero = np.abs(own) <= slack
+            bounded = bool(at_zero.mean() >= _EACH and np.nanmin(own) >= -slack.max())
+            if not len(places) or len(places) + bounded < 2 or len(places) > _MAX_COMPARED:
+                continue
+            hits = np.column_stack([equal[:, places], at_zero & bounded])
+            whole = known[:, places].all(axis=1)
+            kept = _needed(hits[whole]) if whole.sum() >= _FEWEST else []
+            of = tuple(names[int(places[i])] for i in kept if i < len(places))
+            if len(kept) >= 2 and of:
+                bound = 0.0 if len(places) in kept else None
+                yield [Extreme(column=names[column], which=which, of=of, bound=bound)]
+
+
+def _needed(hits: Mask) -> list[int]:
+    """Return the columns of which each is the only one that is the result in some rows.
+
+    Args:
+        hits: ``(R, C)`` true where a column is the result. A column that is smaller than another
+            one in all rows is the result only beside that.
+
+    Returns:
+        Their places; none if they leave too many rows.
+    """
+    left = list(range(hits.shape[1]))
+    while left:
+        part = hits[:, left]
+        alone = (part & (part.sum(axis=1) == 1)[:, None]).mean(axis=0)
+        if alone.min() >= _EACH:
+            break
+        left.pop(int(np.argmin(alone)))
+    return left if len(left) and hits[:, left].any(axis=1).mean() >= AGREEING else []
+
+
+def rated_products(
+    names: Sequence[str], sample: Floats, columns: SampledColumns
+) -> Iterator[list[Rated]]:
+    """Yield products of three columns, and products of one or two with 1 more or less a rate.
+
+    Args:
+        names: Columns of numbers.
+        sample: ``(S, C)`` their values in some rows, NaN where missing.
+        columns: The same rows.
+    """
+    n_columns = len(names)
+    few = n_columns <= _MAX_COLUMNS
+    with np.errstate(invalid="ignore"):
+        low, high = np.nanmin(sample, axis=0), np.nanmax(sample, axis=0)
+    shares = [
+        (int(i), share / unit)
+        for unit in (1, 100)
+        for i in np.flatnonzero((low >= 0) & (high <= unit) & (high > 0.01 * unit))
+        for share in (-1.0, 1.0)
+    ][: 4 * _MAX_RATES]
+    bases: list[tuple[int, ...]] = [(a,) for a in range(n_columns)]
+    bases += combinations(range(n_columns), 2) if few else []
+    rates = np.array([1 + share * sample[:, i] for i, share in shares]).reshape(-1, len(sample)).T
+    for base in bases:
+        product = np.prod(sample[:, base], axis=1)
+        third = [i for i in range(base[-1] + 1, n_columns)] if len(base) == 2 else []
+        made = product[:, None] * np.column_stack([rates, sample[:, third]])
+        for place in columns.some_agree(made):
+            if place < len(shares):
+                rate, share = shares[place]
+                used = {*base, rate}
+            else:
+                rate, share = None, 1.0
+                used = {*base, third[place - len(shares)]}
+            if rate in base:
+                continue
+            factors = tuple(names[i] for i in sorted(used - {rate}))
+            for column in columns.keepers(made[:, place], skip=set(map(int, used))):
+                yield [
+                    Rated(
+                        column=names[column],
+                        factors=factors,
+                        rate=None if rate is None else names[rate],
+                        share=share,
+                    )
+                ]

@@ -1,0 +1,89 @@
+"""Categories that are ranges of a number, such as an age group or a flag above a threshold."""
+
+from collections.abc import Sequence
+from typing import Literal, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, model_validator
+
+from tabvae_ray.table.rules.column_views import Codes, Floats, Mask, TableView
+from tabvae_ray.table.rules.forms.column_rule import ColumnRule, numbers_of
+from tabvae_ray.table.rules.forms.parts import Part, date_part, part_name
+
+__all__ = ["Bins", "Label", "LabelRule"]
+
+Label = bool | int | float | str
+
+
+class LabelRule(ColumnRule):
+    """A rule that computes categories."""
+
+    def coded(self, table: TableView) -> tuple[Codes, Sequence[Label]]:
+        """Return ``(N,)`` places of the expected labels, -1 where unknown, and the labels."""
+        raise NotImplementedError
+
+    def broken(self, table: TableView) -> Mask:
+        """Return ``(N,)`` true where a value is another label; missing values break nothing."""
+        places, labels = self.coded(table)
+        own = table[self.column]
+        codes, values = pd.factorize(own.values)
+        first: dict[object, int] = {label: i for i, label in reversed(list(enumerate(labels)))}
+        distinct = np.array([*(first[label] for label in labels), -1])
+        known = np.array([*(first.get(_plain(value), -2) for value in values), -1])
+        wrong: Mask = (known[codes] != distinct[places]) & (places >= 0) & ~own.missing
+        return wrong
+
+
+class Bins(LabelRule):
+    """``column`` is a category by the range that a number, or a part of a date-time, lies in.
+
+    Args:
+        of: The column of numbers or date-times.
+        part: The part of a date-time; None for a number.
+        limits: Where each label but the first one begins, in ascending order.
+        labels: The categories, one more than limits.
+    """
+
+    kind: Literal["bins"] = "bins"
+    of: str
+    part: Part | None = None
+    limits: tuple[float, ...] = Field(min_length=1)
+    labels: tuple[Label, ...] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _check_limits(self) -> Self:
+        if len(self.labels) != len(self.limits) + 1 or (np.diff(self.limits) <= 0).any():
+            raise ValueError("must have ascending limits, and one more label")
+        return self
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Return the name of the other column."""
+        return (self.of,)
+
+    def numbers(self, table: TableView) -> Floats:
+        """Return ``(N,)`` what the limits divide, NaN where missing."""
+        if self.part is None:
+            return numbers_of(table, self.of)
+        moments = table[self.of].moments
+        assert moments is not None
+        return date_part(moments, self.part)
+
+    def coded(self, table: TableView) -> tuple[Codes, Sequence[Label]]:
+        """Return ``(N,)`` places of the expected labels, -1 where the number is missing."""
+        numbers = self.numbers(table)
+        found = np.searchsorted(self.limits, numbers, side="right")
+        return np.where(np.isnan(numbers), -1, found).astype(np.int64), self.labels
+
+    def __str__(self) -> str:
+        of = self.of if self.part is None else f"{part_name(self.part)} of {self.of}"
+        ranges = [
+            f"{label} where {of if i == 0 else ''}{' ' if i == 0 else ''}< {limit:.12g}"
+            for i, (label, limit) in enumerate(zip(self.labels[:-1], self.limits, strict=True))
+        ]
+        return f"{self.column} is {', '.join(ranges)}, else {self.labels[-1]}"
+
+
+def _plain(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,91 @@
+"""Rules that compute a number from several: the largest of them, or a product with a rate."""
+
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from tabvae_ray.table.rules.column_views import Floats, TableView
+from tabvae_ray.table.rules.forms.column_rule import ComputingRule, numbers_of
+
+__all__ = ["Extreme", "Rated"]
+
+
+class Extreme(ComputingRule):
+    """``column = the largest, or the smallest, of others``, and of a constant perhaps.
+
+    Args:
+        which: Which one of them it is.
+        of: The other columns.
+        bound: A constant that is one of them.
+    """
+
+    kind: Literal["extreme"] = "extreme"
+    which: Literal["largest", "smallest"]
+    of: tuple[str, ...] = Field(min_length=1)
+    bound: float | None = None
+
+    @model_validator(mode="after")
+    def _check_several(self) -> Self:
+        if len(self.of) + (self.bound is not None) < 2:
+            raise ValueError("must have two columns or more, or a constant")
+        return self
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names of the columns that are compared."""
+        return self.of
+
+    def expected(self, table: TableView) -> Floats:
+        """Return ``(N,)`` the largest or smallest values."""
+        values = np.stack([numbers_of(table, name) for name in self.of], axis=1)
+        found: Floats = values.max(axis=1) if self.which == "largest" else values.min(axis=1)
+        if self.bound is None:
+            return found
+        compared = np.maximum if self.which == "largest" else np.minimum
+        return np.asarray(compared(found, self.bound))
+
+    def __str__(self) -> str:
+        bound = [] if self.bound is None else [f"{self.bound:.12g}"]
+        return f"{self.column} = {self.which} of {', '.join([*self.of, *bound])}"
+
+
+class Rated(ComputingRule):
+    """``column = a * b * c``, or ``a * b * (1 - rate)`` with a discount, a tax or a margin.
+
+    Args:
+        factors: The columns that are multiplied.
+        rate: The column of the rate; None without one.
+        share: What the rate is multiplied by: 1, or 0.01 for percent; less than 0 if the rate is
+            taken off.
+    """
+
+    kind: Literal["rated"] = "rated"
+    factors: tuple[str, ...] = Field(min_length=1)
+    rate: str | None = None
+    share: float = 1.0
+
+    @model_validator(mode="after")
+    def _check_several(self) -> Self:
+        if self.rate is None and len(self.factors) < 3:
+            raise ValueError("must have a rate, or three factors or more")
+        return self
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names of the factors and of the rate."""
+        return self.factors if self.rate is None else (*self.factors, self.rate)
+
+    def expected(self, table: TableView) -> Floats:
+        """Return ``(N,)`` the products."""
+        found: Floats = np.prod([numbers_of(table, name) for name in self.factors], axis=0)
+        if self.rate is None:
+            return found
+        return found * (1 + self.share * numbers_of(table, self.rate))
+
+    def __str__(self) -> str:
+        product = " * ".join(self.factors)
+        if self.rate is not None:
+            size = "" if abs(self.share) == 1 else f"{abs(self.share):.12g} * "
+            product += f" * (1 {'-' if self.share < 0 else '+'} {size}{self.rate})"
+        return f"{self.column} = {product}"

@@ -1,0 +1,56 @@
+"""Parts of date-times as numbers, text, dates and times of day."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabvae_ray.table.rules.finding.discovery import find_rules
+from tabvae_ray.table.rules.keeping import RuleKeeper
+from tabvae_ray.table.rules.sentences import parse_rule
+from tabvae_ray.table.spec import TableSpec
+
+MADE = {
+    "clock": (lambda m: m.strftime("%H:%M:%S"), "clock = time of at"),
+    "clock_short": (lambda m: m.strftime("%H:%M"), "clock_short = time to the minute of at"),
+    "hhmm": (lambda m: 100 * m.hour + m.minute, "hhmm = hhmm of at"),
+    "day_number": (
+        lambda m: m.year * 100 + m.month,
+        "day_number = yyyymm of at",
+    ),
+    "epoch": (lambda m: m.as_unit("s").astype(np.int64), "epoch = seconds since 1970 of at"),
+    "since": (
+        lambda m: (m.normalize() - pd.Timestamp("2021-03-01")).days,
+        "since = days since 1970 of at - 18687",
+    ),
+    "sunday": (lambda m: (m.day_of_week + 1) % 7, "sunday = weekday from Sunday of at"),
+    "year_month": (lambda m: m.strftime("%Y-%m"), "year_month = at as %Y-%m"),
+    "month": (lambda m: m.month_name(), "month = at as %B"),
+    "quarter": (lambda m: [f"{t.year}-Q{t.quarter}" for t in m], "quarter = at as %Y-Q%q"),
+    "starts": (lambda m: m.to_period("M").start_time, "starts = start of the month of at"),
+}
+
+
+TEXTS = ("year_month", "month", "quarter")
+
+
+@pytest.mark.filterwarnings("ignore:.*look like dates")
+@pytest.mark.parametrize("texts", [False, True])
+def test_parts_of_a_date_time_are_found_kept_and_declared(texts: bool) -> None:
+    # The name of a month would be looked up by its number.
+    some = {name: m for name, m in MADE.items() if (name in TEXTS) == texts}
+    rng, n = np.random.default_rng(0), 1_500
+    at = pd.Timestamp("2021-03-01") + pd.to_timedelta(rng.integers(0, 5 * 10**7, n), unit="s")
+    table = pd.DataFrame({"at": at} | {name: make(at) for name, (make, _) in some.items()})
+    columns = TableSpec.infer(table).columns
+    rules = find_rules(table, columns)
+    assert {str(rule) for rule in rules} == {sentence for _, sentence in some.values()}
+    names = [column.name for column in columns]
+    assert [parse_rule(str(rule), names) for rule in rules] == rules
+    rows = pd.DataFrame({name: rng.permutation(table[name]) for name in table})
+    kept = RuleKeeper.fit(rules, columns, table).apply(rows.astype(table.dtypes), rng)
+    at = pd.DatetimeIndex(kept["at"])
+    for name, (make, _) in some.items():
+        # Times of day are times, which are written with their seconds.
+        made, expected = list(map(str, kept[name])), list(map(str, make(at)))
+        length = 5 if name == "clock_short" else None
+        assert [text[:length] for text in made] == expected, name
