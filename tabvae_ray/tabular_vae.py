@@ -180,7 +180,7 @@ class TabularVAE:
         encoder = TableEncoder.fit(table.iloc[training].reset_index(drop=True), spec, transformers)
         codes = encoder.encode(table)
         init_seed, train_seed = np.random.SeedSequence(self.seed).generate_state(2)
-        model = self._network(encoder, codes[training], int(init_seed))
+        model = _network(self.config, encoder, codes[training], int(init_seed))
         trainer = TabularVAETrainer(
             model,
             codes[training],
@@ -200,7 +200,7 @@ class TabularVAE:
         self.guarantee = guarantee
         self._noisy_counts = [torch.as_tensor(part) for part in encoding.counts]
         init_seed, _ = np.random.SeedSequence(self.seed).generate_state(2)
-        model = self._network(encoding.encoder, encoding.codes, int(init_seed))
+        model = _network(self.config, encoding.encoder, encoding.codes, int(init_seed))
         model.predictor.start_from(self._noisy_counts)
         trainer = PrivateTrainer(
             model,
@@ -285,17 +285,6 @@ class TabularVAE:
             CheckpointRoutine(self.config.training.checkpoint_period, tracker),
         ]
 
-    def _network(self, encoder: TableEncoder, codes: np.ndarray[Any, Any], seed: int) -> VAE:
-        architecture = self.config.architecture
-        return build_vae(
-            architecture,
-            encoder.cardinalities,
-            encoder.code_orders,
-            _column_order(architecture, codes, encoder.cardinalities),
-            seed,
-            batch_norm=self.config.training.dp is None,
-        )
-
 
 def split_rows(
     n: int, holdout_fraction: float, seed: int
@@ -307,6 +296,20 @@ def split_rows(
     n_held_out = int(n * holdout_fraction)
     order = np.random.default_rng([seed, n]).permutation(n)
     return order[n_held_out:], order[:n_held_out]
+
+
+def _network(
+    config: TabularVAEConfig, encoder: TableEncoder, codes: np.ndarray[Any, Any], seed: int
+) -> VAE:
+    architecture = config.architecture
+    return build_vae(
+        architecture,
+        encoder.cardinalities,
+        encoder.code_orders,
+        _column_order(architecture, codes, encoder.cardinalities),
+        seed,
+        batch_norm=config.training.dp is None,
+    )
 
 
 def _column_order(
