@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
-from scipy.special import gammaln
 
 from tabvae_ray.table.rules.column_views import Codes, ColumnView, Floats, TableView
 from tabvae_ray.table.rules.finding.dependences import leads_to
@@ -169,6 +168,9 @@ def _without_short_runs(codes: Codes, weights: Codes) -> Codes | None:
 
 def _surprise(codes: Codes, weights: "Floats | Codes", n_runs: int) -> float:
     """Return minus the logarithm of the probability that chance makes so few runs."""
+    # Commands that look for no rules start without scipy.
+    from scipy.special import gammaln
+
     sizes = np.bincount(codes, weights=weights)
     ways = gammaln(sizes.sum() + 1) - gammaln(sizes + 1).sum()
     return float(ways - n_runs * np.log(sizes.sum()))

@@ -9,7 +9,6 @@ from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import qr, solve_triangular
 
 from tabvae_ray.table.rules.column_views import Floats, Mask
 from tabvae_ray.table.rules.finding.agreement import AGREEING
@@ -133,6 +132,9 @@ def _blocks(numbers: Floats) -> Iterator[tuple[Places, Places]]:
 
 def _relations_of(part: Floats) -> list[Floats]:
     """Return ``(C,)`` factors with which the columns of some rows add up to a constant."""
+    # Commands that look for no rules start without scipy.
+    from scipy.linalg import qr, solve_triangular
+
     n_columns = part.shape[1]
     n_rows = 3 * n_columns + _SPARE
     cost = 4 * n_rows * n_columns**2
