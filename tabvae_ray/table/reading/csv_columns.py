@@ -80,7 +80,7 @@ def read_columns(file: CsvFile, declared: SpecDeclaration, source: str) -> pd.Da
             continue
 
         say = partial(say_of, name)
-        columns[name] = _read_column(file, plain, declared, say)
+        columns[name] = _with_empty_text(_read_column(file, plain, declared, say), declared)
         if (written := number_format(file, columns[name], declared, say)) is not None:
             numbers[name] = written
     table = pd.DataFrame(columns, copy=False)
@@ -142,6 +142,17 @@ def _read_column(file: CsvFile, plain: pd.Series, declared: SpecDeclaration, say
         return cells.text(cells.are_null_words) if is_text else plain
     markers = declared.kind_of(name) in (None, "continuous", "datetime")
     return _converted(cells, None, wanted, say, markers=markers, written=written)
+
+
+def _with_empty_text(values: pd.Series, declared: SpecDeclaration) -> pd.Series:
+    """Return text with empty cells as empty text, where that is a category and nothing is missing.
+
+    A CSV file writes both alike.
+    """
+    column = declared.columns.get(str(values.name))
+    if column is None or column.missing is not False or "" not in (column.categories or ()):
+        return values
+    return values.fillna("") if isinstance(values.dtype, pd.StringDtype) else values
 
 
 def _converted(
