@@ -58,6 +58,13 @@ def run(trial: TrialRun) -> list[dict[str, Any]]:
     return [{k: v for k, v in report.items() if k not in measured} for report in reports]
 
 
+def keep(trial: TrialRun, home: Path) -> None:
+    """Write the checkpoint that a configuration calls ``checkpoint``."""
+    directory = home / "runs" / "tiny" / "checkpoint"
+    directory.mkdir(parents=True)
+    (directory / "state.pt").write_bytes(trial.state())
+
+
 def test_a_trial_reports_at_every_rung_and_is_done_at_the_budget(
     undisturbed: list[dict[str, Any]],
 ) -> None:
@@ -86,9 +93,7 @@ def test_a_trial_that_goes_on_from_a_checkpoint_ends_where_it_would_have(
 ) -> None:
     first = start(task, ONE)
     first.step()
-    checkpoint = tmp_path / "runs" / "tiny" / "checkpoint"
-    checkpoint.mkdir(parents=True)
-    (checkpoint / "state.pt").write_bytes(first.state())
+    keep(first, tmp_path)
     resumed = start(task, {**ONE, "checkpoint": "checkpoint"})
     assert run(resumed) == undisturbed[1:]
     reloaded = start(task, TWO)
@@ -102,9 +107,7 @@ def test_a_trial_whose_driver_died_after_its_last_epoch_reports_again(
 ) -> None:
     first = start(task, ONE)
     reports = run(first)
-    checkpoint = tmp_path / "runs" / "tiny" / "checkpoint"
-    checkpoint.mkdir(parents=True)
-    (checkpoint / "state.pt").write_bytes(first.state())
+    keep(first, tmp_path)
     assert run(start(task, {**ONE, "checkpoint": "checkpoint"})) == reports[-1:]
 
 
@@ -134,9 +137,7 @@ def test_a_trial_reports_where_it_stands_when_the_time_is_over_and_goes_on_from_
     last = reports[-1]
     assert last["out_of_time"] and last["stopped"] is None
     assert last["epoch"] not in (1, 3, 9) and set(last["scores"]) == set(reports[0]["scores"])
-    checkpoint = tmp_path / "runs" / "tiny" / "checkpoint"
-    checkpoint.mkdir(parents=True)
-    (checkpoint / "state.pt").write_bytes(trial.state())
+    keep(trial, tmp_path)
     resumed = run(start(task, {**ONE, "checkpoint": "checkpoint"}))
     assert resumed == [report for report in undisturbed if report["epoch"] > last["epoch"]]
 
@@ -146,9 +147,7 @@ def test_a_trial_that_begins_after_the_end_does_nothing_and_keeps_its_checkpoint
 ) -> None:
     first = start(task, ONE)
     first.step()
-    checkpoint = tmp_path / "runs" / "tiny" / "checkpoint"
-    checkpoint.mkdir(parents=True)
-    (checkpoint / "state.pt").write_bytes(first.state())
+    keep(first, tmp_path)
     late = limited(task, -5.0)
     late.begin({**ONE, "checkpoint": "checkpoint"})
     (report,) = run(late)
@@ -200,9 +199,7 @@ def test_a_resumed_trial_that_memory_does_not_allow_goes_on_from_its_checkpoint(
 ) -> None:
     first = start(task, ONE)
     first.step()
-    directory = tmp_path / "runs" / "tiny" / "checkpoint"
-    directory.mkdir(parents=True)
-    (directory / "state.pt").write_bytes(first.state())
+    keep(first, tmp_path)
     # A process that has run another trial before has that one's state, too.
     resumed = start(task, TWO)
     resumed.step()
@@ -231,9 +228,7 @@ def test_a_state_that_ray_restores_takes_the_place_of_the_one_at_the_begin(
 ) -> None:
     first = start(task, ONE)
     first.step()
-    directory = tmp_path / "runs" / "tiny" / "checkpoint"
-    directory.mkdir(parents=True)
-    (directory / "state.pt").write_bytes(first.state())
+    keep(first, tmp_path)
     first.step()
     resumed = start(task, {**ONE, "checkpoint": "checkpoint"})
     resumed.restore(first.state())
@@ -258,9 +253,7 @@ def test_smaller_batches_from_a_checkpoint_on_can_be_had_again_without_it(
     first = start(task, ONE)
     while first.epoch < epochs:
         first.step()
-    directory = tmp_path / "runs" / "tiny" / "checkpoint"
-    directory.mkdir(parents=True)
-    (directory / "state.pt").write_bytes(first.state())
+    keep(first, tmp_path)
     shrunk = run(start(task, {**ONE, "checkpoint": "checkpoint", "shrink": True}))
     assert {report["batch_size_from"] for report in shrunk} == {epochs}
     again = start(task, ONE)
