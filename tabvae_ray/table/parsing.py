@@ -10,7 +10,7 @@ import pyarrow as pa
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.formats.number_texts import read_numbers
 from tabvae_ray.table.formats.spelling import UNIX_UNITS, parsed
-from tabvae_ray.table.formats.zones import in_zone_of_offsets
+from tabvae_ray.table.formats.zones import at_wall_clock, in_zone_of_offsets
 from tabvae_ray.table.values.spans import moments_of_spans
 
 __all__ = ["as_datetimes", "as_numbers", "datetime_ticks", "parse_iso"]
@@ -100,9 +100,7 @@ def as_datetimes(
         converted: pd.Series = values.dt.tz_convert(zone)
         return converted
     try:
-        first = np.ones(len(values), dtype=bool)
-        converted = values.dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
-        return converted
+        return at_wall_clock(values, zone)
     except (ValueError, OverflowError) as error:
         raise DataError(f"{where}: must be datetimes of {zone}: {error}") from None
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.table.formats.clock import clock_moments, clock_texts, is_clock
-from tabvae_ray.table.formats.zones import in_zone_of_offsets
+from tabvae_ray.table.formats.zones import in_zone_of_offsets, wall_clock
 
 __all__ = ["UNIX_UNITS", "date_part", "has_time", "has_zone", "parsed", "readable", "spelled"]
 
@@ -107,7 +107,7 @@ def _moments(values: pd.Series, written: str, *, strict: bool, utc: bool = False
 
 
 def _text(moments: pd.Series, written: str) -> list[str]:
-    naive = moments if moments.dt.tz is None else moments.dt.tz_localize(None)
+    naive = wall_clock(moments)
     texts = [""] * len(moments)
     for part in _PARTS.split(written):
         if part:

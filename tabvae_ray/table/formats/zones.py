@@ -1,8 +1,11 @@
-"""Time zones that the offsets of text suggest."""
+"""Time zones: what clocks in one show, and those that the offsets of text suggest."""
 
+from typing import Any
+
+import numpy as np
 import pandas as pd
 
-__all__ = ["in_zone_of_offsets"]
+__all__ = ["at_wall_clock", "in_zone_of_offsets", "midnights", "wall_clock"]
 
 # One zone for each rule of summer time that tables often have; others with the same offsets have
 # the same times.
@@ -14,6 +17,28 @@ _ZONES = (
 _OFFSET = r"([+-])(\d{2}):?(\d{2})?$"
 # A few offsets may be odd: the moments are the same in any zone.
 _MIN_SHARE = 0.99
+
+
+def wall_clock(moments: pd.Series) -> pd.Series:
+    """Return what clocks show at moments in their time zone; without a zone, the moments."""
+    return moments if moments.dt.tz is None else moments.dt.tz_localize(None)
+
+
+def at_wall_clock(shown: pd.Series, zone: Any) -> pd.Series:
+    """Return the moments at which clocks in a time zone show something; the same without a zone.
+
+    Of two such moments it is the first. Of what clocks pass over it is the moment at which they do.
+    """
+    if zone is None:
+        return shown
+    first = np.ones(len(shown), dtype=bool)
+    moments: pd.Series = shown.dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
+    return moments
+
+
+def midnights(moments: pd.Series) -> pd.Series:
+    """Return where the days of moments begin in their time zone."""
+    return at_wall_clock(wall_clock(moments).dt.normalize(), moments.dt.tz)
 
 
 def in_zone_of_offsets(texts: pd.Series, moments: pd.Series) -> pd.Series:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.dtypes import moment_dtype
+from tabvae_ray.table.formats.zones import at_wall_clock, wall_clock
 from tabvae_ray.table.grids.steps import common_step, ends_on_grid
 from tabvae_ray.table.parsing import datetime_ticks
 
@@ -107,7 +108,7 @@ def moments_at(numbers: Floats, column: Column) -> pd.Series:
         return pd.Series(ticks.view(dtype))
     naive = pd.Series(ticks.view(f"M8[{dtype.unit}]"))
     if column.clock == "local":
-        return _localized(naive, dtype.tz)
+        return at_wall_clock(naive, dtype.tz)
     converted: pd.Series = naive.dt.tz_localize("UTC").dt.tz_convert(dtype.tz)
     return converted
 
@@ -151,15 +152,7 @@ def numbers_at_seconds(
 
 
 def _ticks_of(moments: pd.Series, clock: str | None) -> Ticks:
-    if clock == "local" and moments.dt.tz is not None:
-        moments = moments.dt.tz_localize(None)
-    return datetime_ticks(moments)
-
-
-def _localized(naive: pd.Series, zone: Any) -> pd.Series:
-    first = np.ones(len(naive), dtype=bool)
-    local: pd.Series = naive.dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
-    return local
+    return datetime_ticks(wall_clock(moments) if clock == "local" else moments)
 
 
 def _are_weekdays(ticks: Ticks, step: int, day: int) -> bool:

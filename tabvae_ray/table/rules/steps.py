@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.errors import ExportError
+from tabvae_ray.table.formats.zones import at_wall_clock, midnights, wall_clock
 from tabvae_ray.table.rules.column_views import Floats, TableView, seconds_of
 from tabvae_ray.table.rules.forms.column_rule import numbers_of
 from tabvae_ray.table.rules.forms.formula import SECONDS, Duration
@@ -70,12 +71,12 @@ def start_of_end(rule: Duration, rows: TableView) -> tuple[Floats, Floats]:
         return start + spent * unit, within
     first, last = rows[rule.start].moments, rows[rule.end].moments
     assert first is not None and last is not None
-    midnights = [seconds_of(moments.dt.normalize()) for moments in (first, last)]
+    days_begin = [seconds_of(midnights(moments)) for moments in (first, last)]
     day = SECONDS["days"]
     low = _after_days(first, spent)
-    within = np.minimum(old - midnights[1], day - 1)
+    within = np.minimum(old - days_begin[1], day - 1)
     # On the first day, not before the start.
-    return low, np.where(spent == 0, np.maximum(within, start - midnights[0]), within)
+    return low, np.where(spent == 0, np.maximum(within, start - days_begin[0]), within)
 
 
 def in_order(rules: Sequence[Any]) -> list[Any]:
@@ -98,11 +99,6 @@ def in_order(rules: Sequence[Any]) -> list[Any]:
 
 def _after_days(moments: pd.Series, days: Floats) -> Floats:
     """Return ``(N,)`` seconds since 1970 of the midnights some days after those of moments."""
-    zone = moments.dt.tz
-    wall = moments if zone is None else moments.dt.tz_localize(None)
-    later = wall.dt.normalize() + pd.Series(pd.to_timedelta(days, unit="D"), index=wall.index)
-    if zone is not None:
-        later = later.dt.tz_localize(
-            zone, nonexistent="shift_forward", ambiguous=np.ones(len(later), dtype=bool)
-        )
-    return seconds_of(later)
+    dates = wall_clock(moments).dt.normalize()
+    later = dates + pd.Series(pd.to_timedelta(days, unit="D"), index=dates.index)
+    return seconds_of(at_wall_clock(later, moments.dt.tz))

@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.finding.discovery import find_rules
+from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.keeping import RuleKeeper
 from tabvae_ray.table.rules.sentences import parse_rule
 from tabvae_ray.table.spec import TableSpec
@@ -54,3 +56,14 @@ def test_parts_of_a_date_time_are_found_kept_and_declared(texts: bool) -> None:
         made, expected = list(map(str, kept[name])), list(map(str, make(at)))
         length = 5 if name == "clock_short" else None
         assert [text[:length] for text in made] == expected, name
+
+
+def test_days_may_begin_after_midnight_where_clocks_are_set_then() -> None:
+    # Clocks went from 23:59:59 of 14 October to 1:00 of the 15th.
+    moments = pd.date_range("2017-10-10 05:07", periods=200, freq="1h", tz="America/Sao_Paulo")
+    spec = TableSpec.infer(pd.DataFrame({"at": moments, "seen": moments[::-1]}))
+    view = TableView(pd.DataFrame({"at": moments, "seen": moments[::-1]}), spec.columns)
+    days = DateOf(column="seen", of="at", part="date").expected(view)
+    on_that_day = moments.strftime("%d") == "15"
+    first = pd.Timestamp("2017-10-15 01:00", tz="America/Sao_Paulo").timestamp()
+    assert set(days[on_that_day]) == {first}

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from tabvae_ray.table.formats.zones import wall_clock
 from tabvae_ray.table.rules.column_views import Codes, TableView
 from tabvae_ray.table.rules.forms.bins import Label, LabelRule
 
@@ -63,7 +64,7 @@ class DateText(LabelRule):
         """Return ``(N,)`` places of the expected texts, -1 where the moment is missing."""
         moments = table[self.of].moments
         assert moments is not None
-        wall = moments if moments.dt.tz is None else moments.dt.tz_localize(None)
+        wall = wall_clock(moments)
         hourly = "%H" in self.format or "%p" in self.format
         # Few different days or hours are written, not every row.
         codes, distinct = pd.factorize(wall.dt.floor("h") if hourly else wall.dt.normalize())

@@ -5,6 +5,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
+from tabvae_ray.table.formats.zones import at_wall_clock, midnights, wall_clock
 from tabvae_ray.table.rules.column_views import Floats, Mask, TableView, seconds_of
 from tabvae_ray.table.rules.forms.column_rule import ColumnRule
 
@@ -53,19 +54,17 @@ class DateOf(ColumnRule):
         moments = table[self.of].moments
         assert moments is not None
         if self.part in ("time", "time to the minute"):
-            seconds = seconds_of(_wall(moments)) % _DAY
+            seconds = seconds_of(wall_clock(moments)) % _DAY
             return seconds if self.part == "time" else 60 * np.floor(seconds / 60)
         if self.part == "start of the hour":
-            wall = _wall(moments)
+            wall = wall_clock(moments)
             within: pd.Series = 60 * wall.dt.minute + wall.dt.second + wall.dt.microsecond / 1e6
             passed: Floats = within.to_numpy(np.float64, na_value=np.nan)
             return seconds_of(moments) - passed
-        dates = moments.dt.normalize()
         if self.part == "date":
-            return seconds_of(dates)
-        zone = moments.dt.tz
-        starts = _wall(dates).dt.to_period(_PERIODS[self.part]).dt.start_time
-        return seconds_of(starts if zone is None else starts.dt.tz_localize(zone))
+            return seconds_of(midnights(moments))
+        starts = wall_clock(moments).dt.to_period(_PERIODS[self.part]).dt.start_time
+        return seconds_of(at_wall_clock(starts, moments.dt.tz))
 
     def broken(self, table: TableView) -> Mask:
         """Return ``(N,)`` true where a value is another one; missing values break nothing."""
@@ -80,14 +79,14 @@ class DateOf(ColumnRule):
 
 def days_between(start: pd.Series, end: pd.Series) -> Floats:
     """Return ``(N,)`` midnights between moments, NaN where one is missing."""
-    days = _wall(end).dt.normalize() - _wall(start).dt.normalize()
+    days = wall_clock(end).dt.normalize() - wall_clock(start).dt.normalize()
     found: Floats = (days / pd.Timedelta(days=1)).to_numpy(np.float64, na_value=np.nan)
     return found
 
 
 def months_between(start: pd.Series, end: pd.Series) -> Floats:
     """Return ``(N,)`` whole months between moments, NaN where one is missing."""
-    first, last = _wall(start), _wall(end)
+    first, last = wall_clock(start), wall_clock(end)
     months = 12 * (last.dt.year - first.dt.year) + last.dt.month - first.dt.month
     of_month = [
         86400 * part.dt.day + (part - part.dt.normalize()).dt.total_seconds()
@@ -96,8 +95,3 @@ def months_between(start: pd.Series, end: pd.Series) -> Floats:
     whole = months - (of_month[1] < of_month[0])
     found: Floats = whole.to_numpy(np.float64, na_value=np.nan)
     return np.where(first.isna() | last.isna(), np.nan, found)
-
-
-def _wall(moments: pd.Series) -> pd.Series:
-    """Return what a clock shows in the time zone of moments."""
-    return moments if moments.dt.tz is None else moments.dt.tz_localize(None)

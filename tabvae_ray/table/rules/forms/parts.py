@@ -6,6 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
+from tabvae_ray.table.formats.zones import wall_clock
 from tabvae_ray.table.rules.column_views import Floats, seconds_of
 
 __all__ = ["PARTS", "Part", "date_part", "part_name"]
@@ -61,8 +62,7 @@ def _since_1970(moments: pd.Series) -> pd.Series:
 
 
 def _days(moments: pd.Series) -> pd.Series:
-    wall = moments if moments.dt.tz is None else moments.dt.tz_localize(None)
-    return pd.Series(np.floor(seconds_of(wall) / _DAY))
+    return pd.Series(np.floor(seconds_of(wall_clock(moments)) / _DAY))
 
 
 _MADE: dict[str, Callable[[pd.Series], pd.Series]] = {
