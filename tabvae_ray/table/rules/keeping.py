@@ -23,7 +23,12 @@ from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.lookup import Lookup, check_values
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.scale import in_right_order, moments_after
-from tabvae_ray.table.rules.settling import keep_labels, keep_only_where, settle_orders
+from tabvae_ray.table.rules.settling import (
+    keep_labels,
+    keep_only_where,
+    settle_orders,
+    without_exceptions,
+)
 from tabvae_ray.table.rules.shared import filler, learnt_lookups
 from tabvae_ray.table.rules.steps import EndOf, start_of_end, steps_of
 from tabvae_ray.table.rules.values import (
@@ -303,11 +308,10 @@ def _keep_order(
     """
     low, high = columns[rule.column], columns[rule.upper]
     wrong = rule.broken(TableView(rows, [low, high]))
-    share = float(wrong.mean())
-    if share <= rule.exceptions:
+    if wrong.mean() <= rule.exceptions:
         return False
     if rule.exceptions:
-        wrong &= rng.random(len(rows)) >= min(1.0, rule.exceptions / share)
+        wrong = without_exceptions(wrong, rule.exceptions, rng)
     lows = column_numbers(rows[low.name], low).copy()
     highs = column_numbers(rows[high.name], high).copy()
     lows[wrong], highs[wrong] = in_right_order(

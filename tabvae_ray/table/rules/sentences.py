@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
@@ -22,7 +22,7 @@ from tabvae_ray.table.rules.forms.formula import (
     Unit,
 )
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
-from tabvae_ray.table.rules.forms.parts import PARTS, Part
+from tabvae_ray.table.rules.forms.parts import PARTS
 from tabvae_ray.table.rules.forms.several import Extreme, Rated
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 
@@ -32,6 +32,7 @@ EXAMPLES = (
     "total = casual + registered; amount = price * quantity; month = month of day; "
     "admitted <= discharged; season is determined by month; end is missing exactly where start is"
 )
+_Rule = TypeVar("_Rule", Bins, Extreme, Rated)
 _PARTS = "|".join(PARTS)
 _NUMBER = r"\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 
@@ -81,16 +82,14 @@ def _bins(text: str, name: str, categories: Mapping[str, Sequence[Any]]) -> Bins
         return None
     more = re.findall(rf", ({label}) where < (-?{_NUMBER})", found["more"])
     labels = [found["first"], *(each for each, _ in more), found["last"]]
-    try:
-        return Bins(
-            column=start["column"],
-            of=found["of"],
-            part=cast(Part | None, found["part"]),
-            limits=tuple(float(n) for n in (found["limit"], *(limit for _, limit in more))),
-            labels=tuple(known[each] for each in labels),
-        )
-    except ValidationError:
-        return None
+    return _valid(
+        Bins,
+        column=start["column"],
+        of=found["of"],
+        part=found["part"],
+        limits=tuple(float(n) for n in (found["limit"], *(limit for _, limit in more))),
+        labels=tuple(known[each] for each in labels),
+    )
 
 
 def _extreme(text: str, name: str) -> Extreme | None:
@@ -105,11 +104,7 @@ def _extreme(text: str, name: str) -> Extreme | None:
         return None
     of = re.findall(rf"(?:^|, )({one})(?=, |$)", found["of"])
     bound = None if found["bound"] is None else float(found["bound"])
-    if len(of) + (bound is not None) < 2:
-        return None
-    return Extreme.model_validate(
-        {"column": found["column"], "which": found["which"], "of": of, "bound": bound}
-    )
+    return _valid(Extreme, column=found["column"], which=found["which"], of=of, bound=bound)
 
 
 def _rated(text: str, name: str) -> Rated | None:
@@ -123,10 +118,16 @@ def _rated(text: str, name: str) -> Rated | None:
     if found is None:
         return None
     factors = re.findall(rf"(?:^| \* )({one})(?= \* |$)", found["of"])
-    if found["rate"] is None and len(factors) < 3:
-        return None
     share = float(found["share"] or 1) * (-1 if found["sign"] == "-" else 1)
-    return Rated(column=found["column"], factors=tuple(factors), rate=found["rate"], share=share)
+    return _valid(Rated, column=found["column"], factors=factors, rate=found["rate"], share=share)
+
+
+def _valid(kind: type[_Rule], **values: Any) -> _Rule | None:
+    """Return a rule, None if its own checks refuse the values."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError:
+        return None
 
 
 def _with_categories(

@@ -7,7 +7,7 @@ import pandas as pd
 
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_numbers, column_positions
-from tabvae_ray.table.rules.column_views import TableView
+from tabvae_ray.table.rules.column_views import Mask, TableView
 from tabvae_ray.table.rules.forms.bins import Bins
 from tabvae_ray.table.rules.forms.date_text import DateText
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
@@ -15,7 +15,7 @@ from tabvae_ray.table.rules.rule import Order
 from tabvae_ray.table.rules.scale import at_distance, distances
 from tabvae_ray.table.rules.values import plain_values, write_values
 
-__all__ = ["keep_labels", "keep_only_where", "settle_orders"]
+__all__ = ["keep_labels", "keep_only_where", "settle_orders", "without_exceptions"]
 
 
 def settle_orders(
@@ -51,6 +51,15 @@ def settle_orders(
             _settle(rows, rule, columns, rng, above=moved == rule.upper)
 
 
+def without_exceptions(wrong: Mask, exceptions: float, rng: np.random.Generator) -> Mask:
+    """Return the rows to mend of those ``(N,)`` that break a rule: as many stay as may break it.
+
+    More rows break it than may.
+    """
+    mended: Mask = wrong & (rng.random(len(wrong)) >= exceptions / wrong.mean())
+    return mended
+
+
 def _settle(
     rows: pd.DataFrame,
     rule: Order,
@@ -61,15 +70,14 @@ def _settle(
 ) -> None:
     low, high = columns[rule.column], columns[rule.upper]
     wrong = rule.broken(TableView(rows, [low, high]))
-    share = float(wrong.mean())
-    if share <= rule.exceptions:
+    if wrong.mean() <= rule.exceptions:
         return
     lows, highs = column_numbers(rows[low.name], low), column_numbers(rows[high.name], high)
     apart = distances(lows, highs, low, high)
     usual = apart[~wrong & ~np.isnan(apart)]
     if len(usual) == 0:
         return
-    wrong &= rng.random(len(rows)) >= rule.exceptions / share
+    wrong = without_exceptions(wrong, rule.exceptions, rng)
     drawn = usual[rng.integers(0, len(usual), len(rows))]
     fixed, own, column, other = (lows, highs, low, high) if above else (highs, lows, high, low)
     found = at_distance(fixed, drawn, column, other, above=above)
@@ -100,13 +108,12 @@ def keep_only_where(
     column, other = columns[rule.column], columns[rule.other]
     view = TableView(rows, [column, other])
     wrong = rule.broken(view)
-    share = float(wrong.mean())
     numbers = view[rule.column].numbers
     assert numbers is not None
     usual = np.flatnonzero(~rule.is_above(numbers) & ~np.isnan(numbers))
-    if share <= rule.exceptions or len(usual) == 0:
+    if wrong.mean() <= rule.exceptions or len(usual) == 0:
         return
-    wrong &= rng.random(len(rows)) >= rule.exceptions / share
+    wrong = without_exceptions(wrong, rule.exceptions, rng)
     own = plain_values(rows[column.name], column)
     drawn = own[usual[rng.integers(0, len(usual), len(rows))]]
     write_values(rows, column, np.where(wrong, drawn, own), compact)

@@ -9,7 +9,7 @@ from itertools import permutations
 
 import numpy as np
 
-from tabvae_ray.table.rules.column_views import ColumnView, Floats, TableView
+from tabvae_ray.table.rules.column_views import Floats, TableView
 from tabvae_ray.table.rules.finding.agreement import SampledColumns
 from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.evidence import is_rule
@@ -51,13 +51,14 @@ def find_formulas(
     Returns:
         One formula for each column at most, without circles.
     """
-    names = [
-        name
+    usable = {
+        name: view.n_codes
         for name, view in table.columns.items()
-        if view.is_exact and view.n_codes >= _MIN_VALUES and not view.missing.all()
-    ]
+        if view.is_exact and not view.missing.all()
+    }
+    names = [name for name, n_codes in usable.items() if n_codes >= _MIN_VALUES]
     # One of two values may be a part of a total.
-    added = [name for name, view in table.columns.items() if _may_be_added(view)]
+    added = [name for name, n_codes in usable.items() if n_codes >= 2]
     if len(names) < 2 and len(added) < 3:
         return []
     given = dict(known)
@@ -253,10 +254,6 @@ def _is_whole(rule: Linear) -> bool:
 
 def _whole_first(rules: list[Linear]) -> list[Linear]:
     return sorted(rules, key=lambda rule: not _is_whole(rule))
-
-
-def _may_be_added(view: ColumnView) -> bool:
-    return view.is_exact and view.n_codes >= 2 and not view.missing.all()
 
 
 def _complexity(rule: Linear) -> int:

@@ -1,8 +1,8 @@
 """Find columns that are parts of a date-time, or the time between two."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, permutations, product
-from typing import get_args
+from typing import TypeVar, get_args
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from tabvae_ray.table.rules.forms.formula import (
 from tabvae_ray.table.rules.forms.parts import PARTS, Part, date_part
 
 __all__ = ["find_date_texts", "find_moment_rules"]
+
+_Candidate = TypeVar("_Candidate", Formula | DateOf, DateText)
 
 _SAMPLE, _AGREEING = 256, 0.97
 _LONGEST = 100 * 86_400
@@ -57,33 +59,34 @@ def find_moment_rules(table: TableView, rng: np.random.Generator) -> list[Formul
     if not moments:
         return []
     some = table.take(rng.permutation(table.n_rows)[:_SAMPLE])
-    found: dict[str, Formula | DateOf] = {}
     candidates = (
         _dates(moments, some),
         _parts(moments, numbers, some, spans=False),
         _durations(moments, numbers, some),
         _parts(moments, numbers, some, spans=True),
     )
-    for candidate in chain(*candidates):
-        if candidate.column not in found:
-            exceptions = is_rule(candidate, table, rng)
-            if exceptions is not None:
-                found[candidate.column] = candidate.model_copy(update={"exceptions": exceptions})
-    return list(found.values())
+    return _first_rules(chain(*candidates), table, rng)
 
 
 def find_date_texts(table: TableView, rng: np.random.Generator) -> list[DateText]:
     """Find categories that are date-times in a text format, one rule for each column at most."""
     moments = [view for view in table.columns.values() if view.moments is not None]
-    found: dict[str, DateText] = {}
-    if moments:
-        some = table.take(rng.permutation(table.n_rows)[:_SAMPLE])
-        for candidate in _texts(moments, table, some):
-            if candidate.column not in found:
-                exceptions = is_rule(candidate, table, rng)
-                if exceptions is not None:
-                    rule = candidate.model_copy(update={"exceptions": exceptions})
-                    found[candidate.column] = rule
+    if not moments:
+        return []
+    some = table.take(rng.permutation(table.n_rows)[:_SAMPLE])
+    return _first_rules(_texts(moments, table, some), table, rng)
+
+
+def _first_rules(
+    candidates: Iterable[_Candidate], table: TableView, rng: np.random.Generator
+) -> list[_Candidate]:
+    """Return the first candidate of each column that all rows keep but a few."""
+    found: dict[str, _Candidate] = {}
+    for candidate in candidates:
+        if candidate.column not in found:
+            exceptions = is_rule(candidate, table, rng)
+            if exceptions is not None:
+                found[candidate.column] = candidate.model_copy(update={"exceptions": exceptions})
     return list(found.values())
 
 

@@ -104,24 +104,17 @@ def rated_products(
     rates = np.array([1 + share * sample[:, i] for i, share in shares]).reshape(-1, len(sample)).T
     for base in bases:
         product = np.prod(sample[:, base], axis=1)
-        third = [i for i in range(base[-1] + 1, n_columns)] if len(base) == 2 else []
+        third = list(range(base[-1] + 1, n_columns)) if len(base) == 2 else []
         made = product[:, None] * np.column_stack([rates, sample[:, third]])
         for place in columns.some_agree(made):
-            if place < len(shares):
-                rate, share = shares[place]
-                used = {*base, rate}
-            else:
-                rate, share = None, 1.0
-                used = {*base, third[place - len(shares)]}
-            if rate in base:
+            if place >= len(shares):
+                factors = (*base, third[place - len(shares)])
+                skip, rating = set(factors), {}
+            elif shares[place][0] in base:
                 continue
-            factors = tuple(names[i] for i in sorted(used - {rate}))
-            for column in columns.keepers(made[:, place], skip=set(map(int, used))):
-                yield [
-                    Rated(
-                        column=names[column],
-                        factors=factors,
-                        rate=None if rate is None else names[rate],
-                        share=share,
-                    )
-                ]
+            else:
+                factors, (rate, share) = base, shares[place]
+                skip, rating = {*base, rate}, {"rate": names[rate], "share": share}
+            for column in columns.keepers(made[:, place], skip=skip):
+                of = tuple(names[i] for i in factors)
+                yield [Rated(column=names[column], factors=of, **rating)]
