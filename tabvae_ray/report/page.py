@@ -25,7 +25,7 @@ class Header:
         objectives: Objectives with their directions.
         data: Name of the table's file.
         size: Rows and columns of the table.
-            updated: When the search was last written.
+        updated: When the search was last written.
     """
 
     name: str
