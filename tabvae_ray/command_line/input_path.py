@@ -71,7 +71,9 @@ class InputTable(InputPath):
 
 
 def _beside(path: Path) -> str:
-    """Return a question with the name of a similar file in the same directory."""
+    """Return a question with the name that is most similar to the first part that is not there."""
+    while not path.parent.exists():
+        path = path.parent
     try:
         return closest(path.name, os.listdir(path.parent))
     except OSError:

@@ -256,7 +256,7 @@ def test_a_search_of_rows_in_memory_goes_on_without_them(
     kept = read_table(str(home / "mine" / "table.parquet"))
     assert len(kept) == 200
     again = tabvae_ray.search(
-        name="mine", out=home, resume=True, trials=3, report=False, display=False
+        name="mine", out=home, resume_or_start=True, trials=3, report=False, display=False
     )
     assert len(again.trials) == 3 and len(result.trials) == 2
     # The command does so, too.
