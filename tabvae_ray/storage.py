@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path, PurePath, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
+from tabvae_ray.command_line.similar_paths import similar_beside
 from tabvae_ray.errors import StorageError, StorageUnavailableError
 from tabvae_ray.retries import attempt, is_transient, reason, storage_errors
 from tabvae_ray.uri import URI, open_filesystem, special_kind
@@ -318,6 +319,8 @@ def _failures(
         raise
     except kinds() as error:
         text = location._uri.mask(reason(error))
+        if verb == "read" and isinstance(error, FileNotFoundError) and location._uri.is_local:
+            text += similar_beside(Path(location.path))
         kind = StorageUnavailableError if is_transient(error, location.path) else StorageError
         raise kind(f"{location}: cannot be {verb}: {text}") from error
 

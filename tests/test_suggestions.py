@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import tabvae_ray
 from tabvae_ray.cli import main
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.config import TabularVAEConfig
@@ -79,3 +80,25 @@ def test_the_nearest_search_is_suggested(
     assert main([word.format(tmp_path) for word in words]) == 2
     error = capsys.readouterr().err
     assert "there is no such file" in error and "did you mean patients?" in error
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda home: tabvae_ray.load_search(home / "patient"),
+        lambda home: tabvae_ray.load_synthesizer(home / "patient"),
+        lambda home: tabvae_ray.read_table(home / "patient" / "rows.csv"),
+        lambda home: tabvae_ray.compare(home / "patient" / "rows.csv", TABLE),
+    ],
+)
+def test_the_nearest_file_is_suggested_in_python(act, tmp_path: Path) -> None:
+    (tmp_path / "patients").mkdir()
+    with pytest.raises(TabVAEError, match=r"did you mean patients\?"):
+        act(tmp_path)
+
+
+def test_the_nearest_argument_is_suggested() -> None:
+    with pytest.raises(TypeError, match=r"no argument 'spce'; did you mean space\?"):
+        tabvae_ray.search(TABLE, spce="smoke")
+    with pytest.raises(TypeError, match="xyzzy"):
+        tabvae_ray.compare(TABLE, TABLE, xyzzy=1)

@@ -47,7 +47,7 @@ def score_table(
 
 def better(name: str, options: ComparisonOptions) -> str:
     """Return in a word which values of a score are better."""
-    if name == "dcr_share":
+    if name in ("dcr_share", "membership", "membership_black_box"):
         return "near 0.5"
     return "higher" if options.higher_is_better(name) else "lower"
 

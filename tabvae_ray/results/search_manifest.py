@@ -4,7 +4,6 @@ import os
 import socket
 import time
 import uuid
-from difflib import get_close_matches
 from typing import Annotated, Any, Final, Literal, NotRequired, Self
 
 from pydantic import (
@@ -20,7 +19,7 @@ from typing_extensions import TypedDict
 
 from tabvae_ray._version import package_versions
 from tabvae_ray.documents import read_versioned, write_json
-from tabvae_ray.errors import ConfigError, DataError, StorageError
+from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.results.trial_record import Count, Moment, Number
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import parse_space
@@ -185,15 +184,8 @@ class SearchManifest(BaseModel):
         Raises:
             StorageError: If it is not there, is of a newer version, or breaks a rule.
         """
-        file, what = directory / "search.json", "a search manifest"
-        try:
-            return read_versioned(file, TypeAdapter(cls), _FORMAT_VERSION, what)
-        except StorageError as error:
-            if isinstance(error.__cause__, FileNotFoundError):
-                raise StorageError(
-                    f"{error}, so this is no search{_similar(directory)}"
-                ) from error.__cause__
-            raise
+        what = "a search manifest"
+        return read_versioned(directory / "search.json", TypeAdapter(cls), _FORMAT_VERSION, what)
 
     def write(self, directory: Location) -> None:
         """Write ``search.json``.
@@ -218,15 +210,3 @@ class SearchManifest(BaseModel):
 def versions() -> dict[str, str]:
     """Return the versions of the packages that determine the numbers."""
     return package_versions("python", "torch", "ray", "optuna", "pandas", "numpy", "pyarrow")
-
-
-def _similar(directory: Location) -> str:
-    """Return a question with the name of a search beside this directory that is similar."""
-    try:
-        beside = [other.name for other in directory.parent.children()]
-        for name in get_close_matches(directory.name, beside):
-            if (directory.parent / name / "search.json").exists():
-                return f"; did you mean {name}?"
-    except StorageError:
-        pass
-    return ""
