@@ -320,8 +320,8 @@ def _failures(
     except kinds() as error:
         text = location._uri.mask(reason(error))
         if verb == "read" and isinstance(error, FileNotFoundError) and location._uri.is_local:
-            text += similar_beside(Path(location.path))
-        kind = StorageUnavailableError if is_transient(error, location.path) else StorageError
+            text += similar_beside(Path(location._uri.path))
+        kind = StorageUnavailableError if is_transient(error, location._uri.path) else StorageError
         raise kind(f"{location}: cannot be {verb}: {text}") from error
 
 
