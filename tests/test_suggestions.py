@@ -99,6 +99,6 @@ def test_the_nearest_file_is_suggested_in_python(act, tmp_path: Path) -> None:
 
 def test_the_nearest_argument_is_suggested() -> None:
     with pytest.raises(TypeError, match=r"no argument 'spce'; did you mean space\?"):
-        tabvae_ray.search(TABLE, spce="smoke")
+        tabvae_ray.search(TABLE, spce="smoke")  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="xyzzy"):
-        tabvae_ray.compare(TABLE, TABLE, xyzzy=1)
+        tabvae_ray.compare(TABLE, TABLE, xyzzy=1)  # type: ignore[call-arg]

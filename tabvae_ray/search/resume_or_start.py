@@ -1,6 +1,6 @@
 """The option ``--resume-or-start``, by which a command may be repeated until it is done."""
 
-from os import PathLike
+from pathlib import PurePath
 
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.storage import Location
@@ -9,7 +9,7 @@ __all__ = ["is_resumed"]
 
 
 def is_resumed(
-    out: Location | str | PathLike[str], name: str | None, *, resume: bool, or_start: bool
+    out: str | PurePath | Location, name: str | None, *, resume: bool, or_start: bool
 ) -> bool:
     """Return True if a search is to be resumed, and not to be started.
 
