@@ -57,7 +57,9 @@ def annotated_spec(
     if spec.target is not None:
         parts.append(f"\ntarget: {_yaml(spec.target)}\n")
     else:
-        parts.append(_TARGET.format(name=_yaml(spec.columns[-1].name)))
+        # An identifier is nothing to predict.
+        known = [c.name for c in spec.columns if c.kind != "identifier"] or spec.names[-1:]
+        parts.append(_TARGET.format(name=_yaml(known[-1])))
     if spec.rules:
         parts.append("\n# Rules that generated rows keep. Copy one to deny, to let it go.\n")
         parts += [f"#   {_plain(str(rule), 300)}\n" for rule in spec.rules]
@@ -109,8 +111,7 @@ def _extent(column: Column) -> str:
         n = len(column.categories)
         return f"{n} {'category' if n == 1 else 'categories'}"
     if column.kind == "continuous":
-        word = "decimal" if column.decimals == 1 else "decimals"
-        places = f", {column.decimals} {word}" if column.decimals else ""
+        places = "" if not column.decimals else f", {column.decimals} decimals"
         return f"{column.minimum} to {column.maximum}{places}"
     if column.kind == "datetime":
         assert column.minimum is not None and column.maximum is not None

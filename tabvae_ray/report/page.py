@@ -81,9 +81,10 @@ def _header(contents: ReportContents) -> Header:
 
 
 def _last_column(contents: ReportContents) -> str:
-    """Return the name of the last column, which often is what one would predict."""
+    """Return the name of the last column with a meaning, which often is what one would predict."""
     columns = contents.manifest.spec.get("columns", [])
-    return str(columns[-1]["name"]) if columns else "outcome"
+    names = [column["name"] for column in columns if column["kind"] != "identifier"]
+    return str(names[-1]) if names else "outcome"
 
 
 def _objectives(contents: ReportContents) -> str:
