@@ -129,10 +129,14 @@ def command(
     # Refuses a wrong name before anything is imported.
     wanted_plots(plots, has_out=bool(out), has_plan=bool(plan))
     if spec is not None:
-        # A wrong spec is refused before pandas is imported.
+        # A wrong file is refused before pandas is imported.
         from tabvae_ray.table.declaration import SpecDeclaration
 
         SpecDeclaration.load(spec)
+    if plan is not None:
+        from tabvae_ray.comparison.plan_document import PlanDocument
+
+        PlanDocument.load(plan)
     from tabvae_ray.comparison.compare_tables import compare
 
     assessment = compare(

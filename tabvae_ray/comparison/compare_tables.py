@@ -8,7 +8,6 @@ import pandas as pd
 from tabvae_ray.comparison.assessment import Assessment
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.comparison.plot_names import PlotName, wanted_plots
-from tabvae_ray.documents import read_document
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.storage import Location, check_writable
 from tabvae_ray.table.declaration import SpecDeclaration
@@ -121,8 +120,7 @@ def _plan(given: Source | dict[str, Any] | ComparisonPlan) -> ComparisonPlan:
     if isinstance(given, ComparisonPlan):
         return given
     if is_location(given):
-        source = Location(given)
-        return ComparisonPlan.from_mapping(read_document(source) or {}, str(source))
+        return ComparisonPlan.load(Location(given))
     return ComparisonPlan.from_mapping(given)
 
 

@@ -70,6 +70,7 @@ def test_nothing_heavy_is_imported(tmp_path: Path, arguments: str, message: str)
         ("train --data {table} --spec {spec} --out m", "did you mean continuous?"),
         ("train --data {table} --config {config} --out m", "did you mean training?"),
         ("compare --real {table} --synthetic {table} --spec {spec}", "did you mean continuous?"),
+        ("compare --real {table} --synthetic {table} --plan {plan}", "did you mean scores?"),
     ],
 )
 def test_what_a_file_says_is_checked_before_anything_slow_is_imported(
@@ -80,6 +81,7 @@ def test_what_a_file_says_is_checked_before_anything_slow_is_imported(
         "space": "parametres: {}\n",
         "spec": "contnuous: [a]\n",
         "config": "trainnig: {batch_size: 4}\n",
+        "plan": "scroes: [detection]\n",
     }
     files = {name: tmp_path / f"{name}.{'csv' if name == 'table' else 'yaml'}" for name in names}
     for name, file in files.items():
