@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from tabvae_ray.table.formats.numerals import SEPARATORS, NumberFormat
 
-__all__ = ["CURRENCY", "find_number_format", "is_default", "may_have_decimals"]
+__all__ = ["CURRENCY", "find_number_format", "is_default", "may_have_decimals", "usual_format"]
 
 CURRENCY = (
     r"[$€£¥₹₽₩₺₪฿]|(?:A|C|CA|HK|NZ|R|S|US)\$|kr\.?|zł|Kč|Ft|Fr\.|AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP"
@@ -25,6 +25,7 @@ _SEPARATIONS = (
 # A smaller share of the cells may be in another format.
 _ODD_SHARE = 0.001
 _MOST_PLACES = 15
+_PLAIN = re.compile(r"-?\d+(?:\.(?P<decimals>\d+))?")
 
 
 def find_number_format(texts: Iterable[str]) -> NumberFormat | None:
@@ -96,6 +97,29 @@ def is_default(texts: Sequence[str], *, whole: bool) -> bool:
         return all((str(int(text)) if whole else repr(float(text))) == text for text in texts)
     except ValueError:
         return False
+
+
+def usual_format(texts: Sequence[str]) -> NumberFormat | None:
+    """Return the format of most of some plain numbers that have no single one.
+
+    It keeps all their decimals. None if most are written as pandas writes them, or in another form.
+
+    Args:
+        texts: The different texts of the column.
+    """
+    found = [_PLAIN.fullmatch(text) for text in texts]
+    parts = [cell["decimals"] or "" for cell in found if cell is not None]
+    if not parts or len(parts) < len(texts):
+        return None
+    places = max(map(len, parts))
+    if places > _MOST_PLACES:
+        return None
+    best, most = None, sum(repr(float(text)) == text for text in texts)
+    for made in (NumberFormat(places, trims=True), NumberFormat(places)):
+        count = sum(made.text(float(text)) == text for text in texts)
+        if count > most:
+            best, most = made, count
+    return best
 
 
 def _usual(texts: Iterable[str]) -> str:
