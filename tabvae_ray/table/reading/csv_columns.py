@@ -16,6 +16,7 @@ import pandas as pd
 from tabvae_ray.table.column import PADDINGS, UNNAMED
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.formats.finding import iso_format, look_like_days
+from tabvae_ray.table.formats.zones import are_of_several_offsets
 from tabvae_ray.table.parsing import parse_iso
 from tabvae_ray.table.reading.cells import Cells, Mask
 from tabvae_ray.table.reading.csv_file import CsvFile
@@ -93,6 +94,15 @@ def read_columns(file: CsvFile, declared: SpecDeclaration, source: str) -> pd.Da
         for name, values in columns.items()
         if (written := _iso_format(file, values)) is not None
     }
+    for name, values in columns.items():
+        if not declared.leaves_out(name) and str(getattr(values.dtype, "tz", "")) == "UTC":
+            texts = file.typed[name].where(values.notna(), None)
+            if are_of_several_offsets(texts):
+                say_of(
+                    name,
+                    f"its times have several offsets from UTC, such as {texts.dropna().iloc[0]}; "
+                    "they are converted to UTC; declare timezone in the spec for another zone",
+                )
     return table
 
 

@@ -83,6 +83,13 @@ def test_other_frequent_text_among_numbers_is_said(tmp_path: Path) -> None:
         assert read_table(written(tmp_path, cells))["v"].dtype == "str"
 
 
+def test_offsets_of_no_zone_are_said(tmp_path: Path) -> None:
+    file = written(tmp_path, [f"2022-01-01T{i % 24:02}:00:00+0{1 + i % 3}:00" for i in range(ROWS)])
+    with pytest.warns(UserWarning, match="several offsets from UTC, such as 2022-01-01T00:00:00"):
+        table = read_table(file)
+    assert str(table["v"].dtype) == "datetime64[us, UTC]"
+
+
 def test_a_marker_beside_declared_ones_is_said(tmp_path: Path) -> None:
     file = written(tmp_path, ["?" if i % 20 == 0 else str(i) for i in range(ROWS)])
     with pytest.warns(UserWarning, match=r"such as '\?', so it is read as text; name them under"):
