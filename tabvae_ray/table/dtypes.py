@@ -11,7 +11,14 @@ from tabvae_ray.table.arrow_types import arrow_type_from_name
 from tabvae_ray.table.values.decimals import decimal_limit, is_decimal
 from tabvae_ray.table.values.spans import is_span
 
-__all__ = ["dtype_from_name", "dtype_name", "is_dtype_name", "moment_dtype", "number_limits"]
+__all__ = [
+    "dtype_from_name",
+    "dtype_name",
+    "float_type",
+    "is_dtype_name",
+    "moment_dtype",
+    "number_limits",
+]
 
 _ARROW_STRING = "arrow[string]"
 _ARROW = re.compile(
@@ -106,3 +113,12 @@ def number_limits(dtype: Any) -> tuple[Any, Any]:
         return int(whole.min), int(whole.max)
     real = np.finfo(own)
     return float(real.min), float(real.max)
+
+
+def float_type(name: str) -> type[np.floating[Any]]:
+    """Return the NumPy type that holds the numbers of a dtype."""
+    dtype = dtype_from_name(name)
+    if is_decimal(dtype):
+        return np.float64
+    kind = np.dtype(getattr(dtype, "numpy_dtype", dtype)).type
+    return kind if issubclass(kind, np.floating) else np.float64
