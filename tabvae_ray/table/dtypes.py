@@ -12,6 +12,7 @@ from tabvae_ray.table.values.decimals import decimal_limit, is_decimal
 from tabvae_ray.table.values.spans import is_span
 
 __all__ = [
+    "advice_to_convert",
     "dtype_from_name",
     "dtype_name",
     "float_type",
@@ -35,6 +36,22 @@ _DTYPE = re.compile(
     rf"|(date32\[day\]|date64\[ms\]|timestamp\[(s|ms|us|ns)(, tz={_ZONE})?\])\[pyarrow\]"
     rf"|{re.escape(_ARROW_STRING)}|{_ARROW.pattern}"
 )
+
+
+def advice_to_convert(dtype: Any = None) -> str:
+    """Return what to do with values that are not supported, to end a message with.
+
+    Args:
+        dtype: Their dtype, if that is what is not supported.
+    """
+    method = ".astype(str)"
+    if isinstance(dtype, pd.SparseDtype):
+        method = ".sparse.to_dense()"
+    elif pd.api.types.is_datetime64_any_dtype(dtype):
+        method = ".dt.tz_convert('UTC')"
+    elif dtype is not None and pd.api.types.is_complex_dtype(dtype):
+        method = ".abs()"
+    return f"convert them, such as by {method}, or name the column under drop in the spec"
 
 
 def dtype_name(dtype: Any) -> str:

@@ -12,7 +12,13 @@ import pyarrow as pa
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import Column, check_column
 from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration
-from tabvae_ray.table.dtypes import dtype_from_name, dtype_name, float_type, moment_dtype
+from tabvae_ray.table.dtypes import (
+    advice_to_convert,
+    dtype_from_name,
+    dtype_name,
+    float_type,
+    moment_dtype,
+)
 from tabvae_ray.table.formats.clock import is_clock
 from tabvae_ray.table.formats.finding import find_format, format_hint, iso_format, possible_formats
 from tabvae_ray.table.formats.number_texts import spelled_in_text
@@ -33,7 +39,7 @@ from tabvae_ray.table.values.decimals import (
     is_decimal,
     plain_text,
 )
-from tabvae_ray.table.values.spans import is_span, moments_of_spans, span_dtype
+from tabvae_ray.table.values.spans import date_dtype, is_span, moments_of_spans, span_dtype
 from tabvae_ray.table.values.spec_types import validated
 
 __all__ = ["infer_column"]
@@ -214,7 +220,7 @@ def _infer_datetime(
         zone = getattr(moment_dtype(declaration.dtype), "tz", None)
         moments = as_datetimes(moments, source, zone=zone)
         moments = of_dtype(moments, dtype_name(moment_dtype(declaration.dtype)), where)
-    own = values.dtype
+    own = date_dtype(values)
     if is_clock(declaration.format) or (
         declaration.format is None and moments_of_spans(values) is not None
     ):
@@ -317,7 +323,7 @@ def _infer_categorical(values: pd.Series, name: str, missing: bool, where: str) 
         names = ", ".join(sorted({type(value).__name__ for value in found}))
         raise DataError(
             f"{where}: categories must be all text, all booleans, all integers or all floats, "
-            f"but are {names}"
+            f"but are {names}; {advice_to_convert()}"
         )
     (python_type,) = kinds
     assert python_type is not None

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.errors import DataError
+from tabvae_ray.table.dtypes import advice_to_convert
 from tabvae_ray.table.parsing import as_numbers, parse_iso
 from tabvae_ray.table.values.decimals import as_decimals, is_decimal
 from tabvae_ray.table.values.spans import is_span
@@ -67,7 +68,7 @@ def infer_kind(values: pd.Series, source: str) -> Kind:
     if plain_type(first) is None:
         type_name = type(first).__name__
         raise DataError(
-            f"{where}: values of type {type_name} are not supported; convert or drop them"
+            f"{where}: values of type {type_name} are not supported; {advice_to_convert()}"
         )
     try:
         names_rows = text_names_rows(texts)

@@ -14,6 +14,9 @@ from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["parse_where"]
 
+# So many columns are named in a message.
+_MOST_NAMES = 20
+
 
 def parse_where(texts: Sequence[str], spec: TableSpec) -> dict[str, Any]:
     """Parse conditions as they are written on a command line.
@@ -32,10 +35,11 @@ def parse_where(texts: Sequence[str], spec: TableSpec) -> dict[str, Any]:
         ends = [i for i, letter in enumerate(text) if letter == "=" and text[:i] in spec.names]
         if not ends:
             name = text.partition("=")[0]
-            raise ConfigError(
-                f"--where {text}: must be COLUMN=VALUE; columns are {', '.join(spec.names)}"
-                f"{closest(name, spec.names)}"
-            )
+            wrong = f"there is no column {name!r}" if "=" in text else "must be COLUMN=VALUE"
+            near = "" if name in spec.names else closest(name, spec.names)
+            known = ", ".join(spec.names[:_MOST_NAMES])
+            more = ", ..." if len(spec.names) > _MOST_NAMES else ""
+            raise ConfigError(f"--where {text}: {wrong}; columns are {known}{more}{near}")
         column, value = spec[text[: ends[0]]], text[ends[0] + 1 :]
         if column.kind == "identifier":
             raise ConfigError(

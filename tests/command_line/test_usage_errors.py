@@ -109,3 +109,15 @@ def test_a_misspelt_file_is_recognised_by_its_neighbour(tmp_path, capsys) -> Non
     ]
     assert main(["compare", *arguments]) == 2
     assert "did you mean patients.csv?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("--row", "--rows"), ("--were", "--where"), ("--modle", "--model")]
+)
+def test_the_nearest_option_is_suggested_alone(
+    typed: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tabvae_ray.cli import main
+
+    assert main(["generate", typed, "x"]) == 2
+    assert f"No such option '{typed}'. Did you mean '{meant}'?" in capsys.readouterr().err
