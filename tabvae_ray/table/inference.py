@@ -44,7 +44,6 @@ from tabvae_ray.table.values.spec_types import validated
 
 __all__ = ["infer_column"]
 
-_TEXT = ("str", "string", "category", "object")
 # So many texts show how a declared format is spelled.
 _SPELLED = 10_000
 
@@ -69,7 +68,7 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
     )
     numerals: str | None = values.attrs.get(NUMBER_FORMATS, {}).get(name)
     values = as_numeric(values)
-    if kind is None and declaration.dtype in _TEXT:
+    if kind is None and declaration.dtype in ("str", "string", "category"):
         # Text that is declared as such is neither a number nor a date.
         kind = "identifier" if text_names_rows(values) else "categorical"
     if declaration.dtype == "decimal":
