@@ -10,6 +10,7 @@ import pandas as pd
 from tabvae_ray.errors import ConfigError, closest
 from tabvae_ray.table.coders.category_values import positions_in_other_types
 from tabvae_ray.table.column import Column
+from tabvae_ray.table.formats.numerals import NumberFormat
 from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["parse_where"]
@@ -74,7 +75,7 @@ def _value_or_range(column: Column, value: str, text: str) -> Any:
     if column.kind == "datetime":
         return (first or None, last or None) if found else value
     try:
-        numbers = [None if part == "" else _number(part) for part in (first, last)]
+        numbers = [None if part == "" else _number(part, column) for part in (first, last)]
     except (ValueError, InvalidOperation):
         raise ConfigError(
             f"--where {text}: {column.name!r} is numeric: must be a number or LOW:HIGH"
@@ -82,8 +83,10 @@ def _value_or_range(column: Column, value: str, text: str) -> Any:
     return tuple(numbers) if found else numbers[0]
 
 
-def _number(text: str) -> int | float | Decimal:
-    """Parse a number; one that float64 would round keeps all its digits."""
+def _number(text: str, column: Column) -> int | float | Decimal:
+    """Parse a number, also as a column writes it; one that float64 would round keeps its digits."""
+    written = None if column.format is None else NumberFormat.parse(column.format)
+    text = text if written is None else written.plain([text])[0] or text
     number = float(text)
     if len(text) <= 15 or len(text) > 100 or not isfinite(number):
         return number

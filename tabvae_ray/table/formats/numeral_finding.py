@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from math import isfinite
 
 from tabvae_ray.table.formats.numerals import SEPARATORS, NumberFormat
 
@@ -174,6 +175,9 @@ def _holds(made: NumberFormat, cells: Sequence[str]) -> bool:
             odd += 1
             continue
         value = float(plain)
+        if not isfinite(value):
+            odd += 1
+            continue
         as_integer = made.letter == "f" and plain.lstrip("+-").isdigit()
         # Rounding leaves -0.00, which is written as 0.00.
         own = cell if value else re.sub(r"[-()]", "", cell)
