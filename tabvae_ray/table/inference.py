@@ -122,7 +122,7 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
             column = _infer_continuous(values, name, missing, source)
         else:
             column = _infer_categorical(values, name, missing, where)
-        if numerals is not None and type(next(iter(column.categories), 0)) in (int, float):
+        if numerals is not None and type(next(iter(column.categories), 0)) in (int, float, bool):
             column = column.model_copy(update={"format": numerals})
     return _as_declared(column, declaration, source)
 

@@ -11,6 +11,7 @@ from tabvae_ray.errors import ConfigError, closest
 from tabvae_ray.table.coders.category_values import positions_in_other_types
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.formats.numerals import NumberFormat
+from tabvae_ray.table.formats.truth_words import truth_of_word
 from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["parse_where"]
@@ -63,6 +64,8 @@ def _category(column: Column, text: str) -> Any:
             return category
     if text == "" and column.missing:
         return None
+    if (truth := truth_of_word(text, column.format)) is not None:
+        return truth
     place = positions_in_other_types(pd.Series([text]), column.categories)[0]
     return text if place < 0 else column.categories[place]
 

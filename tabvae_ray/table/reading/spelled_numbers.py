@@ -14,6 +14,7 @@ from tabvae_ray.table.formats.numeral_finding import (
     usual_format,
 )
 from tabvae_ray.table.formats.numerals import NumberFormat
+from tabvae_ray.table.formats.truth_words import truth_format
 from tabvae_ray.table.reading.cells import Cells
 from tabvae_ray.table.reading.csv_file import CsvFile
 from tabvae_ray.table.reading.declared_types import CellKind
@@ -86,7 +87,7 @@ def respelled(cells: Cells, made: NumberFormat) -> Cells:
 def number_format(
     file: CsvFile, values: pd.Series, declared: SpecDeclaration, say: Say
 ) -> str | None:
-    """Return the format in which a file has the numbers of a column.
+    """Return the format in which a file has the numbers, or truth values, of a column.
 
     None if they are as pandas writes them, or in no single format, which is said.
 
@@ -97,9 +98,12 @@ def number_format(
         say: Called with a warning.
     """
     name, types = str(values.name), pd.api.types
-    if not types.is_numeric_dtype(values.dtype) or types.is_bool_dtype(values.dtype):
-        return None
     own = declared.columns.get(name)
+    if types.is_bool_dtype(values.dtype):
+        words = {text.strip() for text in file.texts(name, _SPELLED)}
+        return truth_format(words) if own is None or own.format is None else own.format
+    if not types.is_numeric_dtype(values.dtype):
+        return None
     if own is not None and own.format is not None:
         return own.format
     # Whole numbers that are declared to be floats are not given a point for that.

@@ -33,7 +33,7 @@ def possible_kinds(mapping: dict[str, Any]) -> set[Kind]:
     kinds = (KINDS_OF_KEYS[key] for key in KINDS_OF_KEYS.keys() & given)
     possible: set[Kind] = {*get_args(Kind)}.intersection(*kinds)
     written, dtype = given.get("format"), given.get("dtype")
-    if isinstance(written, str):
+    if isinstance(written, str) and dtype != "bool":
         suited: set[Kind] = {"continuous", "categorical"} if "{" in written else {"datetime"}
         # Numbers in a format are amounts, unless another key is for categories.
         possible &= suited - ({"categorical"} if "continuous" in possible else set())
