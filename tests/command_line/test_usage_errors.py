@@ -65,6 +65,7 @@ def test_nothing_heavy_is_imported(tmp_path: Path, arguments: str, message: str)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ("search --space beta --name a/b", "--name: must be the name of a directory"),
         ("search --space {space}", "parametres: no such key; known are base, parameters"),
         ("search --space beta --spec {spec}", "contnuous: no such key; did you mean continuous?"),
         ("train --data {table} --spec {spec} --out m", "did you mean continuous?"),
@@ -121,3 +122,22 @@ def test_the_nearest_option_is_suggested_alone(
 
     assert main(["generate", typed, "x"]) == 2
     assert f"No such option '{typed}'. Did you mean '{meant}'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [[], ["--name", "mine"]])
+def test_a_directory_of_somebody_else_is_refused_before_ray_starts(
+    tmp_path: Path, options: list[str], monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    from tabvae_ray.cli import main
+    from tabvae_ray.search import early_start
+
+    monkeypatch.setattr(early_start, "ray_started_early", lambda *_: pytest.fail("starts Ray"))
+    for name in ("beta", "mine"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / ".env").write_text("secret")
+    assert main(["search", "--space", "beta", "--out", str(tmp_path), *options]) == 2
+    assert "is not empty, and holds no search (it has '.env')" in capsys.readouterr().err
+    assert (tmp_path / "beta" / ".env").read_text() == "secret"
+    (tmp_path / "file").touch()
+    assert main(["search", "--space", "beta", "--out", str(tmp_path), "--name", "file"]) == 2
+    assert "file is a file: give another --name or --out" in capsys.readouterr().err
