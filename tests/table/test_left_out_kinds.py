@@ -70,3 +70,21 @@ def test_a_kind_that_does_not_follow_is_asked_for(column: dict[str, Any], messag
     with pytest.raises(DataError) as raised:
         SpecDeclaration.from_mapping({"columns": {"v": column}})
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ({"minimum": float("nan")}, "columns.v.minimum: must be a finite number, but got nan"),
+        (
+            {"categories": [[1]]},
+            "columns.v.categories.0: must be a number, text or a truth value, but got [1]",
+        ),
+    ],
+)
+def test_a_value_of_none_of_several_types_is_one_error(
+    column: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(DataError) as raised:
+        SpecDeclaration.from_mapping({"columns": {"v": {"kind": "categorical", **column}}})
+    assert str(raised.value) == f"spec: {message}"
