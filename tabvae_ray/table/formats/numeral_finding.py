@@ -26,6 +26,8 @@ _SEPARATIONS = (
 # A smaller share of the cells may be in another format.
 _ODD_SHARE = 0.001
 _MOST_PLACES = 15
+# Where there is no single format, so many numbers say how many decimals there are.
+_USUAL_SHARE = 0.99
 _PLAIN = re.compile(r"-?\d+(?:\.(?P<decimals>\d+))?")
 
 
@@ -103,7 +105,8 @@ def is_default(texts: Sequence[str], *, whole: bool) -> bool:
 def usual_format(texts: Sequence[str]) -> NumberFormat | None:
     """Return the format of most of some plain numbers that have no single one.
 
-    It keeps all their decimals. None if most are written as pandas writes them, or in another form.
+    It keeps the decimals of nearly all. None if most are written as pandas writes them, or in
+    another form.
 
     Args:
         texts: The different texts of the column.
@@ -115,8 +118,14 @@ def usual_format(texts: Sequence[str]) -> NumberFormat | None:
     places = max(map(len, parts))
     if places > _MOST_PLACES:
         return None
+    # A few odd cells may have more decimals.
+    usual = sorted(map(len, parts))[int(_USUAL_SHARE * (len(parts) - 1))]
     best, most = None, sum(repr(float(text)) == text for text in texts)
-    for made in (NumberFormat(places, trims=True), NumberFormat(places)):
+    for made in (
+        NumberFormat(places, trims=True),
+        NumberFormat(places),
+        *((NumberFormat(usual, trims=True), NumberFormat(usual)) if usual < places else ()),
+    ):
         count = sum(made.text(float(text)) == text for text in texts)
         if count > most:
             best, most = made, count

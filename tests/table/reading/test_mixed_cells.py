@@ -13,7 +13,7 @@ from tabvae_ray.table.spec import TableSpec
 ROWS = 300
 
 
-def written(tmp_path: Path, cells: list[str]) -> str:
+def cells_in(tmp_path: Path, cells: list[str]) -> str:
     file = tmp_path / "t.csv"
     pd.DataFrame({"v": cells, "n": [i % 7 for i in range(len(cells))]}).to_csv(file, index=False)
     return str(file)
@@ -30,7 +30,7 @@ def format_of(file: str, **column: object) -> str | None:
 )
 def test_zeros_at_the_end_tell_versions_apart(tmp_path: Path, cells: list[str]) -> None:
     cells = cells * (ROWS // len(cells))
-    file = written(tmp_path, cells)
+    file = cells_in(tmp_path, cells)
     with pytest.warns(UserWarning, match="no single form, .* so they are read as text"):
         table = read_table(file)
     assert table["v"].fillna("").tolist() == cells
@@ -46,7 +46,7 @@ def test_zeros_at_the_end_tell_versions_apart(tmp_path: Path, cells: list[str]) 
 def test_decimals_of_one_form_stay_numbers(tmp_path: Path, cells: list[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        table = read_table(written(tmp_path, cells * 100))
+        table = read_table(cells_in(tmp_path, cells * 100))
     assert table["v"].dtype == "float64"
 
 
@@ -59,11 +59,11 @@ def test_the_form_of_most_numbers_is_that_of_synthetic_ones(
 ) -> None:
     cells = [(odd if i % 40 == 0 else usual).format(i) for i in range(ROWS)]
     with pytest.warns(UserWarning, match="no single form: some are written like"):
-        assert format_of(written(tmp_path, cells)) == expected
+        assert format_of(cells_in(tmp_path, cells)) == expected
 
 
 def test_whole_numbers_that_are_declared_as_floats_get_no_point(tmp_path: Path) -> None:
-    file = written(tmp_path, ["1", "2", "4"] * 100)
+    file = cells_in(tmp_path, ["1", "2", "4"] * 100)
     assert format_of(file, kind="continuous", dtype="float64") == "{:.0f}"
 
 
@@ -73,32 +73,46 @@ def test_usual_markers_may_be_frequent(tmp_path: Path, word: str, noun: str) -> 
     days = pd.date_range("2022-01-01", periods=ROWS).strftime("%d.%m.%Y")
     cells = [word if i % 3 == 0 else (day, str(i))[noun == "numbers"] for i, day in enumerate(days)]
     with pytest.warns(UserWarning, match=f"66.7% of its cells are {noun}, so the 100 that read"):
-        table = read_table(written(tmp_path, cells))
+        table = read_table(cells_in(tmp_path, cells))
     assert table["v"].isna().sum() == 100
 
 
 def test_other_frequent_text_among_numbers_is_said(tmp_path: Path) -> None:
     cells = ["low" if i % 4 == 0 else str(i) for i in range(ROWS)]
     with pytest.warns(UserWarning, match="but 75 are not, such as 'low', so it is read as text"):
-        assert read_table(written(tmp_path, cells))["v"].dtype == "str"
+        assert read_table(cells_in(tmp_path, cells))["v"].dtype == "str"
 
 
 def test_offsets_of_no_zone_are_said(tmp_path: Path) -> None:
-    file = written(tmp_path, [f"2022-01-01T{i % 24:02}:00:00+0{1 + i % 3}:00" for i in range(ROWS)])
+    file = cells_in(
+        tmp_path, [f"2022-01-01T{i % 24:02}:00:00+0{1 + i % 3}:00" for i in range(ROWS)]
+    )
     with pytest.warns(UserWarning, match="several offsets from UTC, such as 2022-01-01T00:00:00"):
         table = read_table(file)
     assert str(table["v"].dtype) == "datetime64[us, UTC]"
 
 
 def test_a_marker_beside_declared_ones_is_said(tmp_path: Path) -> None:
-    file = written(tmp_path, ["?" if i % 20 == 0 else str(i) for i in range(ROWS)])
+    file = cells_in(tmp_path, ["?" if i % 20 == 0 else str(i) for i in range(ROWS)])
     with pytest.warns(UserWarning, match=r"such as '\?', so it is read as text; name them under"):
         read_table(file, SpecDeclaration.from_mapping({"missing_values": [-9]}))
 
 
 def test_days_of_digits_are_dates_beside_declared_missing_values(tmp_path: Path) -> None:
     days = pd.date_range("2022-01-01", periods=ROWS).strftime("%Y%m%d")
-    file = written(tmp_path, ["0" if i % 20 == 0 else day for i, day in enumerate(days)])
+    file = cells_in(tmp_path, ["0" if i % 20 == 0 else day for i, day in enumerate(days)])
     declared = SpecDeclaration.from_mapping({"missing_values": ["0"], "rules": {"find": False}})
     spec = TableSpec.infer(read_table(file, declared), declared=declared)
     assert (spec["v"].kind, spec["v"].format) == ("datetime", "%Y%m%d")
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [("{} kg", "{:.0f} kg"), ("{}.5cm", "{:.1f}cm"), ("{} mg/dl", "{:.0f} mg/dl")],
+)
+def test_numbers_with_a_unit_get_a_hint_that_works(tmp_path: Path, cell: str, written: str) -> None:
+    file = cells_in(tmp_path, [cell.format(i) for i in range(ROWS)])
+    with pytest.warns(UserWarning, match="it looks like numbers with a unit, such as") as said:
+        read_table(file)
+    assert f"format: '{written}'}} in the spec" in str(said[0].message)
+    assert format_of(file, kind="continuous", format=written) == written
