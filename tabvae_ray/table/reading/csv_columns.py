@@ -97,7 +97,7 @@ def read_columns(file: CsvFile, declared: SpecDeclaration, source: str) -> pd.Da
     for name, values in columns.items():
         if not declared.leaves_out(name) and str(getattr(values.dtype, "tz", "")) == "UTC":
             texts = file.typed[name].where(values.notna(), None)
-            if are_of_several_offsets(texts):
+            if texts.nunique() >= MARKED_MIN_DISTINCT and are_of_several_offsets(texts):
                 say_of(
                     name,
                     f"its times have several offsets from UTC, such as {texts.dropna().iloc[0]}; "
