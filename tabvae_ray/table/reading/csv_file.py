@@ -153,13 +153,14 @@ class CsvFile:
 
 
 def _reason(message: str) -> str:
-    """Return the reason of pandas for which a file cannot be read, in the words of its users."""
+    """Return the reason of pandas for which a file cannot be read, in plain words, and its own."""
     if found := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", message):
         expected, line, fields = found.groups()
-        return f"line {line} has {fields} fields, but the header has {expected}"
+        return f"line {line} has {fields} fields, but the header has {expected} ({found[0]})"
     if found := re.search(r"EOF inside string starting at row (\d+)", message):
         # pandas counts from 0.
-        return f"a quotation mark in line {int(found[1]) + 1} has no second one that ends the text"
+        line = int(found[1]) + 1
+        return f"a quotation mark in line {line} has no second one that ends the text ({found[0]})"
     return message
 
 
