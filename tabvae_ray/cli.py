@@ -100,6 +100,14 @@ def run(command: click.Command, program: str, arguments: Sequence[str] | None = 
     return run_command(parse_and_invoke)
 
 
+def _message_of(error: click.UsageError) -> str:
+    """Return the message of an error, with the nearest option in place of all similar ones."""
+    if not isinstance(error, click.NoSuchOption) or not error.possibilities:
+        return error.format_message()
+    near = get_close_matches(error.option_name, error.possibilities, n=1, cutoff=0)
+    return f"{error.message} Did you mean '{near[0]}'?"
+
+
 def run_command(command: Callable[[], int]) -> int:
     """Run a function and turn every exception into an exit code.
 
@@ -114,7 +122,7 @@ def run_command(command: Callable[[], int]) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.UsageError as error:
-        _say(f"error: {error.format_message()}")
+        _say(f"error: {_message_of(error)}")
         if error.ctx is not None:
             _say(f"Try '{error.ctx.command_path} --help' for help.")
         return 2

@@ -129,10 +129,16 @@ def command(
     # Refuses a wrong name before anything is imported.
     wanted_plots(plots, has_out=bool(out), has_plan=bool(plan))
     if spec is not None:
-        # A wrong spec is refused before pandas is imported.
+        # A wrong file is refused before pandas is imported.
         from tabvae_ray.table.declaration import SpecDeclaration
 
         SpecDeclaration.load(spec)
+    if plan is not None:
+        from tabvae_ray.comparison.plan_document import PlanDocument
+
+        PlanDocument.load(plan)
+    if html:
+        _check_page(html)
     from tabvae_ray.comparison.compare_tables import compare
 
     assessment = compare(
@@ -165,6 +171,23 @@ def command(
     else:
         print(wrapped(assessment.text(), line_width(sys.stdout)))  # noqa: T201
     return 0
+
+
+def _check_page(html: str) -> None:
+    """Check that the page can be written, before minutes are spent on its content.
+
+    Raises:
+        StorageError: If it cannot.
+    """
+    from tabvae_ray.errors import StorageError
+    from tabvae_ray.storage import Location, check_writable
+    from tabvae_ray.uri import obstacle
+
+    page = Location(html)
+    path = page.on_this_machine()
+    if path is not None and (found := obstacle(path)) is not None:
+        raise StorageError(f"{page}: cannot be written: {found}")
+    check_writable(page.parent)
 
 
 if __name__ == "__main__":

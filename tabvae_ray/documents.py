@@ -49,6 +49,10 @@ _RULES = {
     "too_short": "not be empty",
     "string_too_short": "not be empty",
 }
+# Parts that pydantic adds to the name of a key that may be of one of several types.
+_SCALARS = ("bool", "int", "float", "str", "decimal")
+_FINITE = "be a finite number"
+_ONE_VALUE = "be a number, text or a truth value"
 # Names in the text of an error about a set of them.
 _QUOTED = re.compile(r"'([^']*)'")
 
@@ -182,8 +186,11 @@ def validation_messages(error: ValidationError, model: type[BaseModel] | None = 
         model: The model that was validated, whose keys are suggested in place of unknown ones.
     """
     lines = []
+    refused: dict[str, str] = {}
     for item in error.errors():
-        name = ".".join(str(part) for part in item["loc"]) or "(top level)"
+        place = item["loc"]
+        of_union = bool(place) and place[-1] in _SCALARS
+        name = ".".join(map(str, place[:-1] if of_union else place)) or "(top level)"
         if item["type"] == "extra_forbidden":
             *way, key = item["loc"]
             lines.append(f"{name}: no such key{closest(str(key), _keys(model, way))}")
@@ -196,6 +203,14 @@ def validation_messages(error: ValidationError, model: type[BaseModel] | None = 
             if not should or " " in subject:
                 rule = f"be {message}"
             rule = _RULES.get(kind, rule)
+            if of_union:
+                # One value that is of none of several types is one error.
+                before = refused.get(name)
+                if before is not None:
+                    lines = [line for line in lines if not line.startswith(f"{name}: ")]
+                    is_number = _FINITE in (before, rule)
+                    rule = _FINITE if is_number else rule if rule == before else _ONE_VALUE
+                refused[name] = rule
             line = f"{name}: must {rule}, but got {brief(item['input'])}"
             if kind == "literal_error" and isinstance(item["input"], str):
                 known = _QUOTED.findall(str(item.get("ctx", {}).get("expected", "")))

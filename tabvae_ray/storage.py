@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 from tabvae_ray.command_line.similar_paths import similar_beside
 from tabvae_ray.errors import StorageError, StorageUnavailableError
 from tabvae_ray.retries import attempt, is_transient, reason, storage_errors
-from tabvae_ray.uri import URI, open_filesystem, special_kind
+from tabvae_ray.uri import URI, obstacle, open_filesystem, special_kind
 
 if TYPE_CHECKING:
     from pyarrow import fs
@@ -334,10 +334,9 @@ def _staged(target: Path) -> Iterator[IO[bytes]]:
     target = Path(os.path.realpath(target))
     temporary = target.with_name(f".{target.name[:200]}.{uuid.uuid4().hex}.tmp")
     try:
+        if (reason_against := obstacle(target)) is not None:
+            raise OSError(errno.EINVAL, reason_against, str(target))
         target.parent.mkdir(parents=True, exist_ok=True)
-        kind = "symbolic link to itself" if target.is_symlink() else special_kind(target)
-        if kind is not None:
-            raise OSError(errno.EINVAL, f"is a {kind}", str(target))
         with temporary.open("wb") as file:
             yield file
             file.flush()

@@ -15,7 +15,7 @@ from tabvae_ray.errors import StorageError, brief
 if TYPE_CHECKING:
     from pyarrow import fs
 
-__all__ = ["URI", "masked", "masked_within", "open_filesystem", "special_kind"]
+__all__ = ["URI", "masked", "masked_within", "obstacle", "open_filesystem", "special_kind"]
 
 # Without it, even one byte is a multipart upload of three requests.
 _ONE_PUT = "allow_delayed_open=true"
@@ -202,6 +202,25 @@ def special_kind(path: Path) -> str | None:
             # Opening it says why.
             return None
     return _SPECIAL_KINDS.get(stat.S_IFMT(mode))
+
+
+def obstacle(path: Path) -> str | None:
+    """Return why no file can be written at a path; None if nothing stands in the way.
+
+    Args:
+        path: The path, in which symbolic links are followed.
+    """
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        return "is a symbolic link to itself"
+    if (kind := special_kind(target)) is not None:
+        return f"is a {kind}"
+    # Writing says what else is wrong, such as a permission that is missing.
+    with suppress(OSError):
+        for parent in target.parents:
+            if parent.exists():
+                return None if parent.is_dir() else f"{parent} is not a directory"
+    return None
 
 
 def open_filesystem(uri: URI) -> "tuple[fs.FileSystem, str]":

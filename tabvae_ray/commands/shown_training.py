@@ -17,13 +17,19 @@ def new_export(out: str) -> "Location":
     """Return the directory of a model that is to be exported.
 
     Raises:
-        ConfigError: If it holds a model already.
+        ConfigError: If it holds a model already, or a file that the model would replace.
     """
     from tabvae_ray.storage import Location
 
     target = Location(out)
     if (target / "synthesizer.json").exists():
         raise ConfigError(f"--out {target}: holds a model already; give another directory")
+    for name in ("model.safetensors", "README.md", "scores.json"):
+        if (target / name).exists():
+            raise ConfigError(
+                f"--out {target}: holds {name}, which the model would replace; give another "
+                "directory"
+            )
     return target
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 from tabvae_ray.comparison.assessment import Assessment
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.comparison.plot_names import PlotName, wanted_plots
-from tabvae_ray.documents import read_document
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.documents import read_json
+from tabvae_ray.errors import ConfigError, StorageError
 from tabvae_ray.storage import Location, check_writable
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.io import read_table
@@ -61,6 +61,7 @@ def compare(
     declared = _declaration(spec)
     directory = None if out is None else Location(out)
     if directory is not None:
+        _check_free(directory)
         check_writable(directory)
     real_rows = _rows(real, declared, "the real table")
     source = str(real) if is_location(real) else "the real table"
@@ -97,6 +98,26 @@ def compare(
     return assessment
 
 
+def _check_free(directory: Location) -> None:
+    """Check that a directory has no ``scores.json`` but that of an earlier comparison.
+
+    Raises:
+        ConfigError: If it has.
+    """
+    file = directory / "scores.json"
+    if not file.exists():
+        return
+    try:
+        document = read_json(file)
+    except (ValueError, StorageError):
+        document = None
+    if not isinstance(document, dict) or not document.keys() >= {"privacy", "rules", "warnings"}:
+        raise ConfigError(
+            f"--out {directory}: holds scores.json, which is not of a comparison; give another "
+            "directory"
+        )
+
+
 def _rows(given: Source | Frame, declared: SpecDeclaration | None, what: str) -> pd.DataFrame:
     """Return the rows of a table in a file or in memory."""
     if is_location(given):
@@ -121,8 +142,7 @@ def _plan(given: Source | dict[str, Any] | ComparisonPlan) -> ComparisonPlan:
     if isinstance(given, ComparisonPlan):
         return given
     if is_location(given):
-        source = Location(given)
-        return ComparisonPlan.from_mapping(read_document(source) or {}, str(source))
+        return ComparisonPlan.load(Location(given))
     return ComparisonPlan.from_mapping(given)
 
 

@@ -1,4 +1,4 @@
-"""Names of scores, plots and collections, and the options of a comparison."""
+"""Names of scores, statistics and collections, and the options of a comparison."""
 
 from typing import Literal, Self, get_args
 
@@ -8,6 +8,7 @@ __all__ = [
     "PLOT_COLLECTIONS",
     "SCORES",
     "SCORE_COLLECTIONS",
+    "STATISTICS",
     "CategoricalAssociation",
     "ComparisonOptions",
     "ContinuousAssociation",
@@ -17,6 +18,7 @@ __all__ = [
     "QuickUsefulness",
     "ScoreCollectionName",
     "ScoreName",
+    "Statistic",
 ]
 
 ScoreName = Literal[
@@ -40,7 +42,19 @@ ScoreCollectionName = Literal["js_distance", "column_shapes"]
 
 PlotCollectionName = Literal["pdf", "cdf", "correlation_heatmaps"]
 
+Statistic = Literal[
+    "means",
+    "stds",
+    "variances",
+    "medians",
+    "first_quartiles",
+    "third_quartiles",
+    "minima",
+    "maxima",
+]
+
 SCORES: tuple[ScoreName, ...] = get_args(ScoreName)
+STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
 # Lower is better for all other scores; for correlation_distance it depends on the metric.
 _HIGHER_IS_BETTER = frozenset({"column_shapes", "pair_trends", "detection", "tstr", "rules_kept"})
 

@@ -8,24 +8,16 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tabvae_ray.comparison.options import (
-    SCORES,
-    ComparisonOptions,
-    PlotCollectionName,
-    ScoreCollectionName,
-    ScoreName,
-)
+from tabvae_ray.comparison.options import SCORES, STATISTICS, ComparisonOptions, ScoreName
 from tabvae_ray.comparison.pictures.projections import PROJECTIONS, has_plane
-from tabvae_ray.comparison.plot_names import PICTURES, PlotName
+from tabvae_ray.comparison.plan_document import PlanDocument
+from tabvae_ray.comparison.plot_names import PICTURES
 from tabvae_ray.comparison.reading.reader import ColumnReader
 from tabvae_ray.comparison.reading.table_columns import Integers, TableColumns
 from tabvae_ray.comparison.result import Comparison
-from tabvae_ray.comparison.scores.statistics import STATISTICS, Statistic
 from tabvae_ray.comparison.scores.usefulness import check_target, split_for_test, trained_on_real
 from tabvae_ray.comparison.table_pair import TablePair, table_associations
-from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.table.reading.frames import Frame, Source, is_frame, is_location
 from tabvae_ray.table.rules.counting import RuleCounter
@@ -41,7 +33,7 @@ _OF_HELD_OUT = {"dcr_share", "membership_black_box", "tstr"}
 _OF_BOTH: tuple[ScoreName, ...] = ("dcr_share", "membership_black_box")
 
 
-class ComparisonPlan(BaseModel):
+class ComparisonPlan(PlanDocument):
     """Names of the scores, statistics and plots that a comparison computes.
 
     ``plan.prepare(real, spec).compute(synthetic)`` computes them. The prepared comparison can be
@@ -61,15 +53,6 @@ class ComparisonPlan(BaseModel):
         options: Options of the scores and plots.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    scores: tuple[ScoreName, ...] = ("mean_js_distance", "correlation_distance")
-    score_collections: tuple[ScoreCollectionName, ...] = ()
-    array_collections: tuple[Statistic, ...] = ()
-    plots: tuple[PlotName, ...] = ()
-    plot_collections: tuple[PlotCollectionName, ...] = ()
-    options: ComparisonOptions = ComparisonOptions()
-
     @classmethod
     def complete(cls) -> Self:
         """Return the plan of everything but t-SNE that needs neither held-out rows nor a target."""
@@ -87,19 +70,6 @@ class ComparisonPlan(BaseModel):
             plots=(*PICTURES, "truncated_svd"),
             plot_collections=("pdf", "cdf", "correlation_heatmaps"),
         )
-
-    @classmethod
-    def from_mapping(cls, mapping: object, source: str = "plan") -> Self:
-        """Validate a mapping, as a YAML file gives it.
-
-        Raises:
-            ConfigError: Naming every key that breaks a rule, the rule, and the value.
-        """
-        try:
-            return cls.model_validate(mapping)
-        except ValidationError as error:
-            lines = [f"{source}: {line}" for line in validation_messages(error, cls)]
-            raise ConfigError("\n".join(lines)) from None
 
     def prepare(
         self,

@@ -13,6 +13,7 @@ from tabvae_ray.comparison.options import (
     PlotCollectionName,
     ScoreCollectionName,
     ScoreName,
+    Statistic,
 )
 from tabvae_ray.comparison.plot_names import PlotName
 from tabvae_ray.comparison.reading.table_columns import Floats, TableColumns
@@ -33,7 +34,7 @@ from tabvae_ray.comparison.scores.shapes_and_trends import (
     mean_score,
     table_pairs,
 )
-from tabvae_ray.comparison.scores.statistics import Statistic, statistics
+from tabvae_ray.comparison.scores.statistics import statistics
 from tabvae_ray.comparison.scores.usefulness import Usefulness, usefulness
 from tabvae_ray.errors import ConfigError, brief, closest
 

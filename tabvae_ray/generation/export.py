@@ -75,6 +75,7 @@ def write_export(
         provenance: The origin of the model: search, trial, table, versions.
 
     Raises:
+        ExportError: If the directory holds no export, but a file of the name of one of its files.
         StorageError: If a file cannot be written.
     """
     from safetensors.torch import save

@@ -97,8 +97,17 @@ def replace_export(
         others: Further files by name.
 
     Raises:
+        ExportError: If the directory holds further files of these names, but no export. They are
+            not replaced, because somebody else made them.
         StorageError: If a file cannot be written.
     """
+    if not any((target / name).exists() for name in (_DOCUMENT, _WEIGHTS)):
+        # Weights are written first, so that an export of which a part is missing has them.
+        for name in others:
+            if (target / name).exists():
+                raise ExportError(
+                    f"{target}: holds {name}, which the model would replace; give another directory"
+                )
     document = {name: value for name, value in document.items() if name != _KEY}
     staged = None
     if (target / _DOCUMENT).exists():

@@ -257,6 +257,8 @@ class TabularVAESynthesizer:
             provenance: The origin of the model: search, trial, table, versions.
 
         Raises:
+            ExportError: If the directory holds no export, but a file of the name of one of its
+                files.
             StorageError: If a file cannot be written.
         """
         model = ExportedModel(self.encoder, self.decoder, self.prior, self.config)

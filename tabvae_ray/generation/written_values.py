@@ -9,6 +9,7 @@ from tabvae_ray.table.column import Column
 from tabvae_ray.table.formats.numerals import NumberFormat
 from tabvae_ray.table.formats.padding import padded
 from tabvae_ray.table.formats.spelling import UNIX_UNITS, spelled
+from tabvae_ray.table.formats.truth_words import spelled_truths
 from tabvae_ray.table.parsing import as_datetimes
 from tabvae_ray.table.reading.declared_dtype import of_dtype
 from tabvae_ray.table.spec import TableSpec
@@ -78,6 +79,8 @@ def _written(values: pd.Series, column: Column, *, as_text: bool) -> pd.Series |
         return None
     kind = arrow_type_from_name(column.arrow_type or "")
     is_stored = kind is not None and not pa.types.is_dictionary(kind) and not _is_number(kind)
+    if pd.api.types.is_bool_dtype(values.dtype):
+        return spelled_truths(values, column.format) if as_text and kind is None else None
     made = NumberFormat.parse(column.format)
     is_number = pd.api.types.is_numeric_dtype(values.dtype)
     if made is None or not is_number or not (is_stored or (as_text and kind is None)):

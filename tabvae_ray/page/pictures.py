@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from tabvae_ray.comparison.options import STATISTICS
 from tabvae_ray.comparison.pictures.canvas import THEMES, cut, pixels, png
 from tabvae_ray.comparison.pictures.pair_plots import PairDifference, joint, worst_pairs
 from tabvae_ray.comparison.pictures.projections import has_plane
@@ -17,7 +18,6 @@ from tabvae_ray.comparison.plan import (
 from tabvae_ray.comparison.reading.table_columns import TableColumns
 from tabvae_ray.comparison.reference_levels import ReferenceLevels
 from tabvae_ray.comparison.scores.privacy import Privacy, privacy
-from tabvae_ray.comparison.scores.statistics import STATISTICS
 from tabvae_ray.comparison.scores.usefulness import Usefulness
 
 __all__ = ["Image", "PictureSection", "Pictures", "drawn_pictures", "picture_sections"]

@@ -20,7 +20,7 @@ from tabvae_ray.cli import (
 )
 from tabvae_ray.command_line.input_document import InputDocument
 from tabvae_ray.command_line.json_log import JsonLog, logged
-from tabvae_ray.search.early_checks import check_early
+from tabvae_ray.search.early_checks import check_early, check_place
 from tabvae_ray.search.resume_or_start import is_resumed
 
 __all__ = ["command", "main"]
@@ -251,6 +251,8 @@ def command(
         )
     check_early(space, spec, select)
     resume = is_resumed(out, name, resume=resume, or_start=resume_or_start)
+    if not resume:
+        check_place(space, data, out, name)
     if not (dry_run or resume):
         from tabvae_ray.cluster.nodes import Resources
         from tabvae_ray.search.early_start import ray_started_early

@@ -1,14 +1,20 @@
-"""Checks that a search makes before it imports Ray and torch."""
+"""Checks of the options of a search, before Ray, torch and pandas are imported."""
 
 from tabvae_ray.command_line.input_document import local_document
 from tabvae_ray.space.named_spaces import find_space, is_auto, named_space
 from tabvae_ray.space.select_rule import check_select
 
-__all__ = ["check_early"]
+__all__ = ["check_early", "check_place"]
 
 
 def check_early(space: str | None, spec: str | None, select: str | None) -> None:
-    """Check what the space, the spec and ``--select`` say before Ray and torch are imported."""
+    """Check what the space, the spec and ``--select`` say.
+
+    Raises:
+        ConfigError: If the space or the rule is wrong.
+        DataError: If the spec is wrong.
+        StorageError: If a file cannot be read.
+    """
     path = None if is_auto(space) else find_space(space or "")
     if select is not None:
         files = [named_space("small"), named_space("full")] if path is None else [path]
@@ -25,3 +31,32 @@ def check_early(space: str | None, spec: str | None, select: str | None) -> None
         from tabvae_ray.table.declaration import SpecDeclaration
 
         SpecDeclaration.load(spec)
+
+
+def check_place(space: str | None, data: str | None, out: str, name: str | None) -> None:
+    """Check that a new search has a directory of its own on this machine.
+
+    Directories elsewhere are checked when the search begins.
+
+    Raises:
+        ConfigError: If the name is wrong, or something else is in the directory.
+        StorageError: If it cannot be read.
+    """
+    from tabvae_ray.search.directory import (
+        HEART,
+        check_new,
+        check_search_name,
+        name_of_data,
+        name_of_space,
+    )
+    from tabvae_ray.storage import Location
+
+    if name is None:
+        is_chosen = space is None or is_auto(space)
+        name = name_of_data(Location(data or HEART)) if is_chosen else name_of_space(space or "")
+    check_search_name(name)
+    directory = Location(out) / name
+    path = directory.on_this_machine()
+    # A directory that is not there needs no library to be listed.
+    if path is not None and path.exists():
+        check_new(directory)

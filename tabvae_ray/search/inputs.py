@@ -1,8 +1,6 @@
 """The inputs of a search (space, table, directory), read and checked before anything starts."""
 
 from dataclasses import dataclass, replace
-from glob import has_magic
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,8 +12,9 @@ from tabvae_ray.comparison.reference_levels import (
     reference_levels,
     white_box_levels,
 )
-from tabvae_ray.errors import ConfigError, DataError, brief
+from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.results.search_manifest import TABLE_FILE, SearchManifest
+from tabvae_ray.search.directory import HEART, check_search_name, name_of_data
 from tabvae_ray.search.for_target import space_for_target
 from tabvae_ray.search.optimize.planned_space import as_planned, planned_space, rungs_of
 from tabvae_ray.search.optimize.sampler import choose_sampler
@@ -48,9 +47,6 @@ __all__ = ["SPACE_FILE", "SearchInputs", "prepare_inputs"]
 
 # In the search's directory, a space that was chosen for its table.
 SPACE_FILE = "space.yaml"
-
-# The table that comes with the package.
-_HEART = Path(__file__).parents[1] / "assets" / "heart.csv"
 
 
 @dataclass(frozen=True)
@@ -193,8 +189,7 @@ def prepare_inputs(
         checked = {key: value for key, value in settings.items() if key != "select"}
         with_settings(load_space(str(named_space("small"))), checked)
     name = name or _name_from(space, data)
-    if not name or "/" in name or name in (".", ".."):
-        raise ConfigError(f"--name: must be the name of a directory, but got {brief(name)}")
+    check_search_name(name)
     directory = Location(out) / name
     before = SearchManifest.read(directory) if known is None and resume else None
     if before is not None:
@@ -270,10 +265,7 @@ def _name_from(space: SpaceSource | None, data: Source | Frame | None) -> str:
         return space_name(space)
     if data is not None and not is_location(data):
         return "search"
-    source = Location(data or _HEART)
-    while has_magic(source.path):
-        source = source.parent
-    return source.name.partition(".")[0]
+    return name_of_data(Location(data or HEART))
 
 
 def _began_without_rules(directory: Location) -> bool:
@@ -321,7 +313,7 @@ def _data(
         if before is not None and isinstance(given, str) and "***" in given:
             raise ConfigError(f"--data: must be given again, with credentials: {given}")
         return Location(given)
-    return Location(_HEART)
+    return Location(HEART)
 
 
 def _declaration(

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from tabvae_ray.errors import ConfigError
+from tabvae_ray.search.directory import name_of_space
 from tabvae_ray.space.named_spaces import find_space
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import load_space, parse_space
@@ -52,9 +53,7 @@ def space_name(given: SpaceSource) -> str:
         given = given.source
     elif isinstance(given, Mapping):
         return "search"
-    path = os.fspath(given)
-    # Spaces that are no file have a source such as "search space".
-    return "search" if " " in path or path == "space" else Location(path).name.partition(".")[0]
+    return name_of_space(os.fspath(given))
 
 
 def read_spec(given: SpecSource) -> SpecDeclaration:

@@ -68,12 +68,16 @@ def arrow_type_from_name(name: str) -> pa.DataType | None:
     return None
 
 
-def frame_of(table: pa.Table) -> pd.DataFrame:
+def frame_of(table: pa.Table, what: str = "table") -> pd.DataFrame:
     """Convert an Arrow table to a DataFrame without loss.
 
     Integers with missing values get a nullable dtype rather than become floats. Dates, times of
     day and decimals keep their Arrow type. Index columns that have a name become columns. The Arrow
     types are kept in ``attrs``.
+
+    Args:
+        table: The table.
+        what: Its name in warnings.
     """
     described = json.loads((table.schema.metadata or {}).get(b"pandas", b"{}"))
     unnamed = [
@@ -83,13 +87,13 @@ def frame_of(table: pa.Table) -> pd.DataFrame:
     ]
     if unnamed:
         warnings.warn(
-            "Parquet: its index has no name, so it is left out; name it to have it modelled",
+            f"{what}: its index has no name, so it is left out; name it to have it modelled",
             stacklevel=3,
         )
     for entry in described.get("index_columns", []):
         if isinstance(entry, dict) and entry.get("name") is not None:
             warnings.warn(
-                f"Parquet: its index {entry['name']!r} only counts the rows, so it is left out",
+                f"{what}: its index {entry['name']!r} only counts the rows, so it is left out",
                 stacklevel=3,
             )
     table = table.drop_columns([name for name in unnamed if name in table.column_names])

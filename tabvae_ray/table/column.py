@@ -13,6 +13,7 @@ from tabvae_ray.table.arrow_types import ARROW_TYPES, arrow_type_from_name, as_a
 from tabvae_ray.table.dtypes import dtype_from_name, dtype_name, is_dtype_name, number_limits
 from tabvae_ray.table.formats.numerals import NumberFormat
 from tabvae_ray.table.formats.padding import is_padding
+from tabvae_ray.table.formats.truth_words import parse_truth_format
 from tabvae_ray.table.identifiers.fake import GeneratorName
 from tabvae_ray.table.identifiers.source import IdentifierSource
 from tabvae_ray.table.values.decimals import is_decimal, series_of
@@ -183,8 +184,11 @@ def check_column(column: Column, source: str) -> None:
         except (ArithmeticError, TypeError, ValueError, pa.ArrowException):
             raise DataError(f"{where}: categories must be of dtype {column.dtype}") from None
     if column.format is not None and column.kind in ("continuous", "categorical"):
-        if NumberFormat.parse(column.format) is None:
-            raise DataError(f"{where}: {brief(column.format)} is not a format of numbers")
+        of_truths = bool(column.categories) and isinstance(column.categories[0], bool)
+        parse = parse_truth_format if of_truths else NumberFormat.parse
+        if parse(column.format) is None:
+            noun = "truth values" if of_truths else "numbers"
+            raise DataError(f"{where}: {brief(column.format)} is not a format of {noun}")
     if column.kind in ("continuous", "datetime"):
         _check_range(column, dtype, where)
     if column.made_of is not None:

@@ -41,6 +41,7 @@ from tabvae_ray.storage import Location
 from tabvae_ray.table.attacked.columns import AttackedColumns
 from tabvae_ray.table.formats.declared import format_error
 from tabvae_ray.table.identifiers.fake import GeneratorName
+from tabvae_ray.table.values.column_keys import KINDS_OF_KEYS, possible_kinds
 from tabvae_ray.table.values.spec_types import (
     Bound,
     Kind,
@@ -56,26 +57,6 @@ __all__ = [
     "SpecDeclaration",
     "SpecDocument",
 ]
-
-# The kinds of column that have a key.
-_KINDS: dict[str, tuple[Kind, ...]] = {
-    "fill": ("identifier",),
-    "pattern": ("identifier",),
-    "generator": ("identifier",),
-    "format": ("datetime", "continuous", "categorical"),
-    "timezone": ("datetime",),
-    "step": ("datetime", "continuous"),
-    "clock": ("datetime",),
-    "weekdays": ("datetime",),
-    "categories": ("categorical",),
-    "ordered": ("categorical",),
-    "levels": ("categorical",),
-    "levels_dtype": ("categorical",),
-    "rare_label": ("categorical",),
-    "decimals": ("continuous",),
-    "minimum": ("continuous", "datetime"),
-    "maximum": ("continuous", "datetime"),
-}
 
 
 class SpecDocument(BaseModel):
@@ -123,7 +104,8 @@ class ColumnDeclaration(BaseModel):
     """Declared properties of one column; all others are inferred.
 
     Args:
-        kind: Kind of its values.
+        kind: Kind of its values. If it is not given, it is that which the other keys are for; None
+            to infer it.
         fill: See :class:`tabvae_ray.table.column.Column`, also for the properties below. None is
             ``generate``, unless all identifiers are left out.
         pattern: Pattern of new identifiers, a subset of regular expressions.
@@ -153,7 +135,7 @@ class ColumnDeclaration(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    kind: Kind
+    kind: Kind | None = None
     fill: Literal["drop", "number", "generate"] | None = None
     pattern: str | None = None
     generator: GeneratorName | None = None
@@ -177,6 +159,15 @@ class ColumnDeclaration(BaseModel):
     padding: str | None = None
     arrow_type: str | None = None
     written_dtype: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_kind(cls, mapping: Any) -> Any:
+        if not isinstance(mapping, dict) or mapping.get("kind") is not None:
+            return mapping
+        possible = possible_kinds(mapping)
+        is_clear = len(possible) == 1 and possible < set(get_args(Kind))
+        return {**mapping, "kind": possible.pop()} if is_clear else mapping
 
     @property
     def properties(self) -> dict[str, Any]:
@@ -325,9 +316,14 @@ class SpecDeclaration(SpecDocument):
 
 
 def _broken_rules(column: ColumnDeclaration) -> list[str]:
+    if column.kind is None:
+        keys = [key for key in KINDS_OF_KEYS if getattr(column, key) is not None]
+        found = " or ".join(sorted(possible_kinds(column.model_dump())))
+        named = f", such as {found} for {', '.join(keys)}" if found else ""
+        return [f"kind: is required{named}"] if keys else []
     broken = [
         f"{key}: is not for {column.kind} columns"
-        for key, kinds in _KINDS.items()
+        for key, kinds in KINDS_OF_KEYS.items()
         if getattr(column, key) not in (None, "drop") and column.kind not in kinds
     ]
     if column.pattern is not None or column.generator is not None:

@@ -11,7 +11,15 @@ from tabvae_ray.table.arrow_types import arrow_type_from_name
 from tabvae_ray.table.values.decimals import decimal_limit, is_decimal
 from tabvae_ray.table.values.spans import is_span
 
-__all__ = ["dtype_from_name", "dtype_name", "is_dtype_name", "moment_dtype", "number_limits"]
+__all__ = [
+    "advice_to_convert",
+    "dtype_from_name",
+    "dtype_name",
+    "float_type",
+    "is_dtype_name",
+    "moment_dtype",
+    "number_limits",
+]
 
 _ARROW_STRING = "arrow[string]"
 _ARROW = re.compile(
@@ -28,6 +36,22 @@ _DTYPE = re.compile(
     rf"|(date32\[day\]|date64\[ms\]|timestamp\[(s|ms|us|ns)(, tz={_ZONE})?\])\[pyarrow\]"
     rf"|{re.escape(_ARROW_STRING)}|{_ARROW.pattern}"
 )
+
+
+def advice_to_convert(dtype: Any = None) -> str:
+    """Return what to do with values that are not supported, to end a message with.
+
+    Args:
+        dtype: Their dtype, if that is what is not supported.
+    """
+    method = ".astype(str)"
+    if isinstance(dtype, pd.SparseDtype):
+        method = ".sparse.to_dense()"
+    elif pd.api.types.is_datetime64_any_dtype(dtype):
+        method = ".dt.tz_convert('UTC')"
+    elif dtype is not None and pd.api.types.is_complex_dtype(dtype):
+        method = ".abs()"
+    return f"convert them, such as by {method}, or name the column under drop in the spec"
 
 
 def dtype_name(dtype: Any) -> str:
@@ -106,3 +130,12 @@ def number_limits(dtype: Any) -> tuple[Any, Any]:
         return int(whole.min), int(whole.max)
     real = np.finfo(own)
     return float(real.min), float(real.max)
+
+
+def float_type(name: str) -> type[np.floating[Any]]:
+    """Return the NumPy type that holds the numbers of a dtype."""
+    dtype = dtype_from_name(name)
+    if is_decimal(dtype):
+        return np.float64
+    kind = np.dtype(getattr(dtype, "numpy_dtype", dtype)).type
+    return kind if issubclass(kind, np.floating) else np.float64

@@ -12,7 +12,13 @@ import pyarrow as pa
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import Column, check_column
 from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration
-from tabvae_ray.table.dtypes import dtype_from_name, dtype_name, moment_dtype
+from tabvae_ray.table.dtypes import (
+    advice_to_convert,
+    dtype_from_name,
+    dtype_name,
+    float_type,
+    moment_dtype,
+)
 from tabvae_ray.table.formats.clock import is_clock
 from tabvae_ray.table.formats.finding import find_format, format_hint, iso_format, possible_formats
 from tabvae_ray.table.formats.number_texts import spelled_in_text
@@ -21,7 +27,7 @@ from tabvae_ray.table.grids.steps import decimals_of, number_step
 from tabvae_ray.table.grids.timeline import date_grid, on_line
 from tabvae_ray.table.identifiers.description import source_of
 from tabvae_ray.table.identifiers.recognition import counts_rows, integers_name_rows
-from tabvae_ray.table.kinds import as_numeric, infer_kind, plain_type
+from tabvae_ray.table.kinds import as_numeric, infer_kind, plain_type, text_names_rows
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
 from tabvae_ray.table.reading.csv_columns import DATE_FORMATS
 from tabvae_ray.table.reading.declared_dtype import checked_name, of_dtype
@@ -33,7 +39,7 @@ from tabvae_ray.table.values.decimals import (
     is_decimal,
     plain_text,
 )
-from tabvae_ray.table.values.spans import is_span, moments_of_spans, span_dtype
+from tabvae_ray.table.values.spans import date_dtype, is_span, moments_of_spans, span_dtype
 from tabvae_ray.table.values.spec_types import validated
 
 __all__ = ["infer_column"]
@@ -62,6 +68,9 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
     )
     numerals: str | None = values.attrs.get(NUMBER_FORMATS, {}).get(name)
     values = as_numeric(values)
+    if kind is None and declaration.dtype in ("str", "string", "category"):
+        # Text that is declared as such is neither a number nor a date.
+        kind = "identifier" if text_names_rows(values) else "categorical"
     if declaration.dtype == "decimal":
         values = as_decimals(values, where)
         declaration = declaration.model_copy(update={"dtype": dtype_name(values.dtype)})
@@ -113,7 +122,7 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
             column = _infer_continuous(values, name, missing, source)
         else:
             column = _infer_categorical(values, name, missing, where)
-        if numerals is not None and type(next(iter(column.categories), 0)) in (int, float):
+        if numerals is not None and type(next(iter(column.categories), 0)) in (int, float, bool):
             column = column.model_copy(update={"format": numerals})
     return _as_declared(column, declaration, source)
 
@@ -210,7 +219,7 @@ def _infer_datetime(
         zone = getattr(moment_dtype(declaration.dtype), "tz", None)
         moments = as_datetimes(moments, source, zone=zone)
         moments = of_dtype(moments, dtype_name(moment_dtype(declaration.dtype)), where)
-    own = values.dtype
+    own = date_dtype(values)
     if is_clock(declaration.format) or (
         declaration.format is None and moments_of_spans(values) is not None
     ):
@@ -281,7 +290,7 @@ def _infer_continuous(values: pd.Series, name: str, missing: bool, source: str) 
             minimum=min(values.dropna()),
             maximum=max(values.dropna()),
         )
-    decimals = decimals_of(present, _precision(dtype))
+    decimals = decimals_of(present, float_type(dtype))
     grid = number_step(present, decimals)
     step, low, high = grid or (None, present.min(), present.max())
     return Column(
@@ -313,7 +322,7 @@ def _infer_categorical(values: pd.Series, name: str, missing: bool, where: str) 
         names = ", ".join(sorted({type(value).__name__ for value in found}))
         raise DataError(
             f"{where}: categories must be all text, all booleans, all integers or all floats, "
-            f"but are {names}"
+            f"but are {names}; {advice_to_convert()}"
         )
     (python_type,) = kinds
     assert python_type is not None
@@ -339,12 +348,3 @@ def _infer_categorical(values: pd.Series, name: str, missing: bool, where: str) 
             "levels_dtype": checked_name(dtype.categories.dtype, where),
         }
     )
-
-
-def _precision(name: str) -> type[np.floating[Any]]:
-    """Return the NumPy type that holds the numbers of a dtype."""
-    dtype = dtype_from_name(name)
-    if is_decimal(dtype):
-        return np.float64
-    kind = np.dtype(getattr(dtype, "numpy_dtype", dtype)).type
-    return kind if issubclass(kind, np.floating) else np.float64

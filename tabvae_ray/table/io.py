@@ -254,7 +254,7 @@ def frame_from_files(
     """
     try:
         table, _ = read_markers(
-            frame_of(found),
+            frame_of(found, str(source)),
             declared or SpecDeclaration(),
             lambda text: warnings.warn(f"{source}: {text}", stacklevel=5),
         )

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.errors import DataError
+from tabvae_ray.table.dtypes import advice_to_convert
 from tabvae_ray.table.parsing import as_numbers, parse_iso
 from tabvae_ray.table.values.decimals import as_decimals, is_decimal
 from tabvae_ray.table.values.spans import is_span
 from tabvae_ray.table.values.spec_types import Kind
 
-__all__ = ["as_numeric", "infer_kind", "plain_type"]
+__all__ = ["as_numeric", "infer_kind", "plain_type", "text_names_rows"]
 
 # Integers with at most this many distinct values are codes rather than quantities.
 _FEW_INTEGERS = 10
@@ -42,7 +43,7 @@ def infer_kind(values: pd.Series, source: str) -> Kind:
                 stacklevel=3,
             )
             return "datetime"
-        return "identifier" if kinds == "string" and _names_rows(values) else "categorical"
+        return "identifier" if kinds == "string" and text_names_rows(values) else "categorical"
     if pd.api.types.is_bool_dtype(dtype):
         return "categorical"
     if pd.api.types.is_datetime64_any_dtype(dtype):
@@ -67,10 +68,10 @@ def infer_kind(values: pd.Series, source: str) -> Kind:
     if plain_type(first) is None:
         type_name = type(first).__name__
         raise DataError(
-            f"{where}: values of type {type_name} are not supported; convert or drop them"
+            f"{where}: values of type {type_name} are not supported; {advice_to_convert()}"
         )
     try:
-        names_rows = _names_rows(texts)
+        names_rows = text_names_rows(texts)
     except TypeError as error:
         raise DataError(f"{where}: must be text, but has an {error}") from None
     if isinstance(first, str) and parse_iso(texts) is not None:
@@ -95,7 +96,7 @@ def _check_is_flat(values: pd.Series, where: str) -> None:
         )
 
 
-def _names_rows(values: pd.Series) -> bool:
+def text_names_rows(values: pd.Series) -> bool:
     """Return True if all values differ, or nearly all, so that each names a row."""
     present = values.dropna()
     n_distinct = present.nunique()

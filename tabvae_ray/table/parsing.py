@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tabvae_ray.errors import DataError
+from tabvae_ray.table.dtypes import advice_to_convert
 from tabvae_ray.table.formats.number_texts import read_numbers
 from tabvae_ray.table.formats.spelling import UNIX_UNITS, parsed
 from tabvae_ray.table.formats.zones import at_wall_clock, in_zone_of_offsets
@@ -36,7 +37,8 @@ def as_numbers(
     where = f"{source}: column {values.name!r}"
     values = read_numbers(values, written)
     if pd.api.types.is_complex_dtype(values.dtype):
-        raise DataError(f"{where}: values of dtype {values.dtype} are not supported; convert them")
+        advice = advice_to_convert(values.dtype)
+        raise DataError(f"{where}: values of dtype {values.dtype} are not supported; {advice}")
     if not pd.api.types.is_numeric_dtype(values.dtype):
         converted = pd.to_numeric(values.astype(object), errors="coerce")
         bad = values[converted.isna() & values.notna()]

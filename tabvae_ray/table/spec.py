@@ -21,7 +21,12 @@ from tabvae_ray.table.dtypes import moment_dtype
 from tabvae_ray.table.inference import infer_column
 from tabvae_ray.table.io import read_table
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
-from tabvae_ray.table.reading.frames import Frame, Source, is_location
+from tabvae_ray.table.reading.frames import (
+    Frame,
+    Source,
+    is_location,
+    say_if_index_is_left_out,
+)
 from tabvae_ray.table.reading.markers import as_declared, read_markers
 from tabvae_ray.table.rules.declared import check_rules, rules_of
 from tabvae_ray.table.rules.rule import Rule
@@ -80,6 +85,8 @@ class TableSpec(SpecDocument):
         declared = declared or SpecDeclaration()
         if source is None:
             source = str(Location(table)) if is_location(table) else "table"
+        if isinstance(table, pd.DataFrame):
+            say_if_index_is_left_out(table, source)
         table = read_table(table, declared)
         _check_shape(table, source)
         table, markers = read_markers(

@@ -10,9 +10,14 @@ import pandas as pd
 from tabvae_ray.errors import ConfigError, closest
 from tabvae_ray.table.coders.category_values import positions_in_other_types
 from tabvae_ray.table.column import Column
+from tabvae_ray.table.formats.numerals import NumberFormat
+from tabvae_ray.table.formats.truth_words import truth_of_word
 from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["parse_where"]
+
+# So many columns are named in a message.
+_MOST_NAMES = 20
 
 
 def parse_where(texts: Sequence[str], spec: TableSpec) -> dict[str, Any]:
@@ -32,10 +37,11 @@ def parse_where(texts: Sequence[str], spec: TableSpec) -> dict[str, Any]:
         ends = [i for i, letter in enumerate(text) if letter == "=" and text[:i] in spec.names]
         if not ends:
             name = text.partition("=")[0]
-            raise ConfigError(
-                f"--where {text}: must be COLUMN=VALUE; columns are {', '.join(spec.names)}"
-                f"{closest(name, spec.names)}"
-            )
+            wrong = f"there is no column {name!r}" if "=" in text else "must be COLUMN=VALUE"
+            near = "" if name in spec.names else closest(name, spec.names)
+            known = ", ".join(spec.names[:_MOST_NAMES])
+            more = ", ..." if len(spec.names) > _MOST_NAMES else ""
+            raise ConfigError(f"--where {text}: {wrong}; columns are {known}{more}{near}")
         column, value = spec[text[: ends[0]]], text[ends[0] + 1 :]
         if column.kind == "identifier":
             raise ConfigError(
@@ -58,6 +64,8 @@ def _category(column: Column, text: str) -> Any:
             return category
     if text == "" and column.missing:
         return None
+    if (truth := truth_of_word(text, column.format)) is not None:
+        return truth
     place = positions_in_other_types(pd.Series([text]), column.categories)[0]
     return text if place < 0 else column.categories[place]
 
@@ -70,7 +78,7 @@ def _value_or_range(column: Column, value: str, text: str) -> Any:
     if column.kind == "datetime":
         return (first or None, last or None) if found else value
     try:
-        numbers = [None if part == "" else _number(part) for part in (first, last)]
+        numbers = [None if part == "" else _number(part, column) for part in (first, last)]
     except (ValueError, InvalidOperation):
         raise ConfigError(
             f"--where {text}: {column.name!r} is numeric: must be a number or LOW:HIGH"
@@ -78,8 +86,10 @@ def _value_or_range(column: Column, value: str, text: str) -> Any:
     return tuple(numbers) if found else numbers[0]
 
 
-def _number(text: str) -> int | float | Decimal:
-    """Parse a number; one that float64 would round keeps all its digits."""
+def _number(text: str, column: Column) -> int | float | Decimal:
+    """Parse a number, also as a column writes it; one that float64 would round keeps its digits."""
+    written = None if column.format is None else NumberFormat.parse(column.format)
+    text = text if written is None else written.plain([text])[0] or text
     number = float(text)
     if len(text) <= 15 or len(text) > 100 or not isfinite(number):
         return number

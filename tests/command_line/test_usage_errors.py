@@ -65,11 +65,13 @@ def test_nothing_heavy_is_imported(tmp_path: Path, arguments: str, message: str)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ("search --space beta --name a/b", "--name: must be the name of a directory"),
         ("search --space {space}", "parametres: no such key; known are base, parameters"),
         ("search --space beta --spec {spec}", "contnuous: no such key; did you mean continuous?"),
         ("train --data {table} --spec {spec} --out m", "did you mean continuous?"),
         ("train --data {table} --config {config} --out m", "did you mean training?"),
         ("compare --real {table} --synthetic {table} --spec {spec}", "did you mean continuous?"),
+        ("compare --real {table} --synthetic {table} --plan {plan}", "did you mean scores?"),
     ],
 )
 def test_what_a_file_says_is_checked_before_anything_slow_is_imported(
@@ -80,6 +82,7 @@ def test_what_a_file_says_is_checked_before_anything_slow_is_imported(
         "space": "parametres: {}\n",
         "spec": "contnuous: [a]\n",
         "config": "trainnig: {batch_size: 4}\n",
+        "plan": "scroes: [detection]\n",
     }
     files = {name: tmp_path / f"{name}.{'csv' if name == 'table' else 'yaml'}" for name in names}
     for name, file in files.items():
@@ -107,3 +110,34 @@ def test_a_misspelt_file_is_recognised_by_its_neighbour(tmp_path, capsys) -> Non
     ]
     assert main(["compare", *arguments]) == 2
     assert "did you mean patients.csv?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("--row", "--rows"), ("--were", "--where"), ("--modle", "--model")]
+)
+def test_the_nearest_option_is_suggested_alone(
+    typed: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tabvae_ray.cli import main
+
+    assert main(["generate", typed, "x"]) == 2
+    assert f"No such option '{typed}'. Did you mean '{meant}'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [[], ["--name", "mine"]])
+def test_a_directory_of_somebody_else_is_refused_before_ray_starts(
+    tmp_path: Path, options: list[str], monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    from tabvae_ray.cli import main
+    from tabvae_ray.search import early_start
+
+    monkeypatch.setattr(early_start, "ray_started_early", lambda *_: pytest.fail("starts Ray"))
+    for name in ("beta", "mine"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / ".env").write_text("secret")
+    assert main(["search", "--space", "beta", "--out", str(tmp_path), *options]) == 2
+    assert "is not empty, and holds no search (it has '.env')" in capsys.readouterr().err
+    assert (tmp_path / "beta" / ".env").read_text() == "secret"
+    (tmp_path / "file").touch()
+    assert main(["search", "--space", "beta", "--out", str(tmp_path), "--name", "file"]) == 2
+    assert "file is a file: give another --name or --out" in capsys.readouterr().err

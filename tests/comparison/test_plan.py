@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from tabvae_ray.comparison.options import STATISTICS
 from tabvae_ray.comparison.plan import SCORES, Comparison, ComparisonOptions, ComparisonPlan
 from tabvae_ray.comparison.plot_names import PLOTS
-from tabvae_ray.comparison.scores.statistics import STATISTICS
 from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.spec import TableSpec

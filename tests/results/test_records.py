@@ -103,7 +103,7 @@ def test_the_checkpoints_of_a_trial_are_its_own(tmp_path: Path) -> None:
         ({"number": 7}, "number: must be that of the file's name, but got 7"),
         ({"state": "DONE"}, "state: must be 'RUNNING', 'COMPLETE', 'PRUNED' or 'FAIL', but got"),
         ({"parameters": None}, "parameters: must be a mapping, but got None"),
-        ({"parameters": {"a": math.nan}}, "parameters.a.float: must be a finite number"),
+        ({"parameters": {"a": math.nan}}, "parameters.a: must be a finite number"),
         ({"objectives": {"mean_js_distance": "0.1"}}, "must be a valid number, but got '0.1'"),
         ({"objectives": {"mean_js_distance": None}}, "must be a valid number, but got None"),
         ({"objectives": {"mean_js_distance": math.inf}}, "must be a finite number, but got inf"),

@@ -419,3 +419,15 @@ def test_a_pattern_does_not_carry_a_single_identifier() -> None:
     table["key"] = ["SMITH.JOHN/1970", "A-1", *["x" * i for i in range(1, 101)]]
     text = json.dumps(fitted(table, {"identifier": ["key"]}).spec.to_mapping())
     assert "SMITH" not in text
+
+
+def test_a_column_that_loses_most_of_its_values_is_named() -> None:
+    rare = [f"spot {i}" for i in range(120)]
+    table = pd.DataFrame(
+        {"place": [*rare, *["hall", "yard"] * 40], "n": [i % 9 for i in range(200)]}
+    )
+    spec = TableSpec.infer(table, declared=SpecDeclaration.from_mapping({"categorical": ["place"]}))
+    said = r"'place': only 2 of 122 values are shared by 5 rows .* of 60% of its rows are never"
+    with pytest.warns(UserWarning, match=said):
+        encoder = TableEncoder.fit(table, spec, TransformersConfig())
+    assert encoder.spec["place"].categories == ("hall", "yard")

@@ -182,12 +182,19 @@ def test_categories_are_not_taken_for_names(values: pd.Series) -> None:
             pd.DataFrame({"x": pd.period_range("2020", periods=2, freq="M")}),
             "values of type Period are not supported",
         ),
-        (pd.DataFrame({"x": pd.cut(pd.Series([1.0, 2.0]), 2)}), "but are Interval"),
+        (
+            pd.DataFrame({"x": pd.cut(pd.Series([1.0, 2.0]), 2)}),
+            r"but are Interval; convert them, such as by \.astype\(str\), or name the column under",
+        ),
+        (
+            pd.DataFrame({"x": pd.arrays.SparseArray([0, 0, 1, 2])}),
+            r"dtype Sparse\[int64, 0\] are not supported; convert them, such as by \.sparse\.to_d",
+        ),
         (
             pd.DataFrame(
                 {"x": pd.to_datetime(["2020-01-01"]).tz_localize(dateutil.tz.gettz("Asia/Tokyo"))}
             ),
-            "are not supported; convert or drop them",
+            r"are not supported; convert them, such as by \.dt\.tz_convert",
         ),
     ],
 )

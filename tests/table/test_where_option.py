@@ -1,7 +1,10 @@
+import pandas as pd
 import pytest
 
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
+from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.table.where_option import parse_where
 
 
@@ -26,3 +29,15 @@ def test_texts_are_read_as_conditions(
 def test_what_is_no_condition_is_refused(synthesizer: TabularVAESynthesizer, text: str) -> None:
     with pytest.raises(ConfigError, match=f"--where {text}"):
         parse_where([text], synthesizer.spec)
+
+
+def test_numbers_are_read_as_the_column_writes_them() -> None:
+    euros = pd.DataFrame({"x": [f"{i % 90 + 1}.000,50 €" for i in range(200)], "y": [1, 2] * 100})
+    spec = TableSpec.infer(euros, declared=SpecDeclaration.from_mapping({"rules": {"find": False}}))
+    assert parse_where(["x=1.000,50:2.000,50 €"], spec) == {"x": (1000.5, 2000.5)}
+    assert parse_where(["x=1000,5"], spec) == {"x": 1000.5}
+
+
+def test_a_condition_on_no_column_names_the_nearest(synthesizer: TabularVAESynthesizer) -> None:
+    with pytest.raises(ConfigError, match=r"there is no column 'agee'; columns are .* mean age\?"):
+        parse_where(["agee=3"], synthesizer.spec)

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tabvae_ray.comparison.options import STATISTICS
 from tabvae_ray.comparison.pictures.canvas import (
     THEMES,
     Picture,
@@ -23,7 +24,7 @@ from tabvae_ray.comparison.pictures.canvas import (
 )
 from tabvae_ray.comparison.pictures.projections import Projection
 from tabvae_ray.comparison.reading.table_columns import Floats, TableColumns
-from tabvae_ray.comparison.scores.statistics import STATISTICS, statistics
+from tabvae_ray.comparison.scores.statistics import statistics
 
 __all__ = ["descriptive_statistics", "heatmap", "scatter"]
 

@@ -18,6 +18,7 @@ from tabvae_ray.comparison.reading.table_columns import Floats, Integers, TableC
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
+from tabvae_ray.table.formats.finding import possible_formats
 from tabvae_ray.table.formats.spelling import parsed
 from tabvae_ray.table.parsing import as_datetimes, datetime_ticks
 from tabvae_ray.table.reading.markers import as_declared
@@ -184,6 +185,9 @@ class ColumnReader:
             moments = as_datetimes(values, "table", written=column.format, zone=zone)
         except DataError:
             moments = _cell_by_cell(values, column.format)
+            # Another program may write dates in a format of its own.
+            if moments.isna().all() and len(formats := possible_formats(values)) == 1:
+                moments = as_datetimes(values, "table", written=formats[0], zone=zone)
         ticks = datetime_ticks(moments)
         per_day = _TICKS_PER_DAY[moments.dt.unit]
         # A difference of ticks may need more than 64 bits, and so may a change of the unit.

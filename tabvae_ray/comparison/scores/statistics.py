@@ -1,25 +1,13 @@
 """Statistics of continuous columns."""
 
 from collections.abc import Callable
-from typing import Literal, get_args
 
 import numpy as np
 
+from tabvae_ray.comparison.options import Statistic
 from tabvae_ray.comparison.reading.table_columns import Floats, TableColumns
 
-__all__ = ["STATISTICS", "Statistic", "statistics"]
-
-Statistic = Literal[
-    "means",
-    "stds",
-    "variances",
-    "medians",
-    "first_quartiles",
-    "third_quartiles",
-    "minima",
-    "maxima",
-]
-STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
+__all__ = ["statistics"]
 
 
 def statistics(table: TableColumns, statistic: Statistic) -> dict[str, float]:

@@ -9,7 +9,6 @@ others. Of two drivers, the one that lists last sees both files, so that at most
 
 import json
 import os
-import re
 import socket
 import time
 import uuid
@@ -26,13 +25,12 @@ from tabvae_ray.documents import read_versioned
 from tabvae_ray.errors import ConfigError, StorageError
 from tabvae_ray.results.search_manifest import HEARTBEAT_SECONDS, SearchManifest
 from tabvae_ray.results.trial_record import Moment
+from tabvae_ray.search.directory import CLAIM_NAME
 from tabvae_ray.search.driver import claim_file
 from tabvae_ray.storage import Location
 
-__all__ = ["CLAIM_NAME", "Holder", "claimed"]
+__all__ = ["Holder", "claimed"]
 
-# The name of a claim on a disk, and in an object store.
-CLAIM_NAME = re.compile(r"driver(-[0-9a-f]{32})?\.json")
 # After this long without a sign of life, a driver on another machine counts as dead.
 _SURELY_DEAD_SECONDS = 3600.0
 # How long a driver waits in an object store for others to withdraw, and how often it looks.

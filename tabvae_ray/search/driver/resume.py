@@ -1,7 +1,6 @@
 """Find an earlier search in the directory, and restore its state."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +9,12 @@ from ray.tune.schedulers import TrialScheduler
 
 from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.documents import finite
-from tabvae_ray.errors import ConfigError, StorageError, brief
+from tabvae_ray.errors import ConfigError, StorageError
 from tabvae_ray.results.checkpoints import Checkpoints
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.search_manifest import TABLE_FILE, SearchManifest
 from tabvae_ray.results.trial_record import TrialRecord
-from tabvae_ray.search.driver.claim import CLAIM_NAME
+from tabvae_ray.search.directory import check_new
 from tabvae_ray.search.driver.record_check import check_records
 from tabvae_ray.search.inputs import SPACE_FILE, SearchInputs
 from tabvae_ray.search.optimize.scheduler import MultiObjectiveASHA, PatientFIFO
@@ -35,11 +34,6 @@ __all__ = [
     "storage_url",
 ]
 
-# What a driver that was killed while it began may leave: claims and files of writes and probes.
-_LEFT_BY_KILLED_DRIVER = re.compile(
-    CLAIM_NAME.pattern + r"|\.(search|driver)\.json\.[0-9a-f]+\.tmp"
-    r"|\.{1,2}(tabvae_ray-|preflight-)[0-9a-f]+(-[0-9a-f]+)?(\.[0-9a-f]+\.tmp)?"
-)
 _FILES = (
     *("search.json", SPACE_FILE, TABLE_FILE, "study.log", "progress.jsonl"),
     *("trials.csv", "report.html"),
@@ -132,20 +126,13 @@ def check_name(directory: Location, *, resume: bool) -> None:
         ConfigError: If it is otherwise.
         StorageError: If the directory cannot be read, or a file in it is not one.
     """
+    if not resume:
+        check_new(directory)
+        return
     found = {child.name: child for child in directory.children()}
-    if resume and "search.json" not in found:
+    if "search.json" not in found:
         raise ConfigError(f"--resume: there is no search in {directory}")
-    if resume:
-        _check_kinds(found)
-    elif "search.json" in found:
-        raise ConfigError(
-            f"{directory} holds a search already: go on with it by --resume, or give another --name"
-        )
-    elif others := [name for name in found if not _LEFT_BY_KILLED_DRIVER.fullmatch(name)]:
-        raise ConfigError(
-            f"{directory} is not empty, and holds no search (it has {brief(others[0])}): give "
-            "another --name or --out"
-        )
+    _check_kinds(found)
 
 
 def _check_kinds(found: Mapping[str, Location]) -> None:

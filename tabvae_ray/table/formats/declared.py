@@ -4,6 +4,7 @@ import re
 
 from tabvae_ray.errors import brief
 from tabvae_ray.table.formats.numerals import NumberFormat
+from tabvae_ray.table.formats.truth_words import parse_truth_format
 from tabvae_ray.table.values.spec_types import Kind
 
 __all__ = ["format_error", "is_format"]
@@ -22,6 +23,8 @@ def format_error(written: str, kind: Kind) -> str | None:
         is_known, example = is_format(written), "%d/%m/%Y"
     else:
         is_known, example = NumberFormat.parse(written) is not None, "${:,.2f}"
+        if kind == "categorical" and parse_truth_format(written) is not None:
+            return None
     return None if is_known else f"format: must be one such as {example}, but got {brief(written)}"
 
 

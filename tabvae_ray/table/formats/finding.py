@@ -23,6 +23,7 @@ __all__ = [
 Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
+_DAY_NAME = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 # Where two formats fit, the first is taken.
 _DATES = (
     (re.compile(r"\d{8}T\d{6}(?![\dZ])"), ("%Y%m%dT%H%M%S",)),
@@ -30,6 +31,18 @@ _DATES = (
     (re.compile(r"\d{4}-\d{2}-\d{2}(?= [\d:.]+ (?:UTC|GMT)$)"), ("%Y-%m-%d",)),
     (re.compile(r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4}(?!\d)"), ("%a, %d %b %Y",)),
     (re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d [\d:]{8} \d{4}$"), ("%a %b %d %H:%M:%S %Y",)),
+    (re.compile(rf"{_DAY_NAME}, \d{{1,2}} [A-Za-z]{{4,9}} \d{{4}}(?!\d)"), ("%A, %d %B %Y",)),
+    (re.compile(rf"{_DAY_NAME} \d{{1,2}} [A-Za-z]{{4,9}} \d{{4}}(?!\d)"), ("%A %d %B %Y",)),
+    (re.compile(rf"{_DAY_NAME}, [A-Za-z]{{4,9}} \d{{1,2}}, \d{{4}}(?!\d)"), ("%A, %B %d, %Y",)),
+    (re.compile(r"[A-Z][a-z]{2} \d{1,2} [A-Z][a-z]{2} \d{4}(?!\d)"), ("%a %d %b %Y",)),
+    (re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d{1,2} \d{4}(?!\d)"), ("%a %b %d %Y",)),
+    (re.compile(r"[A-Z][a-z]{2}, [A-Z][a-z]{2} \d{1,2}, \d{4}(?!\d)"), ("%a, %b %d, %Y",)),
+    (re.compile(r"\d{1,2}[A-Za-z]{3}\d{4}(?!\d)"), ("%d%b%Y",)),
+    (re.compile(r"\d{4}-[A-Za-z]{3}-\d{1,2}(?!\d)"), ("%Y-%b-%d",)),
+    (re.compile(r"[A-Za-z]{3} \d{1,2} \d{4}(?!\d)"), ("%b %d %Y",)),
+    (re.compile(r"\d{1,2}/[A-Za-z]{3}/\d{4}(?!\d)"), ("%d/%b/%Y",)),
+    (re.compile(r"\d{4}_\d{1,2}_\d{1,2}(?!\d)"), ("%Y_%m_%d",)),
+    (re.compile(r"\d{1,2} \d{1,2} \d{4}(?!\d)"), ("%d %m %Y", "%m %d %Y")),
     (re.compile(r"\d{14}(?!\d)"), ("%Y%m%d%H%M%S",)),
     (re.compile(r"\d{8}(?!\d)"), ("%Y%m%d",)),
     (re.compile(r"\d{8}\.0(?!\d)"), ("%Y%m%d.0",)),
@@ -52,7 +65,7 @@ _SHORT_YEARS = (
 )
 _ISO = ((re.compile(r"\d{4}-\d{2}-\d{2}"), ("%Y-%m-%d",)),)
 _TIME = re.compile(
-    r"(?P<between>[T ])(?P<hour>\d{1,2}):\d{2}(?P<second>:\d{2})?(?P<fraction>\.\d{1,9})?"
+    r"(?P<between>[T :]|, )(?P<hour>\d{1,2}):\d{2}(?P<second>:\d{2})?(?P<fraction>\.\d{1,9})?"
     r"(?P<half> ?[AaPp][Mm])?(?P<zone>Z| ?[+-]\d{2}:\d{2}| ?[+-]\d{4}| ?[+-]\d{2}| UTC| GMT)?"
 )
 # So many distinct texts decide on the spelling; all of them must be dates.
@@ -255,7 +268,10 @@ def _time_format(rest: str, sample: pd.Series) -> str | None:
     if found is None:
         return None
     hour = "%I" if found["half"] else "%H"
-    if sample.str.contains(r"[T ]\d:").any() and not sample.str.contains(r"[T ]0\d:").any():
+    single, padded = (
+        sample.str.contains(rf"(?:[T ]|[a-zA-Z]\d{{4}}:){zero}\d:").any() for zero in ("", "0")
+    )
+    if single and not padded:
         hour = hour.replace("%", "%-")
     written = f"{found['between']}{hour}:%M" + (":%S" if found["second"] else "")
     if found["fraction"]:

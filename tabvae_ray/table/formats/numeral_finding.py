@@ -3,10 +3,11 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from math import isfinite
 
 from tabvae_ray.table.formats.numerals import SEPARATORS, NumberFormat
 
-__all__ = ["CURRENCY", "find_number_format", "is_default", "may_have_decimals"]
+__all__ = ["CURRENCY", "find_number_format", "is_default", "may_have_decimals", "usual_format"]
 
 CURRENCY = (
     r"[$€£¥₹₽₩₺₪฿]|(?:A|C|CA|HK|NZ|R|S|US)\$|kr\.?|zł|Kč|Ft|Fr\.|AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP"
@@ -25,6 +26,9 @@ _SEPARATIONS = (
 # A smaller share of the cells may be in another format.
 _ODD_SHARE = 0.001
 _MOST_PLACES = 15
+# Where there is no single format, so many numbers say how many decimals there are.
+_USUAL_SHARE = 0.99
+_PLAIN = re.compile(r"-?\d+(?:\.(?P<decimals>\d+))?")
 
 
 def find_number_format(texts: Iterable[str]) -> NumberFormat | None:
@@ -98,6 +102,36 @@ def is_default(texts: Sequence[str], *, whole: bool) -> bool:
         return False
 
 
+def usual_format(texts: Sequence[str]) -> NumberFormat | None:
+    """Return the format of most of some plain numbers that have no single one.
+
+    It keeps the decimals of nearly all. None if most are written as pandas writes them, or in
+    another form.
+
+    Args:
+        texts: The different texts of the column.
+    """
+    found = [_PLAIN.fullmatch(text) for text in texts]
+    parts = [cell["decimals"] or "" for cell in found if cell is not None]
+    if not parts or len(parts) < len(texts):
+        return None
+    places = max(map(len, parts))
+    if places > _MOST_PLACES:
+        return None
+    # A few odd cells may have more decimals.
+    usual = sorted(map(len, parts))[int(_USUAL_SHARE * (len(parts) - 1))]
+    best, most = None, sum(repr(float(text)) == text for text in texts)
+    for made in (
+        NumberFormat(places, trims=True),
+        NumberFormat(places),
+        *((NumberFormat(usual, trims=True), NumberFormat(usual)) if usual < places else ()),
+    ):
+        count = sum(made.text(float(text)) == text for text in texts)
+        if count > most:
+            best, most = made, count
+    return best
+
+
 def _usual(texts: Iterable[str]) -> str:
     return Counter(texts).most_common(1)[0][0]
 
@@ -150,6 +184,9 @@ def _holds(made: NumberFormat, cells: Sequence[str]) -> bool:
             odd += 1
             continue
         value = float(plain)
+        if not isfinite(value):
+            odd += 1
+            continue
         as_integer = made.letter == "f" and plain.lstrip("+-").isdigit()
         # Rounding leaves -0.00, which is written as 0.00.
         own = cell if value else re.sub(r"[-()]", "", cell)

@@ -28,7 +28,7 @@ _PLACES = {
 }  # fmt: skip
 _DIGITS = re.compile(r"(%[YmdHMS]|[^%])+")
 _COLON_OFFSET = re.compile(r"%(:+)z")
-_TIME = re.compile(r"[T ,]*%-?[HI]")
+_TIME = re.compile(r"[T ,:]*%-?[HI]")
 
 
 def readable(written: str) -> str:

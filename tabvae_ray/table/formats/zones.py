@@ -1,11 +1,18 @@
 """Time zones: what clocks in one show, and those that the offsets of text suggest."""
 
+from datetime import timedelta, timezone
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["at_wall_clock", "in_zone_of_offsets", "midnights", "wall_clock"]
+__all__ = [
+    "are_of_several_offsets",
+    "at_wall_clock",
+    "in_zone_of_offsets",
+    "midnights",
+    "wall_clock",
+]
 
 # One zone for each rule of summer time that tables often have; others with the same offsets have
 # the same times.
@@ -41,20 +48,31 @@ def midnights(moments: pd.Series) -> pd.Series:
     return at_wall_clock(wall_clock(moments).dt.normalize(), moments.dt.tz)
 
 
+def are_of_several_offsets(texts: pd.Series) -> bool:
+    """Return True if texts of moments have different offsets from UTC."""
+    offsets = texts.dropna().astype(str).str.extract(_OFFSET)
+    return len(offsets.drop_duplicates()) > 1
+
+
 def in_zone_of_offsets(texts: pd.Series, moments: pd.Series) -> pd.Series:
     """Return moments of text in the time zone whose summer time its offsets follow.
 
     Args:
         texts: Text with different offsets from UTC, such as +01:00 and +02:00.
-        moments: Its moments in UTC, which are returned if no known zone has the offsets.
+        moments: Its moments in UTC, which are returned if no known zone has the offsets. If nearly
+            all have one offset, they are returned with that.
     """
     parts = texts[texts.notna()].astype(str).str.extract(_OFFSET).fillna("0")
     minutes = parts[1].astype(int) * 60 + parts[2].astype(int)
     minutes = minutes.where(parts[0] != "-", -minutes)
     present = moments[texts.notna()]
     naive = present.dt.tz_localize(None)
-    if (minutes == minutes.mode().iloc[0]).mean() > _MIN_SHARE:
-        return moments
+    usual = int(minutes.mode().iloc[0])
+    if (minutes == usual).mean() > _MIN_SHARE:
+        if usual == 0:
+            return moments
+        fixed: pd.Series = moments.dt.tz_convert(timezone(timedelta(minutes=usual)))
+        return fixed
     wanted = pd.to_timedelta(minutes, unit="min")
     for zone in _ZONES:
         local = present.dt.tz_convert(zone).dt.tz_localize(None)

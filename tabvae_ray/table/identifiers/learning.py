@@ -1,5 +1,6 @@
 """Patterns of real identifiers, learnt from their texts."""
 
+import math
 import re
 import string
 from collections import Counter, defaultdict
@@ -18,6 +19,10 @@ _MAX_LENGTH = 256
 _FEW_KINDS = 12
 # Values per choice from which on the choices that occur are all that there are.
 _SATURATED = 20
+# Lengths of texts that share no shape.
+_N_LENGTHS = 10
+# Logarithm of the probability from which on something is taken for chance.
+_CHANCE = math.log(1e-4)
 # Texts per real value that a pattern should have.
 _ENOUGH = 1000
 _PLENTY = 10**6
@@ -41,8 +46,7 @@ def learn_patterns(texts: Sequence[str]) -> list[WeightedPattern]:
 
     Texts of one shape have the same length, the same separators at the same places, and letters
     and digits at the same places, unless these change from text to text as in a hash. Shapes of
-    few texts are left out. If all are, the pattern is that of letters and digits in the usual
-    length.
+    few texts are left out. If all are, the patterns have the usual lengths and characters.
     """
     texts = [text for text in texts if 0 < len(text) <= _MAX_LENGTH] or ["00000000"]
     tokens = _TOKENS
@@ -54,12 +58,11 @@ def learn_patterns(texts: Sequence[str]) -> list[WeightedPattern]:
     common = sorted(shapes.items(), key=lambda item: (-len(item[1]), item[0]))[:_MAX_PATTERNS]
     shared = [item for item in common if len(set(item[1])) >= _FEW_TEXTS]
     if len(shared) == 0 and len(set(texts)) >= _FEW_TEXTS:
+        if not all(text.isascii() and text.isdigit() for text in texts):
+            return _without_shape(texts)
         length = sorted(map(len, texts))[len(texts) // 2]
-        digits = all(text.isascii() and text.isdigit() for text in texts)
-        alphabet = "0-9" if digits else "0-9A-Za-z"
-        first = "[1-9]" if digits else f"[{alphabet}]"
-        rest = "" if length == 1 else f"[{alphabet}]{{{length - 1}}}"
-        return [WeightedPattern(pattern=first + rest, weight=len(texts))]
+        rest = "" if length == 1 else f"[0-9]{{{length - 1}}}"
+        return [WeightedPattern(pattern=f"[1-9]{rest}", weight=len(texts))]
     common = shared or common
     alphabets = _alphabets([text for _, group in common for text in group], tokens)
     return [
@@ -145,8 +148,7 @@ def _pattern(
             class_of = alphabet
             if i == 0 and alphabet[0] == "0" and alphabet.isdigit() and "0" not in seen:
                 class_of = alphabet[1:]
-            saturated = len(texts) >= _SATURATED * len(class_of)
-            chosen.append(seen if saturated else class_of)
+            chosen.append(_choices(Counter(column), class_of))
             wide.append("".join(sorted({*class_of, *seen})))
     # From the right, because numbers grow there first.
     for i in reversed(range(len(chosen))):
@@ -154,6 +156,50 @@ def _pattern(
             break
         chosen[i] = wide[i]
     return _written(chosen)
+
+
+def _choices(counts: Counter[str], class_of: str) -> str:
+    """Return the characters of one place: those that occur, or the class that they are of.
+
+    Others of a class are left out where it is hardly by chance that they do not occur.
+    """
+    n, seen = counts.total(), "".join(sorted(counts))
+    if n >= _SATURATED * len(class_of):
+        return seen
+    inside = [
+        known
+        for known in _CLASSES
+        if set(seen) <= set(known) < set(class_of) and _is_no_chance(len(known), class_of, n)
+    ]
+    class_of = inside[0] if inside else class_of
+    shared = "".join(char for char in seen if counts[char] >= _FEW_TEXTS)
+    return shared if shared and _is_no_chance(len(shared), class_of, n) else class_of
+
+
+def _is_no_chance(n_chars: int, class_of: str, n_texts: int) -> bool:
+    """Return True if texts hardly happen to have so few characters of a class at a place."""
+    size = len(class_of)
+    if n_chars >= size:
+        return False
+    return math.log(math.comb(size, n_chars)) + n_texts * math.log(n_chars / size) < _CHANCE
+
+
+def _without_shape(texts: Sequence[str]) -> list[WeightedPattern]:
+    """Return patterns of texts that share no shape, such as sentences."""
+    counts = Counter(char for text in texts for char in set(text))
+    chars = "".join(sorted(char for char, n in counts.items() if n >= _FEW_TEXTS and char >= " "))
+    letters = "".join(filter(str.isalnum, chars)) or string.ascii_letters + string.digits
+    lengths = sorted(map(len, texts))
+    # Quantiles, because the length of a single text may tell whose it is.
+    places = [len(lengths) * (2 * i + 1) // (2 * _N_LENGTHS) for i in range(_N_LENGTHS)]
+    usual = Counter(lengths[place] for place in places)
+    return [
+        WeightedPattern(
+            pattern=_written([letters, *[chars or letters] * (length - 2), letters][:length]),
+            weight=max(2, n * len(texts) // _N_LENGTHS),
+        )
+        for length, n in usual.items()
+    ]
 
 
 def _written(choices: list[str]) -> str:

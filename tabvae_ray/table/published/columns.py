@@ -16,6 +16,8 @@ from tabvae_ray.table.published.identifiers import published_source
 __all__ = ["published_column"]
 
 # Stands for all values of a text column in which no value is shared.
+# A larger share of rows whose values are left out is said.
+_MOST_LOST = 0.5
 _PLACEHOLDER = "other"
 
 
@@ -64,6 +66,13 @@ def _with_shared_categories(column: Column, values: pd.Series, crowd: Crowd) -> 
             f"every generated value is {kept[0]!r}{' or missing' if column.missing else ''}",
             f"only {kept[0]!r}",
         )
+    elif (lost := float(np.mean(~shared[positions[present]]))) > _MOST_LOST:
+        _warn(
+            column,
+            crowd,
+            f"the values of {lost:.0%} of its rows are never generated",
+            f"only {int(shared.sum()):,} of {len(shared):,} values",
+        )
     # Levels that no row has are values of too few rows as well.
     return column.model_copy(update={"categories": tuple(kept), "levels": ()})
 
@@ -87,11 +96,16 @@ def _with_shared_range(column: Column, numbers: Floats, crowd: Crowd) -> Column:
     return column.model_copy(update={"minimum": low, "maximum": high})
 
 
+def _is_number(category: Any) -> bool:
+    return type(category) in (int, float) or (isinstance(category, str) and category.isdecimal())
+
+
 def _warn(column: Column, crowd: Crowd, effect: str, shared: str = "no value") -> None:
-    numbers = column.kind == "categorical" and type(column.categories[0]) in (int, float)
+    numbers = column.kind == "categorical" and all(map(_is_number, column.categories))
+    verb = "are" if shared.endswith("values") else "is"
     advice = "declare it continuous" if numbers else "declare wider groups of its values"
     warnings.warn(
-        f"column {column.name!r}: {shared} is shared by {crowd.min_rows} {crowd.noun} "
+        f"column {column.name!r}: {shared} {verb} shared by {crowd.min_rows} {crowd.noun} "
         f"(transformers.min_rows), so {effect}; leave the column out, {advice}, or set "
         "transformers.min_rows lower",
         stacklevel=2,

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tabvae_ray.errors import DataError
+from tabvae_ray.table.formats.truth_words import TRUTHS
 from tabvae_ray.table.values.decimals import as_decimals
 
 __all__ = ["NULL_WORDS", "Cells", "Mask"]
@@ -26,9 +27,6 @@ NULL_WORDS = frozenset(
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*$"
 _PLAIN_NUMBER = re.compile(rf"(?!\s*[+-]?0\d){_NUMBER[1:-1]}")
 _INTEGER = r"^\s*[+-]?\d+\s*$"
-_TRUTHS = {word: True for word in ("true", "t", "yes", "y", "1")} | {
-    word: False for word in ("false", "f", "no", "n", "0")
-}
 
 
 class Cells:
@@ -149,9 +147,9 @@ class Cells:
     def truths(self, missing: Mask) -> pd.Series | None:
         """Return the column as booleans, None if a remaining text is neither true nor false."""
         words = [text.strip().lower() for text in self.distinct.to_pylist()]
-        if any(word not in _TRUTHS for word, gone in zip(words, missing, strict=True) if not gone):
+        if any(word not in TRUTHS for word, gone in zip(words, missing, strict=True) if not gone):
             return None
-        values = [_TRUTHS.get(word, False) for word in words]
+        values = [TRUTHS.get(word, False) for word in words]
         has_missing = bool((self._codes < 0).any() or missing.any())
         return self._spread(pd.Series(values, dtype="boolean" if has_missing else "bool"), missing)
 

@@ -16,6 +16,7 @@ import pandas as pd
 from tabvae_ray.table.column import PADDINGS, UNNAMED
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.formats.finding import iso_format, look_like_days
+from tabvae_ray.table.formats.zones import are_of_several_offsets
 from tabvae_ray.table.parsing import parse_iso
 from tabvae_ray.table.reading.cells import Cells, Mask
 from tabvae_ray.table.reading.csv_file import CsvFile
@@ -24,6 +25,8 @@ from tabvae_ray.table.reading.hints import (
     CODE,
     MARKED_MIN_DISTINCT,
     MARKED_MIN_SHARE,
+    USUAL_MARKED_MIN_SHARE,
+    USUAL_MARKERS,
     Say,
     listed,
     say_if_without_format,
@@ -33,6 +36,7 @@ from tabvae_ray.table.reading.hints import (
 from tabvae_ray.table.reading.odd_dates import are_odd, days_among, moments_among
 from tabvae_ray.table.reading.spelled_numbers import NUMBER_FORMATS, number_format, spelled_numbers
 from tabvae_ray.table.reading.unpadded import without_padding
+from tabvae_ray.table.reading.versions import are_versions, may_be_versions
 
 __all__ = [
     "DATE_FORMATS",
@@ -90,6 +94,15 @@ def read_columns(file: CsvFile, declared: SpecDeclaration, source: str) -> pd.Da
         for name, values in columns.items()
         if (written := _iso_format(file, values)) is not None
     }
+    for name, values in columns.items():
+        if not declared.leaves_out(name) and str(getattr(values.dtype, "tz", "")) == "UTC":
+            texts = file.typed[name].where(values.notna(), None)
+            if texts.nunique() >= MARKED_MIN_DISTINCT and are_of_several_offsets(texts):
+                say_of(
+                    name,
+                    f"its times have several offsets from UTC, such as {texts.dropna().iloc[0]}; "
+                    "they are converted to UTC; declare timezone in the spec for another zone",
+                )
     return table
 
 
@@ -97,12 +110,13 @@ def _read_column(file: CsvFile, plain: pd.Series, declared: SpecDeclaration, say
     name = str(plain.name)
     wanted = declared_type(name, declared)
     given = declared.missing_values_of(name)
+    is_open = declared.kind_of(name) in (None, "continuous", "datetime")
     spelled = spelled_numbers(file, plain, declared, wanted, say)
     if given is not None:
         cells = file.cells(name)
         by_value = wanted != "text" or declared.kind_of(name) == "datetime"
         missing = cells.standing_for(given) if by_value else cells.among(given)
-        return _converted(spelled or cells, missing, wanted, say, markers=False)
+        return _converted(spelled or cells, missing, wanted, say, markers=is_open)
     if spelled is not None:
         return _converted(spelled, None, wanted, say, markers=True)
     written = None if name not in declared.columns else declared.columns[name].format
@@ -117,7 +131,7 @@ def _read_column(file: CsvFile, plain: pd.Series, declared: SpecDeclaration, say
         if is_float and not (declared.columns[name].format or "").endswith(".0"):
             return plain
         wanted = "moment"
-    if wanted is None and not _is_in_doubt(plain):
+    if wanted is None and not _is_in_doubt(plain) and not may_be_versions(plain):
         return plain
     cells = file.cells(name)
     if wanted == "text":
@@ -133,15 +147,14 @@ def _read_column(file: CsvFile, plain: pd.Series, declared: SpecDeclaration, say
         words = cells.among({"True", "False"}) | cells.are_null_words
         return plain if words.all() else cells.text(cells.are_null_words)
     if wanted is None and pd.api.types.is_numeric_dtype(plain.dtype):
-        is_text = look_like_days(plain) or are_codes(cells)
+        is_text = look_like_days(plain) or are_codes(cells) or are_versions(cells, say)
         if not is_text and (days := _days(cells, cells.are_null_words, say)) is not None:
             return days
         is_whole = pd.api.types.is_integer_dtype(plain.dtype)
         if not is_text and not is_whole and _are_long_decimals(cells):
             return cells.decimals(cells.are_null_words | cells.are_blank)
         return cells.text(cells.are_null_words) if is_text else plain
-    markers = declared.kind_of(name) in (None, "continuous", "datetime")
-    return _converted(cells, None, wanted, say, markers=markers, written=written)
+    return _converted(cells, None, wanted, say, markers=is_open, written=written)
 
 
 def _with_empty_text(values: pd.Series, declared: SpecDeclaration) -> pd.Series:
@@ -219,6 +232,8 @@ def _converted(
         say_what_it_may_be(cells, rest, numbers, say)
         # In a column of text, words for missing values and white space are values.
         return cells.text(np.zeros_like(gone))
+    if wanted is None and markers and rest.any():
+        say_what_it_may_be(cells, rest, numbers, say)
     return cells.text(gone | blank if not rest.any() else gone)
 
 
@@ -234,12 +249,13 @@ def _days(cells: Cells, gone: Mask, say: Say) -> pd.Series | None:
 
 
 def are_markers(cells: Cells, fits: Mask, odd: Mask) -> bool:
-    """Return True if the odd texts of a column are few, rare and without digits."""
-    if int(odd.sum()) > _MOST_MARKERS or (cells.match(r"\d") & odd).any():
+    """Return True if the odd texts of a column are few, and rare or usual words."""
+    if int(odd.sum()) > _MOST_MARKERS or int(fits.sum()) <= MARKED_MIN_DISTINCT:
         return False
-    if int(fits.sum()) <= MARKED_MIN_DISTINCT:
-        return False
-    return cells.count(fits) >= MARKED_MIN_SHARE * cells.count(fits | odd)
+    share = cells.count(fits) / max(1, cells.count(fits | odd))
+    if all(word.strip().lower() in USUAL_MARKERS for word in cells.words(odd)):
+        return share >= USUAL_MARKED_MIN_SHARE
+    return share >= MARKED_MIN_SHARE and not bool((cells.match(r"\d") & odd).any())
 
 
 def are_codes(cells: Cells, gone: Mask | None = None) -> bool:

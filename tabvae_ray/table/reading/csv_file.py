@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -16,6 +17,7 @@ from tabvae_ray.table.reading.cells import Cells
 
 __all__ = ["CsvFile", "check_names"]
 
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _ADVICE = "must be UTF-8, as from pandas.read_csv(file, encoding='{}').to_csv(file, index=False)"
 
 
@@ -40,16 +42,20 @@ class CsvFile:
         _check_encoding(content)
         _check_separator(content)
         self._content, self._source = content, source
-        # Two rows, because from the header alone pandas would take an unnamed column as index.
-        header = pd.read_csv(
-            io.BytesIO(content), header=None, nrows=2, dtype=str, keep_default_na=False
-        )
-        self.typed: pd.DataFrame = pd.read_csv(io.BytesIO(content), low_memory=False)
+        try:
+            # Two rows, because from the header alone pandas would take an unnamed column as index.
+            header = pd.read_csv(
+                io.BytesIO(content), header=None, nrows=2, dtype=str, keep_default_na=False
+            )
+            self.typed: pd.DataFrame = pd.read_csv(io.BytesIO(content), low_memory=False)
+        except pd.errors.ParserError as error:
+            raise ValueError(_reason(str(error))) from None
         check_names([name for name in header.iloc[0] if name], source)
         names = zip(self.typed.columns, header.iloc[0], strict=False)
         self.unnamed = tuple(str(name) for name, written in names if not written)
         if not is_rewritten:
             self._check_lengths()
+            self._check_header(header.iloc[0].tolist())
 
     def cells(self, name: str) -> Cells:
         """Return the cells of a column as text."""
@@ -88,6 +94,17 @@ class CsvFile:
                 f"{self._source}: {self._short_rows:,} of {len(self.typed):,} rows have fewer "
                 f"fields than the header, which has {len(self.typed.columns)}; the fields that "
                 "they lack are read as empty",
+                stacklevel=2,
+            )
+
+    def _check_header(self, names: list[str]) -> None:
+        """Warn of a header that looks like a row."""
+        written = [name for name in names if name]
+        numbers = [name for name in written if _NUMBER.fullmatch(name)]
+        if written and len(numbers) * 2 > len(written) and "." in "".join(numbers):
+            warnings.warn(
+                f"{self._source}: its header has names such as {numbers[0]!r}; if its first line "
+                "is a row, put a line with the names of the columns before it",
                 stacklevel=2,
             )
 
@@ -133,6 +150,18 @@ class CsvFile:
         )
         columns = [pa.chunked_array([pa.array(texts[name], pa.string())]) for name in texts]
         return pa.table(columns, names=names), n_short
+
+
+def _reason(message: str) -> str:
+    """Return the reason of pandas for which a file cannot be read, in plain words, and its own."""
+    if found := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", message):
+        expected, line, fields = found.groups()
+        return f"line {line} has {fields} fields, but the header has {expected} ({found[0]})"
+    if found := re.search(r"EOF inside string starting at row (\d+)", message):
+        # pandas counts from 0.
+        line = int(found[1]) + 1
+        return f"a quotation mark in line {line} has no second one that ends the text ({found[0]})"
+    return message
 
 
 def check_names(names: Sequence[str], source: str) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tabvae_ray.errors import DataError
-from tabvae_ray.table.dtypes import dtype_from_name, dtype_name, is_dtype_name
+from tabvae_ray.table.dtypes import advice_to_convert, dtype_from_name, dtype_name, is_dtype_name
 from tabvae_ray.table.values.decimals import as_decimals, is_decimal, series_of
 
 __all__ = ["checked_name", "of_dtype"]
@@ -56,5 +56,6 @@ def checked_name(dtype: Any, where: str) -> str:
         return "category"
     name = dtype_name(dtype)
     if not is_dtype_name(name) or dtype_from_name(name) != dtype:
-        raise DataError(f"{where}: values of dtype {dtype} are not supported; convert or drop them")
+        advice = advice_to_convert(dtype)
+        raise DataError(f"{where}: values of dtype {dtype} are not supported; {advice}")
     return name

@@ -2,6 +2,7 @@
 
 import io
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, Protocol, TypeGuard, runtime_checkable
@@ -14,7 +15,16 @@ from tabvae_ray.errors import DataError, one_line
 from tabvae_ray.storage import Location
 from tabvae_ray.table.arrow_types import ARROW_TYPES, as_arrow, frame_of, typed_schema
 
-__all__ = ["ArrowTable", "Frame", "Source", "as_frame", "is_frame", "is_location", "parquet_form"]
+__all__ = [
+    "ArrowTable",
+    "Frame",
+    "Source",
+    "as_frame",
+    "is_frame",
+    "is_location",
+    "parquet_form",
+    "say_if_index_is_left_out",
+]
 
 
 @runtime_checkable
@@ -81,7 +91,26 @@ def as_frame(rows: Any, what: str = "table") -> pd.DataFrame:
     twice = [name for name in table.column_names if table.column_names.count(name) > 1]
     if twice:
         raise DataError(f"{what}: column {twice[0]!r}: occurs more than once")
-    return frame_of(table)
+    return frame_of(table, what)
+
+
+def say_if_index_is_left_out(rows: pd.DataFrame, what: str) -> None:
+    """Warn of an index that tells more than the order of the rows.
+
+    Args:
+        rows: Rows of a user.
+        what: The name of the table in the warning.
+    """
+    index = rows.index
+    names = ", ".join(repr(name) for name in index.names if name is not None)
+    if isinstance(index, pd.RangeIndex) or not (
+        names or isinstance(index, pd.DatetimeIndex | pd.MultiIndex)
+    ):
+        return
+    named = f"its index {names}" if names else "its index, which has no name,"
+    warnings.warn(
+        f"{what}: {named} is left out; call reset_index() to have it modelled", stacklevel=3
+    )
 
 
 def parquet_form(rows: pd.DataFrame, what: str = "table") -> pd.DataFrame:

@@ -13,6 +13,8 @@ __all__ = [
     "CODE",
     "MARKED_MIN_DISTINCT",
     "MARKED_MIN_SHARE",
+    "USUAL_MARKED_MIN_SHARE",
+    "USUAL_MARKERS",
     "Say",
     "listed",
     "say_if_without_format",
@@ -22,6 +24,17 @@ __all__ = [
 
 # Text in a column of numbers or moments is a marker of missing values if it is this rare.
 MARKED_MIN_SHARE = 0.9
+# Such words stand for a missing value wherever there are numbers or moments, however many do.
+USUAL_MARKERS = frozenset(
+    "?|??|-|--|---|.|..|...|*|unknown|unk|not known|undefined|unspecified|n.a.|n.a|n/a|na|nan|nil"
+    "|null|(null)|none|<none>|missing|blank|(blank)|empty|(empty)|not available|not applicable"
+    "|not reported|not recorded|not stated|no answer|no data|no response|refused|declined|pending"
+    "|tbd|unbekannt|keine angabe|k.a.|k. a.|inconnu|desconocido|sconosciuto|#ref!|#value!|#div/0!"
+    "|#num!|#name?|#null!|#n/a!".split("|")
+)
+USUAL_MARKED_MIN_SHARE = 0.5
+# More different texts beside numbers are text of which some happens to be digits.
+_MOST_OTHERS = 20
 # Fewer different numbers than this, beside text, are categories.
 MARKED_MIN_DISTINCT = 10
 CODE = r"^0\d+$|^\+\d{7,}$"
@@ -30,6 +43,8 @@ _SPELLED_NUMBER = (
     rf"^\s*[(]?[+-]?\s*({CURRENCY})?\s*[+-]?\d{{1,3}}(,?\d+)*([.,' ]\d{{3}})*([.,]\d+)?\s*"
     rf"(%|{CURRENCY})?[)]?\s*$"
 )
+# A number, its decimals, and a unit: a word of two letters or more, or any after a space.
+_WITH_UNIT = r"^\s*[+-]?\d+(\.\d+)?(\s[A-Za-zµ°][^\d\s]{0,9}|[a-zµ°][^\d\s]{1,9})\s*$"
 
 Say = Callable[[str], None]
 
@@ -58,16 +73,38 @@ def say_what_it_may_be(cells: Cells, rest: Mask, numbers: Mask, say: Say) -> Non
             "all of them are in one format, so it is read as text; declare {kind: continuous, "
             "format: '{:,.2f}'} in the spec, or write plain numbers such as 1234.5"
         )
-    elif (
-        numbers.any()
-        and int(numbers.sum()) > MARKED_MIN_DISTINCT
-        and cells.count(numbers) >= MARKED_MIN_SHARE * total
+    elif (unit := _unit(cells, rest)) is not None:
+        example, places, after = unit
+        say(
+            f"it looks like numbers with a unit, such as {example[:40]!r}, and is read as text; "
+            f"declare {{kind: continuous, format: '{{:.{places}f}}{after}'}} in the spec to have "
+            "them modelled as numbers"
+        )
+    elif int(numbers.sum()) > MARKED_MIN_DISTINCT and (
+        cells.count(numbers) >= MARKED_MIN_SHARE * total
+        or (
+            cells.count(numbers) >= USUAL_MARKED_MIN_SHARE * total
+            and int(odd.sum()) <= _MOST_OTHERS
+            and not bool((cells.match(r"\d") & odd).any())
+        )
     ):
         say(
             f"{min(cells.count(numbers) / total, 0.999):.1%} of its cells are numbers, but "
             f"{n_odd:,} are not, such as {listed(cells.words(odd))}, so it is read as text; "
-            "declare missing_values in the spec, or clean them"
+            "name them under missing_values in the spec, or clean them"
         )
+
+
+def _unit(cells: Cells, rest: Mask) -> tuple[str, int, str] | None:
+    """Return an example of numbers with one unit, their decimals and the unit; None for others."""
+    fits = cells.match(_WITH_UNIT) & rest
+    if int(fits.sum()) <= MARKED_MIN_DISTINCT or not (fits == rest).all():
+        return None
+    found = [cell for cell in map(re.compile(_WITH_UNIT).match, cells.words(fits)) if cell]
+    afters = {cell[2] for cell in found}
+    if len(afters) > 1:
+        return None
+    return found[0][0].strip(), max(len(cell[1] or " ") - 1 for cell in found), afters.pop()
 
 
 def _spelling(number: str) -> str:

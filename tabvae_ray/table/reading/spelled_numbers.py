@@ -11,8 +11,10 @@ from tabvae_ray.table.formats.numeral_finding import (
     find_number_format,
     is_default,
     may_have_decimals,
+    usual_format,
 )
 from tabvae_ray.table.formats.numerals import NumberFormat
+from tabvae_ray.table.formats.truth_words import truth_format
 from tabvae_ray.table.reading.cells import Cells
 from tabvae_ray.table.reading.csv_file import CsvFile
 from tabvae_ray.table.reading.declared_types import CellKind
@@ -26,6 +28,8 @@ NUMBER_FORMATS = "number_formats"
 
 # So many different texts show the format of a column.
 _SPELLED = 10_000
+# A larger share of texts in another form is said.
+_FEW_OTHERS = 0.01
 
 
 def spelled_numbers(
@@ -83,7 +87,7 @@ def respelled(cells: Cells, made: NumberFormat) -> Cells:
 def number_format(
     file: CsvFile, values: pd.Series, declared: SpecDeclaration, say: Say
 ) -> str | None:
-    """Return the format in which a file has the numbers of a column.
+    """Return the format in which a file has the numbers, or truth values, of a column.
 
     None if they are as pandas writes them, or in no single format, which is said.
 
@@ -94,12 +98,17 @@ def number_format(
         say: Called with a warning.
     """
     name, types = str(values.name), pd.api.types
-    if not types.is_numeric_dtype(values.dtype) or types.is_bool_dtype(values.dtype):
-        return None
     own = declared.columns.get(name)
+    if types.is_bool_dtype(values.dtype):
+        words = {text.strip() for text in file.texts(name, _SPELLED)}
+        return truth_format(words) if own is None or own.format is None else own.format
+    if not types.is_numeric_dtype(values.dtype):
+        return None
     if own is not None and own.format is not None:
         return own.format
-    texts, whole = _numerals(file, name), types.is_integer_dtype(values.dtype)
+    # Whole numbers that are declared to be floats are not given a point for that.
+    is_float = own is not None and (own.dtype or "").lower().startswith("float")
+    texts, whole = _numerals(file, name), types.is_integer_dtype(values.dtype) and not is_float
     # That of most columns, and found in a tenth of the time that a search for a format takes.
     if is_default(texts, whole=whole):
         return None
@@ -113,7 +122,26 @@ def number_format(
             f"some of its numbers are written like {odd[0][:40]!r} and others are not; synthetic "
             f"ones are written like {_default(odd[0], whole=whole)}"
         )
+    elif made is None and not whole:
+        made = usual_format(texts)
+        _say_if_others_differ(texts, made, say)
     return None if made is None else str(made)
+
+
+def _say_if_others_differ(texts: list[str], made: NumberFormat | None, say: Say) -> None:
+    """Warn if more than a few of some plain numbers are not written as synthetic ones will be."""
+    try:
+        numbers = [float(text) for text in texts]
+    except ValueError:
+        return
+    written = [repr(number) if made is None else made.text(number) for number in numbers]
+    others = [pair for pair in zip(texts, written, strict=True) if pair[0] != pair[1]]
+    if len(others) > _FEW_OTHERS * len(texts):
+        own, ours = others[0]
+        say(
+            f"its numbers have no single form: some are written like {own[:40]!r}, and synthetic "
+            f"ones are written like {ours!r}"
+        )
 
 
 def _numerals(file: CsvFile, name: str) -> list[str]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-__all__ = ["is_span", "moments_of_spans", "span_dtype", "spans_of", "time_of_span"]
+__all__ = ["date_dtype", "is_span", "moments_of_spans", "span_dtype", "spans_of", "time_of_span"]
 
 _TEXT = re.compile(r"-?(\d+ days?,? )?[+-]?\d{1,2}:\d{2}:\d{2}(\.\d{1,9})?")
 _DAY = pd.Timedelta(days=1)
@@ -59,6 +59,14 @@ def span_dtype(values: pd.Series, moments: pd.Series) -> Any:
     if bool(((moments.dropna() >= start) & (moments.dropna() < start + _DAY)).all()):
         return pd.ArrowDtype(pa.time64("ns" if unit == "ns" else "us"))
     return np.dtype(f"m8[{unit}]")
+
+
+def date_dtype(values: pd.Series) -> Any:
+    """Return the dtype of dates: that of the column, or Arrow's for dates of Python."""
+    if not pd.api.types.is_object_dtype(values.dtype):
+        return values.dtype
+    is_date = pd.api.types.infer_dtype(values, skipna=True) == "date"
+    return pd.ArrowDtype(pa.date32()) if is_date else values.dtype
 
 
 def spans_of(moments: pd.Series, dtype: Any) -> pd.Series:

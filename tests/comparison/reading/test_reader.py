@@ -239,3 +239,12 @@ def test_numbers_are_no_dates_in_a_format_of_text() -> None:
     found = reader.read(pd.DataFrame({"day": [5, 20240305]}))
     assert np.isnan(found.numbers["day"]).all()
     assert "100% of the synthetic table holds numbers" in found.warnings[0]
+
+
+@pytest.mark.parametrize("written", ["%d.%m.%Y", "%b %d, %Y", "%d/%m/%Y"])
+def test_dates_of_another_program_are_read_in_its_format(written: str) -> None:
+    real = REAL.assign(day=pd.date_range("2020-01-13", periods=N))
+    synthetic = real.assign(day=real["day"].dt.strftime(written))
+    comparison = _compare(real, synthetic)
+    assert comparison.warnings == ()
+    assert comparison.score_collections["js_distance"]["day"] == 0

@@ -23,6 +23,9 @@ EXACT = DAYS + pd.to_timedelta(range(120), unit="us")
         *("%-m/%-d/%Y %-I:%M:%S %P", "%Y/%m/%dT%H:%M:%SZ", "%d.%m.%Y %H:%M:%S %:z"),
         *("%Y%m%dT%H%M%S", "%Y%m%dT%H%M%SZ", "%Y-%m-%d %H:%M:%S UTC", "%a %b %d %H:%M:%S %Y"),
         *("%a, %d %b %Y", "%a, %d %b %Y %H:%M:%S GMT", "%a, %d %b %Y %H:%M:%S %z"),
+        *("%d%b%Y", "%d%^b%Y", "%d%^b%Y:%H:%M:%S", "%A, %d %B %Y", "%A, %B %d, %Y", "%b %d %Y"),
+        *("%a %b %d %Y", "%a %d %b %Y %H:%M", "%Y-%b-%d", "%d/%b/%Y:%H:%M:%S %z", "%Y_%m_%d"),
+        *("%b %d, %Y, %H:%M", "%b %-d, %Y %-I:%M %p", "%A %-d %B %Y"),
     ],
 )
 def test_a_format_is_found_and_written_again(written: str) -> None:

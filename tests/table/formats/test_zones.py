@@ -19,6 +19,14 @@ def test_offsets_of_summer_time_name_the_zone(zone: str) -> None:
     assert (read == moments).sum() == 299
 
 
+def test_an_odd_offset_leaves_the_others_as_they_are() -> None:
+    texts = pd.Series([f"2022-01-01T{i % 24:02}:00:00+01:00" for i in range(300)])
+    texts.iloc[7] = "2022-01-01T07:00:00+02:00"
+    read = parse_iso(texts)
+    assert read is not None
+    assert read.map(pd.Timestamp.isoformat).tolist()[8:] == texts.tolist()[8:]
+
+
 def test_other_offsets_are_utc() -> None:
     read = parse_iso(pd.Series(["2022-01-01T00:00:00+05:45", "2022-01-01T00:00:00-11:00"] * 9))
     assert read is not None

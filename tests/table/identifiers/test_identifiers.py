@@ -21,6 +21,19 @@ REAL = {
     r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}": [
         str(uuid.UUID(int=RNG.getrandbits(128), version=4)) for _ in range(500)
     ],
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[4][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}": [
+        str(uuid.UUID(int=RNG.getrandbits(128), version=4)) for _ in range(60)
+    ],
+    r"01[0-9A-Z]{8}": [f"01{RNG.getrandbits(40):08X}"[:10] for _ in range(100)],
+    r"[A-Z][a-z]{3,9} [A-Z]\. [A-Z][a-z]{3,9}": [
+        f"{RNG.choice(['Anna', 'Boris', 'Cleo'])} {RNG.choice('ABCDEFG')}. "
+        f"{RNG.choice(['Meier', 'Smith', 'Rossi'])}{''.join(RNG.sample('aeioumnrst', 3))}"
+        for _ in range(400)
+    ],
+    r"[a-z](?:[a-z ]{18,60})[a-z]": [
+        " ".join(RNG.choice(["ill", "well", "home", "after", "went"]) for _ in range(7 + i % 5))
+        for i in range(300)
+    ],
     r"[0-9a-f]{32}": [f"{RNG.getrandbits(128):032x}" for _ in range(500)],
     r"[a-z]+\.\d+@example\.com": [f"{'abcdefgh'[: 3 + i % 5]}.{i}@example.com" for i in range(500)],
 }

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from tabvae_ray.config import TransformersConfig
+from tabvae_ray.errors import DataError
 from tabvae_ray.generation.written_values import as_written
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.encoding import TableEncoder
@@ -62,3 +63,39 @@ def test_categories_that_are_dates_are_said() -> None:
 
     with pytest.warns(UserWarning, match="generated rows may have dates between"):
         assert TableSpec.infer(table.drop(columns="x"))["day"].kind == "datetime"
+
+
+def test_a_header_that_looks_like_a_row_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text("0.398,1,x\n" + "0.5,2,y\n" * 9)
+    with pytest.warns(UserWarning, match=r"its header has names such as '0\.398'; if its first"):
+        read_table(str(file))
+    file.write_text("name,2019,2020\n" + "x,2,3\n" * 9)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_table(str(file))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a,b\n1,2,3\n", "line 2 has 3 fields, but the header has 2"),
+        ('a,b\n1,2\n3,"x\n4,y\n', "a quotation mark in line 3 has no second one"),
+    ],
+)
+def test_what_pandas_cannot_read_is_said_in_plain_words(
+    tmp_path: Path, text: str, reason: str
+) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(DataError, match=reason):
+        read_table(str(tmp_path / "t.csv"))
+
+
+def test_numbers_beyond_floats_are_refused_by_their_row(tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text("a,b\n" + "".join(f"1e{300 + i},{i % 3}\n" for i in range(20)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        table = read_table(str(file))
+    with pytest.raises(DataError, match="column 'a': must be finite, but row 9 is inf"):
+        TableSpec.infer(table)

@@ -1,0 +1,65 @@
+"""Name and directory of a search. This module imports nothing that takes long."""
+
+import re
+from glob import has_magic
+from pathlib import Path
+
+from tabvae_ray.errors import ConfigError, brief
+from tabvae_ray.storage import Location
+
+__all__ = ["CLAIM_NAME", "HEART", "check_new", "check_search_name", "name_of_data", "name_of_space"]
+
+# The table that comes with the package.
+HEART = Path(__file__).parents[1] / "assets" / "heart.csv"
+# The name of a claim on a disk, and in an object store.
+CLAIM_NAME = re.compile(r"driver(-[0-9a-f]{32})?\.json")
+# What a driver that was killed while it began may leave: claims and files of writes and probes.
+_LEFT_BY_KILLED_DRIVER = re.compile(
+    CLAIM_NAME.pattern + r"|\.(search|driver)\.json\.[0-9a-f]+\.tmp"
+    r"|\.{1,2}(tabvae_ray-|preflight-)[0-9a-f]+(-[0-9a-f]+)?(\.[0-9a-f]+\.tmp)?"
+)
+
+
+def name_of_space(path: str) -> str:
+    """Return the name that a search gets from the path of its space."""
+    # Spaces that are no file have a source such as "search space".
+    return "search" if " " in path or path == "space" else Location(path).name.partition(".")[0]
+
+
+def name_of_data(source: Location) -> str:
+    """Return the name that a search gets from its table."""
+    while has_magic(str(source)):
+        source = source.parent
+    return source.name.partition(".")[0]
+
+
+def check_search_name(name: str) -> None:
+    """Check that a name of a search is one of a directory.
+
+    Raises:
+        ConfigError: If it is not.
+    """
+    if not name or "/" in name or name in (".", ".."):
+        raise ConfigError(f"--name: must be the name of a directory, but got {brief(name)}")
+
+
+def check_new(directory: Location) -> None:
+    """Check that a search may begin in a directory: it holds nothing, or is not there.
+
+    Raises:
+        ConfigError: If it holds a search, or anything else.
+        StorageError: If it cannot be read.
+    """
+    path = directory.on_this_machine()
+    if path is not None and path.exists() and not path.is_dir():
+        raise ConfigError(f"{directory} is a file: give another --name or --out")
+    found = [child.name for child in directory.children()]
+    if "search.json" in found:
+        raise ConfigError(
+            f"{directory} holds a search already: go on with it by --resume, or give another --name"
+        )
+    if others := [name for name in found if not _LEFT_BY_KILLED_DRIVER.fullmatch(name)]:
+        raise ConfigError(
+            f"{directory} is not empty, and holds no search (it has {brief(others[0])}): give "
+            "another --name or --out"
+        )

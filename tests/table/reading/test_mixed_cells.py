@@ -1,0 +1,118 @@
+"""CSV columns whose cells are written in several ways, or have many markers."""
+
+import warnings
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.io import read_table
+from tabvae_ray.table.spec import TableSpec
+
+ROWS = 300
+
+
+def cells_in(tmp_path: Path, cells: list[str]) -> str:
+    file = tmp_path / "t.csv"
+    pd.DataFrame({"v": cells, "n": [i % 7 for i in range(len(cells))]}).to_csv(file, index=False)
+    return str(file)
+
+
+def format_of(file: str, **column: object) -> str | None:
+    mapping: dict[str, object] = {"rules": {"find": False}, "columns": {"v": column}}
+    declared = SpecDeclaration.from_mapping(mapping if column else {"rules": {"find": False}})
+    return TableSpec.infer(read_table(file, declared), declared=declared)["v"].format
+
+
+@pytest.mark.parametrize(
+    "cells", [["1.2", "1.9", "1.10"], ["0.5", "0.50", "1"], ["3.8", "3.10", ""], ["1.0", "1.00"]]
+)
+def test_zeros_at_the_end_tell_versions_apart(tmp_path: Path, cells: list[str]) -> None:
+    cells = cells * (ROWS // len(cells))
+    file = cells_in(tmp_path, cells)
+    with pytest.warns(UserWarning, match="no single form, .* so they are read as text"):
+        table = read_table(file)
+    assert table["v"].fillna("").tolist() == cells
+    alike = SpecDeclaration.from_mapping(TableSpec.infer(table).to_mapping())
+    assert read_table(file, alike)["v"].fillna("").tolist() == cells
+    amounts = SpecDeclaration.from_mapping({"continuous": ["v"]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert read_table(file, amounts)["v"].dtype == "float64"
+
+
+@pytest.mark.parametrize("cells", [["1.0", "2.5"], ["1.50", "2.25"], ["1.0", "2"], ["1", "2.5"]])
+def test_decimals_of_one_form_stay_numbers(tmp_path: Path, cells: list[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        table = read_table(cells_in(tmp_path, cells * 100))
+    assert table["v"].dtype == "float64"
+
+
+@pytest.mark.parametrize(
+    ("usual", "odd", "expected"),
+    [("{}", "{}.0", "{:.-1f}"), ("{}.50", "{}.5", "{:.2f}"), ("{}.5", "{}.50", None)],
+)
+def test_the_form_of_most_numbers_is_that_of_synthetic_ones(
+    tmp_path: Path, usual: str, odd: str, expected: str | None
+) -> None:
+    cells = [(odd if i % 40 == 0 else usual).format(i) for i in range(ROWS)]
+    with pytest.warns(UserWarning, match="no single form: some are written like"):
+        assert format_of(cells_in(tmp_path, cells)) == expected
+
+
+def test_whole_numbers_that_are_declared_as_floats_get_no_point(tmp_path: Path) -> None:
+    file = cells_in(tmp_path, ["1", "2", "4"] * 100)
+    assert format_of(file, kind="continuous", dtype="float64") == "{:.0f}"
+
+
+@pytest.mark.parametrize("word", ["unknown", "#DIV/0!", "N.A.", "refused"])
+@pytest.mark.parametrize("noun", ["numbers", "dates"])
+def test_usual_markers_may_be_frequent(tmp_path: Path, word: str, noun: str) -> None:
+    days = pd.date_range("2022-01-01", periods=ROWS).strftime("%d.%m.%Y")
+    cells = [word if i % 3 == 0 else (day, str(i))[noun == "numbers"] for i, day in enumerate(days)]
+    with pytest.warns(UserWarning, match=f"66.7% of its cells are {noun}, so the 100 that read"):
+        table = read_table(cells_in(tmp_path, cells))
+    assert table["v"].isna().sum() == 100
+
+
+def test_other_frequent_text_among_numbers_is_said(tmp_path: Path) -> None:
+    cells = ["low" if i % 4 == 0 else str(i) for i in range(ROWS)]
+    with pytest.warns(UserWarning, match="but 75 are not, such as 'low', so it is read as text"):
+        assert read_table(cells_in(tmp_path, cells))["v"].dtype == "str"
+
+
+def test_offsets_of_no_zone_are_said(tmp_path: Path) -> None:
+    file = cells_in(
+        tmp_path, [f"2022-01-01T{i % 24:02}:00:00+0{1 + i % 3}:00" for i in range(ROWS)]
+    )
+    with pytest.warns(UserWarning, match="several offsets from UTC, such as 2022-01-01T00:00:00"):
+        table = read_table(file)
+    assert str(table["v"].dtype) == "datetime64[us, UTC]"
+
+
+def test_a_marker_beside_declared_ones_is_said(tmp_path: Path) -> None:
+    file = cells_in(tmp_path, ["?" if i % 20 == 0 else str(i) for i in range(ROWS)])
+    with pytest.warns(UserWarning, match=r"such as '\?', so it is read as text; name them under"):
+        read_table(file, SpecDeclaration.from_mapping({"missing_values": [-9]}))
+
+
+def test_days_of_digits_are_dates_beside_declared_missing_values(tmp_path: Path) -> None:
+    days = pd.date_range("2022-01-01", periods=ROWS).strftime("%Y%m%d")
+    file = cells_in(tmp_path, ["0" if i % 20 == 0 else day for i, day in enumerate(days)])
+    declared = SpecDeclaration.from_mapping({"missing_values": ["0"], "rules": {"find": False}})
+    spec = TableSpec.infer(read_table(file, declared), declared=declared)
+    assert (spec["v"].kind, spec["v"].format) == ("datetime", "%Y%m%d")
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [("{} kg", "{:.0f} kg"), ("{}.5cm", "{:.1f}cm"), ("{} mg/dl", "{:.0f} mg/dl")],
+)
+def test_numbers_with_a_unit_get_a_hint_that_works(tmp_path: Path, cell: str, written: str) -> None:
+    file = cells_in(tmp_path, [cell.format(i) for i in range(ROWS)])
+    with pytest.warns(UserWarning, match="it looks like numbers with a unit, such as") as said:
+        read_table(file)
+    assert f"format: '{written}'}} in the spec" in str(said[0].message)
+    assert format_of(file, kind="continuous", format=written) == written

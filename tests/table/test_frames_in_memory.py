@@ -1,0 +1,48 @@
+"""DataFrames of users: what is left out is said, and what is not supported comes with advice."""
+
+import datetime
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabvae_ray.config import TransformersConfig
+from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.encoding import TableEncoder
+from tabvae_ray.table.spec import TableSpec
+
+ROWS = 100
+TABLE = pd.DataFrame({"x": [i % 30 for i in range(ROWS)], "y": [i % 4 for i in range(ROWS)]})
+PLAIN = SpecDeclaration.from_mapping({"rules": {"find": False}})
+
+
+@pytest.mark.parametrize(
+    ("index", "words"),
+    [
+        (pd.Index([f"p{i}" for i in range(ROWS)], name="key"), "its index 'key' is left out"),
+        (pd.date_range("2020-01-01", periods=ROWS), "its index, which has no name, is left out"),
+    ],
+)
+def test_an_index_that_is_left_out_is_said(index: pd.Index, words: str) -> None:
+    with pytest.warns(UserWarning, match=words):
+        TableSpec.infer(TABLE.set_axis(index), declared=PLAIN)
+
+
+def test_an_index_that_only_orders_the_rows_is_not_worth_a_word() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for rows in (TABLE, TABLE[TABLE["x"] > 3], TABLE.rename_axis("row")):
+            TableSpec.infer(rows, declared=PLAIN)
+
+
+def test_dates_of_python_stay_dates() -> None:
+    day = datetime.date(2024, 2, 25)
+    days = pd.Series([day + datetime.timedelta(i % 40) for i in range(ROWS)], dtype=object)
+    table = TABLE.assign(day=days.mask(days.index % 9 == 3))
+    spec = TableSpec.infer(table, declared=PLAIN)
+    encoder = TableEncoder.fit(table, spec, TransformersConfig(min_rows=0))
+    rows = encoder.decode(encoder.encode(table), np.random.default_rng(0))
+    assert type(rows["day"].dropna().iloc[0]) is datetime.date
+    assert set(rows["day"].dropna()) <= set(days)
+    assert rows["day"].isna().tolist() == table["day"].isna().tolist()
