@@ -87,7 +87,8 @@ def test_the_cross_entropy_of_padded_groups_and_its_gradient() -> None:
     owner = torch.tensor([0, 0, 0, 1, 1, 1, 2, 2])
 
     def cells(wide: Tensor, narrow: Tensor) -> Tensor:
-        return cross_entropy([wide + padding, narrow], targets, owner)
+        logits = torch.cat([(wide + padding).flatten(1), narrow.flatten(1)], 1)
+        return cross_entropy(logits, [(2, 3), (1, 2)], targets, owner)
 
     columns = [(wide + padding)[:, 0], (wide + padding)[:, 1], narrow[:, 0]]
     expected = [
