@@ -37,7 +37,7 @@ class OrderedSteps(nn.Module):
     sorted_rows: Tensor  # (R,) the ordered columns, one after the other, and the other rows
     places: Tensor  # (R,) the place of each row among them
     scales: Tensor  # (R',) factors of the rows of ordered columns
-    means: Tensor  # (R', C') their shares in the mean of their column, with C' columns in a block
+    means: Tensor  # (C', R') their shares in the mean of their column, with C' columns in a block
     members: Tensor  # (C', R') 1 for the rows of a column, otherwise 0
 
     def __init__(self, groups: Iterable[Sequence[int]], n_rows: int) -> None:
@@ -56,10 +56,10 @@ class OrderedSteps(nn.Module):
         counts = torch.tensor(self.sizes, dtype=torch.int64)
         sizes = counts.repeat_interleave(counts).float()
         slots = torch.arange(len(counts)).repeat_interleave(counts) % _BLOCK_COLUMNS
-        members = functional.one_hot(slots, min(_BLOCK_COLUMNS, len(counts)) or 1).float()
+        members = (slots == torch.arange(min(_BLOCK_COLUMNS, len(counts)))[:, None]).float()
         self.register_buffer("scales", torch.sqrt(2 / sizes), persistent=False)
-        self.register_buffer("means", members / sizes[:, None], persistent=False)
-        self.register_buffer("members", members.T.contiguous(), persistent=False)
+        self.register_buffer("means", members / sizes, persistent=False)
+        self.register_buffer("members", members, persistent=False)
 
     def forward(self, values: Tensor, dim: int = 0) -> Tensor:
         """Sum the steps of each ordered column and centre them.
@@ -125,7 +125,7 @@ def _blocks(steps: Tensor, dim: int, columns: OrderedSteps) -> Iterator[tuple[Te
     yield from zip(
         torch.split(across.narrow(1, 0, sum(sizes)), sizes, 1),
         torch.split(columns.scales.to(dtype), sizes),
-        torch.split(columns.means.to(dtype), sizes),
+        torch.split(columns.means.to(dtype), sizes, 1),
         torch.split(columns.members.to(dtype), sizes, 1),
         strict=True,
     )
@@ -134,7 +134,8 @@ def _blocks(steps: Tensor, dim: int, columns: OrderedSteps) -> Iterator[tuple[Te
 def _centre(part: Tensor, scales: Tensor, means: Tensor, members: Tensor) -> None:
     """Scale the columns of a block, and subtract the mean of each, in place."""
     part.mul_(scales)
-    part.addmm_(part @ means, members, alpha=-1)
+    # The product of few rows with many columns is faster than its transpose.
+    part.addmm_((means @ part.T).T, members, alpha=-1)
 
 
 class MultiFeatureEmbedder(nn.Module):
