@@ -222,7 +222,7 @@ class _AutoregressiveProducts(torch.autograd.Function):
         table_gradients = torch.split(vector_gradient, cardinalities)
         # The context is computed back from the last column to the first. Keeping it for each takes
         # C times the memory, and new memory of that size takes longer than the computation.
-        # One scratch tensor holds all else in turn, so that the three stay in the cache.
+        # All else lies in one scratch tensor in turn: new tensors are slower, and leave the cache.
         context, scratch, total = last.clone(), torch.empty_like(last), torch.zeros_like(last)
         heads = zip(
             order,

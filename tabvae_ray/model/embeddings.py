@@ -1,7 +1,8 @@
 """Embeddings of codes, and the parametrisation of ordered codes by steps.
 
 Shapes: ``B`` batch, ``C`` columns, ``K_c`` categories (codes) of column ``c``, ``E`` embedding size
-per column, ``W`` width of the decoder's last layer, ``R`` rows of a weight.
+per column, ``W`` width of the decoder's last layer, ``R`` rows of a weight, ``R'`` those of ordered
+columns, ``C'`` columns in a block of them.
 """
 
 import math
@@ -18,7 +19,7 @@ from tabvae_ray.model.column_products import project_columns
 __all__ = ["ContextEmbedder", "MultiFeatureEmbedder", "OrderedSteps"]
 
 
-# Ordered columns whose steps are summed at once. The cost of their means grows with this number.
+# Ordered columns whose steps are summed at once. Means cost as much per row as a block has columns.
 _BLOCK_COLUMNS = 16
 
 
@@ -37,7 +38,7 @@ class OrderedSteps(nn.Module):
     sorted_rows: Tensor  # (R,) the ordered columns, one after the other, and the other rows
     places: Tensor  # (R,) the place of each row among them
     scales: Tensor  # (R',) factors of the rows of ordered columns
-    means: Tensor  # (C', R') their shares in the mean of their column, with C' columns in a block
+    means: Tensor  # (C', R') the shares of rows in the mean of their column
     members: Tensor  # (C', R') 1 for the rows of a column, otherwise 0
 
     def __init__(self, groups: Iterable[Sequence[int]], n_rows: int) -> None:
@@ -134,8 +135,9 @@ def _blocks(steps: Tensor, dim: int, columns: OrderedSteps) -> Iterator[tuple[Te
 def _centre(part: Tensor, scales: Tensor, means: Tensor, members: Tensor) -> None:
     """Scale the columns of a block, and subtract the mean of each, in place."""
     part.mul_(scales)
-    # The product of few rows with many columns is faster than its transpose.
-    part.addmm_((means @ part.T).T, members, alpha=-1)
+    # A product of few rows is faster than its transpose. With ``out``, autocast leaves it alone.
+    found = torch.mm(means, part.T, out=part.new_empty(len(means), len(part)))
+    part.addmm_(found.T, members, alpha=-1)
 
 
 class MultiFeatureEmbedder(nn.Module):
