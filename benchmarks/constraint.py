@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks.common import ROOT, show
 from benchmarks.minimum_rows import read
-from benchmarks.quality import TABLES
+from benchmarks.tables import TABLES
 from tabvae_ray import TableSpec, load_synthesizer
 from tabvae_ray.bounded_yaml import parse_yaml
 from tabvae_ray.comparison.plan import ComparisonPlan

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 
 from benchmarks.common import show
-from benchmarks.quality import TABLES, load
+from benchmarks.tables import TABLES, load
 from tabvae_ray import TableSpec, TabularVAE
 from tabvae_ray.bounded_yaml import parse_yaml
 from tabvae_ray.config import TabularVAEConfig

@@ -32,7 +32,8 @@ import torch
 from benchmarks.common import run_reference, show
 from benchmarks.minimum_rows import read
 from benchmarks.private_audit import declaration_of, table_config
-from benchmarks.quality import TABLES, load, shared_trends
+from benchmarks.quality import shared_trends
+from benchmarks.tables import TABLES, load
 from tabvae_ray import TableSpec, TabularVAE
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.table.declaration import SpecDeclaration

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.common import DATA, HEART, show
-from benchmarks.quality import TABLES, shared_trends
+from benchmarks.quality import shared_trends
+from benchmarks.tables import TABLES
 from tabvae_ray import TableSpec, TabularVAE, TabularVAEConfig
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.table.encoding import TableEncoder

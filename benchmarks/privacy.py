@@ -21,7 +21,8 @@ import torch
 
 from benchmarks.common import ROOT, show
 from benchmarks.minimum_rows import read
-from benchmarks.quality import TABLES, shared_trends
+from benchmarks.quality import shared_trends
+from benchmarks.tables import TABLES
 from tabvae_ray import TableSpec, TabularVAE
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.comparison.reading.table_columns import Integers

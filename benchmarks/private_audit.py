@@ -23,7 +23,7 @@ from scipy.stats import t as student
 
 from benchmarks.common import show
 from benchmarks.minimum_rows import read
-from benchmarks.quality import TABLES
+from benchmarks.tables import TABLES
 from tabvae_ray import TableSpec, TabularVAE, TabularVAEConfig
 from tabvae_ray.comparison.scores.membership.bounds import most_right_guesses, shown_epsilon
 from tabvae_ray.comparison.scores.membership.success import evaluate_attacks

@@ -4,11 +4,13 @@
         --reference-python .venv-reference/bin/python
 
 The rows of the result are: a resample of the real rows, one half of the real rows against the
-other, independent columns, the demo's defaults, ctgan's TVAE, and the model that a search with the
-given budget chose. Each result is kept in `--out` and not computed again.
+other, independent columns, the demo's defaults, ctgan's TVAE, mostlyai-engine's TabularARGN, and
+the model that a search with the given budget chose. Each result is kept in `--out` and not computed
+again.
 
 `--reference-python` is a Python with the packages of `benchmarks/reference-requirements.txt`.
 Without it, TVAE is skipped, and shapes and trends come from this project's own implementation.
+`--argn-python` is one with mostlyai-engine and without torchvision.
 """
 
 import argparse
@@ -29,7 +31,8 @@ import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.common import DATA, HEART, ROOT, ReferenceFailed, run_reference, show
+from benchmarks.common import ROOT, ReferenceFailed, run_reference, show
+from benchmarks.tables import RUN_ONCE, TABLES, load
 from tabvae_ray import TableSpec, TabularVAE, TabularVAEConfig, load_synthesizer
 from tabvae_ray.comparison.plan import ComparisonOptions, ComparisonPlan, PreparedComparison
 from tabvae_ray.comparison.reading.table_columns import Integers, TableColumns
@@ -38,9 +41,6 @@ from tabvae_ray.comparison.scores.features import tree_features
 from tabvae_ray.comparison.scores.shapes_and_trends import mean_score, pair_trends
 from tabvae_ray.table.declaration import SpecDeclaration
 
-TABLES = ("heart", "adult", "magic", "shoppers", "beijing", "covertype_10k")
-# Tables with a training part of their own; of the others, nine in ten rows.
-TRAINING_ROWS = {"adult": 32_561}
 N_BINS = 10
 COLUMNS = {
     "mean_js_distance": ("mean JS", "{:.4f}"),
@@ -51,6 +51,7 @@ COLUMNS = {
     "detection": ("detection", "{:.3f}"),
     "tstr": ("train synthetic, test real", "{:.3f}"),
     "dcr_share": ("nearer to training", "{:.3f}"),
+    "rules_kept": ("rules kept", "{:.5f}"),
     "holdout_nats": ("held-out nats/row", "{:.2f}"),
     "seconds": ("seconds", "{:,.0f}"),
     "rows_per_second": ("rows/s", "{:,.0f}"),
@@ -109,6 +110,7 @@ class Bench:
             "independent columns": self.independent,
             "demo's defaults": self.demo,
             "ctgan's TVAE": self.tvae,
+            "mostlyai-engine": self.argn,
             "ours": self.ours,
         }
 
@@ -139,12 +141,25 @@ class Bench:
 
     def tvae(self) -> Made:
         """Train the published TVAE with its own defaults."""
-        if self.options.reference_python is None:
+        python = self.options.reference_python
+        if python is None:
             raise Skipped("needs --reference-python")
-        out = self.home / "tvae.csv"
-        answer = self.refer("tvae", self.csv("train", self.train), out, len(self.train), 300)
-        text = dict.fromkeys(self.spec.categorical, str)
-        return Made(pd.read_csv(out, dtype=text), **answer)
+        return self._published(python, "tvae", 300)
+
+    def argn(self) -> Made:
+        """Train TabularARGN with its own defaults, for at most the time of the search."""
+        if self.options.argn_python is None:
+            raise Skipped("needs --argn-python")
+        return self._published(self.options.argn_python, "argn", self.options.search_seconds / 60)
+
+    def _published(self, python: str, model: str, limit: float) -> Made:
+        out = self.home / f"{model}.csv"
+        train = self.csv("train", self.train)
+        answer = self.refer(python, model, train, out, len(self.train), limit)
+        made = pd.read_csv(out, dtype=dict.fromkeys(self.spec.categorical, str))
+        for name in self.spec.datetime:
+            made[name] = pd.to_datetime(made[name], unit="s", utc=True)
+        return Made(made, **answer)
 
     def ours(self) -> Made:
         """Search, and take the model that the search chose."""
@@ -198,7 +213,7 @@ class Bench:
         training = self.train if made.training is None else made.training
         options = ComparisonOptions(usefulness_max_rows=10**9)
         names = ("mean_js_distance", "correlation_distance", "column_shapes", "pair_trends")
-        plan = ComparisonPlan(scores=(*names, "tstr", "dcr_share"), options=options)
+        plan = ComparisonPlan(scores=(*names, "tstr", "dcr_share", "rules_kept"), options=options)
         # The kinds are declared, but the categories must be those of the rows compared with.
         spec = TableSpec.infer(training, declared=self.declared)
         prepared = plan.prepare(training, spec, held_out=self.test)
@@ -207,9 +222,10 @@ class Bench:
         scores = found.scores
         shapes = {name: scores[name] for name in ("column_shapes", "pair_trends")}
         source = "ours"
-        if self.options.reference_python is not None:
+        python = self.options.reference_python
+        if python is not None:
             real, rows = self.csv("real", training), self.csv("synthetic", made.rows)
-            shapes, source = self.refer("scores", real, rows), "sdmetrics"
+            shapes, source = self.refer(python, "scores", real, rows), "sdmetrics"
         useful = found.usefulness
         assert useful is not None
         learnt = {"tstr": useful.tstr, "trtr": useful.trtr, "metric": useful.metric}
@@ -224,6 +240,7 @@ class Bench:
             "detection": held_out_detection(prepared, synthetic),
             **learnt,
             "dcr_share": scores["dcr_share"],
+            "rules_kept": scores["rules_kept"],
             "holdout_nats": made.holdout_nats,
             "seconds": made.seconds,
             "rows_per_second": made.rows_per_second,
@@ -250,14 +267,18 @@ class Bench:
         return learnt
 
     def csv(self, name: str, table: pd.DataFrame) -> Path:
-        """Write a table as CSV for the reference."""
+        """Write a table as CSV for the reference, with times in seconds."""
         path = self.home / f"{name}.csv"
-        table[list(self.spec.names)].to_csv(path, index=False)
+        plain = table[list(self.spec.names)].copy()
+        for time_column in self.spec.datetime:
+            moments = pd.to_datetime(plain[time_column], utc=True)
+            plain[time_column] = (moments - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+        plain.to_csv(path, index=False)
         return path
 
-    def refer(self, *arguments: object) -> dict[str, Any]:
+    def refer(self, python: str, *arguments: object) -> dict[str, Any]:
         """Run the reference, and return its answer."""
-        python, categorical = self.options.reference_python, self.spec.categorical
+        categorical = self.spec.categorical
         try:
             return run_reference(python, "reference.py", *arguments, given=categorical)
         except ReferenceFailed as error:
@@ -301,26 +322,6 @@ def shared_trends(prepared: PreparedComparison, synthetic: TableColumns) -> floa
     return mean_score(trends)
 
 
-def load(table: str) -> tuple[pd.DataFrame, pd.DataFrame, SpecDeclaration]:
-    """Load training part, test part, and the declared spec."""
-    folder = DATA / table
-    if not folder.exists():
-        if table != "heart":
-            raise SystemExit(f"skipped: there is no table in {folder}")
-        columns: dict[str, Any] = {"target": "HeartDisease"}
-        rows = pd.read_csv(HEART)
-    else:
-        meta = json.loads((folder / "meta.json").read_text())
-        columns = {key: meta[key] for key in ("continuous", "categorical", "target")}
-        rows = pd.read_csv(folder / meta["file"])
-    if table in TRAINING_ROWS:
-        order, n = np.arange(len(rows)), TRAINING_ROWS[table]
-    else:
-        order, n = np.random.default_rng(0).permutation(len(rows)), round(0.9 * len(rows))
-    parts = [rows.iloc[part].reset_index(drop=True) for part in (order[:n], order[n:])]
-    return parts[0], parts[1], SpecDeclaration.from_mapping(columns)
-
-
 def result(bench: Bench, name: str, make: Callable[[], Made]) -> dict[str, Any]:
     """Return a row of the result, computed now or in an earlier run."""
     kept = bench.home / f"{re.sub('[^a-z]+', '-', name)}.json"
@@ -340,7 +341,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Compute the rows that the command line names, and print the table."""
     torch.set_num_threads(1)
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--table", choices=TABLES, required=True)
+    parser.add_argument("--table", choices=(*TABLES, *RUN_ONCE), required=True)
     parser.add_argument(
         "--rows", metavar="NAME", action="append", help="only this row; may be repeated"
     )
@@ -348,6 +349,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--search-seconds", type=float, default=900)
     parser.add_argument("--concurrency", type=int, default=1)
     parser.add_argument("--reference-python", metavar="FILE")
+    parser.add_argument("--argn-python", metavar="FILE")
     parser.add_argument("--out", default="runs/quality")
     options = parser.parse_args(arguments)
     bench = Bench(options, *load(options.table))

@@ -1,13 +1,15 @@
 """Run other packages on a table, in an environment that has them.
 
 `tvae TRAIN OUT ROWS EPOCHS`: rows of ctgan's TVAE with its own defaults.
+`argn TRAIN OUT ROWS MINUTES`: rows of mostlyai-engine's TabularARGN with its own defaults.
 `scores REAL SYNTHETIC`: SDMetrics' column shapes and pair trends, over every row and every pair.
 `time WHAT REAL SYNTHETIC REPEATS`: CPU seconds of `sdmetrics` (these two scores), `scores`
 (artifact-core's two scores) or `plan` (artifact-core's scores, arrays and pictures); the best of
 some repetitions, after one to warm up.
 
 Tables are CSV. The names of categorical columns come as JSON on stdin; the answer goes to stdout as
-JSON. The environment needs reference-requirements.txt, but not this project.
+JSON. The environment needs reference-requirements.txt, but not this project;
+TabularARGN needs one of its own, with mostlyai-engine and without torchvision.
 """
 
 import io
@@ -57,6 +59,31 @@ def tvae(train: str, out: str, rows: int, epochs: int, categorical: list[str]) -
         "rows_per_second": rows / seconds,
         "remark": f"ctgan {ctgan.__version__}, {epochs} epochs"
         + (f", on {len(complete)} rows without missing numbers" * (len(complete) < len(table))),
+    }
+
+
+def argn(
+    train: str, out: str, rows: int, minutes: float, categorical: list[str]
+) -> dict[str, object]:
+    """Fit TabularARGN and write its rows."""
+    from importlib.metadata import version
+
+    import torch
+    from mostlyai.engine import TabularARGN
+
+    torch.set_num_threads(1)
+    table = pd.read_csv(train, dtype=dict.fromkeys(categorical, str), keep_default_na=True)
+    model = TabularARGN(max_training_time=minutes, device="cpu", random_state=0)
+    started = time.perf_counter()
+    model.fit(table)
+    fitted = time.perf_counter()
+    made = model.sample(rows)
+    seconds = time.perf_counter() - fitted
+    made.to_csv(out, index=False)
+    return {
+        "seconds": fitted - started,
+        "rows_per_second": rows / seconds,
+        "remark": f"mostlyai-engine {version('mostlyai-engine')}, at most {minutes:g} minutes",
     }
 
 
@@ -149,6 +176,9 @@ if __name__ == "__main__":
     if sys.argv[1] == "tvae":
         train, out, rows, epochs = sys.argv[2:]
         answer: object = tvae(train, out, int(rows), int(epochs), names)
+    elif sys.argv[1] == "argn":
+        train, out, rows, minutes = sys.argv[2:]
+        answer = argn(train, out, int(rows), float(minutes), names)
     elif sys.argv[1] == "time":
         what, first, second, repeats = sys.argv[2:]
         answer = seconds(what, first, second, int(repeats), names)

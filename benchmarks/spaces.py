@@ -18,7 +18,8 @@ import numpy as np
 import torch
 
 from benchmarks.common import show
-from benchmarks.quality import TABLES, Bench, Skipped, held_out_detection, load, shared_trends
+from benchmarks.quality import Bench, Skipped, held_out_detection, shared_trends
+from benchmarks.tables import TABLES, load
 from tabvae_ray import load_synthesizer
 from tabvae_ray.comparison.plan import ComparisonOptions, ComparisonPlan
 from tabvae_ray.table.spec import TableSpec

@@ -1,6 +1,7 @@
 """Fixtures that many tests share: a mixed table, a trained model, an S3 server, a cluster."""
 
 import copy
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,12 @@ torch.set_num_threads(1)
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 # pytest-xdist sets it, and lines of messages would then wrap.
 os.environ.pop("COLUMNS", None)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector the modules, which it would go through in every collection."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

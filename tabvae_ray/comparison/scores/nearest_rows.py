@@ -25,13 +25,13 @@ class Rows:
     """Rows as arrays, with a column of the table in each row of an array.
 
     Attributes:
-        numbers: Scaled numbers (n, N), 0 where missing.
-        missing: Mask of missing numbers (n, N), None if none is missing.
+        numbers: Scaled numbers (n, N), NaN where missing.
+        missing: Masks (N) of missing numbers of each column, None for a column without any.
         codes: Codes of categories (c, N), -1 where missing.
     """
 
     numbers: Floats32
-    missing: npt.NDArray[np.bool_] | None
+    missing: list[npt.NDArray[np.bool_] | None]
     codes: npt.NDArray[np.int32]
 
     def __len__(self) -> int:
@@ -57,17 +57,17 @@ class Scaler:
         """Scale the rows of all tables, one table after the other."""
         n_rows = sum(table.n_rows for table in tables)
         numbers = np.empty((len(self.scale), n_rows), dtype=np.float32)
-        missing = np.zeros_like(numbers, dtype=bool)
+        missing: list[npt.NDArray[np.bool_] | None] = []
         for i, (name, (low, half_range)) in enumerate(self.scale.items()):
             values = np.concatenate([table.numbers[name] for table in tables])
-            missing[i] = np.isnan(values)
-            scaled = (values / 2 - low / 2) / half_range
-            numbers[i] = np.clip(np.where(missing[i], 0.0, scaled), -1e18, 1e18)
+            numbers[i] = np.clip((values / 2 - low / 2) / half_range, -1e18, 1e18)
+            mask = np.isnan(values)
+            missing.append(mask if mask.any() else None)
         categories = list(tables[0].codes)
         codes = np.empty((len(categories), n_rows), dtype=np.int32)
         for i, name in enumerate(categories):
             codes[i] = np.concatenate([table.codes[name] for table in tables])
-        return Rows(numbers, missing if missing.any() else None, codes)
+        return Rows(numbers, missing, codes)
 
 
 @dataclass
@@ -122,15 +122,20 @@ def pair_distances(rows: Rows, block: slice, real: Rows) -> Floats32:
     unequal = np.zeros((n_rows, len(real)), dtype=np.uint16)
     for ours, theirs in zip(rows.codes, real.codes, strict=True):
         unequal += ours[block, None] != theirs[None]
+    has_missing = []
+    for one, other in zip(rows.missing, real.missing, strict=True):
+        has_missing.append(one is not None or other is not None)
+        if has_missing[-1]:
+            unequal += (np.False_ if one is None else one[block, None]) != (
+                np.False_ if other is None else other[None]
+            )
     total = unequal.astype(np.float32)
     difference = np.empty_like(total)
-    for i, (ours, theirs) in enumerate(zip(rows.numbers, real.numbers, strict=True)):
-        np.subtract(ours[block, None], theirs[None], out=difference)
+    columns = zip(rows.numbers, real.numbers, has_missing, strict=True)
+    for numbers, others, is_missing in columns:
+        np.subtract(numbers[block, None], others[None], out=difference)
         np.abs(difference, out=difference)
-        if rows.missing is not None or real.missing is not None:
-            one = np.False_ if rows.missing is None else rows.missing[i, block, None]
-            other = np.False_ if real.missing is None else real.missing[i][None]
-            difference[np.broadcast_to(one | other, difference.shape)] = 0.0
-            total += one ^ other
+        if is_missing:
+            np.fmax(difference, np.float32(0), out=difference)  # 0 in place of NaN
         total += difference
     return total

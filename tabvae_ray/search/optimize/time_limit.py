@@ -8,8 +8,8 @@ __all__ = ["TimeLimit"]
 _FIXED = 15.0
 # Times that rows are generated and scored for the export, its attacks and the report.
 _SCORINGS_AT_END = 8
-# Share of the budget that may be reserved: training must keep the larger part.
-_MOST_RESERVED = 0.3
+# Share of the budget that may be reserved. Fewer fresh samples are scored if that is too little.
+_MOST_RESERVED = 0.2
 # Seconds that trials may report late. Ray Tune needs longer than that to end a busy process.
 _GRACE = 5.0
 
