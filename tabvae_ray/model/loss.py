@@ -40,7 +40,7 @@ class _CrossEntropy(torch.autograd.Function):
         parts = torch.split(logits, [columns * k for columns, k in shapes], 1)
         log_shares = torch.cat(
             [
-                torch.log_softmax(part.unflatten(1, shape), 2).flatten(1)
+                torch.log_softmax(part.view(-1, *shape), 2).flatten(1)
                 for part, shape in zip(parts, shapes, strict=True)
             ],
             1,
