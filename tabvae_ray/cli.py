@@ -105,7 +105,8 @@ def run_command(command: Callable[[], int]) -> int:
 
     Returns:
         The function's own code; 2 with one message on stderr if the user's input is wrong or a
-        file cannot be read or written; 130 if interrupted; 1 with a traceback for anything else.
+        file cannot be read or written; 75 if a cluster or storage does not answer; 130 if
+        interrupted; 1 with a traceback for anything else.
     """
     try:
         with plain_warnings():
@@ -119,7 +120,7 @@ def run_command(command: Callable[[], int]) -> int:
         return 2
     except TabVAEError as error:
         _say(f"error: {error}")
-        return 2
+        return error.exit_code
     except KeyboardInterrupt:
         _say("interrupted")
         return 130

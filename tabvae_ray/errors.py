@@ -1,8 +1,8 @@
 """The errors that users see.
 
 Each carries one message that names the file, column or key, the rule and the value.
-The command line prints that message without a traceback and exits with code 2. Messages are
-bounded, because tables and files that strangers wrote may hold values of any size.
+The command line prints that message without a traceback and exits with the error's code. Messages
+are bounded, because tables and files that strangers wrote may hold values of any size.
 """
 
 import re
@@ -12,11 +12,13 @@ from itertools import islice
 
 __all__ = [
     "MAX_LINES",
+    "ClusterUnavailableError",
     "ConfigError",
     "DataError",
     "DivergenceError",
     "ExportError",
     "StorageError",
+    "StorageUnavailableError",
     "TabVAEError",
     "brief",
     "closest",
@@ -31,6 +33,7 @@ _MAX_VALUE = 200
 _MAX_MESSAGE_LINE = 1000
 # Messages of more lines end after these.
 MAX_LINES = 20
+_TRY_LATER = 75
 _LONG_WORD = re.compile(rf"\S{{{_MAX_VALUE + 1},}}")
 _LONG_QUOTE = re.compile(rf"'[^'\n]{{{_MAX_VALUE},}}'|\"[^\"\n]{{{_MAX_VALUE},}}\"")
 
@@ -39,7 +42,13 @@ class TabVAEError(Exception):
     """An error that the user can fix; its message says how.
 
     Long values in the message are cut, and so are messages of many lines.
+
+    Attributes:
+        exit_code: What a command that raises it ends with: 2, or 75 if the same command may
+            succeed later (``EX_TEMPFAIL`` of sysexits.h).
     """
+
+    exit_code = 2
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*(_bounded(a) if isinstance(a, str) else a for a in arguments))
@@ -55,6 +64,18 @@ class DataError(TabVAEError, ValueError):
 
 class StorageError(TabVAEError, OSError):
     """A path or URI that cannot be read or written."""
+
+
+class ClusterUnavailableError(ConfigError):
+    """A Ray cluster that does not answer, or a Ray that does not start."""
+
+    exit_code = _TRY_LATER
+
+
+class StorageUnavailableError(StorageError):
+    """Storage that does not answer, although it was asked again for a while."""
+
+    exit_code = _TRY_LATER
 
 
 class ExportError(TabVAEError, ValueError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tabvae_ray.cli import INPUT, PATH_OR_URI, Command, FiniteRange, option, run
+from tabvae_ray.command_line.standard_output import STDOUT, table_for_stdout
 from tabvae_ray.errors import ConfigError
 
 # What the command needs takes seconds to import; help and usage errors need none of it.
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     type=PATH_OR_URI,
     metavar="FILE|DIR|URI",
     section=_ROWS,
-    help="File to write, .csv, .csv.gz or .parquet; for shards, a directory.",
+    help="File to write, .csv, .csv.gz or .parquet; - for CSV on stdout; for shards, a directory.",
 )
 @option(
     "--na-rep",
@@ -185,20 +186,26 @@ def command(
         max_draws=max_draws,
     )
     started = time.perf_counter()
-    target, shards = Location(out), ""
+    is_one_file = address is None and shard_rows is None and workers is None
+    if out == STDOUT and not is_one_file:
+        raise ConfigError("--out -: shards are written to a directory, not to stdout")
     if address is None:
         _check_device(device)
-    if address is None and shard_rows is None and workers is None:
-        generate_to_file(model, rows, target, options, na_rep=na_rep)
+    if out == STDOUT:
+        with table_for_stdout() as file:
+            generate_to_file(model, rows, file, options, na_rep=na_rep)
+        target = "stdout"
+    elif is_one_file:
+        generate_to_file(model, rows, Location(out), options, na_rep=na_rep)
+        target = str(Location(out))
     else:
         if na_rep:
             raise ConfigError("--na-rep: is for CSV, but shards are Parquet")
-        n_shards = _generate_shards(model, rows, target, options, shard_rows, address, workers)
-        shards = f" in {n_shards:,} shards"
+        where_to = Location(out)
+        n_shards = _generate_shards(model, rows, where_to, options, shard_rows, address, workers)
+        target = f"{where_to} in {n_shards:,} shards"
     seconds = time.perf_counter() - started
-    print(  # noqa: T201
-        f"{rows:,} rows written to {target}{shards} in {seconds:.1f} s", file=sys.stderr
-    )
+    print(f"{rows:,} rows written to {target} in {seconds:.1f} s", file=sys.stderr)  # noqa: T201
     return 0
 
 

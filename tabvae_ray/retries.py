@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from tabvae_ray.errors import StorageError
 
-__all__ = ["attempt", "reason", "storage_errors"]
+__all__ = ["attempt", "is_transient", "reason", "storage_errors"]
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ def attempt(action: Callable[[], T], path: str) -> T:
         except StorageError:
             raise
         except storage_errors() as error:
-            if time.monotonic() + pause > end or not _is_transient(error, path):
+            if time.monotonic() + pause > end or not is_transient(error, path):
                 raise
         time.sleep(pause)
     return action()
@@ -90,7 +90,7 @@ def reason(error: BaseException) -> str:
     return text
 
 
-def _is_transient(error: BaseException, path: str) -> bool:
+def is_transient(error: BaseException, path: str) -> bool:
     """Return True if the error may pass by itself; the path in its text is ignored."""
     if isinstance(error, _LASTING):
         return False

@@ -15,8 +15,9 @@ from functools import cached_property
 from pathlib import Path, PurePath, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from tabvae_ray.errors import StorageError
-from tabvae_ray.retries import attempt, reason, storage_errors
+from tabvae_ray.command_line.similar_paths import similar_beside
+from tabvae_ray.errors import StorageError, StorageUnavailableError
+from tabvae_ray.retries import attempt, is_transient, reason, storage_errors
 from tabvae_ray.uri import URI, open_filesystem, special_kind
 
 if TYPE_CHECKING:
@@ -278,7 +279,7 @@ def check_writable(directory: Location) -> None:
         probe.remove()
     except StorageError as error:
         # The probe's name means nothing to the user.
-        raise StorageError(str(error).replace(str(probe), str(directory))) from error
+        raise type(error)(str(error).replace(str(probe), str(directory))) from error
     if not came_back:
         raise StorageError(f"{directory}: reading back a file just written gives other bytes")
 
@@ -318,7 +319,10 @@ def _failures(
         raise
     except kinds() as error:
         text = location._uri.mask(reason(error))
-        raise StorageError(f"{location}: cannot be {verb}: {text}") from error
+        if verb == "read" and isinstance(error, FileNotFoundError) and location._uri.is_local:
+            text += similar_beside(Path(location._uri.path))
+        kind = StorageUnavailableError if is_transient(error, location._uri.path) else StorageError
+        raise kind(f"{location}: cannot be {verb}: {text}") from error
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from tabvae_ray.table.private.encoding import PrivateEncoding
 from tabvae_ray.table.published.markers import with_shared_markers
 from tabvae_ray.table.reading.frames import Frame, Source
 from tabvae_ray.table.reading.markers import as_declared
-from tabvae_ray.table.spec import TableSpec, check_table
+from tabvae_ray.table.spec import TableSpec, check_table, checked_spec
 from tabvae_ray.training.private.guarantee import Guarantee
 from tabvae_ray.training.private.preparation import check_untracked, prepare_private
 from tabvae_ray.training.private.trainer import PrivateTrainer
@@ -78,7 +78,7 @@ class TabularVAE:
         epoch_hooks: Sequence[EpochHook] = (),
         declared: SpecDeclaration | None = None,
     ) -> None:
-        self.spec, self.config, self.declared = spec, config, declared
+        self.spec, self.config, self.declared = checked_spec(spec), config, declared
         self.seed, self.split_seed = seed, split_seed
         self.device = resolve_device(config.training.device if device is None else device)
         self._batch_hooks, self._epoch_hooks = batch_hooks, epoch_hooks

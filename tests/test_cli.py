@@ -1,3 +1,4 @@
+import json
 import shlex
 import subprocess
 import sys
@@ -12,8 +13,16 @@ import tabvae_ray
 import tabvae_ray.search.__main__ as search_command
 from tabvae_ray import _version, cli, generate, report
 from tabvae_ray.command_line.input_path import InputPath
+from tabvae_ray.command_line.json_log import JsonLog
 from tabvae_ray.compare import main as compare_main
-from tabvae_ray.errors import ConfigError, DataError, ExportError, StorageError
+from tabvae_ray.errors import (
+    ClusterUnavailableError,
+    ConfigError,
+    DataError,
+    ExportError,
+    StorageError,
+    StorageUnavailableError,
+)
 
 
 def raises(error: BaseException) -> Callable[[], int]:
@@ -35,6 +44,17 @@ def test_an_error_of_the_users_is_one_message_and_code_2(
     assert cli.run_command(raises(error("n_bins must be >= 2"))) == 2
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "error: n_bins must be >= 2\n")
+
+
+@pytest.mark.parametrize("error", [ClusterUnavailableError, StorageUnavailableError])
+def test_what_may_succeed_later_has_a_code_of_its_own(
+    error: type[Exception], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run_command(raises(error("10.0.0.1:6379 does not answer"))) == 75
+    assert capsys.readouterr().err == "error: 10.0.0.1:6379 does not answer\n"
+    log = JsonLog()
+    assert log.run(raises(error("10.0.0.1:6379 does not answer"))) == 75
+    assert json.loads(capsys.readouterr().err)["exit_code"] == 75
 
 
 def test_an_error_is_told_before_what_still_starts_is_ended(

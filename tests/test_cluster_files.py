@@ -335,12 +335,11 @@ def as_the_submitter(entrypoint: str) -> str:
 def test_the_job_begins_a_search_once_and_goes_on_with_it_when_retried(
     rayjob: dict[str, Any], tmp_path: Path, handed_on: Callable[[str], str]
 ) -> None:
-    # In place of the search: begun once, it is there to be resumed; it fails and is retried once.
+    # In place of the search: it fails and is retried once.
     shim = tmp_path / "python"
     shim.write_text(
         '#!/bin/sh\necho "$@" >> "$HERE/log"\n'
-        'case "$*" in *--resume) test -e "$HERE/begun"; exit $((2 * $?));; esac\n'
-        'test -e "$HERE/begun" && exit 2\ntouch "$HERE/begun"\nexit 1\n'
+        'test -e "$HERE/begun" && exit 0\ntouch "$HERE/begun"\nexit 1\n'
     )
     shim.chmod(0o755)
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HERE": str(tmp_path)}
@@ -350,14 +349,14 @@ def test_the_job_begins_a_search_once_and_goes_on_with_it_when_retried(
         for _ in range(2)
     ]
     assert codes == [1, 0]
-    resumed, begun, resumed_again = (tmp_path / "log").read_text().splitlines()
-    assert resumed == resumed_again == f"{begun} --resume"
+    begun, resumed = (tmp_path / "log").read_text().splitlines()
+    assert resumed == begun
     module, *arguments = shlex.split(begun.removeprefix("-m "))
     assert module == "tabvae_ray.search"
     options = search_command.make_context("search", arguments).params
     assert (ROOT / options["space"]).exists()
     assert options["address"] == "auto"
-    assert not options["resume"]
+    assert options["resume_or_start"] and options["name"]
 
 
 @pytest.mark.nightly

@@ -337,6 +337,9 @@ def test_tables_in_memory_are_compared_as_files_are(mixed: pd.DataFrame, tmp_pat
     assert done.columns["js_distance"]["age"] < 0.2
     html = done._repr_html_()
     assert "floor" in html and "ceiling" in html and "tstr" in html
+    # Shuffled columns have the same values.
+    shapes = html[html.index("column_shapes") :]
+    assert shapes[: shapes.index("</tr>")].endswith(">-</td>")
     assert "mean_js_distance" in repr(done) and len(repr(done).splitlines()) <= 10
     with pytest.raises(AttributeError, match="has no attribute 'dcr_share'"):
         _ = done.dcr_share

@@ -10,7 +10,7 @@ import pytest
 from pyarrow import fs
 
 from tabvae_ray import retries
-from tabvae_ray.errors import StorageError
+from tabvae_ray.errors import StorageError, StorageUnavailableError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer, load_synthesizer
 from tabvae_ray.storage import Location, check_writable
 from tabvae_ray.table.io import read_table, write_table
@@ -268,6 +268,19 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
     made = Pauses()
     monkeypatch.setattr(retries, "time", made)
     return made
+
+
+def test_storage_that_does_not_answer_may_do_so_later(pauses: Pauses) -> None:
+    location = Location("/nowhere/a")
+
+    def fail() -> None:
+        raise OSError("curlCode: 28, Timeout was reached")
+
+    with pytest.raises(StorageUnavailableError, match="cannot be read: curlCode: 28"):
+        location.attempt("read", fail)
+    with pytest.raises(StorageError) as found:
+        location.read_bytes()
+    assert (found.value.exit_code, StorageUnavailableError.exit_code) == (2, 75)
 
 
 # --- an object store ----------------------------------------------------------------------------

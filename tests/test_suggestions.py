@@ -1,14 +1,18 @@
 """The nearest name is suggested wherever a user writes one."""
 
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+import tabvae_ray
+from tabvae_ray.cli import main
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.errors import TabVAEError
 from tabvae_ray.space.space_file import parse_space
+from tabvae_ray.storage import Location
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.spec import TableSpec, check_table
 from tabvae_ray.table.where_option import parse_where
@@ -58,3 +62,43 @@ PARAMETERS = {"architecture.latent_dim": {"type": "int", "low": 2, "high": 4}}
 def test_the_nearest_name_is_suggested(act, suggestion: str) -> None:
     with pytest.raises(TabVAEError, match=re.escape(f"did you mean {suggestion}?")):
         act()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["show", "{}/patient"],
+        ["report", "--search", "{}/patient"],
+        ["search", "--resume", "--name", "patient", "--out", "{}"],
+        ["generate", "--model", "{}/patient/best", "--rows", "1", "--out", "-"],
+    ],
+)
+def test_the_nearest_search_is_suggested(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (Location(tmp_path) / "patients" / "search.json").write_text("{}")
+    assert main([word.format(tmp_path) for word in words]) == 2
+    error = capsys.readouterr().err
+    assert "there is no such file" in error and "did you mean patients?" in error
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda home: tabvae_ray.load_search(home / "patient"),
+        lambda home: tabvae_ray.load_synthesizer(home / "patient"),
+        lambda home: tabvae_ray.read_table(home / "patient" / "rows.csv"),
+        lambda home: tabvae_ray.compare(home / "patient" / "rows.csv", TABLE),
+    ],
+)
+def test_the_nearest_file_is_suggested_in_python(act, tmp_path: Path) -> None:
+    (tmp_path / "patients").mkdir()
+    with pytest.raises(TabVAEError, match=r"did you mean patients\?"):
+        act(tmp_path)
+
+
+def test_the_nearest_argument_is_suggested() -> None:
+    with pytest.raises(TypeError, match=r"no argument 'spce'; did you mean space\?"):
+        tabvae_ray.search(TABLE, spce="smoke")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="xyzzy"):
+        tabvae_ray.compare(TABLE, TABLE, xyzzy=1)  # type: ignore[call-arg]

@@ -290,3 +290,8 @@ def test_a_model_is_fitted_to_a_file_and_shown_in_a_line(
     vae.fit(str(tmp_path / "table.parquet"))
     assert "trained 3 epochs" in repr(vae)
     assert repr(vae.synthesizer()).startswith("TabularVAESynthesizer(TableSpec(")
+
+
+def test_a_table_in_place_of_its_spec_is_refused(mixed: pd.DataFrame) -> None:
+    with pytest.raises(DataError, match=r"spec: must be a TableSpec, .* but got DataFrame"):
+        TabularVAE.build(mixed)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from tabvae_ray.callable_module.python_words import python_words
+from tabvae_ray.errors import closest
 
 __all__ = ["CallableModule", "make_callable"]
 
@@ -26,6 +27,11 @@ class CallableModule(ModuleType):
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Call the function of the module, whose signature and documentation are shown by help."""
+        known = list(inspect.signature(self.__wrapped__).parameters)
+        for name in options:
+            if name not in known and (question := closest(name, known)):
+                # Python's own message names no argument that is similar.
+                raise TypeError(f"{self.__wrapped__.__name__}() has no argument {name!r}{question}")
         with python_words():
             return self.__wrapped__(*args, **options)
 

@@ -10,7 +10,7 @@ __all__ = ["in_python_words", "python_words"]
 
 _OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]*)")
 # Options without a value.
-_FLAGS = ("resume", "refit")
+_FLAGS = ("resume", "resume_or_start", "refit")
 
 
 def in_python_words(text: str) -> str:

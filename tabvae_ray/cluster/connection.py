@@ -13,7 +13,7 @@ import ray
 
 from tabvae_ray.cluster.ray_private import STATE_LOGGERS, grpc_channel, without_services
 from tabvae_ray.cluster.secrets import mask_command_line
-from tabvae_ray.errors import ConfigError, last_line
+from tabvae_ray.errors import ClusterUnavailableError, ConfigError, last_line
 
 __all__ = ["connected", "started_early", "through_client"]
 
@@ -78,7 +78,8 @@ def connected(address: str | None) -> Iterator[bool]:
         True if Ray was started here.
 
     Raises:
-        ConfigError: If there is no cluster at the address, or it refuses the connection.
+        ClusterUnavailableError: If no cluster answers at the address, or Ray does not start.
+        ConfigError: If the address is none, or the cluster refuses the token.
     """
     target, origin = _target(address)
     _quiet()
@@ -108,7 +109,7 @@ def _connect(target: str) -> None:
         # Ray turns SIGTERM into this while it starts its processes.
         raise KeyboardInterrupt from None
     except Exception as error:
-        raise ConfigError(_why_not_connected(target, error)) from error
+        raise _not_connected(target, error) from error
     finally:
         # Ray installs a handler of its own, and its C++ part one that prints a dump and aborts.
         if callable(handler) and threading.current_thread() is threading.main_thread():
@@ -180,7 +181,7 @@ def _check_reachable(target: str, origin: str) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
     except OSError as error:
-        raise ConfigError(_why_not_connected(target, error)) from error
+        raise _not_connected(target, error) from error
     _check_token(target)
 
 
@@ -199,15 +200,15 @@ def _check_token(target: str) -> None:
         channel.unary_unary(f"/ray.rpc.{method}")(b"", timeout=_CONNECT_SECONDS)
     except grpc.RpcError as error:
         if error.code() is grpc.StatusCode.UNAUTHENTICATED:
-            raise ConfigError(_token_refused(target, error.details())) from error
+            raise _token_refused(target, error.details()) from error
     except Exception as error:
         # Ray raises this if RAY_AUTH_MODE is token and there is none.
-        raise ConfigError(_why_not_connected(target, error)) from error
+        raise _not_connected(target, error) from error
     finally:
         channel.close()
 
 
-def _token_refused(target: str, text: str) -> str:
+def _token_refused(target: str, text: str) -> ConfigError:
     missing = (
         "copy the head node's ~/.ray/auth_token to this machine, or set RAY_AUTH_TOKEN or "
         "RAY_AUTH_TOKEN_PATH"
@@ -217,13 +218,13 @@ def _token_refused(target: str, text: str) -> str:
         missing = (
             f"set RAY_AUTH_MODE=token, without which none is sent to a given address; {missing}"
         )
-    return (
+    return ConfigError(
         f"the Ray cluster at {target} asks for a token that is missing or wrong here: {missing} "
         f"({text})"
     )
 
 
-def _why_not_connected(target: str, error: Exception) -> str:
+def _not_connected(target: str, error: Exception) -> ConfigError:
     text = last_line(error)
     lowered = str(error).lower()
     if "token" in lowered or "unauthenticated" in lowered or "authentication" in lowered:
@@ -238,7 +239,7 @@ def _why_not_connected(target: str, error: Exception) -> str:
         hint = "start one with ray start --head, or leave --address out to run on this machine"
     if target == "local":
         hint = "is there memory and disk space left?"
-    return f"cannot connect to Ray at {target}: {text}; {hint}"
+    return ClusterUnavailableError(f"cannot connect to Ray at {target}: {text}; {hint}")
 
 
 def _quiet() -> None:

@@ -13,7 +13,7 @@ from tabvae_ray import __version__
 from tabvae_ray.cluster.nodes import Resources, autoscales, launches
 from tabvae_ray.cluster.ray_private import draining_nodes, sends_token
 from tabvae_ray.cluster.versions import check_versions, versions_here
-from tabvae_ray.errors import ConfigError, StorageError, last_line
+from tabvae_ray.errors import ClusterUnavailableError, ConfigError, StorageError, last_line
 from tabvae_ray.storage import Location
 
 __all__ = ["HEAD", "preflight", "preflight_head"]
@@ -41,6 +41,7 @@ def preflight(directory: Location, resources: Resources, *, started_here: bool =
     Raises:
         ConfigError: If no node can ever take a trial, or a node has other versions, or sends no
             token although this process requires one.
+        ClusterUnavailableError: If nodes do not answer, or all of them have gone.
         StorageError: If a node does not see the search's directory.
     """
     fitting = [node for node in _nodes() if _fits(node["Resources"], resources)]
@@ -72,7 +73,7 @@ def preflight(directory: Location, resources: Resources, *, started_here: bool =
         lost = [r for r in silent if asked[r]["NodeID"] in still_there]
         if lost:
             where = ", ".join(asked[reference]["NodeManagerAddress"] for reference in lost)
-            raise ConfigError(
+            raise ClusterUnavailableError(
                 f"the nodes {where} did not answer within {_PREFLIGHT_SECONDS:g} s: check that "
                 "they are up and can reach each other (ray status)"
             )
@@ -80,7 +81,9 @@ def preflight(directory: Location, resources: Resources, *, started_here: bool =
         for reference in answered:
             _check_answer(reference, asked[reference]["NodeManagerAddress"], here, directory)
         if not answered:
-            raise ConfigError("all nodes that could run trials have gone: see ray status")
+            raise ClusterUnavailableError(
+                "all nodes that could run trials have gone: see ray status"
+            )
 
 
 def preflight_head(directory: Location) -> None:

@@ -1,13 +1,12 @@
 """The type of options that name a file or directory to read."""
 
-import os
 from glob import has_magic, iglob
 from pathlib import Path
 from typing import Any
 
 import click
 
-from tabvae_ray.errors import closest
+from tabvae_ray.command_line.similar_paths import similar_beside
 from tabvae_ray.uri import special_kind
 
 __all__ = ["TABLE_SUFFIXES", "UNREADABLE", "InputPath", "InputTable"]
@@ -43,7 +42,7 @@ class InputPath(click.Path):
                 # Left to the function that opens it, which says what is wrong with the name.
                 absent = False
             if absent and not any(iglob(str(path), recursive=True)):
-                self.fail(f"{text:.200}: {_ABSENT}{_beside(path)}")
+                self.fail(f"{text:.200}: {_ABSENT}{similar_beside(path)}")
             if (kind := special_kind(path)) not in (None, "directory"):
                 self.fail(f"{text:.200}: {UNREADABLE}: is a {kind}, but must be a file")
         return text
@@ -68,11 +67,3 @@ class InputTable(InputPath):
         if self._may_be_many and (Path(text).expanduser().is_dir() or has_magic(text)):
             return text
         self.fail(f"{text:.200}: a table must end in {', '.join(TABLE_SUFFIXES)}", param, ctx)
-
-
-def _beside(path: Path) -> str:
-    """Return a question with the name of a similar file in the same directory."""
-    try:
-        return closest(path.name, os.listdir(path.parent))
-    except OSError:
-        return ""

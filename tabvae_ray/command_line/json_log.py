@@ -78,7 +78,7 @@ class JsonLog:
         except click.UsageError as error:
             return self._failed(error.format_message(), 2)
         except TabVAEError as error:
-            return self._failed(str(error), 2)
+            return self._failed(str(error), error.exit_code)
         except KeyboardInterrupt:
             return self._failed("interrupted", 130)
         except BrokenPipeError:

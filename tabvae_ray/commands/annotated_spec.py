@@ -57,7 +57,9 @@ def annotated_spec(
     if spec.target is not None:
         parts.append(f"\ntarget: {_yaml(spec.target)}\n")
     else:
-        parts.append(_TARGET.format(name=_yaml(spec.columns[-1].name)))
+        # An identifier is nothing to predict.
+        known = [c.name for c in spec.columns if c.kind != "identifier"] or spec.names[-1:]
+        parts.append(_TARGET.format(name=_yaml(known[-1])))
     if spec.rules:
         parts.append("\n# Rules that generated rows keep. Copy one to deny, to let it go.\n")
         parts += [f"#   {_plain(str(rule), 300)}\n" for rule in spec.rules]

@@ -5,6 +5,7 @@ from html import escape
 
 from tabvae_ray.comparison.options import ComparisonOptions
 from tabvae_ray.comparison.reference_levels import ReferenceLevels
+from tabvae_ray.comparison.score_words import OF_COLUMNS
 
 __all__ = ["html_table", "score_table"]
 
@@ -37,13 +38,16 @@ def score_table(
         shown = f"{value:.4f}" + ("" if around is None else f" ± {around:.2g}")
         beside = [getattr(levels, kind).get(name) for kind in kinds]
         cells = ["" if level is None else f"{level.mean:.4f}" for level in beside]
+        if name in OF_COLUMNS and "independent" in kinds:
+            # Shuffled columns are no worse in these than real rows.
+            cells[-1] = "-"
         rows.append([name, shown, better(name, options), *cells])
     return html_table(["score", "value", "better", *(_LEVELS[kind] for kind in kinds)], rows)
 
 
 def better(name: str, options: ComparisonOptions) -> str:
     """Return in a word which values of a score are better."""
-    if name == "dcr_share":
+    if name in ("dcr_share", "membership", "membership_black_box"):
         return "near 0.5"
     return "higher" if options.higher_is_better(name) else "lower"
 

@@ -328,9 +328,9 @@ class PreparedComparison:
         columns: Sequence[str],
         notes: Mapping[str, str],
     ) -> dict[str, bytes]:
-        """Draw a picture for each of some columns, as plot collections do for all columns."""
+        """Draw pictures of some columns as plot collections do, but without a legend in each."""
         pair = TablePair(self.real, synthetic, self.plan.options, notes=notes)
-        return pair.plot_collection(kind, columns)
+        return pair.plot_collection(kind, columns, legend=False)
 
 
 def _split(n_rows: int, positions: npt.NDArray[Any]) -> tuple[Integers, Integers]:

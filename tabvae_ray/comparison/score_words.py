@@ -9,7 +9,10 @@ from typing import Literal
 
 from tabvae_ray.comparison.reference_levels import Level, ReferenceLevels
 
-__all__ = ["Place", "direction", "place_of", "score_in_words"]
+__all__ = ["OF_COLUMNS", "Place", "direction", "place_of", "score_in_words"]
+
+# Shuffled columns have the same values, so that they are no ceiling for these.
+OF_COLUMNS = ("mean_js_distance", "column_shapes")
 
 # Shares of the way from a fresh sample to independent columns, and what they are called.
 _ON_THE_WAY = (
@@ -29,8 +32,6 @@ _USEFUL_WAY = (
 _USELESS = "no more useful than independent columns"
 # The same shares as a verdict.
 _GOOD, _FAIR = 0.25, 0.5
-# Shuffled columns have the same values, so that they are no ceiling for these.
-_OF_COLUMNS = ("mean_js_distance", "column_shapes")
 # Values that lie nearer together are the same.
 _SPREADS = 2
 
@@ -90,7 +91,7 @@ def score_in_words(name: str, value: float, levels: ReferenceLevels) -> str | No
         return None
     sign = -1.0 if name in levels.higher_is_better else 1.0
     ceiling = levels.independent.get(name)
-    if ceiling is not None and name not in _OF_COLUMNS and _is_above(ceiling, floor, sign):
+    if ceiling is not None and name not in OF_COLUMNS and _is_above(ceiling, floor, sign):
         share = (value - floor.mean) / (ceiling.mean - floor.mean)
         return place_of(share, useful=name == "tstr").words
     best = 1.0 if sign < 0 else 0.0

@@ -109,7 +109,11 @@ class TablePair:
         return canvas.png(canvas.pixels(_PLOT[name](self), self.options.dpi))
 
     def plot_collection(
-        self, name: PlotCollectionName, columns: Sequence[str] | None = None
+        self,
+        name: PlotCollectionName,
+        columns: Sequence[str] | None = None,
+        *,
+        legend: bool = True,
     ) -> dict[str, bytes]:
         """Draw a picture per column, or per table and of their difference, as PNG."""
         from tabvae_ray.comparison.pictures import canvas
@@ -117,7 +121,8 @@ class TablePair:
         if name == "correlation_heatmaps":
             return {title: canvas.png(image) for title, image in self._heatmaps.items()}
         columns = self.real.names if columns is None else columns
-        return {column: canvas.png(self._panel(name, column)) for column in columns}
+        top = 0 if legend else round(canvas.LEGEND * self.options.dpi)
+        return {column: canvas.png(self._panel(name, column)[top:]) for column in columns}
 
     def figure(self, name: PlotName, part: str | None = None) -> "Figure":
         """Draw a picture as a figure.

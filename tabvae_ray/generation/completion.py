@@ -9,8 +9,10 @@ otherwise the effective sample size says how many draws carry the weight.
 """
 
 import math
-from collections.abc import Hashable, Iterator
+import warnings
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,9 @@ from tabvae_ray.table.reading.frames import Frame, Source, as_frame, is_frame
 from tabvae_ray.table.reading.markers import as_declared
 
 __all__ = ["Completion", "fill_cells", "log_prob"]
+
+# Share of two names that must agree; 0.8 is one letter of five.
+_MISSPELT = 0.8
 
 # Draws that are decoded at once.
 _BATCH = 16_384
@@ -135,6 +140,7 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
     known_names = [name for name in table.columns if name in completion.encoder.spec.names]
     if len(table) and not known_names:
         raise DataError("the rows have no column of the model")
+    _warn_of_misspelt(table, completion.encoder.spec.names)
     known = as_declared(table, completion.encoder.spec.columns)
     given = _codes(completion, known, missing=not impute)
     rng = np.random.default_rng([completion.seed, 1])
@@ -169,6 +175,18 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
 
 def _table_of(completion: Completion, rows: Source | Frame) -> pd.DataFrame:
     return as_frame(rows) if is_frame(rows) else completion.encoder.spec.read(rows)
+
+
+def _warn_of_misspelt(table: pd.DataFrame, names: Sequence[str]) -> None:
+    """Warn of columns that stay as they are although their name is nearly that of a drawn one."""
+    drawn = [name for name in names if name not in table.columns]
+    for name in map(str, table.columns):
+        # A column that is really another one must not be taken for a misspelt name.
+        near = [] if name in names else get_close_matches(name, drawn, 1, _MISSPELT)
+        if near:
+            warnings.warn(
+                f"column {name!r} is not in the model; did you mean {near[0]}?", stacklevel=4
+            )
 
 
 def _codes(completion: Completion, table: pd.DataFrame, *, missing: bool) -> Tensor:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from tabvae_ray.command_line.similar_paths import similar_beside
 from tabvae_ray.documents import parse_json
 from tabvae_ray.errors import ExportError, brief, one_line
 from tabvae_ray.storage import Location
@@ -135,7 +136,8 @@ def _write_document(target: Location, document: Mapping[str, Any]) -> None:
 
 def _why_no_export(source: Location) -> str:
     if not source.exists():
-        return "there is no such directory"
+        local = source.on_this_machine()
+        return "there is no such directory" + ("" if local is None else similar_beside(local))
     if (source / "best" / _DOCUMENT).exists():
         return f"not an export, but the directory of a search; its export is {source / 'best'}"
     if (source / "search.json").exists():

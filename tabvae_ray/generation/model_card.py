@@ -5,6 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tabvae_ray import __version__
+from tabvae_ray.comparison.html import better
+from tabvae_ray.comparison.options import SCORES, ComparisonOptions
+from tabvae_ray.comparison.score_words import OF_COLUMNS
 from tabvae_ray.documents import is_finite_number
 from tabvae_ray.generation.private_card import (
     guarantee_in_words,
@@ -22,6 +25,15 @@ _MOST_COLUMNS = 200
 
 # Parts of the provenance that the card shows in another place.
 _ELSEWHERE = ("versions", "parameters", "table", "latent", "privacy")
+
+_LOSSES = ("loss", "reconstruction", "train_nats", "holdout_nats", "membership")
+
+_LEGEND = (
+    "",
+    "Fresh real rows: the expected score of another sample of the same population, the best that "
+    "can be hoped for. Independent columns: the real columns, each shuffled on its own, so that "
+    "nothing between columns is left. Nats: what a row costs the model; lower is more probable.",
+)
 
 _RULES = ("- the rules between columns, and the values that go together by them",)
 
@@ -74,7 +86,7 @@ def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[s
         "",
         *_scores(scores),
         "",
-        _USE + limit_of_privacy(spent) + "\n",
+        _USE + limit_of_privacy(spent),
         *(_retained(spec) if spent is None else retained_privately(spent)),
         "",
         "## Columns",
@@ -165,16 +177,34 @@ def _scores(scores: Mapping[str, Any]) -> list[str]:
     levels = levels if isinstance(levels, Mapping) else {}
     headings = {"fresh": "fresh real rows", "independent": "independent columns"}
     kinds = [kind for kind in headings if levels.get(kind)]
-    rows = []
-    for name, value, real in _numbers(scores):
-        found = [_mean(levels[kind], name) for kind in kinds]
-        rows.append((name, value, *found, real))
-    if not rows:
+    numbers = sorted(_numbers(scores), key=lambda number: _rank(number[0]))
+    if not numbers:
         return ["None were recorded."]
-    heading = ("score", "this model", *(headings[kind] for kind in kinds), "training rows")
-    if all(row[-1] is None for row in rows):
-        heading, rows = heading[:-1], [row[:-1] for row in rows]
-    return _table(heading, rows)
+    heading = ["score", "this model", *(headings[kind] for kind in kinds)]
+    # A private model may be measured beside its own training rows.
+    with_real = any(real is not None for _, _, real in numbers)
+    heading += ["training rows", "better"] if with_real else ["better"]
+    rows = []
+    for name, value, real in numbers:
+        found = [
+            # Shuffled columns are no worse in these than real rows.
+            None if kind == "independent" and name in OF_COLUMNS else _mean(levels[kind], name)
+            for kind in kinds
+        ]
+        rows.append((name, value, *found, *([real] if with_real else []), _better(name)))
+    return [*_table(heading, rows), *(_LEGEND if kinds else ())]
+
+
+def _rank(name: str) -> int:
+    """Return the place of a score in the table: what compares rows comes before losses."""
+    order = (*SCORES, "membership")
+    return order.index(name) if name in order else len(order)
+
+
+def _better(name: str) -> str | None:
+    if name in SCORES or name in _LOSSES:
+        return better(name, ComparisonOptions())
+    return None
 
 
 def _numbers(scores: Mapping[str, Any]) -> Iterator[tuple[str, float, object]]:
@@ -201,7 +231,8 @@ def _column(column: Column) -> tuple[object, ...]:
     elif column.kind == "identifier":
         values = {"drop": "left out", "number": "numbered", "generate": "new ones"}[column.fill]
     elif column.decimals is not None:
-        values = f"{column.decimals} decimals" if column.decimals else "whole numbers"
+        places = "decimal" if column.decimals == 1 else "decimals"
+        values = f"{column.decimals} {places}" if column.decimals else "whole numbers"
     missing = "yes" if column.missing else "no"
     return column.name, column.kind, column.dtype, values, missing
 

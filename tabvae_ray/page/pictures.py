@@ -87,12 +87,14 @@ class PictureSection:
         title: Heading.
         text: Explanation of the pictures.
         images: The pictures.
+        has_legend: Whether the colours of real and synthetic rows need a legend.
     """
 
     anchor: str
     title: str
     text: str
     images: tuple[Image, ...]
+    has_legend: bool = False
 
 
 def drawn_pictures(
@@ -177,7 +179,7 @@ def _draw(
         comparison.plot_collections[kind] = drawing.draw_columns(columns, kind, names, notes)
     for name, (panels, n_rows) in _PANELS.items():
         if name in comparison.plots:
-            images = cut(comparison.plots.pop(name), len(panels) // n_rows, n_rows)
+            images = cut(comparison.plots.pop(name), len(panels) // n_rows, n_rows, _DPI)
             comparison.plot_collections[name] = dict(zip(panels, images, strict=True))
     return comparison
 
@@ -203,7 +205,7 @@ def _column_sections(pictures: Pictures, source: str) -> list[PictureSection]:
             f"beside that of resampled real rows.{left}"
         )
         if images:
-            sections.append(PictureSection(kind, title, text, images))
+            sections.append(PictureSection(kind, title, text, images, has_legend=True))
     images = tuple(
         _image(light["joint"][name], dark["joint"][name], f"Rows by {name}, real and synthetic")
         for name in light["joint"]

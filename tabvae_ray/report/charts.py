@@ -169,16 +169,18 @@ def _open(width: float, height: float, alt: str) -> str:
 
 
 def _lines(lines: Sequence[Line], x: Axis, y: Axis) -> list[str]:
-    """Draw all lines; names of levels that lie close together are moved apart."""
-    parts, n_upright, heights = [], 0, list[float]()
+    """Draw all lines, then the names of levels; those that lie close together are moved apart."""
+    parts, names, n_upright, heights = [], list[str](), 0, list[float]()
     for line in lines:
         if line.x is not None and _inside(x, line.x):
             at, after = _x(x, line.x), x.place(line.x) < 0.7
             parts.append(f'<path class="{line.kind}" d="M{at:.1f} {_TOP}V{_HEIGHT - _BOTTOM}"/>')
             side, anchor = (3, "start") if after else (-3, "end")
             height = _TOP + 9 + n_upright * _LINE
-            parts.append(_text(at + side, height, line.name, anchor, "name"))
+            names.append(_text(at + side, height, line.name, anchor, "name"))
             n_upright += 1
+            # Names of levels across the chart stand at its right end.
+            heights += [] if after else [height]
         elif line.y is not None and _inside(y, line.y):
             at = _y(y, line.y)
             parts.append(f'<path class="{line.kind}" d="M{_LEFT} {at:.1f}H{_WIDTH - _RIGHT}"/>')
@@ -187,10 +189,10 @@ def _lines(lines: Sequence[Line], x: Axis, y: Axis) -> list[str]:
                 (h for h in (at - 4, at + 11, at - 16, at + 23) if _is_free(h, heights)), at - 4
             )
             heights.append(height)
-            parts.append(_text(_WIDTH - _RIGHT - 3, height, line.name, "end", "name"))
+            names.append(_text(_WIDTH - _RIGHT - 3, height, line.name, "end", "name"))
         elif line.points:
             parts.append(f'<path class="{line.kind}" d="{_path(line, x, y)}"/>')
-    return parts
+    return parts + names
 
 
 def _is_free(height: float, taken: Sequence[float]) -> bool:

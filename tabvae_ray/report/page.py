@@ -25,7 +25,7 @@ class Header:
         objectives: Objectives with their directions.
         data: Name of the table's file.
         size: Rows and columns of the table.
-            updated: When the search was last written.
+        updated: When the search was last written.
     """
 
     name: str
@@ -81,9 +81,10 @@ def _header(contents: ReportContents) -> Header:
 
 
 def _last_column(contents: ReportContents) -> str:
-    """Return the name of the last column, which often is what one would predict."""
+    """Return the name of the last column with a meaning, which often is what one would predict."""
     columns = contents.manifest.spec.get("columns", [])
-    return str(columns[-1]["name"]) if columns else "outcome"
+    names = [column["name"] for column in columns if column["kind"] != "identifier"]
+    return str(names[-1]) if names else "outcome"
 
 
 def _objectives(contents: ReportContents) -> str:

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from tabvae_ray.report.charts import Axis, Bar, Figure, bars, plane
 from tabvae_ray.report.contents import ReportContents
 from tabvae_ray.report.formatting import epochs, value_text
-from tabvae_ray.report.trials import mark
+from tabvae_ray.report.trials import level_lines, mark
+from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.space.parameters import CategoricalParameter, IntParameter, Parameter, Value
 
 __all__ = ["ImportanceCharts", "Slices", "importance_charts", "slices"]
 
 _MOST_SLICES = 6
+# A chart of fewer trials shows their chance differences.
+_LEAST_TRIALS = 8
 _FEW_TRIALS = 30
 
 
@@ -36,7 +39,7 @@ class Slices:
     """Objectives by the parameters that matter most.
 
     Args:
-        figures: A chart per parameter and objective; none if no trial is complete.
+        figures: A chart per parameter and objective; none with too few trials.
         n_left_out: Number of the other parameters.
     """
 
@@ -61,6 +64,8 @@ def importance_charts(contents: ReportContents) -> ImportanceCharts | None:
 
 def slices(contents: ReportContents) -> Slices:
     """Draw the objectives by the parameters that matter most."""
+    if sum(_is_placed(contents, record) for record in contents.records) < _LEAST_TRIALS:
+        return Slices((), 0)
     order = list(contents.space.parameters)
     if contents.importances is not None:
         known = contents.importances.shares.values()
@@ -84,8 +89,16 @@ def _slice(contents: ReportContents, name: str, objective: str) -> str:
             marks.append(mark(contents, record, place, [objective], found))
     if not marks:
         return ""
-    y = Axis.around(objective, [mark.y for mark in marks])
-    return plane(_axis(name, parameter), y, marks, alt=f"{objective} by {name}")
+    lines = level_lines(contents, objective)
+    values = [mark.y for mark in marks if mark.kind != "pruned"] or [mark.y for mark in marks]
+    y = Axis.around(objective, values + [line.y for line in lines if line.y is not None])
+    return plane(_axis(name, parameter), y, marks, lines, alt=f"{objective} by {name}")
+
+
+def _is_placed(contents: ReportContents, record: TrialRecord) -> bool:
+    """Return True if a trial has a value for each objective."""
+    known = record.state != "FAIL" and contents.values(record, list(contents.objectives))
+    return bool(known)
 
 
 def _axis(name: str, parameter: Parameter) -> Axis:

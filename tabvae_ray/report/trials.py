@@ -22,6 +22,7 @@ __all__ = [
     "course",
     "failures",
     "fronts",
+    "level_lines",
     "mark",
     "over_time",
     "states",
@@ -189,6 +190,15 @@ def mark(
     return Mark(*place, "\n".join(lines), kind)
 
 
+def level_lines(contents: ReportContents, name: str) -> list[Line]:
+    """Return a line across a chart for each level of a score that must lie inside."""
+    return [
+        Line(kind, y=levels[name].mean, name=kind)
+        for kind, levels in _levels(contents)
+        if name in levels
+    ]
+
+
 def _front(contents: ReportContents, first: str, second: str) -> Figure | None:
     names = [first, second]
     placed = [(record, contents.values(record, names)) for record in contents.records]
@@ -235,11 +245,8 @@ def _single(contents: ReportContents, name: str) -> str:
         found = contents.values(record, [name])
         if found is not None:
             marks.append(mark(contents, record, (record.number, found[0]), [name], found))
-    values, lines = [mark.y for mark in marks], list[Line]()
-    for kind, levels in _levels(contents):
-        if name in levels:
-            values.append(levels[name].mean)
-            lines.append(Line(kind, y=levels[name].mean, name=kind))
+    lines = level_lines(contents, name)
+    values = [mark.y for mark in marks] + [line.y for line in lines if line.y is not None]
     x = replace(Axis.around("trial", [mark.x for mark in marks]), whole=True)
     return plane(x, Axis.around(name, values), marks, lines, alt=f"{name} of every trial")
 

@@ -65,17 +65,22 @@ class RecordStore:
         (self._running / _name(record)).remove()
 
     def write_table(self, records: Sequence[TrialRecord], objectives: Sequence[str]) -> None:
-        """Write ``trials.csv``, a row per finished trial."""
+        """Write ``trials.csv``, a row per finished trial.
+
+        The scores of a stopped trial are those of its last rung.
+        """
         parameters = sorted({name for record in records for name in record.parameters})
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["number", "state", *objectives, *parameters, "epochs", "seconds"])
         for record in records:
+            scores = record.objectives or (record.rungs[-1].values if record.rungs else {})
             writer.writerow(
                 [
                     record.number,
                     record.state,
-                    *(record.objectives.get(name, "") for name in objectives),
+                    # None becomes an empty cell.
+                    *(scores.get(name) for name in objectives),
                     *(_cell(record.parameters.get(name, "")) for name in parameters),
                     record.epochs,
                     round(record.seconds, 3),

@@ -18,10 +18,10 @@ from tabvae_ray.cli import (
     spec_option,
     table_option,
 )
-from tabvae_ray.command_line.input_document import InputDocument, local_document
+from tabvae_ray.command_line.input_document import InputDocument
 from tabvae_ray.command_line.json_log import JsonLog, logged
-from tabvae_ray.space.named_spaces import find_space, is_auto, named_space
-from tabvae_ray.space.select_rule import check_select
+from tabvae_ray.search.early_checks import check_early
+from tabvae_ray.search.resume_or_start import is_resumed
 
 __all__ = ["command", "main"]
 
@@ -105,6 +105,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     help="Name of this search.",
 )
 @option("--resume", is_flag=True, section=_PLACE, help="Continue the search of that name.")
+@option(
+    "--resume-or-start",
+    is_flag=True,
+    section=_PLACE,
+    help="Continue the search of that name if it has begun, or else start it.",
+)
 @option(
     "--address",
     metavar="ADDR",
@@ -216,6 +222,7 @@ def command(
     out: str,
     name: str | None,
     resume: bool,
+    resume_or_start: bool,
     address: str | None,
     study_storage: str | None,
     track: tuple[str, ...],
@@ -242,7 +249,8 @@ def command(
             "--space: must be given, or --resume and --name of a search in --out, or --data of a "
             "table to choose one for"
         )
-    _check_early(space, spec, select)
+    check_early(space, spec, select)
+    resume = is_resumed(out, name, resume=resume, or_start=resume_or_start)
     if not (dry_run or resume):
         from tabvae_ray.cluster.nodes import Resources
         from tabvae_ray.search.early_start import ray_started_early
@@ -308,26 +316,6 @@ def command(
     if as_json:
         print(json.dumps(summary.as_json(outcome)))  # noqa: T201
     return {"finished": 0, "interrupted": 130}.get(outcome.state, 3)
-
-
-def _check_early(space: str | None, spec: str | None, select: str | None) -> None:
-    """Check what the space, the spec and ``--select`` say before Ray and torch are imported."""
-    path = None if is_auto(space) else find_space(space or "")
-    if select is not None:
-        files = [named_space("small"), named_space("full")] if path is None else [path]
-        documents = [local_document(str(file)) for file in files]
-        if path is not None or not select.startswith("weights"):
-            # The space that is chosen for a table has the objectives of one of these.
-            check_select(select, *documents)
-    if path is not None:
-        from tabvae_ray.space.private import refuse_private
-        from tabvae_ray.space.space_file import load_space
-
-        refuse_private(load_space(path))
-    if spec is not None:
-        from tabvae_ray.table.declaration import SpecDeclaration
-
-        SpecDeclaration.load(spec)
 
 
 def _replay(record: str, data: str | None, spec: str | None, *, as_json: bool, quiet: bool) -> int:

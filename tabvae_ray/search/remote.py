@@ -17,7 +17,7 @@ from rich.console import Console
 
 from tabvae_ray.cluster.connection import connected
 from tabvae_ray.cluster.preflight import HEAD, preflight_head
-from tabvae_ray.errors import TabVAEError, last_line
+from tabvae_ray.errors import ClusterUnavailableError, TabVAEError, last_line
 from tabvae_ray.search.display.live import SearchProgress
 from tabvae_ray.search.display.statistics import Snapshot
 from tabvae_ray.search.driver.interrupts import Interrupts
@@ -48,9 +48,11 @@ def run_on_head(
         progress: Shows the search here.
 
     Raises:
-        ConfigError: If the cluster cannot be reached, or its head has other versions.
+        ClusterUnavailableError: If the cluster does not answer, or the driver or the connection is
+            lost.
+        ConfigError: If the head has other versions.
         StorageError: If the head does not see the directory.
-        TabVAEError: If the search raises it there, or the driver or the connection is lost.
+        TabVAEError: If the search raises it there.
     """
     console = progress.console
     terminal = {
@@ -85,7 +87,7 @@ def run_on_head(
         except (RayError, ConnectionError) as error:
             # The display may have ended in the middle of a line.
             console.print()
-            raise TabVAEError(
+            raise ClusterUnavailableError(
                 f"the search's driver on the cluster is lost: {last_line(error)}; once the cluster "
                 "is back, the same command with --resume goes on from there"
             ) from error

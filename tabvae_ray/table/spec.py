@@ -27,7 +27,7 @@ from tabvae_ray.table.rules.declared import check_rules, rules_of
 from tabvae_ray.table.rules.rule import Rule
 from tabvae_ray.table.values.spec_types import Kind
 
-__all__ = ["TableSpec", "check_table"]
+__all__ = ["TableSpec", "check_table", "checked_spec"]
 
 
 class TableSpec(SpecDocument):
@@ -246,6 +246,20 @@ class TableSpec(SpecDocument):
 
     def _of_kind(self, kind: Kind) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns if column.kind == kind)
+
+
+def checked_spec(spec: object) -> TableSpec:
+    """Return a spec.
+
+    Raises:
+        DataError: If it is something else, such as the table itself.
+    """
+    if isinstance(spec, TableSpec):
+        return spec
+    kind = type(spec).__name__
+    raise DataError(
+        f"spec: must be a TableSpec, as TableSpec.infer(table) makes it, but got {kind}"
+    )
 
 
 def check_table(table: pd.DataFrame, spec: TableSpec, source: str = "table") -> None:

@@ -8,7 +8,7 @@ import pytest
 import ray
 
 from tabvae_ray.cluster.connection import connected, started_early
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.errors import ClusterUnavailableError, ConfigError
 
 SLOW_START = "The current node timed out during startup. This could happen because of load."
 
@@ -41,6 +41,16 @@ def test_a_ray_that_starts_too_slowly_is_started_again(
     assert [record.getMessage() for record in caplog.records] == [
         f"Ray did not start: {message}; trying again" for message in messages
     ]
+
+
+def test_a_cluster_that_does_not_answer_may_do_so_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_first(monkeypatch, "no disk space")
+    for address in ("127.0.0.1:1", None):
+        with pytest.raises(ClusterUnavailableError, match="cannot connect"), connected(address):
+            pass
+    with pytest.raises(ConfigError) as found, connected("nowhere"):
+        pass
+    assert (found.value.exit_code, ClusterUnavailableError.exit_code) == (2, 75)
 
 
 @pytest.mark.parametrize(("given", "expected"), [(None, "0"), ("7", "7")])

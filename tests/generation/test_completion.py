@@ -34,6 +34,17 @@ def test_given_columns_stay_and_others_are_drawn_as_conditions_draw_them(
     assert filled.attrs["draws"] == 64 and filled.attrs["least_effective_sample_size"] >= 1
 
 
+def test_a_column_whose_name_is_nearly_that_of_a_drawn_one_is_named(
+    synthesizer: TabularVAESynthesizer,
+) -> None:
+    given = pd.DataFrame({"smoker": [True], "wieght": [70.0], "note": [1]})
+    with pytest.warns(UserWarning) as found:
+        synthesizer.complete(given, draws=2)
+    assert [str(warning.message) for warning in found] == [
+        "column 'wieght' is not in the model; did you mean weight?"
+    ]
+
+
 def test_missing_cells_are_filled_and_others_stay(
     synthesizer: TabularVAESynthesizer, mixed: pd.DataFrame
 ) -> None:

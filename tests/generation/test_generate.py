@@ -44,6 +44,20 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others(
     assert a == b != c
 
 
+def test_rows_go_to_stdout(
+    export: str, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    file = tmp_path / "rows.csv"
+    assert main(["--model", export, "--rows", "20", "--out", str(file)]) == 0
+    capfdbinary.readouterr()
+    assert main(["--model", export, "--rows", "20", "--out", "-"]) == 0
+    found = capfdbinary.readouterr()
+    assert found.out == file.read_bytes() and b"20 rows written to stdout" in found.err
+    assert main(["--model", export, "--rows", "20", "--out", "-", "--where", "age=900.."]) == 2
+    assert main(["--model", export, "--rows", "20", "--out", "-", "--shard-rows", "5"]) == 2
+    assert capfdbinary.readouterr().out == b""
+
+
 def test_a_file_of_more_than_one_block_is_the_table_of_all_of_them(
     export: str, synthesizer: TabularVAESynthesizer, tmp_path: Path
 ) -> None:

@@ -27,7 +27,24 @@ def test_scores_stand_beside_fresh_rows_and_independent_columns() -> None:
     assert "| correlation_distance | 0.05 | 0.04123 | 0.3 |" in card
     assert "| privacy | Some leak. |" in card
     assert "| a.b | 0.1235 |" in card
+    assert "| 0.9123 | - | - | higher |" in card and "| 0.04123 | 0.3 | lower |" in card
+    assert "Fresh real rows: the expected score" in card
     assert "0.912345" not in card and "spread" not in card
+
+
+def test_scores_that_compare_rows_come_before_losses() -> None:
+    fresh = {"mean_js_distance": {"mean": 0.07, "spread": 0.0}}
+    # Shuffled columns are nearer to the real rows than a fresh sample: no ceiling.
+    levels = {"fresh": fresh, "independent": {"mean_js_distance": {"mean": 0.05, "spread": 0.0}}}
+    scores = {"loss": 19.0, "kl": 1.0, "membership": 0.52, "mean_js_distance": 0.08}
+    card = model_card(SPEC, {**scores, "reference_levels": levels}, {})
+    rows = card[card.index("## Scores") : card.index("Fresh real rows:")].splitlines()[4:-1]
+    assert rows == [
+        "| mean_js_distance | 0.08 | 0.07 | - | lower |",
+        "| membership | 0.52 | - | - | near 0.5 |",
+        "| loss | 19 | - | - | lower |",
+        "| kl | 1 | - | - | - |",
+    ]
 
 
 def test_a_card_without_scores_and_origin_says_so() -> None:

@@ -24,7 +24,8 @@ from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.report import main, write_report
 from tabvae_ray.report.charts import Axis, Line, plane
 from tabvae_ray.report.chosen_model import chosen_model, parameters
-from tabvae_ray.report.contents import gather
+from tabvae_ray.report.contents import ReportContents, gather
+from tabvae_ray.report.parameter_charts import slices
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.results.trial_record import Rung, TrialRecord
@@ -383,6 +384,41 @@ def test_whole_numbers_have_whole_ticks_and_levels_names_of_their_own() -> None:
     ends = [(float(x) - 3 * len(text), float(x) + 3 * len(text)) for x, text in ticks]
     assert len(ends) > 2
     assert all(one[1] < other[0] for one, other in pairwise(ends))
+
+
+def test_names_of_levels_are_drawn_over_the_lines_and_apart() -> None:
+    lines = [
+        Line("resample", x=0.9, name="a"),
+        Line("resample", y=0.97, name="b"),
+        Line("fresh", x=0.95, name="c"),
+        Line("front", points=[(0.1, 0.2), (0.3, 0.4)]),
+    ]
+    drawn = plane(Axis("x", 0, 1), Axis("y", 0, 1), [], lines, alt="levels")
+    assert drawn.rindex("<path") < drawn.index('class="name"')
+    heights = sorted(float(y) for y in re.findall(r'class="name" x="[^"]*" y="([^"]*)"', drawn))
+    assert all(other - one >= 12 for one, other in pairwise(heights))
+
+
+def test_few_trials_have_no_chart_per_parameter(tmp_path: Path) -> None:
+    directory = Location(_write_search(tmp_path / "few", n_trials=9, export=False))
+    manifest = SearchManifest.read(directory)
+    records = RecordStore(directory).finished()
+    few, enough = (
+        ReportContents(directory, manifest, manifest.search_space(), records[:n], [])
+        for n in (5, 9)
+    )
+    assert not slices(few).figures and slices(enough).figures
+
+
+def test_charts_per_parameter_have_levels_and_a_legend(page: str) -> None:
+    section = page[page.index('<section id="slices">') :]
+    section = section[: section.index("</section>")]
+    assert "stopped, at its last rung" in section
+    assert 'class="resample"' in section and 'class="pruned"' in section
+
+
+def test_colours_of_columns_have_one_legend_per_section(page: str) -> None:
+    assert page.count('<i class="real"></i>') == 2
 
 
 @pytest.mark.parametrize(

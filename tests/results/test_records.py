@@ -151,9 +151,13 @@ def test_absurdly_nested_files_are_named(tmp_path: Path, depth: int) -> None:
 
 def test_the_table_of_trials_has_a_row_each(tmp_path: Path) -> None:
     records = RecordStore(Location(tmp_path))
-    records.write_table([record(0), record(1, state="PRUNED", objectives={})], ["mean_js_distance"])
+    stopped = record(1, state="PRUNED", objectives={}, rungs=[])
+    scores = [{"mean_js_distance": value} for value in (0.3, 0.2)]
+    reported = [Rung(i, values, {}, order=i) for i, values in enumerate(scores)]
+    at_a_rung = record(2, state="PRUNED", objectives={}, rungs=reported)
+    records.write_table([record(0), stopped, at_a_rung], ["mean_js_distance"])
     rows = list(csv.DictReader(io.StringIO((tmp_path / "trials.csv").read_text())))
-    assert [row["mean_js_distance"] for row in rows] == ["0.1", ""]
+    assert [row["mean_js_distance"] for row in rows] == ["0.1", "", "0.2"]
     assert json.loads(rows[0]["architecture.encoder_layer_sizes"]) == [64, 32]
 
 

@@ -200,6 +200,8 @@ def test_a_result_has_the_model_its_scores_and_the_trials(result: SearchResult) 
     assert_type(result.best, TabularVAESynthesizer)
     assert result.chosen in result.front.index and list(result.front["chosen"]).count(True) == 1
     assert list(result.trials["state"]) == ["COMPLETE", "COMPLETE"]
+    for found in (result.front.drop(columns="chosen"), result.trials.drop(columns="state")):
+        assert list(found)[:2] == ["mean_js_distance", "correlation_distance"]
     assert list(result.scores)[:2] == ["mean_js_distance", "correlation_distance"]
     assert result.spread.keys() <= result.scores.keys()
     assert isinstance(result.study, optuna.Study)
@@ -254,7 +256,7 @@ def test_a_search_of_rows_in_memory_goes_on_without_them(
     kept = read_table(str(home / "mine" / "table.parquet"))
     assert len(kept) == 200
     again = tabvae_ray.search(
-        name="mine", out=home, resume=True, trials=3, report=False, display=False
+        name="mine", out=home, resume_or_start=True, trials=3, report=False, display=False
     )
     assert len(again.trials) == 3 and len(result.trials) == 2
     # The command does so, too.

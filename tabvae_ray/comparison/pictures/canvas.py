@@ -42,6 +42,8 @@ Pixels = npt.NDArray[np.uint8]
 _MOST_PANELS = 100
 # Height of the legend above a column's panel, in inches.
 LEGEND = 0.34
+# Empty margin right of the last panel and above the first, in inches.
+_RIGHT, _TOP = 0.1, 0.05
 
 
 class Picture(Figure):
@@ -103,12 +105,29 @@ def framed(picture: bytes, dpi: int) -> Figure:
     return figure
 
 
-def cut(picture: bytes, n_columns: int, n_rows: int) -> list[bytes]:
-    """Cut a picture into its panels, row by row, so that a narrow screen can stack them."""
+def cut(picture: bytes, n_columns: int, n_rows: int, dpi: int) -> list[bytes]:
+    """Cut a picture of :func:`grid` into panels, row by row, so that a narrow screen stacks them.
+
+    Args:
+        picture: A PNG file.
+        n_columns: Panels side by side.
+        n_rows: Panels below each other.
+        dpi: Dots per inch that it was drawn at.
+    """
     image = np.asarray(Image.open(io.BytesIO(picture)))
-    height, width = image.shape[0] // n_rows, image.shape[1] // n_columns
+    top = round(_TOP * dpi)
+    height = (image.shape[0] - top) // n_rows
+    width = (image.shape[1] - round(_RIGHT * dpi)) // n_columns
+    # A title left of a panel begins this far from the panel before it, whose last tick may need
+    # the space.
+    shift = round(_RIGHT * dpi / 5)
     return [
-        png(image[i * height : (i + 1) * height, j * width : (j + 1) * width])
+        png(
+            image[
+                top + i * height : top + (i + 1) * height,
+                shift + j * width : shift + (j + 1) * width,
+            ]
+        )
         for i in range(n_rows)
         for j in range(n_columns)
     ]
@@ -148,7 +167,7 @@ def grid(
     *,
     cell: tuple[float, float] = (2.75, 2.3),
     per_row: int = 4,
-    top: float = 0.05,
+    top: float = _TOP,
     note: str = "",
 ) -> tuple[Figure, dict[str, Axes]]:
     """Return a figure with a panel per name.
@@ -157,7 +176,7 @@ def grid(
     """
     n_columns = min(per_row, len(names))
     n_rows = -(-len(names) // n_columns)
-    size = n_columns * cell[0] + 0.1, n_rows * cell[1] + top
+    size = n_columns * cell[0] + _RIGHT, n_rows * cell[1] + top
     figure = Picture(figsize=size, facecolor=theme.paper)
     inner = cell[0] - 0.55, cell[1] - 0.9
     panels = {}

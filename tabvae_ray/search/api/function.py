@@ -10,6 +10,7 @@ from tabvae_ray.errors import ConfigError
 from tabvae_ray.search.api.perform import draw_report, perform, prepare
 from tabvae_ray.search.api.result import SearchResult
 from tabvae_ray.search.display.live import SearchProgress
+from tabvae_ray.search.resume_or_start import is_resumed
 from tabvae_ray.search.sources import SpaceSource, SpecSource
 from tabvae_ray.table.reading.frames import Frame, Source
 
@@ -26,6 +27,7 @@ def search(
     out: Source = "runs",
     name: str | None = None,
     resume: bool = False,
+    resume_or_start: bool = False,
     trials: int | None = None,
     time_budget: float | None = None,
     rows: int | None = None,
@@ -65,9 +67,11 @@ def search(
         out: The directory that holds the searches, a path or URI.
         name: The name of this search; by default that of the space, or ``search``.
         resume: Continue the search of that name, or return it if nothing is left to do.
+        resume_or_start: Continue the search of that name if it has begun, or else start it.
         trials: Number of trials in all; by default that of the space.
-        time_budget: Seconds after which no new trial starts and a model is chosen; the rest can be
-            resumed.
+        time_budget: Seconds for the whole call, with the start and the report. Training ends
+            before, and the model is chosen among the complete trials, or else among all as far as
+            they came; the rest can be resumed.
         rows: Most rows that trials see: of a larger table they share a sample. By default as the
             space says, which is 200,000 unless it says otherwise.
         seed: Seed of all random draws; by default that of the space.
@@ -90,13 +94,15 @@ def search(
         The result. Its state is ``failed`` if too many trials failed or none is usable.
 
     Raises:
-        ConfigError: If an argument or the space is wrong, or Ray cannot be reached.
+        ConfigError: If an argument or the space is wrong.
+        ClusterUnavailableError: If the Ray cluster does not answer, or Ray does not start.
         DataError: If the table cannot be modelled.
         StorageError: If something cannot be read or written.
         KeyboardInterrupt: If the search is interrupted.
     """
     _check(trials, time_budget, concurrency, cpus_per_trial, gpus_per_trial, track)
     began = time.time()
+    resume = is_resumed(out, name, resume=resume, or_start=resume_or_start)
     prepared = prepare(
         space=space,
         data=data,

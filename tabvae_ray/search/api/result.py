@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cached_property
 from html import escape
-from typing import Any
+from typing import Any, TypeVar
 
 import optuna
 import pandas as pd
@@ -27,6 +27,8 @@ from tabvae_ray.storage import Location
 from tabvae_ray.table.reading.frames import Frame, Source
 
 __all__ = ["SearchResult", "load_search"]
+
+_Number = TypeVar("_Number", bound=float | None)
 
 _MOST_SCORES = 6
 
@@ -103,9 +105,7 @@ class SearchResult:
     @property
     def scores(self) -> dict[str, float]:
         """The chosen model's scores, means over fresh samples, by name; objectives come first."""
-        means = _means(self._candidates.get(self.chosen, {}))
-        first = [name for name in self._leading if name in means]
-        return {name: means[name] for name in dict.fromkeys([*first, *means])}
+        return self._led(_means(self._candidates.get(self.chosen, {})))
 
     @property
     def spread(self) -> dict[str, float]:
@@ -129,7 +129,7 @@ class SearchResult:
             record = records.get(number)
             scores = _means(self._candidates.get(number, {}))
             if record is not None:
-                scores = scores or record.objectives
+                scores = self._led(scores or record.objectives)
                 rows.append(
                     {"trial": number, "chosen": number == self.chosen, **scores}
                     | _parameters(record)
@@ -138,12 +138,15 @@ class SearchResult:
 
     @cached_property
     def trials(self) -> pd.DataFrame:
-        """All finished trials, with scores, losses and parameters, by number."""
+        """All finished trials, with scores, losses and parameters, by number.
+
+        The scores of a stopped trial are those of its last rung.
+        """
         rows = [
             {
                 "trial": record.number,
                 "state": record.state,
-                **(record.rungs[-1].values if record.rungs else record.objectives),
+                **self._led(record.rungs[-1].values if record.rungs else record.objectives),
                 **_parameters(record),
                 "epochs": record.epochs,
                 "seconds": record.seconds,
@@ -165,6 +168,11 @@ class SearchResult:
             return create_study(self._space, self.name, None, self._records)
         finally:
             optuna.logging.set_verbosity(before)
+
+    def _led(self, scores: Mapping[str, _Number]) -> dict[str, _Number]:
+        """Return scores with those first that the search is for."""
+        first = [name for name in self._leading if name in scores]
+        return {name: scores[name] for name in dict.fromkeys([*first, *scores])}
 
     def generate(
         self,

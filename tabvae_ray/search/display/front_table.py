@@ -18,6 +18,14 @@ _LEVELS = {
     "fresh": "what another sample of the same population would score",
     "independent": "columns shuffled one by one: nothing learnt about associations",
 }
+# Columns of the table although no objective or constraint names them.
+_ALSO_SHOWN = {
+    "membership": (
+        "membership",
+        "how often an attacker who has the model tells a training row from another; 0.5 is chance",
+    ),
+    "kl": ("KL, nats", "what the latent tells about a row; below 0.01 the model does not use it"),
+}
 # Width of a column's title; a value such as 0.05161 ± 0.0008 takes as much.
 _NAME_WIDTH = 16
 # Characters between two columns.
@@ -79,13 +87,18 @@ def front_tables(
 def legend_lines(
     found: Sequence[Candidate], space: SearchSpace, levels: ReferenceLevels
 ) -> list[str]:
-    """Return a line per reference level of the table and one for the gap, to explain them."""
+    """Return a line per reference level of the table, and one per column that is no objective."""
     lines = [f"{kind}: {_LEVELS[kind]}" for kind in _shown_levels(space, levels)]
     if any(nats_gap(candidate.record) is not None for candidate in found):
         lines.append(
             "gap, nats: what a held-out row costs the model more than a training row; near 0 it "
             "does not memorise"
         )
+    lines += [
+        f"{title}: {meaning}"
+        for name, (title, meaning) in _ALSO_SHOWN.items()
+        if name not in _scores(space) and any(name in c.means for c in found)
+    ]
     return lines
 
 

@@ -200,7 +200,7 @@ def _holders(directory: Location) -> list[Holder]:
             # Otherwise its driver has just ended.
             if file.exists():
                 hint = "if no process runs this search, remove the file"
-                raise StorageError(f"{error}; {hint}") from None
+                raise type(error)(f"{error}; {hint}") from None
     return found
 
 

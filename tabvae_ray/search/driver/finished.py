@@ -1,16 +1,19 @@
 """The outcome of a search that has nothing left to do."""
 
+import json
 from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
 from tabvae_ray.comparison.reference_levels import ReferenceLevels
+from tabvae_ray.errors import StorageError
 from tabvae_ray.results.refits import refit_text
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.driver.outcome import SearchOutcome
 from tabvae_ray.search.driver.resume import SearchStart
 from tabvae_ray.search.inputs import SearchInputs
 from tabvae_ray.search.optimize.selection import Candidate
+from tabvae_ray.storage import Location
 
 __all__ = ["finished_outcome"]
 
@@ -64,7 +67,17 @@ def finished_outcome(
         chosen=(chosen, manifest.chosen["reason"]),
         levels=ReferenceLevels.from_mapping(manifest.levels),
         refit=refit_text(manifest.chosen) or "",
+        membership=_verdict(best),
     )
+
+
+def _verdict(best: Location) -> str:
+    """Return what the attacks on the exported model found; empty if that is not known."""
+    try:
+        document = json.loads((best / "scores.json").read_text())
+        return str(document["membership_attacks"]["verdict"])
+    except (StorageError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _candidate(

@@ -117,3 +117,11 @@ def test_membership_is_a_column_where_it_was_measured() -> None:
     assert "membership" in "\n".join(shown([measured], 200))
     assert "0.687" in "\n".join(shown([measured], 200))
     assert "membership" not in "\n".join(shown([plain], 200))
+
+
+def test_columns_that_are_no_objective_are_explained() -> None:
+    plain = candidate(12, None)
+    measured = Candidate(plain.record, {**MEANS, "membership": 0.6873, "kl": 0.3}, SPREADS)
+    explained = [line.partition(":")[0] for line in legend_lines([measured], BOUNDED, LEVELS)]
+    assert explained[2:] == ["membership", "KL, nats"]
+    assert len(legend_lines([plain], BOUNDED, LEVELS)) == 2
