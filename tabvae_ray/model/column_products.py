@@ -200,14 +200,14 @@ class _AutoregressiveProducts(torch.autograd.Function):
         products = weight.new_empty(len(features), len(weight))
         # Factors of dropout are not negative, so they may be applied before the leaky ReLU.
         context = features.clone() if mask is None else features * mask
-        hidden, added = torch.empty_like(context), torch.empty_like(context)
+        scratch = torch.empty_like(context)
         for column, w, out in zip(
             order, torch.split(weight, sizes), torch.split(products, sizes, 1), strict=True
         ):
-            torch.ops.aten.leaky_relu.out(context, slope, out=hidden)
+            hidden = torch.ops.aten.leaky_relu.out(context, slope, out=scratch)
             torch.mm(hidden.to(w.dtype), w.T, out=out)
             if column != order[-1]:
-                torch.index_select(tables[column], 0, codes[column], out=added)
+                added = torch.index_select(tables[column], 0, codes[column], out=scratch)
                 _add(context, added, mask)
         ctx.save_for_backward(context, vectors, weight, mask, codes)
         ctx.order, ctx.cardinalities, ctx.slope, ctx.sizes = order, cardinalities, slope, sizes
@@ -222,8 +222,8 @@ class _AutoregressiveProducts(torch.autograd.Function):
         table_gradients = torch.split(vector_gradient, cardinalities)
         # The context is computed back from the last column to the first. Keeping it for each takes
         # C times the memory, and new memory of that size takes longer than the computation.
-        context, hidden, added = last.clone(), torch.empty_like(last), torch.empty_like(last)
-        total = torch.zeros_like(last)
+        # All else lies in one scratch tensor in turn: new tensors are slower, and leave the cache.
+        context, scratch, total = last.clone(), torch.empty_like(last), torch.zeros_like(last)
         heads = zip(
             order,
             torch.split(weight, sizes),
@@ -233,13 +233,17 @@ class _AutoregressiveProducts(torch.autograd.Function):
         )
         for column, w, upper, out in reversed(list(heads)):
             if column != order[-1]:
-                torch.index_select(tables[column], 0, codes[column], out=added)
+                added = torch.index_select(tables[column], 0, codes[column], out=scratch)
                 _add(context, added, mask, -1)
                 table_gradients[column].index_add_(0, codes[column], total)
-            torch.ops.aten.leaky_relu.out(context, ctx.slope, out=hidden)
+            hidden = torch.ops.aten.leaky_relu.out(context, ctx.slope, out=scratch)
             torch.mm(upper.T, hidden.to(w.dtype), out=out)
-            part = torch.ops.aten.leaky_relu_backward(
-                (upper @ w).to(total.dtype), context, ctx.slope, False
+            if w.dtype == scratch.dtype:
+                torch.mm(upper, w, out=scratch)
+            else:
+                scratch.copy_(upper @ w)
+            part = torch.ops.aten.leaky_relu_backward.grad_input(
+                scratch, context, ctx.slope, False, grad_input=scratch
             )
             _add(total, part, mask)
         return (total, vector_gradient, weight_gradient, *[None] * 6)

@@ -1,11 +1,12 @@
 """Embeddings of codes, and the parametrisation of ordered codes by steps.
 
 Shapes: ``B`` batch, ``C`` columns, ``K_c`` categories (codes) of column ``c``, ``E`` embedding size
-per column, ``W`` width of the decoder's last layer, ``R`` rows of a weight.
+per column, ``W`` width of the decoder's last layer, ``R`` rows of a weight, ``R'`` those of ordered
+columns, ``C'`` columns in a block of them.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -16,6 +17,10 @@ from torch.nn import functional
 from tabvae_ray.model.column_products import project_columns
 
 __all__ = ["ContextEmbedder", "MultiFeatureEmbedder", "OrderedSteps"]
+
+
+# Ordered columns whose steps are summed at once. Means cost as much per row as a block has columns.
+_BLOCK_COLUMNS = 16
 
 
 class OrderedSteps(nn.Module):
@@ -32,6 +37,9 @@ class OrderedSteps(nn.Module):
 
     sorted_rows: Tensor  # (R,) the ordered columns, one after the other, and the other rows
     places: Tensor  # (R,) the place of each row among them
+    scales: Tensor  # (R',) factors of the rows of ordered columns
+    means: Tensor  # (C', R') the shares of rows in the mean of their column
+    members: Tensor  # (C', R') 1 for the rows of a column, otherwise 0
 
     def __init__(self, groups: Iterable[Sequence[int]], n_rows: int) -> None:
         super().__init__()
@@ -42,6 +50,17 @@ class OrderedSteps(nn.Module):
         rows += [row for row in range(n_rows) if row not in known]
         self.register_buffer("sorted_rows", torch.tensor(rows), persistent=False)
         self.register_buffer("places", torch.tensor(rows).argsort(), persistent=False)
+        self.blocks = [
+            sum(self.sizes[start : start + _BLOCK_COLUMNS])
+            for start in range(0, len(self.sizes), _BLOCK_COLUMNS)
+        ]
+        counts = torch.tensor(self.sizes, dtype=torch.int64)
+        sizes = counts.repeat_interleave(counts).float()
+        slots = torch.arange(len(counts)).repeat_interleave(counts) % _BLOCK_COLUMNS
+        members = (slots == torch.arange(min(_BLOCK_COLUMNS, len(counts)))[:, None]).float()
+        self.register_buffer("scales", torch.sqrt(2 / sizes), persistent=False)
+        self.register_buffer("means", members / sizes, persistent=False)
+        self.register_buffer("members", members, persistent=False)
 
     def forward(self, values: Tensor, dim: int = 0) -> Tensor:
         """Sum the steps of each ordered column and centre them.
@@ -55,9 +74,7 @@ class OrderedSteps(nn.Module):
         """
         if not self.sizes:
             return values
-        summed: Tensor = _CentredSums.apply(  # type: ignore[no-untyped-call]
-            values, dim, self.sizes, self.sorted_rows, self.places
-        )
+        summed: Tensor = _CentredSums.apply(values, dim, self)  # type: ignore[no-untyped-call]
         return summed
 
     def squared_norms(self) -> Tensor:
@@ -75,37 +92,52 @@ class OrderedSteps(nn.Module):
 class _CentredSums(torch.autograd.Function):
     """Sums of the steps of each ordered column, less their mean.
 
-    The backward pass is written out, because autograd would record seven operations per column.
+    A few operations serve all columns of a block. The sums run on from one column to the next,
+    which their means take out again.
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, values: Tensor, dim: int, sizes: list[int], rows: Tensor, places: Tensor
-    ) -> Tensor:
-        ctx.save_for_backward(rows, places)
-        ctx.dim, ctx.sizes = dim, sizes
-        steps = values.index_select(dim, rows)
-        for part in _ordered_parts(steps, sizes, dim):
-            summed = part.cumsum(dim)
-            scale = math.sqrt(2 / part.shape[dim])
-            torch.sub(summed, summed.mean(dim, keepdim=True), out=part).mul_(scale)
-        return steps.index_select(dim, places)
+    def forward(ctx: Any, values: Tensor, dim: int, columns: OrderedSteps) -> Tensor:
+        ctx.dim, ctx.columns = dim, columns
+        steps = values.index_select(dim, columns.sorted_rows)
+        for part, *block in _blocks(steps, dim, columns):
+            _centre(part.cumsum_(1), *block)
+        return steps.index_select(dim, columns.places)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        rows, places = ctx.saved_tensors
-        dim = ctx.dim
-        steps = gradient.index_select(dim, rows)
-        for part in _ordered_parts(steps, ctx.sizes, dim):
-            part.sub_(part.mean(dim, keepdim=True)).mul_(math.sqrt(2 / part.shape[dim]))
-            # A step has the gradients of all codes from its own on. Centred ones sum to zero, so
-            # these are minus the gradients of the codes before it.
-            part.sub_(part.cumsum(dim))
-        return steps.index_select(dim, places), None, None, None, None
+        dim, columns = ctx.dim, ctx.columns
+        steps = gradient.index_select(dim, columns.sorted_rows)
+        for part, *block in _blocks(steps, dim, columns):
+            _centre(part, *block)
+            # A step has the gradients of all codes from its own on. Those of a column sum to zero,
+            # so these are minus the gradients of the codes before it.
+            part.sub_(part.cumsum(1))
+        return steps.index_select(dim, columns.places), None, None
 
 
-def _ordered_parts(steps: Tensor, sizes: list[int], dim: int) -> tuple[Tensor, ...]:
-    return torch.split(steps.narrow(dim, 0, sum(sizes)), sizes, dim)
+def _blocks(steps: Tensor, dim: int, columns: OrderedSteps) -> Iterator[tuple[Tensor, ...]]:
+    """Yield the ordered rows in blocks of columns, with scales, means and members.
+
+    Writing to a block, whose rows are in its second dimension, writes to the steps.
+    """
+    across = steps.T if dim == 0 else steps
+    dtype, sizes = steps.dtype, columns.blocks
+    yield from zip(
+        torch.split(across.narrow(1, 0, sum(sizes)), sizes, 1),
+        torch.split(columns.scales.to(dtype), sizes),
+        torch.split(columns.means.to(dtype), sizes, 1),
+        torch.split(columns.members.to(dtype), sizes, 1),
+        strict=True,
+    )
+
+
+def _centre(part: Tensor, scales: Tensor, means: Tensor, members: Tensor) -> None:
+    """Scale the columns of a block, and subtract the mean of each, in place."""
+    part.mul_(scales)
+    # A product of few rows is faster than its transpose. With ``out``, autocast leaves it alone.
+    found = torch.mm(means, part.T, out=part.new_empty(len(means), len(part)))
+    part.addmm_(found.T, members, alpha=-1)
 
 
 class MultiFeatureEmbedder(nn.Module):

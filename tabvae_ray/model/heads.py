@@ -6,7 +6,8 @@ categories each, so that one tensor operation serves all of them; ``P`` is the s
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, groupby
+from operator import itemgetter
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +46,11 @@ class MultiFeaturePredictor(nn.Module):
         super().__init__()
         self.groups = [(list(columns), k) for columns, k in groups]
         self.sizes = [len(columns) * k for columns, k in self.groups]
+        # Columns and codes of neighbouring groups of the same width, which share a softmax.
+        self.shapes = [
+            (sum(len(columns) for columns, _ in same), k)
+            for k, same in groupby(self.groups, key=itemgetter(1))
+        ]
         self.linear = nn.Linear(width, sum(self.sizes))
         starts = head_starts(self.groups)
         self.steps = OrderedSteps(
@@ -113,7 +119,7 @@ class MultiFeaturePredictor(nn.Module):
             ``(B, C)``.
         """
         targets = codes.index_select(1, self.order) + self.first
-        return cross_entropy(self.grouped(logits.float()), targets, self.owner)
+        return cross_entropy(logits.float(), self.shapes, targets, self.owner)
 
 
 def head_starts(groups: Sequence[tuple[Sequence[int], int]]) -> dict[int, int]:

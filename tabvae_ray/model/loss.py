@@ -13,15 +13,20 @@ from torch import Tensor
 __all__ = ["cross_entropy", "kl_divergence"]
 
 
-def cross_entropy(logits: Sequence[Tensor], targets: Tensor, owner: Tensor) -> Tensor:
+def cross_entropy(
+    logits: Tensor, shapes: Sequence[tuple[int, int]], targets: Tensor, owner: Tensor
+) -> Tensor:
     """Compute the cross-entropy per cell in nats: ``(B, C)``, columns in the order of the groups.
 
     Args:
-        logits: ``(B, C_g, K_g)`` per group.
+        logits: ``(B, P)``, group by group.
+        shapes: ``(C_g, K_g)`` per group.
         targets: ``(B, C)`` positions of the codes among the logits of a row.
         owner: ``(P,)`` column of each logit of a row.
     """
-    cells: Tensor = _CrossEntropy.apply(targets, owner, *logits)  # type: ignore[no-untyped-call]
+    cells: Tensor = _CrossEntropy.apply(  # type: ignore[no-untyped-call]
+        logits, shapes, targets, owner
+    )
     return cells
 
 
@@ -29,9 +34,17 @@ class _CrossEntropy(torch.autograd.Function):
     """Cross-entropy of all columns; a few operations serve all groups."""
 
     @staticmethod
-    def forward(ctx: Any, targets: Tensor, owner: Tensor, *logits: Tensor) -> Tensor:
-        ctx.shapes = [part.shape[1:] for part in logits]
-        log_shares = torch.cat([torch.log_softmax(part, 2).flatten(1) for part in logits], 1)
+    def forward(
+        ctx: Any, logits: Tensor, shapes: Sequence[tuple[int, int]], targets: Tensor, owner: Tensor
+    ) -> Tensor:
+        parts = torch.split(logits, [columns * k for columns, k in shapes], 1)
+        log_shares = torch.cat(
+            [
+                torch.log_softmax(part.view(-1, *shape), 2).flatten(1)
+                for part, shape in zip(parts, shapes, strict=True)
+            ],
+            1,
+        )
         ctx.save_for_backward(log_shares, targets, owner)
         return log_shares.gather(1, targets).neg_()
 
@@ -41,9 +54,7 @@ class _CrossEntropy(torch.autograd.Function):
         excess = log_shares.exp()
         excess.scatter_add_(1, targets, gradient.new_full((), -1.0).expand_as(targets))
         excess.mul_(gradient.index_select(1, owner))
-        parts = torch.split(excess, [shape.numel() for shape in ctx.shapes], 1)
-        unflattened = [part.view(-1, *shape) for part, shape in zip(parts, ctx.shapes, strict=True)]
-        return None, None, *unflattened
+        return excess, None, None, None
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:

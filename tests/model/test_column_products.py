@@ -12,6 +12,7 @@ from tabvae_ray.model.column_products import (
     column_products,
     project_columns,
 )
+from tabvae_ray.model.heads import MultiFeaturePredictor
 from tabvae_ray.model.loss import cross_entropy
 from tests.support.models import CARDINALITIES, DECODERS, small_vae
 
@@ -87,7 +88,8 @@ def test_the_cross_entropy_of_padded_groups_and_its_gradient() -> None:
     owner = torch.tensor([0, 0, 0, 1, 1, 1, 2, 2])
 
     def cells(wide: Tensor, narrow: Tensor) -> Tensor:
-        return cross_entropy([wide + padding, narrow], targets, owner)
+        logits = torch.cat([(wide + padding).flatten(1), narrow.flatten(1)], 1)
+        return cross_entropy(logits, [(2, 3), (1, 2)], targets, owner)
 
     columns = [(wide + padding)[:, 0], (wide + padding)[:, 1], narrow[:, 0]]
     expected = [
@@ -96,6 +98,22 @@ def test_the_cross_entropy_of_padded_groups_and_its_gradient() -> None:
     ]
     torch.testing.assert_close(cells(wide, narrow), torch.stack(expected, 1))
     assert torch.autograd.gradcheck(cells, (wide, narrow))
+
+
+def test_neighbouring_groups_of_one_width_share_a_softmax() -> None:
+    torch.manual_seed(0)
+    cardinalities = [2, 2, 3, 2, 2]
+    groups = [([column], k) for column, k in enumerate(cardinalities)]
+    predictor = MultiFeaturePredictor(4, cardinalities, groups)
+    assert predictor.shapes == [(2, 2), (1, 3), (2, 2)]
+    logits = random(6, 11)
+    codes = torch.stack([torch.randint(0, k, (6,)) for k in cardinalities], 1)
+    expected = [
+        functional.cross_entropy(part, codes[:, i], reduction="none")
+        for i, part in enumerate(logits.split(cardinalities, 1))
+    ]
+    cells = predictor.cross_entropy(logits, codes)
+    torch.testing.assert_close(cells.double(), torch.stack(expected, 1), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("options", DECODERS)

@@ -316,3 +316,34 @@ def test_ordered_steps_have_the_gradient_of_their_sums_and_go_through_products()
     assert torch.autograd.gradcheck(lambda weight: steps(weight.T, 1), weight)
     x = torch.randn(5, 3, dtype=torch.float64)
     torch.testing.assert_close(steps(x @ weight.T, 1), x @ steps(weight).T)
+
+
+@pytest.mark.parametrize("n_columns", [1, 5, 16, 17, 40])
+@pytest.mark.parametrize("enabled", [False, True])
+def test_steps_of_any_number_of_ordered_columns_are_summed_and_centred(
+    n_columns: int, enabled: bool
+) -> None:
+    generator = torch.Generator().manual_seed(n_columns)
+    sizes = [2 + column % 7 for column in range(n_columns)]
+    # The last three rows are not ordered.
+    rows = torch.randperm(sum(sizes) + 3, generator=generator)
+    groups = [part.tolist() for part in torch.split(rows[:-3], sizes)]
+    steps = OrderedSteps(groups, len(rows))
+    values = torch.randn(4, len(rows), generator=generator, requires_grad=True)
+
+    expected = values.detach().clone().requires_grad_()
+    parts = []
+    for group in groups:
+        sums = expected[:, group].cumsum(1)
+        parts.append((sums - sums.mean(1, keepdim=True)) * math.sqrt(2 / len(group)))
+    plain = torch.cat([*parts, expected[:, rows[-3:]]], 1)[:, rows.argsort()]
+    with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+        summed = steps(values, 1)
+        transposed = steps(values.detach().T)
+    torch.testing.assert_close(summed, plain, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(transposed, plain.T, rtol=1e-5, atol=1e-5)
+
+    upper = torch.randn(plain.shape, generator=generator)
+    (gradient,) = torch.autograd.grad(summed, values, upper)
+    (by_hand,) = torch.autograd.grad(plain, expected, upper)
+    torch.testing.assert_close(gradient, by_hand, rtol=1e-5, atol=1e-5)
