@@ -230,14 +230,15 @@ class Option(click.Option):
         if not isinstance(kind, click.IntRange | click.FloatRange):
             return None
         is_whole = isinstance(kind, click.IntRange)
+        rule = f"{'>' if kind.min_open else '>='} {kind.min}"
         try:
-            int(given) if is_whole else float(given)
+            number = int(given) if is_whole else float(given)
         except ValueError:
-            noun = "a whole number " if is_whole else "a number "
+            rule = f"a {'whole ' if is_whole else ''}number {rule}"
         else:
-            noun = ""
-        sign = ">" if kind.min_open else ">="
-        return f"{self.opts[0]} must be {noun}{sign} {kind.min}, but got {given!s:.80}"
+            if kind.max is not None and number > kind.max:
+                rule = f"<= {kind.max:,}"
+        return f"{self.opts[0]} must be {rule}, but got {given!s:.80}"
 
 
 class Command(click.Command):

@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @option(
     "--rows",
     required=True,
-    type=click.IntRange(min=0),
+    type=click.IntRange(min=0, max=10**12),
     metavar="N",
     section=_ROWS,
     help="Number of rows.",

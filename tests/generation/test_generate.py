@@ -58,6 +58,15 @@ def test_rows_go_to_stdout(
     assert capfdbinary.readouterr().out == b""
 
 
+def test_more_rows_than_anyone_stores_are_refused(
+    export: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "rows.csv"
+    assert main(["--model", export, "--rows", str(10**20), "--out", str(out)]) == 2
+    assert "--rows must be <= 1,000,000,000,000" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_a_file_of_more_than_one_block_is_the_table_of_all_of_them(
     export: str, synthesizer: TabularVAESynthesizer, tmp_path: Path
 ) -> None:
