@@ -270,7 +270,8 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
     return made
 
 
-def test_storage_that_does_not_answer_may_do_so_later(pauses: Pauses) -> None:
+def test_storage_that_does_not_answer_may_do_so_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries, "_RETRY_FOR", 0.0)
     location = Location("/nowhere/a")
 
     def fail() -> None:

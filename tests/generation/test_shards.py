@@ -23,7 +23,7 @@ from rich.console import Console
 
 import tabvae_ray.generation.shards.maker
 import tabvae_ray.generation.synthesizer
-from tabvae_ray.errors import ConfigError, StorageError
+from tabvae_ray.errors import ClusterUnavailableError, ConfigError, StorageError
 from tabvae_ray.generate import main
 from tabvae_ray.generation.shards.maker import ShardMaker
 from tabvae_ray.generation.shards.manifest import ShardManifest
@@ -255,7 +255,6 @@ def test_shards_of_unknown_origin_are_not_overwritten(model: str, tmp_path: Path
         (["--out", "rows", "--shard-rows", "0"], "--shard-rows must be >= 1"),
         (["--out", "rows", "--workers", "2"], "needs --address"),
         (["--out", "rows", "--shard-rows", "5", "--seed", "-1"], "--seed must be >= 0"),
-        (["--out", "rows", "--address", "127.0.0.1:1"], "cannot connect to Ray at 127.0.0.1:1"),
     ],
 )
 def test_the_command_says_what_is_wrong_and_writes_nothing(
@@ -269,6 +268,19 @@ def test_the_command_says_what_is_wrong_and_writes_nothing(
     monkeypatch.chdir(tmp_path)
     assert main(["--model", model, "--rows", "10", *arguments]) == 2
     assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_cluster_that_is_not_there_is_told_and_nothing_is_written(
+    model: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = ["--model", model, "--rows", "10", "--out", "rows", "--address", "127.0.0.1:1"]
+    assert main(asked) == ClusterUnavailableError.exit_code
+    assert "cannot connect to Ray at 127.0.0.1:1" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

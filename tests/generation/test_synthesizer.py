@@ -264,6 +264,7 @@ def test_an_export_that_was_not_finished_is_none(
 ) -> None:
     export = tmp_path / "new"
     (export / "scores.json").mkdir(parents=True)
+    (export / "model.safetensors").write_bytes(b"of an export that was interrupted")
     with pytest.raises(StorageError, match=r"scores\.json: cannot be written"):
         synthesizer.save(export)
     with pytest.raises(ExportError, match=r"not an export: it has no synthesizer\.json"):

@@ -46,7 +46,7 @@ def test_it_has_the_values_the_text_and_a_page(home: Path) -> None:
 
 
 def test_it_takes_what_a_search_takes_but_for_what_a_run_needs() -> None:
-    of_a_run = {"study_storage", "track", "report", "display"}
+    of_a_run = {"resume_or_start", "study_storage", "track", "report", "display"}
     searched = inspect.signature(tabvae_ray.search).parameters
     described = inspect.signature(tabvae_ray.dry_run).parameters
     assert [name for name in searched if name not in of_a_run] == list(described)
