@@ -28,9 +28,12 @@ def name_of_space(path: str) -> str:
 
 def name_of_data(source: Location) -> str:
     """Return the name that a search gets from its table."""
-    while has_magic(str(source)):
-        source = source.parent
-    return source.name.partition(".")[0]
+    named = place = source
+    while place != place.parent:
+        if has_magic(place.name):
+            named = place.parent
+        place = place.parent
+    return named.name.partition(".")[0]
 
 
 def check_search_name(name: str) -> None:

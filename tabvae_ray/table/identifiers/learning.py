@@ -21,6 +21,8 @@ _FEW_KINDS = 12
 _SATURATED = 20
 # Lengths of texts that share no shape.
 _N_LENGTHS = 10
+# Share of texts whose character at a place may be left out because few texts share it.
+_MOST_LEFT_OUT = 0.05
 # Logarithm of the probability from which on something is taken for chance.
 _CHANCE = math.log(1e-4)
 # Texts per real value that a pattern should have.
@@ -172,8 +174,11 @@ def _choices(counts: Counter[str], class_of: str) -> str:
         if set(seen) <= set(known) < set(class_of) and _is_no_chance(len(known), class_of, n)
     ]
     class_of = inside[0] if inside else class_of
+    if not _is_no_chance(len(seen), class_of, n):
+        return class_of
     shared = "".join(char for char in seen if counts[char] >= _FEW_TEXTS)
-    return shared if shared and _is_no_chance(len(shared), class_of, n) else class_of
+    n_left_out = n - sum(counts[char] for char in shared)
+    return shared if shared and n_left_out <= _MOST_LEFT_OUT * n else class_of
 
 
 def _is_no_chance(n_chars: int, class_of: str, n_texts: int) -> bool:

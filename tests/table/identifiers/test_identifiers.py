@@ -1,4 +1,5 @@
 import random
+import string
 import uuid
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.identifiers.description import source_of
+from tabvae_ray.table.identifiers.learning import learn_patterns
 from tabvae_ray.table.identifiers.maker import IdentifierMaker
 from tabvae_ray.table.identifiers.pattern import PatternError, parse_pattern
 from tabvae_ray.table.identifiers.recognition import integers_name_rows
@@ -153,3 +155,16 @@ def test_missing_values_of_the_table_hold_for_identifiers() -> None:
         spec = TableSpec.infer(table, declared=declared)
     assert spec["key"].kind == "identifier"
     assert [column.missing_values for column in spec.columns] == [("?",), ("?",)]
+
+
+@pytest.mark.parametrize("n", [30, 100, 300])
+@pytest.mark.parametrize(
+    ("alphabet", "length", "pattern"),
+    [(string.ascii_uppercase, 6, "[A-Z]{6}"), ("0123456789abcdef", 32, "[0-9a-f]{32}")],
+)
+def test_characters_that_are_missing_by_chance_are_kept(
+    alphabet: str, length: int, pattern: str, n: int
+) -> None:
+    rng = np.random.default_rng(n)
+    texts = ["".join(rng.choice(list(alphabet), length)) for _ in range(n)]
+    assert [found.pattern for found in learn_patterns(texts)] == [pattern]
