@@ -236,8 +236,8 @@ class Option(click.Option):
         except ValueError:
             rule = f"a {'whole ' if is_whole else ''}number {rule}"
         else:
-            if kind.max is not None and number > kind.max:
-                rule = f"<= {kind.max:,}"
+            if kind.max is not None and number >= kind.max:
+                rule = f"{'<' if kind.max_open else '<='} {kind.max:,}"
         return f"{self.opts[0]} must be {rule}, but got {given!s:.80}"
 
 

@@ -244,13 +244,13 @@ def command(
     began = time.time()
     if replay is not None:
         return _replay(replay, data, spec, as_json=as_json, quiet=quiet or log is not None)
+    resume = is_resumed(out, name, resume=resume, or_start=resume_or_start)
     if space is None and data is None and not (resume and name):
         raise click.UsageError(
-            "--space: must be given, or --resume and --name of a search in --out, or --data of a "
-            "table to choose one for"
+            "--space: must be given, or --resume (or --resume-or-start) and --name of a search in "
+            "--out, or --data of a table to choose one for"
         )
     check_early(space, spec, select)
-    resume = is_resumed(out, name, resume=resume, or_start=resume_or_start)
     if not resume:
         check_place(space, data, out, name)
     if not (dry_run or resume):

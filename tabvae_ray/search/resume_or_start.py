@@ -20,11 +20,13 @@ def is_resumed(
         or_start: Whether it is resumed if it has begun.
 
     Raises:
-        ConfigError: If it may have begun, but has no name to find it by.
+        ConfigError: If it may have begun, but has no name to find it by, or if it must have begun.
         StorageError: If the directory cannot be read.
     """
     if not or_start:
         return resume
+    if resume:
+        raise ConfigError("--resume and --resume-or-start: only one of them can be given")
     if not name:
         raise ConfigError("--resume-or-start: needs the --name of the search")
     return (Location(out) / name / "search.json").exists()

@@ -13,7 +13,7 @@ from tabvae_ray.cluster.connection import connected, through_client
 from tabvae_ray.cluster.nodes import Resources, trials_at_once
 from tabvae_ray.cluster.preflight import preflight
 from tabvae_ray.comparison.reference_levels import ReferenceLevels
-from tabvae_ray.errors import StorageError, StorageUnavailableError
+from tabvae_ray.errors import StorageError
 from tabvae_ray.results.checkpoints import Checkpoints
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.refits import refit_text
@@ -251,7 +251,7 @@ class SearchRun:
                 if self.mlflow is not None:
                     self.mlflow.close(state)
         if state.storage_error is not None:
-            raise StorageUnavailableError(
+            raise type(state.storage_error)(
                 f"{state.storage_error}; the search ends here, with nothing lost: go on with it "
                 "by --resume once the storage is back"
             )

@@ -1,6 +1,6 @@
 """The result of a search, read from its directory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from html import escape
 from typing import Any, TypeVar
@@ -105,7 +105,7 @@ class SearchResult:
     @property
     def scores(self) -> dict[str, float]:
         """The chosen model's scores, means over fresh samples, by name; objectives come first."""
-        return self._led(_means(self._candidates.get(self.chosen, {})))
+        return _led(self._leading, _means(self._candidates.get(self.chosen, {})))
 
     @property
     def spread(self) -> dict[str, float]:
@@ -129,7 +129,7 @@ class SearchResult:
             record = records.get(number)
             scores = _means(self._candidates.get(number, {}))
             if record is not None:
-                scores = self._led(scores or record.objectives)
+                scores = _led(self._leading, scores or record.objectives)
                 rows.append(
                     {"trial": number, "chosen": number == self.chosen, **scores}
                     | _parameters(record)
@@ -146,7 +146,7 @@ class SearchResult:
             {
                 "trial": record.number,
                 "state": record.state,
-                **self._led(record.rungs[-1].values if record.rungs else record.objectives),
+                **_led(self._leading, _last_scores(record)),
                 **_parameters(record),
                 "epochs": record.epochs,
                 "seconds": record.seconds,
@@ -168,11 +168,6 @@ class SearchResult:
             return create_study(self._space, self.name, None, self._records)
         finally:
             optuna.logging.set_verbosity(before)
-
-    def _led(self, scores: Mapping[str, _Number]) -> dict[str, _Number]:
-        """Return scores with those first that the search is for."""
-        first = [name for name in self._leading if name in scores]
-        return {name: scores[name] for name in dict.fromkeys([*first, *scores])}
 
     def generate(
         self,
@@ -298,6 +293,16 @@ def load_search(location: Source) -> SearchResult:
         StorageError: If there is no search.
     """
     return SearchResult(location)
+
+
+def _last_scores(record: TrialRecord) -> Mapping[str, float | None]:
+    return record.rungs[-1].values if record.rungs else record.objectives
+
+
+def _led(first: Sequence[str], scores: Mapping[str, _Number]) -> dict[str, _Number]:
+    """Return scores with those first that the search is for."""
+    names = [name for name in first if name in scores]
+    return {name: scores[name] for name in dict.fromkeys([*names, *scores])}
 
 
 def _means(candidate: Mapping[str, Any]) -> dict[str, float]:

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from tabvae_ray.errors import StorageError
+from tabvae_ray.errors import StorageError, StorageUnavailableError
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.trial_record import TrialRecord
-from tabvae_ray.retries import storage_errors
+from tabvae_ray.retries import is_transient, storage_errors
 from tabvae_ray.search.optimize.time_limit import TimeLimit
 from tabvae_ray.storage import check_writable
 
@@ -134,7 +134,8 @@ class RunState:
         storage leaves files that Ray cannot read, and the error then has any type.
         """
         if isinstance(error, storage_errors()):
-            self.give_up(StorageError(str(error)))
+            kind = StorageUnavailableError if is_transient(error, "") else StorageError
+            self.give_up(kind(str(error)))
         elif self.storage_error is None:
             with self.ending_if_storage_fails():
                 check_writable(self.records.directory)
