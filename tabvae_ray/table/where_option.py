@@ -107,6 +107,7 @@ def _number(text: str, column: Column) -> int | float | Decimal:
 
 
 def _check_reading(text: str, number: float, written: NumberFormat) -> None:
+    """Raise an error if a text is another number outside the format of its column."""
     try:
         other = float(text)
     except ValueError:

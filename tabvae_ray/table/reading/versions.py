@@ -14,7 +14,7 @@ _MOST_VERSIONS = 20
 _MEAN_COUNT = 5
 # Texts in a smaller share of the cells are slips, which are no evidence.
 _MIN_SHARE = 0.01
-# Counters after the point may leave out so many numbers less one.
+# Counters after the point are no further from the nearest other one.
 _LARGEST_GAP = 2
 
 
@@ -56,9 +56,9 @@ def are_versions(cells: Cells, say: Say) -> bool:
 
 
 def _counted_past_nine(texts: list[str]) -> tuple[str, str] | None:
-    """Return two texts with the same digits before the point of which one ends in a zero.
+    """Return two texts such as 1.9 and 1.10, the second with a counter that ends in a zero.
 
-    None if there are none, or if the digits after the point are no counters.
+    None if there are no such texts, or if the digits after the point are no counters.
     """
     minors: dict[str, list[str]] = {}
     for text in texts:
