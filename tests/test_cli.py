@@ -224,7 +224,8 @@ def test_missing_options_are_all_named(capsys: pytest.CaptureFixture[str]) -> No
     error = capsys.readouterr().err
     assert "Missing option '--real'" in error and "Missing option '--synthetic'" in error
     assert search_command.main(["--resume"]) == 2
-    assert "--space: must be given, or --resume (or --resume-or-start) and --name" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "--space: must be given, or --resume (or --resume-or-start) and --name" in error
 
 
 def test_python_m_is_the_same_as_tabvae() -> None:

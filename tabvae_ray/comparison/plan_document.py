@@ -1,4 +1,4 @@
-"""What a comparison computes, as a file lists it. This module imports nothing that takes long."""
+"""File that lists the computations of a comparison. This module imports nothing that takes long."""
 
 from typing import Self
 

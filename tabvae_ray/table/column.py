@@ -188,6 +188,8 @@ def check_column(column: Column, source: str) -> None:
         parse = parse_truth_format if of_truths else NumberFormat.parse
         if parse(column.format) is None:
             noun = "truth values" if of_truths else "numbers"
+            if not of_truths and parse_truth_format(column.format) is not None:
+                raise DataError(f"{where}: format {brief(column.format)} needs dtype bool")
             raise DataError(f"{where}: {brief(column.format)} is not a format of {noun}")
     if column.kind in ("continuous", "datetime"):
         _check_range(column, dtype, where)

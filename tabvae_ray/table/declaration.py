@@ -40,6 +40,7 @@ from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.storage import Location
 from tabvae_ray.table.attacked.columns import AttackedColumns
 from tabvae_ray.table.formats.declared import format_error
+from tabvae_ray.table.formats.truth_words import parse_truth_format
 from tabvae_ray.table.identifiers.fake import GeneratorName
 from tabvae_ray.table.values.column_keys import KINDS_OF_KEYS, possible_kinds
 from tabvae_ray.table.values.spec_types import (
@@ -111,7 +112,7 @@ class ColumnDeclaration(BaseModel):
         pattern: Pattern of new identifiers, a subset of regular expressions.
         generator: Generator of new identifiers.
         format: Format of text or numbers that hold moments, such as ``%d/%m/%Y`` or ``unix_s``, or
-            of numbers, such as ``${:,.2f}``.
+            of numbers, such as ``${:,.2f}``, or of truth values, such as ``yes/no``.
         timezone: Datetime only: time zone of moments without one, and of generated moments.
         dtype: Dtype of generated values.
         missing: Whether values may be missing.
@@ -163,7 +164,13 @@ class ColumnDeclaration(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _with_kind(cls, mapping: Any) -> Any:
-        if not isinstance(mapping, dict) or mapping.get("kind") is not None:
+        if not isinstance(mapping, dict):
+            return mapping
+        written = mapping.get("format")
+        if isinstance(written, str) and parse_truth_format(written) is not None:
+            implied = {"kind": "categorical", "dtype": "bool"}
+            mapping = {**mapping, **{key: mapping.get(key) or implied[key] for key in implied}}
+        if mapping.get("kind") is not None:
             return mapping
         possible = possible_kinds(mapping)
         is_clear = len(possible) == 1 and possible < set(get_args(Kind))

@@ -23,6 +23,7 @@ from tabvae_ray.table.formats.clock import is_clock
 from tabvae_ray.table.formats.finding import find_format, format_hint, iso_format, possible_formats
 from tabvae_ray.table.formats.number_texts import spelled_in_text
 from tabvae_ray.table.formats.spelling import readable
+from tabvae_ray.table.formats.truth_words import parse_truth_format
 from tabvae_ray.table.grids.steps import decimals_of, number_step
 from tabvae_ray.table.grids.timeline import date_grid, on_line
 from tabvae_ray.table.identifiers.description import source_of
@@ -122,7 +123,10 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
             column = _infer_continuous(values, name, missing, source)
         else:
             column = _infer_categorical(values, name, missing, where)
-        if numerals is not None and type(next(iter(column.categories), 0)) in (int, float, bool):
+        example = next(iter(column.categories), 0)
+        # Truth values may be declared to be numbers, and numbers to be truth values.
+        is_suited = isinstance(example, bool) == (parse_truth_format(numerals or "") is not None)
+        if numerals is not None and is_suited and type(example) in (int, float, bool):
             column = column.model_copy(update={"format": numerals})
     return _as_declared(column, declaration, source)
 

@@ -20,6 +20,10 @@ __all__ = ["parse_where"]
 _MOST_NAMES = 20
 
 
+class _TwoReadings(ValueError):
+    """A text that is one number in the format of a column and another one elsewhere."""
+
+
 def parse_where(texts: Sequence[str], spec: TableSpec) -> dict[str, Any]:
     """Parse conditions as they are written on a command line.
 
@@ -79,6 +83,8 @@ def _value_or_range(column: Column, value: str, text: str) -> Any:
         return (first or None, last or None) if found else value
     try:
         numbers = [None if part == "" else _number(part, column) for part in (first, last)]
+    except _TwoReadings as error:
+        raise ConfigError(f"--where {text}: {error}") from None
     except (ValueError, InvalidOperation):
         raise ConfigError(
             f"--where {text}: {column.name!r} is numeric: must be a number or LOW:HIGH"
@@ -89,9 +95,26 @@ def _value_or_range(column: Column, value: str, text: str) -> Any:
 def _number(text: str, column: Column) -> int | float | Decimal:
     """Parse a number, also as a column writes it; one that float64 would round keeps its digits."""
     written = None if column.format is None else NumberFormat.parse(column.format)
-    text = text if written is None else written.plain([text])[0] or text
+    plain = None if written is None else written.plain([text])[0]
+    if written is not None and plain is not None:
+        _check_reading(text, float(plain), written)
+    text = plain or text
     number = float(text)
     if len(text) <= 15 or len(text) > 100 or not isfinite(number):
         return number
     exact = Decimal(text)
     return int(exact) if exact == int(exact) else exact
+
+
+def _check_reading(text: str, number: float, written: NumberFormat) -> None:
+    """Raise an error if a text is another number outside the format of its column."""
+    try:
+        other = float(text)
+    except ValueError:
+        return
+    if other != number:
+        raise _TwoReadings(
+            f"{text.strip()!r} is {number:.15g} in the format {written} of the column, but "
+            f"{other:.15g} elsewhere; write {number:.15g} or "
+            f"{f'{other:.15g}'.replace('.', written.mark)}"
+        )

@@ -38,6 +38,19 @@ def test_numbers_are_read_as_the_column_writes_them() -> None:
     assert parse_where(["x=1000,5"], spec) == {"x": 1000.5}
 
 
+def test_a_number_that_has_two_readings_is_refused() -> None:
+    euros = pd.DataFrame({"x": [f"{i % 90 + 1}.000,50" for i in range(200)], "y": [1, 2] * 100})
+    spec = TableSpec.infer(euros, declared=SpecDeclaration.from_mapping({"rules": {"find": False}}))
+    assert spec["x"].format == "{:.,2f}"
+    for text in ("x=1.234", "x=:1.234"):
+        with pytest.raises(
+            ConfigError, match=r"is 1234 in .* 1\.234 elsewhere; write 1234 or 1,23"
+        ):
+            parse_where([text], spec)
+    assert parse_where(["x=1234:1.234,50"], spec) == {"x": (1234.0, 1234.5)}
+    assert parse_where(["x=1,234"], spec) == {"x": 1.234}
+
+
 def test_a_condition_on_no_column_names_the_nearest(synthesizer: TabularVAESynthesizer) -> None:
     with pytest.raises(ConfigError, match=r"there is no column 'agee'; columns are .* mean age\?"):
         parse_where(["agee=3"], synthesizer.spec)

@@ -16,15 +16,24 @@ TRUTHS = {word: True for word in ("true", "t", "yes", "y", "1")} | {
     word: False for word in ("false", "f", "no", "n", "0")
 }
 
+_PAIRS = (("true", "false"), ("t", "f"), ("yes", "no"), ("y", "n"), ("1", "0"))
+_COUNTERPARTS = {word: other for pair in _PAIRS for word, other in (pair, pair[::-1])}
+
 
 def truth_format(words: Collection[str]) -> str | None:
-    """Return the format of a column; None if it is that of Python, or not two words.
+    """Return the format of a column; None if it is that of Python, or more than two words.
+
+    A single word gets its counterpart.
 
     Args:
         words: The different texts of the column.
     """
     known = [(TRUTHS[word.lower()], word) for word in words if word.lower() in TRUTHS]
     both = dict(known)
+    if len(known) == 1:
+        ((truth, word),) = known
+        both[not truth] = other = _like(_COUNTERPARTS[word.lower()], word)
+        known.append((not truth, other))
     if len(known) != 2 or len(both) != 2 or both == {True: "True", False: "False"}:
         return None
     return f"{both[True]}/{both[False]}"
@@ -52,3 +61,10 @@ def spelled_truths(values: "pd.Series", written: str) -> "pd.Series":
     known: dict[Any, str] = {True: words[0], False: words[1]}
     texts: pd.Series = values.astype(object).map(known, na_action="ignore")
     return texts
+
+
+def _like(word: str, example: str) -> str:
+    """Return a word in capital letters where an example has them."""
+    if example.istitle() and len(example) > 1:
+        return word.capitalize()
+    return word.upper() if example.isupper() else word

@@ -50,8 +50,7 @@ def midnights(moments: pd.Series) -> pd.Series:
 
 def are_of_several_offsets(texts: pd.Series) -> bool:
     """Return True if texts of moments have different offsets from UTC."""
-    offsets = texts.dropna().astype(str).str.extract(_OFFSET)
-    return len(offsets.drop_duplicates()) > 1
+    return _minutes(texts).nunique() > 1
 
 
 def in_zone_of_offsets(texts: pd.Series, moments: pd.Series) -> pd.Series:
@@ -62,9 +61,7 @@ def in_zone_of_offsets(texts: pd.Series, moments: pd.Series) -> pd.Series:
         moments: Its moments in UTC, which are returned if no known zone has the offsets. If nearly
             all have one offset, they are returned with that.
     """
-    parts = texts[texts.notna()].astype(str).str.extract(_OFFSET).fillna("0")
-    minutes = parts[1].astype(int) * 60 + parts[2].astype(int)
-    minutes = minutes.where(parts[0] != "-", -minutes)
+    minutes = _minutes(texts)
     present = moments[texts.notna()]
     naive = present.dt.tz_localize(None)
     usual = int(minutes.mode().iloc[0])
@@ -80,3 +77,10 @@ def in_zone_of_offsets(texts: pd.Series, moments: pd.Series) -> pd.Series:
             zoned: pd.Series = moments.dt.tz_convert(zone)
             return zoned
     return moments
+
+
+def _minutes(texts: pd.Series) -> pd.Series:
+    """Return the offsets from UTC of the texts that are present; that of ``Z`` is 0."""
+    parts = texts[texts.notna()].astype(str).str.extract(_OFFSET).fillna("0")
+    minutes = parts[1].astype(int) * 60 + parts[2].astype(int)
+    return minutes.where(parts[0] != "-", -minutes)

@@ -15,9 +15,9 @@ from tabvae_ray.table.published.identifiers import published_source
 
 __all__ = ["published_column"]
 
-# Stands for all values of a text column in which no value is shared.
 # A larger share of rows whose values are left out is said.
 _MOST_LOST = 0.5
+# Stands for all values of a text column in which no value is shared.
 _PLACEHOLDER = "other"
 
 
@@ -97,7 +97,10 @@ def _with_shared_range(column: Column, numbers: Floats, crowd: Crowd) -> Column:
 
 
 def _is_number(category: Any) -> bool:
-    return type(category) in (int, float) or (isinstance(category, str) and category.isdecimal())
+    if isinstance(category, str):
+        # Digits with leading zeros, such as ZIP codes, are names.
+        return category.isdecimal() and (len(category) == 1 or category[0] != "0")
+    return type(category) in (int, float)
 
 
 def _warn(column: Column, crowd: Crowd, effect: str, shared: str = "no value") -> None:

@@ -8,10 +8,14 @@ from tabvae_ray.table.reading.hints import Say
 
 __all__ = ["are_versions", "may_be_versions"]
 
-# Numbers of more different texts are amounts, of which some happen to end in a zero.
+# Numbers of more different texts are amounts.
 _MOST_VERSIONS = 20
 # So often, on average, each of them must stand in the column.
 _MEAN_COUNT = 5
+# Texts in a smaller share of the cells are slips, which are no evidence.
+_MIN_SHARE = 0.01
+# Counters after the point are no further from the nearest other one.
+_LARGEST_GAP = 2
 
 
 def may_be_versions(plain: pd.Series) -> bool:
@@ -24,9 +28,10 @@ def may_be_versions(plain: pd.Series) -> bool:
 
 
 def are_versions(cells: Cells, say: Say) -> bool:
-    """Return True if zeros at the end tell numbers apart, or are written for some alone; say so.
+    """Return True if the digits after the point count past nine, as in 1.9 and 1.10; say so.
 
-    Numbers as text would lose these zeros.
+    Numbers as text would lose the zero of 1.10. Amounts that are written in two ways, such as 0.5
+    and 0.50, stay numbers.
 
     Args:
         cells: The cells.
@@ -35,18 +40,44 @@ def are_versions(cells: Cells, say: Say) -> bool:
     rest = ~cells.are_null_words & ~cells.are_blank
     if not rest.any() or not (cells.match(r"^\d+(\.\d+)?$") | ~rest).all():
         return False
-    texts = cells.words(rest)
-    if len(texts) > _MOST_VERSIONS or cells.count(rest) < _MEAN_COUNT * len(texts):
+    total = cells.count(rest)
+    texts = cells.words(rest & (cells.counts >= _MIN_SHARE * total))
+    if len(texts) > _MOST_VERSIONS or total < _MEAN_COUNT * len(texts):
         return False
-    with_zero = [text for text in texts if "." in text and text.endswith("0")]
-    if not with_zero or is_default(texts, whole=False) or find_number_format(texts) is not None:
+    if is_default(texts, whole=False) or find_number_format(texts) is not None:
         return False
-    # Some programs write whole numbers so, and some write them both ways.
-    if all("." not in text or text.endswith(".0") for text in texts):
+    if (pair := _counted_past_nine(texts)) is None:
         return False
-    other = next((text for text in texts if text not in with_zero), texts[-1])
     say(
-        f"its numbers have no single form, such as {with_zero[0]} and {other}, so they are read as "
+        f"its numbers have no single form, such as {pair[0]} and {pair[1]}, so they are read as "
         "text; declare kind continuous in the spec if they are amounts"
     )
     return True
+
+
+def _counted_past_nine(texts: list[str]) -> tuple[str, str] | None:
+    """Return two texts such as 1.9 and 1.10, the second with a counter that ends in a zero.
+
+    None if there are no such texts, or if the digits after the point are no counters.
+    """
+    minors: dict[str, list[str]] = {}
+    for text in texts:
+        major, point, minor = text.partition(".")
+        if point:
+            minors.setdefault(major, []).append(minor)
+    pair = None
+    for major, found in minors.items():
+        if any(minor != "0" and minor.startswith("0") for minor in found):
+            return None
+        counters = sorted(map(int, found))
+        # Amounts with several decimals are spread over 10 to 99.
+        if any(
+            counter > 9 and not any(0 < abs(counter - other) <= _LARGEST_GAP for other in counters)
+            for counter in counters
+        ):
+            return None
+        ends = [counter for counter in counters if counter > 9 and counter % 10 == 0]
+        if ends and counters[0] <= 9:
+            before = max(counter for counter in counters if counter < ends[0])
+            pair = f"{major}.{before}", f"{major}.{ends[0]}"
+    return pair

@@ -6,6 +6,8 @@ from tabvae_ray.table.values.spec_types import Kind
 
 __all__ = ["KINDS_OF_KEYS", "possible_kinds"]
 
+_TRUTH_DTYPES = ("bool", "boolean", "bool[pyarrow]")
+
 # The kinds of column that have a key.
 KINDS_OF_KEYS: dict[str, tuple[Kind, ...]] = {
     "fill": ("identifier",),
@@ -33,12 +35,12 @@ def possible_kinds(mapping: dict[str, Any]) -> set[Kind]:
     kinds = (KINDS_OF_KEYS[key] for key in KINDS_OF_KEYS.keys() & given)
     possible: set[Kind] = {*get_args(Kind)}.intersection(*kinds)
     written, dtype = given.get("format"), given.get("dtype")
-    if isinstance(written, str) and dtype != "bool":
+    if dtype in _TRUTH_DTYPES:
+        return possible & {"categorical"}
+    if isinstance(written, str):
         suited: set[Kind] = {"continuous", "categorical"} if "{" in written else {"datetime"}
         # Numbers in a format are amounts, unless another key is for categories.
         possible &= suited - ({"categorical"} if "continuous" in possible else set())
-    if dtype == "bool":
-        possible &= {"categorical"}
-    elif isinstance(dtype, str) and dtype.startswith("datetime64"):
+    if isinstance(dtype, str) and dtype.startswith("datetime64"):
         possible &= {"datetime"}
     return possible

@@ -109,3 +109,15 @@ def test_a_remark_of_one_row_among_dates_or_numbers_is_not_kept() -> None:
     kept = vae.encoder.spec
     assert kept["day"].missing_values is None and kept["day"].missing
     assert set(kept["x"].missing_values or ()) == {"unknown", "n/a"}
+
+
+@pytest.mark.parametrize(("first", "is_advised"), [("01001", False), ("10001", True)])
+def test_digits_with_leading_zeros_are_not_advised_to_be_continuous(
+    first: str, is_advised: bool
+) -> None:
+    codes = [first, *(str(10_002 + i) for i in range(299))]
+    table = pd.DataFrame({"zip": pd.Series(codes, dtype="str"), "x": np.arange(300) % 7})
+    spec = TableSpec.infer(table, declared=SpecDeclaration.from_mapping({"categorical": ["zip"]}))
+    with pytest.warns(UserWarning, match="column 'zip'") as said:
+        TableEncoder.fit(table, spec, TransformersConfig())
+    assert any("declare it continuous" in str(one.message) for one in said) == is_advised

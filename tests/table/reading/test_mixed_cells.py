@@ -26,7 +26,13 @@ def format_of(file: str, **column: object) -> str | None:
 
 
 @pytest.mark.parametrize(
-    "cells", [["1.2", "1.9", "1.10"], ["0.5", "0.50", "1"], ["3.8", "3.10", ""], ["1.0", "1.00"]]
+    "cells",
+    [
+        ["1.2", "1.9", "1.10"],
+        ["3.8", "3.10", ""],
+        ["1.8", "1.9", "1.10", "1.11", "1.12", "2.0"],
+        ["1.1", "1.9", "1.10", "1.11"],
+    ],
 )
 def test_zeros_at_the_end_tell_versions_apart(tmp_path: Path, cells: list[str]) -> None:
     cells = cells * (ROWS // len(cells))
@@ -44,9 +50,39 @@ def test_zeros_at_the_end_tell_versions_apart(tmp_path: Path, cells: list[str]) 
 
 @pytest.mark.parametrize("cells", [["1.0", "2.5"], ["1.50", "2.25"], ["1.0", "2"], ["1", "2.5"]])
 def test_decimals_of_one_form_stay_numbers(tmp_path: Path, cells: list[str]) -> None:
+    assert_numbers(tmp_path, cells)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        "1.0 1.5 2.0 10",
+        "0 0.50 1 1.50 2",
+        "0.25 0.5 0.75 1.00",
+        "5.5 6.25 7.10 8 8.75",
+        "9.9 19.90 4.99",
+        "0.00 0.33 0.5 1.00",
+        "40.70 48.86 52.5",
+        "0.5 0.50 1",
+        "1.0 1.00",
+        "0.1 0.10 0.2 0.20 0.9 0.90",
+        "1.05 1.9 1.10",
+    ],
+)
+def test_decimals_of_several_forms_stay_numbers(tmp_path: Path, cells: str) -> None:
+    assert_numbers(tmp_path, cells.split())
+
+
+def test_a_single_odd_cell_does_not_make_decimals_versions(tmp_path: Path) -> None:
+    tenths = [f"{i % 15 / 10}" for i in range(999)]
+    for odd in ("0.50", "0.10"):
+        assert_numbers(tmp_path, [*tenths, odd], repeats=1)
+
+
+def assert_numbers(tmp_path: Path, cells: list[str], repeats: int = 100) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        table = read_table(cells_in(tmp_path, cells * 100))
+        table = read_table(cells_in(tmp_path, cells * repeats))
     assert table["v"].dtype == "float64"
 
 
@@ -90,6 +126,15 @@ def test_offsets_of_no_zone_are_said(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="several offsets from UTC, such as 2022-01-01T00:00:00"):
         table = read_table(file)
     assert str(table["v"].dtype) == "datetime64[us, UTC]"
+
+
+@pytest.mark.parametrize("others", ["+00:00", "+0000", "-00:00"])
+def test_several_spellings_of_utc_are_one_offset(tmp_path: Path, others: str) -> None:
+    ends = ("Z", others)
+    cells = [f"2022-01-{1 + i % 28:02}T{i % 24:02}:00:00{ends[i % 2]}" for i in range(ROWS)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert str(read_table(cells_in(tmp_path, cells))["v"].dtype) == "datetime64[us, UTC]"
 
 
 def test_a_marker_beside_declared_ones_is_said(tmp_path: Path) -> None:
