@@ -231,6 +231,8 @@ def _run_apart(
     os.environ.update(environment)
     # Ray has read the environment when the server imported it.
     reset_auth_token_state()
+    # Shells start what runs in the background with interrupts ignored, tests included.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(directory)
     code = 1
     try:
