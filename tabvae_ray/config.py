@@ -13,11 +13,10 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
-    ValidationError,
     model_serializer,
 )
 
-from tabvae_ray.documents import parse_json, validation_messages
+from tabvae_ray.documents import parse_json, validated
 from tabvae_ray.errors import ConfigError, closest
 
 __all__ = [
@@ -292,11 +291,7 @@ class TabularVAEConfig(_Section):
         Raises:
             ConfigError: Naming every key that breaks a rule, the rule, and the value.
         """
-        try:
-            return cls.model_validate(mapping)
-        except ValidationError as error:
-            lines = [f"{source}: {line}" for line in validation_messages(error, cls)]
-            raise ConfigError("\n".join(lines)) from None
+        return validated(cls, mapping, source)
 
     @classmethod
     def from_json(cls, text: str | bytes, source: str = "configuration") -> Self:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from tabvae_ray._version import __version__
 from tabvae_ray.bounded_yaml import MAX_DEPTH, MAX_INTEGER, parse_yaml
-from tabvae_ray.errors import ConfigError, StorageError, brief, closest, one_line
+from tabvae_ray.errors import ConfigError, StorageError, TabVAEError, brief, closest, one_line
 from tabvae_ray.storage import Location
 
 __all__ = [
@@ -27,11 +27,13 @@ __all__ = [
     "read_document",
     "read_json",
     "read_versioned",
+    "validated",
     "validation_messages",
     "write_json",
 ]
 
 T = TypeVar("T")
+Model = TypeVar("Model", bound=BaseModel)
 
 # A larger YAML file takes longer than anybody waits; a spec of so many categories may be JSON.
 _MAX_YAML_BYTES = 2**20
@@ -176,6 +178,28 @@ def read_document(source: Location) -> Any:
         return parse_json(text) if kind == "JSON" else parse_yaml(text)
     except ValueError as error:
         raise ConfigError(f"{source}: cannot be read as {kind}: {one_line(error)}") from None
+
+
+def validated(
+    model: type[Model], mapping: object, source: str, kind: type[TabVAEError] = ConfigError
+) -> Model:
+    """Validate a mapping, as a file gives it, as a model.
+
+    Args:
+        model: The model.
+        mapping: Its content.
+        source: What the mapping is of, for messages.
+        kind: The error to raise.
+
+    Raises:
+        ConfigError: Or another error of that kind, naming every key that breaks a rule, the rule,
+            and the value.
+    """
+    try:
+        return model.model_validate(mapping)
+    except ValidationError as error:
+        lines = [f"{source}: {line}" for line in validation_messages(error, model)]
+        raise kind("\n".join(lines)) from None
 
 
 def validation_messages(error: ValidationError, model: type[BaseModel] | None = None) -> list[str]:

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from tabvae_ray.comparison.options import (
     ComparisonOptions,
@@ -12,23 +12,16 @@ from tabvae_ray.comparison.options import (
     Statistic,
 )
 from tabvae_ray.comparison.plot_names import PlotName
-from tabvae_ray.documents import read_document, validation_messages
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.documents import read_document, validated
 from tabvae_ray.storage import Location
 
 __all__ = ["PlanDocument"]
 
 
 class PlanDocument(BaseModel):
-    """Names of the scores, statistics and plots that a comparison computes.
+    """The content of a plan, which can be checked without the libraries that compute it.
 
-    Args:
-        scores: Numbers for the table.
-        score_collections: A number per column.
-        array_collections: A statistic per continuous column, of the real and the synthetic table.
-        plots: Pictures of the table.
-        plot_collections: A picture per column, or per table.
-        options: Options of the scores and plots.
+    ``tabvae_ray.comparison.plan.ComparisonPlan`` says what its keys are.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,11 +40,7 @@ class PlanDocument(BaseModel):
         Raises:
             ConfigError: Naming every key that breaks a rule, the rule, and the value.
         """
-        try:
-            return cls.model_validate(mapping)
-        except ValidationError as error:
-            lines = [f"{source}: {line}" for line in validation_messages(error, cls)]
-            raise ConfigError("\n".join(lines)) from None
+        return validated(cls, mapping, source)
 
     @classmethod
     def load(cls, location: Location | str) -> Self:

@@ -35,7 +35,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from tabvae_ray.documents import broken_text, read_document
+from tabvae_ray.documents import broken_text, read_document, validated
 from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.storage import Location
 from tabvae_ray.table.attacked.columns import AttackedColumns
@@ -49,7 +49,6 @@ from tabvae_ray.table.values.spec_types import (
     MissingValues,
     Scalar,
     columns_by_name,
-    validated,
 )
 
 __all__ = [
@@ -89,7 +88,7 @@ class SpecDocument(BaseModel):
         """
         if broken := broken_text(mapping):
             raise DataError(f"{source}: {broken}")
-        document = validated(cls, mapping, source)
+        document = validated(cls, mapping, source, DataError)
         document.check(source)
         return document
 

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from tabvae_ray.documents import validated
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import Column, check_column
 from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration
 from tabvae_ray.table.dtypes import (
-    advice_to_convert,
     dtype_from_name,
     dtype_name,
     float_type,
@@ -28,7 +28,7 @@ from tabvae_ray.table.grids.steps import decimals_of, number_step
 from tabvae_ray.table.grids.timeline import date_grid, on_line
 from tabvae_ray.table.identifiers.description import source_of
 from tabvae_ray.table.identifiers.recognition import counts_rows, integers_name_rows
-from tabvae_ray.table.kinds import as_numeric, infer_kind, plain_type, text_names_rows
+from tabvae_ray.table.kinds import as_numeric, common_type, infer_kind, plain_type, text_names_rows
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
 from tabvae_ray.table.reading.csv_columns import DATE_FORMATS
 from tabvae_ray.table.reading.declared_dtype import checked_name, of_dtype
@@ -41,7 +41,6 @@ from tabvae_ray.table.values.decimals import (
     plain_text,
 )
 from tabvae_ray.table.values.spans import date_dtype, is_span, moments_of_spans, span_dtype
-from tabvae_ray.table.values.spec_types import validated
 
 __all__ = ["infer_column"]
 
@@ -168,7 +167,7 @@ def _as_declared(found: Column, declaration: ColumnDeclaration, source: str) -> 
     if isinstance(found.minimum, Decimal):
         for key in {"minimum", "maximum"} & properties.keys():
             properties[key] = Decimal(str(properties[key]))
-    column = validated(Column, {**found.model_dump(), **properties}, where)
+    column = validated(Column, {**found.model_dump(), **properties}, where, DataError)
     if column.kind == "datetime" and declaration.step is None:
         assert column.minimum is not None and found.minimum is not None and found.step is not None
         # Steps count from the declared minimum.
@@ -321,15 +320,7 @@ def _infer_categorical(values: pd.Series, name: str, missing: bool, where: str) 
         found = [value for value in levels if value in used]
     if is_decimal(dtype):
         found = [plain_text(value) for value in found]
-    kinds = {plain_type(value) for value in found}
-    if len(kinds) != 1 or None in kinds:
-        names = ", ".join(sorted({type(value).__name__ for value in found}))
-        raise DataError(
-            f"{where}: categories must be all text, all booleans, all integers or all floats, "
-            f"but are {names}; {advice_to_convert()}"
-        )
-    (python_type,) = kinds
-    assert python_type is not None
+    python_type = common_type(found, where)
     categories = [python_type(value) for value in found]
     if not isinstance(dtype, pd.CategoricalDtype):
         categories.sort(key=lambda value: str(value))
@@ -344,7 +335,9 @@ def _infer_categorical(values: pd.Series, name: str, missing: bool, where: str) 
     )
     if not isinstance(dtype, pd.CategoricalDtype):
         return column
-    unused = len(levels) > len(categories) and {plain_type(value) for value in levels} == kinds
+    unused = len(levels) > len(categories) and {plain_type(value) for value in levels} == {
+        python_type
+    }
     return column.model_copy(
         update={
             "ordered": bool(dtype.ordered),

@@ -1,6 +1,7 @@
 """Inference of the kind of a column from its values."""
 
 import warnings
+from collections.abc import Collection
 from decimal import Decimal
 
 import numpy as np
@@ -13,7 +14,7 @@ from tabvae_ray.table.values.decimals import as_decimals, is_decimal
 from tabvae_ray.table.values.spans import is_span
 from tabvae_ray.table.values.spec_types import Kind
 
-__all__ = ["as_numeric", "infer_kind", "plain_type", "text_names_rows"]
+__all__ = ["as_numeric", "common_type", "infer_kind", "plain_type", "text_names_rows"]
 
 # Integers with at most this many distinct values are codes rather than quantities.
 _FEW_INTEGERS = 10
@@ -139,6 +140,25 @@ def plain_type(value: object) -> type[bool] | type[int] | type[float] | type[str
     if isinstance(value, float | np.floating):
         return float
     return str if isinstance(value, str) else None
+
+
+def common_type(
+    categories: Collection[object], where: str
+) -> type[bool] | type[int] | type[float] | type[str]:
+    """Return the Python type that holds all categories of a column.
+
+    Raises:
+        DataError: If they are of several types, or of one that is not supported.
+    """
+    kinds = {plain_type(value) for value in categories}
+    only = kinds.pop() if len(kinds) == 1 else None
+    if only is None:
+        names = ", ".join(sorted({type(value).__name__ for value in categories}))
+        raise DataError(
+            f"{where}: categories must be all text, all booleans, all integers or all floats, "
+            f"but are {names}; {advice_to_convert()}"
+        )
+    return only
 
 
 def _are_decimals_among_numbers(values: pd.Series) -> bool:

@@ -2,16 +2,14 @@
 
 import re
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ValidationError
+from pydantic import BeforeValidator
 
-from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import DataError
 
-__all__ = ["Bound", "Kind", "MissingValues", "Scalar", "columns_by_name", "validated"]
+__all__ = ["Bound", "Kind", "MissingValues", "Scalar", "columns_by_name"]
 
-Model = TypeVar("Model", bound=BaseModel)
 
 Kind = Literal["continuous", "categorical", "datetime", "identifier"]
 Scalar = bool | int | float | str
@@ -40,19 +38,6 @@ def _as_texts(value: object) -> object:
 
 # YAML reads some markers as other types than text, such as -9 and a null.
 MissingValues = Annotated[tuple[str, ...] | None, BeforeValidator(_as_texts)]
-
-
-def validated(model: type[Model], mapping: object, source: str) -> Model:
-    """Validate a mapping as a model.
-
-    Raises:
-        DataError: Naming every key that breaks a rule.
-    """
-    try:
-        return model.model_validate(mapping)
-    except ValidationError as error:
-        lines = (f"{source}: {line}" for line in validation_messages(error, model))
-        raise DataError("\n".join(lines)) from None
 
 
 def columns_by_name(mapping: object, source: str) -> object:
