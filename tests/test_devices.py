@@ -1,5 +1,6 @@
 """What one device has made is of use on another; without a GPU, that is the CPU alone."""
 
+import copy
 import dataclasses
 from pathlib import Path
 
@@ -72,6 +73,42 @@ def test_a_trial_goes_on_from_its_checkpoint_on_any_device(
     assert report["epoch"] > first.epoch
     if here == there:
         assert report["scores"] == first.step()["scores"]
+
+
+@NEEDS_GPU
+@pytest.mark.parametrize("decoder", ["independent", "autoregressive"])
+def test_steps_that_a_gpu_replays_are_those_that_python_launches(
+    decoder: str, mixed: pd.DataFrame, mixed_spec: TableSpec
+) -> None:
+    config = small_config(
+        **{
+            "architecture.decoder": decoder,
+            "architecture.dropout_rate": 0.2,
+            "training.autocast": False,
+            "training.batch_size": 48,
+            "training.gradient_clip_norm": 5.0,
+            "training.max_n_epochs": 9,
+        }
+    )
+    replayed, launched, resumed = (
+        TabularVAE.build(mixed_spec, config, device="cuda") for _ in range(3)
+    )
+    for vae in (replayed, launched, resumed):
+        vae.prepare(mixed)
+    model = launched.trainer.model
+    # Only the model's own forward pass is captured.
+    launched.trainer.forward = lambda *arguments: model(*arguments)
+    replayed.trainer.train(5)
+    resumed.load_state_dict(copy.deepcopy(replayed.state_dict()))
+    for vae in (replayed, launched, resumed):
+        vae.trainer.train()
+    expected = pd.DataFrame(launched.trainer.history)
+    for vae in (replayed, resumed):
+        found = pd.DataFrame(vae.trainer.history)
+        pd.testing.assert_frame_equal(found, expected, check_exact=False, rtol=1e-3)
+        assert torch.equal(
+            vae.trainer.generator.get_state(), launched.trainer.generator.get_state()
+        )
 
 
 @NEEDS_GPU

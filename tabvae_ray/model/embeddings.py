@@ -216,12 +216,13 @@ class ContextEmbedder(nn.Module):
         """Return the vectors that a batch needs, its codes among them, and vectors per column.
 
         A column with more codes than the batch has rows gets vectors for the codes in the batch
-        only, so that the cost of a step does not grow with the codes of a column.
+        only, so that the cost of a step does not grow with the codes of a column. A GPU makes all
+        vectors sooner than it can say how many codes the batch has.
 
         Args:
             codes: ``(B, C)`` integer codes.
         """
-        if max(self.cardinalities) <= len(codes):
+        if codes.is_cuda or max(self.cardinalities) <= len(codes):
             return self.vectors(), codes, self.cardinalities
         rows, places, sizes = [], [], []
         offset = 0

@@ -15,6 +15,7 @@ from tabvae_ray.config import TrainingConfig
 from tabvae_ray.errors import DataError, DivergenceError
 from tabvae_ray.model.devices import autocasts, resolve_device
 from tabvae_ray.model.vae import VAE
+from tabvae_ray.training.graphs import StepGraphs
 from tabvae_ray.training.optimizers import make_optimizer
 from tabvae_ray.training.schedules import kl_weight, learning_rate
 from tabvae_ray.training.stopping import stale_epochs, stopping_rules
@@ -110,10 +111,12 @@ class TabularVAETrainer:
         self.batch_hooks, self.epoch_hooks = list(batch_hooks), list(epoch_hooks)
         self.epoch = 0
         self.history: list[dict[str, float]] = []
+        self._seed = seed
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self.optimizer = make_optimizer(model, config)
         self._plateau_factor = 1.0
         self._autocast = autocasts(config, self.device)
+        self._graphs: StepGraphs | None = None
         # During a KL warm-up the loss has a smaller KL weight, so it is not comparable.
         self._n_warmup = math.ceil(config.kl_warmup_epochs)
         # With early stopping on held-out rows, the weights of the best epoch.
@@ -223,8 +226,15 @@ class TabularVAETrainer:
         """Load a state that :meth:`state_dict` returned, on any device."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.generator.set_state(state["generator"].cpu())
+        # Graphs read and write the state of the optimiser that was there when they were captured.
+        self._graphs = None
         self.epoch = state["epoch"]
+        drawn = state["generator"].cpu()
+        if len(drawn) == len(self.generator.get_state()):
+            self.generator.set_state(drawn)
+        else:
+            # Another kind of device has generators of another kind, whose draws are others anyway.
+            self.generator.manual_seed(self._seed + self.epoch)
         self.history = [dict(entry) for entry in state["history"]]
         self._plateau_factor = state["plateau_factor"]
         self._best = state["best"]
@@ -279,6 +289,14 @@ class TabularVAETrainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         weight = kl_weight(self.config, self.loss_beta, progress)
+        # What several processes train together waits for the other processes.
+        if self.device.type != "cuda" or self.forward is not self.model:
+            return self._step(codes, weight)
+        if self._graphs is None:
+            self._graphs = StepGraphs(self._step, self.optimizer, self.generator)
+        return self._graphs(codes, weight)
+
+    def _step(self, codes: Tensor, weight: float | Tensor) -> Tensor:
         self.optimizer.zero_grad()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocast):
             cells, kl_rows = self.forward(codes, self.generator)
