@@ -5,6 +5,8 @@ SPACE ?= search_spaces/beta.yaml
 ARGS ?=
 # Processes that run tests at once.
 WORKERS ?= 2
+# Slow tests wait more than they compute.
+SLOW_WORKERS ?= 4
 BIN := .venv/bin
 STAMP := .venv/.installed
 EXTRAS := dev,docs,cluster,mlflow,fake
@@ -41,7 +43,7 @@ test: $(STAMP)  ## the fast tests
 	$(PYTEST) -m "not slow" tests
 
 test-slow: $(STAMP)  ## slow tests (clusters, object stores, a browser) that CI runs
-	$(PYTEST) $(BY_FILE) -m "slow and not nightly" tests
+	$(PYTEST) -n $(SLOW_WORKERS) $(BY_FILE) -m "slow and not nightly" tests
 
 test-all: $(STAMP) $(MLFLOW)  ## all tests, also those of minutes that CI leaves out
 	TEST_MUTATIONS=500 MLFLOW_SERVER_PYTHON=$(CURDIR)/$(MLFLOW) $(PYTEST) $(BY_FILE) tests

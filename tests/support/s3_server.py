@@ -101,12 +101,12 @@ def free_ports(n: int) -> list[int]:
     """Return different ports on which nothing listens now.
 
     They are not among those that the system gives to whoever asks for any, tests beside this one
-    for instance, before the server listens.
+    for instance, before the server listens. Ray's workers have those below 20,000.
     """
     ports: list[int] = []
     draw = random.Random()
     while len(ports) < n:
-        port = draw.randrange(10_000, 32_000)
+        port = draw.randrange(20_000, 32_000)
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             ports = [*dict.fromkeys([*ports, port])]
     return ports
