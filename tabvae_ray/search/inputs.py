@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from tabvae_ray.cluster.nodes import Resources
@@ -173,15 +175,7 @@ def prepare_inputs(
         DataError: If the table cannot be modelled.
         StorageError: If something cannot be read.
     """
-    given = {"space": space, "out": out, "name": name, "data": data, "spec": spec}
-    for option, value in given.items():
-        if isinstance(value, str) and value == "":
-            raise ConfigError(f"--{option}: must not be empty")
-    if space is None and data is None and not (resume and name):
-        raise ConfigError(
-            "--space: must be given, or --resume and --name of a search in --out, or --data of a "
-            "table to choose one for"
-        )
+    _check_options(space, data, resume=resume, name=name, out=out, spec=spec)
     settings = settings or {}
     # Settings are checked before the table is read, which may take long.
     known = None if _is_auto(space) else read_space(space or "")
@@ -191,25 +185,28 @@ def prepare_inputs(
     name = name or _name_from(space, data)
     check_search_name(name)
     directory = Location(out) / name
-    before = SearchManifest.read(directory) if known is None and resume else None
+    earlier = _earlier(directory, needed=known is None) if resume else None
+    # What is not given is taken from the search, unless a space says it.
+    before = earlier if known is None else None
     if before is not None:
         known = before.search_space()
     if known is not None:
         known = with_settings(refuse_private(known), settings)
-    if known is not None and resume:
-        known = as_planned(known, _plan(directory))
+    if known is not None and earlier is not None:
+        known = as_planned(known, earlier.plan)
     kept = directory / TABLE_FILE
     if is_location(data) or (data is None and not (resume and kept.exists())):
         where = _data(data, known, before)
     else:
         where = kept
     declared = _declaration(spec, known, before)
+    if earlier is not None and not earlier.spec.get("rules"):
+        # A search of an earlier version has no rules, and stays so.
+        declared = declared or SpecDeclaration()
+        declared = declared.model_copy(update={"rules": RulesDeclaration(find=False)})
     limit, seed = sampling(known, settings)
     sample, kept_table = read_rows(data, where, declared, rows=limit, seed=seed)
     table = sample.rows
-    if resume and _began_without_rules(directory):
-        declared = declared or SpecDeclaration()
-        declared = declared.model_copy(update={"rules": RulesDeclaration(find=False)})
     source = str(where) if kept_table is None else "table"
     table_spec = TableSpec.infer(table, declared=declared, source=source)
     chosen = None
@@ -226,18 +223,12 @@ def prepare_inputs(
         known, table, table_spec, held_out, directory if resume else None
     )
     known = with_settings(known, {"select": settings.get("select")})
-    wanted = tuple(name for name in SCORES if name in _score_names(known))
     if len(training) < 2:
         raise DataError(
             f"{source}: training needs at least 2 rows, but it has {len(table)}, "
             f"of which {len(held_out)} are held out"
         )
-    # A share of few rows may be none.
-    lacking = check_held_out(_score_names(known), len(held_out) > 0)
-    if lacking:
-        raise ConfigError("\n".join(lacking))
-    plan = ComparisonPlan(scores=wanted, options=known.comparison.for_trials())
-    comparison = plan.prepare(table, table_spec, held_out=held_out if len(held_out) else None)
+    comparison = _comparison(known, table, table_spec, held_out)
     # Fail now rather than in every trial.
     TabularVAE.build(table_spec, known.base, device="cpu").prepare(table)
     return SearchInputs(
@@ -255,6 +246,19 @@ def prepare_inputs(
     )
 
 
+def _check_options(
+    space: SpaceSource | None, data: Source | Frame | None, *, resume: bool, **others: object
+) -> None:
+    for option, value in {"space": space, "data": data, **others}.items():
+        if isinstance(value, str) and value == "":
+            raise ConfigError(f"--{option}: must not be empty")
+    if space is None and data is None and not (resume and others["name"]):
+        raise ConfigError(
+            "--space: must be given, or --resume and --name of a search in --out, or --data of a "
+            "table to choose one for"
+        )
+
+
 def _is_auto(space: SpaceSource | None) -> bool:
     return (space is None or isinstance(space, str)) and is_auto(space)
 
@@ -268,18 +272,25 @@ def _name_from(space: SpaceSource | None, data: Source | Frame | None) -> str:
     return name_of_data(Location(data or HEART))
 
 
-def _began_without_rules(directory: Location) -> bool:
-    """Return whether the search there has no rules, as those of earlier versions: it stays so."""
-    if not (directory / "search.json").exists():
-        return False
-    return not SearchManifest.read(directory).spec.get("rules")
-
-
-def _plan(directory: Location) -> dict[str, Any] | None:
-    """Return the epochs that the search there has planned; None if it is as its space says."""
-    if not (directory / "search.json").exists():
+def _earlier(directory: Location, *, needed: bool) -> SearchManifest | None:
+    """Read the manifest of the search there; without one, return None unless it is needed."""
+    if not needed and not (directory / "search.json").exists():
         return None
-    return SearchManifest.read(directory).plan
+    return SearchManifest.read(directory)
+
+
+def _comparison(
+    space: SearchSpace, table: pd.DataFrame, spec: TableSpec, held_out: npt.NDArray[np.intp]
+) -> PreparedComparison:
+    """Prepare the scores that a space needs."""
+    names = {"mean_js_distance", "correlation_distance", *space.objectives, *space.constraints}
+    # A share of few rows may be none.
+    lacking = check_held_out(names, len(held_out) > 0)
+    if lacking:
+        raise ConfigError("\n".join(lacking))
+    scores = tuple(name for name in SCORES if name in names)
+    plan = ComparisonPlan(scores=scores, options=space.comparison.for_trials())
+    return plan.prepare(table, spec, held_out=held_out if len(held_out) else None)
 
 
 def _device(space: SearchSpace, resources: Resources) -> str:
@@ -293,11 +304,6 @@ def _device(space: SearchSpace, resources: Resources) -> str:
             "give --gpus-per-trial"
         )
     return "cpu" if wanted == "auto" else wanted
-
-
-def _score_names(space: SearchSpace) -> set[str]:
-    standard = {"mean_js_distance", "correlation_distance"}
-    return standard | set(space.objectives) | set(space.constraints)
 
 
 def _data(
