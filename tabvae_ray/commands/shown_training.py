@@ -19,12 +19,14 @@ def new_export(out: str) -> "Location":
     Raises:
         ConfigError: If it holds a model already, or a file that the model would replace.
     """
+    from tabvae_ray.generation.export_files import EXPORT_FILES
     from tabvae_ray.storage import Location
 
     target = Location(out)
-    if (target / "synthesizer.json").exists():
+    document, *others = EXPORT_FILES
+    if (target / document).exists():
         raise ConfigError(f"--out {target}: holds a model already; give another directory")
-    for name in ("model.safetensors", "README.md", "scores.json"):
+    for name in others:
         if (target / name).exists():
             raise ConfigError(
                 f"--out {target}: holds {name}, which the model would replace; give another "

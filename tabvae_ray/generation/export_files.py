@@ -12,6 +12,7 @@ from tabvae_ray.errors import ExportError, brief, one_line
 from tabvae_ray.storage import Location
 
 __all__ = [
+    "EXPORT_FILES",
     "copy_export",
     "read_document",
     "read_provenance",
@@ -22,6 +23,7 @@ __all__ = [
 _DOCUMENT, _WEIGHTS = "synthesizer.json", "model.safetensors"
 # What load_synthesizer does not need.
 _OTHERS = ("scores.json", "README.md")
+EXPORT_FILES = (_DOCUMENT, _WEIGHTS, *_OTHERS)
 # While an export is replaced, synthesizer.json names its weights by this key.
 _KEY = "weights"
 _STAGED = re.compile(r"model-[0-9a-f]{16}\.safetensors")

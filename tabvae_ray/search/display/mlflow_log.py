@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tabvae_ray.errors import StorageError
+from tabvae_ray.generation.export_files import EXPORT_FILES
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.optimize.run_state import RunState
@@ -78,7 +79,7 @@ class MlflowLog:
         def keep() -> None:
             tracker = self._runs[number][0]
             tracker.tag("tabvae_ray.chosen", reason)
-            for name in ("synthesizer.json", "model.safetensors", "scores.json", "README.md"):
+            for name in EXPORT_FILES:
                 tracker.file(f"best/{name}", (best / name).read_bytes())
 
         self._attempt(keep)
