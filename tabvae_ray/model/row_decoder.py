@@ -206,7 +206,7 @@ class RowDecoder:
     def _decode_at_once(self, features: Tensor, bias: Tensor, draw: Draw, out: Tensor) -> None:
         logits = functional.linear(features, self.head_weight, bias)  # (B, P)
         for part, (columns, k) in zip(torch.split(logits, self.sizes, 1), self.groups, strict=True):
-            out[:, columns] = draw(part.reshape(-1, k)).view(-1, len(columns))  # (B, C_g, K_g)
+            out[:, columns] = draw(part.reshape(-1, len(columns), k))  # (B, C_g, K_g)
 
     def _decode_in_order(
         self, context: Tensor, embeddings: Tensor, bias: Tensor, draw: Draw, out: Tensor
