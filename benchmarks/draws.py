@@ -51,10 +51,8 @@ def compared(name: str, options: argparse.Namespace) -> list[tuple[str, ...]]:
     """Return the rows of the result for one table."""
     training, test, declared = load(name)
     training = training.sample(min(MOST_ROWS, len(training)), random_state=1, ignore_index=True)
-    options = argparse.Namespace(
-        table=name, out="runs/draws", reference_python=None, **vars(options)
-    )
-    bench = Bench(options, training, test[:4_000], declared)
+    known = argparse.Namespace(table=name, out="runs/draws", reference_python=None)
+    bench = Bench(known, training, test[:4_000], declared)
     is_small = len(training) < SMALL_ROWS
     space = load_space(str(named_space("small" if is_small else "full")))
     epochs = options.epochs * (3 if is_small else 1)
