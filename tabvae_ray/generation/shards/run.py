@@ -40,8 +40,8 @@ def generate_shards(
     """Make rows and write them to a directory of Parquet shards, with a manifest.
 
     The rows of all shards are those that ``generate`` makes with the same seed, for any number of
-    workers and any ``shard_rows``. Different models of CPU round differently, so a few values in a
-    billion may differ between them. Shards that an earlier run finished in the same directory are
+    workers and any ``shard_rows``. Different models of CPU round differently, so a few rows in a
+    hundred may differ between them. Shards that an earlier run finished in the same directory are
     checked and kept.
 
     Args:

@@ -161,7 +161,7 @@ class _Pool:
         if len(self._cpu_kinds) == 2:
             kinds = " and ".join(sorted(self._cpu_kinds))
             self.say(
-                f"the nodes' CPUs differ ({kinds}) and round differently: a few values may differ "
+                f"the nodes' CPUs differ ({kinds}) and round differently: some rows may differ "
                 "from what one kind of CPU makes"
             )
 
