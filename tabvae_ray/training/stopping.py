@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tabvae_ray.config import TrainingConfig
+from tabvae_ray.errors import DataError
 
 __all__ = ["EpochBound", "Plateau", "StoppingRule", "stale_epochs", "stopping_rules"]
 
@@ -59,17 +60,28 @@ class Plateau:
         return None
 
 
-def stopping_rules(config: TrainingConfig, n_warmup: int) -> list[StoppingRule]:
+def stopping_rules(
+    config: TrainingConfig, n_warmup: int, *, has_held_out: bool
+) -> list[StoppingRule]:
     """Return the rules that end a training.
 
     Args:
         config: The configuration of the training.
         n_warmup: Epochs of the KL warm-up, whose losses are not comparable.
+        has_held_out: True if the training has held-out rows.
+
+    Raises:
+        DataError: If a rule needs held-out rows, and there are none.
     """
     rules: list[StoppingRule] = [EpochBound(config.max_n_epochs)]
     if config.early_stopping == "train":
         rules.append(Plateau("loss", config.patience, n_warmup))
     elif config.early_stopping == "holdout":
+        if not has_held_out:
+            raise DataError(
+                "early_stopping='holdout' needs held-out rows, but there are none: "
+                "set validation.holdout_fraction above 0"
+            )
         rules.append(Plateau("holdout_loss", config.patience))
     return rules
 

@@ -103,11 +103,11 @@ class TabularVAETrainer:
         # Replaced where several processes train the same model.
         self.forward: Callable[..., Any] = self.model
         self.codes = torch.as_tensor(codes).to(self.device, torch.int64)
+        has_held_out = held_out is not None and len(held_out) > 0
         self.held_out: Tensor | None = None
-        if held_out is not None and len(held_out):
+        if has_held_out:
             self.held_out = torch.as_tensor(held_out).to(self.device, torch.int64)
-        self.config = config
-        self.loss_beta = loss_beta
+        self.config, self.loss_beta = config, loss_beta
         self.batch_hooks, self.epoch_hooks = list(batch_hooks), list(epoch_hooks)
         self.epoch = 0
         self.history: list[dict[str, float]] = []
@@ -121,12 +121,7 @@ class TabularVAETrainer:
         self._n_warmup = math.ceil(config.kl_warmup_epochs)
         # With early stopping on held-out rows, the weights of the best epoch.
         self._best: dict[str, Tensor] | None = None
-        if config.early_stopping == "holdout" and self.held_out is None:
-            raise DataError(
-                "early_stopping='holdout' needs held-out rows, but there are none: "
-                "set validation.holdout_fraction above 0"
-            )
-        self._rules = stopping_rules(config, self._n_warmup)
+        self._rules = stopping_rules(config, self._n_warmup, has_held_out=has_held_out)
 
     @property
     def stopped(self) -> str | None:
@@ -229,12 +224,7 @@ class TabularVAETrainer:
         # Graphs read and write the state of the optimiser that was there when they were captured.
         self._graphs = None
         self.epoch = state["epoch"]
-        drawn = state["generator"].cpu()
-        if len(drawn) == len(self.generator.get_state()):
-            self.generator.set_state(drawn)
-        else:
-            # Another kind of device has generators of another kind, whose draws are others anyway.
-            self.generator.manual_seed(self._seed + self.epoch)
+        _continue(self.generator, state["generator"].cpu(), self._seed + self.epoch)
         self.history = [dict(entry) for entry in state["history"]]
         self._plateau_factor = state["plateau_factor"]
         self._best = state["best"]
@@ -265,10 +255,8 @@ class TabularVAETrainer:
         """
         loss, reconstruction, kl = means.tolist()
         if not math.isfinite(loss):
-            raise DivergenceError(
-                f"the loss is {loss} in epoch {self.epoch + 1}: "
-                f"try a lower learning_rate than {self.config.learning_rate}"
-            )
+            hint = f"try a lower learning_rate than {self.config.learning_rate}"
+            raise DivergenceError(f"the loss is {loss} in epoch {self.epoch + 1}: {hint}")
         return {
             "epoch": self.epoch + 1,
             "loss": loss,
@@ -292,8 +280,7 @@ class TabularVAETrainer:
         # What several processes train together waits for the other processes.
         if self.device.type != "cuda" or self.forward is not self.model:
             return self._step(codes, weight)
-        if self._graphs is None:
-            self._graphs = StepGraphs(self._step, self.optimizer, self.generator)
+        self._graphs = self._graphs or StepGraphs(self._step, self.optimizer, self.generator)
         return self._graphs(codes, weight)
 
     def _step(self, codes: Tensor, weight: float | Tensor) -> Tensor:
@@ -322,6 +309,17 @@ def _loss(trainer: TabularVAETrainer, codes: Tensor, beta: float) -> float:
     """Compute nats per row, on the first rows of a large table."""
     cells, kl = trainer.measure(codes[:EVALUATION_MAX_ROWS])
     return sum(cells) + beta * kl
+
+
+def _continue(generator: torch.Generator, state: Tensor, seed: int) -> None:
+    """Let a generator go on from a state; from a seed if that is of another kind of device.
+
+    The draws of another kind of device are others in any case.
+    """
+    if len(state) == len(generator.get_state()):
+        generator.set_state(state)
+    else:
+        generator.manual_seed(seed)
 
 
 def evaluation_rows(model: VAE, most: int = _EVALUATION_ROWS) -> int:
