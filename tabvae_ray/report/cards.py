@@ -83,7 +83,7 @@ def _usefulness(contents: ReportContents) -> Card:
     title, anchor = "How useful?", "usefulness"
     found = None if contents.pictures is None else contents.pictures.usefulness
     if found is None:
-        advice = "Not measured: name the column that you would predict, with target in the spec."
+        advice = "Not measured: give the search the column that you would predict, by --target."
         return _unknown(title, advice, anchor)
     # That of fresh samples comes from the smaller models of the search.
     value = found.tstr

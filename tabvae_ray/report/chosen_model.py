@@ -244,7 +244,7 @@ def documents(contents: ReportContents) -> dict[str, str]:
 def usage(contents: ReportContents) -> Usage:
     """Return examples of how to generate rows with the model."""
     best = str(contents.directory / "best")
-    shell = f'python -m tabvae_ray.generate --model "{best}" --rows 100000 --out synthetic.parquet'
+    shell = f'tabvae generate --model "{best}" --rows 100000 --out synthetic.parquet'
     code = (
         "from tabvae_ray import load_synthesizer\n\n"
         f"synthesizer = load_synthesizer({best!r})\n"

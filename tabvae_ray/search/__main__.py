@@ -74,6 +74,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 )
 @spec_option(_INPUT)
 @option(
+    "--target",
+    metavar="COLUMN",
+    section=_INPUT,
+    show_default="the spec's",
+    help="Column to predict: how useful the rows are for that is reported, and an objective of the "
+    "spaces auto, small and full.",
+)
+@option(
     "--seed",
     type=click.IntRange(min=0),
     metavar="N",
@@ -217,6 +225,7 @@ def command(
     data: str | None,
     rows: int | None,
     spec: str | None,
+    target: str | None,
     seed: int | None,
     replay: str | None,
     out: str,
@@ -272,6 +281,7 @@ def command(
         space=space,
         data=data,
         spec=spec,
+        target=target,
         out=out,
         name=name,
         resume=resume,
