@@ -259,6 +259,8 @@ def _remark(contents: ReportContents, name: str, *, fresh: bool) -> str:
         better = "0.5 is chance, 1 is copying"
     if name.startswith("membership"):
         better = "0.5 is chance, 1 betrays every training row"
+    if name == "membership":
+        better = f"a quick attack with the model, on every trial; see Privacy; {better}"
     if name in _MEANING:
         better = f"{_MEANING[name]}; {better}"
     if name in contents.space.constraints:
