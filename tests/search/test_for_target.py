@@ -49,7 +49,9 @@ def test_a_target_that_is_named_apart_counts_more_than_those_of_spec_and_space(
 
 
 def test_a_target_that_is_no_column_or_dropped_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="--target: there is no column 'HeartDiseas'; did you mean HeartDisease"):
+    with pytest.raises(
+        DataError, match="--target: there is no column 'HeartDiseas'; did you mean HeartDisease"
+    ):
         _inputs(tmp_path, None, target="HeartDiseas")
     with pytest.raises(DataError, match="--target: column 'Sex' is dropped by the spec"):
         _inputs(tmp_path, {"drop": ["Sex"]}, target="Sex")

@@ -84,10 +84,11 @@ def joint(
     """
     down, across = _axis(real, synthetic, first), _axis(real, synthetic, second)
     sides = _shares(down, across)
-    size, side, left, bottom = (5.6, 3.35), 2.1, 1.05, 0.75
+    # Small enough for its texts to be read on a phone.
+    size, side, left, bottom = (4.4, 2.9), 1.6, 0.95, 0.75
     figure = Figure(figsize=size, facecolor=theme.paper)
     for i, (title, shares) in enumerate(zip(("real", "synthetic"), sides, strict=True)):
-        x = (left + i * (side + 0.2)) / size[0]
+        x = (left + i * (side + 0.15)) / size[0]
         axes = figure.add_axes((x, bottom / size[1], side / size[0], side / size[1]))
         dress(axes, theme)
         axes.set_title(title, fontsize=8.5, color=theme.ink, loc="left", y=1.0, pad=3)
@@ -100,16 +101,16 @@ def joint(
             aspect="auto",
         )
         rows, columns = shares.shape
-        ticks(axes, "x", theme, range(columns), across.texts, size=7, rotation=90.0)
+        ticks(axes, "x", theme, range(columns), across.texts, rotation=90.0)
         texts = down.texts if i == 0 else [""] * rows
-        ticks(axes, "y", theme, range(rows), texts, size=7)
+        ticks(axes, "y", theme, range(rows), texts)
         axes.set_xlim(-0.5, columns - 0.5)
         axes.set_ylim(rows - 0.5, -0.5)
     figure.text(
-        left / size[0],
+        0.05 / size[0],
         1 - 0.07 / size[1],
-        f"{short(first, 24)}, by {short(second, 24)} across",
-        fontsize=8.5,
+        f"{short(first, 24)} (down) and {short(second, 24)} (across)",
+        fontsize=9,
         color=theme.ink,
         va="top",
         parse_math=False,
