@@ -35,7 +35,7 @@ def score_table(
     rows = []
     for name, value in scores.items():
         around = (spread or {}).get(name)
-        shown = f"{value:.4f}" + ("" if around is None else f" ± {around:.2g}")
+        shown = f"{value:.4f}" + (f" ± {around:.2g}" if around else "")
         beside = [getattr(levels, kind).get(name) for kind in kinds]
         cells = ["" if level is None else f"{level.mean:.4f}" for level in beside]
         if name in OF_COLUMNS and "independent" in kinds:

@@ -18,10 +18,10 @@ from tabvae_ray.cli import (
     spec_option,
     table_option,
 )
-from tabvae_ray.command_line.input_document import InputDocument
 from tabvae_ray.command_line.json_log import JsonLog, logged
 from tabvae_ray.search.early_checks import check_early, check_place
 from tabvae_ray.search.resume_or_start import is_resumed
+from tabvae_ray.space.named_spaces import SpaceType
 
 __all__ = ["command", "main"]
 
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 )
 @option(
     "--space",
-    type=InputDocument(may_be_name=True),
+    type=SpaceType(),
     metavar="FILE|NAME",
     section=_INPUT,
     show_default="auto; with --resume the search's",

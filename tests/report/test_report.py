@@ -338,7 +338,7 @@ def test_importances_find_the_parameter_that_matters(search: Path) -> None:
 @pytest.mark.parametrize("n_trials", [0, 1, 2])
 def test_an_interrupted_search_has_a_page_too(n_trials: int, tmp_path: Path) -> None:
     directory = _write_search(tmp_path / "early", n_trials=n_trials, export=False)
-    assert main(["--search", str(directory), "--out", str(tmp_path / "page.html")]) == 0
+    assert main([str(directory), "--out", str(tmp_path / "page.html")]) == 0
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "has not exported a model yet" in text
     assert not (directory / "report.html").exists()

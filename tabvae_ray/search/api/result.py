@@ -251,7 +251,7 @@ class SearchResult:
 
     def _headline(self) -> str:
         counts = ", ".join(f"{n} {s.lower()}" for s, n in sorted(self._manifest.trials.items()))
-        text = f"search {self.name!r} {self.state}: {counts or 'no trials'}"
+        text = f"search {self.name!r} {self.state}: {counts or 'no trial has ended'}"
         return f"{text}, in {duration(self._manifest.seconds)}"
 
     def _choice(self) -> str:
