@@ -71,6 +71,7 @@ def command(*, run: str | None, search: str | None, out: str | None) -> int:
     """
     if (run is None) == (search is None):
         raise click.UsageError("RUN must be given, the directory of a search, and only once")
-    target = write_report(run or search or "", out, progress=lambda step: print(step, file=sys.stderr))  # noqa: T201
+    directory = run or search or ""
+    target = write_report(directory, out, progress=lambda step: print(step, file=sys.stderr))  # noqa: T201
     print(f"written to {target}", file=sys.stderr)  # noqa: T201
     return 0

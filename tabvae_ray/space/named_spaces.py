@@ -19,7 +19,7 @@ _FOLDER = Path(__file__).parents[1] / "search_spaces"
 
 
 class SpaceType(InputDocument):
-    """The type of an option that takes the name of a space, or a path or URI; shells complete it."""
+    """The type of options that take the name of a space, or a path or URI."""
 
     def __init__(self) -> None:
         super().__init__(may_be_name=True)
