@@ -98,11 +98,18 @@ def png(image: Pixels) -> bytes:
 
 
 def in_few_colours(picture: bytes) -> bytes:
-    """Return a PNG file with 64 colours, a third as large; drawings need no more."""
+    """Return a PNG file with 64 colours, a third as large; drawings need no more.
+
+    The colour of the first pixel, which is that of the paper, stays as it is.
+    """
     buffer = io.BytesIO()
     image = Image.open(io.BytesIO(picture)).convert("RGB")
     # Octrees are fast, and the same image gives the same colours.
-    image.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE).save(buffer, "png", compress_level=6)
+    found = image.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE)
+    palette, paper = found.getpalette() or [], int(np.asarray(found)[0, 0])
+    palette[3 * paper : 3 * paper + 3] = np.asarray(image)[0, 0].tolist()
+    found.putpalette(palette)
+    found.save(buffer, "png", compress_level=6)
     return buffer.getvalue()
 
 

@@ -17,6 +17,8 @@ __all__ = ["PairDifference", "joint", "worst_pairs"]
 _CELLS = 8
 # Of wider tables, only these columns are paired; 1,225 pairs take seconds.
 _MOST_COLUMNS = 50
+# Letters beside a cell.
+_LETTERS = 14
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,9 @@ def _with_missing(cells: list[Integers], texts: list[str]) -> _Axis:
 def _text(table: TableColumns, name: str, low: float, high: float) -> str:
     """Return the text of a bin of numbers or of days."""
     if name not in table.epochs:
-        return f"{low:.4g}" if low == high else f"{low:.4g}\N{EN DASH}{high:.4g}"
+        if low == high:
+            return f"{low:.4g}"
+        texts = (f"{low:.{n}g}\N{EN DASH}{high:.{n}g}" for n in (4, 3, 2))
+        return next((text for text in texts if len(text) <= _LETTERS), f"from {low:.4g}")
     first = date_text(table.epochs[name], round(low))
     return f"from {first}" if first else ""
