@@ -98,7 +98,7 @@ def _lines(document: dict[str, Any]) -> list[str]:
     stops = "" if settings["scheduler"] == "none" else ": weak trials stop at all but the last"
     rungs = ", ".join(map(str, document["rungs"]))
     if settings["time_budget"]:
-        time = f"{duration(settings['time_budget'])}, the time budget, and the choice at its end"
+        time = f"{duration(settings['time_budget'])}, the time budget"
     else:
         time = f"about {duration(estimate['seconds'])}"
     return [
