@@ -79,7 +79,7 @@ def print_dry_run(console: Console, inputs: SearchInputs, document: dict[str, An
         soft_wrap = isinstance(part, str)
         console.print(part, markup=False, highlight=False, emoji=False, soft_wrap=soft_wrap)
 
-    for part in (*table_summary(inputs), *choice_lines(inputs)):
+    for part in (*table_summary(inputs), *choice_lines(inputs, is_kept=False)):
         say(part)
     say(f"the space:\n{space_text(inputs)}")
     for line in _lines(document):
