@@ -1,6 +1,5 @@
 """The cards at the top of the report: likeness, usefulness, privacy, and the search itself."""
 
-from tabvae_ray.comparison.scores.membership.success import MembershipAttacks
 from tabvae_ray.comparison.scores.membership.verdicts import strongest
 from tabvae_ray.page.cards import (
     Card,
@@ -11,6 +10,7 @@ from tabvae_ray.page.cards import (
     unknown_card,
     usefulness_card,
 )
+from tabvae_ray.report.attacks import kept_attacks
 from tabvae_ray.report.contents import ReportContents
 
 __all__ = ["Card", "cards", "ended_by"]
@@ -34,12 +34,7 @@ def cards(contents: ReportContents) -> tuple[Card, ...]:
 
 def _privacy(contents: ReportContents) -> Card:
     title, anchor = "How private?", "privacy"
-    kept = contents.scores.get("membership_attacks", {})
-    white_box, black_box = (
-        MembershipAttacks.from_mapping(kept[kind]) if kind in kept else None
-        for kind in ("white_box", "black_box")
-    )
-    attack = strongest(white_box, black_box)
+    attack = strongest(*kept_attacks(contents.scores))
     if attack is not None:
         return attack_card(title, *attack, anchor=anchor)
     share = contents.fresh_scores.get("dcr_share")
