@@ -49,7 +49,8 @@ def comparison_page(assessment: Assessment, *, real: str, synthetic: str) -> str
         has_levels=bool(assessment.levels.n_rows),
         verdicts=assessment.verdicts,
         kinds=assessment.kind_lines(),
-        rules=assessment.rule_lines()[1:],
+        # Without the heading for a terminal.
+        rules=assessment.rule_lines()[2:],
         column_pictures=columns,
         table_pictures=tables,
     )

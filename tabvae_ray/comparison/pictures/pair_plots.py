@@ -111,7 +111,7 @@ def joint(
     figure.text(
         0.05 / size[0],
         1 - 0.07 / size[1],
-        f"{short(first, 24)} (down) and {short(second, 24)} (across)",
+        f"{short(first, 20)} (down) and {short(second, 20)} (across)",
         fontsize=9,
         color=theme.ink,
         va="top",
