@@ -154,7 +154,7 @@ def test_a_help_page_shows_the_command_as_it_was_called_and_fits_the_terminal(
         (as_tabvae, f"tabvae {name}"),
         (as_module, f"python -m tabvae_ray.{name}"),
     ):
-        assert page.startswith(f"Usage: {program} [OPTIONS]\n")
+        assert page.startswith(f"Usage: {program} [OPTIONS]")
         examples = page.partition("Examples:\n")[2]
         assert examples.count(f"  {program} ") == 2
         assert "`" not in page
@@ -249,6 +249,27 @@ def test_shells_complete_commands_and_options(
     assert cli.main([]) == 0
     completed = capsys.readouterr().out
     assert "--track" in completed and "--trials" in completed and "--space" not in completed
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("tabvae search --space s", {"plain,small", "plain,smoke"}),
+        ("tabvae space au", {"plain,auto"}),
+        ("tabvae search --space search_spaces/b", {"file,search_spaces/b"}),
+    ],
+)
+def test_shells_complete_names_of_spaces(
+    words: str,
+    expected: set[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
+    monkeypatch.setenv("_TABVAE_COMPLETE", "bash_complete")
+    assert cli.main([]) == 0
+    assert set(capsys.readouterr().out.split()) == expected
 
 
 def test_tabvae_runs_a_command_with_its_arguments_and_code(

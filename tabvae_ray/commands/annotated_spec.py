@@ -111,7 +111,8 @@ def _extent(column: Column) -> str:
         n = len(column.categories)
         return f"{n} {'category' if n == 1 else 'categories'}"
     if column.kind == "continuous":
-        places = "" if not column.decimals else f", {column.decimals} decimals"
+        decimals = column.decimals
+        places = f", {decimals} {'decimal' if decimals == 1 else 'decimals'}" if decimals else ""
         return f"{column.minimum} to {column.maximum}{places}"
     if column.kind == "datetime":
         assert column.minimum is not None and column.maximum is not None

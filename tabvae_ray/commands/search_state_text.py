@@ -34,7 +34,8 @@ def print_state(state: SearchState) -> None:
     if not front:
         say("\nno trial is complete yet")
         return
-    say(f"\nthe front ({len(front)} of {state.counts.get('COMPLETE', 0)} complete trials):\n")
+    n_complete = state.counts.get("COMPLETE", 0)
+    say(f"\nthe front ({len(front)} of {n_complete} complete trials), as the trials were scored:\n")
     console.print(_table(state, front))
     if state.manifest.chosen is not None:
         say(f"\nchosen: trial {state.chosen}, {state.manifest.chosen['reason']}")
@@ -58,7 +59,12 @@ def _head(state: SearchState) -> Sequence[str]:
     words = {**_WORDS, "RUNNING": "running" if state.is_live else "not finished"}
     counts = ", ".join(f"{n} {words[kind]}" for kind, n in state.counts.items())
     settings = state.space.settings
-    limit = f" of {duration(settings.time_budget)}" if settings.time_budget else ""
+    # A search that is resumed may take longer in all.
+    limit = (
+        f" in all; time budget of a run: {duration(settings.time_budget)}"
+        if settings.time_budget
+        else ""
+    )
     rows, columns = manifest.table["rows"], manifest.table["columns"]
     size = f" ({rows:,} rows, {columns:,} columns)" if rows and columns else ""
     return [

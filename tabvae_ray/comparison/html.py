@@ -5,7 +5,7 @@ from html import escape
 
 from tabvae_ray.comparison.options import ComparisonOptions
 from tabvae_ray.comparison.reference_levels import ReferenceLevels
-from tabvae_ray.comparison.score_words import OF_COLUMNS
+from tabvae_ray.comparison.score_words import OF_COLUMNS, score_in_words
 
 __all__ = ["html_table", "score_table"]
 
@@ -23,7 +23,7 @@ def score_table(
     options: ComparisonOptions,
     spread: Mapping[str, float] | None = None,
 ) -> str:
-    """Return a table of the scores, which are better, and what real rows score.
+    """Return a table of the scores, which are better, what real rows score, and what that means.
 
     Args:
         scores: Scores by name.
@@ -35,14 +35,17 @@ def score_table(
     rows = []
     for name, value in scores.items():
         around = (spread or {}).get(name)
-        shown = f"{value:.4f}" + ("" if around is None else f" ± {around:.2g}")
+        shown = f"{value:.4f}" + (f" ± {around:.2g}" if around else "")
         beside = [getattr(levels, kind).get(name) for kind in kinds]
         cells = ["" if level is None else f"{level.mean:.4f}" for level in beside]
         if name in OF_COLUMNS and "independent" in kinds:
             # Shuffled columns are no worse in these than real rows.
             cells[-1] = "-"
-        rows.append([name, shown, better(name, options), *cells])
-    return html_table(["score", "value", "better", *(_LEVELS[kind] for kind in kinds)], rows)
+        words = score_in_words(name, value, levels)
+        meaning = [words or ""] if kinds else []
+        rows.append([name, shown, better(name, options), *cells, *meaning])
+    heads = ["score", "value", "better", *(_LEVELS[kind] for kind in kinds)]
+    return html_table([*heads, "meaning"] if kinds else heads, rows)
 
 
 def better(name: str, options: ComparisonOptions) -> str:

@@ -94,8 +94,11 @@ class ReferenceLevels:
 
     def title(self, column: str, distance: float) -> str:
         """Format the JS distance of a column beside its level, as title of a picture."""
-        level = self.resample.get(f"js_distance/{column}")
-        return f"JS {distance:.3f}" + ("" if level is None else f" (resample {level.mean:.3f})")
+        for kind in ("fresh", "resample"):
+            level = getattr(self, kind).get(f"js_distance/{column}")
+            if level is not None:
+                return f"JS {distance:.3f} ({kind} {level.mean:.3f})"
+        return f"JS {distance:.3f}"
 
     def verdicts(self, scores: Mapping[str, float]) -> list[str]:
         """Return a sentence for each score that its levels show to be suspicious."""

@@ -79,7 +79,7 @@ def model_card(spec: TableSpec, scores: Mapping[str, Any], provenance: Mapping[s
         'rows = load_synthesizer("PATH OF THIS DIRECTORY").generate(1000, seed=0)',
         "```",
         "",
-        "Or run `python -m tabvae_ray.generate --model PATH --rows 1000 --out synthetic.csv`.",
+        "Or run `tabvae generate --model PATH --rows 1000 --out synthetic.csv`.",
         "",
         *_refit(scores),
         f"## Scores{_whose(scores)}",

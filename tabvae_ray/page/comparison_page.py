@@ -1,6 +1,13 @@
 """The page of a comparison: scores in words, verdicts, rules and pictures."""
 
 from tabvae_ray.comparison.assessment import Assessment
+from tabvae_ray.page.cards import (
+    Card,
+    attack_card,
+    likeness_card,
+    unknown_card,
+    usefulness_card,
+)
 from tabvae_ray.page.environment import render_page
 from tabvae_ray.page.pictures import drawn_pictures, picture_sections
 from tabvae_ray.page.tables import StackedTable, TableRow
@@ -28,8 +35,9 @@ def comparison_page(assessment: Assessment, *, real: str, synthetic: str) -> str
     columns, tables = picture_sections(pictures, described, source="the synthetic table")
     return render_page(
         "comparison.html.j2",
-        real=real,
-        synthetic=synthetic,
+        real=_file_name(real),
+        synthetic=_file_name(synthetic),
+        cards=_cards(assessment),
         facts={
             "real rows": f"{prepared.real.n_rows:,}",
             "synthetic rows": f"{assessment.synthetic.n_rows:,}",
@@ -41,10 +49,36 @@ def comparison_page(assessment: Assessment, *, real: str, synthetic: str) -> str
         has_levels=bool(assessment.levels.n_rows),
         verdicts=assessment.verdicts,
         kinds=assessment.kind_lines(),
-        rules=assessment.rule_lines()[1:],
+        # Without the heading for a terminal.
+        rules=assessment.rule_lines()[2:],
         column_pictures=columns,
         table_pictures=tables,
     )
+
+
+def _cards(assessment: Assessment) -> tuple[Card, ...]:
+    """Return the answers to a reader's first questions; likeness needs the reference levels."""
+    scores, levels, comparison = assessment.scores, assessment.levels, assessment.comparison
+    title, anchor = "How private?", "verdicts"
+    if comparison.membership is None:
+        private = unknown_card(
+            title,
+            "Not measured: give --held-out, real rows that the synthetic table was not made from. "
+            f"{assessment.privacy.copies_verdict}",
+            anchor,
+        )
+    else:
+        private = attack_card(title, "only synthetic rows", comparison.membership, anchor=anchor)
+    advice = "name the column that you would predict, by --target."
+    useful = usefulness_card(comparison.usefulness, levels, advice=advice, anchor=anchor)
+    if not levels.n_rows:
+        return useful, private
+    return likeness_card(scores, levels, anchor="scores"), useful, private
+
+
+def _file_name(place: str) -> str:
+    """Return the last part of a path or URI: the page may be given away."""
+    return place.rstrip("/").rpartition("/")[2]
 
 
 def _scores(assessment: Assessment) -> StackedTable:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from tabvae_ray.comparison.options import STATISTICS
-from tabvae_ray.comparison.pictures.canvas import THEMES, cut, pixels, png
+from tabvae_ray.comparison.pictures.canvas import THEMES, cut, in_few_colours, pixels, png
 from tabvae_ray.comparison.pictures.pair_plots import PairDifference, joint, worst_pairs
 from tabvae_ray.comparison.pictures.projections import has_plane
 from tabvae_ray.comparison.plan import (
@@ -24,7 +24,8 @@ __all__ = ["Image", "PictureSection", "Pictures", "drawn_pictures", "picture_sec
 
 # More columns would make the page larger than 3 MB.
 _MOST_COLUMNS = 24
-_DPI = 100
+# Twice the dots of a plain screen: sharp on phones, on good screens and in print.
+_DPI, _DENSITY = 200, 2
 _PAIRS = 3
 _THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 # Panels of a picture and their number of rows. Cut apart, a phone shows them one by one.
@@ -202,7 +203,7 @@ def _column_sections(pictures: Pictures, source: str) -> list[PictureSection]:
         text = (
             f"{what}, in the real table and in {pictures.n_rows:,} rows of {source}; "
             "the columns that differ most come first. JS: the column's Jensen-Shannon distance, "
-            f"beside that of resampled real rows.{left}"
+            f"beside that of a fresh sample of the real table.{left}"
         )
         if images:
             sections.append(PictureSection(kind, title, text, images, has_legend=True))
@@ -213,7 +214,7 @@ def _column_sections(pictures: Pictures, source: str) -> list[PictureSection]:
     if images:
         text = (
             "The pairs whose joint distributions differ most: the share of the rows in each cell, "
-            "in the real table and in the synthetic one. "
+            "in the real table and in the synthetic one; the stronger the colour, the more rows. "
             + "; ".join(f"{_title(pair)}: {pair.share:.0%}" for pair in pictures.pairs)
             + " of the rows would have to change to make both sides equal."
         )
@@ -264,6 +265,6 @@ def _table_sections(pictures: Pictures, correlation_distance: str) -> list[Pictu
 
 def _image(light: bytes, dark: bytes, alt: str) -> Image:
     # A PNG begins with its width and height, at these bytes.
-    width, height = (int.from_bytes(light[at : at + 4], "big") for at in (16, 20))
-    one, other = (base64.b64encode(content).decode() for content in (light, dark))
+    width, height = (int.from_bytes(light[at : at + 4], "big") // _DENSITY for at in (16, 20))
+    one, other = (base64.b64encode(in_few_colours(side)).decode() for side in (light, dark))
     return Image(one, other, alt, width, height)

@@ -53,15 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     "report",
     cls=Command,
     short_help="Show a search as one HTML page.",
-    examples=("--search runs/beta", "--search s3://bucket/runs/beta --out report.html"),
+    examples=("runs/beta", "s3://bucket/runs/beta --out report.html"),
 )
-@option(
-    "--search",
-    required=True,
-    type=INPUT,
-    metavar="DIR|URI",
-    help="Directory of the search.",
-)
+@click.argument("run", required=False, type=PATH_OR_URI)
+@option("--search", type=INPUT, metavar="DIR|URI", help="The same as RUN.")
 @option(
     "--out",
     type=PATH_OR_URI,
@@ -69,8 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     show_default="report.html in the search's directory",
     help="Page to write.",
 )
-def command(*, search: str, out: str | None) -> int:
-    """Show a search as one HTML page that needs no network."""
-    target = write_report(search, out, progress=lambda step: print(step, file=sys.stderr))  # noqa: T201
+def command(*, run: str | None, search: str | None, out: str | None) -> int:
+    """Show the search in RUN as one HTML page that needs no network.
+
+    RUN is the directory of the search, a path or URI.
+    """
+    if (run is None) == (search is None):
+        raise click.UsageError("RUN must be given, the directory of a search, and only once")
+    directory = run or search or ""
+    target = write_report(directory, out, progress=lambda step: print(step, file=sys.stderr))  # noqa: T201
     print(f"written to {target}", file=sys.stderr)  # noqa: T201
     return 0

@@ -7,7 +7,23 @@ from tabvae_ray.comparison.scores.disclosure.attacks import DisclosureAttacks
 from tabvae_ray.comparison.scores.disclosure.verdicts import risk_in_words
 from tabvae_ray.comparison.scores.membership.success import MembershipAttacks
 
-__all__ = ["disclosure_facts", "membership_facts"]
+__all__ = ["disclosure_facts", "kept_attacks", "membership_facts"]
+
+
+def kept_attacks(
+    scores: Mapping[str, Any],
+) -> tuple[MembershipAttacks | None, MembershipAttacks | None]:
+    """Return the attacks with the model and those with synthetic rows, where they were measured.
+
+    Args:
+        scores: The document ``scores.json`` of the export.
+    """
+    kept = scores.get("membership_attacks", {})
+    white_box, black_box = (
+        MembershipAttacks.from_mapping(kept[kind]) if kind in kept else None
+        for kind in ("white_box", "black_box")
+    )
+    return white_box, black_box
 
 
 def membership_facts(attacks: Mapping[str, Any]) -> dict[str, str]:

@@ -1,135 +1,47 @@
-"""The cards at the top of the page: a verdict for each question that a reader comes with."""
+"""The cards at the top of the report: likeness, usefulness, privacy, and the search itself."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
-
-from tabvae_ray.comparison.reference_levels import Level
-from tabvae_ray.comparison.score_words import place_of, score_in_words
-from tabvae_ray.comparison.scores.membership.success import MembershipAttacks
-from tabvae_ray.comparison.scores.membership.verdicts import (
-    attack_in_words,
-    attack_tone,
-    strongest,
+from tabvae_ray.comparison.scores.membership.verdicts import strongest
+from tabvae_ray.page.cards import (
+    Card,
+    Tone,
+    attack_card,
+    clipped,
+    likeness_card,
+    unknown_card,
+    usefulness_card,
 )
+from tabvae_ray.report.attacks import kept_attacks
 from tabvae_ray.report.contents import ReportContents
 
 __all__ = ["Card", "cards", "ended_by"]
-
-Tone = Literal["good", "fair", "poor", "unknown"]
 
 # Fewer finished trials tell nothing about the course of a search.
 _FEW_TRIALS = 8
 _NEGLIGIBLE_GAIN = 0.005
 
 
-@dataclass(frozen=True)
-class Card:
-    """A verdict in words, with its number between a floor and a ceiling.
-
-    Args:
-        title: The question.
-        tone: The verdict as a colour.
-        verdict: The verdict, a sentence.
-        number: The number behind it, with its name; empty without one.
-        position: Position of the number between floor (0) and ceiling (1); None without one.
-        floor: Name and value of the floor.
-        ceiling: Name and value of the ceiling.
-        anchor: The section with the evidence.
-    """
-
-    title: str
-    tone: Tone
-    verdict: str
-    number: str
-    position: float | None
-    floor: str
-    ceiling: str
-    anchor: str
-
-
 def cards(contents: ReportContents) -> tuple[Card, ...]:
     """Return the cards: likeness, usefulness, privacy, and the search itself."""
-    return _likeness(contents), _usefulness(contents), _privacy(contents), _search(contents)
-
-
-def _likeness(contents: ReportContents) -> Card:
-    title, anchor = "How like the real table?", "chosen"
-    name = "correlation_distance"
-    value = _scores(contents).get(name)
-    fresh, shuffled = _mean(contents.levels.fresh, name), _mean(contents.levels.independent, name)
-    if value is None or fresh is None or shuffled is None or shuffled <= fresh:
-        return _unknown(title, "Not measured: there is no model or no table yet.", anchor)
-    share = (value - fresh) / (shuffled - fresh)
-    place = place_of(share)
-    verdict = f"The associations between columns are {place.words}."
-    distance = _scores(contents).get("mean_js_distance")
-    columns = distance and score_in_words("mean_js_distance", distance, contents.levels)
-    if columns:
-        verdict += f" Single columns are {columns}."
-    return Card(
-        title,
-        place.tone,
-        verdict,
-        f"correlation distance {value:.3f}",
-        _clipped(1 - share),
-        f"columns shuffled {shuffled:.3f}",
-        f"fresh rows {fresh:.3f}",
-        anchor,
-    )
-
-
-def _usefulness(contents: ReportContents) -> Card:
-    title, anchor = "How useful?", "usefulness"
-    found = None if contents.pictures is None else contents.pictures.usefulness
-    if found is None:
-        advice = "Not measured: name the column that you would predict, with target in the spec."
-        return _unknown(title, advice, anchor)
-    # That of fresh samples comes from the smaller models of the search.
-    value = found.tstr
-    floor = _mean(contents.levels.independent, "tstr") or 0.0
-    span = found.trtr - floor
-    share = (found.trtr - value) / span if span > 0 else 0.0
-    place = place_of(share, useful=True)
-    return Card(
-        title,
-        place.tone,
-        f"To train a model that predicts {found.target}, these rows are {place.words}. It was "
-        f"tested on {found.n_tested:,} real rows.",
-        f"{found.metric} {value:.3f}",
-        _clipped(1 - share),
-        f"columns shuffled {floor:.3f}",
-        f"real rows {found.trtr:.3f}",
-        anchor,
+    useful = None if contents.pictures is None else contents.pictures.usefulness
+    advice = "give the search the column that you would predict, by --target."
+    return (
+        likeness_card(_scores(contents), contents.levels, anchor="chosen"),
+        usefulness_card(useful, contents.levels, advice=advice, anchor="usefulness"),
+        _privacy(contents),
+        _search(contents),
     )
 
 
 def _privacy(contents: ReportContents) -> Card:
     title, anchor = "How private?", "privacy"
-    kept = contents.scores.get("membership_attacks", {})
-    white_box, black_box = (
-        MembershipAttacks.from_mapping(kept[kind]) if kind in kept else None
-        for kind in ("white_box", "black_box")
-    )
-    attack = strongest(white_box, black_box)
+    attack = strongest(*kept_attacks(contents.scores))
     if attack is not None:
-        words = attack_in_words(*attack)
-        auc = attack[1].auc
-        return Card(
-            title,
-            attack_tone(attack[1]),
-            f"{words[0].upper()}{words[1:]} This measures, it does not guarantee.",
-            f"strongest attack, AUC {auc:.3f}",
-            _clipped(2 - 2 * auc),
-            "betrays all 1",
-            "chance 0.5",
-            anchor,
-        )
+        return attack_card(title, *attack, anchor=anchor)
     share = contents.fresh_scores.get("dcr_share")
     if share is None and contents.pictures is not None:
         share = contents.pictures.privacy.dcr_share
     if share is None:
-        return _unknown(title, "Not measured: no rows were held out of training.", anchor)
+        return unknown_card(title, "Not measured: no rows were held out of training.", anchor)
     position = 1 - 2 * abs(share - 0.5)
     verdict = (
         f"{share:.0%} of the rows are nearer to a training row than to a held-out row; 50% is "
@@ -140,7 +52,7 @@ def _privacy(contents: ReportContents) -> Card:
         "good" if share <= 0.55 else "fair" if share <= 0.65 else "poor",
         verdict,
         f"nearer to training {share:.3f}",
-        _clipped(position),
+        clipped(position),
         "copies 1",
         "chance 0.5",
         anchor,
@@ -151,7 +63,7 @@ def _search(contents: ReportContents) -> Card:
     title, anchor = "How did the search go?", "trials"
     done, planned = len(contents.records), contents.space.settings.n_trials
     if not contents.complete:
-        return _unknown(title, "No trial has reached the full budget.", anchor)
+        return unknown_card(title, "No trial has reached the full budget.", anchor)
     volumes = [volume for _, volume in contents.hypervolumes()]
     end = ended_by(contents)
     complete = len(contents.complete)
@@ -167,7 +79,7 @@ def _search(contents: ReportContents) -> Card:
             tone = "good"
         else:
             verdict += "The last quarter of them still improved the front: go on if you can."
-    return Card(title, tone, verdict, "", _clipped(done / planned), "", f"{planned} trials", anchor)
+    return Card(title, tone, verdict, "", clipped(done / planned), "", f"{planned} trials", anchor)
 
 
 def ended_by(contents: ReportContents) -> str:
@@ -183,16 +95,3 @@ def _scores(contents: ReportContents) -> dict[str, float]:
     """Return the chosen model's scores: on fresh samples where they are known."""
     drawn = {} if contents.pictures is None else contents.pictures.comparison.scores
     return {**drawn, **contents.fresh_scores}
-
-
-def _mean(levels: Mapping[str, Level], name: str) -> float | None:
-    level = levels.get(name)
-    return None if level is None else level.mean
-
-
-def _clipped(position: float) -> float:
-    return min(max(position, 0.0), 1.0)
-
-
-def _unknown(title: str, verdict: str, anchor: str) -> Card:
-    return Card(title, "unknown", verdict, "", None, "", "", anchor)

@@ -134,12 +134,14 @@ def plane(x: Axis, y: Axis, marks: Sequence[Mark], lines: Sequence[Line] = (), *
     title = _text(0, 0, _short(y.title, 34), "middle", "title")
     middle = (_TOP + _HEIGHT - _BOTTOM) / 2
     parts.append(f'<g transform="translate(11 {middle:.1f}) rotate(-90)">{title}</g>')
-    parts += _lines(lines, x, y)
+    drawn, names = _lines(lines, x, y)
+    parts += drawn
     order = ("pruned", "complete", "front", "chosen")
     for mark in sorted(marks, key=lambda mark: order.index(mark.kind)):
         if _inside(x, mark.x) and _inside(y, mark.y):
             parts.append(_mark(mark, _x(x, mark.x), _y(y, mark.y)))
-    return "".join([*parts, "</svg>"])
+    # Names come last, so that no mark covers them.
+    return "".join([*parts, *names, "</svg>"])
 
 
 def bars(rows: Sequence[Bar], *, alt: str, label_width: float = 170.0) -> str:
@@ -149,12 +151,14 @@ def bars(rows: Sequence[Bar], *, alt: str, label_width: float = 170.0) -> str:
     longest = max((row.value for row in rows), default=0.0) or 1.0
     most = _WIDTH - label_width - 40
     parts = [_open(_WIDTH, height, alt)]
+    letters = int(label_width / _LETTER)
+    # The last part of a dotted name tells more than its beginning.
+    is_long = any(len(row.name) > letters for row in rows)
     for i, row in enumerate(rows):
         y, length = i * step + 4, max(most * row.value / longest, 1.0)
         tip = row.tip or f"{row.name}: {row.text}"
-        parts.append(
-            _text(label_width - 8, y + 13, _short(row.name, int(label_width / _LETTER)), "end")
-        )
+        label = row.name.rpartition(".")[2] if is_long else row.name
+        parts.append(_text(label_width - 8, y + 13, _short(label, letters), "end"))
         parts.append(
             f'<rect class="{escape(row.kind)}" x="{label_width}" y="{y}" width="{length:.1f}" '
             f'height="16" rx="2" tabindex="0" data-tip="{escape(tip)}">'
@@ -168,8 +172,8 @@ def _open(width: float, height: float, alt: str) -> str:
     return f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{escape(alt)}">'
 
 
-def _lines(lines: Sequence[Line], x: Axis, y: Axis) -> list[str]:
-    """Draw all lines, then the names of levels; those that lie close together are moved apart."""
+def _lines(lines: Sequence[Line], x: Axis, y: Axis) -> tuple[list[str], list[str]]:
+    """Draw all lines, and the names of levels; those that lie close together are moved apart."""
     parts, names, n_upright, heights = [], list[str](), 0, list[float]()
     for line in lines:
         if line.x is not None and _inside(x, line.x):
@@ -192,7 +196,7 @@ def _lines(lines: Sequence[Line], x: Axis, y: Axis) -> list[str]:
             names.append(_text(_WIDTH - _RIGHT - 3, height, line.name, "end", "name"))
         elif line.points:
             parts.append(f'<path class="{line.kind}" d="{_path(line, x, y)}"/>')
-    return parts + names
+    return parts, names
 
 
 def _is_free(height: float, taken: Sequence[float]) -> bool:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from tabvae_ray.comparison.scores.membership.verdicts import NOT_MEASURED
+from tabvae_ray.comparison.scores.membership.verdicts import membership_verdict
 from tabvae_ray.page.tables import StackedTable, TableRow
-from tabvae_ray.report.attacks import disclosure_facts, membership_facts
+from tabvae_ray.report.attacks import disclosure_facts, kept_attacks, membership_facts
 from tabvae_ray.report.contents import ReportContents
 from tabvae_ray.report.formatting import json_text, value_text
 from tabvae_ray.results.constraints import bounds_text, is_broken
@@ -172,7 +172,8 @@ def privacy(contents: ReportContents) -> RowFacts | None:
     share_verdict = _verdict(contents, "dcr_share") if breaks else found.share_verdict
     named = () if disclosure is None else (str(disclosure["verdict"]),)
     remarks = *named, share_verdict, found.copies_verdict
-    first = str(attacks.get("verdict", NOT_MEASURED))
+    # Not the kept text, so that all parts of a page judge alike, whatever version searched.
+    first = membership_verdict(*kept_attacks(contents.scores))
     if RefitRecord.of(contents.manifest.chosen) is not None:
         first = f"Of the searched model, before the refit on all rows: {first}"
     return RowFacts(f"{contents.pictures.n_rows:,}", facts, remarks, first)
@@ -244,7 +245,7 @@ def documents(contents: ReportContents) -> dict[str, str]:
 def usage(contents: ReportContents) -> Usage:
     """Return examples of how to generate rows with the model."""
     best = str(contents.directory / "best")
-    shell = f'python -m tabvae_ray.generate --model "{best}" --rows 100000 --out synthetic.parquet'
+    shell = f'tabvae generate --model "{best}" --rows 100000 --out synthetic.parquet'
     code = (
         "from tabvae_ray import load_synthesizer\n\n"
         f"synthesizer = load_synthesizer({best!r})\n"
@@ -259,6 +260,8 @@ def _remark(contents: ReportContents, name: str, *, fresh: bool) -> str:
         better = "0.5 is chance, 1 is copying"
     if name.startswith("membership"):
         better = "0.5 is chance, 1 betrays every training row"
+    if name == "membership":
+        better = f"a quick attack with the model, on every trial; see Privacy; {better}"
     if name in _MEANING:
         better = f"{_MEANING[name]}; {better}"
     if name in contents.space.constraints:

@@ -4,6 +4,7 @@ Python computes what there is to show, and the templates lay it out. They escape
 the charts, the style and the script are inserted as they are.
 """
 
+import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -84,7 +85,7 @@ def _last_column(contents: ReportContents) -> str:
     """Return the name of the last column with a meaning, which often is what one would predict."""
     columns = contents.manifest.spec.get("columns", [])
     names = [column["name"] for column in columns if column["kind"] != "identifier"]
-    return str(names[-1]) if names else "outcome"
+    return shlex.quote(str(names[-1])) if names else "outcome"
 
 
 def _objectives(contents: ReportContents) -> str:

@@ -18,10 +18,10 @@ from tabvae_ray.cli import (
     spec_option,
     table_option,
 )
-from tabvae_ray.command_line.input_document import InputDocument
 from tabvae_ray.command_line.json_log import JsonLog, logged
 from tabvae_ray.search.early_checks import check_early, check_place
 from tabvae_ray.search.resume_or_start import is_resumed
+from tabvae_ray.space.named_spaces import SpaceType
 
 __all__ = ["command", "main"]
 
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 )
 @option(
     "--space",
-    type=InputDocument(may_be_name=True),
+    type=SpaceType(),
     metavar="FILE|NAME",
     section=_INPUT,
     show_default="auto; with --resume the search's",
@@ -73,6 +73,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     help="Most rows that trials see: of a larger table they share a sample.",
 )
 @spec_option(_INPUT)
+@option(
+    "--target",
+    metavar="COLUMN",
+    section=_INPUT,
+    show_default="the spec's",
+    help="Column to predict: how useful the rows are for that is reported, and an objective of the "
+    "spaces auto, small and full.",
+)
 @option(
     "--seed",
     type=click.IntRange(min=0),
@@ -217,6 +225,7 @@ def command(
     data: str | None,
     rows: int | None,
     spec: str | None,
+    target: str | None,
     seed: int | None,
     replay: str | None,
     out: str,
@@ -272,6 +281,7 @@ def command(
         space=space,
         data=data,
         spec=spec,
+        target=target,
         out=out,
         name=name,
         resume=resume,

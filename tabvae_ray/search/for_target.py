@@ -1,18 +1,58 @@
-"""Decide whether a search has the objectives that its space adds where the spec names a target."""
+"""The column to predict: what a user names, and the objectives that it adds to a search."""
+
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tabvae_ray.errors import DataError, closest
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.storage import Location
+from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.spec import TableSpec
 
-__all__ = ["space_for_target"]
+__all__ = ["check_target", "declare_target", "space_for_target"]
 
 # A model that tells more categories apart takes too long for a trial.
 _MOST_CATEGORIES = 50
+
+
+def declare_target(
+    declared: SpecDeclaration | None, space: SearchSpace | None, target: str | None
+) -> tuple[SpecDeclaration | None, SearchSpace | None]:
+    """Return the declaration and the space with the target of ``--target`` in place of their own.
+
+    Args:
+        declared: What is declared of the columns.
+        space: The space; None if it is chosen for the table.
+        target: The column; None leaves both as they are.
+
+    Raises:
+        DataError: If the spec drops the column.
+    """
+    if target is None:
+        return declared, space
+    declared = declared or SpecDeclaration()
+    if target in declared.drop:
+        raise DataError(f"--target: column {target!r} is dropped by the spec")
+    if space is not None and space.comparison.target is not None:
+        # That of a space would win over that of the spec.
+        options = space.comparison.model_copy(update={"target": target})
+        space = replace(space, comparison=options)
+    return declared.model_copy(update={"target": target}), space
+
+
+def check_target(target: str | None, table: pd.DataFrame, source: str) -> None:
+    """Check that the column of ``--target`` is there.
+
+    Raises:
+        DataError: With the nearest name, if it is not.
+    """
+    if target is not None and target not in table.columns:
+        near = closest(target, map(str, table.columns))
+        raise DataError(f"{source}: --target: there is no column {target!r}{near}")
 
 
 def space_for_target(
@@ -45,7 +85,7 @@ def space_for_target(
     target = space.comparison.target or spec.target
     return (
         space.for_target(has_target=True),
-        f"{names}: an objective as well, because the spec names the target {target!r}",
+        f"{names}: an objective as well, because the target is {target!r}",
     )
 
 
@@ -54,7 +94,7 @@ def _reason_against(
 ) -> str:
     """Return why usefulness cannot be measured in trials; empty if it can be."""
     if target is None:
-        return "the spec names no target (give a --spec with `target: COLUMN`)"
+        return "no target is named (give the column to predict by --target)"
     if target not in spec.names:
         # Preparing the comparison says what is wrong.
         return ""

@@ -17,7 +17,7 @@ from tabvae_ray.comparison.reference_levels import (
 from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.results.search_manifest import TABLE_FILE, SearchManifest
 from tabvae_ray.search.directory import HEART, check_search_name, name_of_data
-from tabvae_ray.search.for_target import space_for_target
+from tabvae_ray.search.for_target import check_target, declare_target, space_for_target
 from tabvae_ray.search.optimize.planned_space import as_planned, planned_space, rungs_of
 from tabvae_ray.search.optimize.sampler import choose_sampler
 from tabvae_ray.search.settings import sampling, with_settings, without_credentials
@@ -149,6 +149,7 @@ def prepare_inputs(
     name: str | None = None,
     data: Source | Frame | None = None,
     spec: SpecSource | None = None,
+    target: str | None = None,
     resume: bool = False,
     settings: dict[str, Any] | None = None,
     slots: int = 1,
@@ -165,6 +166,7 @@ def prepare_inputs(
         data: Path or URI of the table, or its rows, which are kept in the directory of the search;
             the space file's if not given, or the table that ships.
         spec: Path or URI of the table's spec, or its content; the space file's if not given.
+        target: Column to predict; the spec's if not given.
         resume: Take what is not given from the search in the directory.
         settings: Settings that replace those of the space file, such as ``n_trials``.
         slots: Trials that run at once, by which ``auto`` plans its time.
@@ -175,7 +177,7 @@ def prepare_inputs(
         DataError: If the table cannot be modelled.
         StorageError: If something cannot be read.
     """
-    _check_options(space, data, resume=resume, name=name, out=out, spec=spec)
+    _check_options(space, data, resume=resume, name=name, out=out, spec=spec, target=target)
     settings = settings or {}
     # Settings are checked before the table is read, which may take long.
     known = None if _is_auto(space) else read_space(space or "")
@@ -199,7 +201,7 @@ def prepare_inputs(
         where = _data(data, known, before)
     else:
         where = kept
-    declared = _declaration(spec, known, before)
+    declared, known = declare_target(_declaration(spec, known, before), known, target)
     if earlier is not None and not earlier.spec.get("rules"):
         # A search of an earlier version has no rules, and stays so.
         declared = declared or SpecDeclaration()
@@ -208,6 +210,7 @@ def prepare_inputs(
     sample, kept_table = read_rows(data, where, declared, rows=limit, seed=seed)
     table = sample.rows
     source = str(where) if kept_table is None else "table"
+    check_target(target, table, source)
     table_spec = TableSpec.infer(table, declared=declared, source=source)
     chosen = None
     if known is None:

@@ -7,7 +7,7 @@ import click
 
 from tabvae_ray.cli import Command, FiniteRange, option, run, spec_option, table_option
 from tabvae_ray.errors import ConfigError
-from tabvae_ray.space.named_spaces import AUTO, named_space, space_names
+from tabvae_ray.space.named_spaces import AUTO, SpaceType, named_space, space_names
 
 __all__ = ["command", "main"]
 
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "auto --data table.csv --time-budget 600 > my_space.yaml",
     ),
 )
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=SpaceType().shell_complete)
 @table_option(_FOR_AUTO, help="Table to choose the space for, CSV or Parquet.")
 @spec_option(_FOR_AUTO)
 @option(

@@ -5,13 +5,32 @@ The name ``auto`` is no file: it is chosen for a table, see :mod:`tabvae_ray.spa
 
 from pathlib import Path
 
+import click
+from click.shell_completion import CompletionItem
+
+from tabvae_ray.command_line.input_document import InputDocument
 from tabvae_ray.errors import ConfigError, closest
 
-__all__ = ["AUTO", "find_space", "is_auto", "named_space", "space_names"]
+__all__ = ["AUTO", "SpaceType", "find_space", "is_auto", "named_space", "space_names"]
 
 AUTO = "auto"
 
 _FOLDER = Path(__file__).parents[1] / "search_spaces"
+
+
+class SpaceType(InputDocument):
+    """The type of options that take the name of a space, or a path or URI."""
+
+    def __init__(self) -> None:
+        super().__init__(may_be_name=True)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the names that begin like this; files, if there are none."""
+        names = [name for name in (AUTO, *space_names()) if name.startswith(incomplete)]
+        found = [CompletionItem(name) for name in names]
+        return found or super().shell_complete(ctx, param, incomplete)
 
 
 def space_names() -> list[str]:

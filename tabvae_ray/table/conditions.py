@@ -190,7 +190,8 @@ def _why_none(column: Column, low: float, coder: Discretizer) -> str:
     if coder.decimals == 0:
         return "the column has no integer there"
     if coder.decimals is not None:
-        return f"the column has no value with {coder.decimals} decimals there"
+        places = "decimal" if coder.decimals == 1 else "decimals"
+        return f"the column has no value with {coder.decimals} {places} there"
     reach = _SUGGESTED_REACH * (abs(low) or coder.maximum - coder.minimum)
     ends = f"{low - reach:.6g} to {low + reach:.6g}"
     advice = f"ask for a range such as {ends}"

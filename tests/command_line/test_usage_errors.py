@@ -44,6 +44,8 @@ print(code, [name for name in {HEAVY!r} if name in sys.modules])
         ("spec nope.csv", "nope.csv: cannot be read"),
         ("train --data {pipe} --out m", "pipe.csv: cannot be read: is a named pipe"),
         ("report --search nope", "--search: nope: cannot be read"),
+        ("report", "RUN must be given"),
+        ("report a --search .", "RUN must be given, the directory of a search, and only once"),
         ("space bta", "did you mean beta?"),
         ("serach", "Did you mean 'search'?"),
     ],

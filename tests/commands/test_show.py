@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,14 @@ def test_a_search_that_runs(run: Location, capsys: pytest.CaptureFixture[str]) -
     assert "trial 4: before its first report, which comes after epoch 1" in out
     # Trial 1 dominates trial 0.
     assert "the front (1 of 2 complete trials)" in out
+
+
+def test_the_budget_of_a_run_is_no_limit_of_a_search_that_went_on(
+    space: SearchSpace, run: Location, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limited = space.settings.model_copy(update={"time_budget": 60.0})
+    write_manifest(replace(space, settings=limited), run, seconds=160.0)
+    assert "time:   2 min 40 s in all; time budget of a run: 1 min 0 s\n" in shown(run, capsys)
 
 
 def test_json_has_the_same_as_values(run: Location, capsys: pytest.CaptureFixture[str]) -> None:

@@ -71,7 +71,7 @@ def test_a_line_has_three_values_and_what_is_known() -> None:
     found = {line.split(":")[0].strip(): line for line in lines if "e.g." in line}
     assert list(found) == list(table)
     assert "{kind: continuous}" in found["Oldpeak"]
-    assert found["Oldpeak"].endswith("# e.g. 0.0, 1.0, 1.5; -2.6 to 6.2, 1 decimals")
+    assert found["Oldpeak"].endswith("# e.g. 0.0, 1.0, 1.5; -2.6 to 6.2, 1 decimal")
     assert found["Sex"].endswith("# e.g. M, F; 2 categories")
 
 

@@ -1,5 +1,6 @@
 """Reference levels against what rows of a known population score."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -82,8 +83,11 @@ def test_what_is_no_better_than_shuffled_columns_is_told_so(levels: ReferenceLev
 
 
 def test_a_picture_of_a_column_says_its_distance_and_its_level(levels: ReferenceLevels) -> None:
+    level = levels.fresh["js_distance/x"].mean
+    assert levels.title("x", 0.1234) == f"JS 0.123 (fresh {level:.3f})"
     level = levels.resample["js_distance/x"].mean
-    assert levels.title("x", 0.1234) == f"JS 0.123 (resample {level:.3f})"
+    older = dataclasses.replace(levels, fresh={})
+    assert older.title("x", 0.1234) == f"JS 0.123 (resample {level:.3f})"
     assert levels.title("unknown", 0.5) == "JS 0.500"
 
 

@@ -77,3 +77,12 @@ def test_a_notebook_runs_from_top_to_bottom(
     shown = " ".join(str(output) for cell in code_cells(content) for output in cell.outputs)
     assert "mean_js_distance" in shown and "<iframe srcdoc=" in shown
     assert (tmp_path / "runs").is_dir()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_importing_the_search_in_a_notebook_prints_nothing() -> None:
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [nbformat.v4.new_code_cell("import tabvae_ray; _ = tabvae_ray.dry_run")]
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    assert notebook.cells[0].outputs == []

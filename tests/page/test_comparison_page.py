@@ -42,7 +42,31 @@ def test_the_page_has_scores_in_words_pictures_and_kinds(page: Path) -> None:
 def test_the_page_loads_and_runs_nothing_of_others(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert EVIL not in text
-    assert not re.search(r"(src|href|srcset)=\"(?!data:)", text)
+    assert not re.search(r"(src|href|srcset)=\"(?!data:|#)", text)
+
+
+def test_the_page_begins_with_verdicts_and_names_no_folder(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    cards = text[text.index('<div class="cards">') : text.index("<section")]
+    for expected in (
+        *("How like the real table?", "The associations between columns are", "fresh rows 0."),
+        *("How useful?", "by --target.", "How private?", "give --held-out"),
+    ):
+        assert expected in cards, expected
+    assert text.index('class="cards"') < text.index('id="scores"')
+    assert "<h1>synthetic.csv</h1>" in text and str(page.parent) not in text
+
+
+def test_the_cards_tell_usefulness_and_privacy_where_they_were_measured(page: Path) -> None:
+    tables = ["--real", str(page.parent / "real.csv"), "--synthetic", str(page.parent / "real.csv")]
+    more = ["--held-out", str(page.parent / "synthetic.csv"), "--target", "y", "--no-levels"]
+    assert main([*tables, *more, "--html", str(page.parent / "more.html")]) == 0
+    text = (page.parent / "more.html").read_text(encoding="utf-8")
+    cards = text[text.index('<div class="cards">') : text.index("<section")]
+    # The rows are the real ones.
+    assert "Strong leak of membership: someone who has only synthetic rows" in cards
+    assert "To train a model that predicts y, these rows are as useful as real rows." in cards
+    assert "How like" not in cards
 
 
 def test_without_levels_there_is_a_page_too(page: Path) -> None:

@@ -10,8 +10,17 @@ from tabvae_ray.comparison.scores.membership.success import AttackSuccess, Membe
 from tabvae_ray.report.cards import Card, cards
 
 LEVELS = ReferenceLevels(
-    fresh={"correlation_distance": Level(0.04, 0.01), "mean_js_distance": Level(0.06, 0.01)},
-    independent={"correlation_distance": Level(0.24, 0.01), "tstr": Level(0.5, 0.01)},
+    fresh={
+        "correlation_distance": Level(0.04, 0.01),
+        "mean_js_distance": Level(0.06, 0.01),
+        "detection": Level(0.95, 0.01),
+    },
+    independent={
+        "correlation_distance": Level(0.24, 0.01),
+        "tstr": Level(0.5, 0.01),
+        "detection": Level(0.1, 0.01),
+    },
+    higher_is_better=("tstr", "detection"),
 )
 
 
@@ -109,12 +118,14 @@ def attacked(auc: float, half: float) -> MembershipAttacks:
 def test_the_strongest_attack_on_membership_comes_before_the_nearest_rows() -> None:
     attacks = {"white_box": attacked(0.69, 0.04), "black_box": attacked(0.55, 0.04)}
     card = made({"dcr_share": 0.5}, attacks=attacks)["private"]
-    assert card.verdict.startswith("Someone who has the trained model and two real rows, one of")
+    assert card.verdict.startswith(
+        "Some leak of membership: someone who has the trained model and two"
+    )
     assert "picks the right one in 69 of 100 cases (95% interval 65 to 73); 50 is" in card.verdict
     assert "does not guarantee" in card.verdict and "nearer" not in card.verdict
     assert card.tone == "fair" and card.position == pytest.approx(0.62)
     only = made({}, attacks={"black_box": attacked(0.58, 0.03)})["private"]
-    assert only.verdict.startswith("Someone who has only synthetic rows")
+    assert "someone who has only synthetic rows" in only.verdict
 
 
 @pytest.mark.parametrize(
@@ -138,3 +149,25 @@ def test_the_search_says_if_more_time_helps() -> None:
     assert "ended" not in done.verdict
     rising = made({}, volumes=tuple(0.1 * n for n in range(1, 13)), planned=12)["go"]
     assert "still improved" in rising.verdict
+
+
+@pytest.mark.parametrize(
+    ("half", "tone", "words"),
+    [
+        (0.04, "good", "No leak found: someone"),
+        (0.15, "fair", "No leak found, but with so few rows a considerable one cannot be excluded"),
+    ],
+)
+def test_a_leak_that_was_not_found_is_told_with_what_cannot_be_excluded(
+    half: float, tone: str, words: str
+) -> None:
+    card = made({}, attacks={"black_box": attacked(0.53, half)})["private"]
+    assert card.tone == tone and card.verdict.startswith(words)
+
+
+def test_rows_that_a_classifier_tells_apart_are_not_called_good() -> None:
+    alike = {"correlation_distance": 0.04, "detection": 0.93}
+    card = made(alike)["table"]
+    assert card.tone == "good" and "classifier, are as good as a fresh sample" in card.verdict
+    card = made({**alike, "detection": 0.2})["table"]
+    assert card.tone == "fair" and "classifier, are close to independent columns." in card.verdict

@@ -5,15 +5,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.bounded_yaml import parse_yaml
+from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.search.display.table_summary import choice_lines
 from tabvae_ray.search.inputs import SearchInputs, prepare_inputs
+from tests.support.spaces import SPACES
 
 _HEART = Path(__file__).parents[2] / "assets" / "heart.csv"
 
 
 def _inputs(folder: Path, spec: dict | None, **options: object) -> SearchInputs:
-    return prepare_inputs(space="small", spec=spec, out=str(folder), **options)
+    return prepare_inputs(spec=spec, out=str(folder), **{"space": "small", **options})
 
 
 def test_a_target_makes_usefulness_an_objective(tmp_path: Path) -> None:
@@ -24,15 +26,43 @@ def test_a_target_makes_usefulness_an_objective(tmp_path: Path) -> None:
     assert inputs.comparison.plan.options.usefulness_draws == 3
     assert inputs.comparison.plan.options.usefulness_trees < 100
     assert inputs.manifest(resources={}).space["objectives"]["tstr"] == "maximize"
-    assert "an objective as well, because the spec names the target 'HeartDisease'" in "\n".join(
+    assert "an objective as well, because the target is 'HeartDisease'" in "\n".join(
         choice_lines(inputs)
     )
+
+
+def test_a_target_that_is_named_apart_counts_more_than_those_of_spec_and_space(
+    tmp_path: Path,
+) -> None:
+    inputs = _inputs(tmp_path, None, target="HeartDisease")
+    assert "tstr" in inputs.space.objectives
+    assert inputs.spec.target == "HeartDisease"
+    inputs = _inputs(tmp_path, {"target": "Sex"}, target="HeartDisease")
+    assert inputs.spec.target == "HeartDisease"
+    document = {**parse_yaml((SPACES / "small.yaml").read_text()), "comparison": {"target": "Sex"}}
+    inputs = _inputs(tmp_path, None, space=document, target="HeartDisease")
+    assert inputs.space.comparison.target == "HeartDisease"
+    assert inputs.comparison.plan.options.target == "HeartDisease"
+    # With the space auto, too.
+    inputs = _inputs(tmp_path, None, space="auto", target="HeartDisease")
+    assert "tstr" in inputs.space.objectives
+
+
+def test_a_target_that_is_no_column_or_dropped_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match="--target: there is no column 'HeartDiseas'; did you mean HeartDisease"
+    ):
+        _inputs(tmp_path, None, target="HeartDiseas")
+    with pytest.raises(DataError, match="--target: column 'Sex' is dropped by the spec"):
+        _inputs(tmp_path, {"drop": ["Sex"]}, target="Sex")
+    with pytest.raises(ConfigError, match="--target: must not be empty"):
+        _inputs(tmp_path, None, target="")
 
 
 @pytest.mark.parametrize(
     ("spec", "reason"),
     [
-        (None, "the spec names no target"),
+        (None, "no target is named"),
         ({"target": "Constant"}, "'Constant' does not vary in the 91 held-out rows"),
         ({"target": "Name"}, "has 60 categories, more than 50"),
     ],

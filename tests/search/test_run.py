@@ -434,6 +434,7 @@ def test_a_study_can_be_kept_in_a_database(space_file: Path, tmp_path: Path, her
     assert other.returncode == 2
     assert "has a study named 'tiny' already" in other.stderr
     resumed = ["--resume", "--out", tmp_path, "--name", "tiny", "--trials", 3]
-    assert here(*resumed).returncode == 0
+    done = here(*resumed)
+    assert done.returncode == 0 and "going on after 2 of 3 trials" in done.stderr
     assert len(optuna.load_study(study_name="tiny", storage=url).trials) == 3
     assert not (tmp_path / "tiny" / "study.log").exists()

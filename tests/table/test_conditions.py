@@ -78,7 +78,7 @@ def test_a_day_without_a_time_is_all_of_it(synthesizer: TabularVAESynthesizer) -
         ({"age": np.inf}, "must be finite"),
         ({"age": 40.5}, "no row can be 40.5: the column has no integer there"),
         ({"age": (40.2, 40.8)}, "the column has no integer there"),
-        ({"weight": (70.01, 70.09)}, "the column has no value with 1 decimals there"),
+        ({"weight": (70.01, 70.09)}, "the column has no value with 1 decimal there"),
         (
             {"measure": 0.5},
             "an exact value has probability zero .*; ask for a range such as 0.495 to 0.505",

@@ -28,6 +28,8 @@ __all__ = ["cdf", "date_text", "pdf"]
 _BINS = 40
 _MOST_CATEGORIES = 12
 _STEPS = 400
+# Letters below a panel, side by side.
+_LETTERS = 34
 
 
 def pdf(
@@ -173,8 +175,9 @@ def date_text(epoch: pd.Timestamp, days: float) -> str:
 
 def _name_categories(axes: Axes, labels: Sequence[str], rotation: float, theme: Theme) -> None:
     longest = max((len(label) for label in labels), default=0)
-    if len(labels) * min(longest, 10) > 28:
+    letters = _LETTERS // max(len(labels), 1)
+    if min(longest, 10) > letters:
         rotation = 90.0
-    texts = [short(label, 8 if rotation else 10) for label in labels]
+    texts = [short(label, 8 if rotation else letters) for label in labels]
     size = 6.5 if rotation else 7.5
     ticks(axes, "x", theme, range(len(labels)), texts, size=size, rotation=rotation)

@@ -17,6 +17,8 @@ __all__ = ["PairDifference", "joint", "worst_pairs"]
 _CELLS = 8
 # Of wider tables, only these columns are paired; 1,225 pairs take seconds.
 _MOST_COLUMNS = 50
+# Letters beside a cell.
+_LETTERS = 14
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,11 @@ def joint(
     """
     down, across = _axis(real, synthetic, first), _axis(real, synthetic, second)
     sides = _shares(down, across)
-    size, side, left, bottom = (5.6, 3.35), 2.1, 1.05, 0.75
+    # Small enough for its texts to be read on a phone.
+    size, side, left, bottom = (4.4, 2.9), 1.6, 0.95, 0.75
     figure = Figure(figsize=size, facecolor=theme.paper)
     for i, (title, shares) in enumerate(zip(("real", "synthetic"), sides, strict=True)):
-        x = (left + i * (side + 0.2)) / size[0]
+        x = (left + i * (side + 0.15)) / size[0]
         axes = figure.add_axes((x, bottom / size[1], side / size[0], side / size[1]))
         dress(axes, theme)
         axes.set_title(title, fontsize=8.5, color=theme.ink, loc="left", y=1.0, pad=3)
@@ -100,16 +103,16 @@ def joint(
             aspect="auto",
         )
         rows, columns = shares.shape
-        ticks(axes, "x", theme, range(columns), across.texts, size=7, rotation=90.0)
+        ticks(axes, "x", theme, range(columns), across.texts, rotation=90.0)
         texts = down.texts if i == 0 else [""] * rows
-        ticks(axes, "y", theme, range(rows), texts, size=7)
+        ticks(axes, "y", theme, range(rows), texts)
         axes.set_xlim(-0.5, columns - 0.5)
         axes.set_ylim(rows - 0.5, -0.5)
     figure.text(
-        left / size[0],
+        0.05 / size[0],
         1 - 0.07 / size[1],
-        f"{short(first, 24)}, by {short(second, 24)} across",
-        fontsize=8.5,
+        f"{short(first, 20)} (down) and {short(second, 20)} (across)",
+        fontsize=9,
         color=theme.ink,
         va="top",
         parse_math=False,
@@ -164,6 +167,9 @@ def _with_missing(cells: list[Integers], texts: list[str]) -> _Axis:
 def _text(table: TableColumns, name: str, low: float, high: float) -> str:
     """Return the text of a bin of numbers or of days."""
     if name not in table.epochs:
-        return f"{low:.4g}" if low == high else f"{low:.4g}\N{EN DASH}{high:.4g}"
+        if low == high:
+            return f"{low:.4g}"
+        texts = (f"{low:.{n}g}\N{EN DASH}{high:.{n}g}" for n in (4, 3, 2))
+        return next((text for text in texts if len(text) <= _LETTERS), f"from {low:.4g}")
     first = date_text(table.epochs[name], round(low))
     return f"from {first}" if first else ""

@@ -28,6 +28,9 @@ from tabvae_ray.comparison.scores.statistics import statistics
 
 __all__ = ["descriptive_statistics", "heatmap", "scatter"]
 
+# Height of a line of text, as a share of a panel.
+_LINE = 0.09
+
 
 def descriptive_statistics(
     real: TableColumns, synthetic: TableColumns, *, theme: Theme = THEMES["light"]
@@ -143,14 +146,20 @@ def _draw_diagonal(axes: Axes, points: Mapping[str, tuple[float, float]], theme:
     axes.set_xlim(*ends)
     axes.set_ylim(*ends)
     far = sorted(points, key=lambda name: -abs(points[name][0] - points[name][1]))[:2]
+    height = high - low + 2 * margin
+    named: list[tuple[bool, float]] = []
     for name in far:
         x, y = points[name]
-        if abs(x - y) > 0.02 * (high - low + 2 * margin):
+        if abs(x - y) > 0.02 * height:
             left = x < (low + high) / 2
+            # A name does not stand on another one.
+            near = [at for side, at in named if side == left and abs(at - y) < _LINE * height]
+            lift = 0 if not near else 8 if y >= near[0] else -8
+            named.append((left, y))
             axes.annotate(
                 short(name, 14),
                 (x, y),
-                xytext=(4 if left else -4, -2),
+                xytext=(4 if left else -4, lift - 2),
                 textcoords="offset points",
                 fontsize=7,
                 color=theme.ink,

@@ -83,6 +83,7 @@ def dry_run(
     *,
     space: SpaceSource | None = None,
     spec: SpecSource | None = None,
+    target: str | None = None,
     out: Source = "runs",
     name: str | None = None,
     resume: bool = False,
@@ -107,6 +108,7 @@ def dry_run(
         data: The table, as in :func:`search`, which describes the other arguments as well.
         space: The search space.
         spec: What the columns are.
+        target: The column to predict.
         out: The directory that holds the searches.
         name: The name of the search.
         resume: Continue the search of that name.
@@ -131,6 +133,7 @@ def dry_run(
         space=space,
         data=data,
         spec=spec,
+        target=target,
         out=out,
         name=name,
         resume=resume,

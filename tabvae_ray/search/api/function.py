@@ -24,6 +24,7 @@ def search(
     *,
     space: SpaceSource | None = None,
     spec: SpecSource | None = None,
+    target: str | None = None,
     out: Source = "runs",
     name: str | None = None,
     resume: bool = False,
@@ -64,6 +65,9 @@ def search(
             chosen for the table and the time; with ``resume`` it is that of the search.
         spec: What the columns are: a path or URI, its content as a mapping, or a
             :class:`TableSpec`. What it does not say is inferred from the table.
+        target: The column that you would predict from the others; by default the spec's. How useful
+            the rows are for that is reported, and is an objective of the spaces ``auto``, ``small``
+            and ``full``.
         out: The directory that holds the searches, a path or URI.
         name: The name of this search; by default that of the space, or ``search``.
         resume: Continue the search of that name, or return it if nothing is left to do.
@@ -107,6 +111,7 @@ def search(
         space=space,
         data=data,
         spec=spec,
+        target=target,
         out=out,
         name=name,
         resume=resume,

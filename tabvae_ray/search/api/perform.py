@@ -51,6 +51,7 @@ def prepare(
     space: SpaceSource | None,
     data: Source | Frame | None,
     spec: SpecSource | None,
+    target: str | None,
     out: Source,
     name: str | None,
     resume: bool,
@@ -80,6 +81,7 @@ def prepare(
         name=name,
         data=data,
         spec=spec,
+        target=target,
         resume=resume,
         settings={
             "n_trials": trials,

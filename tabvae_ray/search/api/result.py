@@ -121,19 +121,18 @@ class SearchResult:
     def front(self) -> pd.DataFrame:
         """The trials that no other dominates, with scores and parameters, by number.
 
-        Scores are means over fresh samples if a model was chosen. ``chosen`` marks its trial.
+        Scores are means over fresh samples of a trial that was ``rescored``, and otherwise those
+        that it reported; compare only alike ones. ``chosen`` marks the chosen trial.
         """
         records = {record.number: record for record in self._records}
         rows = []
         for number in self._manifest.front:
             record = records.get(number)
-            scores = _means(self._candidates.get(number, {}))
+            fresh = _means(self._candidates.get(number, {}))
             if record is not None:
-                scores = _led(self._leading, scores or record.objectives)
-                rows.append(
-                    {"trial": number, "chosen": number == self.chosen, **scores}
-                    | _parameters(record)
-                )
+                scores = _led(self._leading, fresh or _last_scores(record))
+                about = {"trial": number, "chosen": number == self.chosen}
+                rows.append(about | {"rescored": bool(fresh), **scores} | _parameters(record))
         return _by_number(rows)
 
     @cached_property
@@ -251,7 +250,7 @@ class SearchResult:
 
     def _headline(self) -> str:
         counts = ", ".join(f"{n} {s.lower()}" for s, n in sorted(self._manifest.trials.items()))
-        text = f"search {self.name!r} {self.state}: {counts or 'no trials'}"
+        text = f"search {self.name!r} {self.state}: {counts or 'no trial has ended'}"
         return f"{text}, in {duration(self._manifest.seconds)}"
 
     def _choice(self) -> str:

@@ -79,7 +79,7 @@ def print_dry_run(console: Console, inputs: SearchInputs, document: dict[str, An
         soft_wrap = isinstance(part, str)
         console.print(part, markup=False, highlight=False, emoji=False, soft_wrap=soft_wrap)
 
-    for part in (*table_summary(inputs), *choice_lines(inputs)):
+    for part in (*table_summary(inputs), *choice_lines(inputs, is_kept=False)):
         say(part)
     say(f"the space:\n{space_text(inputs)}")
     for line in _lines(document):
@@ -98,7 +98,7 @@ def _lines(document: dict[str, Any]) -> list[str]:
     stops = "" if settings["scheduler"] == "none" else ": weak trials stop at all but the last"
     rungs = ", ".join(map(str, document["rungs"]))
     if settings["time_budget"]:
-        time = f"{duration(settings['time_budget'])}, the time budget, and the choice at its end"
+        time = f"{duration(settings['time_budget'])}, the time budget"
     else:
         time = f"about {duration(estimate['seconds'])}"
     return [

@@ -52,6 +52,8 @@ def followers_of(
         finished: Trials that had finished before this run.
         trackers: Where trials are also shown.
     """
+    if finished:
+        progress.say(f"going on after {len(finished)} of {space.settings.n_trials} trials")
     statistics = RunStatistics(space, slots, finished)
     progress.follow(statistics)
     log = ProgressLog(directory, statistics, finished)

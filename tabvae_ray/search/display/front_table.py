@@ -22,7 +22,8 @@ _LEVELS = {
 _ALSO_SHOWN = {
     "membership": (
         "membership",
-        "how often an attacker who has the model tells a training row from another; 0.5 is chance",
+        "how often an attacker who has the model tells a training row from another; 0.5 is chance "
+        "(a quick attack on every trial; that of the privacy line is a harder one)",
     ),
     "kl": ("KL, nats", "what the latent tells about a row; below 0.01 the model does not use it"),
 }
@@ -76,12 +77,13 @@ def front_tables(
         cells = ["-" if kl is None else f"{kl:.3g}" for kl in divergences] + ["-"] * len(kinds)
         columns.append(("KL, nats", cells))
     first = ("trial", trials)
-    # Names are broken only where one table would not have the width for them.
-    if sum(map(_width, [first, *columns])) > width:
-        columns = [(_in_lines(title), cells) for title, cells in columns]
-    return [
-        _table([first, *some], len(found)) for some in _by_width(columns, width - _width(first))
-    ]
+    room = width - _width(first)
+    parts = _by_width(columns, room)
+    in_lines = _by_width([(_in_lines(title), cells) for title, cells in columns], room)
+    # Names are broken only where that saves a table, or where a name alone is too wide.
+    if len(in_lines) < len(parts) or any(_width(c) > room for part in parts for c in part):
+        parts = in_lines
+    return [_table([first, *some], len(found)) for some in parts]
 
 
 def legend_lines(

@@ -96,11 +96,14 @@ class SearchProgress:
         """Show how the table is understood and which space was chosen, if the search is new."""
         if resume:
             return
+        lines: list[str] = []
         for part in table_summary(inputs):
-            shown = self._words(part) if isinstance(part, str) else part
-            self.console.print(shown, markup=False, highlight=False)
-        for line in choice_lines(inputs):
-            self.say(line)
+            if isinstance(part, str):
+                lines.append(part)
+            else:
+                self.console.print(part)
+        # At once, because a notebook shows each message as a part of its own.
+        self.say("\n".join([*lines, *choice_lines(inputs)]))
 
     def follow(self, statistics: RunStatistics) -> None:
         """Show these statistics, which must be told of every trial before this display is."""

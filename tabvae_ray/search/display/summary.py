@@ -93,17 +93,17 @@ def say_next(outcome: SearchOutcome, inputs: SearchInputs, progress: SearchProgr
     """Print the next command to type, as the last line."""
     if outcome.state == "finished" and outcome.best is not None:
         model = shlex.quote(str(outcome.best))
-        command = f"-m tabvae_ray.generate --model {model} --rows 1000 --out synthetic.csv"
+        command = f"generate --model {model} --rows 1000 --out synthetic.csv"
         title = "next:"
     else:
-        command = f"-m tabvae_ray.search {_again(inputs)} --resume"
+        command = f"search {_again(inputs)} --resume"
         if outcome.state == "failed" and not outcome.reason:
             command += f" --trials {2 * inputs.space.settings.n_trials}"
         title = "go on with:"
     if "***" in command:
         title = f"{title.removesuffix(':')}, with the credentials in place of ***:"
     progress.say(f"\n{title}")
-    text = command_text(f"{_interpreter()} {command}", progress.width)
+    text = command_text(f"{_program()}{command}", progress.width)
     progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -130,11 +130,18 @@ def _again(inputs: SearchInputs) -> str:
     return shlex.join(options)
 
 
-def _interpreter() -> str:
-    """Return ``python``, or the path of this interpreter if that is another one."""
-    found = shutil.which("python")
-    mine = Path(sys.executable)
-    if found is not None and Path(found).parent.resolve() == mine.parent.resolve():
-        return "python"
-    below = os.path.relpath(mine)
-    return shlex.quote(str(mine) if below.startswith(os.pardir) else below)
+def _program() -> str:
+    """Return what stands before the name of a command: ``tabvae `` if that was typed."""
+    typed = Path(sys.argv[0])
+    if typed.name == "tabvae":
+        return f"{_typed('tabvae', typed)} "
+    return f"{_typed('python', Path(sys.executable))} -m tabvae_ray."
+
+
+def _typed(name: str, program: Path) -> str:
+    """Return the name of a program, or its path if the name is that of another one."""
+    found = shutil.which(name)
+    if found is not None and Path(found).parent.resolve() == program.parent.resolve():
+        return name
+    below = os.path.relpath(program)
+    return shlex.quote(str(program) if below.startswith(os.pardir) else below)

@@ -66,15 +66,22 @@ def table_summary(inputs: SearchInputs) -> Iterator[str | Table]:
     yield "to change any of this, declare it by --spec\n"
 
 
-def choice_lines(inputs: SearchInputs) -> Iterator[str]:
-    """Yield what was chosen for the table and why: objectives, and with ``auto`` the space."""
+def choice_lines(inputs: SearchInputs, *, is_kept: bool = True) -> Iterator[str]:
+    """Yield what was chosen for the table and why: objectives, and with ``auto`` the space.
+
+    Args:
+        inputs: The search.
+        is_kept: Whether the space is written to the directory of the search.
+    """
     if inputs.about_target:
         yield inputs.about_target
     if inputs.chosen is None:
         return
     yield "the space 'auto' for this table:"
     yield from (f"  {reason}" for reason in inputs.chosen.reasons)
-    yield f"  the whole space, to edit and search again: {inputs.directory / SPACE_FILE}\n"
+    if is_kept:
+        yield f"  the whole space, to edit and search again: {inputs.directory / SPACE_FILE}"
+    yield ""
 
 
 def rule_line(rule: Rule) -> str:

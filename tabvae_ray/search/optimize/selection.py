@@ -32,11 +32,18 @@ class Candidate:
     spreads: dict[str, float]
 
 
-def select(found: Sequence[Candidate], space: SearchSpace) -> tuple[Candidate, str]:
+def select(
+    found: Sequence[Candidate], space: SearchSpace, *, n_front: int = 1
+) -> tuple[Candidate, str]:
     """Return the candidate that ``search.select`` asks for, and the reason for it.
 
     Feasible candidates come first. If none is feasible, or the rule is ``constraint``, take the
     least violation; ties go to the candidate nearest the ideal point.
+
+    Args:
+        found: The candidates, not empty.
+        space: The search space.
+        n_front: Trials of the front, of which there may have been time to score only one again.
     """
     names = list(space.objectives)
     rule = parse_select(space.settings.select, names, constrained=bool(space.constraints))
@@ -48,6 +55,11 @@ def select(found: Sequence[Candidate], space: SearchSpace) -> tuple[Candidate, s
         reason = "breaks the constraints least; no candidate keeps them"
         return kept[choose(values, "ideal")], reason
     chosen = kept[choose(values, "ideal" if rule == "constraint" else rule)]
+    if len(found) == 1 and n_front > 1:
+        return chosen, (
+            f"the most balanced of {n_front} trials on the front; there was time to score only one "
+            "of them again"
+        )
     if len(found) == 1:
         return chosen, "the only one there is"
     reason = f"{_meaning(rule, names)} of {len(found)} candidates"

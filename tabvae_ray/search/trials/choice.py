@@ -52,7 +52,9 @@ def choose_model(
     n_models = len(front) + len(runners_up)
     task = rescoring_task(task, n_models, n_scorings, slots)
     found = candidates(task, front, resources, runners_up=runners_up)
-    chosen, reason = select(found, task.space)
+    # Without a limit of one candidate, the others have lost their checkpoints.
+    is_limited = task.space.settings.n_candidates == 1
+    chosen, reason = select(found, task.space, n_front=len(front) if is_limited else 1)
     if chosen.record.state != "COMPLETE":
         reason += (
             f"; no trial reached its full {task.space.budget} epochs: chosen among the trials as "

@@ -3,9 +3,19 @@
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from tabvae_ray.comparison.pictures.canvas import THEMES, cut, grid, name_axes, pixels, png
+from tabvae_ray.comparison.pictures.canvas import (
+    THEMES,
+    Theme,
+    cut,
+    grid,
+    in_few_colours,
+    name_axes,
+    pixels,
+    png,
+)
 
 
 def test_no_panel_has_a_part_of_its_neighbour() -> None:
@@ -34,3 +44,18 @@ def test_a_panel_below_another_begins_where_it_ends() -> None:
     # The frames, which lie at the same place in both.
     frames = [np.flatnonzero((part[:, 60:] < 250).any(axis=(1, 2)))[-1] for part in (first, second)]
     assert abs(frames[0] - frames[1]) <= 1
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES.keys())
+def test_few_colours_are_nearly_the_same_and_the_paper_exactly(theme: Theme) -> None:
+    figure, panels = grid(["a", "b"], theme)
+    for i, axes in enumerate(panels.values()):
+        axes.imshow(np.arange(64.0).reshape(8, 8), cmap=theme.colours(diverging=bool(i)))
+    whole = pixels(figure, 200)
+    small = in_few_colours(png(whole))
+    assert len(small) < len(png(whole))
+    image = np.asarray(Image.open(io.BytesIO(small)).convert("RGB"))
+    assert (image[0, 0] == whole[0, 0]).all()
+    paper = (whole == whole[0, 0]).all(axis=2)
+    assert (image[paper] == whole[0, 0]).all()
+    assert np.abs(image.astype(int) - whole).max() < 40

@@ -47,3 +47,21 @@ def test_all_kinds_of_columns_can_be_drawn() -> None:
     constant = pd.DataFrame({"a": [1.0] * 50, "b": ["z"] * 49 + [None]})
     prepared = ComparisonPlan(scores=()).prepare(constant, TableSpec.infer(constant))
     assert pixels(joint(prepared.real, prepared.real, "a", "b")).size
+
+
+def test_texts_of_cells_are_not_cut_off() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "Horizontal_Distance_To_Roadways": rng.normal(size=600) * 1e7,
+            "small": rng.random(600) / 997,
+            "Vertical_Distance_To_Hydrology": rng.choice(
+                ["Returning_Visitor", "New_Visitor_of_Us"], 600
+            ),
+        }
+    )
+    prepared = ComparisonPlan(scores=()).prepare(table, TableSpec.infer(table))
+    for name in table:
+        image = pixels(joint(prepared.real, prepared.real, name, "Vertical_Distance_To_Hydrology"))
+        assert (image[:, :2] == 255).all(), name
+        assert (image[:, -2:] == 255).all(), name

@@ -1,6 +1,7 @@
 """Membership inference from synthetic rows, on planted leaks and against the papers' formulas."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,11 @@ from sklearn.metrics import roc_auc_score
 
 from tabvae_ray.comparison.reading.reader import ColumnReader
 from tabvae_ray.comparison.scores.membership.black_box import black_box_attacks, split_held_out
-from tabvae_ray.comparison.scores.membership.success import MembershipAttacks, evaluate_attacks
+from tabvae_ray.comparison.scores.membership.success import (
+    AttackSuccess,
+    MembershipAttacks,
+    evaluate_attacks,
+)
 from tabvae_ray.comparison.scores.membership.verdicts import NOT_MEASURED, membership_verdict
 from tabvae_ray.table.spec import TableSpec
 
@@ -75,6 +80,15 @@ def test_the_strongest_attack_comes_first_and_few_rows_are_said_to_be_few() -> N
     assert "With only synthetic rows it is" in said
     assert "only large leaks" in membership_verdict(None, weak)
     assert membership_verdict(None, None) == NOT_MEASURED
+
+
+def test_a_leak_that_is_sure_is_told_before_a_larger_one_that_may_be_luck() -> None:
+    success = AttackSuccess(0.6, 0.1, 0.05)
+    sure = MembershipAttacks({"loss": replace(success, auc=0.58)}, 0.51, 0.66, 800, 90)
+    luck = MembershipAttacks({"density_ratio": success}, 0.49, 0.71, 800, 45)
+    said = membership_verdict(sure, luck)
+    assert said.startswith("Some leak of membership: someone who has the trained model")
+    assert "With only synthetic rows it is 60 of 100 (49 to 71)." in said
 
 
 def test_attacks_agree_with_the_papers_formulas() -> None:

@@ -39,6 +39,8 @@ def test_it_prints_table_space_rungs_resources_and_estimates_and_writes_nothing(
         "memory:     about 0.6 GiB per trial",
     ):
         assert part in out
+    # Nothing lies there.
+    assert "space.yaml" not in out
     assert [file.name for file in home.iterdir()] == ["wards.csv"]
 
 

@@ -106,9 +106,19 @@ def test_the_gap_is_explained_where_it_is_shown() -> None:
     assert lines[-1].startswith("gap, nats: what a held-out row costs the model more")
 
 
-def test_names_are_broken_only_where_the_line_is_short() -> None:
-    assert any("correlation_distance" in line for line in shown([candidate(3, 1.25)], 120))
-    assert not any("correlation_distance" in line for line in shown([candidate(3, 1.25)], 60))
+def test_names_are_broken_only_where_that_saves_a_table() -> None:
+    def lines(width: int) -> list[str]:
+        return shown([candidate(3, 1.25)], width)
+
+    def is_whole(width: int) -> bool:
+        return any("correlation_distance" in line for line in lines(width))
+
+    def n_tables(width: int) -> int:
+        return sum("trial" in line for line in lines(width))
+
+    assert (is_whole(120), n_tables(120)) == (True, 1)
+    assert (is_whole(112), n_tables(112)) == (False, 1)
+    assert (is_whole(100), n_tables(100)) == (True, 2)
 
 
 def test_membership_is_a_column_where_it_was_measured() -> None:

@@ -157,3 +157,20 @@ def test_the_command_names_the_interpreter_that_has_the_package(
     assert command() == f"'{mine}'"
     monkeypatch.setenv("PATH", "")
     assert command() == f"'{mine}'"
+
+
+def test_who_typed_tabvae_reads_tabvae(
+    space: SearchSpace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def command(state: str) -> str:
+        return said(ended(state), setup_of(space))[-1].strip()
+
+    script = interpreter(tmp_path / "venv/bin/tabvae")
+    monkeypatch.setattr(sys, "argv", [str(script), "search"])
+    monkeypatch.setenv("PATH", str(script.parent))
+    assert command("finished").startswith("tabvae generate --model /runs/beta/best ")
+    assert command("interrupted").startswith("tabvae search --out /runs --name beta --resume")
+    # Another one comes first on the path, or none.
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.chdir(tmp_path)
+    assert command("finished").startswith("venv/bin/tabvae generate --model ")

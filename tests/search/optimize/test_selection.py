@@ -102,6 +102,8 @@ def test_by_constraint_one_that_keeps_them_is_nearest_to_the_ideal(tiny: dict) -
 
 def test_one_candidate_is_chosen_by_any_rule(tiny: dict) -> None:
     assert select(FOUND[:1], searching(tiny)) == (FOUND[0], "the only one there is")
+    _, reason = select(FOUND[:1], searching(tiny), n_front=4)
+    assert reason.startswith("the most balanced of 4 trials on the front; there was time to score")
 
 
 def test_the_rule_constraint_needs_constraints(tiny: dict, space_file: object) -> None:

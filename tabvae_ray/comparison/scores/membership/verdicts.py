@@ -31,6 +31,8 @@ def strongest(
 ) -> tuple[str, MembershipAttacks] | None:
     """Return what the most successful attacker has, and the attacks; None without any attack.
 
+    An attack that is surely better than chance counts more than one that may be luck.
+
     Args:
         white_box: Attacks of someone who has the model.
         black_box: Attacks of someone who has synthetic rows only.
@@ -38,7 +40,7 @@ def strongest(
     found = _by_holder(white_box, black_box)
     if not found:
         return None
-    holder = max(found, key=lambda name: found[name].auc)
+    holder = max(found, key=lambda name: (found[name].low > 0.5, found[name].auc))
     return holder, found[holder]
 
 
