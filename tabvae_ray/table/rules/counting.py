@@ -11,8 +11,9 @@ from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.rules.column_views import Mask, TableView
 from tabvae_ray.table.rules.forms.bins import LabelRule
+from tabvae_ray.table.rules.forms.exclusive import Exclusive
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
-from tabvae_ray.table.rules.rule import Dependence, Rule, agrees_within_groups
+from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Rule, agrees_within_groups
 
 __all__ = ["RuleCounter", "RuleCounts", "count_rules"]
 
@@ -119,7 +120,10 @@ class RuleCounter:
                 readable = own.moments if column.kind == "datetime" else own.numbers
             except DataError:
                 return None
-            if readable is None and rule.kind != "missing":
+            of_values = isinstance(rule, MissingTogether) or (
+                isinstance(rule, Exclusive) and rule.state == "has a value"
+            )
+            if readable is None and not of_values:
                 return None
         return rule.broken(view)
 

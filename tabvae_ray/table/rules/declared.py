@@ -14,7 +14,8 @@ from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.finding.discovery import find_rules
 from tabvae_ray.table.rules.forms.bins import Bins, LabelRule
 from tabvae_ray.table.rules.forms.dates import DateOf
-from tabvae_ray.table.rules.forms.formula import DatePart, Duration
+from tabvae_ray.table.rules.forms.exclusive import Exclusive
+from tabvae_ray.table.rules.forms.formula import DatePart, Duration, Linear
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.rule import Constraint, Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.sentences import EXAMPLES, parse_rule
@@ -114,6 +115,8 @@ def check_rules(rules: Sequence[Rule], columns: Sequence[Column], source: str) -
 def _check_kinds(rule: Rule, of: dict[str, Column], source: str) -> None:
     if isinstance(rule, Dependence | MissingTogether):
         return
+    if isinstance(rule, Exclusive) and rule.state == "has a value":
+        return
     names = [rule.column, *rule.given]
     if isinstance(rule, OnlyWhere) and rule.values:
         names = [rule.column]
@@ -135,7 +138,9 @@ def _check_kinds(rule: Rule, of: dict[str, Column], source: str) -> None:
         if wanted == "datetime" and column.kind == "datetime":
             continue
         few = column.kind == "categorical" and not isinstance(rule, Order)
-        whole = few and not any(isinstance(v, str | bool) for v in column.categories)
+        # Truth values are counted.
+        not_numbers = str if isinstance(rule, Linear | Exclusive) else str | bool
+        whole = few and not any(isinstance(v, not_numbers) for v in column.categories)
         if wanted == "number" and (column.kind == "continuous" or whole):
             continue
         raise DataError(f"{source}: {rule}: {name!r} must be a {wanted}, but is {column.kind}")

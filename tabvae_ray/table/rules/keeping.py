@@ -15,20 +15,17 @@ from tabvae_ray.table.column_values import (
     column_positions,
 )
 from tabvae_ray.table.rules.column_views import EXACT, Mask, TableView
-from tabvae_ray.table.rules.forms.bins import Bins
-from tabvae_ray.table.rules.forms.date_text import DateText
+from tabvae_ray.table.rules.forms.bins import LabelRule
 from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.exclusive import Exclusive
 from tabvae_ray.table.rules.forms.formula import Duration, Formula
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.lookup import Lookup, check_values
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.scale import in_right_order, moments_after
-from tabvae_ray.table.rules.settling import (
-    keep_labels,
-    keep_only_where,
-    settle_orders,
-    without_exceptions,
-)
+from tabvae_ray.table.rules.settling.labels import keep_labels
+from tabvae_ray.table.rules.settling.orders import settle_orders
+from tabvae_ray.table.rules.settling.states import keep_exclusive, keep_only_where
 from tabvae_ray.table.rules.shared import filler, learnt_lookups
 from tabvae_ray.table.rules.steps import EndOf, start_of_end, steps_of
 from tabvae_ray.table.rules.values import (
@@ -36,6 +33,7 @@ from tabvae_ray.table.rules.values import (
     as_series,
     plain_values,
     positions_of,
+    without_exceptions,
     write_values,
 )
 
@@ -116,6 +114,9 @@ class RuleKeeper:
         rows = rows.copy(deep=False)
         missing = [rule for rule in self.rules if isinstance(rule, MissingTogether)]
         with np.errstate(all="ignore"):
+            for rule in self.rules:
+                if isinstance(rule, Exclusive):
+                    keep_exclusive(rows, rule, self._columns, self._names, rng, compact=compact)
             for rule in missing:
                 if rule.other not in self._names or self._is_settled(rule):
                     self._keep_missing(rule, rows, rng, compact)
@@ -148,7 +149,7 @@ class RuleKeeper:
             elif isinstance(computed, DateOf):
                 view = self._view(rows, computed)
                 _keep_date(computed, view, rows, self._columns[computed.column], rng)
-            elif isinstance(computed, Bins | DateText):
+            elif isinstance(computed, LabelRule):
                 keep_labels(rows, computed, self._columns, rng, compact=compact)
             elif isinstance(computed, Dependence):
                 self._keep_dependence(computed, rows, rng, compact)

@@ -15,6 +15,7 @@ from tabvae_ray.table.rules.forms.bins import Bins
 from tabvae_ray.table.rules.forms.column_rule import ColumnRule
 from tabvae_ray.table.rules.forms.date_text import DateText
 from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.exclusive import Exclusive
 from tabvae_ray.table.rules.forms.formula import Formula
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 
@@ -109,7 +110,7 @@ class MissingTogether(ColumnRule):
         return f"{self.column} is missing exactly where {self.other} is {shown}"
 
 
-Constraint = Order | MissingTogether | OnlyWhere
+Constraint = Order | MissingTogether | OnlyWhere | Exclusive
 Rule = Annotated[
     Formula | DateOf | DateText | Bins | Dependence | Constraint, Field(discriminator="kind")
 ]

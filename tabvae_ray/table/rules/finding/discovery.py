@@ -1,19 +1,21 @@
 """Find the rules of a table."""
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.rules.column_views import TableView
-from tabvae_ray.table.rules.finding.bins import find_bins
 from tabvae_ray.table.rules.finding.dependences import find_dependences, leads_to
 from tabvae_ray.table.rules.finding.formulas import find_formulas
-from tabvae_ray.table.rules.finding.missing import find_missing
+from tabvae_ray.table.rules.finding.labels.bins import find_bins
 from tabvae_ray.table.rules.finding.moments import find_date_texts, find_moment_rules
-from tabvae_ray.table.rules.finding.only_where import find_only_where
 from tabvae_ray.table.rules.finding.orders import find_orders
+from tabvae_ray.table.rules.finding.presence.exclusive import find_exclusive
+from tabvae_ray.table.rules.finding.presence.missing import find_missing
+from tabvae_ray.table.rules.finding.presence.only_where import find_only_where
 from tabvae_ray.table.rules.forms.bins import Bins
 from tabvae_ray.table.rules.forms.date_text import DateText
 from tabvae_ray.table.rules.forms.dates import DateOf
@@ -80,6 +82,16 @@ def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0)
         # Two results of the same inputs are in the order that these have.
         and not (given.get(rule.column) and given.get(rule.column) == given.get(rule.upper))
     ]
+    groups = find_exclusive(view, given, rng)
+    whole = [{rule.column, *rule.given} for rule in groups if rule.exactly]
+    dependences = [
+        rule
+        for rule in dependences
+        # The last one of a group follows from the others.
+        if not any(names >= {rule.column, *rule.on} for names in whole if len(rule.on) > 1)
+    ]
     rules = [*computed, *dependences, *orders]
     related = {frozenset((rule.column, name)) for rule in rules for name in rule.given}
-    return [*rules, *find_only_where(view, given, related), *find_missing(view)]
+    for names in ({rule.column, *rule.given} for rule in groups if rule.state != "has a value"):
+        related |= {frozenset(pair) for pair in combinations(names, 2)}
+    return [*rules, *groups, *find_only_where(view, given, related), *find_missing(view)]

@@ -15,7 +15,12 @@ from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.evidence import is_rule
 from tabvae_ray.table.rules.finding.products import products_and_ratios
 from tabvae_ray.table.rules.finding.several import extremes, rated_products
-from tabvae_ray.table.rules.finding.strength import hides_nothing, needs_all, strongest_first
+from tabvae_ray.table.rules.finding.strength import (
+    hides_nothing,
+    needs_all,
+    of_present,
+    strongest_first,
+)
 from tabvae_ray.table.rules.finding.sums.around import clock_sums, wrapped_sums
 from tabvae_ray.table.rules.finding.sums.regressions import Regressions
 from tabvae_ray.table.rules.finding.sums.totals import Relations, find_totals
@@ -56,7 +61,11 @@ def find_formulas(
         for name, view in table.columns.items()
         if view.is_exact and not view.missing.all()
     }
-    names = [name for name, n_codes in usable.items() if n_codes >= _MIN_VALUES]
+    names = [
+        name
+        for name, n_codes in usable.items()
+        if n_codes >= _MIN_VALUES and not table[name].is_flag
+    ]
     # One of two values may be a part of a total.
     added = [name for name, n_codes in usable.items() if n_codes >= 2]
     if len(names) < 2 and len(added) < 3:
@@ -88,7 +97,7 @@ def find_formulas(
             if exceptions is not None and search.is_needed(candidate, exceptions):
                 related.add(columns)
                 if exceptions == 0:
-                    accept(candidate)
+                    accept(of_present(candidate, table))
                 else:
                     inexact.append(candidate.model_copy(update={"exceptions": exceptions}))
                 break
@@ -207,16 +216,19 @@ class _Search:
         if len(views) < 3:
             return
         results = [
-            view.name not in self._given and (view.column.kind != "categorical" or view.tolerance)
+            view.name not in self._given
+            and (view.column.kind != "categorical" or view.tolerance)
+            and not view.is_flag
             for view in views
         ]
-        yield from find_totals(
+        found = find_totals(
             self._added,
             _numbers(self._table, self._added)[self._rows],
             np.array([view.tolerance for view in views]),
             np.array(results, dtype=bool),
             self.relations,
         )
+        yield from (rules for rules in found if not _is_one_hot(rules[0], self._table))
 
     def _divisions(self) -> Iterator[list[Formula]]:
         """Yield whole quotients and remainders by a constant."""
@@ -254,6 +266,14 @@ def _is_whole(rule: Linear) -> bool:
 
 def _whole_first(rules: list[Linear]) -> list[Linear]:
     return sorted(rules, key=lambda rule: not _is_whole(rule))
+
+
+def _is_one_hot(rule: Linear, table: TableView) -> bool:
+    """Return True if a sum says that exactly one of some columns is 1, which is said otherwise."""
+    if rule.constant != 1 or set(rule.terms.values()) != {-1.0}:
+        return False
+    numbers = (table[name].numbers for name in (rule.column, *rule.given))
+    return all(of is not None and np.isin(of[~np.isnan(of)], [0, 1]).all() for of in numbers)
 
 
 def _complexity(rule: Linear) -> int:

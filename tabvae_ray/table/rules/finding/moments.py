@@ -55,7 +55,7 @@ def find_moment_rules(table: TableView, rng: np.random.Generator) -> list[Formul
         One rule for each column at most.
     """
     moments = [view for view in table.columns.values() if view.moments is not None]
-    numbers = [view for view in table.columns.values() if view.is_exact]
+    numbers = [view for view in table.columns.values() if view.is_exact and not view.is_flag]
     if not moments:
         return []
     some = table.take(rng.permutation(table.n_rows)[:_SAMPLE])

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from tabvae_ray.table.rules.column_views import Floats, TableView
-from tabvae_ray.table.rules.forms.column_rule import ComputingRule, numbers_of
+from tabvae_ray.table.rules.forms.column_rule import OF_PRESENT, ComputingRule, numbers_of
 
 __all__ = ["Extreme", "Rated"]
 
@@ -18,12 +18,14 @@ class Extreme(ComputingRule):
         which: Which one of them it is.
         of: The other columns.
         bound: A constant that is one of them.
+        of_present: Whether columns that are missing are left out.
     """
 
     kind: Literal["extreme"] = "extreme"
     which: Literal["largest", "smallest"]
     of: tuple[str, ...] = Field(min_length=1)
     bound: float | None = None
+    of_present: bool = False
 
     @model_validator(mode="after")
     def _check_several(self) -> Self:
@@ -40,6 +42,10 @@ class Extreme(ComputingRule):
         """Return ``(N,)`` the largest or smallest values."""
         values = np.stack([numbers_of(table, name) for name in self.of], axis=1)
         found: Floats = values.max(axis=1) if self.which == "largest" else values.min(axis=1)
+        if self.of_present:
+            # Of a number and none, these return the number.
+            of_two = np.fmax if self.which == "largest" else np.fmin
+            found = np.asarray(of_two.reduce(values, axis=1))
         if self.bound is None:
             return found
         compared = np.maximum if self.which == "largest" else np.minimum
@@ -47,7 +53,8 @@ class Extreme(ComputingRule):
 
     def __str__(self) -> str:
         bound = [] if self.bound is None else [f"{self.bound:.12g}"]
-        return f"{self.column} = {self.which} of {', '.join([*self.of, *bound])}"
+        present = OF_PRESENT if self.of_present else ""
+        return f"{self.column} = {self.which} of {', '.join([*self.of, *bound])}{present}"
 
 
 class Rated(ComputingRule):

@@ -38,7 +38,7 @@ def find_only_where(
         signs = {
             name: OnlyWhere(column=name, other="", zero=zero).is_above(view.numbers)
             for name, view in table.columns.items()
-            if view.is_exact and view.numbers is not None
+            if view.is_exact and view.numbers is not None and not view.is_flag
         }
         possible, n_checked = _possible(signs, table), 0
         for name, above in signs.items():
