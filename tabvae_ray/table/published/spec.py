@@ -9,6 +9,7 @@ from tabvae_ray.table.published.columns import published_column
 from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.forms.bins import Bins
 from tabvae_ray.table.rules.forms.column_rule import numbers_of
+from tabvae_ray.table.rules.forms.comparison import Comparison
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.rule import MissingTogether, Rule
 from tabvae_ray.table.spec import TableSpec
@@ -61,9 +62,15 @@ def _shared(rule: Rule, spec: TableSpec, table: pd.DataFrame, crowd: Crowd) -> R
 
 
 def _published(rule: Rule | None, columns: dict[str, Column]) -> Rule | None:
+    if isinstance(rule, Comparison):
+        categories = columns[rule.column].categories
+        labels = tuple(label if label in categories else None for label in rule.labels)
+        absent = rule.absent if rule.absent in categories else None
+        kept = len({*labels} - {None}) > 1
+        return rule.model_copy(update={"labels": labels, "absent": absent}) if kept else None
     if isinstance(rule, Bins):
-        kept = set(rule.labels) <= set(columns[rule.column].categories)
-        return rule if kept else None
+        said = {*rule.labels, rule.labels[0] if rule.absent is None else rule.absent}
+        return rule if said <= set(columns[rule.column].categories) else None
     if not isinstance(rule, MissingTogether | OnlyWhere) or not rule.values:
         return rule
     other = columns[rule.other]

@@ -114,6 +114,13 @@ class ColumnView:
         moments = self.moments
         return None if moments is None else seconds_of(moments)
 
+    @cached_property
+    def comparable(self) -> Floats:
+        """``(N,)`` numbers, or seconds since 1970, NaN where missing."""
+        found = self.seconds if self.column.kind == "datetime" else self.numbers
+        assert found is not None
+        return found
+
 
 def seconds_of(moments: pd.Series) -> Floats:
     """Return ``(N,)`` seconds since 1970 UTC, NaN where missing."""

@@ -13,6 +13,7 @@ from tabvae_ray.table.declaration import RulesDeclaration
 from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.finding.discovery import find_rules
 from tabvae_ray.table.rules.forms.bins import Bins, LabelRule
+from tabvae_ray.table.rules.forms.comparison import Comparison
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.exclusive import Exclusive
 from tabvae_ray.table.rules.forms.formula import DatePart, Duration, Linear
@@ -128,7 +129,10 @@ def _check_kinds(rule: Rule, of: dict[str, Column], source: str) -> None:
             kind = of[rule.column].kind
             raise DataError(f"{source}: {rule}: {rule.column!r} must be categorical, but is {kind}")
         names = [*rule.given]
-        moments = () if isinstance(rule, Bins) and rule.part is None else rule.given
+        compared = rule.given[:1] if isinstance(rule, Comparison) else ()
+        of_moments = all(of[name].kind == "datetime" for name in compared)
+        of_numbers = isinstance(rule, Bins) and rule.part is None
+        moments = rule.given if of_moments and not of_numbers else ()
     elif isinstance(rule, DateOf):
         moments = (rule.column, rule.of)
     elif isinstance(rule, Order) and of[rule.upper].kind == "datetime":

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from tabvae_ray.table.rules.forms.bins import Bins
 from tabvae_ray.table.rules.forms.column_rule import OF_PRESENT
+from tabvae_ray.table.rules.forms.comparison import Comparison
 from tabvae_ray.table.rules.forms.exclusive import STATES, Exclusive
 from tabvae_ray.table.rules.forms.formula import Linear
 from tabvae_ray.table.rules.forms.parts import PARTS
@@ -30,7 +31,7 @@ def long_rule(text: str, name: str, categories: Mapping[str, Sequence[Any]]) -> 
         categories: Values of the categorical columns, by name.
     """
     return (
-        _bins(text, name, categories)
+        _labelled(text, name, categories)
         or _exclusive(text, name)
         or _extreme(text, name)
         or _rated(text, name)
@@ -38,30 +39,54 @@ def long_rule(text: str, name: str, categories: Mapping[str, Sequence[Any]]) -> 
     )
 
 
-def _bins(text: str, name: str, categories: Mapping[str, Sequence[Any]]) -> Bins | None:
-    """Read ``group is young where age < 18, adult where < 65, else old``."""
+def _labelled(text: str, name: str, categories: Mapping[str, Sequence[Any]]) -> Rule | None:
+    """Read ``group is young where age < 18, adult where < 65, else old`` and comparisons."""
     start = re.match(rf"(?P<column>{name}) is ", text)
     known = {str(value): value for value in categories.get(start["column"], ())} if start else {}
     if start is None or not known:
         return None
     label = "|".join(re.escape(each) for each in sorted(known, key=len, reverse=True))
-    part = rf"(?:(?P<part>{_PARTS})(?: \(Monday = 0\))? of )?"
-    found = re.fullmatch(
-        rf"(?P<first>{label}) where {part}(?P<of>{name}) < (?P<limit>-?{NUMBER})"
-        rf"(?P<more>(?:, (?:{label}) where < -?{NUMBER})*), else (?P<last>{label})",
+    rest, last = (
         text[start.end() :],
+        rf", else (?P<last>{label})(?:, (?P<absent>{label}) where missing)?",
     )
-    if found is None:
+    part = rf"(?:(?P<part>{_PARTS})(?: \(Monday = 0\))? of )?"
+    ranges = re.fullmatch(
+        rf"(?P<first>{label}) where {part}(?P<of>{name}) (?P<sign><=?) (?P<limit>-?{NUMBER})"
+        rf"(?P<more>(?:, (?:{label}) where (?P=sign) -?{NUMBER})*){last}",
+        rest,
+    )
+    if ranges is not None:
+        more = re.findall(rf", ({label}) where <=? (-?{NUMBER})", ranges["more"])
+        said = [ranges["first"], *(each for each, _ in more), ranges["last"]]
+        return _valid(
+            Bins,
+            column=start["column"],
+            of=ranges["of"],
+            part=ranges["part"],
+            limits=tuple(float(n) for n in (ranges["limit"], *(limit for _, limit in more))),
+            right=ranges["sign"] == "<=",
+            labels=tuple(known[each] for each in said),
+            absent=known.get(ranges["absent"]),
+        )
+    compared = re.fullmatch(
+        rf"(?P<first>{label}) where (?P<of>{name}) (?P<sign><=?|=) (?P<than>{name})"
+        rf"(?:, (?P<equal>{label}) where (?P=of) = (?P=than))?{last}",
+        rest,
+    )
+    if compared is None:
         return None
-    more = re.findall(rf", ({label}) where < (-?{NUMBER})", found["more"])
-    labels = [found["first"], *(each for each, _ in more), found["last"]]
+    first, end, sign = known[compared["first"]], known[compared["last"]], compared["sign"]
+    labels = {"<=": (first, first, end), "<": (first, end, end), "=": (end, first, end)}[sign]
+    if compared["equal"]:
+        labels = (first, known[compared["equal"]], end)
     return _valid(
-        Bins,
+        Comparison,
         column=start["column"],
-        of=found["of"],
-        part=found["part"],
-        limits=tuple(float(n) for n in (found["limit"], *(limit for _, limit in more))),
-        labels=tuple(known[each] for each in labels),
+        of=compared["of"],
+        than=compared["than"],
+        labels=labels,
+        absent=known.get(compared["absent"]),
     )
 
 

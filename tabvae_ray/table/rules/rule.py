@@ -10,9 +10,10 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from tabvae_ray.table.rules.column_views import Codes, Floats, Mask, TableView
+from tabvae_ray.table.rules.column_views import Codes, Mask, TableView
 from tabvae_ray.table.rules.forms.bins import Bins
 from tabvae_ray.table.rules.forms.column_rule import ColumnRule
+from tabvae_ray.table.rules.forms.comparison import Comparison
 from tabvae_ray.table.rules.forms.date_text import DateText
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.exclusive import Exclusive
@@ -26,7 +27,6 @@ __all__ = [
     "Order",
     "Rule",
     "agrees_within_groups",
-    "comparable",
 ]
 
 
@@ -70,7 +70,7 @@ class Order(ColumnRule):
 
     def broken(self, table: TableView) -> Mask:
         """Return ``(N,)`` true where the order is the other way; missing values break nothing."""
-        low, high = comparable(table, self.column), comparable(table, self.upper)
+        low, high = table[self.column].comparable, table[self.upper].comparable
         wrong: Mask = low >= high if self.strict else low > high
         return wrong
 
@@ -112,7 +112,8 @@ class MissingTogether(ColumnRule):
 
 Constraint = Order | MissingTogether | OnlyWhere | Exclusive
 Rule = Annotated[
-    Formula | DateOf | DateText | Bins | Dependence | Constraint, Field(discriminator="kind")
+    Formula | DateOf | DateText | Bins | Comparison | Dependence | Constraint,
+    Field(discriminator="kind"),
 ]
 
 
@@ -127,11 +128,3 @@ def agrees_within_groups(groups: Codes, codes: Codes) -> Mask:
     best = np.zeros(len(pairs), dtype=bool)
     best[order[heads]] = True
     return best[inverse]
-
-
-def comparable(table: TableView, name: str) -> Floats:
-    """Return ``(N,)`` the numbers of a column, or its seconds since 1970."""
-    view = table[name]
-    found = view.seconds if view.column.kind == "datetime" else view.numbers
-    assert found is not None
-    return found

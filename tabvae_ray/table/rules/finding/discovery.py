@@ -11,12 +11,14 @@ from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.finding.dependences import find_dependences, leads_to
 from tabvae_ray.table.rules.finding.formulas import find_formulas
 from tabvae_ray.table.rules.finding.labels.bins import find_bins
+from tabvae_ray.table.rules.finding.labels.comparisons import find_comparisons
 from tabvae_ray.table.rules.finding.moments import find_date_texts, find_moment_rules
 from tabvae_ray.table.rules.finding.orders import find_orders
 from tabvae_ray.table.rules.finding.presence.exclusive import find_exclusive
 from tabvae_ray.table.rules.finding.presence.missing import find_missing
 from tabvae_ray.table.rules.finding.presence.only_where import find_only_where
 from tabvae_ray.table.rules.forms.bins import Bins
+from tabvae_ray.table.rules.forms.comparison import Comparison
 from tabvae_ray.table.rules.forms.date_text import DateText
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.formula import DatePart, Formula, Linear, Product, Ratio
@@ -46,7 +48,7 @@ def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0)
         return []
     rng = np.random.default_rng(seed)
     view = TableView(table, columns)
-    computed: list[Formula | DateOf | DateText | Bins] = []
+    computed: list[Formula | DateOf | DateText | Bins | Comparison] = []
     computed += find_moment_rules(view, rng)
     computed += find_formulas(view, rng, {rule.column: rule.given for rule in computed})
     given = {rule.column: rule.given for rule in computed}
@@ -60,6 +62,9 @@ def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0)
             given[part.column] = part.given
         else:
             late[part.column] = part
+    for comparison in find_comparisons(view, rng, given | {name: () for name in late}):
+        computed.append(comparison)
+        given[comparison.column] = comparison.given
     scattered = {rule.column for rule in computed if isinstance(rule, _SCATTERED)}
     parts = {rule.column for rule in computed if isinstance(rule, DatePart)}
     # The name of a month is looked up by its number, if that is computed from the same date.

@@ -34,7 +34,7 @@ def keep_labels(
     column = columns[rule.column]
     view = TableView(rows, [columns[name] for name in (rule.column, *rule.given)])
     places, labels = rule.coded(view)
-    known = {category: i for i, category in enumerate(column.categories)}
+    known: dict[object, int] = {category: i for i, category in enumerate(column.categories)}
     positions = np.array([*(known.get(label, -1) for label in labels), -1])[places]
     own = column_positions(rows[column.name], column)
     kept = (positions < 0) | (own < 0) | (rng.random(len(rows)) < rule.exceptions)
