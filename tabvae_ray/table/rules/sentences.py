@@ -17,6 +17,7 @@ from tabvae_ray.table.rules.forms.formula import (
     Remainder,
     Unit,
 )
+from tabvae_ray.table.rules.forms.functions import FUNCTIONS, Function
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.forms.parts import PARTS
 from tabvae_ray.table.rules.phrases import NUMBER, long_rule
@@ -156,6 +157,10 @@ _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
         ),
     ),
     (
+        rf"(?P<column>NAME) = (?P<function>{'|'.join(map(re.escape, FUNCTIONS))}) (?P<of>NAME)",
+        lambda f: Function.model_validate({key: f[key] for key in ("column", "of", "function")}),
+    ),
+    (
         r"(?P<column>NAME) = (?P<of>NAME) divided by (?P<divisor>NUMBER), rounded down",
         lambda f: Quotient(column=f["column"], of=f["of"], divisor=float(f["divisor"])),
     ),
@@ -185,9 +190,13 @@ _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
         ),
     ),
     (
-        r"(?P<column>NAME) = (?:(?P<scale>NUMBER) \* )?(?P<a>NAME) / (?P<b>NAME)",
+        r"(?P<column>NAME) = (?:(?P<scale>NUMBER) \* )?(?P<a>NAME) / (?P<b>NAME)(?P<square>\^2)?",
         lambda f: Ratio(
-            column=f["column"], numerator=f["a"], denominator=f["b"], scale=float(f.get("scale", 1))
+            column=f["column"],
+            numerator=f["a"],
+            denominator=f["b"],
+            scale=float(f.get("scale", 1)),
+            power=2 if "square" in f else 1,
         ),
     ),
 )

@@ -13,7 +13,7 @@ from tabvae_ray.table.rules.column_views import Floats, TableView
 from tabvae_ray.table.rules.finding.agreement import SampledColumns
 from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.evidence import is_rule
-from tabvae_ray.table.rules.finding.products import products_and_ratios
+from tabvae_ray.table.rules.finding.products import functions, products_and_ratios
 from tabvae_ray.table.rules.finding.several import extremes, rated_products
 from tabvae_ray.table.rules.finding.strength import (
     hides_nothing,
@@ -39,6 +39,8 @@ _SAMPLE = 256
 _MIN_VALUES = 3
 # Divisors that calendars, clocks and units have, beside those that the values suggest.
 _DIVISORS = (7, 10, 12, 24, 30, 52, 60, 100, 365, 1000, 1440, 3600, 10000, 86400)
+# Where fewer rows are above the divisor, a remainder is the number itself.
+_DIVIDED = 0.05
 # Formulas of three columns are looked for in tables of up to so many columns of numbers.
 _MAX_COLUMNS, _MAX_COLUMNS_FOR_REGRESSIONS = 100, 60
 
@@ -81,6 +83,25 @@ def find_formulas(
             candidate.column, candidate.given, given
         )
 
+    def makes_room(candidate: Formula) -> bool:
+        """Solve the sum that computes a column for another one, so that a product computes it."""
+        old = next((rule for rule in formulas if rule.column == candidate.column), None)
+        if not isinstance(old, Linear) or isinstance(candidate, Linear) or old.exceptions:
+            return False
+        others = {name: of for name, of in given.items() if name != old.column}
+        for way in search.turned(old):
+            if way.column in given or way.column in candidate.given:
+                continue
+            both = {**others, candidate.column: candidate.given, way.column: way.given}
+            circle = leads_to(way.column, way.given, both)
+            if not circle and not leads_to(candidate.column, candidate.given, both):
+                if is_rule(way, table, rng) == 0:
+                    del given[old.column]
+                    formulas.remove(old)
+                    accept(way)
+                    return True
+        return False
+
     def accept(rule: Formula) -> None:
         given[rule.column] = rule.given
         formulas.append(rule)
@@ -92,9 +113,13 @@ def find_formulas(
         columns = frozenset((candidates[0].column, *candidates[0].given))
         if columns in related:
             continue
-        for candidate in search.ranked([rule for rule in candidates if fits(rule)]):
+        turns = {rule.column for rule in formulas if isinstance(rule, Linear)}
+        fitting = [rule for rule in candidates if fits(rule) or rule.column in turns]
+        for candidate in search.ranked(fitting):
             exceptions = is_rule(candidate, table, rng)
             if exceptions is not None and search.is_needed(candidate, exceptions):
+                if not fits(candidate) and (exceptions or not makes_room(candidate)):
+                    continue
                 related.add(columns)
                 if exceptions == 0:
                     accept(of_present(candidate, table))
@@ -184,6 +209,7 @@ class _Search:
         linear.sort(key=lambda rules: _complexity(rules[0]))
         yield from (rules for rules in linear if _is_whole(rules[0]))
         yield from self._totals()
+        yield from functions(self.names, self._sample, self._few)
         yield from self._divisions()
         # Of relations that share columns each computes another one, and sums come before products:
         # a discount is the difference of two prices rather than a rounded rate times a price.
@@ -197,6 +223,26 @@ class _Search:
         yield from ([rule] for rule in clock_sums(self.names, self._sample, self._all))
         wrapped = wrapped_sums(self.names, self._sample, self._all, self._results)
         yield from ([rule] for rule in wrapped)
+
+    def turned(self, rule: Linear) -> list[Linear]:
+        """Return a sum solved for each of its parts, that first which may be negative, or the last.
+
+        Only sums and differences: what is divided would be rounded.
+        """
+        if rule.constant or any(abs(factor) != 1 for factor in rule.terms.values()):
+            return []
+        places = [self.names.index(name) for name in rule.terms if name in self.names]
+        low = np.nanmin(self._all, axis=0)
+        ways = []
+        for place in sorted(places, key=lambda i: (low[i] >= 0, -i)):
+            name = self.names[place]
+            if self._results[place]:
+                terms = {rule.column: rule.terms[name]}
+                for other, factor in rule.terms.items():
+                    if other != name:
+                        terms[other] = -factor * rule.terms[name]
+                ways.append(Linear(column=name, terms=terms))
+        return ways
 
     def _sums(self) -> Iterator[list[Formula]]:
         for a, b in self._few.pairs(np.add):
@@ -242,6 +288,9 @@ class _Search:
                 if not 1 < divisor <= high[of]:
                     continue
                 of_sample = self._sample[:, of]
+                known = of_sample[~np.isnan(self._sample[:, column])]
+                if (known >= divisor).mean() < _DIVIDED:
+                    continue
                 whole = np.floor(of_sample / divisor + 1e-12)
                 names = self.names
                 if self._few.keeps(whole, column):

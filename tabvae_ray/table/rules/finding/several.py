@@ -5,10 +5,13 @@ from itertools import combinations
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from tabvae_ray.table.rules.column_views import Floats, Mask
 from tabvae_ray.table.rules.finding.agreement import AGREEING, SampledColumns
 from tabvae_ray.table.rules.forms.several import Extreme, Rated
+
+Places = npt.NDArray[np.intp]
 
 __all__ = ["extremes", "rated_products"]
 
@@ -23,7 +26,9 @@ _MAX_COLUMNS, _MAX_RATES = 24, 40
 def extremes(
     names: Sequence[str], sample: Floats, tolerances: Floats, results: Mask
 ) -> Iterator[list[Extreme]]:
-    """Yield columns that are the largest or smallest of two or more others, or of one and 0.
+    """Yield columns that are the largest or smallest of two or more others, or of one and a bound.
+
+    A bound is 0, or the end of the column at which many of its values are.
 
     Args:
         names: Columns of numbers.
@@ -46,17 +51,31 @@ def extremes(
             usable &= equal.sum(axis=0) >= _EACH * n_known
             usable[column] = False
             places = np.flatnonzero(usable)
-            at_zero = np.abs(own) <= slack
-            bounded = bool(at_zero.mean() >= _EACH and np.nanmin(own) >= -slack.max())
+            # The smallest of what is the largest of others and a constant is the constant.
+            end = float(np.nanmin(own))
+            at_end = np.abs(own - end) <= slack
+            bounded = bool(at_end.mean() >= _EACH)
             if not len(places) or len(places) + bounded < 2 or len(places) > _MAX_COMPARED:
                 continue
-            hits = np.column_stack([equal[:, places], at_zero & bounded])
+            hits = np.column_stack([equal[:, places], at_end & bounded])
             whole = known[:, places].all(axis=1)
             kept = _needed(hits[whole]) if whole.sum() >= _FEWEST else []
             of = tuple(names[int(places[i])] for i in kept if i < len(places))
             if len(kept) >= 2 and of:
-                bound = 0.0 if len(places) in kept else None
+                bound = sign * end + 0.0 if len(places) in kept else None
+                if (
+                    len(kept) == 2
+                    and bound is None
+                    and _is_sum(sample, column, places[kept], slack)
+                ):
+                    # One of the two is always 0, which a sum says better.
+                    continue
                 yield [Extreme(column=names[column], which=which, of=of, bound=bound)]
+
+
+def _is_sum(sample: Floats, column: int, places: Places, slack: Floats) -> bool:
+    apart = np.abs(sample[:, places].sum(axis=1) - sample[:, column])
+    return bool((apart[~np.isnan(apart)] <= slack.max()).all())
 
 
 def _needed(hits: Mask) -> list[int]:

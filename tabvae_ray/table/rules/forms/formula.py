@@ -9,6 +9,7 @@ from tabvae_ray.table.rules.column_views import Floats, TableView
 from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped
 from tabvae_ray.table.rules.forms.column_rule import OF_PRESENT, ComputingRule, numbers_of
 from tabvae_ray.table.rules.forms.dates import days_between, months_between
+from tabvae_ray.table.rules.forms.functions import Function
 from tabvae_ray.table.rules.forms.parts import Part, date_part, part_name
 from tabvae_ray.table.rules.forms.several import Extreme, Rated
 
@@ -106,12 +107,13 @@ class Product(ComputingRule):
 
 
 class Ratio(ComputingRule):
-    """``column = scale * a / b``; rows with ``b = 0`` break nothing."""
+    """``column = scale * a / b``, or ``a / b^2``; rows with ``b = 0`` break nothing."""
 
     kind: Literal["ratio"] = "ratio"
     numerator: str
     denominator: str
     scale: float = 1.0
+    power: Literal[1, 2] = 1
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -120,14 +122,15 @@ class Ratio(ComputingRule):
 
     def expected(self, table: TableView) -> Floats:
         """Return ``(N,)`` the ratio, NaN where the denominator is 0."""
-        below = numbers_of(table, self.denominator)
+        below = numbers_of(table, self.denominator) ** self.power
         above = self.scale * numbers_of(table, self.numerator)
         ratio: Floats = np.divide(above, below, out=np.full(len(below), np.nan), where=below != 0)
         return ratio
 
     def __str__(self) -> str:
         scale = "" if self.scale == 1 else f"{self.scale:.12g} * "
-        return f"{self.column} = {scale}{self.numerator} / {self.denominator}"
+        power = "^2" if self.power == 2 else ""
+        return f"{self.column} = {scale}{self.numerator} / {self.denominator}{power}"
 
 
 class _Division(ComputingRule):
@@ -250,4 +253,5 @@ Formula = (
     | Wrapped
     | Extreme
     | Rated
+    | Function
 )

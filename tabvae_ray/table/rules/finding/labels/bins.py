@@ -129,7 +129,11 @@ def _fitted(
     if _surprise(usual, weights, n_runs) < _CHANCE:
         return None
     if part is None and _surprise(usual, np.ones(len(usual)), n_runs) < _CHANCE_OF_VALUES:
-        return None
+        # Whether there is any is the most usual of flags.
+        if n_runs > 2 or 0.0 not in (values[0], values[-1]) or len(values) in (*ends, 1):
+            return None
+        if 0 not in ends and len(values) - 2 not in ends:
+            return None
     limits = tuple(_shortest(values[i], values[i + 1]) for i in ends)
     upper = tuple(-_shortest(-values[i + 1], -values[i]) for i in ends)
     right = part is None and _digits(upper) < _digits(limits)
