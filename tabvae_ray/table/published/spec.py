@@ -10,6 +10,7 @@ from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.forms.bins import Bins
 from tabvae_ray.table.rules.forms.column_rule import numbers_of
 from tabvae_ray.table.rules.forms.comparison import Comparison
+from tabvae_ray.table.rules.forms.fixed import Fixed
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.rule import MissingTogether, Rule
 from tabvae_ray.table.spec import TableSpec
@@ -71,13 +72,15 @@ def _published(rule: Rule | None, columns: dict[str, Column]) -> Rule | None:
     if isinstance(rule, Bins):
         said = {*rule.labels, rule.labels[0] if rule.absent is None else rule.absent}
         return rule if said <= set(columns[rule.column].categories) else None
-    if not isinstance(rule, MissingTogether | OnlyWhere) or not rule.values:
+    if isinstance(rule, Fixed) and rule.label not in columns[rule.column].categories:
+        return None
+    if not isinstance(rule, MissingTogether | OnlyWhere | Fixed) or not rule.values:
         return rule
     other = columns[rule.other]
     values = tuple(value for value in rule.values if value in other.categories)
     if values:
         return rule.model_copy(update={"values": values})
-    if isinstance(rule, OnlyWhere):
+    if isinstance(rule, OnlyWhere | Fixed):
         return None
     # Without such values, the column is never missing: so says the rule if the other never is.
     return None if other.missing else rule.model_copy(update={"values": ()})

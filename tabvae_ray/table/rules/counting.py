@@ -12,6 +12,7 @@ from tabvae_ray.table.column import Column
 from tabvae_ray.table.rules.column_views import Mask, TableView
 from tabvae_ray.table.rules.forms.bins import LabelRule
 from tabvae_ray.table.rules.forms.exclusive import Exclusive
+from tabvae_ray.table.rules.forms.fixed import Fixed
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Rule, agrees_within_groups
 
@@ -111,9 +112,9 @@ class RuleCounter:
         columns = [column for column in self.columns if column.name in (rule.column, *rule.given)]
         view = TableView(synthetic, columns)
         for column in columns:
-            if isinstance(rule, OnlyWhere) and rule.values and column.name == rule.other:
+            if isinstance(rule, OnlyWhere | Fixed) and rule.values and column.name == rule.other:
                 continue
-            if isinstance(rule, LabelRule) and column.name == rule.column:
+            if isinstance(rule, LabelRule | Fixed) and column.name == rule.column:
                 continue
             own: Any = view[column.name]
             try:

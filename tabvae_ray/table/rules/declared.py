@@ -16,6 +16,7 @@ from tabvae_ray.table.rules.forms.bins import Bins, LabelRule
 from tabvae_ray.table.rules.forms.comparison import Comparison
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.exclusive import Exclusive
+from tabvae_ray.table.rules.forms.fixed import Fixed
 from tabvae_ray.table.rules.forms.formula import DatePart, Duration, Linear
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.rule import Constraint, Dependence, MissingTogether, Order, Rule
@@ -121,13 +122,14 @@ def _check_kinds(rule: Rule, of: dict[str, Column], source: str) -> None:
     names = [rule.column, *rule.given]
     if isinstance(rule, OnlyWhere) and rule.values:
         names = [rule.column]
+    if isinstance(rule, Fixed):
+        names = [] if rule.values else [rule.other]
+        _check_labelled(rule.column, rule, of, source)
     moments: tuple[str, ...] = ()
     if isinstance(rule, DatePart | Duration):
         moments = rule.given
     elif isinstance(rule, LabelRule):
-        if of[rule.column].kind != "categorical":
-            kind = of[rule.column].kind
-            raise DataError(f"{source}: {rule}: {rule.column!r} must be categorical, but is {kind}")
+        _check_labelled(rule.column, rule, of, source)
         names = [*rule.given]
         compared = rule.given[:1] if isinstance(rule, Comparison) else ()
         of_moments = all(of[name].kind == "datetime" for name in compared)
@@ -148,6 +150,12 @@ def _check_kinds(rule: Rule, of: dict[str, Column], source: str) -> None:
         if wanted == "number" and (column.kind == "continuous" or whole):
             continue
         raise DataError(f"{source}: {rule}: {name!r} must be a {wanted}, but is {column.kind}")
+
+
+def _check_labelled(name: str, rule: Rule, of: dict[str, Column], source: str) -> None:
+    if of[name].kind != "categorical":
+        kind = of[name].kind
+        raise DataError(f"{source}: {rule}: {name!r} must be categorical, but is {kind}")
 
 
 def _parsed(entry: object, columns: Sequence[Column], where: str) -> Rule:

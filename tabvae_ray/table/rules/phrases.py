@@ -10,6 +10,7 @@ from tabvae_ray.table.rules.forms.bins import Bins
 from tabvae_ray.table.rules.forms.column_rule import OF_PRESENT
 from tabvae_ray.table.rules.forms.comparison import Comparison
 from tabvae_ray.table.rules.forms.exclusive import STATES, Exclusive
+from tabvae_ray.table.rules.forms.fixed import Fixed
 from tabvae_ray.table.rules.forms.formula import Linear
 from tabvae_ray.table.rules.forms.parts import PARTS
 from tabvae_ray.table.rules.forms.several import Extreme, Rated
@@ -75,7 +76,7 @@ def _labelled(text: str, name: str, categories: Mapping[str, Sequence[Any]]) -> 
         rest,
     )
     if compared is None:
-        return None
+        return _fixed(rest, name, start["column"], known, categories)
     first, end, sign = known[compared["first"]], known[compared["last"]], compared["sign"]
     labels = {"<=": (first, first, end), "<": (first, end, end), "=": (end, first, end)}[sign]
     if compared["equal"]:
@@ -87,6 +88,43 @@ def _labelled(text: str, name: str, categories: Mapping[str, Sequence[Any]]) -> 
         than=compared["than"],
         labels=labels,
         absent=known.get(compared["absent"]),
+    )
+
+
+def _fixed(
+    rest: str,
+    name: str,
+    column: str,
+    known: Mapping[str, Any],
+    categories: Mapping[str, Sequence[Any]],
+) -> Fixed | None:
+    """Read what comes after ``pregnant is`` of ``pregnant is no where sex is m``."""
+    label = "|".join(re.escape(each) for each in sorted(known, key=len, reverse=True))
+    found = re.fullmatch(
+        rf"(?P<label>{label})(?P<exactly> exactly)? where (?P<other>{name}) "
+        rf"(?:is (?P<values>.+)|(?P<sign><|>=) (?P<limit>-?{NUMBER}))",
+        rest,
+    )
+    if found is None:
+        return None
+    limit, values = found["limit"], []
+    if limit is None:
+        others = {str(value): value for value in categories.get(found["other"], ())}
+        each = "|".join(re.escape(text) for text in sorted(others, key=len, reverse=True))
+        if not others or re.fullmatch(rf"(?:{each})(?:, (?:{each}))*", found["values"]) is None:
+            return None
+        values = [
+            others[text] for text in re.findall(rf"(?:^|, )({each})(?=, |$)", found["values"])
+        ]
+    return _valid(
+        Fixed,
+        column=column,
+        label=known[found["label"]],
+        other=found["other"],
+        values=tuple(values),
+        limit=None if limit is None else float(limit),
+        above=found["sign"] == ">=",
+        exactly=found["exactly"] is not None,
     )
 
 

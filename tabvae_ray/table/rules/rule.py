@@ -17,6 +17,7 @@ from tabvae_ray.table.rules.forms.comparison import Comparison
 from tabvae_ray.table.rules.forms.date_text import DateText
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.exclusive import Exclusive
+from tabvae_ray.table.rules.forms.fixed import Fixed
 from tabvae_ray.table.rules.forms.formula import Formula
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 
@@ -110,7 +111,7 @@ class MissingTogether(ColumnRule):
         return f"{self.column} is missing exactly where {self.other} is {shown}"
 
 
-Constraint = Order | MissingTogether | OnlyWhere | Exclusive
+Constraint = Order | MissingTogether | OnlyWhere | Exclusive | Fixed
 Rule = Annotated[
     Formula | DateOf | DateText | Bins | Comparison | Dependence | Constraint,
     Field(discriminator="kind"),

@@ -15,6 +15,7 @@ from tabvae_ray.table.rules.finding.labels.comparisons import find_comparisons
 from tabvae_ray.table.rules.finding.moments import find_date_texts, find_moment_rules
 from tabvae_ray.table.rules.finding.orders import find_orders
 from tabvae_ray.table.rules.finding.presence.exclusive import find_exclusive
+from tabvae_ray.table.rules.finding.presence.fixed import find_fixed, find_fixed_in_ranges
 from tabvae_ray.table.rules.finding.presence.missing import find_missing
 from tabvae_ray.table.rules.finding.presence.only_where import find_only_where
 from tabvae_ray.table.rules.forms.bins import Bins
@@ -97,6 +98,12 @@ def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0)
     ]
     rules = [*computed, *dependences, *orders]
     related = {frozenset((rule.column, name)) for rule in rules for name in rule.given}
-    for names in ({rule.column, *rule.given} for rule in groups if rule.state != "has a value"):
+    sets = [{rule.column, *rule.given} for rule in groups if rule.state != "has a value"]
+    for names in sets:
         related |= {frozenset(pair) for pair in combinations(names, 2)}
-    return [*rules, *groups, *find_only_where(view, given, related), *find_missing(view)]
+    grouped = {name for names in sets for name in names}
+    fixed = find_fixed(view, given, related, grouped, rng)
+    fixed += find_fixed_in_ranges(view, given, grouped, rng)
+    related |= {frozenset((rule.column, rule.other)) for rule in fixed}
+    only_where = find_only_where(view, given, related)
+    return [*rules, *groups, *fixed, *only_where, *find_missing(view)]

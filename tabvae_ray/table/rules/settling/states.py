@@ -8,10 +8,11 @@ import pandas as pd
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.rules.column_views import Floats, Mask, TableView
 from tabvae_ray.table.rules.forms.exclusive import Exclusive
+from tabvae_ray.table.rules.forms.fixed import Fixed
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.values import plain_values, without_exceptions, write_values
 
-__all__ = ["keep_exclusive", "keep_only_where"]
+__all__ = ["keep_exclusive", "keep_fixed", "keep_only_where"]
 
 
 def keep_only_where(
@@ -115,3 +116,35 @@ def _drawn_values(
     if column.kind == "categorical" and rule.state != "has a value":
         return np.full(len(own), float(np.argmax([float(value) for value in column.categories])))
     return own
+
+
+def keep_fixed(
+    rows: pd.DataFrame,
+    rule: Fixed,
+    columns: Mapping[str, Column],
+    rng: np.random.Generator,
+    *,
+    compact: bool,
+) -> None:
+    """Give a column its fixed category, and elsewhere one of other rows if it has it only there.
+
+    Args:
+        rows: Generated rows, in place.
+        rule: The rule.
+        columns: The columns by name.
+        rng: Source of the draws.
+        compact: Whether categorical columns are pandas categoricals whatever their dtype.
+    """
+    column = columns[rule.column]
+    view = TableView(rows, [column, columns[rule.other]])
+    wrong = rule.broken(view)
+    if wrong.mean() <= rule.exceptions:
+        return
+    if rule.exceptions:
+        wrong = without_exceptions(wrong, rule.exceptions, rng)
+    fixed, own = rule.is_fixed(view), plain_values(rows[column.name], column)
+    usual = np.flatnonzero(~rule.is_label(view) & ~view[column.name].missing & ~fixed)
+    drawn = own[usual[rng.integers(0, len(usual), len(rows))]] if len(usual) else own
+    label = float(column.categories.index(rule.label))
+    made = np.select([wrong & fixed, wrong & ~fixed], [np.full(len(own), label), drawn], own)
+    write_values(rows, column, made, compact)

@@ -10,7 +10,7 @@ from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS
 from tabvae_ray.table.rules.forms.bins import Bins, Label
 from tabvae_ray.table.rules.forms.parts import Part, date_part
 
-__all__ = ["find_bins", "label_of_absent"]
+__all__ = ["find_bins", "label_of_absent", "shortest"]
 
 _SAMPLE, _MAX_LABELS, _MAX_RUNS = 1_000, 30, 24
 # Fewer different numbers are looked up one by one.
@@ -134,8 +134,8 @@ def _fitted(
             return None
         if 0 not in ends and len(values) - 2 not in ends:
             return None
-    limits = tuple(_shortest(values[i], values[i + 1]) for i in ends)
-    upper = tuple(-_shortest(-values[i + 1], -values[i]) for i in ends)
+    limits = tuple(shortest(values[i], values[i + 1]) for i in ends)
+    upper = tuple(-shortest(-values[i + 1], -values[i]) for i in ends)
     right = part is None and _digits(upper) < _digits(limits)
     limits = upper if right else limits
     known = dict(zip(codes.tolist(), view.values.iloc[rows].tolist(), strict=True))
@@ -209,7 +209,7 @@ def _surprise(codes: Codes, weights: "Floats | Codes", n_runs: int) -> float:
     return float(ways - n_runs * np.log(sizes.sum()))
 
 
-def _shortest(low: float, high: float) -> float:
+def shortest(low: float, high: float) -> float:
     """Return the number above one and not above another that takes the fewest digits."""
     for decimals in range(-12, 12):
         step = 10.0**-decimals
