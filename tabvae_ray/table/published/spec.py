@@ -12,6 +12,7 @@ from tabvae_ray.table.rules.forms.column_rule import numbers_of
 from tabvae_ray.table.rules.forms.comparison import Comparison
 from tabvae_ray.table.rules.forms.fixed import Fixed
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
+from tabvae_ray.table.rules.forms.several import Scaled
 from tabvae_ray.table.rules.rule import MissingTogether, Rule
 from tabvae_ray.table.spec import TableSpec
 
@@ -69,6 +70,11 @@ def _published(rule: Rule | None, columns: dict[str, Column]) -> Rule | None:
         absent = rule.absent if rule.absent in categories else None
         kept = len({*labels} - {None}) > 1
         return rule.model_copy(update={"labels": labels, "absent": absent}) if kept else None
+    if isinstance(rule, Scaled):
+        known = dict(zip(rule.labels, rule.factors, strict=True))
+        shared = {label: known[label] for label in known if label in columns[rule.by].categories}
+        factors = {"labels": tuple(shared), "factors": tuple(shared.values())}
+        return rule.model_copy(update=factors) if shared else None
     if isinstance(rule, Bins):
         said = {*rule.labels, rule.labels[0] if rule.absent is None else rule.absent}
         return rule if said <= set(columns[rule.column].categories) else None

@@ -14,6 +14,7 @@ from tabvae_ray.table.rules.forms.bins import LabelRule
 from tabvae_ray.table.rules.forms.exclusive import Exclusive
 from tabvae_ray.table.rules.forms.fixed import Fixed
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
+from tabvae_ray.table.rules.forms.several import Scaled
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Rule, agrees_within_groups
 
 __all__ = ["RuleCounter", "RuleCounts", "count_rules"]
@@ -113,6 +114,8 @@ class RuleCounter:
         view = TableView(synthetic, columns)
         for column in columns:
             if isinstance(rule, OnlyWhere | Fixed) and rule.values and column.name == rule.other:
+                continue
+            if isinstance(rule, Scaled) and column.name == rule.by:
                 continue
             if isinstance(rule, LabelRule | Fixed) and column.name == rule.column:
                 continue

@@ -19,6 +19,7 @@ from tabvae_ray.table.rules.forms.exclusive import Exclusive
 from tabvae_ray.table.rules.forms.fixed import Fixed
 from tabvae_ray.table.rules.forms.formula import DatePart, Duration, Linear
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
+from tabvae_ray.table.rules.forms.several import Scaled
 from tabvae_ray.table.rules.rule import Constraint, Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.sentences import EXAMPLES, parse_rule
 from tabvae_ray.table.rules.steps import in_order
@@ -122,6 +123,9 @@ def _check_kinds(rule: Rule, of: dict[str, Column], source: str) -> None:
     names = [rule.column, *rule.given]
     if isinstance(rule, OnlyWhere) and rule.values:
         names = [rule.column]
+    if isinstance(rule, Scaled):
+        names = [rule.column, rule.of]
+        _check_labelled(rule.by, rule, of, source)
     if isinstance(rule, Fixed):
         names = [] if rule.values else [rule.other]
         _check_labelled(rule.column, rule, of, source)

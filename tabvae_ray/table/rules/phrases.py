@@ -13,7 +13,7 @@ from tabvae_ray.table.rules.forms.exclusive import STATES, Exclusive
 from tabvae_ray.table.rules.forms.fixed import Fixed
 from tabvae_ray.table.rules.forms.formula import Linear
 from tabvae_ray.table.rules.forms.parts import PARTS
-from tabvae_ray.table.rules.forms.several import Extreme, Rated
+from tabvae_ray.table.rules.forms.several import Extreme, Rated, Scaled
 from tabvae_ray.table.rules.rule import Rule
 
 __all__ = ["NUMBER", "long_rule"]
@@ -36,6 +36,7 @@ def long_rule(text: str, name: str, categories: Mapping[str, Sequence[Any]]) -> 
         or _exclusive(text, name)
         or _extreme(text, name)
         or _rated(text, name)
+        or _scaled(text, name, categories)
         or _linear(text, name)
     )
 
@@ -205,4 +206,33 @@ def _exclusive(text: str, name: str) -> Exclusive | None:
     exactly = found["many"] == "exactly"
     return _valid(
         Exclusive, column=found["column"], others=others, state=found["state"], exactly=exactly
+    )
+
+
+def _scaled(text: str, name: str, categories: Mapping[str, Sequence[Any]]) -> Scaled | None:
+    """Read ``euros = amount * (1 where currency is EUR, 0.92 where USD)``."""
+    one = f"(?:{name})"
+    found = re.fullmatch(
+        rf"(?P<column>{one}) = (?P<of>{one}) \* \((?P<first>-?{NUMBER}) where (?P<by>{one}) is "
+        r"(?P<said>.+)\)",
+        text,
+    )
+    known = {str(value): value for value in categories.get(found["by"], ())} if found else {}
+    if found is None or not known:
+        return None
+    label = "|".join(re.escape(each) for each in sorted(known, key=len, reverse=True))
+    more = rf", (-?{NUMBER}) where ({label})(?=, |$)"
+    said = re.fullmatch(
+        rf"(?P<label>{label})(?P<more>(?:, -?{NUMBER} where (?:{label}))*)", found["said"]
+    )
+    if said is None:
+        return None
+    others = re.findall(more, said["more"])
+    return _valid(
+        Scaled,
+        column=found["column"],
+        of=found["of"],
+        by=found["by"],
+        labels=tuple(known[each] for each in (said["label"], *(label for _, label in others))),
+        factors=tuple(float(factor) for factor in (found["first"], *(one for one, _ in others))),
     )

@@ -13,6 +13,7 @@ from tabvae_ray.table.rules.column_views import Floats, TableView
 from tabvae_ray.table.rules.finding.agreement import SampledColumns
 from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.evidence import is_rule
+from tabvae_ray.table.rules.finding.factors import scaled_products
 from tabvae_ray.table.rules.finding.products import functions, products_and_ratios
 from tabvae_ray.table.rules.finding.several import extremes, rated_products
 from tabvae_ray.table.rules.finding.strength import (
@@ -34,7 +35,7 @@ from tabvae_ray.table.rules.forms.formula import (
 __all__ = ["find_formulas"]
 
 # Rows that candidates are looked for in.
-_SAMPLE = 256
+_SAMPLE, _LARGER = 256, 2048
 # A column of fewer values agrees with too much by chance.
 _MIN_VALUES = 3
 # Divisors that calendars, clocks and units have, beside those that the values suggest.
@@ -213,12 +214,19 @@ class _Search:
         yield from self._divisions()
         # Of relations that share columns each computes another one, and sums come before products:
         # a discount is the difference of two prices rather than a rounded rate times a price.
-        yield from (rules for rules in linear if not _is_whole(rules[0]))
+        for rules in linear:
+            # A difference of two columns that is a third one is told by that.
+            if not _is_whole(rules[0]) and not self.relations.shortens(rules[0]):
+                yield rules
         yield from self._differences()
         if few:
             yield from self._regressions.in_many(self._given)
         yield from products_and_ratios(self.names, self._sample, self._few)
         yield from rated_products(self.names, self._sample, self._few)
+        some = self._table.take(self._rows[:_LARGER])
+        yield from scaled_products(
+            self.names, some, self._all[:_LARGER], self._tolerances, self._results
+        )
         yield from lossy
         yield from ([rule] for rule in clock_sums(self.names, self._sample, self._all))
         wrapped = wrapped_sums(self.names, self._sample, self._all, self._results)

@@ -11,7 +11,7 @@ from tabvae_ray.table.rules.forms.column_rule import OF_PRESENT, ComputingRule, 
 from tabvae_ray.table.rules.forms.dates import days_between, months_between
 from tabvae_ray.table.rules.forms.functions import Function
 from tabvae_ray.table.rules.forms.parts import Part, date_part, part_name
-from tabvae_ray.table.rules.forms.several import Extreme, Rated
+from tabvae_ray.table.rules.forms.several import Extreme, Rated, Scaled
 
 __all__ = [
     "SECONDS",
@@ -253,5 +253,6 @@ Formula = (
     | Wrapped
     | Extreme
     | Rated
+    | Scaled
     | Function
 )

@@ -1,14 +1,17 @@
-"""Rules that compute a number from several: the largest of them, or a product with a rate."""
+"""Rules that compute a number from several: the largest of them, products with a rate or factor."""
 
 from typing import Literal, Self
 
 import numpy as np
+import pandas as pd
 from pydantic import Field, model_validator
 
 from tabvae_ray.table.rules.column_views import Floats, TableView
 from tabvae_ray.table.rules.forms.column_rule import OF_PRESENT, ComputingRule, numbers_of
 
-__all__ = ["Extreme", "Rated"]
+__all__ = ["Extreme", "Label", "Rated", "Scaled"]
+
+Label = bool | int | float | str
 
 
 class Extreme(ComputingRule):
@@ -96,3 +99,46 @@ class Rated(ComputingRule):
             size = "" if abs(self.share) == 1 else f"{abs(self.share):.12g} * "
             product += f" * (1 {'-' if self.share < 0 else '+'} {size}{self.rate})"
         return f"{self.column} = {product}"
+
+
+class Scaled(ComputingRule):
+    """``column = of * factor``, where a category says the factor: a currency, a unit, a tax class.
+
+    Args:
+        of: The column that is multiplied.
+        by: The column of the categories.
+        labels: Its categories; rows of others break nothing.
+        factors: What each of them multiplies by.
+    """
+
+    kind: Literal["scaled"] = "scaled"
+    of: str
+    by: str
+    labels: tuple[Label, ...] = Field(min_length=1)
+    factors: tuple[float, ...]
+
+    @model_validator(mode="after")
+    def _check_factors(self) -> Self:
+        if len(self.labels) != len(self.factors):
+            raise ValueError("must have as many factors as labels")
+        return self
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names of the number and of the category."""
+        return self.of, self.by
+
+    def expected(self, table: TableView) -> Floats:
+        """Return ``(N,)`` the products, NaN where the factor is not known."""
+        codes, values = pd.factorize(table[self.by].values)
+        known = dict(zip(self.labels, self.factors, strict=True))
+        factors = np.array([*(known.get(value, np.nan) for value in values), np.nan])
+        found: Floats = numbers_of(table, self.of) * factors[codes]
+        return found
+
+    def __str__(self) -> str:
+        said = [
+            f"{factor:.12g} where {f'{self.by} is ' if i == 0 else ''}{label}"
+            for i, (label, factor) in enumerate(zip(self.labels, self.factors, strict=True))
+        ]
+        return f"{self.column} = {self.of} * ({', '.join(said)})"
