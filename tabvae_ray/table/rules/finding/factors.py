@@ -9,7 +9,7 @@ from tabvae_ray.table.rules.forms.several import Label, Scaled
 
 __all__ = ["scaled_products"]
 
-_MAX_COLUMNS, _MAX_CATEGORIES = 60, 20
+_MAX_COLUMNS, _MAX_CATEGORIES = 100, 20
 # Rows of each category that pairs of columns are compared in, and rows that factors are taken from.
 _FIRST_ROWS, _MORE, _FEWEST = 8, 2048, 5
 _MAX_DECIMALS = 9

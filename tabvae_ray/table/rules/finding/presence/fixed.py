@@ -65,6 +65,9 @@ def find_fixed(
             if leads_to(view.name, (other.name,), given):
                 continue
             rules = _of_pair(view, other)
+            if view.n_codes == 2 < other.n_codes and other.name not in given:
+                # The other column then is its one remaining category, which says the same.
+                rules = [rule for rule in rules if len(rule.values) < other.n_codes - 1]
             found += rules
             said |= {pair} if rules else set()
     return _without_implied(found)
