@@ -14,7 +14,7 @@ from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.finding.discovery import find_rules
 from tabvae_ray.table.rules.forms.bins import Bins, LabelRule
 from tabvae_ray.table.rules.forms.comparison import Comparison
-from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.dates import Age, DateOf
 from tabvae_ray.table.rules.forms.exclusive import Exclusive
 from tabvae_ray.table.rules.forms.fixed import Fixed
 from tabvae_ray.table.rules.forms.formula import DatePart, Duration, Linear
@@ -130,7 +130,7 @@ def _check_kinds(rule: Rule, of: dict[str, Column], source: str) -> None:
         names = [] if rule.values else [rule.other]
         _check_labelled(rule.column, rule, of, source)
     moments: tuple[str, ...] = ()
-    if isinstance(rule, DatePart | Duration):
+    if isinstance(rule, Age | DatePart | Duration):
         moments = rule.given
     elif isinstance(rule, LabelRule):
         _check_labelled(rule.column, rule, of, source)

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped
 from tabvae_ray.table.rules.forms.date_text import DATE_TEXTS, DateText
-from tabvae_ray.table.rules.forms.dates import MOMENT_PARTS, DateOf
+from tabvae_ray.table.rules.forms.dates import MOMENT_PARTS, Age, DateOf
 from tabvae_ray.table.rules.forms.formula import (
     SECONDS,
     DatePart,
@@ -159,6 +159,11 @@ _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
     (
         rf"(?P<column>NAME) = (?P<function>{'|'.join(map(re.escape, FUNCTIONS))}) (?P<of>NAME)",
         lambda f: Function.model_validate({key: f[key] for key in ("column", "of", "function")}),
+    ),
+    (
+        r"(?P<column>NAME) = whole (?P<unit>years|months) from (?P<of>NAME) "
+        r"to (?P<day>\d{4}-\d\d-\d\d)",
+        lambda f: Age.model_validate({key: f[key] for key in ("column", "of", "unit", "day")}),
     ),
     (
         r"(?P<column>NAME) = (?P<of>NAME) divided by (?P<divisor>NUMBER), rounded down",
