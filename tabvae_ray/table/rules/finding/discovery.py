@@ -103,7 +103,8 @@ def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0)
         related |= {frozenset(pair) for pair in combinations(names, 2)}
     grouped = {name for names in sets for name in names}
     fixed = find_fixed(view, given, related, grouped, rng)
-    fixed += find_fixed_in_ranges(view, given, grouped, rng)
     related |= {frozenset((rule.column, rule.other)) for rule in fixed}
     only_where = find_only_where(view, given, related)
+    related |= {frozenset((rule.column, rule.other)) for rule in only_where}
+    fixed += find_fixed_in_ranges(view, given, related, grouped, rng)
     return [*rules, *groups, *fixed, *only_where, *find_missing(view)]

@@ -76,6 +76,7 @@ def find_fixed(
 def find_fixed_in_ranges(
     table: TableView,
     given: Mapping[str, Collection[str]],
+    related: Collection[frozenset[str]],
     grouped: Collection[str],
     rng: np.random.Generator,
 ) -> list[Fixed]:
@@ -84,6 +85,7 @@ def find_fixed_in_ranges(
     Args:
         table: The real rows.
         given: Columns that other rules compute, and what from.
+        related: Pairs of columns of which another rule says more.
         grouped: Columns that exclude others.
         rng: Source of the sample.
     """
@@ -105,7 +107,8 @@ def find_fixed_in_ranges(
             alike = ordered == ordered[0]
             for i in np.flatnonzero((alike[:_MIN_ROWS_EACH].all(axis=0)) & ~alike.all(axis=0)):
                 view = views[i]
-                if leads_to(view.name, (other.name,), given):
+                pair = frozenset((view.name, other.name))
+                if pair in related or leads_to(view.name, (other.name,), given):
                     continue
                 found = _beyond(view, other, int(ordered[0, i]), above=above)
                 if found is not None and found[0] > best.get(view.name, (0.0,))[0]:
