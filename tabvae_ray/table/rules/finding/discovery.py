@@ -63,7 +63,9 @@ def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0)
             given[part.column] = part.given
         else:
             late[part.column] = part
-    for comparison in find_comparisons(view, rng, given | {name: () for name in late}):
+    groups = find_exclusive(view, rng)
+    members = {name for rule in groups for name in (rule.column, *rule.given)}
+    for comparison in find_comparisons(view, rng, given | {name: () for name in (*late, *members)}):
         computed.append(comparison)
         given[comparison.column] = comparison.given
     scattered = {rule.column for rule in computed if isinstance(rule, _SCATTERED)}
@@ -71,7 +73,7 @@ def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0)
     # The name of a month is looked up by its number, if that is computed from the same date.
     dependences = [
         rule
-        for rule in find_dependences(view, rng, given, scattered)
+        for rule in find_dependences(view, rng, given, scattered, members)
         if rule.column not in late or (rule.on[0] in parts and len(rule.on) == 1)
     ]
     given |= {rule.column: rule.given for rule in dependences}
@@ -88,14 +90,8 @@ def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0)
         # Two results of the same inputs are in the order that these have.
         and not (given.get(rule.column) and given.get(rule.column) == given.get(rule.upper))
     ]
-    groups = find_exclusive(view, given, rng)
-    whole = [{rule.column, *rule.given} for rule in groups if rule.exactly]
-    dependences = [
-        rule
-        for rule in dependences
-        # The last one of a group follows from the others.
-        if not any(names >= {rule.column, *rule.on} for names in whole if len(rule.on) > 1)
-    ]
+    # A group of which one column at most is drawn keeps its rule by itself.
+    groups = [rule for rule in groups if len({rule.column, *rule.given} - set(given)) > 1]
     rules = [*computed, *dependences, *orders]
     related = {frozenset((rule.column, name)) for rule in rules for name in rule.given}
     sets = [{rule.column, *rule.given} for rule in groups if rule.state != "has a value"]

@@ -11,6 +11,7 @@ from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS, unlikely
 from tabvae_ray.table.rules.finding.labels.bins import label_of_absent
 from tabvae_ray.table.rules.forms.bins import Label
 from tabvae_ray.table.rules.forms.comparison import Comparison
+from tabvae_ray.table.rules.rule import agrees_within_groups
 
 __all__ = ["find_comparisons"]
 
@@ -91,6 +92,13 @@ def _signs(one: ColumnView, other: ColumnView, rows: "Codes | slice") -> Codes:
     return np.where(np.isnan(apart), -1, 1 + np.sign(np.round(apart, 9))).astype(np.int64)
 
 
+def _determines(one: ColumnView, view: ColumnView) -> bool:
+    """Return True if one column alone says the category, by values of many rows each."""
+    if one.n_codes * _MIN_EACH > len(view.codes):
+        return False
+    return bool(agrees_within_groups(one.codes, view.codes).all())
+
+
 def _fitted(
     view: ColumnView, one: ColumnView, other: ColumnView, table: TableView, rng: np.random.Generator
 ) -> Comparison | None:
@@ -106,6 +114,12 @@ def _fitted(
         # A flag seldom includes equal ones.
         usual[1] = usual[0 if sizes[0] >= sizes[2] else 2]
     if len(np.unique(usual)) < 2:
+        return None
+    equal_values = len(np.unique(one.codes[rows][signs == 1]))
+    if usual[0] == usual[2] and equal_values < _MIN_VALUES:
+        # Where both are nothing, they are not compared.
+        return None
+    if any(_determines(each, view) for each in (one, other)):
         return None
     broken = float((usual[signs] != codes).mean())
     shares = np.bincount(codes, minlength=view.n_codes) / len(codes)

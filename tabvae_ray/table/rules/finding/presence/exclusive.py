@@ -1,7 +1,5 @@
 """Find columns of which one at most, or exactly one, is true, is above 0 or has a value."""
 
-from collections.abc import Collection
-
 import numpy as np
 
 from tabvae_ray.table.rules.column_views import ColumnView, Floats, Mask, TableView
@@ -18,15 +16,11 @@ _LEAST = 0.05
 _MIN_ALONE = 10
 
 
-def find_exclusive(
-    table: TableView, computed: Collection[str], rng: np.random.Generator
-) -> list[Exclusive]:
+def find_exclusive(table: TableView, rng: np.random.Generator) -> list[Exclusive]:
     """Find groups of columns that exclude each other, each column in one group of a kind.
 
     Args:
         table: The real rows.
-        computed: Columns that other rules compute. A group of which one column at most is drawn
-            keeps its rule by itself.
         rng: Source of the sample.
     """
     rows = rng.permutation(table.n_rows)[:_SAMPLE]
@@ -48,8 +42,7 @@ def find_exclusive(
                 names = _significant(_grown(names, left, apart, place), states)
             left = [column for column in left[1:] if column not in names]
             exclusive = _rule_of(sorted(names), views, state, states)
-            n_drawn = sum(views[i].name not in computed for i in names)
-            if exclusive is not None and n_drawn > 1:
+            if exclusive is not None:
                 found.append(exclusive)
     return found
 

@@ -51,6 +51,8 @@ def find_fixed(
     found: list[Fixed] = []
     # Of two columns of two categories, each says the same of the other.
     said = set(related)
+    # What is exactly so is so the other way round.
+    both: set[frozenset[str]] = set()
     for i, view in enumerate(views):
         if view.name in given:
             continue
@@ -68,8 +70,11 @@ def find_fixed(
             if view.n_codes == 2 < other.n_codes and other.name not in given:
                 # The other column then is its one remaining category, which says the same.
                 rules = [rule for rule in rules if len(rule.values) < other.n_codes - 1]
+            if pair in both:
+                rules = [rule for rule in rules if not rule.exactly]
             found += rules
             said |= {pair} if rules else set()
+            both |= {pair} if any(rule.exactly for rule in rules) else set()
     return _without_implied(found)
 
 
