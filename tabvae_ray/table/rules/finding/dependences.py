@@ -108,6 +108,8 @@ class _Search:
         agreeing = [_agreeing_by_chance(codes) for codes in self._few.T]
         bearable = RARER * (1 - np.array(agreeing)) + 2 / len(rows)
         self._bearable = np.minimum(bearable, MAX_EXCEPTIONS)
+        # A sample may have more exceptions than all rows, which decide.
+        self._bearable += 3 * np.sqrt(self._bearable / len(rows))
 
     def candidates(self, n_on: int, *, exact: bool) -> list[Dependence]:
         """Return the dependences on so many columns that the sample allows.
