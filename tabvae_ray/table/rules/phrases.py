@@ -133,7 +133,7 @@ def _extreme(text: str, name: str) -> Extreme | None:
     """Read ``best = largest of first, second, 0``."""
     one = f"(?:{name})"
     found = re.fullmatch(
-        rf"(?P<column>{one}) = (?P<which>largest|smallest) of (?P<of>{one}(?:, {one})*)"
+        rf"(?P<column>{one}) = (?P<which>largest|smallest|first) of (?P<of>{one}(?:, {one})*)"
         rf"(?:, (?P<bound>-?{NUMBER}))?(?P<present>{OF_PRESENT})?",
         text,
     )

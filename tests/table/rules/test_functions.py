@@ -105,3 +105,22 @@ def test_a_total_of_which_one_part_is_always_0_is_a_sum() -> None:
     rules = set(map(str, find_rules(table, TableSpec.infer(table).columns)))
     assert rules >= {"total = paid + due", "exactly one of paid, due is above 0"}
     assert "settled is False where paid <= 0, else True" in rules
+
+
+def test_a_price_that_another_one_replaces_is_found_and_kept() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"usual": rng.lognormal(3, 1, N).round(2), "other": rng.normal(0, 1, N)})
+    cut = (table["usual"] * rng.uniform(0.5, 0.9, N)).round(2)
+    table["special"] = cut.where(rng.random(N) < 0.3)
+    table["price"] = table["special"].fillna(table["usual"])
+    columns = TableSpec.infer(table).columns
+    rules = find_rules(table, columns)
+    rule = next(rule for rule in rules if rule.column == "price")
+    assert str(rule) == "price = first of special, usual, of those present"
+    assert parse_rule(str(rule), list(table)) == rule
+    rows = table.apply(lambda column: rng.permutation(column))
+    kept = RuleKeeper.fit([rule], columns, table).apply(rows, rng)
+    assert (kept["price"] == kept["special"].fillna(kept["usual"])).all()
+    near = table.assign(price=table["special"].fillna(table["usual"] * rng.normal(1, 0.1, N)))
+    rules = find_rules(near, TableSpec.infer(near).columns)
+    assert not any(str(rule).startswith("price = first") for rule in rules)

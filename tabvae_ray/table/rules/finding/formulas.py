@@ -15,7 +15,7 @@ from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.evidence import is_rule
 from tabvae_ray.table.rules.finding.factors import scaled_products
 from tabvae_ray.table.rules.finding.products import functions, products_and_ratios
-from tabvae_ray.table.rules.finding.several import extremes, rated_products
+from tabvae_ray.table.rules.finding.several import extremes, first_present, rated_products
 from tabvae_ray.table.rules.finding.strength import (
     hides_nothing,
     needs_all,
@@ -31,6 +31,7 @@ from tabvae_ray.table.rules.forms.formula import (
     Quotient,
     Remainder,
 )
+from tabvae_ray.table.rules.forms.several import Extreme
 
 __all__ = ["find_formulas"]
 
@@ -179,6 +180,9 @@ class _Search:
         if isinstance(formula, Linear) and len(formula.terms) > 2:
             if hides_nothing(formula, self._some, exceptions):
                 return True
+        if isinstance(formula, Extreme) and formula.which == "first":
+            # Where the first one is missing, the other one must tell as exactly.
+            return exceptions == 0 and not formula.broken(self._table).any()
         return needs_all(formula, self._some, self._rng)
 
     def candidates(self) -> Iterator[Sequence[Formula]]:
@@ -192,6 +196,7 @@ class _Search:
             return
         if len(self.names) <= _MAX_COLUMNS:
             # The largest of some columns is one of them, while a sum with a range may be none.
+            yield from first_present(self.names, self._sample, self._tolerances, self._results)
             yield from extremes(self.names, self._sample, self._tolerances, self._results)
             yield from self._sums()
         # A column that loses digits of another says less than what both are computed from.

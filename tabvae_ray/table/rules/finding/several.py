@@ -13,11 +13,13 @@ from tabvae_ray.table.rules.forms.several import Extreme, Rated
 
 Places = npt.NDArray[np.intp]
 
-__all__ = ["extremes", "rated_products"]
+__all__ = ["extremes", "first_present", "rated_products"]
 
 # Share of the rows in which each of the compared columns must be the only one that is the result.
 _EACH, _FEWEST = 0.02, 30
 _MAX_COMPARED = 40
+# Share of rows in which a column that another one replaces is missing, and present.
+_GAPS = 0.03
 # Products of three columns are looked for in tables of up to so many columns of numbers; the number
 # of rates that are tried is bounded.
 _MAX_COLUMNS, _MAX_RATES = 24, 40
@@ -71,6 +73,36 @@ def extremes(
                     # One of the two is always 0, which a sum says better.
                     continue
                 yield [Extreme(column=names[column], which=which, of=of, bound=bound)]
+
+
+def first_present(
+    names: Sequence[str], sample: Floats, tolerances: Floats, results: Mask
+) -> Iterator[list[Extreme]]:
+    """Yield columns that are another one where it is present, and else a third one.
+
+    Args:
+        names: Columns of numbers.
+        sample: ``(S, C)`` their values in some rows, NaN where missing.
+        tolerances: ``(C,)`` half of the last decimal place of each column.
+        results: ``(C,)`` true for columns that may be computed.
+    """
+    absent = np.isnan(sample)
+    gaps = np.flatnonzero((absent.mean(axis=0) >= _GAPS) & (absent.mean(axis=0) <= 1 - _GAPS))
+    for column in map(int, np.flatnonzero(results) if len(gaps) else []):
+        own = sample[:, [column]]
+        slack = tolerances[column] + 1e-9 * np.maximum(1.0, np.abs(own))
+        equal = np.abs(sample - own) <= slack
+        for first in map(int, gaps):
+            here, rest = ~absent[:, first], absent[:, first]
+            if first == column or equal[here, first].mean() < AGREEING:
+                continue
+            shares = equal[rest].mean(axis=0)
+            shares[[column, first]] = 0.0
+            # Where the third is as good everywhere, the first says nothing.
+            needed = equal[here].mean(axis=0) < AGREEING
+            for other in map(int, np.flatnonzero((shares >= AGREEING) & needed)):
+                of = (names[first], names[other])
+                yield [Extreme(column=names[column], which="first", of=of, of_present=True)]
 
 
 def _is_sum(sample: Floats, column: int, places: Places, slack: Floats) -> bool:

@@ -17,6 +17,8 @@ Label = bool | int | float | str
 class Extreme(ComputingRule):
     """``column = the largest, or the smallest, of others``, and of a constant perhaps.
 
+    Or the first of them that is present, such as a special price, or else the usual one.
+
     Args:
         which: Which one of them it is.
         of: The other columns.
@@ -25,7 +27,7 @@ class Extreme(ComputingRule):
     """
 
     kind: Literal["extreme"] = "extreme"
-    which: Literal["largest", "smallest"]
+    which: Literal["largest", "smallest", "first"]
     of: tuple[str, ...] = Field(min_length=1)
     bound: float | None = None
     of_present: bool = False
@@ -34,6 +36,8 @@ class Extreme(ComputingRule):
     def _check_several(self) -> Self:
         if len(self.of) + (self.bound is not None) < 2:
             raise ValueError("must have two columns or more, or a constant")
+        if self.which == "first" and (self.bound is not None or not self.of_present):
+            raise ValueError("first must be of those present")
         return self
 
     @property
@@ -44,6 +48,10 @@ class Extreme(ComputingRule):
     def expected(self, table: TableView) -> Floats:
         """Return ``(N,)`` the largest or smallest values."""
         values = np.stack([numbers_of(table, name) for name in self.of], axis=1)
+        if self.which == "first":
+            places = (~np.isnan(values)).argmax(axis=1)
+            first: Floats = values[np.arange(len(values)), places]
+            return first
         found: Floats = values.max(axis=1) if self.which == "largest" else values.min(axis=1)
         if self.of_present:
             # Of a number and none, these return the number.
