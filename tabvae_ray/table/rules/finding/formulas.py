@@ -25,6 +25,7 @@ from tabvae_ray.table.rules.finding.strength import (
 from tabvae_ray.table.rules.finding.sums.around import clock_sums, wrapped_sums
 from tabvae_ray.table.rules.finding.sums.regressions import Regressions
 from tabvae_ray.table.rules.finding.sums.totals import Relations, find_totals
+from tabvae_ray.table.rules.finding.sums.turning import plainer_inputs, solved_for
 from tabvae_ray.table.rules.forms.formula import (
     Formula,
     Linear,
@@ -132,7 +133,7 @@ def find_formulas(
     for rule in inexact:
         if fits(rule):
             accept(rule)
-    return formulas
+    return plainer_inputs(formulas, table, search.results, known, rng)
 
 
 class _Search:
@@ -174,6 +175,11 @@ class _Search:
     def ranked(self, formulas: Sequence[Formula]) -> list[Formula]:
         """Return formulas of the same columns, the ones that say most first."""
         return strongest_first(formulas, self._some, self._rng)
+
+    @property
+    def results(self) -> list[str]:
+        """Columns that may be computed."""
+        return [name for name, may in zip(self.names, self._results, strict=True) if may]
 
     def is_needed(self, formula: Formula, exceptions: float) -> bool:
         """Return True if a formula needs all of its inputs."""
@@ -242,20 +248,11 @@ class _Search:
 
         Only sums and differences: what is divided would be rounded.
         """
-        if rule.constant or any(abs(factor) != 1 for factor in rule.terms.values()):
-            return []
         places = [self.names.index(name) for name in rule.terms if name in self.names]
         low = np.nanmin(self._all, axis=0)
-        ways = []
-        for place in sorted(places, key=lambda i: (low[i] >= 0, -i)):
-            name = self.names[place]
-            if self._results[place]:
-                terms = {rule.column: rule.terms[name]}
-                for other, factor in rule.terms.items():
-                    if other != name:
-                        terms[other] = -factor * rule.terms[name]
-                ways.append(Linear(column=name, terms=terms))
-        return ways
+        ordered = sorted(places, key=lambda i: (low[i] >= 0, -i))
+        ways = [solved_for(rule, self.names[place]) for place in ordered if self._results[place]]
+        return [way for way in ways if way is not None]
 
     def _sums(self) -> Iterator[list[Formula]]:
         for a, b in self._few.pairs(np.add):
