@@ -9,7 +9,10 @@ from tabvae_ray.table.published.columns import published_column
 from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.forms.bins import Bins
 from tabvae_ray.table.rules.forms.column_rule import numbers_of
+from tabvae_ray.table.rules.forms.comparison import Comparison
+from tabvae_ray.table.rules.forms.fixed import Fixed
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
+from tabvae_ray.table.rules.forms.several import Scaled
 from tabvae_ray.table.rules.rule import MissingTogether, Rule
 from tabvae_ray.table.spec import TableSpec
 
@@ -61,16 +64,29 @@ def _shared(rule: Rule, spec: TableSpec, table: pd.DataFrame, crowd: Crowd) -> R
 
 
 def _published(rule: Rule | None, columns: dict[str, Column]) -> Rule | None:
+    if isinstance(rule, Comparison):
+        categories = columns[rule.column].categories
+        labels = tuple(label if label in categories else None for label in rule.labels)
+        absent = rule.absent if rule.absent in categories else None
+        kept = len({*labels} - {None}) > 1
+        return rule.model_copy(update={"labels": labels, "absent": absent}) if kept else None
+    if isinstance(rule, Scaled):
+        known = dict(zip(rule.labels, rule.factors, strict=True))
+        shared = {label: known[label] for label in known if label in columns[rule.by].categories}
+        factors = {"labels": tuple(shared), "factors": tuple(shared.values())}
+        return rule.model_copy(update=factors) if shared else None
     if isinstance(rule, Bins):
-        kept = set(rule.labels) <= set(columns[rule.column].categories)
-        return rule if kept else None
-    if not isinstance(rule, MissingTogether | OnlyWhere) or not rule.values:
+        said = {*rule.labels, rule.labels[0] if rule.absent is None else rule.absent}
+        return rule if said <= set(columns[rule.column].categories) else None
+    if isinstance(rule, Fixed) and rule.label not in columns[rule.column].categories:
+        return None
+    if not isinstance(rule, MissingTogether | OnlyWhere | Fixed) or not rule.values:
         return rule
     other = columns[rule.other]
     values = tuple(value for value in rule.values if value in other.categories)
     if values:
         return rule.model_copy(update={"values": values})
-    if isinstance(rule, OnlyWhere):
+    if isinstance(rule, OnlyWhere | Fixed):
         return None
     # Without such values, the column is never missing: so says the rule if the other never is.
     return None if other.missing else rule.model_copy(update={"values": ()})

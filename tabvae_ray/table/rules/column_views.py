@@ -54,6 +54,13 @@ class ColumnView:
         return int(self.codes.max()) + 1
 
     @cached_property
+    def is_flag(self) -> bool:
+        """True for truth values, which are counted as numbers: true is 1, false is 0."""
+        return self.column.kind == "categorical" and any(
+            isinstance(value, bool | np.bool_) for value in self.column.categories
+        )
+
+    @cached_property
     def numbers(self) -> Floats | None:
         """``(N,)`` float64 with NaN where missing; None if the column does not hold numbers."""
         if self.column.kind not in ("continuous", "categorical"):
@@ -62,11 +69,11 @@ class ColumnView:
             # Counted in units of the last place, as float64 does not tell the values apart.
             return None
         sample = self.column.categories[:1]
-        if self.column.kind == "categorical" and (
-            not sample or isinstance(sample[0], str | bool) or self.values.dtype == bool
-        ):
+        if self.column.kind == "categorical" and (not sample or isinstance(sample[0], str)):
             return None
         values = self.values
+        if self.is_flag and values.dtype == object:
+            values = values.map({True: 1.0, False: 0.0}).astype(np.float64)
         if isinstance(values.dtype, pd.CategoricalDtype):
             of = np.append(np.asarray(values.cat.categories, dtype=np.float64), np.nan)
             values = pd.Series(of[values.cat.codes.to_numpy()], name=self.name)
@@ -106,6 +113,13 @@ class ColumnView:
         """``(N,)`` seconds since 1970 UTC, NaN where missing; None if not moments."""
         moments = self.moments
         return None if moments is None else seconds_of(moments)
+
+    @cached_property
+    def comparable(self) -> Floats:
+        """``(N,)`` numbers, or seconds since 1970, NaN where missing."""
+        found = self.seconds if self.column.kind == "datetime" else self.numbers
+        assert found is not None
+        return found
 
 
 def seconds_of(moments: pd.Series) -> Floats:

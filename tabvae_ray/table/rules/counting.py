@@ -11,8 +11,11 @@ from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.rules.column_views import Mask, TableView
 from tabvae_ray.table.rules.forms.bins import LabelRule
+from tabvae_ray.table.rules.forms.exclusive import Exclusive
+from tabvae_ray.table.rules.forms.fixed import Fixed
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
-from tabvae_ray.table.rules.rule import Dependence, Rule, agrees_within_groups
+from tabvae_ray.table.rules.forms.several import Scaled
+from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Rule, agrees_within_groups
 
 __all__ = ["RuleCounter", "RuleCounts", "count_rules"]
 
@@ -110,16 +113,21 @@ class RuleCounter:
         columns = [column for column in self.columns if column.name in (rule.column, *rule.given)]
         view = TableView(synthetic, columns)
         for column in columns:
-            if isinstance(rule, OnlyWhere) and rule.values and column.name == rule.other:
+            if isinstance(rule, OnlyWhere | Fixed) and rule.values and column.name == rule.other:
                 continue
-            if isinstance(rule, LabelRule) and column.name == rule.column:
+            if isinstance(rule, Scaled) and column.name == rule.by:
+                continue
+            if isinstance(rule, LabelRule | Fixed) and column.name == rule.column:
                 continue
             own: Any = view[column.name]
             try:
                 readable = own.moments if column.kind == "datetime" else own.numbers
             except DataError:
                 return None
-            if readable is None and rule.kind != "missing":
+            of_values = isinstance(rule, MissingTogether) or (
+                isinstance(rule, Exclusive) and rule.state == "has a value"
+            )
+            if readable is None and not of_values:
                 return None
         return rule.broken(view)
 

@@ -13,9 +13,13 @@ from tabvae_ray.table.declaration import RulesDeclaration
 from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.finding.discovery import find_rules
 from tabvae_ray.table.rules.forms.bins import Bins, LabelRule
-from tabvae_ray.table.rules.forms.dates import DateOf
-from tabvae_ray.table.rules.forms.formula import DatePart, Duration
+from tabvae_ray.table.rules.forms.comparison import Comparison
+from tabvae_ray.table.rules.forms.dates import Age, DateOf
+from tabvae_ray.table.rules.forms.exclusive import Exclusive
+from tabvae_ray.table.rules.forms.fixed import Fixed
+from tabvae_ray.table.rules.forms.formula import DatePart, Duration, Linear
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
+from tabvae_ray.table.rules.forms.several import Scaled
 from tabvae_ray.table.rules.rule import Constraint, Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.sentences import EXAMPLES, parse_rule
 from tabvae_ray.table.rules.steps import in_order
@@ -114,18 +118,27 @@ def check_rules(rules: Sequence[Rule], columns: Sequence[Column], source: str) -
 def _check_kinds(rule: Rule, of: dict[str, Column], source: str) -> None:
     if isinstance(rule, Dependence | MissingTogether):
         return
+    if isinstance(rule, Exclusive) and rule.state == "has a value":
+        return
     names = [rule.column, *rule.given]
     if isinstance(rule, OnlyWhere) and rule.values:
         names = [rule.column]
+    if isinstance(rule, Scaled):
+        names = [rule.column, rule.of]
+        _check_labelled(rule.by, rule, of, source)
+    if isinstance(rule, Fixed):
+        names = [] if rule.values else [rule.other]
+        _check_labelled(rule.column, rule, of, source)
     moments: tuple[str, ...] = ()
-    if isinstance(rule, DatePart | Duration):
+    if isinstance(rule, Age | DatePart | Duration):
         moments = rule.given
     elif isinstance(rule, LabelRule):
-        if of[rule.column].kind != "categorical":
-            kind = of[rule.column].kind
-            raise DataError(f"{source}: {rule}: {rule.column!r} must be categorical, but is {kind}")
+        _check_labelled(rule.column, rule, of, source)
         names = [*rule.given]
-        moments = () if isinstance(rule, Bins) and rule.part is None else rule.given
+        compared = rule.given[:1] if isinstance(rule, Comparison) else ()
+        of_moments = all(of[name].kind == "datetime" for name in compared)
+        of_numbers = isinstance(rule, Bins) and rule.part is None
+        moments = rule.given if of_moments and not of_numbers else ()
     elif isinstance(rule, DateOf):
         moments = (rule.column, rule.of)
     elif isinstance(rule, Order) and of[rule.upper].kind == "datetime":
@@ -135,10 +148,18 @@ def _check_kinds(rule: Rule, of: dict[str, Column], source: str) -> None:
         if wanted == "datetime" and column.kind == "datetime":
             continue
         few = column.kind == "categorical" and not isinstance(rule, Order)
-        whole = few and not any(isinstance(v, str | bool) for v in column.categories)
+        # Truth values are counted.
+        not_numbers = str if isinstance(rule, Linear | Exclusive) else str | bool
+        whole = few and not any(isinstance(v, not_numbers) for v in column.categories)
         if wanted == "number" and (column.kind == "continuous" or whole):
             continue
         raise DataError(f"{source}: {rule}: {name!r} must be a {wanted}, but is {column.kind}")
+
+
+def _check_labelled(name: str, rule: Rule, of: dict[str, Column], source: str) -> None:
+    if of[name].kind != "categorical":
+        kind = of[name].kind
+        raise DataError(f"{source}: {rule}: {name!r} must be categorical, but is {kind}")
 
 
 def _parsed(entry: object, columns: Sequence[Column], where: str) -> Rule:

@@ -15,20 +15,18 @@ from tabvae_ray.table.column_values import (
     column_positions,
 )
 from tabvae_ray.table.rules.column_views import EXACT, Mask, TableView
-from tabvae_ray.table.rules.forms.bins import Bins
-from tabvae_ray.table.rules.forms.date_text import DateText
+from tabvae_ray.table.rules.forms.bins import LabelRule
 from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.exclusive import Exclusive
+from tabvae_ray.table.rules.forms.fixed import Fixed
 from tabvae_ray.table.rules.forms.formula import Duration, Formula
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.lookup import Lookup, check_values
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.scale import in_right_order, moments_after
-from tabvae_ray.table.rules.settling import (
-    keep_labels,
-    keep_only_where,
-    settle_orders,
-    without_exceptions,
-)
+from tabvae_ray.table.rules.settling.labels import keep_labels
+from tabvae_ray.table.rules.settling.orders import settle_orders
+from tabvae_ray.table.rules.settling.states import keep_exclusive, keep_fixed, keep_only_where
 from tabvae_ray.table.rules.shared import filler, learnt_lookups
 from tabvae_ray.table.rules.steps import EndOf, start_of_end, steps_of
 from tabvae_ray.table.rules.values import (
@@ -36,6 +34,7 @@ from tabvae_ray.table.rules.values import (
     as_series,
     plain_values,
     positions_of,
+    without_exceptions,
     write_values,
 )
 
@@ -116,6 +115,9 @@ class RuleKeeper:
         rows = rows.copy(deep=False)
         missing = [rule for rule in self.rules if isinstance(rule, MissingTogether)]
         with np.errstate(all="ignore"):
+            for rule in self.rules:
+                if isinstance(rule, Exclusive):
+                    keep_exclusive(rows, rule, self._columns, self._names, rng, compact=compact)
             for rule in missing:
                 if rule.other not in self._names or self._is_settled(rule):
                     self._keep_missing(rule, rows, rng, compact)
@@ -125,12 +127,12 @@ class RuleKeeper:
                 # What the table has no value for must not be drawn.
                 if lookup.on[-1].name not in self._names:
                     write_values(rows, lookup.on[-1], lookup.known_keys(rows, rng), compact)
-            self._keep_only_where(rows, self._names, rng, compact)
+            self._keep_states(rows, rng, compact, computed=False)
             self._keep_orders(rows, rng)
             self._compute(rows, rng, compact)
             orders = [rule for rule in self.rules if isinstance(rule, Order)]
             settle_orders(rows, orders, self._columns, self._names, self._inputs, rng)
-            self._keep_only_where(rows, self._names | self._inputs, rng, compact)
+            self._keep_states(rows, rng, compact, computed=True)
             for rule in missing:
                 if rule.other in self._names:
                     self._keep_missing(rule, rows, rng, compact)
@@ -148,19 +150,25 @@ class RuleKeeper:
             elif isinstance(computed, DateOf):
                 view = self._view(rows, computed)
                 _keep_date(computed, view, rows, self._columns[computed.column], rng)
-            elif isinstance(computed, Bins | DateText):
+            elif isinstance(computed, LabelRule):
                 keep_labels(rows, computed, self._columns, rng, compact=compact)
             elif isinstance(computed, Dependence):
                 self._keep_dependence(computed, rows, rng, compact)
             else:
                 self._keep_formula(computed, rows, rng, compact)
 
-    def _keep_only_where(
-        self, rows: pd.DataFrame, fixed: set[str], rng: np.random.Generator, compact: bool
+    def _keep_states(
+        self, rows: pd.DataFrame, rng: np.random.Generator, compact: bool, *, computed: bool
     ) -> None:
+        """Change drawn columns that others fix, before or after columns are computed."""
+        settled = self._names | self._inputs if computed else self._names
         for rule in self.rules:
+            if isinstance(rule, Fixed) and rule.column not in settled:
+                # What is computed later says nothing yet.
+                if computed or rule.other not in self._names:
+                    keep_fixed(rows, rule, self._columns, rng, compact=compact)
             if isinstance(rule, OnlyWhere):
-                keep_only_where(rows, rule, self._columns, fixed, rng, compact=compact)
+                keep_only_where(rows, rule, self._columns, settled, rng, compact=compact)
 
     def _keep_orders(self, rows: pd.DataFrame, rng: np.random.Generator) -> None:
         """Exchange values until all orders hold, as often as a chain of them may need."""

@@ -10,11 +10,14 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from tabvae_ray.table.rules.column_views import Codes, Floats, Mask, TableView
+from tabvae_ray.table.rules.column_views import Codes, Mask, TableView
 from tabvae_ray.table.rules.forms.bins import Bins
 from tabvae_ray.table.rules.forms.column_rule import ColumnRule
+from tabvae_ray.table.rules.forms.comparison import Comparison
 from tabvae_ray.table.rules.forms.date_text import DateText
 from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.exclusive import Exclusive
+from tabvae_ray.table.rules.forms.fixed import Fixed
 from tabvae_ray.table.rules.forms.formula import Formula
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 
@@ -25,7 +28,6 @@ __all__ = [
     "Order",
     "Rule",
     "agrees_within_groups",
-    "comparable",
 ]
 
 
@@ -69,7 +71,7 @@ class Order(ColumnRule):
 
     def broken(self, table: TableView) -> Mask:
         """Return ``(N,)`` true where the order is the other way; missing values break nothing."""
-        low, high = comparable(table, self.column), comparable(table, self.upper)
+        low, high = table[self.column].comparable, table[self.upper].comparable
         wrong: Mask = low >= high if self.strict else low > high
         return wrong
 
@@ -109,9 +111,10 @@ class MissingTogether(ColumnRule):
         return f"{self.column} is missing exactly where {self.other} is {shown}"
 
 
-Constraint = Order | MissingTogether | OnlyWhere
+Constraint = Order | MissingTogether | OnlyWhere | Exclusive | Fixed
 Rule = Annotated[
-    Formula | DateOf | DateText | Bins | Dependence | Constraint, Field(discriminator="kind")
+    Formula | DateOf | DateText | Bins | Comparison | Dependence | Constraint,
+    Field(discriminator="kind"),
 ]
 
 
@@ -126,11 +129,3 @@ def agrees_within_groups(groups: Codes, codes: Codes) -> Mask:
     best = np.zeros(len(pairs), dtype=bool)
     best[order[heads]] = True
     return best[inverse]
-
-
-def comparable(table: TableView, name: str) -> Floats:
-    """Return ``(N,)`` the numbers of a column, or its seconds since 1970."""
-    view = table[name]
-    found = view.seconds if view.column.kind == "datetime" else view.numbers
-    assert found is not None
-    return found

@@ -2,28 +2,25 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar, get_args
-
-from pydantic import ValidationError
+from typing import Any, get_args
 
 from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped
-from tabvae_ray.table.rules.forms.bins import Bins
 from tabvae_ray.table.rules.forms.date_text import DATE_TEXTS, DateText
-from tabvae_ray.table.rules.forms.dates import MOMENT_PARTS, DateOf
+from tabvae_ray.table.rules.forms.dates import MOMENT_PARTS, Age, DateOf
 from tabvae_ray.table.rules.forms.formula import (
     SECONDS,
     DatePart,
     Duration,
-    Linear,
     Product,
     Quotient,
     Ratio,
     Remainder,
     Unit,
 )
+from tabvae_ray.table.rules.forms.functions import FUNCTIONS, Function
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.forms.parts import PARTS
-from tabvae_ray.table.rules.forms.several import Extreme, Rated
+from tabvae_ray.table.rules.phrases import NUMBER, long_rule
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 
 __all__ = ["EXAMPLES", "parse_rule"]
@@ -32,9 +29,7 @@ EXAMPLES = (
     "total = casual + registered; amount = price * quantity; month = month of day; "
     "admitted <= discharged; season is determined by month; end is missing exactly where start is"
 )
-_Rule = TypeVar("_Rule", Bins, Extreme, Rated)
 _PARTS = "|".join(PARTS)
-_NUMBER = r"\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 
 
 def parse_rule(
@@ -51,83 +46,11 @@ def parse_rule(
     # The longest name first: of two that begin alike, it is the one that is meant.
     name = "|".join(re.escape(n) for n in sorted(names, key=len, reverse=True))
     for pattern, make in _FORMS:
-        found = re.fullmatch(
-            pattern.replace("NAME", f"(?:{name})").replace("NUMBER", _NUMBER), text
-        )
+        found = re.fullmatch(pattern.replace("NAME", f"(?:{name})").replace("NUMBER", NUMBER), text)
         if found is not None:
             rule = make({key: value for key, value in found.groupdict().items() if value})
             return _with_categories(rule, found.groupdict().get("values"), categories or {})
-    return (
-        _bins(text, name, categories or {})
-        or _extreme(text, name)
-        or _rated(text, name)
-        or _linear(text, name)
-    )
-
-
-def _bins(text: str, name: str, categories: Mapping[str, Sequence[Any]]) -> Bins | None:
-    """Read ``group is young where age < 18, adult where < 65, else old``."""
-    start = re.match(rf"(?P<column>{name}) is ", text)
-    known = {str(value): value for value in categories.get(start["column"], ())} if start else {}
-    if start is None or not known:
-        return None
-    label = "|".join(re.escape(each) for each in sorted(known, key=len, reverse=True))
-    part = rf"(?:(?P<part>{_PARTS})(?: \(Monday = 0\))? of )?"
-    found = re.fullmatch(
-        rf"(?P<first>{label}) where {part}(?P<of>{name}) < (?P<limit>-?{_NUMBER})"
-        rf"(?P<more>(?:, (?:{label}) where < -?{_NUMBER})*), else (?P<last>{label})",
-        text[start.end() :],
-    )
-    if found is None:
-        return None
-    more = re.findall(rf", ({label}) where < (-?{_NUMBER})", found["more"])
-    labels = [found["first"], *(each for each, _ in more), found["last"]]
-    return _valid(
-        Bins,
-        column=start["column"],
-        of=found["of"],
-        part=found["part"],
-        limits=tuple(float(n) for n in (found["limit"], *(limit for _, limit in more))),
-        labels=tuple(known[each] for each in labels),
-    )
-
-
-def _extreme(text: str, name: str) -> Extreme | None:
-    """Read ``best = largest of first, second, 0``."""
-    one = f"(?:{name})"
-    found = re.fullmatch(
-        rf"(?P<column>{one}) = (?P<which>largest|smallest) of (?P<of>{one}(?:, {one})*)"
-        rf"(?:, (?P<bound>-?{_NUMBER}))?",
-        text,
-    )
-    if found is None:
-        return None
-    of = re.findall(rf"(?:^|, )({one})(?=, |$)", found["of"])
-    bound = None if found["bound"] is None else float(found["bound"])
-    return _valid(Extreme, column=found["column"], which=found["which"], of=of, bound=bound)
-
-
-def _rated(text: str, name: str) -> Rated | None:
-    """Read ``paid = price * pieces * (1 - 0.01 * discount)`` and ``volume = a * b * c``."""
-    one = f"(?:{name})"
-    found = re.fullmatch(
-        rf"(?P<column>{one}) = (?P<of>{one}(?: \* {one})*)"
-        rf"(?: \* \(1 (?P<sign>[+-]) (?:(?P<share>{_NUMBER}) \* )?(?P<rate>{one})\))?",
-        text,
-    )
-    if found is None:
-        return None
-    factors = re.findall(rf"(?:^| \* )({one})(?= \* |$)", found["of"])
-    share = float(found["share"] or 1) * (-1 if found["sign"] == "-" else 1)
-    return _valid(Rated, column=found["column"], factors=factors, rate=found["rate"], share=share)
-
-
-def _valid(kind: type[_Rule], **values: Any) -> _Rule | None:
-    """Return a rule, None if its own checks refuse the values."""
-    try:
-        return kind.model_validate(values)
-    except ValidationError:
-        return None
+    return long_rule(text, name, categories or {})
 
 
 def _with_categories(
@@ -146,27 +69,6 @@ def _with_categories(
     if not all(text in known for text in texts):
         return None
     return rule.model_copy(update={"values": tuple(known[text] for text in texts)})
-
-
-def _linear(text: str, name: str) -> Linear | None:
-    """Read ``column = 2 * a - b + 3``."""
-    found = re.fullmatch(rf"(?P<column>{name}) = (?P<sum>.+)", text)
-    if found is None:
-        return None
-    amount = rf"(?:(?P<factor>{_NUMBER}) \* )?(?P<name>{name})"
-    part = rf"(?P<sign>[+-]? ?)(?:{amount}|(?P<number>{_NUMBER}))"
-    rest, terms, constant = found["sum"], {}, 0.0
-    while rest:
-        term = re.match(rf"{part}(?: (?=[+-] )|$)", rest)
-        if term is None:
-            return None
-        sign = -1.0 if term["sign"].startswith("-") else 1.0
-        if term["name"]:
-            terms[term["name"]] = sign * float(term["factor"] or 1)
-        else:
-            constant += sign * float(term["number"])
-        rest = rest[term.end() :]
-    return Linear(column=found["column"], terms=terms, constant=constant) if terms else None
 
 
 def _values(text: str | None) -> tuple[Any, ...]:
@@ -255,6 +157,15 @@ _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
         ),
     ),
     (
+        rf"(?P<column>NAME) = (?P<function>{'|'.join(map(re.escape, FUNCTIONS))}) (?P<of>NAME)",
+        lambda f: Function.model_validate({key: f[key] for key in ("column", "of", "function")}),
+    ),
+    (
+        r"(?P<column>NAME) = whole (?P<unit>years|months) from (?P<of>NAME) "
+        r"to (?P<day>\d{4}-\d\d-\d\d)",
+        lambda f: Age.model_validate({key: f[key] for key in ("column", "of", "unit", "day")}),
+    ),
+    (
         r"(?P<column>NAME) = (?P<of>NAME) divided by (?P<divisor>NUMBER), rounded down",
         lambda f: Quotient(column=f["column"], of=f["of"], divisor=float(f["divisor"])),
     ),
@@ -284,9 +195,13 @@ _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
         ),
     ),
     (
-        r"(?P<column>NAME) = (?:(?P<scale>NUMBER) \* )?(?P<a>NAME) / (?P<b>NAME)",
+        r"(?P<column>NAME) = (?:(?P<scale>NUMBER) \* )?(?P<a>NAME) / (?P<b>NAME)(?P<square>\^2)?",
         lambda f: Ratio(
-            column=f["column"], numerator=f["a"], denominator=f["b"], scale=float(f.get("scale", 1))
+            column=f["column"],
+            numerator=f["a"],
+            denominator=f["b"],
+            scale=float(f.get("scale", 1)),
+            power=2 if "square" in f else 1,
         ),
     ),
 )

@@ -14,10 +14,17 @@ from tabvae_ray.table.column_values import (
     restored,
 )
 from tabvae_ray.table.dtypes import dtype_from_name, number_limits
-from tabvae_ray.table.rules.column_views import Floats
+from tabvae_ray.table.rules.column_views import Floats, Mask
 from tabvae_ray.table.values.decimals import decimals_from_numbers, is_decimal
 
-__all__ = ["as_dtype", "as_series", "plain_values", "positions_of", "write_values"]
+__all__ = [
+    "as_dtype",
+    "as_series",
+    "plain_values",
+    "positions_of",
+    "without_exceptions",
+    "write_values",
+]
 
 
 def plain_values(values: pd.Series, column: Column) -> Floats:
@@ -58,3 +65,12 @@ def as_dtype(numbers: Floats, column: Column, rows: pd.DataFrame) -> pd.Series:
     if is_decimal(dtype):
         return decimals_from_numbers(numbers, column.decimals, dtype).set_axis(rows.index)
     return pd.Series(numbers, index=rows.index).astype(dtype)
+
+
+def without_exceptions(wrong: Mask, exceptions: float, rng: np.random.Generator) -> Mask:
+    """Return the rows to mend of those ``(N,)`` that break a rule: as many stay as may break it.
+
+    More rows break it than may.
+    """
+    mended: Mask = wrong & (rng.random(len(wrong)) >= exceptions / wrong.mean())
+    return mended

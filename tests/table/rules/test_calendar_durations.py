@@ -1,5 +1,7 @@
 """Nights between two moments, and ages in whole years and months."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -78,3 +80,25 @@ def test_they_count_as_calendars_do(
             {"column": "x", "start": "start", "end": "end", "unit": unit}
         )
         assert rule.expected(view).tolist() == pytest.approx([expected, np.nan], nan_ok=True)
+
+
+@pytest.mark.parametrize(("unit", "length"), [("years", 12), ("months", 1)])
+def test_an_age_on_the_day_of_the_table_is_found_and_kept(unit: str, length: int) -> None:
+    rng = np.random.default_rng(0)
+    days = pd.to_timedelta(rng.integers(0, 25_000, 4_000), unit="D")
+    born = pd.Series(pd.Timestamp("1940-01-01") + days)
+
+    def age(born: pd.Series) -> pd.Series:
+        months = 12 * (2023 - born.dt.year) + 6 - born.dt.month - (born.dt.day > 17)
+        return months // length
+
+    table = pd.DataFrame({"born": born, "age": age(born), "noise": rng.integers(0, 90, 4_000)})
+    spec = TableSpec.infer(table)
+    (rule,) = spec.rules
+    assert re.fullmatch(rf"age = whole {unit} from born to 2023-06-1\d", str(rule))
+    assert parse_rule(str(rule), spec.names) == rule
+    rows = table.apply(lambda column: rng.permutation(column))
+    kept = RuleKeeper.fit(spec.rules, spec.columns, table).apply(rows, rng)
+    assert (kept["age"] == age(kept["born"])).all()
+    shuffled = table.assign(age=rows["age"].to_numpy())
+    assert find_rules(shuffled, TableSpec.infer(shuffled).columns) == []

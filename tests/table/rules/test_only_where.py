@@ -20,10 +20,10 @@ N = 2_000
 def claims() -> pd.DataFrame:
     rng = np.random.default_rng(0)
     insured, n_claims = rng.choice(["yes", "no"], N), rng.poisson(0.7, N)
-    days = rng.integers(-20, 60, N)
+    days, free = rng.integers(-20, 60, N), rng.random(N) < 0.1
     return pd.DataFrame(
         {
-            "fee": np.where(insured == "yes", rng.lognormal(3, 1, N).round(2), 0.0),
+            "fee": np.where((insured == "yes") & ~free, rng.lognormal(3, 1, N).round(2), 0.0),
             "insured": insured,
             "paid": np.where(n_claims > 0, rng.integers(0, 5_000, N), 0),
             "claims": n_claims,

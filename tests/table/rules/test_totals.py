@@ -7,6 +7,7 @@ import pytest
 from tabvae_ray.table.rules.finding.discovery import find_rules
 from tabvae_ray.table.rules.forms.formula import Linear
 from tabvae_ray.table.rules.keeping import RuleKeeper
+from tabvae_ray.table.rules.sentences import parse_rule
 from tabvae_ray.table.spec import TableSpec
 
 
@@ -66,19 +67,6 @@ def test_totals_of_a_wide_table_are_found() -> None:
     assert sentence == "sum = " + " + ".join(f"c{i}" for i in range(40, 60))
 
 
-def test_one_column_of_a_one_hot_group_is_the_rest() -> None:
-    rng = np.random.default_rng(0)
-    which = rng.choice(4, 600, p=[0.6, 0.3, 0.08, 0.02])
-    table = pd.DataFrame({f"is_{i}": (which == i).astype(int) for i in range(4)})
-    table["noise"] = rng.normal(size=600)
-    assert found(table) == {"is_3 = -is_0 - is_1 - is_2 + 1": 0.0}
-    columns = TableSpec.infer(table).columns
-    rules = find_rules(table, columns)
-    shuffled = table.apply(lambda column: rng.permutation(column))
-    kept = RuleKeeper.fit(rules, columns, table).apply(shuffled, rng)
-    assert (kept[[f"is_{i}" for i in range(4)]].sum(axis=1) == 1).all()
-
-
 def test_collinear_noise_makes_no_total() -> None:
     rng = np.random.default_rng(0)
     base = rng.normal(0, 100, 900)
@@ -100,3 +88,39 @@ def test_rounded_means_and_weighted_sums_of_many_columns_are_found(exceptions: i
         "mean = 0.25 * a + 0.25 * b + 0.25 * c + 0.25 * d",
         "grade = 0.2 * a + 0.2 * b + 0.25 * c + 0.35 * d",
     }
+
+
+def test_truth_values_are_counted() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({name: rng.random(600) < 0.3 for name in ("mail", "post", "call", "sms")})
+    table["ways"] = table.sum(axis=1)
+    assert found(table) == {"ways = mail + post + call + sms": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        ("sum", "made = a + b + c"),
+        ("mean", "made = 0.333333333333 * a + 0.333333333333 * b + 0.333333333333 * c"),
+        ("max", "made = largest of a, b, c"),
+    ],
+)
+def test_what_leaves_out_missing_parts_is_computed_from_those_present(
+    make: str, sentence: str
+) -> None:
+    rng = np.random.default_rng(0)
+    parts = pd.DataFrame(np.round(rng.normal(50, 9, (900, 3)), 1), columns=list("abc"))
+    parts = parts.mask(rng.random((900, 3)) < 0.2)
+    table = parts.assign(made=getattr(parts, make)(axis=1).round(2))
+    columns = TableSpec.infer(table).columns
+    rule = next(rule for rule in find_rules(table, columns) if rule.column == "made")
+    assert str(rule) == f"{sentence}, of those present"
+    assert str(parse_rule(str(rule), list(table))) == str(rule)
+    rows = table.apply(lambda column: rng.permutation(column))
+    kept = RuleKeeper.fit([rule], columns, table).apply(rows, rng)
+    wanted = getattr(kept[["a", "b", "c"]], make)(axis=1)
+    known = kept["made"].notna() & wanted.notna()
+    assert (abs(kept["made"] - wanted)[known] < 0.0051).all()
+    # Where a missing part makes the sum missing, it is said as it was.
+    strict = parts.assign(made=getattr(parts, make)(axis=1, skipna=False).round(2))
+    assert sentence in map(str, find_rules(strict, TableSpec.infer(strict).columns))

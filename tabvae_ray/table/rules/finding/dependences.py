@@ -29,6 +29,7 @@ def find_dependences(
     rng: np.random.Generator,
     known: Mapping[str, Collection[str]],
     scattered: Collection[str] = (),
+    grouped: Collection[str] = (),
 ) -> list[Dependence]:
     """Find functional dependences, without circles and without those that follow from others.
 
@@ -41,6 +42,7 @@ def find_dependences(
         known: Columns that are computed otherwise, and what from; they need no dependence.
         scattered: Columns whose generated values will be new ones, and their pairs with others
             all the more, so that they determine nothing together with others.
+        grouped: Columns that exclude others, which pairs of columns need not explain.
     """
     if sum(view.n_codes > 1 for view in table.columns.values()) < 2:
         return []
@@ -55,6 +57,8 @@ def find_dependences(
                 if candidate.column in given or leads_to(candidate.column, candidate.on, given):
                     continue
                 if n_on > 1 and not set(scattered).isdisjoint(candidate.on):
+                    continue
+                if n_on > 1 and candidate.column in grouped:
                     continue
                 exceptions = search.exceptions(candidate)
                 if exceptions is None or (exact and exceptions > 0):
@@ -104,6 +108,8 @@ class _Search:
         agreeing = [_agreeing_by_chance(codes) for codes in self._few.T]
         bearable = RARER * (1 - np.array(agreeing)) + 2 / len(rows)
         self._bearable = np.minimum(bearable, MAX_EXCEPTIONS)
+        # A sample may have more exceptions than all rows, which decide.
+        self._bearable += 3 * np.sqrt(self._bearable / len(rows))
 
     def candidates(self, n_on: int, *, exact: bool) -> list[Dependence]:
         """Return the dependences on so many columns that the sample allows.

@@ -1,20 +1,25 @@
 """Find the rules of a table."""
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.rules.column_views import TableView
-from tabvae_ray.table.rules.finding.bins import find_bins
 from tabvae_ray.table.rules.finding.dependences import find_dependences, leads_to
 from tabvae_ray.table.rules.finding.formulas import find_formulas
-from tabvae_ray.table.rules.finding.missing import find_missing
+from tabvae_ray.table.rules.finding.labels.bins import find_bins
+from tabvae_ray.table.rules.finding.labels.comparisons import find_comparisons
 from tabvae_ray.table.rules.finding.moments import find_date_texts, find_moment_rules
-from tabvae_ray.table.rules.finding.only_where import find_only_where
 from tabvae_ray.table.rules.finding.orders import find_orders
+from tabvae_ray.table.rules.finding.presence.exclusive import find_exclusive
+from tabvae_ray.table.rules.finding.presence.fixed import find_fixed, find_fixed_in_ranges
+from tabvae_ray.table.rules.finding.presence.missing import find_missing
+from tabvae_ray.table.rules.finding.presence.only_where import find_only_where
 from tabvae_ray.table.rules.forms.bins import Bins
+from tabvae_ray.table.rules.forms.comparison import Comparison
 from tabvae_ray.table.rules.forms.date_text import DateText
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.formula import DatePart, Formula, Linear, Product, Ratio
@@ -44,7 +49,7 @@ def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0)
         return []
     rng = np.random.default_rng(seed)
     view = TableView(table, columns)
-    computed: list[Formula | DateOf | DateText | Bins] = []
+    computed: list[Formula | DateOf | DateText | Bins | Comparison] = []
     computed += find_moment_rules(view, rng)
     computed += find_formulas(view, rng, {rule.column: rule.given for rule in computed})
     given = {rule.column: rule.given for rule in computed}
@@ -58,12 +63,17 @@ def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0)
             given[part.column] = part.given
         else:
             late[part.column] = part
+    groups = find_exclusive(view, rng)
+    members = {name for rule in groups for name in (rule.column, *rule.given)}
+    for comparison in find_comparisons(view, rng, given | {name: () for name in (*late, *members)}):
+        computed.append(comparison)
+        given[comparison.column] = comparison.given
     scattered = {rule.column for rule in computed if isinstance(rule, _SCATTERED)}
     parts = {rule.column for rule in computed if isinstance(rule, DatePart)}
     # The name of a month is looked up by its number, if that is computed from the same date.
     dependences = [
         rule
-        for rule in find_dependences(view, rng, given, scattered)
+        for rule in find_dependences(view, rng, given, scattered, members)
         if rule.column not in late or (rule.on[0] in parts and len(rule.on) == 1)
     ]
     given |= {rule.column: rule.given for rule in dependences}
@@ -80,6 +90,17 @@ def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0)
         # Two results of the same inputs are in the order that these have.
         and not (given.get(rule.column) and given.get(rule.column) == given.get(rule.upper))
     ]
+    # A group of which one column at most is drawn keeps its rule by itself.
+    groups = [rule for rule in groups if len({rule.column, *rule.given} - set(given)) > 1]
     rules = [*computed, *dependences, *orders]
     related = {frozenset((rule.column, name)) for rule in rules for name in rule.given}
-    return [*rules, *find_only_where(view, given, related), *find_missing(view)]
+    sets = [{rule.column, *rule.given} for rule in groups if rule.state != "has a value"]
+    for names in sets:
+        related |= {frozenset(pair) for pair in combinations(names, 2)}
+    grouped = {name for names in sets for name in names}
+    fixed = find_fixed(view, given, related, grouped, rng)
+    related |= {frozenset((rule.column, rule.other)) for rule in fixed}
+    only_where = find_only_where(view, given, related)
+    related |= {frozenset((rule.column, rule.other)) for rule in only_where}
+    fixed += find_fixed_in_ranges(view, given, related, grouped, rng)
+    return [*rules, *groups, *fixed, *only_where, *find_missing(view)]

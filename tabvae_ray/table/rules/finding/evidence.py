@@ -6,6 +6,7 @@ from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.forms.date_text import DateText
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.formula import Formula, Quotient, Remainder
+from tabvae_ray.table.rules.forms.functions import Function
 from tabvae_ray.table.rules.rule import Order
 
 __all__ = ["MAX_EXCEPTIONS", "RARER", "is_rule", "unlikely"]
@@ -44,8 +45,8 @@ def is_rule(
     some = rng.permutation(rows)[:_SHUFFLED_ROWS]
     shuffled = table.shuffled(rule.column, some, rng, beside=rule.given)
     by_chance = 1 - float(rule.broken(shuffled).mean())
-    if isinstance(rule, Quotient | Remainder):
-        # Of many divisors that are tried, one fits a few values.
+    if isinstance(rule, Quotient | Remainder | Function):
+        # Of many divisors and functions that are tried, one fits a few values.
         n_values = len(np.unique(table[rule.of].codes[rows]))
         if n_values * np.log(max(by_chance, 1e-300)) > _CHANCE_OF_VALUES:
             return None

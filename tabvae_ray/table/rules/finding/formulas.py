@@ -13,27 +13,37 @@ from tabvae_ray.table.rules.column_views import Floats, TableView
 from tabvae_ray.table.rules.finding.agreement import SampledColumns
 from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.evidence import is_rule
-from tabvae_ray.table.rules.finding.products import products_and_ratios
-from tabvae_ray.table.rules.finding.several import extremes, rated_products
-from tabvae_ray.table.rules.finding.strength import hides_nothing, needs_all, strongest_first
+from tabvae_ray.table.rules.finding.factors import scaled_products
+from tabvae_ray.table.rules.finding.products import functions, products_and_ratios
+from tabvae_ray.table.rules.finding.several import extremes, first_present, rated_products
+from tabvae_ray.table.rules.finding.strength import (
+    hides_nothing,
+    needs_all,
+    of_present,
+    strongest_first,
+)
 from tabvae_ray.table.rules.finding.sums.around import clock_sums, wrapped_sums
 from tabvae_ray.table.rules.finding.sums.regressions import Regressions
 from tabvae_ray.table.rules.finding.sums.totals import Relations, find_totals
+from tabvae_ray.table.rules.finding.sums.turning import plainer_inputs, solved_for
 from tabvae_ray.table.rules.forms.formula import (
     Formula,
     Linear,
     Quotient,
     Remainder,
 )
+from tabvae_ray.table.rules.forms.several import Extreme
 
 __all__ = ["find_formulas"]
 
 # Rows that candidates are looked for in.
-_SAMPLE = 256
+_SAMPLE, _LARGER = 256, 2048
 # A column of fewer values agrees with too much by chance.
 _MIN_VALUES = 3
 # Divisors that calendars, clocks and units have, beside those that the values suggest.
 _DIVISORS = (7, 10, 12, 24, 30, 52, 60, 100, 365, 1000, 1440, 3600, 10000, 86400)
+# Where fewer rows are above the divisor, a remainder is the number itself.
+_DIVIDED = 0.05
 # Formulas of three columns are looked for in tables of up to so many columns of numbers.
 _MAX_COLUMNS, _MAX_COLUMNS_FOR_REGRESSIONS = 100, 60
 
@@ -56,7 +66,11 @@ def find_formulas(
         for name, view in table.columns.items()
         if view.is_exact and not view.missing.all()
     }
-    names = [name for name, n_codes in usable.items() if n_codes >= _MIN_VALUES]
+    names = [
+        name
+        for name, n_codes in usable.items()
+        if n_codes >= _MIN_VALUES and not table[name].is_flag
+    ]
     # One of two values may be a part of a total.
     added = [name for name, n_codes in usable.items() if n_codes >= 2]
     if len(names) < 2 and len(added) < 3:
@@ -72,6 +86,25 @@ def find_formulas(
             candidate.column, candidate.given, given
         )
 
+    def makes_room(candidate: Formula) -> bool:
+        """Solve the sum that computes a column for another one, so that a product computes it."""
+        old = next((rule for rule in formulas if rule.column == candidate.column), None)
+        if not isinstance(old, Linear) or isinstance(candidate, Linear) or old.exceptions:
+            return False
+        others = {name: of for name, of in given.items() if name != old.column}
+        for way in search.turned(old):
+            if way.column in given or way.column in candidate.given:
+                continue
+            both = {**others, candidate.column: candidate.given, way.column: way.given}
+            circle = leads_to(way.column, way.given, both)
+            if not circle and not leads_to(candidate.column, candidate.given, both):
+                if is_rule(way, table, rng) == 0:
+                    del given[old.column]
+                    formulas.remove(old)
+                    accept(way)
+                    return True
+        return False
+
     def accept(rule: Formula) -> None:
         given[rule.column] = rule.given
         formulas.append(rule)
@@ -83,12 +116,16 @@ def find_formulas(
         columns = frozenset((candidates[0].column, *candidates[0].given))
         if columns in related:
             continue
-        for candidate in search.ranked([rule for rule in candidates if fits(rule)]):
+        turns = {rule.column for rule in formulas if isinstance(rule, Linear)}
+        fitting = [rule for rule in candidates if fits(rule) or rule.column in turns]
+        for candidate in search.ranked(fitting):
             exceptions = is_rule(candidate, table, rng)
             if exceptions is not None and search.is_needed(candidate, exceptions):
+                if not fits(candidate) and (exceptions or not makes_room(candidate)):
+                    continue
                 related.add(columns)
                 if exceptions == 0:
-                    accept(candidate)
+                    accept(of_present(candidate, table))
                 else:
                     inexact.append(candidate.model_copy(update={"exceptions": exceptions}))
                 break
@@ -96,7 +133,7 @@ def find_formulas(
     for rule in inexact:
         if fits(rule):
             accept(rule)
-    return formulas
+    return plainer_inputs(formulas, table, search.results, known, rng)
 
 
 class _Search:
@@ -139,11 +176,19 @@ class _Search:
         """Return formulas of the same columns, the ones that say most first."""
         return strongest_first(formulas, self._some, self._rng)
 
+    @property
+    def results(self) -> list[str]:
+        """Columns that may be computed."""
+        return [name for name, may in zip(self.names, self._results, strict=True) if may]
+
     def is_needed(self, formula: Formula, exceptions: float) -> bool:
         """Return True if a formula needs all of its inputs."""
         if isinstance(formula, Linear) and len(formula.terms) > 2:
             if hides_nothing(formula, self._some, exceptions):
                 return True
+        if isinstance(formula, Extreme) and formula.which == "first":
+            # Where the first one is missing, the other one must tell as exactly.
+            return exceptions == 0 and not formula.broken(self._table).any()
         return needs_all(formula, self._some, self._rng)
 
     def candidates(self) -> Iterator[Sequence[Formula]]:
@@ -157,6 +202,7 @@ class _Search:
             return
         if len(self.names) <= _MAX_COLUMNS:
             # The largest of some columns is one of them, while a sum with a range may be none.
+            yield from first_present(self.names, self._sample, self._tolerances, self._results)
             yield from extremes(self.names, self._sample, self._tolerances, self._results)
             yield from self._sums()
         # A column that loses digits of another says less than what both are computed from.
@@ -175,19 +221,38 @@ class _Search:
         linear.sort(key=lambda rules: _complexity(rules[0]))
         yield from (rules for rules in linear if _is_whole(rules[0]))
         yield from self._totals()
+        yield from functions(self.names, self._sample, self._few)
         yield from self._divisions()
         # Of relations that share columns each computes another one, and sums come before products:
         # a discount is the difference of two prices rather than a rounded rate times a price.
-        yield from (rules for rules in linear if not _is_whole(rules[0]))
+        for rules in linear:
+            # A difference of two columns that is a third one is told by that.
+            if not _is_whole(rules[0]) and not self.relations.shortens(rules[0]):
+                yield rules
         yield from self._differences()
         if few:
             yield from self._regressions.in_many(self._given)
         yield from products_and_ratios(self.names, self._sample, self._few)
         yield from rated_products(self.names, self._sample, self._few)
+        some = self._table.take(self._rows[:_LARGER])
+        yield from scaled_products(
+            self.names, some, self._all[:_LARGER], self._tolerances, self._results
+        )
         yield from lossy
         yield from ([rule] for rule in clock_sums(self.names, self._sample, self._all))
         wrapped = wrapped_sums(self.names, self._sample, self._all, self._results)
         yield from ([rule] for rule in wrapped)
+
+    def turned(self, rule: Linear) -> list[Linear]:
+        """Return a sum solved for each of its parts, that first which may be negative, or the last.
+
+        Only sums and differences: what is divided would be rounded.
+        """
+        places = [self.names.index(name) for name in rule.terms if name in self.names]
+        low = np.nanmin(self._all, axis=0)
+        ordered = sorted(places, key=lambda i: (low[i] >= 0, -i))
+        ways = [solved_for(rule, self.names[place]) for place in ordered if self._results[place]]
+        return [way for way in ways if way is not None]
 
     def _sums(self) -> Iterator[list[Formula]]:
         for a, b in self._few.pairs(np.add):
@@ -207,16 +272,19 @@ class _Search:
         if len(views) < 3:
             return
         results = [
-            view.name not in self._given and (view.column.kind != "categorical" or view.tolerance)
+            view.name not in self._given
+            and (view.column.kind != "categorical" or view.tolerance)
+            and not view.is_flag
             for view in views
         ]
-        yield from find_totals(
+        found = find_totals(
             self._added,
             _numbers(self._table, self._added)[self._rows],
             np.array([view.tolerance for view in views]),
             np.array(results, dtype=bool),
             self.relations,
         )
+        yield from (rules for rules in found if not _is_one_hot(rules[0], self._table))
 
     def _divisions(self) -> Iterator[list[Formula]]:
         """Yield whole quotients and remainders by a constant."""
@@ -230,6 +298,9 @@ class _Search:
                 if not 1 < divisor <= high[of]:
                     continue
                 of_sample = self._sample[:, of]
+                known = of_sample[~np.isnan(self._sample[:, column])]
+                if (known >= divisor).mean() < _DIVIDED:
+                    continue
                 whole = np.floor(of_sample / divisor + 1e-12)
                 names = self.names
                 if self._few.keeps(whole, column):
@@ -254,6 +325,14 @@ def _is_whole(rule: Linear) -> bool:
 
 def _whole_first(rules: list[Linear]) -> list[Linear]:
     return sorted(rules, key=lambda rule: not _is_whole(rule))
+
+
+def _is_one_hot(rule: Linear, table: TableView) -> bool:
+    """Return True if a sum says that exactly one of some columns is 1, which is said otherwise."""
+    if rule.constant != 1 or set(rule.terms.values()) != {-1.0}:
+        return False
+    numbers = (table[name].numbers for name in (rule.column, *rule.given))
+    return all(of is not None and np.isin(of[~np.isnan(of)], [0, 1]).all() for of in numbers)
 
 
 def _complexity(rule: Linear) -> int:

@@ -1,16 +1,18 @@
 """Find columns that are parts of a date-time, or the time between two."""
 
 from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
 from itertools import chain, permutations, product
-from typing import TypeVar, get_args
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 
+from tabvae_ray.table.formats.zones import wall_clock
 from tabvae_ray.table.rules.column_views import ColumnView, Floats, TableView
 from tabvae_ray.table.rules.finding.evidence import is_rule
 from tabvae_ray.table.rules.forms.column_rule import agrees
 from tabvae_ray.table.rules.forms.date_text import DATE_TEXTS, DateText
-from tabvae_ray.table.rules.forms.dates import MOMENT_PARTS, DateOf
+from tabvae_ray.table.rules.forms.dates import MOMENT_PARTS, Age, DateOf
 from tabvae_ray.table.rules.forms.formula import (
     SECONDS,
     DatePart,
@@ -25,6 +27,8 @@ __all__ = ["find_date_texts", "find_moment_rules"]
 _Candidate = TypeVar("_Candidate", Formula | DateOf, DateText)
 
 _SAMPLE, _AGREEING = 256, 0.97
+_LENGTHS: dict[Literal["years", "months"], int] = {"years": 372, "months": 31}
+_MIN_AGES = 50
 _LONGEST = 100 * 86_400
 # Weeks and weekdays may count from 0, 1 or Sunday; a column that is 1 off is still the same part.
 _OFFSETS = (0, 1, -1)
@@ -55,7 +59,7 @@ def find_moment_rules(table: TableView, rng: np.random.Generator) -> list[Formul
         One rule for each column at most.
     """
     moments = [view for view in table.columns.values() if view.moments is not None]
-    numbers = [view for view in table.columns.values() if view.is_exact]
+    numbers = [view for view in table.columns.values() if view.is_exact and not view.is_flag]
     if not moments:
         return []
     some = table.take(rng.permutation(table.n_rows)[:_SAMPLE])
@@ -64,6 +68,7 @@ def find_moment_rules(table: TableView, rng: np.random.Generator) -> list[Formul
         _parts(moments, numbers, some, spans=False),
         _durations(moments, numbers, some),
         _parts(moments, numbers, some, spans=True),
+        _ages(moments, numbers),
     )
     return _first_rules(chain(*candidates), table, rng)
 
@@ -178,6 +183,27 @@ def _durations(
                 for number in numbers:
                     if _mostly(expected, some[number.name]):
                         yield rule.model_copy(update={"column": number.name})
+
+
+def _ages(moments: list[ColumnView], numbers: list[ColumnView]) -> Iterator[Age]:
+    """Yield ages on the earliest day that all rows allow.
+
+    Dates are compared on a scale of months of 31 days, on which a year is always as long.
+    """
+    for moment, number in product(moments, numbers):
+        assert moment.moments is not None and number.numbers is not None
+        wall = wall_clock(moment.moments)
+        born = (372 * wall.dt.year + 31 * wall.dt.month + wall.dt.day).to_numpy(np.float64)
+        known = ~(np.isnan(born) | np.isnan(number.numbers))
+        ages = number.numbers[known]
+        if known.sum() < _MIN_AGES or (ages % 1 != 0).any():
+            continue
+        for unit, length in _LENGTHS.items():
+            first = int((born[known] + length * ages).max())
+            if first < (born[known] + length * (ages + 1)).min():
+                year, rest = divmod(first - 32, 372)
+                day = date(year, rest // 31 + 1, 1) + timedelta(days=rest % 31)
+                yield Age(column=number.name, of=moment.name, day=day, unit=unit)
 
 
 def _mostly(expected: Floats, view: ColumnView) -> bool:

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from tabvae_ray.table.rules.column_views import Floats, Mask, TableView
 from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS, is_rule
-from tabvae_ray.table.rules.rule import Order, comparable
+from tabvae_ray.table.rules.rule import Order
 
 __all__ = ["find_orders"]
 
@@ -34,7 +34,7 @@ def find_orders(table: TableView, rng: np.random.Generator) -> list[Order]:
         ]  # fmt: skip
         if len(names) < 2:
             continue
-        values = np.stack([comparable(some, name) for name in names], axis=1)
+        values = np.stack([some[name].comparable for name in names], axis=1)
         mixed = np.stack([rng.permutation(values[:, i]) for i in range(len(names))], axis=1)
         likely = np.zeros((len(names), len(names)), dtype=bool)
         for low in range(len(names)):
@@ -97,7 +97,7 @@ def _is_edge(rule: Order, table: TableView) -> bool:
 
     Of two columns that are merely different in size, the tail of the difference goes on beyond 0.
     """
-    apart = comparable(table, rule.upper) - comparable(table, rule.column)
+    apart = table[rule.upper].comparable - table[rule.column].comparable
     far = -float(np.median(apart[apart < 0]))
     near_edge = int(((apart >= 0) & (apart <= far)).sum())
     return near_edge >= _EDGE * int((apart < 0).sum())

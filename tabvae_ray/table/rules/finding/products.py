@@ -8,11 +8,14 @@ import numpy as np
 from tabvae_ray.table.rules.column_views import Floats
 from tabvae_ray.table.rules.finding.agreement import SampledColumns
 from tabvae_ray.table.rules.forms.formula import Product, Ratio
+from tabvae_ray.table.rules.forms.functions import FUNCTIONS, Function, function_of
 
-__all__ = ["products_and_ratios"]
+__all__ = ["functions", "products_and_ratios"]
 
 # Values other than 0 that a constant is taken from.
 _FEWEST = 5
+# A function that gives the number itself in most rows is none.
+_SAME, _CHANGED = 1e-9, 0.1
 _MAX_DENOMINATORS = (12, 60, 100, 1000)
 
 
@@ -43,7 +46,30 @@ def products_and_ratios(
                 column=names[column], numerator=names[a], denominator=names[b], scale=scale
             )
             add(ratio, (a, b, column))
+        for a, b, column, scale in _scales(_ratio_to_square, sample, columns):
+            names_of = {"numerator": names[a], "denominator": names[b]}
+            add(Ratio(column=names[column], **names_of, scale=scale, power=2), (a, b, column))
     yield from found.values()
+
+
+def functions(
+    names: Sequence[str], sample: Floats, columns: SampledColumns
+) -> Iterator[list[Function]]:
+    """Yield columns that are a function of one other in most of a sample.
+
+    Args:
+        names: Columns of numbers.
+        sample: ``(S, C)`` their values in some rows, NaN where missing.
+        columns: The same rows.
+    """
+    for function in FUNCTIONS:
+        results = function_of(sample, function)
+        changed = (np.abs(results - sample) > _SAME) & ~np.isnan(results)
+        usable = np.flatnonzero(changed.mean(axis=0) >= _CHANGED)
+        for place in columns.some_agree(results[:, usable]):
+            of = int(usable[place])
+            for column in columns.keepers(results[:, of], skip={of}):
+                yield [Function(column=names[column], of=names[of], function=function)]
 
 
 def _scales(
@@ -93,3 +119,8 @@ def _ratio(above: Floats, below: Floats) -> Floats:
     above, below = np.broadcast_arrays(above, below)
     ratio: Floats = np.divide(above, below, out=np.full(below.shape, np.nan), where=below != 0)
     return ratio
+
+
+def _ratio_to_square(above: Floats, below: Floats) -> Floats:
+    """Return ``above / below^2``, such as the mass by the square of the height."""
+    return _ratio(above, below**2)

@@ -5,16 +5,21 @@ from itertools import combinations
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from tabvae_ray.table.rules.column_views import Floats, Mask
 from tabvae_ray.table.rules.finding.agreement import AGREEING, SampledColumns
 from tabvae_ray.table.rules.forms.several import Extreme, Rated
 
-__all__ = ["extremes", "rated_products"]
+Places = npt.NDArray[np.intp]
+
+__all__ = ["extremes", "first_present", "rated_products"]
 
 # Share of the rows in which each of the compared columns must be the only one that is the result.
 _EACH, _FEWEST = 0.02, 30
 _MAX_COMPARED = 40
+# Share of rows in which a column that another one replaces is missing, and present.
+_GAPS = 0.03
 # Products of three columns are looked for in tables of up to so many columns of numbers; the number
 # of rates that are tried is bounded.
 _MAX_COLUMNS, _MAX_RATES = 24, 40
@@ -23,7 +28,9 @@ _MAX_COLUMNS, _MAX_RATES = 24, 40
 def extremes(
     names: Sequence[str], sample: Floats, tolerances: Floats, results: Mask
 ) -> Iterator[list[Extreme]]:
-    """Yield columns that are the largest or smallest of two or more others, or of one and 0.
+    """Yield columns that are the largest or smallest of two or more others, or of one and a bound.
+
+    A bound is 0, or the end of the column at which many of its values are.
 
     Args:
         names: Columns of numbers.
@@ -46,17 +53,61 @@ def extremes(
             usable &= equal.sum(axis=0) >= _EACH * n_known
             usable[column] = False
             places = np.flatnonzero(usable)
-            at_zero = np.abs(own) <= slack
-            bounded = bool(at_zero.mean() >= _EACH and np.nanmin(own) >= -slack.max())
+            # The smallest of what is the largest of others and a constant is the constant.
+            end = float(np.nanmin(own))
+            at_end = np.abs(own - end) <= slack
+            bounded = bool(at_end.mean() >= _EACH)
             if not len(places) or len(places) + bounded < 2 or len(places) > _MAX_COMPARED:
                 continue
-            hits = np.column_stack([equal[:, places], at_zero & bounded])
+            hits = np.column_stack([equal[:, places], at_end & bounded])
             whole = known[:, places].all(axis=1)
             kept = _needed(hits[whole]) if whole.sum() >= _FEWEST else []
             of = tuple(names[int(places[i])] for i in kept if i < len(places))
             if len(kept) >= 2 and of:
-                bound = 0.0 if len(places) in kept else None
+                bound = sign * end + 0.0 if len(places) in kept else None
+                if (
+                    len(kept) == 2
+                    and bound is None
+                    and _is_sum(sample, column, places[kept], slack)
+                ):
+                    # One of the two is always 0, which a sum says better.
+                    continue
                 yield [Extreme(column=names[column], which=which, of=of, bound=bound)]
+
+
+def first_present(
+    names: Sequence[str], sample: Floats, tolerances: Floats, results: Mask
+) -> Iterator[list[Extreme]]:
+    """Yield columns that are another one where it is present, and else a third one.
+
+    Args:
+        names: Columns of numbers.
+        sample: ``(S, C)`` their values in some rows, NaN where missing.
+        tolerances: ``(C,)`` half of the last decimal place of each column.
+        results: ``(C,)`` true for columns that may be computed.
+    """
+    absent = np.isnan(sample)
+    gaps = np.flatnonzero((absent.mean(axis=0) >= _GAPS) & (absent.mean(axis=0) <= 1 - _GAPS))
+    for column in map(int, np.flatnonzero(results) if len(gaps) else []):
+        own = sample[:, [column]]
+        slack = tolerances[column] + 1e-9 * np.maximum(1.0, np.abs(own))
+        equal = np.abs(sample - own) <= slack
+        for first in map(int, gaps):
+            here, rest = ~absent[:, first], absent[:, first]
+            if first == column or equal[here, first].mean() < AGREEING:
+                continue
+            shares = equal[rest].mean(axis=0)
+            shares[[column, first]] = 0.0
+            # Where the third is as good everywhere, the first says nothing.
+            needed = equal[here].mean(axis=0) < AGREEING
+            for other in map(int, np.flatnonzero((shares >= AGREEING) & needed)):
+                of = (names[first], names[other])
+                yield [Extreme(column=names[column], which="first", of=of, of_present=True)]
+
+
+def _is_sum(sample: Floats, column: int, places: Places, slack: Floats) -> bool:
+    apart = np.abs(sample[:, places].sum(axis=1) - sample[:, column])
+    return bool((apart[~np.isnan(apart)] <= slack.max()).all())
 
 
 def _needed(hits: Mask) -> list[int]:

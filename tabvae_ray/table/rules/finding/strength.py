@@ -8,14 +8,17 @@ import pandas as pd
 from tabvae_ray.table.rules.column_views import Floats, TableView
 from tabvae_ray.table.rules.finding.agreement import AGREEING
 from tabvae_ray.table.rules.forms.formula import Formula, Linear
+from tabvae_ray.table.rules.forms.several import Extreme
 
-__all__ = ["hides_nothing", "needs_all", "strongest_first"]
+__all__ = ["hides_nothing", "needs_all", "of_present", "strongest_first"]
 
 # An input that can be shuffled without breaking so many rows says nothing.
 _MIN_BROKEN = 0.1
 _MOST_STEPS = 9
 # So many times as many rows must have a part of a sum as break it.
 _MORE_PARTS = 3
+# Rows with missing parts and a sum, of which fewer say nothing.
+_FEWEST_WITH_GAPS = 10
 # What adding float64 may lose.
 _ERROR = 1e-6
 
@@ -80,6 +83,23 @@ def hides_nothing(rule: Linear, some: TableView, exceptions: float) -> bool:
         return False
     usual = [np.bincount(some[name].codes).max() for name in rule.given]
     return exceptions == 0 or 1 - max(usual) / some.n_rows > _MORE_PARTS * exceptions
+
+
+def of_present(rule: Formula, table: TableView) -> Formula:
+    """Return a sum, a mean or an extreme that leaves out what is missing, if all rows say so.
+
+    Args:
+        rule: A formula that all rows without missing values keep.
+        table: The real rows.
+    """
+    if not isinstance(rule, Linear | Extreme) or len(rule.given) < 2:
+        return rule
+    absent = np.logical_or.reduce([table[name].missing for name in rule.given])
+    told = absent & ~table[rule.column].missing
+    if told.sum() < _FEWEST_WITH_GAPS:
+        return rule
+    shorter = rule.model_copy(update={"of_present": True})
+    return rule if shorter.broken(table)[told].any() else shorter
 
 
 def _recombined(formula: Formula, some: TableView, rng: np.random.Generator) -> TableView:

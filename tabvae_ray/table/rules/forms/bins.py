@@ -17,9 +17,33 @@ Label = bool | int | float | str
 
 
 class LabelRule(ColumnRule):
-    """A rule that computes categories."""
+    """A rule that computes categories.
 
-    def coded(self, table: TableView) -> tuple[Codes, Sequence[Label]]:
+    Args:
+        absent: The category where a value that it needs is missing; None if it may be any.
+    """
+
+    absent: Label | None = None
+
+    def with_absent(
+        self, places: Floats, labels: Sequence[Label | None]
+    ) -> tuple[Codes, Sequence[Label | None]]:
+        """Return places of labels, NaN where a value is missing, and labels with that of absence.
+
+        Args:
+            places: ``(N,)`` places of labels, NaN where a value is missing.
+            labels: The labels.
+        """
+        known = ~np.isnan(places)
+        found = np.where(known, places, -1 if self.absent is None else len(labels))
+        more = () if self.absent is None else (self.absent,)
+        return found.astype(np.int64), (*labels, *more)
+
+    def said_of_absent(self) -> str:
+        """Return what a sentence says of missing values."""
+        return "" if self.absent is None else f", {self.absent} where missing"
+
+    def coded(self, table: TableView) -> tuple[Codes, Sequence[Label | None]]:
         """Return ``(N,)`` places of the expected labels, -1 where unknown, and the labels."""
         raise NotImplementedError
 
@@ -42,6 +66,7 @@ class Bins(LabelRule):
         of: The column of numbers or date-times.
         part: The part of a date-time; None for a number.
         limits: Where each label but the first one begins, in ascending order.
+        right: Whether a limit itself has the label before it.
         labels: The categories, one more than limits.
     """
 
@@ -49,6 +74,7 @@ class Bins(LabelRule):
     of: str
     part: Part | None = None
     limits: tuple[float, ...] = Field(min_length=1)
+    right: bool = False
     labels: tuple[Label, ...] = Field(min_length=2)
 
     @model_validator(mode="after")
@@ -70,19 +96,21 @@ class Bins(LabelRule):
         assert moments is not None
         return date_part(moments, self.part)
 
-    def coded(self, table: TableView) -> tuple[Codes, Sequence[Label]]:
-        """Return ``(N,)`` places of the expected labels, -1 where the number is missing."""
+    def coded(self, table: TableView) -> tuple[Codes, Sequence[Label | None]]:
+        """Return ``(N,)`` places of the expected labels, -1 where unknown, and the labels."""
         numbers = self.numbers(table)
-        found = np.searchsorted(self.limits, numbers, side="right")
-        return np.where(np.isnan(numbers), -1, found).astype(np.int64), self.labels
+        found = np.searchsorted(self.limits, numbers, side="left" if self.right else "right")
+        return self.with_absent(np.where(np.isnan(numbers), np.nan, found), self.labels)
 
     def __str__(self) -> str:
         of = self.of if self.part is None else f"{part_name(self.part)} of {self.of}"
+        sign = "<=" if self.right else "<"
         ranges = [
-            f"{label} where {of if i == 0 else ''}{' ' if i == 0 else ''}< {limit:.12g}"
+            f"{label} where {f'{of} ' if i == 0 else ''}{sign} {limit:.12g}"
             for i, (label, limit) in enumerate(zip(self.labels[:-1], self.limits, strict=True))
         ]
-        return f"{self.column} is {', '.join(ranges)}, else {self.labels[-1]}"
+        last = f"else {self.labels[-1]}{self.said_of_absent()}"
+        return f"{self.column} is {', '.join(ranges)}, {last}"
 
 
 def _plain(value: object) -> object:

@@ -5,8 +5,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tabvae_ray.table.rules.column_views import Floats, Mask, TableView
 
-__all__ = ["ColumnRule", "ComputingRule", "agrees", "numbers_of"]
+__all__ = ["OF_PRESENT", "ColumnRule", "ComputingRule", "agrees", "numbers_of"]
 
+# How a rule is printed that leaves out what is missing.
+OF_PRESENT = ", of those present"
 # What adding and multiplying float64 may lose of a result, as a share of it.
 _RELATIVE = 1e-9
 

@@ -60,7 +60,7 @@ class DateText(LabelRule):
         """Return the name of the date-time."""
         return (self.of,)
 
-    def coded(self, table: TableView) -> tuple[Codes, Sequence[Label]]:
+    def coded(self, table: TableView) -> tuple[Codes, Sequence[Label | None]]:
         """Return ``(N,)`` places of the expected texts, -1 where the moment is missing."""
         moments = table[self.of].moments
         assert moments is not None

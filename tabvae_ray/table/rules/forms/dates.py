@@ -1,5 +1,6 @@
 """Date or time of a date-time as a column of its own, and days and months between two dates."""
 
+from datetime import date
 from typing import Literal, get_args
 
 import numpy as np
@@ -7,9 +8,9 @@ import pandas as pd
 
 from tabvae_ray.table.formats.zones import at_wall_clock, midnights, wall_clock
 from tabvae_ray.table.rules.column_views import Floats, Mask, TableView, seconds_of
-from tabvae_ray.table.rules.forms.column_rule import ColumnRule
+from tabvae_ray.table.rules.forms.column_rule import ColumnRule, ComputingRule
 
-__all__ = ["MOMENT_PARTS", "DateOf", "MomentPart", "days_between", "months_between"]
+__all__ = ["MOMENT_PARTS", "Age", "DateOf", "MomentPart", "days_between", "months_between"]
 
 MomentPart = Literal[
     "date",
@@ -75,6 +76,37 @@ class DateOf(ColumnRule):
 
     def __str__(self) -> str:
         return f"{self.column} = {self.part} of {self.of}"
+
+
+class Age(ComputingRule):
+    """``column = whole years from a date to a day`` on which the table was made, or months.
+
+    Args:
+        of: The date.
+        day: The day, as in 2023-06-30.
+        unit: What is counted.
+    """
+
+    kind: Literal["age"] = "age"
+    of: str
+    day: date
+    unit: Literal["months", "years"] = "years"
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Return the name of the date."""
+        return (self.of,)
+
+    def expected(self, table: TableView) -> Floats:
+        """Return ``(N,)`` whole years or months."""
+        moments = table[self.of].moments
+        assert moments is not None
+        end = pd.Timestamp(self.day) + pd.Timedelta(days=1) - pd.Timedelta(seconds=1)
+        months = months_between(moments, pd.Series(end, index=moments.index))
+        return np.floor(months / 12) if self.unit == "years" else months
+
+    def __str__(self) -> str:
+        return f"{self.column} = whole {self.unit} from {self.of} to {self.day}"
 
 
 def days_between(start: pd.Series, end: pd.Series) -> Floats:

@@ -7,10 +7,11 @@ from pydantic import Field
 
 from tabvae_ray.table.rules.column_views import Floats, TableView
 from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped
-from tabvae_ray.table.rules.forms.column_rule import ComputingRule, numbers_of
-from tabvae_ray.table.rules.forms.dates import days_between, months_between
+from tabvae_ray.table.rules.forms.column_rule import OF_PRESENT, ComputingRule, numbers_of
+from tabvae_ray.table.rules.forms.dates import Age, days_between, months_between
+from tabvae_ray.table.rules.forms.functions import Function
 from tabvae_ray.table.rules.forms.parts import Part, date_part, part_name
-from tabvae_ray.table.rules.forms.several import Extreme, Rated
+from tabvae_ray.table.rules.forms.several import Extreme, Rated, Scaled
 
 __all__ = [
     "SECONDS",
@@ -35,13 +36,23 @@ SECONDS: dict[str, float] = {
     "weeks": 604800.0,
 }
 
+_ALIKE = 1e-9
+
 
 class Linear(ComputingRule):
-    """``column = constant + sum of factor * other``: a sum, a difference, another unit."""
+    """``column = constant + sum of factor * other``: a sum, a difference, another unit.
+
+    Args:
+        terms: Factors of the other columns.
+        constant: What is added.
+        of_present: Whether others that are missing are left out: of a sum, and of a mean, whose
+            factors are all 1 / their number.
+    """
 
     kind: Literal["linear"] = "linear"
     terms: dict[str, float] = Field(min_length=1)
     constant: float = 0.0
+    of_present: bool = False
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -51,8 +62,16 @@ class Linear(ComputingRule):
     def expected(self, table: TableView) -> Floats:
         """Return ``(N,)`` the sum."""
         parts = [factor * numbers_of(table, name) for name, factor in self.terms.items()]
-        total: Floats = np.sum(parts, axis=0) + self.constant
-        return total
+        if not self.of_present:
+            total: Floats = np.sum(parts, axis=0) + self.constant
+            return total
+        total = np.nansum(parts, axis=0) + self.constant
+        n_terms = len(self.terms)
+        if not all(abs(n_terms * factor - 1) < _ALIKE for factor in self.terms.values()):
+            return total
+        n_present = (~np.isnan(parts)).sum(axis=0)
+        mean = total * n_terms / np.maximum(n_present, 1)
+        return np.where(n_present > 0, mean, np.nan)
 
     def __str__(self) -> str:
         text = ""
@@ -62,7 +81,7 @@ class Linear(ComputingRule):
             text += f"{sign}{size}{name}"
         if self.constant:
             text += f" {'-' if self.constant < 0 else '+'} {abs(self.constant):.12g}"
-        return f"{self.column} = {text}"
+        return f"{self.column} = {text}{OF_PRESENT if self.of_present else ''}"
 
 
 class Product(ComputingRule):
@@ -88,12 +107,13 @@ class Product(ComputingRule):
 
 
 class Ratio(ComputingRule):
-    """``column = scale * a / b``; rows with ``b = 0`` break nothing."""
+    """``column = scale * a / b``, or ``a / b^2``; rows with ``b = 0`` break nothing."""
 
     kind: Literal["ratio"] = "ratio"
     numerator: str
     denominator: str
     scale: float = 1.0
+    power: Literal[1, 2] = 1
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -102,14 +122,15 @@ class Ratio(ComputingRule):
 
     def expected(self, table: TableView) -> Floats:
         """Return ``(N,)`` the ratio, NaN where the denominator is 0."""
-        below = numbers_of(table, self.denominator)
+        below = numbers_of(table, self.denominator) ** self.power
         above = self.scale * numbers_of(table, self.numerator)
         ratio: Floats = np.divide(above, below, out=np.full(len(below), np.nan), where=below != 0)
         return ratio
 
     def __str__(self) -> str:
         scale = "" if self.scale == 1 else f"{self.scale:.12g} * "
-        return f"{self.column} = {scale}{self.numerator} / {self.denominator}"
+        power = "^2" if self.power == 2 else ""
+        return f"{self.column} = {scale}{self.numerator} / {self.denominator}{power}"
 
 
 class _Division(ComputingRule):
@@ -232,4 +253,7 @@ Formula = (
     | Wrapped
     | Extreme
     | Rated
+    | Scaled
+    | Age
+    | Function
 )

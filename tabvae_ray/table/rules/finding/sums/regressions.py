@@ -189,6 +189,7 @@ class Regressions:
             # Half of the rows, at least, are of the rule, if it is one.
             kept = residuals <= max(2 * slack, 3 * float(np.median(residuals)), 1e-9)
         spread = np.std(inputs[:, :-1], axis=0)
+        own = _own_spreads(inputs) if len(given) == 2 else spread
         found: list[tuple[float, int, tuple[float, ...], float]] = []
         candidates = _simple_factors(factors[:-1])
         if len(given) == 1:
@@ -197,6 +198,8 @@ class Regressions:
             # A term that rounding may hide says nothing, and factors fit few rounded values.
             rounded = any(factor % 1 for factor in simple) and slack > 0
             if (np.abs(simple) * spread <= (12 if rounded else 4) * slack).any() or 0.0 in simple:
+                continue
+            if (np.abs(simple) * own <= 2 * slack).any():
                 continue
             total = inputs[:, :-1] @ np.array(simple)
             for constant in _simple_constants(target - total):
@@ -209,6 +212,20 @@ class Regressions:
         _, _, simple, constant = min(found, key=lambda item: item[:2])
         terms = {self._names[i]: factor for i, factor in zip(given, simple, strict=True)}
         return Linear(column=self._names[column], terms=terms, constant=constant)
+
+
+def _own_spreads(inputs: Floats) -> Floats:
+    """Return the spread of each of two columns that the other one does not explain.
+
+    Args:
+        inputs: ``(N, 3)`` the columns, and ones.
+    """
+    left = []
+    for i in (0, 1):
+        rest = inputs[:, [1 - i, 2]]
+        factors = np.linalg.lstsq(rest, inputs[:, i], rcond=None)[0]
+        left.append(float(np.std(inputs[:, i] - rest @ factors)))
+    return np.array(left)
 
 
 def _needed(precision: Floats, target: int, limit: float) -> list[int]:

@@ -45,11 +45,19 @@ class Relations:
 
     def add(self, rule: Linear) -> None:
         """Remember what a rule says."""
+        self._known.append(self._vector(rule))
+
+    def shortens(self, rule: Linear) -> bool:
+        """Return True if fewer columns say the same as a rule does, by what is known."""
+        own = self._vector(rule)
+        return bool(np.count_nonzero(self.shortened(own)) < np.count_nonzero(own))
+
+    def _vector(self, rule: Linear) -> Floats:
         vector = np.zeros(len(self._places))
         vector[self._places[rule.column]] = -1.0
         for name, factor in rule.terms.items():
             vector[self._places[name]] = factor
-        self._known.append(vector)
+        return vector
 
     def shortened(self, vector: Floats) -> Floats:
         """Return a relation with fewer columns that follows from it and what is known.

@@ -38,7 +38,7 @@ def find_only_where(
         signs = {
             name: OnlyWhere(column=name, other="", zero=zero).is_above(view.numbers)
             for name, view in table.columns.items()
-            if view.is_exact and view.numbers is not None
+            if view.is_exact and view.numbers is not None and not view.is_flag
         }
         possible, n_checked = _possible(signs, table), 0
         for name, above in signs.items():
@@ -96,8 +96,12 @@ def _candidate(
         return None
     sizes = np.bincount(view.codes)
     shares = np.bincount(view.codes, weights=above) / np.maximum(sizes, 1)
+    allowed = np.flatnonzero(shares >= MAX_EXCEPTIONS)
+    # Most pairs of columns end here; one of the codes may be that of missing values.
+    if not 0 < len(allowed) <= _MAX_VALUES + 1 or len(allowed) == len(sizes):
+        return None
     first = np.unique(view.codes, return_index=True)[1]
-    values = [view.values.iloc[first[code]] for code in np.flatnonzero(shares >= MAX_EXCEPTIONS)]
+    values = [view.values.iloc[first[code]] for code in allowed]
     plain = [v.item() if isinstance(v, np.generic) else v for v in values if not pd.isna(v)]
     if not 0 < len(plain) <= _MAX_VALUES or len(plain) >= len(sizes) - view.missing.any():
         return None

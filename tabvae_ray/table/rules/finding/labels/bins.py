@@ -1,21 +1,21 @@
 """Find categories that are ranges of a number or of a part of a date-time."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from tabvae_ray.table.rules.column_views import Codes, ColumnView, Floats, TableView
+from tabvae_ray.table.rules.column_views import Codes, ColumnView, Floats, Mask, TableView
 from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS
 from tabvae_ray.table.rules.forms.bins import Bins, Label
 from tabvae_ray.table.rules.forms.parts import Part, date_part
 
-__all__ = ["find_bins"]
+__all__ = ["find_bins", "label_of_absent", "shortest"]
 
 _SAMPLE, _MAX_LABELS, _MAX_RUNS = 1_000, 30, 24
 # Fewer different numbers are looked up one by one.
 _MIN_NUMBERS = 20
-_MIN_ROWS_EACH = 5
+_MIN_ROWS_EACH, _MIN_ABSENT = 5, 10
 # Logarithm of the probability below which chance is ruled out, over all pairs of columns.
 _CHANCE, _CHANCE_OF_VALUES = 30.0, 12.0
 _PARTS: tuple[Part, ...] = ("year", "month", "weekday", "hour", "day of the year", "day")
@@ -56,8 +56,7 @@ def find_bins(
             rule = _fitted(view, codes[:, i], of, part, numbers)
             if rule is None:
                 continue
-            digits = sum(len(f"{limit:.12g}".strip("0.-")) for limit in rule.limits)
-            rank = rule.exceptions > 0, len(rule.limits) + digits, order
+            rank = rule.exceptions > 0, len(rule.limits) + _digits(rule.limits), order
             if view.name not in found or rank < found[view.name][0]:
                 found[view.name] = rank, rule
     kept: list[Bins] = []
@@ -104,7 +103,8 @@ def _fitted(
     view: ColumnView, codes: Codes, of: str, part: Part | None, numbers: Floats
 ) -> Bins | None:
     """Return the ranges that all rows but a few exceptions keep; None if chance explains them."""
-    rows = np.flatnonzero(~np.isnan(numbers) & (codes >= 0))
+    absent = np.isnan(numbers)
+    rows = np.flatnonzero(~absent & (codes >= 0))
     rows = rows[np.argsort(numbers[rows], kind="stable")]
     numbers, codes = numbers[rows], codes[rows]
     values, starts = np.unique(numbers, return_index=True)
@@ -129,11 +129,18 @@ def _fitted(
     if _surprise(usual, weights, n_runs) < _CHANCE:
         return None
     if part is None and _surprise(usual, np.ones(len(usual)), n_runs) < _CHANCE_OF_VALUES:
-        return None
-    limits = tuple(_shortest(values[i], values[i + 1]) for i in ends)
+        # Whether there is any is the most usual of flags.
+        if n_runs > 2 or 0.0 not in (values[0], values[-1]) or len(values) in (*ends, 1):
+            return None
+        if 0 not in ends and len(values) - 2 not in ends:
+            return None
+    limits = tuple(shortest(values[i], values[i + 1]) for i in ends)
+    upper = tuple(-shortest(-values[i + 1], -values[i]) for i in ends)
+    right = part is None and _digits(upper) < _digits(limits)
+    limits = upper if right else limits
     known = dict(zip(codes.tolist(), view.values.iloc[rows].tolist(), strict=True))
     labels: tuple[Label, ...] = tuple(known[int(code)] for code in usual[np.append(ends, -1)])
-    places = np.searchsorted(limits, numbers, side="right")
+    places = np.searchsorted(limits, numbers, side="left" if right else "right")
     wrong = codes != usual[np.append(ends, len(usual) - 1)][places]
     exceptions = float(wrong.sum()) / len(view.values)
     if wrong.mean() >= MAX_EXCEPTIONS:
@@ -142,8 +149,34 @@ def _fitted(
     if wrong.sum() > 0.05 * rarest:
         return None
     return Bins(
-        column=view.name, of=of, part=part, limits=limits, labels=labels, exceptions=exceptions
+        column=view.name,
+        of=of,
+        part=part,
+        limits=limits,
+        right=right,
+        labels=labels,
+        absent=label_of_absent(view, absent),
+        exceptions=exceptions,
     )
+
+
+def label_of_absent(view: ColumnView, absent: Mask) -> Label | None:
+    """Return the category that a column has in all rows where others are missing.
+
+    Args:
+        view: The column.
+        absent: ``(N,)`` true where others are missing.
+    """
+    rows = np.flatnonzero(absent & ~view.missing)
+    if len(rows) < _MIN_ABSENT or len(rows) < absent.sum() or np.ptp(view.codes[rows]):
+        return None
+    label: Label = view.values.iloc[rows[0]]
+    return label.item() if isinstance(label, np.generic) else label
+
+
+def _digits(limits: Sequence[float]) -> int:
+    """Return how many digits it takes to write limits."""
+    return sum(len(f"{limit:.12g}".strip("0.-")) for limit in limits)
 
 
 def _without_short_runs(codes: Codes, weights: Codes) -> Codes | None:
@@ -176,7 +209,7 @@ def _surprise(codes: Codes, weights: "Floats | Codes", n_runs: int) -> float:
     return float(ways - n_runs * np.log(sizes.sum()))
 
 
-def _shortest(low: float, high: float) -> float:
+def shortest(low: float, high: float) -> float:
     """Return the number above one and not above another that takes the fewest digits."""
     for decimals in range(-12, 12):
         step = 10.0**-decimals

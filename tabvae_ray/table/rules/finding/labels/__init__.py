@@ -1,0 +1,1 @@
+"""The search for categories that other columns determine: ranges, comparisons, texts."""

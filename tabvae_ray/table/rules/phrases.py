@@ -1,0 +1,238 @@
+"""Read rules of any number of columns or ranges, as they are printed."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from tabvae_ray.table.rules.forms.bins import Bins
+from tabvae_ray.table.rules.forms.column_rule import OF_PRESENT
+from tabvae_ray.table.rules.forms.comparison import Comparison
+from tabvae_ray.table.rules.forms.exclusive import STATES, Exclusive
+from tabvae_ray.table.rules.forms.fixed import Fixed
+from tabvae_ray.table.rules.forms.formula import Linear
+from tabvae_ray.table.rules.forms.parts import PARTS
+from tabvae_ray.table.rules.forms.several import Extreme, Rated, Scaled
+from tabvae_ray.table.rules.rule import Rule
+
+__all__ = ["NUMBER", "long_rule"]
+
+NUMBER = r"\d+(?:\.\d+)?(?:e[+-]?\d+)?"
+_Rule = TypeVar("_Rule", bound=BaseModel)
+_PARTS = "|".join(PARTS)
+
+
+def long_rule(text: str, name: str, categories: Mapping[str, Sequence[Any]]) -> Rule | None:
+    """Read a rule of any number of columns or ranges; None if the text is none.
+
+    Args:
+        text: The sentence.
+        name: Pattern of the names of columns.
+        categories: Values of the categorical columns, by name.
+    """
+    return (
+        _labelled(text, name, categories)
+        or _exclusive(text, name)
+        or _extreme(text, name)
+        or _rated(text, name)
+        or _scaled(text, name, categories)
+        or _linear(text, name)
+    )
+
+
+def _labelled(text: str, name: str, categories: Mapping[str, Sequence[Any]]) -> Rule | None:
+    """Read ``group is young where age < 18, adult where < 65, else old`` and comparisons."""
+    start = re.match(rf"(?P<column>{name}) is ", text)
+    known = {str(value): value for value in categories.get(start["column"], ())} if start else {}
+    if start is None or not known:
+        return None
+    label = "|".join(re.escape(each) for each in sorted(known, key=len, reverse=True))
+    rest, last = (
+        text[start.end() :],
+        rf", else (?P<last>{label})(?:, (?P<absent>{label}) where missing)?",
+    )
+    part = rf"(?:(?P<part>{_PARTS})(?: \(Monday = 0\))? of )?"
+    ranges = re.fullmatch(
+        rf"(?P<first>{label}) where {part}(?P<of>{name}) (?P<sign><=?) (?P<limit>-?{NUMBER})"
+        rf"(?P<more>(?:, (?:{label}) where (?P=sign) -?{NUMBER})*){last}",
+        rest,
+    )
+    if ranges is not None:
+        more = re.findall(rf", ({label}) where <=? (-?{NUMBER})", ranges["more"])
+        said = [ranges["first"], *(each for each, _ in more), ranges["last"]]
+        return _valid(
+            Bins,
+            column=start["column"],
+            of=ranges["of"],
+            part=ranges["part"],
+            limits=tuple(float(n) for n in (ranges["limit"], *(limit for _, limit in more))),
+            right=ranges["sign"] == "<=",
+            labels=tuple(known[each] for each in said),
+            absent=known.get(ranges["absent"]),
+        )
+    compared = re.fullmatch(
+        rf"(?P<first>{label}) where (?P<of>{name}) (?P<sign><=?|=) (?P<than>{name})"
+        rf"(?:, (?P<equal>{label}) where (?P=of) = (?P=than))?{last}",
+        rest,
+    )
+    if compared is None:
+        return _fixed(rest, name, start["column"], known, categories)
+    first, end, sign = known[compared["first"]], known[compared["last"]], compared["sign"]
+    labels = {"<=": (first, first, end), "<": (first, end, end), "=": (end, first, end)}[sign]
+    if compared["equal"]:
+        labels = (first, known[compared["equal"]], end)
+    return _valid(
+        Comparison,
+        column=start["column"],
+        of=compared["of"],
+        than=compared["than"],
+        labels=labels,
+        absent=known.get(compared["absent"]),
+    )
+
+
+def _fixed(
+    rest: str,
+    name: str,
+    column: str,
+    known: Mapping[str, Any],
+    categories: Mapping[str, Sequence[Any]],
+) -> Fixed | None:
+    """Read what comes after ``pregnant is`` of ``pregnant is no where sex is m``."""
+    label = "|".join(re.escape(each) for each in sorted(known, key=len, reverse=True))
+    found = re.fullmatch(
+        rf"(?P<label>{label})(?P<exactly> exactly)? where (?P<other>{name}) "
+        rf"(?:is (?P<values>.+)|(?P<sign><|>=) (?P<limit>-?{NUMBER}))",
+        rest,
+    )
+    if found is None:
+        return None
+    limit, values = found["limit"], []
+    if limit is None:
+        others = {str(value): value for value in categories.get(found["other"], ())}
+        each = "|".join(re.escape(text) for text in sorted(others, key=len, reverse=True))
+        if not others or re.fullmatch(rf"(?:{each})(?:, (?:{each}))*", found["values"]) is None:
+            return None
+        values = [
+            others[text] for text in re.findall(rf"(?:^|, )({each})(?=, |$)", found["values"])
+        ]
+    return _valid(
+        Fixed,
+        column=column,
+        label=known[found["label"]],
+        other=found["other"],
+        values=tuple(values),
+        limit=None if limit is None else float(limit),
+        above=found["sign"] == ">=",
+        exactly=found["exactly"] is not None,
+    )
+
+
+def _extreme(text: str, name: str) -> Extreme | None:
+    """Read ``best = largest of first, second, 0``."""
+    one = f"(?:{name})"
+    found = re.fullmatch(
+        rf"(?P<column>{one}) = (?P<which>largest|smallest|first) of (?P<of>{one}(?:, {one})*)"
+        rf"(?:, (?P<bound>-?{NUMBER}))?(?P<present>{OF_PRESENT})?",
+        text,
+    )
+    if found is None:
+        return None
+    of = re.findall(rf"(?:^|, )({one})(?=, |$)", found["of"])
+    bound = None if found["bound"] is None else float(found["bound"])
+    names = {"column": found["column"], "which": found["which"], "of": of}
+    return _valid(Extreme, **names, bound=bound, of_present=found["present"] is not None)
+
+
+def _rated(text: str, name: str) -> Rated | None:
+    """Read ``paid = price * pieces * (1 - 0.01 * discount)`` and ``volume = a * b * c``."""
+    one = f"(?:{name})"
+    found = re.fullmatch(
+        rf"(?P<column>{one}) = (?P<of>{one}(?: \* {one})*)"
+        rf"(?: \* \(1 (?P<sign>[+-]) (?:(?P<share>{NUMBER}) \* )?(?P<rate>{one})\))?",
+        text,
+    )
+    if found is None:
+        return None
+    factors = re.findall(rf"(?:^| \* )({one})(?= \* |$)", found["of"])
+    share = float(found["share"] or 1) * (-1 if found["sign"] == "-" else 1)
+    return _valid(Rated, column=found["column"], factors=factors, rate=found["rate"], share=share)
+
+
+def _valid(kind: type[_Rule], **values: Any) -> _Rule | None:
+    """Return a rule, None if its own checks refuse the values."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError:
+        return None
+
+
+def _linear(text: str, name: str) -> Linear | None:
+    """Read ``column = 2 * a - b + 3``."""
+    found = re.fullmatch(rf"(?P<column>{name}) = (?P<sum>.+?)(?P<present>{OF_PRESENT})?", text)
+    if found is None:
+        return None
+    amount = rf"(?:(?P<factor>{NUMBER}) \* )?(?P<name>{name})"
+    part = rf"(?P<sign>[+-]? ?)(?:{amount}|(?P<number>{NUMBER}))"
+    rest, terms, constant = found["sum"], {}, 0.0
+    while rest:
+        term = re.match(rf"{part}(?: (?=[+-] )|$)", rest)
+        if term is None:
+            return None
+        sign = -1.0 if term["sign"].startswith("-") else 1.0
+        if term["name"]:
+            terms[term["name"]] = sign * float(term["factor"] or 1)
+        else:
+            constant += sign * float(term["number"])
+        rest = rest[term.end() :]
+    if not terms:
+        return None
+    present = found["present"] is not None
+    return Linear(column=found["column"], terms=terms, constant=constant, of_present=present)
+
+
+def _exclusive(text: str, name: str) -> Exclusive | None:
+    """Read ``exactly one of red, green, blue is above 0``."""
+    one = f"(?:{name})"
+    found = re.fullmatch(
+        rf"(?P<many>exactly|at most) one of (?P<column>{one})(?P<others>(?:, {one})+) "
+        rf"(?P<state>{'|'.join(STATES)})",
+        text,
+    )
+    if found is None:
+        return None
+    others = re.findall(rf", ({one})(?=, |$)", found["others"])
+    exactly = found["many"] == "exactly"
+    return _valid(
+        Exclusive, column=found["column"], others=others, state=found["state"], exactly=exactly
+    )
+
+
+def _scaled(text: str, name: str, categories: Mapping[str, Sequence[Any]]) -> Scaled | None:
+    """Read ``euros = amount * (1 where currency is EUR, 0.92 where USD)``."""
+    one = f"(?:{name})"
+    found = re.fullmatch(
+        rf"(?P<column>{one}) = (?P<of>{one}) \* \((?P<first>-?{NUMBER}) where (?P<by>{one}) is "
+        r"(?P<said>.+)\)",
+        text,
+    )
+    known = {str(value): value for value in categories.get(found["by"], ())} if found else {}
+    if found is None or not known:
+        return None
+    label = "|".join(re.escape(each) for each in sorted(known, key=len, reverse=True))
+    more = rf", (-?{NUMBER}) where ({label})(?=, |$)"
+    said = re.fullmatch(
+        rf"(?P<label>{label})(?P<more>(?:, -?{NUMBER} where (?:{label}))*)", found["said"]
+    )
+    if said is None:
+        return None
+    others = re.findall(more, said["more"])
+    return _valid(
+        Scaled,
+        column=found["column"],
+        of=found["of"],
+        by=found["by"],
+        labels=tuple(known[each] for each in (said["label"], *(label for _, label in others))),
+        factors=tuple(float(factor) for factor in (found["first"], *(one for one, _ in others))),
+    )

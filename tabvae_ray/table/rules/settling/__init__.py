@@ -1,0 +1,1 @@
+"""Change drawn columns that must follow others."""
