@@ -15,6 +15,7 @@ from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import load_space, parse_space
 from tabvae_ray.storage import Location
 from tabvae_ray.table.arrow_types import ARROW_TYPES, typed_schema
+from tabvae_ray.table.column import MARKERS
 from tabvae_ray.table.dataset.sample import Sample, sample_frame
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.io import read_sample
@@ -104,9 +105,11 @@ def read_rows(
 
 
 def _with_markers(table: pd.DataFrame, declared: SpecDeclaration | None) -> pd.DataFrame:
-    read, _ = read_markers(
+    read = read_markers(
         table,
         declared or SpecDeclaration(),
         lambda text: warnings.warn(f"table: {text}", stacklevel=5),
     )
-    return parquet_form(read)
+    made = parquet_form(read)
+    made.attrs[MARKERS] = read.attrs.get(MARKERS, {})
+    return made

@@ -21,6 +21,7 @@ from tabvae_ray.table.values.spans import is_span
 from tabvae_ray.table.values.spec_types import Bound, Kind, MissingValues, Scalar
 
 __all__ = [
+    "MARKERS",
     "MAX_DECIMALS",
     "PADDINGS",
     "UNNAMED",
@@ -33,6 +34,9 @@ __all__ = [
 UNNAMED = "unnamed_columns"
 # Key of a DataFrame's attrs: the spaces around the cells of a CSV file, by column.
 PADDINGS = "paddings"
+# Key of a DataFrame's attrs: texts of a file that were recognised as missing, and how many cells
+# have each, by column.
+MARKERS = "missing_markers"
 
 MAX_DECIMALS = 15
 

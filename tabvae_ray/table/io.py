@@ -253,7 +253,7 @@ def frame_from_files(
         DataError: If there are no rows or columns, or they cannot be read.
     """
     try:
-        table, _ = read_markers(
+        table = read_markers(
             frame_of(found, str(source)),
             declared or SpecDeclaration(),
             lambda text: warnings.warn(f"{source}: {text}", stacklevel=5),

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from tabvae_ray.table.column import PADDINGS, UNNAMED
+from tabvae_ray.table.column import MARKERS, PADDINGS, UNNAMED
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.formats.finding import iso_format, look_like_days
 from tabvae_ray.table.formats.zones import are_of_several_offsets
@@ -89,6 +89,12 @@ def read_columns(file: CsvFile, declared: SpecDeclaration, source: str) -> pd.Da
             numbers[name] = written
     table = pd.DataFrame(columns, copy=False)
     table.attrs |= {NUMBER_FORMATS: numbers, UNNAMED: file.unnamed, PADDINGS: paddings}
+    table.attrs[MARKERS] = {
+        name: found
+        for name, values in columns.items()
+        if declared.missing_values_of(name) is None and not declared.leaves_out(name)
+        if (found := file.missing_texts(values))
+    }
     table.attrs[DATE_FORMATS] = {
         name: written
         for name, values in columns.items()
@@ -189,6 +195,9 @@ def _converted(
     """
     gone = cells.are_null_words if missing is None else missing
     blank = cells.are_blank & ~gone if missing is None else np.zeros_like(gone)
+    if missing is not None and wanted in ("number", "decimal", "moment", "truth"):
+        # A marker beside which no value of these types can be meant.
+        gone = gone | cells.are_null_words | cells.are_blank
     rest = ~gone & ~blank
     if wanted == "truth":
         truths = cells.truths(~rest)

@@ -67,6 +67,20 @@ class CsvFile:
         found: list[str] = pc.unique(column.slice(0, limit)).to_pylist()
         return found
 
+    def missing_texts(self, values: pd.Series) -> dict[str, int]:
+        """Return the texts that a column has where values are missing, and how often.
+
+        Those that are missing in every column, such as ``NA``, and white space are left out.
+
+        Args:
+            values: The column as it was read.
+        """
+        plain = self.typed[str(values.name)]
+        if not isinstance(plain.dtype, pd.StringDtype):
+            return {}
+        words = plain[values.isna() & plain.notna()].str.strip()
+        return {str(word): int(n) for word, n in words[words != ""].value_counts().items()}
+
     def with_cells(self, changed: Mapping[str, Cells]) -> "CsvFile":
         """Return a file in which some columns have other cells."""
         names = ["" if name in self.unnamed else str(name) for name in self.typed.columns]

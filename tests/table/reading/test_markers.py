@@ -149,3 +149,38 @@ def test_a_marker_among_numbers_of_python_is_recognised() -> None:
     with pytest.warns(UserWarning, match="95.0% of its cells are numbers"):
         spec = TableSpec.infer(table)
     assert (spec["v"].dtype, spec["v"].missing_values) == ("Int64", ("?",))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_recognised_markers_of_a_file_stand_in_its_spec(tmp_path: Path, suffix: str) -> None:
+    table = pd.DataFrame(
+        {"v": numbered("unknown"), "d": dated("n.a."), "n": [i % 7 for i in range(ROWS)]}
+    )
+    table.loc[30:34, "v"] = "not measured"
+    (table.to_csv if suffix == ".csv" else table.to_parquet)(tmp_path / f"t{suffix}", index=False)
+    with pytest.warns(UserWarning, match="are taken for missing"):
+        spec = TableSpec.infer(str(tmp_path / f"t{suffix}"))
+    assert set(spec["v"].missing_values or ()) == {"unknown", "not measured"}
+    assert spec["d"].missing_values == ("n.a.",)
+    # Another table of the spec may have other words for a missing number.
+    table.loc[50:52, "v"] = "NA"
+    table.loc[53, "v"] = " "
+    (table.to_csv if suffix == ".csv" else table.to_parquet)(tmp_path / f"u{suffix}", index=False)
+    declared = SpecDeclaration.from_mapping(spec.to_mapping())
+    again = TableSpec.infer(str(tmp_path / f"u{suffix}"), declared=declared)
+    assert [again[name].kind for name in ("v", "d")] == ["continuous", "datetime"]
+    assert again["v"].missing_values == spec["v"].missing_values
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_remark_of_few_rows_in_a_file_does_not_stand_in_its_spec(
+    tmp_path: Path, suffix: str
+) -> None:
+    table = pd.DataFrame({"v": numbered("?"), "n": [i % 7 for i in range(ROWS)]})
+    table.loc[30, "v"] = "ask Dr X"
+    (table.to_csv if suffix == ".csv" else table.to_parquet)(tmp_path / f"t{suffix}", index=False)
+    with pytest.warns(UserWarning, match="are taken for missing"):
+        spec = TableSpec.infer(str(tmp_path / f"t{suffix}"))
+    assert (spec["v"].kind, spec["v"].missing, spec["v"].missing_values) == (
+        "continuous", True, None,
+    )  # fmt: skip
