@@ -15,13 +15,13 @@ from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import load_space, parse_space
 from tabvae_ray.storage import Location
 from tabvae_ray.table.arrow_types import ARROW_TYPES, typed_schema
-from tabvae_ray.table.column import MARKERS
 from tabvae_ray.table.dataset.sample import Sample, sample_frame
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.io import read_sample
 from tabvae_ray.table.reading.frames import Source, as_frame, is_location, parquet_form
 from tabvae_ray.table.reading.markers import read_markers
 from tabvae_ray.table.spec import TableSpec
+from tabvae_ray.table.values.object_types import OBJECT_TYPES
 
 __all__ = ["SpaceSource", "SpecSource", "read_rows", "read_space", "read_spec", "space_name"]
 
@@ -100,7 +100,7 @@ def read_rows(
     known = whole.attrs.get(ARROW_TYPES, {})
     types = {field.name: str(field.type) for field in typed_schema(whole, known)}
     part = sample_frame(whole, rows, seed).rows
-    part.attrs = {ARROW_TYPES: types}
+    part.attrs = {ARROW_TYPES: types, OBJECT_TYPES: whole.attrs.get(OBJECT_TYPES, {})}
     return Sample(_with_markers(parquet_form(part), declared), len(whole)), whole
 
 
@@ -111,5 +111,5 @@ def _with_markers(table: pd.DataFrame, declared: SpecDeclaration | None) -> pd.D
         lambda text: warnings.warn(f"table: {text}", stacklevel=5),
     )
     made = parquet_form(read)
-    made.attrs[MARKERS] = read.attrs.get(MARKERS, {})
+    made.attrs = {**read.attrs, **made.attrs}
     return made

@@ -17,6 +17,7 @@ from tabvae_ray.table.formats.truth_words import parse_truth_format
 from tabvae_ray.table.identifiers.fake import GeneratorName
 from tabvae_ray.table.identifiers.source import IdentifierSource
 from tabvae_ray.table.values.decimals import is_decimal, series_of
+from tabvae_ray.table.values.object_types import OBJECT_TYPES, PERIOD_FORMATS, is_object_type
 from tabvae_ray.table.values.spans import is_span
 from tabvae_ray.table.values.spec_types import Bound, Kind, MissingValues, Scalar
 
@@ -82,7 +83,8 @@ class Column(BaseModel):
             :mod:`tabvae_ray.table.formats.padding`.
         arrow_type: Name of the Arrow type in the Parquet file that the table was read from.
         written_dtype: Dtype of the text that the table has for moments or numbers, or of the
-            numbers or categories that it has for moments; None in CSV, which has text alone.
+            numbers or categories that it has for moments; None in CSV, which has text alone. Also
+            a type of :mod:`tabvae_ray.table.values.object_types`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -116,6 +118,9 @@ class Column(BaseModel):
 
 def as_stored(column: Column, table: pd.DataFrame) -> Column:
     """Return a column with what its table says of it: the Arrow type if it fits, and no name."""
+    if (own := table.attrs.get(OBJECT_TYPES, {}).get(column.name)) is not None:
+        written = column.format or PERIOD_FORMATS.get(own.partition("-")[0].rstrip("]"))
+        return column.model_copy(update={"written_dtype": own, "format": written})
     if UNNAMED in table.attrs:
         is_unnamed = column.name in table.attrs[UNNAMED]
         padding = column.padding or table.attrs.get(PADDINGS, {}).get(column.name)
@@ -163,7 +168,8 @@ def check_column(column: Column, source: str) -> None:
     """
     where = f"{source}: column {column.name!r}"
     for name in filter(None, (column.dtype, column.levels_dtype, column.written_dtype)):
-        if not is_dtype_name(name):
+        is_written = name == column.written_dtype and is_object_type(name)
+        if not is_written and not is_dtype_name(name):
             raise DataError(f"{where}: {name!r} is not a supported dtype")
     if column.arrow_type is not None and arrow_type_from_name(column.arrow_type) is None:
         raise DataError(f"{where}: {column.arrow_type!r} is not a supported Arrow type")

@@ -26,6 +26,7 @@ from tabvae_ray.table.values.decimals import (
     series_of,
     units_from,
 )
+from tabvae_ray.table.values.object_types import period_start
 from tabvae_ray.table.values.spans import is_span, spans_of
 
 __all__ = [
@@ -200,6 +201,8 @@ def _moments(
     if absent is not None:
         moments = moments.mask(absent)
     own = dtype_from_name(column.dtype)
+    if column.written_dtype is not None:
+        moments = period_start(moments, column.written_dtype)
     if is_span(own):
         return spans_of(moments, own)
     return moments.astype(own) if isinstance(own, pd.ArrowDtype) else moments

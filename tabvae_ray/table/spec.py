@@ -203,8 +203,6 @@ class TableSpec(SpecDocument):
             DataError: If they are no table.
             StorageError: If a file cannot be read.
         """
-        if isinstance(rows, pd.DataFrame):
-            return rows
         return read_table(rows, SpecDeclaration.from_mapping(self.to_mapping()), what=what)
 
     @property

@@ -120,8 +120,9 @@ def _read_column(file: CsvFile, plain: pd.Series, declared: SpecDeclaration, say
     spelled = spelled_numbers(file, plain, declared, wanted, say)
     if given is not None:
         cells = file.cells(name)
-        by_value = wanted != "text" or declared.kind_of(name) == "datetime"
-        missing = cells.standing_for(given) if by_value else cells.among(given)
+        if wanted == "text" and declared.kind_of(name) == "datetime":
+            wanted = "moment"
+        missing = cells.standing_for(given) if wanted != "text" else cells.among(given)
         return _converted(spelled or cells, missing, wanted, say, markers=is_open)
     if spelled is not None:
         return _converted(spelled, None, wanted, say, markers=True)

@@ -76,6 +76,9 @@ class CsvFile:
             values: The column as it was read.
         """
         plain = self.typed[str(values.name)]
+        if pd.api.types.is_integer_dtype(plain.dtype) and isinstance(values.dtype, pd.StringDtype):
+            # Days such as 20240305.
+            plain = plain.astype("str")
         if not isinstance(plain.dtype, pd.StringDtype):
             return {}
         words = plain[values.isna() & plain.notna()].str.strip()

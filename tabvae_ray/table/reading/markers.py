@@ -22,6 +22,7 @@ from tabvae_ray.table.reading.csv_columns import (
 )
 from tabvae_ray.table.reading.hints import CODE, USUAL_MARKERS, Say, say_markers
 from tabvae_ray.table.reading.odd_dates import are_odd, days_among, moments_among
+from tabvae_ray.table.values.object_types import in_plain_types
 
 __all__ = ["are_shared", "as_declared", "is_usual", "read_markers", "recognised_markers"]
 
@@ -89,6 +90,7 @@ def read_markers(table: pd.DataFrame, declared: SpecDeclaration, say: Say) -> pd
 def as_declared(table: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
     """Return a table without the markers of a spec, and with numbers in place of their text."""
     changed: dict[str, pd.Series] = {}
+    table = in_plain_types(table)
     for column in columns:
         if column.name not in table:
             continue
