@@ -188,7 +188,7 @@ def test_categories_are_not_taken_for_names(values: pd.Series) -> None:
         ),
         (
             pd.DataFrame({"x": pd.arrays.SparseArray([0j, 0j, 1j, 2j])}),
-            r"dtype Sparse\[complex128.* are not supported; convert them, such as by \.sparse\.to_d",
+            r"dtype Sparse\[complex128.* are not supported; .*, such as by \.sparse\.to_dense",
         ),
         (
             pd.DataFrame(

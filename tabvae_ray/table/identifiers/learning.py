@@ -11,6 +11,9 @@ from tabvae_ray.table.identifiers.source import WeightedPattern
 
 __all__ = ["below", "learn_patterns", "longer"]
 
+# Characters of a position, or longer words.
+Choice = str | tuple[str, ...]
+
 _MAX_PATTERNS = 64
 # Characters that fewer texts share are not kept: they may be those of a real identifier.
 _FEW_TEXTS = 5
@@ -28,6 +31,10 @@ _CHANCE = math.log(1e-4)
 # Texts per real value that a pattern should have.
 _ENOUGH = 1000
 _PLENTY = 10**6
+# Kinds of tokens of an IPv4 address, the largest number of a part, and its three-digit numbers.
+_ADDRESS = ("9", ".", "9", ".", "9", ".", "9")
+_LARGEST_PART = 255
+_LONG_PARTS = tuple(map(str, range(100, _LARGEST_PART + 1)))
 _TOKENS = re.compile(r"[0-9]+|[A-Za-z]+|.", re.DOTALL)
 _RUNS = re.compile(r"[0-9A-Za-z]+|.", re.DOTALL)
 _CLASSES = (
@@ -66,21 +73,26 @@ def learn_patterns(texts: Sequence[str]) -> list[WeightedPattern]:
         rest = "" if length == 1 else f"[0-9]{{{length - 1}}}"
         return [WeightedPattern(pattern=f"[1-9]{rest}", weight=len(texts))]
     common = shared or common
-    alphabets = _alphabets([text for _, group in common for text in group], tokens)
+    shown = [text for _, group in common for text in group]
+    alphabets, parts = _alphabets(shown, tokens), _address_parts(shown, tokens)
     return [
-        WeightedPattern(pattern=_pattern(group, tokens, alphabets), weight=len(group))
+        WeightedPattern(pattern=_pattern(group, tokens, alphabets, parts), weight=len(group))
         for _, group in common
     ]
 
 
 def longer(pattern: str) -> str:
     """Return a pattern of texts with one more character at the last place that varies."""
-    choices = ["".join(position) for position in parse_pattern(pattern)[0].positions]
-    varying = [i for i, chars in enumerate(choices) if len(chars) > 1]
+    choices = parse_pattern(pattern)[0].positions
+    varying = [i for i, words in enumerate(choices) if len(words) > 1 and len(words[0]) == 1]
     if not varying:
         return pattern + "[0-9]"
     last = varying[-1]
-    return _written([*choices[: last + 1], *choices[last:]])
+    return _written([*map(_as_choice, [*choices[: last + 1], *choices[last:]])])
+
+
+def _as_choice(words: tuple[str, ...]) -> Choice:
+    return "".join(words) if all(len(word) == 1 for word in words) else words
 
 
 def below(pattern: str, largest: int) -> str | None:
@@ -129,20 +141,54 @@ def _alphabet(counts: Counter[str]) -> str:
     return known
 
 
+def _address_parts(texts: list[str], tokens: re.Pattern[str]) -> set[tuple[tuple[str, ...], int]]:
+    """Return the parts of IPv4 addresses, by kinds of tokens and place.
+
+    Four numbers between points are an address if it is hardly by chance that none is above 255.
+    """
+    largest: dict[tuple[str, ...], int] = {}
+    n_long: Counter[tuple[str, ...]] = Counter()
+    places: dict[tuple[str, ...], int] = {}
+    for text in texts:
+        kinds = _kinds(text, tokens)
+        start = places.get(kinds)
+        if start is None:
+            starts = [i for i in range(len(kinds) - 6) if kinds[i : i + 7] == _ADDRESS]
+            start = places[kinds] = starts[0] if starts else -1
+        if start >= 0:
+            parts = tokens.findall(text)[start : start + 7 : 2]
+            n_long[kinds] += sum(len(part) == 3 for part in parts)
+            is_padded = any(len(part) > 1 and part[0] == "0" for part in parts)
+            found = _LARGEST_PART + 1 if is_padded else max(map(int, parts))
+            largest[kinds] = max(largest.get(kinds, 0), found)
+    share = math.log(len(_LONG_PARTS) / 900)
+    return {
+        (kinds, places[kinds] + i)
+        for kinds, number in largest.items()
+        if number <= _LARGEST_PART and n_long[kinds] * share < _CHANCE
+        for i in (0, 2, 4, 6)
+    }
+
+
 def _pattern(
     texts: list[str],
     tokens: re.Pattern[str],
     alphabets: dict[tuple[tuple[str, ...], int], str],
+    address_parts: set[tuple[tuple[str, ...], int]],
 ) -> str:
     kinds = _kinds(texts[0], tokens)
     split = [tokens.findall(text) for text in texts]
-    chosen: list[str] = []
-    wide: list[str] = []
+    chosen: list[Choice] = []
+    wide: list[Choice] = []
     for place, parts in enumerate(zip(*split, strict=True)):
         distinct = set(parts)
         if len(distinct) == 1 and (len(texts) > 1 or not parts[0].isalnum()):
             chosen += parts[0]
             wide += parts[0]
+            continue
+        if (kinds, place) in address_parts and len(parts[0]) == 3:
+            chosen.append(_LONG_PARTS)
+            wide.append(_LONG_PARTS)
             continue
         alphabet = alphabets[kinds, place]
         for i, column in enumerate(zip(*parts, strict=True)):
@@ -207,10 +253,13 @@ def _without_shape(texts: Sequence[str]) -> list[WeightedPattern]:
     ]
 
 
-def _written(choices: list[str]) -> str:
+def _written(choices: Sequence[Choice]) -> str:
     """Write choices per position as a pattern."""
     parts: list[tuple[str, int]] = []
     for chars in choices:
+        if isinstance(chars, tuple):
+            parts.append((f"({'|'.join(map(escaped, chars))})", 1))
+            continue
         part = escaped(chars) if len(chars) == 1 else f"[{_ranges(chars)}]"
         if parts and parts[-1][0] == part and len(chars) > 1:
             parts[-1] = (part, parts[-1][1] + 1)

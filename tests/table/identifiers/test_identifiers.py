@@ -41,6 +41,34 @@ REAL = {
 }
 
 
+@pytest.mark.parametrize(
+    ("text", "fixed"),
+    [
+        ("{}.{}.{}.{}", ""),
+        ("192.168.{}.{}", "192.168."),
+        ("{}.{}.{}.{}:8080", ""),
+        ("host {}.{}.{}.{}/24", ""),
+    ],
+)
+@pytest.mark.parametrize("rows", [60, 2000])
+def test_new_addresses_have_no_part_above_255(text: str, fixed: str, rows: int) -> None:
+    real = [text.format(*(RNG.randrange(256) for _ in range(4))) for _ in range(rows)]
+    source = source_of(pd.Series(real, name="ip"), None, None, "ip")
+    assert source is not None
+    made = IdentifierMaker(source, "ip", 0).values("str", 0, rows)
+    parts = made.str.extract(r"(\d+)\.(\d+)\.(\d+)\.(\d+)").astype(int)
+    assert parts.max().max() <= 255 and made.str.startswith(fixed).all()
+    assert made.is_unique and not set(made) & set(real)
+
+
+def test_four_numbers_above_255_are_no_address() -> None:
+    real = [".".join(str(RNG.randrange(1000)) for _ in range(4)) for _ in range(300)]
+    source = source_of(pd.Series(real, name="key"), None, None, "key")
+    assert source is not None
+    made = IdentifierMaker(source, "key", 0).values("str", 0, 2000)
+    assert made.str.extract(r"(\d+)\.(\d+)\.(\d+)\.(\d+)").astype(int).max().max() > 900
+
+
 @pytest.mark.parametrize("pattern", list(REAL))
 def test_new_identifiers_look_like_the_real_ones_and_are_none_of_them(pattern: str) -> None:
     real = pd.Series(REAL[pattern], name="key")
