@@ -74,7 +74,8 @@ def spelled_numbers(
     if may_have_decimals(made, texts):
         say(
             f"the comma in numbers such as {texts[0]!r} is taken for a separator of thousands; if "
-            "it is a decimal comma, declare {kind: continuous, format: '{:,3f}'} in the spec"
+            f"it is a decimal comma, declare {{kind: continuous, format: '{{:,3f}}{made.after}'}} in "
+            "the spec"
         )
     return read
 
