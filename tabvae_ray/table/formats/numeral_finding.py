@@ -38,7 +38,7 @@ _SEPARATIONS = (
 )
 # A smaller share of the cells may be in another format.
 _ODD_SHARE = 0.001
-_MOST_PLACES = 15
+_MOST_PLACES = 30
 # Where there is no single format, so many numbers say how many decimals there are.
 _USUAL_SHARE = 0.99
 _PLAIN = re.compile(r"-?\d+(?:\.(?P<decimals>\d+))?")
@@ -225,7 +225,9 @@ def _holds(made: NumberFormat, cells: Sequence[str]) -> bool:
             odd += 1
             continue
         as_integer = made.letter == "f" and plain.lstrip("+-").isdigit()
-        # Rounding leaves -0.00, which is written as 0.00.
-        own = cell if value else re.sub(r"[-()]", "", cell)
-        odd += made.text(int(plain) if as_integer else value) != own
+        text = made.text(int(plain) if as_integer else value)
+        if not value and re.search(r"[-(]", cell):
+            # Rounding leaves -0.00, which is written as 0.00 or +0.00.
+            cell, text = re.sub(r"[-()]", "", cell), text.replace("+", "")
+        odd += text != cell
     return odd <= _ODD_SHARE * len(cells)

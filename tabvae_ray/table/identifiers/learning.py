@@ -58,6 +58,9 @@ def learn_patterns(texts: Sequence[str]) -> list[WeightedPattern]:
     few texts are left out. If all are, the patterns have the usual lengths and characters.
     """
     texts = [text for text in texts if 0 < len(text) <= _MAX_LENGTH] or ["00000000"]
+    if start := _common_start(texts):
+        ends = learn_patterns([text.removeprefix(start) for text in texts])
+        return [end.model_copy(update={"pattern": escaped(start) + end.pattern}) for end in ends]
     tokens = _TOKENS
     if len({_kinds(text, _TOKENS) for text in texts[:1000]}) > _FEW_KINDS:
         tokens = _RUNS
@@ -79,6 +82,18 @@ def learn_patterns(texts: Sequence[str]) -> list[WeightedPattern]:
         WeightedPattern(pattern=_pattern(group, tokens, alphabets, parts), weight=len(group))
         for _, group in common
     ]
+
+
+def _common_start(texts: Sequence[str]) -> str:
+    """Return the letters that all of enough texts begin with, and what is before them.
+
+    Without them, the characters of a run are seen, as those of ``0x3f9a``.
+    """
+    low, high = min(texts), max(texts)
+    same = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
+    start = low[:same].rstrip(string.digits)
+    is_shared = start[-1:].isalpha() and len(set(texts)) >= _FEW_TEXTS and start not in texts
+    return start if is_shared else ""
 
 
 def longer(pattern: str) -> str:
@@ -129,13 +144,16 @@ def _alphabets(texts: list[str], tokens: re.Pattern[str]) -> dict[tuple[tuple[st
         kinds = _kinds(text, tokens)
         for place, token in enumerate(tokens.findall(text)):
             seen[kinds, place].update(token)
-    return {key: _alphabet(counts) for key, counts in seen.items()}
+    return {key: _alphabet(counts, tokens) for key, counts in seen.items()}
 
 
-def _alphabet(counts: Counter[str]) -> str:
+def _alphabet(counts: Counter[str], tokens: re.Pattern[str]) -> str:
     """Return the alphabet of a run: what occurs if it was seen often enough, or else its class."""
     chars = "".join(sorted(counts))
     known = next((known for known in _CLASSES if set(chars) <= set(known)), chars)
+    if tokens is _TOKENS and chars.isalpha():
+        # Or else its texts might be those of a run of digits.
+        known = "".join(filter(str.isalpha, known))
     if 4 < len(chars) and counts.total() >= _SATURATED * len(known):
         return chars
     return known

@@ -154,9 +154,10 @@ def _read_column(file: CsvFile, plain: pd.Series, declared: SpecDeclaration, say
         words = cells.among({"True", "False"}) | cells.are_null_words
         return plain if words.all() else cells.text(cells.are_null_words)
     if wanted is None and pd.api.types.is_numeric_dtype(plain.dtype):
-        is_text = look_like_days(plain) or are_codes(cells) or are_versions(cells, say)
+        is_text = look_like_days(plain)
         if not is_text and (days := _days(cells, cells.are_null_words, say)) is not None:
             return days
+        is_text = is_text or are_codes(cells) or are_versions(cells, say)
         is_whole = pd.api.types.is_integer_dtype(plain.dtype)
         if not is_text and not is_whole and _are_long_decimals(cells):
             return cells.decimals(cells.are_null_words | cells.are_blank)

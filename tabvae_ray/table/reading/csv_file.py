@@ -75,13 +75,12 @@ class CsvFile:
         Args:
             values: The column as it was read.
         """
-        plain = self.typed[str(values.name)]
-        if pd.api.types.is_integer_dtype(plain.dtype) and isinstance(values.dtype, pd.StringDtype):
-            # Days such as 20240305.
-            plain = plain.astype("str")
-        if not isinstance(plain.dtype, pd.StringDtype):
+        gone = (values.isna() & self.typed[str(values.name)].notna()).to_numpy(bool)
+        if not gone.any():
             return {}
-        words = plain[values.isna() & plain.notna()].str.strip()
+        place = self.typed.columns.get_loc(values.name)
+        words = pd.Series(self._texts.column(place).filter(pa.array(gone)).to_pylist())
+        words = words.dropna().str.strip()
         return {str(word): int(n) for word, n in words[words != ""].value_counts().items()}
 
     def with_cells(self, changed: Mapping[str, Cells]) -> "CsvFile":

@@ -35,6 +35,8 @@ USUAL_MARKERS = frozenset(
 USUAL_MARKED_MIN_SHARE = 0.5
 # More different texts beside numbers are text of which some happens to be digits.
 _MOST_OTHERS = 20
+# Few different ones may have digits, such as <0.1.
+_FEW_OTHERS = 5
 # Fewer different numbers than this, beside text, are categories.
 MARKED_MIN_DISTINCT = 10
 CODE = r"^0\d+$|^\+\d{7,}$"
@@ -76,7 +78,7 @@ def say_what_it_may_be(cells: Cells, rest: Mask, numbers: Mask, say: Say) -> Non
         or (
             cells.count(numbers) >= USUAL_MARKED_MIN_SHARE * total
             and int(odd.sum()) <= _MOST_OTHERS
-            and not bool((cells.match(r"\d") & odd).any())
+            and (int(odd.sum()) <= _FEW_OTHERS or not bool((cells.match(r"\d") & odd).any()))
         )
     ):
         say(

@@ -28,6 +28,8 @@ __all__ = ["are_shared", "as_declared", "is_usual", "read_markers", "recognised_
 
 # So many different texts show the format of numbers.
 _SAMPLE = 10_000
+_INFINITE = (float("inf"), float("-inf"))
+_INFINITE_WORDS = {*map(str, _INFINITE)}
 # A word that fewer cells of a file have may be the remark of a single row.
 _FEW_CELLS = 5
 
@@ -138,7 +140,9 @@ def _masked(values: pd.Series, markers: Sequence[str]) -> pd.Series:
     numbers = {value for value in map(_number, words) if value is not None}
 
     def is_marker(value: Any) -> bool:
-        return value in words if isinstance(value, str) else _number(value) in numbers
+        if isinstance(value, str):
+            return value in words
+        return _number(value) in numbers or (value in _INFINITE and str(value) in words)
 
     if isinstance(values.dtype, pd.CategoricalDtype):
         named = [
@@ -154,7 +158,7 @@ def _masked(values: pd.Series, markers: Sequence[str]) -> pd.Series:
         cells = _cells(values)
         assert cells is not None
         hits = values.isin(cells.words(cells.standing_for(markers)))
-    elif pd.api.types.is_numeric_dtype(values.dtype) and not numbers:
+    elif pd.api.types.is_numeric_dtype(values.dtype) and not (numbers or words & _INFINITE_WORDS):
         return values
     elif pd.api.types.is_numeric_dtype(values.dtype) or _is_mixed(values):
         codes, distinct = pd.factorize(values)

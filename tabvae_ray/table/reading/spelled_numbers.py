@@ -74,8 +74,8 @@ def spelled_numbers(
     if may_have_decimals(made, texts):
         say(
             f"the comma in numbers such as {texts[0]!r} is taken for a separator of thousands; if "
-            f"it is a decimal comma, declare {{kind: continuous, format: '{{:,3f}}{made.after}'}} in "
-            "the spec"
+            "it is a decimal comma, declare {kind: continuous, format: "
+            f"'{{:,3f}}{made.after}'}} in the spec"
         )
     return read
 

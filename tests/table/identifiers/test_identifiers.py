@@ -36,6 +36,7 @@ REAL = {
         " ".join(RNG.choice(["ill", "well", "home", "after", "went"]) for _ in range(7 + i % 5))
         for i in range(300)
     ],
+    r"0x[0-9a-f]{5}": [f"0x{RNG.getrandbits(20):05x}" for _ in range(400)],
     r"[0-9a-f]{32}": [f"{RNG.getrandbits(128):032x}" for _ in range(500)],
     r"[a-z]+\.\d+@example\.com": [f"{'abcdefgh'[: 3 + i % 5]}.{i}@example.com" for i in range(500)],
 }

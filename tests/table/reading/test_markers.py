@@ -11,6 +11,7 @@ import pytest
 
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.config import TransformersConfig
+from tabvae_ray.errors import DataError
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.io import TableWriter, read_table
@@ -184,3 +185,17 @@ def test_a_remark_of_few_rows_in_a_file_does_not_stand_in_its_spec(
     assert (spec["v"].kind, spec["v"].missing, spec["v"].missing_values) == (
         "continuous", True, None,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", ["", ".csv", ".parquet"])
+def test_infinities_may_be_declared_to_be_missing(tmp_path: Path, suffix: str) -> None:
+    cells = [(i / 3, np.inf, -np.inf)[i % 3] for i in range(ROWS)]
+    table = pd.DataFrame({"v": cells, "n": [i % 7 for i in range(ROWS)]})
+    file = tmp_path / f"t{suffix}"
+    if suffix:
+        (table.to_csv if suffix == ".csv" else table.to_parquet)(file, index=False)
+    with pytest.raises(DataError, match="name inf under missing_values in the spec if it stands"):
+        TableSpec.infer(str(file) if suffix else table)
+    declared = SpecDeclaration.from_mapping({"missing_values": ["inf", "-inf"]})
+    spec = TableSpec.infer(str(file) if suffix else table, declared=declared)
+    assert (spec["v"].missing, spec["v"].maximum) == (True, 33.0)
