@@ -18,6 +18,7 @@ from tabvae_ray.table.grids.timeline import (
     on_line,
     ticks_at,
 )
+from tabvae_ray.table.kinds import as_numeric
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
 from tabvae_ray.table.values.decimals import (
     decimals_at,
@@ -86,6 +87,9 @@ def column_numbers(values: pd.Series, column: Column, *, between: bool = False) 
                 f"{moments.dtype}"
             ) from None
         return numbers if between else np.rint(numbers)
+    if _is_integer(column) and pd.api.types.is_object_dtype(values.dtype):
+        # Floats would lose digits of Python's integers.
+        values = as_numeric(values)
     if _is_integer(column) and pd.api.types.is_integer_dtype(values.dtype):
         absent = values.isna().to_numpy()
         whole = values.fillna(int(column.minimum)) if absent.any() else values

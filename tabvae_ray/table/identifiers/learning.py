@@ -13,6 +13,8 @@ __all__ = ["below", "learn_patterns", "longer"]
 
 # Characters of a position, or longer words.
 Choice = str | tuple[str, ...]
+# Characters by the kinds of the tokens, a place, and whether they begin the token.
+Alphabets = dict[tuple[tuple[str, ...], int, bool], str]
 
 _MAX_PATTERNS = 64
 # Characters that fewer texts share are not kept: they may be those of a real identifier.
@@ -137,13 +139,17 @@ def _kinds(text: str, tokens: re.Pattern[str], lengths: bool = False) -> tuple[s
     return tuple(kinds)
 
 
-def _alphabets(texts: list[str], tokens: re.Pattern[str]) -> dict[tuple[tuple[str, ...], int], str]:
-    """Return the characters of each run, by kinds of tokens and place, over all lengths."""
-    seen: defaultdict[tuple[tuple[str, ...], int], Counter[str]] = defaultdict(Counter)
+def _alphabets(texts: list[str], tokens: re.Pattern[str]) -> Alphabets:
+    """Return the characters of each run, over all lengths.
+
+    The first one has an alphabet of its own, as names begin with a capital.
+    """
+    seen: defaultdict[tuple[tuple[str, ...], int, bool], Counter[str]] = defaultdict(Counter)
     for text in texts:
         kinds = _kinds(text, tokens)
         for place, token in enumerate(tokens.findall(text)):
-            seen[kinds, place].update(token)
+            seen[kinds, place, True].update(token[0])
+            seen[kinds, place, False].update(token[1:] or token)
     return {key: _alphabet(counts, tokens) for key, counts in seen.items()}
 
 
@@ -191,7 +197,7 @@ def _address_parts(texts: list[str], tokens: re.Pattern[str]) -> set[tuple[tuple
 def _pattern(
     texts: list[str],
     tokens: re.Pattern[str],
-    alphabets: dict[tuple[tuple[str, ...], int], str],
+    alphabets: Alphabets,
     address_parts: set[tuple[tuple[str, ...], int]],
 ) -> str:
     kinds = _kinds(texts[0], tokens)
@@ -208,10 +214,9 @@ def _pattern(
             chosen.append(_LONG_PARTS)
             wide.append(_LONG_PARTS)
             continue
-        alphabet = alphabets[kinds, place]
         for i, column in enumerate(zip(*parts, strict=True)):
             seen = "".join(sorted(set(column)))
-            class_of = alphabet
+            class_of = alphabet = alphabets[kinds, place, i == 0]
             if i == 0 and alphabet[0] == "0" and alphabet.isdigit() and "0" not in seen:
                 class_of = alphabet[1:]
             chosen.append(_choices(Counter(column), class_of))

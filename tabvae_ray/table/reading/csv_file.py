@@ -212,8 +212,11 @@ def _check_encoding(content: bytes) -> None:
         content.decode()
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
+        # Where Latin-1 has control characters, Windows has the euro sign and quotation marks.
+        is_windows = 0x80 <= content[error.start] < 0xA0
+        name, code = ("Windows-1252", "cp1252") if is_windows else ("Latin-1", "latin-1")
         raise ValueError(
-            f"line {line} is not UTF-8 text, but perhaps Latin-1; it {_ADVICE.format('latin-1')}"
+            f"line {line} is not UTF-8 text, but perhaps {name}; it {_ADVICE.format(code)}"
         ) from None
 
 

@@ -17,6 +17,12 @@ from tabvae_ray.table.identifiers.texts import code_points
 from tabvae_ray.table.spec import TableSpec
 
 RNG = random.Random(1)
+
+
+def _word() -> str:
+    return "".join(RNG.choice(string.ascii_lowercase) for _ in range(RNG.randint(4, 8)))
+
+
 REAL = {
     r"CUST-\d{5}": [f"CUST-{i:05d}" for i in range(1, 1001)],
     r"\d{8}": RNG.sample(range(10**7, 10**8), 1000),
@@ -35,6 +41,9 @@ REAL = {
     r"[a-z](?:[a-z ]{18,60})[a-z]": [
         " ".join(RNG.choice(["ill", "well", "home", "after", "went"]) for _ in range(7 + i % 5))
         for i in range(300)
+    ],
+    r"[A-Z][a-z]{3,7} [A-Z][a-z]{3,7}, \d+": [
+        f"{_word().title()} {_word().title()}, {RNG.randrange(99)}" for _ in range(300)
     ],
     r"0x[0-9a-f]{5}": [f"0x{RNG.getrandbits(20):05x}" for _ in range(400)],
     r"[0-9a-f]{32}": [f"{RNG.getrandbits(128):032x}" for _ in range(500)],
