@@ -17,7 +17,12 @@ from tabvae_ray.table.formats.truth_words import parse_truth_format
 from tabvae_ray.table.identifiers.fake import GeneratorName
 from tabvae_ray.table.identifiers.source import IdentifierSource
 from tabvae_ray.table.values.decimals import is_decimal, series_of
-from tabvae_ray.table.values.object_types import OBJECT_TYPES, PERIOD_FORMATS, is_object_type
+from tabvae_ray.table.values.object_types import (
+    OBJECT_TYPES,
+    PERIOD_FORMATS,
+    is_object_type,
+    kinds_of_object_type,
+)
 from tabvae_ray.table.values.spans import is_span
 from tabvae_ray.table.values.spec_types import Bound, Kind, MissingValues, Scalar
 
@@ -177,6 +182,14 @@ def check_column(column: Column, source: str) -> None:
         given = brief(column.padding)
         raise DataError(f"{where}: padding: must be such as '{{:>8}}', but is {given}")
     dtype = dtype_from_name(column.dtype)
+    written = column.written_dtype or ""
+    if is_object_type(written):
+        is_zoned = getattr(dtype, "tz", None) is not None
+        if column.kind not in kinds_of_object_type(written) or is_zoned:
+            raise DataError(
+                f"{where}: written_dtype: {written} is not for {column.kind} columns of dtype "
+                f"{column.dtype}"
+            )
     if not _suits(dtype, column.kind):
         raise DataError(f"{where}: {column.dtype!r} is not a dtype of a {column.kind} column")
     if column.kind == "categorical":

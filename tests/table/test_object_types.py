@@ -11,10 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import tabvae_ray
+from tabvae_ray.errors import DataError
 from tabvae_ray.generation.single_file import generate_to_file
 from tabvae_ray.generation.synthesizer import load_synthesizer
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.spec import TableSpec
+from tabvae_ray.table.values.object_types import of_object_type
 from tabvae_ray.tabular_vae import TabularVAE
 from tests.support.tables import small_config
 
@@ -98,3 +100,27 @@ def test_files_have_the_types_of_the_real_ones(tmp_path: Path) -> None:
     assert set(cells["range"].dropna()) <= set(map(str, real["range"].dropna()))
     where = load_synthesizer(tmp_path / "model").generate(50, where={"range": "[0, 5)"})
     assert set(where["range"]) == {pd.Interval(0, 5, closed="left")}
+
+
+@pytest.mark.parametrize(
+    ("column", "key"),
+    [
+        ({"kind": "continuous", "written_dtype": "uuid"}, "n"),
+        ({"kind": "continuous", "written_dtype": "period[M]"}, "n"),
+        ({"kind": "categorical", "written_dtype": "period[M]"}, "n"),
+        ({"kind": "datetime", "written_dtype": "Sparse[int64]"}, "at"),
+        ({"kind": "datetime", "written_dtype": "period[M]", "timezone": "UTC"}, "at"),
+    ],
+)
+def test_a_declared_type_must_suit_its_column(column: dict[str, str], key: str) -> None:
+    days = pd.date_range("2024-01-01", periods=60)
+    rows = pd.DataFrame({"n": [i % 20 for i in range(60)], "at": days})
+    declared = SpecDeclaration.from_mapping({"columns": {key: column}})
+    with pytest.raises(DataError, match=r"written_dtype: .* is not for"):
+        TableSpec.infer(rows, declared=declared)
+
+
+def test_values_that_are_none_of_the_type_stay_as_they_are() -> None:
+    texts = pd.Series(["a", None, "b"], dtype="str")
+    for name in ("uuid", "interval[int64, right]", "interval[datetime64[ns], left]", "period[M]"):
+        assert of_object_type(texts, name) is texts

@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tabvae_ray.table.values.spec_types import Kind
+
 __all__ = [
     "OBJECT_TYPES",
     "PERIOD_FORMATS",
     "in_plain_types",
     "is_object_type",
+    "kinds_of_object_type",
     "of_object_type",
     "period_start",
 ]
@@ -45,6 +48,13 @@ def is_object_type(name: str) -> bool:
         return not name.startswith("period") or bool(pd.api.types.pandas_dtype(name))
     except (TypeError, ValueError):
         return False
+
+
+def kinds_of_object_type(name: str) -> tuple[Kind, ...]:
+    """Return the kinds of columns that may have a type."""
+    if name.startswith("Sparse"):
+        return ("continuous", "categorical", "identifier")
+    return ("datetime",) if name.startswith("period") else ("categorical", "identifier")
 
 
 def in_plain_types(rows: pd.DataFrame) -> pd.DataFrame:
@@ -84,7 +94,7 @@ def of_object_type(values: pd.Series, name: str) -> pd.Series:
             made = values.cat.rename_categories(levels)
         else:
             made = pd.Series(_intervals(values.astype(object).tolist(), name), index=values.index)
-    except (ValueError, TypeError, OverflowError):
+    except (AttributeError, ValueError, TypeError, OverflowError):
         return values
     found: pd.Series = made.rename(values.name)
     return found
