@@ -83,6 +83,7 @@ def find_number_format(texts: Iterable[str]) -> NumberFormat | None:
         made = NumberFormat(
             places=min(places if trims else usual, _MOST_PLACES),
             trims=trims,
+            least=trims and min(counts) >= 1,
             mark=mark,
             keeps_mark=keeps_mark,
             thousands=thousands,

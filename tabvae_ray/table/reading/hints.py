@@ -8,6 +8,7 @@ import pandas as pd
 from tabvae_ray.table.formats.finding import possible_formats
 from tabvae_ray.table.formats.numeral_finding import CURRENCY
 from tabvae_ray.table.reading.cells import Cells, Mask
+from tabvae_ray.table.reading.odd_dates import moments_among
 
 __all__ = [
     "CODE",
@@ -86,6 +87,16 @@ def say_what_it_may_be(cells: Cells, rest: Mask, numbers: Mask, say: Say) -> Non
             f"{n_odd:,} are not, such as {listed(cells.words(odd))}, so it is read as text; "
             "name them under missing_values in the spec, or clean them"
         )
+    else:
+        moments, noun = moments_among(cells, rest)
+        others = rest & ~moments
+        is_most = cells.count(moments) >= USUAL_MARKED_MIN_SHARE * total
+        if int(moments.sum()) > MARKED_MIN_DISTINCT and is_most and 0 < others.sum() <= _FEW_OTHERS:
+            say(
+                f"{min(cells.count(moments) / total, 0.999):.1%} of its cells are {noun}, but "
+                f"{cells.count(others):,} are not, such as {listed(cells.words(others))}, so it is "
+                "read as text; name them under missing_values in the spec, or clean them"
+            )
 
 
 def _spelling(number: str) -> str:

@@ -28,7 +28,7 @@ _DIGITS = {
 }
 
 # In a smaller share than the first, odd cells are of any kind; up to the second, they are few
-# different words, and up to the third, placeholders such as 0000-00-00.
+# different words, and up to the third, placeholders such as 0000-00-00 and --:--.
 _ODD_SHARE, _WORD_SHARE, _PLACEHOLDER_SHARE = 0.01, 0.1, 0.5
 _MOST_ODD, _MOST_PLACEHOLDERS = 1000, 5
 # Fewer different dates than this, beside other text, are categories.
@@ -69,8 +69,8 @@ def are_odd(cells: Cells, fits: Mask, odd: Mask) -> bool:
         return True
     if int(odd.sum()) > _MOST_PLACEHOLDERS or bool((cells.match("[1-8]") & odd).any()):
         return False
-    are_digits = not bool((~cells.match(r"^[09]+([.:/ -][09]+)*$") & odd).any())
-    return n_odd <= (_PLACEHOLDER_SHARE if are_digits else _WORD_SHARE) * total
+    are_empty = not bool((~cells.match(r"^[09.:/_ ?-]+$") & odd).any())
+    return n_odd <= (_PLACEHOLDER_SHARE if are_empty else _WORD_SHARE) * total
 
 
 def days_among(cells: Cells, rest: Mask) -> Mask | None:

@@ -195,3 +195,32 @@ def test_codes_dates_and_durations_have_no_unit(tmp_path: Path, cell: str) -> No
         warnings.simplefilter("ignore")
         spec = TableSpec.infer(cells_in(tmp_path, cells), declared=NO_RULES)
     assert spec["v"].kind != "continuous"
+
+
+@pytest.mark.parametrize("cell", ["{} kg", "${}", "{}%"])
+def test_decimals_of_floats_with_a_unit_come_back(tmp_path: Path, cell: str) -> None:
+    cells = ["none" if i % 5 == 0 else cell.format(i / 4) for i in range(ROWS)]
+    with pytest.warns(UserWarning, match="so the 60 that read 'none' are taken for missing"):
+        spec = TableSpec.infer(cells_in(tmp_path, cells), declared=NO_RULES)
+    assert (spec["v"].kind, spec["v"].format) == ("continuous", cell.format("{:.1-2f}"))
+    table = spec.read(str(tmp_path / "t.csv"))
+    encoder = TableEncoder.fit(table, spec, TransformersConfig(min_rows=0))
+    rows = encoder.decode(encoder.encode(table), np.random.default_rng(0))
+    written = as_written(rows, spec, as_text=True)["v"]
+    assert written.isna().sum() == 60
+    assert written.dropna().tolist() == [cell.format(value) for value in rows["v"].dropna()]
+
+
+def test_a_word_beside_many_dates_is_said_if_it_is_frequent(tmp_path: Path) -> None:
+    days = pd.date_range("2022-01-01", periods=ROWS).strftime("%Y-%m-%d")
+    cells = ["never" if i % 5 == 0 else day for i, day in enumerate(days)]
+    with pytest.warns(UserWarning, match="are dates, but 60 are not, such as 'never', so it is re"):
+        assert read_table(cells_in(tmp_path, cells))["v"].dtype == "str"
+
+
+@pytest.mark.parametrize("nothing", ["--:--", "??:??", "-"])
+def test_placeholders_of_times_may_be_frequent(tmp_path: Path, nothing: str) -> None:
+    cells = [nothing if i % 3 == 0 else f"{i % 24:02}:{i % 60:02}" for i in range(ROWS)]
+    with pytest.warns(UserWarning, match="66.7% of its cells are times, so the 100 that read"):
+        spec = TableSpec.infer(cells_in(tmp_path, cells), declared=NO_RULES)
+    assert (spec["v"].format, spec["v"].missing_values) == ("%H:%M", (nothing,))
