@@ -88,3 +88,12 @@ def test_large_numbers_are_compared_to_their_last_place() -> None:
         rules = [str(rule) for rule in TableSpec.infer(table).rules]
     assert "seconds = seconds since 1970 of at" in rules
     assert not any(rule.startswith(("exact =", "milliseconds =")) for rule in rules)
+
+
+def test_dates_of_nanoseconds_are_compared_with_those_of_long_ago() -> None:
+    rng = np.random.default_rng(0)
+    old = pd.Timestamp("1650-01-01") + pd.to_timedelta(rng.integers(0, 9999, 200), "D")
+    new = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 10**15, 200), "ns")
+    table = pd.DataFrame({"old": old.astype("M8[s]"), "new": new.astype("M8[ns]")})
+    table["days"] = (table["new"].dt.as_unit("s") - table["old"]).dt.days
+    assert "days = whole days from old to new" in map(str, TableSpec.infer(table).rules)
