@@ -123,6 +123,9 @@ class Column(BaseModel):
 
 def as_stored(column: Column, table: pd.DataFrame) -> Column:
     """Return a column with what its table says of it: the Arrow type if it fits, and no name."""
+    if is_object_type(column.written_dtype or ""):
+        # The table of a search that goes on has the plain type.
+        return column
     if (own := table.attrs.get(OBJECT_TYPES, {}).get(column.name)) is not None:
         written = column.format or PERIOD_FORMATS.get(own.partition("-")[0].rstrip("]"))
         return column.model_copy(update={"written_dtype": own, "format": written})

@@ -149,6 +149,7 @@ def _infer_identifier(
         generator=generator,
         missing_values=declaration.missing_values,
         made_of=source,
+        written_dtype=declaration.written_dtype,
     )
 
 

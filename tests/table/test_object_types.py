@@ -14,7 +14,10 @@ import tabvae_ray
 from tabvae_ray.errors import DataError
 from tabvae_ray.generation.single_file import generate_to_file
 from tabvae_ray.generation.synthesizer import load_synthesizer
+from tabvae_ray.search.sources import read_rows
+from tabvae_ray.storage import Location
 from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.io import write_table
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.table.values.object_types import of_object_type
 from tabvae_ray.tabular_vae import TabularVAE
@@ -76,6 +79,20 @@ def test_rows_in_memory_have_the_types_and_values_of_the_real_ones(gaps: bool) -
         warnings.simplefilter("ignore")
         assert tabvae_ray.compare(real, real).scores["mean_js_distance"] == 0
     assert rows["month"].min() >= real["month"].min() and rows["month"].max() <= real["month"].max()
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_the_table_of_a_search_that_goes_on_has_the_same_spec(tmp_path: Path, gaps: bool) -> None:
+    sample, kept = read_rows(table(gaps=gaps), Location("table"), None, rows=None, seed=0)
+    no_rules = SpecDeclaration.from_mapping({"rules": {"find": False}})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        spec = TableSpec.infer(sample.rows, declared=no_rules)
+        assert kept is not None and spec["id"].written_dtype == "uuid"
+        write_table(kept, str(tmp_path / "table.parquet"))
+        known = SpecDeclaration.from_mapping(spec.to_mapping(with_sources=False))
+        again = TableSpec.infer(str(tmp_path / "table.parquet"), declared=known)
+    assert again == spec
 
 
 def test_files_have_the_types_of_the_real_ones(tmp_path: Path) -> None:
