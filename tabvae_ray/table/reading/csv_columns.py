@@ -116,7 +116,7 @@ def _read_column(file: CsvFile, plain: pd.Series, declared: SpecDeclaration, say
     name = str(plain.name)
     wanted = declared_type(name, declared)
     given = declared.missing_values_of(name)
-    is_open = declared.kind_of(name) in (None, "continuous", "datetime")
+    is_open = declared.kind_of(name) in (None, "continuous", "datetime") or wanted == "number"
     spelled = spelled_numbers(file, plain, declared, wanted, say)
     if given is not None:
         cells = file.cells(name)
