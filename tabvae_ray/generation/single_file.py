@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.generation.rejection import MAX_DRAWS
 from tabvae_ray.generation.synthesizer import load_synthesizer
-from tabvae_ray.generation.written_values import as_written
+from tabvae_ray.generation.written_values import as_written, in_object_types
 from tabvae_ray.storage import Location
 from tabvae_ray.table.io import TableWriter
 from tabvae_ray.table.where_option import parse_where
@@ -87,7 +87,7 @@ def generate_to_file(
             on_draws=on_draws,
         )
         spec, as_text = synthesizer.spec, target.suffix != ".parquet"
-        example = synthesizer.encoder.example()
+        example = in_object_types(synthesizer.encoder.example(), spec)
         with TableWriter(target, example, spec.arrow_types, na_rep=na_rep) as writer:
             for block in blocks:
                 writer.write(as_written(block, spec, as_text=as_text))

@@ -1,5 +1,7 @@
 """Dates and numbers of generated rows, written as the real table has them."""
 
+from typing import TypeGuard
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -13,8 +15,9 @@ from tabvae_ray.table.formats.truth_words import spelled_truths
 from tabvae_ray.table.parsing import as_datetimes
 from tabvae_ray.table.reading.declared_dtype import of_dtype
 from tabvae_ray.table.spec import TableSpec
+from tabvae_ray.table.values.object_types import is_object_type, of_object_type
 
-__all__ = ["as_in_memory", "as_written"]
+__all__ = ["as_in_memory", "as_written", "in_object_types"]
 
 # Dates of several formats, in text of a Parquet file, become these.
 _ISO = "%Y-%m-%d %H:%M:%S"
@@ -36,17 +39,17 @@ def as_written(rows: pd.DataFrame, spec: TableSpec, *, as_text: bool) -> pd.Data
         and (made := _written(rows[column.name], column, as_text=as_text)) is not None
     }
     table = rows.assign(**written) if written else rows
+    if not as_text:
+        return in_object_types(table, spec)
     spaced = {
         column.name: padded(table[column.name], column.padding)
         for column in spec.columns
-        if as_text and column.padding is not None and column.name in table
+        if column.padding is not None and column.name in table
     }
     table = table.assign(**spaced) if spaced else table
     # Readers give such a column a name by its place, which may have changed.
     names = {
-        name: ""
-        for i, name in enumerate(table)
-        if as_text and name == f"Unnamed: {i}" and spec[name].unnamed
+        name: "" for i, name in enumerate(table) if name == f"Unnamed: {i}" and spec[name].unnamed
     }
     return table.rename(columns=names) if names else table
 
@@ -63,6 +66,9 @@ def as_in_memory(rows: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
         if column.written_dtype is None or column.name not in rows:
             continue
         values = rows[column.name]
+        if is_object_type(column.written_dtype):
+            made[column.name] = of_object_type(values, column.written_dtype)
+            continue
         written = _written(values, column, as_text=False)
         if written is None and column.written_dtype == "category":
             written = values
@@ -70,6 +76,21 @@ def as_in_memory(rows: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
             where = f"column {column.name!r}: written_dtype"
             made[column.name] = of_dtype(written, column.written_dtype, where)
     return rows.assign(**made) if made else rows
+
+
+def in_object_types(rows: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
+    """Return rows with the types of the real table for Parquet that are modelled in plain ones."""
+    made = {
+        column.name: of_object_type(rows[column.name], column.written_dtype)
+        for column in spec.columns
+        if column.name in rows and _has_arrow_type(column.written_dtype)
+    }
+    return rows.assign(**made) if made else rows
+
+
+def _has_arrow_type(name: str | None) -> TypeGuard[str]:
+    """Return True for periods, intervals and UUIDs; Parquet holds no sparse arrays."""
+    return name is not None and is_object_type(name) and name[:3] in ("per", "int", "uui")
 
 
 def _written(values: pd.Series, column: Column, *, as_text: bool) -> pd.Series | None:

@@ -21,6 +21,7 @@ from tabvae_ray.table.io import read_sample
 from tabvae_ray.table.reading.frames import Source, as_frame, is_location, parquet_form
 from tabvae_ray.table.reading.markers import read_markers
 from tabvae_ray.table.spec import TableSpec
+from tabvae_ray.table.values.object_types import OBJECT_TYPES
 
 __all__ = ["SpaceSource", "SpecSource", "read_rows", "read_space", "read_spec", "space_name"]
 
@@ -99,14 +100,16 @@ def read_rows(
     known = whole.attrs.get(ARROW_TYPES, {})
     types = {field.name: str(field.type) for field in typed_schema(whole, known)}
     part = sample_frame(whole, rows, seed).rows
-    part.attrs = {ARROW_TYPES: types}
+    part.attrs = {ARROW_TYPES: types, OBJECT_TYPES: whole.attrs.get(OBJECT_TYPES, {})}
     return Sample(_with_markers(parquet_form(part), declared), len(whole)), whole
 
 
 def _with_markers(table: pd.DataFrame, declared: SpecDeclaration | None) -> pd.DataFrame:
-    read, _ = read_markers(
+    read = read_markers(
         table,
         declared or SpecDeclaration(),
         lambda text: warnings.warn(f"table: {text}", stacklevel=5),
     )
-    return parquet_form(read)
+    made = parquet_form(read)
+    made.attrs = {**read.attrs, **made.attrs}
+    return made

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.values.decimals import is_decimal, plain_text
+from tabvae_ray.table.values.object_types import in_plain_types
 
 __all__ = [
     "ARROW_TYPES",
@@ -114,7 +115,7 @@ def frame_of(table: pa.Table, what: str = "table") -> pd.DataFrame:
             name: kind for name, kind in names.items() if arrow_type_from_name(kind) is not None
         }
     }
-    return frame
+    return in_plain_types(frame)
 
 
 def typed_schema(example: pd.DataFrame, types: Mapping[str, str]) -> pa.Schema:
@@ -166,6 +167,8 @@ def with_decimals(rows: pd.DataFrame, types: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _as_array(values: pd.Series, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
+    if isinstance(kind, pa.BaseExtensionType) and not pd.api.types.is_object_dtype(values.dtype):
+        return pa.array(values.array)
     try:
         return pa.array(values, type=kind, from_pandas=True)
     except (pa.ArrowException, ValueError, TypeError):

@@ -17,10 +17,17 @@ from tabvae_ray.table.formats.truth_words import parse_truth_format
 from tabvae_ray.table.identifiers.fake import GeneratorName
 from tabvae_ray.table.identifiers.source import IdentifierSource
 from tabvae_ray.table.values.decimals import is_decimal, series_of
+from tabvae_ray.table.values.object_types import (
+    OBJECT_TYPES,
+    PERIOD_FORMATS,
+    is_object_type,
+    kinds_of_object_type,
+)
 from tabvae_ray.table.values.spans import is_span
 from tabvae_ray.table.values.spec_types import Bound, Kind, MissingValues, Scalar
 
 __all__ = [
+    "MARKERS",
     "MAX_DECIMALS",
     "PADDINGS",
     "UNNAMED",
@@ -33,6 +40,9 @@ __all__ = [
 UNNAMED = "unnamed_columns"
 # Key of a DataFrame's attrs: the spaces around the cells of a CSV file, by column.
 PADDINGS = "paddings"
+# Key of a DataFrame's attrs: texts of a file that were recognised as missing, and how many cells
+# have each, by column.
+MARKERS = "missing_markers"
 
 MAX_DECIMALS = 15
 
@@ -78,7 +88,8 @@ class Column(BaseModel):
             :mod:`tabvae_ray.table.formats.padding`.
         arrow_type: Name of the Arrow type in the Parquet file that the table was read from.
         written_dtype: Dtype of the text that the table has for moments or numbers, or of the
-            numbers or categories that it has for moments; None in CSV, which has text alone.
+            numbers or categories that it has for moments; None in CSV, which has text alone. Also
+            a type of :mod:`tabvae_ray.table.values.object_types`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -112,6 +123,12 @@ class Column(BaseModel):
 
 def as_stored(column: Column, table: pd.DataFrame) -> Column:
     """Return a column with what its table says of it: the Arrow type if it fits, and no name."""
+    if is_object_type(column.written_dtype or ""):
+        # The table of a search that goes on has the plain type.
+        return column
+    if (own := table.attrs.get(OBJECT_TYPES, {}).get(column.name)) is not None:
+        written = column.format or PERIOD_FORMATS.get(own.partition("-")[0].rstrip("]"))
+        return column.model_copy(update={"written_dtype": own, "format": written})
     if UNNAMED in table.attrs:
         is_unnamed = column.name in table.attrs[UNNAMED]
         padding = column.padding or table.attrs.get(PADDINGS, {}).get(column.name)
@@ -159,7 +176,8 @@ def check_column(column: Column, source: str) -> None:
     """
     where = f"{source}: column {column.name!r}"
     for name in filter(None, (column.dtype, column.levels_dtype, column.written_dtype)):
-        if not is_dtype_name(name):
+        is_written = name == column.written_dtype and is_object_type(name)
+        if not is_written and not is_dtype_name(name):
             raise DataError(f"{where}: {name!r} is not a supported dtype")
     if column.arrow_type is not None and arrow_type_from_name(column.arrow_type) is None:
         raise DataError(f"{where}: {column.arrow_type!r} is not a supported Arrow type")
@@ -167,6 +185,14 @@ def check_column(column: Column, source: str) -> None:
         given = brief(column.padding)
         raise DataError(f"{where}: padding: must be such as '{{:>8}}', but is {given}")
     dtype = dtype_from_name(column.dtype)
+    written = column.written_dtype or ""
+    if is_object_type(written):
+        is_zoned = getattr(dtype, "tz", None) is not None
+        if column.kind not in kinds_of_object_type(written) or is_zoned:
+            raise DataError(
+                f"{where}: written_dtype: {written} is not for {column.kind} columns of dtype "
+                f"{column.dtype}"
+            )
     if not _suits(dtype, column.kind):
         raise DataError(f"{where}: {column.dtype!r} is not a dtype of a {column.kind} column")
     if column.kind == "categorical":

@@ -18,6 +18,7 @@ from tabvae_ray.table.grids.timeline import (
     on_line,
     ticks_at,
 )
+from tabvae_ray.table.kinds import as_numeric
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
 from tabvae_ray.table.values.decimals import (
     decimals_at,
@@ -26,6 +27,7 @@ from tabvae_ray.table.values.decimals import (
     series_of,
     units_from,
 )
+from tabvae_ray.table.values.object_types import period_start
 from tabvae_ray.table.values.spans import is_span, spans_of
 
 __all__ = [
@@ -85,6 +87,9 @@ def column_numbers(values: pd.Series, column: Column, *, between: bool = False) 
                 f"{moments.dtype}"
             ) from None
         return numbers if between else np.rint(numbers)
+    if _is_integer(column) and pd.api.types.is_object_dtype(values.dtype):
+        # Floats would lose digits of Python's integers.
+        values = as_numeric(values)
     if _is_integer(column) and pd.api.types.is_integer_dtype(values.dtype):
         absent = values.isna().to_numpy()
         whole = values.fillna(int(column.minimum)) if absent.any() else values
@@ -200,6 +205,8 @@ def _moments(
     if absent is not None:
         moments = moments.mask(absent)
     own = dtype_from_name(column.dtype)
+    if column.written_dtype is not None:
+        moments = period_start(moments, column.written_dtype)
     if is_span(own):
         return spans_of(moments, own)
     return moments.astype(own) if isinstance(own, pd.ArrowDtype) else moments

@@ -149,6 +149,7 @@ def _infer_identifier(
         generator=generator,
         missing_values=declaration.missing_values,
         made_of=source,
+        written_dtype=declaration.written_dtype,
     )
 
 
@@ -218,7 +219,8 @@ def _infer_datetime(
     declared_zone = declaration.timezone
     moments = as_datetimes(values, source, written=declaration.format, zone=declared_zone)
     if declaration.dtype is not None:
-        _ = of_dtype(moments.head(0), declaration.dtype, where)
+        if not is_span(dtype_from_name(declaration.dtype)):
+            _ = of_dtype(moments.head(0), declaration.dtype, where)
         zone = getattr(moment_dtype(declaration.dtype), "tz", None)
         moments = as_datetimes(moments, source, zone=zone)
         moments = of_dtype(moments, dtype_name(moment_dtype(declaration.dtype)), where)

@@ -34,6 +34,7 @@ from tabvae_ray.table.reading.csv_file import CsvFile, check_names
 from tabvae_ray.table.reading.expansion import check_parquet_size, expanded
 from tabvae_ray.table.reading.frames import Frame, Source, as_frame, is_location
 from tabvae_ray.table.reading.markers import read_markers
+from tabvae_ray.table.values.object_types import in_plain_types
 
 __all__ = [
     "TableWriter",
@@ -72,7 +73,7 @@ def read_table(
         StorageError: If it cannot be read.
     """
     if isinstance(location, pd.DataFrame):
-        return location
+        return in_plain_types(location)
     if not is_location(location):
         return as_frame(location, what)
     source = Location(location)
@@ -253,7 +254,7 @@ def frame_from_files(
         DataError: If there are no rows or columns, or they cannot be read.
     """
     try:
-        table, _ = read_markers(
+        table = read_markers(
             frame_of(found, str(source)),
             declared or SpecDeclaration(),
             lambda text: warnings.warn(f"{source}: {text}", stacklevel=5),

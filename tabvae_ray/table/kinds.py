@@ -120,7 +120,8 @@ def as_numeric(values: pd.Series) -> pd.Series:
         return as_decimals(values, where)
     numbers = ("integer", "floating", "mixed-integer-float")
     if _object_type(values) in numbers:
-        converted = pd.to_numeric(values)
+        is_nullable = _object_type(values) == "integer" and bool(values.isna().any())
+        converted = _nullable(values) if is_nullable else pd.to_numeric(values)
         # Python integers of more than 64 bits stay objects. Those that repeat are codes, whose
         # digits a float would lose.
         if _object_type(converted) == "integer" and 2 * values.nunique() <= values.count():
@@ -128,6 +129,16 @@ def as_numeric(values: pd.Series) -> pd.Series:
         if _object_type(converted) == "integer":
             return as_decimals(values, where)
         return converted.astype(np.float64) if _object_type(converted) else converted
+    return values
+
+
+def _nullable(values: pd.Series) -> pd.Series:
+    """Convert Python integers of which some are missing; those of more bits stay objects."""
+    for dtype in ("Int64", "UInt64"):
+        try:
+            return values.astype(pd.api.types.pandas_dtype(dtype))
+        except (OverflowError, TypeError, ValueError):
+            continue
     return values
 
 

@@ -48,7 +48,11 @@ def as_numbers(
     numbers: np.ndarray[Any, np.dtype[np.float64]] = values.to_numpy(np.float64, na_value=np.nan)
     infinite = np.flatnonzero(np.isinf(numbers))
     if len(infinite):
-        raise DataError(f"{where}: must be finite, but row {infinite[0]} is {numbers[infinite[0]]}")
+        found = numbers[infinite[0]]
+        raise DataError(
+            f"{where}: must be finite, but row {infinite[0]} is {found}; name {found} under "
+            "missing_values in the spec if it stands for none"
+        )
     return numbers
 
 

@@ -27,7 +27,7 @@ from tabvae_ray.table.reading.frames import (
     is_location,
     say_if_index_is_left_out,
 )
-from tabvae_ray.table.reading.markers import as_declared, read_markers
+from tabvae_ray.table.reading.markers import as_declared, read_markers, recognised_markers
 from tabvae_ray.table.rules.declared import check_rules, rules_of
 from tabvae_ray.table.rules.rule import Rule
 from tabvae_ray.table.values.spec_types import Kind
@@ -89,9 +89,11 @@ class TableSpec(SpecDocument):
             say_if_index_is_left_out(table, source)
         table = read_table(table, declared)
         _check_shape(table, source)
-        table, markers = read_markers(
-            table, declared, lambda text: warnings.warn(f"{source}: {text}", stacklevel=4)
+        given = table
+        table = read_markers(
+            given, declared, lambda text: warnings.warn(f"{source}: {text}", stacklevel=4)
         )
+        markers = recognised_markers(table, given)
         errors = [
             f"{source}: column {name!r}: declared in the spec, but not in the table"
             f"{closest(name, table.columns)}"
@@ -201,8 +203,6 @@ class TableSpec(SpecDocument):
             DataError: If they are no table.
             StorageError: If a file cannot be read.
         """
-        if isinstance(rows, pd.DataFrame):
-            return rows
         return read_table(rows, SpecDeclaration.from_mapping(self.to_mapping()), what=what)
 
     @property

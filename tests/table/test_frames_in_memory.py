@@ -46,3 +46,19 @@ def test_dates_of_python_stay_dates() -> None:
     assert type(rows["day"].dropna().iloc[0]) is datetime.date
     assert set(rows["day"].dropna()) <= set(days)
     assert rows["day"].isna().tolist() == table["day"].isna().tolist()
+
+
+@pytest.mark.parametrize(
+    ("start", "dtype"), [(0, "Int64"), (2**60, "Int64"), (2**63 + 5, "UInt64"), (-(2**62), "Int64")]
+)
+def test_integers_of_python_stay_integers_where_some_are_missing(start: int, dtype: str) -> None:
+    whole = [None if i % 9 == 0 else start + (i * 7919) % 97 for i in range(ROWS)]
+    few = [None if i % 9 == 0 else start + i % 3 for i in range(ROWS)]
+    table = TABLE.assign(whole=pd.Series(whole, dtype=object), few=pd.Series(few, dtype=object))
+    spec = TableSpec.infer(table, declared=PLAIN)
+    assert [spec[name].dtype for name in ("whole", "few")] == [dtype, dtype]
+    encoder = TableEncoder.fit(table, spec, TransformersConfig(min_rows=0))
+    rows = encoder.decode(encoder.encode(table), np.random.default_rng(0))
+    for name in ("whole", "few"):
+        assert str(rows[name].dtype) == dtype
+        assert set(rows[name].dropna()) == set(table[name].dropna())

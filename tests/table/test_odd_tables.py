@@ -35,6 +35,14 @@ def test_other_text_than_utf_8_is_told_with_its_line(tmp_path: Path, encoding: s
         read_table(str(tmp_path / "t.csv.gz"))
 
 
+def test_text_of_windows_is_told_by_its_euro_sign(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes("price,n\n5 €,1\n7 €,2\n".encode("cp1252"))
+    with pytest.raises(
+        DataError, match=r"perhaps Windows-1252; .*read_csv\(file, encoding='cp1252"
+    ):
+        read_table(str(tmp_path / "t.csv"))
+
+
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(LETTERS.to_csv(index=False).encode("utf-8-sig"))
     assert list(read_table(str(tmp_path / "t.csv"))) == ["café", "x"]

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from tabvae_ray.errors import StorageError
 from tabvae_ray.generation.shards.manifest import ShardManifest, ShardRecord
 from tabvae_ray.generation.synthesizer import BLOCK_ROWS, TabularVAESynthesizer
-from tabvae_ray.generation.written_values import as_written
+from tabvae_ray.generation.written_values import as_written, in_object_types
 from tabvae_ray.storage import Location
 from tabvae_ray.table.arrow_types import as_arrow, typed_schema
 
@@ -137,6 +137,7 @@ def _schema(synthesizer: TabularVAESynthesizer) -> pa.Schema:
     cardinalities = np.array(synthesizer.encoder.cardinalities)
     codes = np.arange(cardinalities.max())[:, None] % cardinalities
     rows = synthesizer.encoder.decode(codes, np.random.default_rng(0))
+    rows = in_object_types(rows, synthesizer.spec)
     return typed_schema(rows, synthesizer.spec.arrow_types)
 
 

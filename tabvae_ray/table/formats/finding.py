@@ -44,8 +44,11 @@ _DATES = (
     (re.compile(r"\d{4}_\d{1,2}_\d{1,2}(?!\d)"), ("%Y_%m_%d",)),
     (re.compile(r"\d{1,2} \d{1,2} \d{4}(?!\d)"), ("%d %m %Y", "%m %d %Y")),
     (re.compile(r"\d{14}(?!\d)"), ("%Y%m%d%H%M%S",)),
+    (re.compile(r"\d{12}(?!\d)"), ("%Y%m%d%H%M",)),
     (re.compile(r"\d{8}(?!\d)"), ("%Y%m%d",)),
     (re.compile(r"\d{8}\.0(?!\d)"), ("%Y%m%d.0",)),
+    (re.compile(r"\d{12}\.0(?!\d)"), ("%Y%m%d%H%M.0",)),
+    (re.compile(r"\d{14}\.0(?!\d)"), ("%Y%m%d%H%M%S.0",)),
     (re.compile(r"\d{4}/\d{1,2}/\d{1,2}(?!\d)"), ("%Y/%m/%d",)),
     (re.compile(r"\d{4}\.\d{1,2}\.\d{1,2}(?!\d)"), ("%Y.%m.%d",)),
     (re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}(?!\d)"), ("%d.%m.%Y",)),
@@ -77,6 +80,8 @@ _MOST_ODD = 0.01
 # Moments that numbers since 1970 are taken for: 2000 to 2034, in seconds. They span a day or more.
 _UNIX_SPAN = (946_684_800, 2_051_222_400)
 _DAY_SECONDS = 86_400
+# Formats of digits, and by how much they exceed days.
+_DIGITS = (("%Y%m%d", 1), ("%Y%m%d%H%M", 10**4), ("%Y%m%d%H%M%S", 10**6))
 
 
 def find_format(values: pd.Series, where: str) -> str | None:
@@ -161,12 +166,18 @@ def candidate_formats(sample: pd.Series) -> Iterator[str]:
 
 
 def look_like_days(values: pd.Series) -> bool:
-    """Return True for numbers that are all days from 1900 to 2100, such as 20240305."""
+    """Return True for numbers that are all days from 1900 to 2100, such as 20240305.
+
+    A time may follow, as in 20240305123000.
+    """
     whole = _integers(values)
-    if whole is None or not ((whole >= 1900_01_01) & (whole <= 2100_12_31)).all():
+    if whole is None or not len(whole):
         return False
-    distinct = np.unique(whole)
-    return len(distinct) >= _FEWEST_DAYS and bool(_are_days(distinct, "%Y%m%d").all())
+    for written, factor in _DIGITS:
+        if ((whole >= 1900_01_01 * factor) & (whole < 2101_01_01 * factor)).all():
+            distinct = np.unique(whole)
+            return len(distinct) >= _FEWEST_DAYS and bool(_are_days(distinct, written).all())
+    return False
 
 
 def format_hint(values: pd.Series) -> str | None:
@@ -182,7 +193,7 @@ def format_hint(values: pd.Series) -> str | None:
         spans_a_day = int(whole.max()) - int(whole.min()) >= _DAY_SECONDS * per_second
         if low <= whole.min() and whole.max() <= high and spans_a_day:
             return name
-    for written, factor in (("%Y%m%d", 1), ("%Y%m%d%H%M%S", 10**6)):
+    for written, factor in _DIGITS:
         inside = (whole >= 1900_01_01 * factor) & (whole < 2101_01_01 * factor)
         if inside.mean() >= 0.9 and _are_days(whole[inside], written).mean() > 0.95:
             return written

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from math import isfinite
 
 from tabvae_ray.table.formats.numerals import SEPARATORS, NumberFormat
@@ -18,6 +19,18 @@ _CELL = re.compile(
     rf"(?P<body>\d(?:[\d{SEPARATORS}]*\d)?\.?|[.,]\d+)(?:(?P<letter>[eE])(?P<power>[+-]?\d{{1,3}}))?"
     rf"(?P<after>\s?(?:[%‰]|{CURRENCY}))?(?P<close>\))?"
 )
+# A number and a unit: words after a space, or a word of two letters or one of the usual letters.
+_WITH_UNIT = re.compile(
+    r"[+-]?[\d.,][\d.,' \u00a0\u202f]*?("
+    r"\s[A-Za-z\u00b5\u03bc°Ω][^\d\s]{0,9}(?:\s[^\d\s]{1,9})?[²³23]?"
+    r"|[a-z\u00b5\u03bc°][^\d\s]{1,9}[²³23]?|[A-Z][a-z]{1,3}|[dghklmsx°])"
+)
+# Currencies have a rule of their own; the others belong to times and dates.
+_NO_UNIT = re.compile(
+    rf"\s?(?:{CURRENCY}|[AaPp][Mm]|[Dd]ays?|(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\w*)"
+)
+# So many digits of one length are a code rather than an amount.
+_CODE_DIGITS = 6
 # Separator of thousands and decimal mark, in the order in which they are tried.
 _SEPARATIONS = (
     *(("", "."), (",", "."), (".", ","), (" ", ","), (" ", "."), ("'", ".")),
@@ -25,7 +38,7 @@ _SEPARATIONS = (
 )
 # A smaller share of the cells may be in another format.
 _ODD_SHARE = 0.001
-_MOST_PLACES = 15
+_MOST_PLACES = 30
 # Where there is no single format, so many numbers say how many decimals there are.
 _USUAL_SHARE = 0.99
 _PLAIN = re.compile(r"-?\d+(?:\.(?P<decimals>\d+))?")
@@ -38,6 +51,14 @@ def find_number_format(texts: Iterable[str]) -> NumberFormat | None:
         texts: The different texts of the column, without those that are missing.
     """
     cells = [text.strip() for text in texts]
+    unit = _unit(cells)
+    if unit is not None:
+        plain = [cell.removesuffix(unit) for cell in cells if cell.endswith(unit)]
+        made = find_number_format(plain)
+        if made is None or made.after or made.outer == "(":
+            return None
+        made = replace(made, after=unit)
+        return made if _holds(made, cells) else None
     found = [cell for cell in map(_CELL.fullmatch, cells) if cell is not None]
     if not found or len(cells) - len(found) > _ODD_SHARE * len(cells):
         return None
@@ -62,6 +83,7 @@ def find_number_format(texts: Iterable[str]) -> NumberFormat | None:
         made = NumberFormat(
             places=min(places if trims else usual, _MOST_PLACES),
             trims=trims,
+            least=trims and min(counts) >= 1,
             mark=mark,
             keeps_mark=keeps_mark,
             thousands=thousands,
@@ -75,6 +97,22 @@ def find_number_format(texts: Iterable[str]) -> NumberFormat | None:
         )
         return made if _holds(made, cells) and not _are_codes(made, cells) else None
     return None
+
+
+def _unit(cells: Sequence[str]) -> str | None:
+    """Return the unit that nearly all of some numbers have, with a space before it if it has one.
+
+    None if they have none, or are codes of one length.
+    """
+    found = [cell[1] for cell in map(_WITH_UNIT.fullmatch, cells) if cell is not None]
+    if not found or len(cells) - len(found) > _ODD_SHARE * len(cells):
+        return None
+    usual = _usual(found)
+    if len(cells) - found.count(usual) > _ODD_SHARE * len(cells) or _NO_UNIT.fullmatch(usual):
+        return None
+    lengths = {len(cell) for cell in cells}
+    is_code = len(lengths) == 1 and lengths.pop() - len(usual) >= _CODE_DIGITS
+    return None if is_code and all(cell.removesuffix(usual).isdigit() for cell in cells) else usual
 
 
 def may_have_decimals(made: NumberFormat, texts: Iterable[str]) -> bool:
@@ -188,7 +226,9 @@ def _holds(made: NumberFormat, cells: Sequence[str]) -> bool:
             odd += 1
             continue
         as_integer = made.letter == "f" and plain.lstrip("+-").isdigit()
-        # Rounding leaves -0.00, which is written as 0.00.
-        own = cell if value else re.sub(r"[-()]", "", cell)
-        odd += made.text(int(plain) if as_integer else value) != own
+        text = made.text(int(plain) if as_integer else value)
+        if not value and re.search(r"[-(]", cell):
+            # Rounding leaves -0.00, which is written as 0.00 or +0.00.
+            cell, text = re.sub(r"[-()]", "", cell), text.replace("+", "")
+        odd += text != cell
     return odd <= _ODD_SHARE * len(cells)

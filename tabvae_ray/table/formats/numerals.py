@@ -8,7 +8,7 @@ order; those in brackets may be left out:
 - The separator of thousands: ``[,]``, ``[.]``, ``[']``, or a space.
 - The decimal mark, ``.`` or ``,``, which must be given. A point given twice is written without
   decimals, too, as in ``5.``.
-- The number of decimals. ``-2`` is at most 2, without zeros at the end.
+- The number of decimals. ``-2`` is at most 2, without zeros at the end, and ``1-2`` one or two.
 - ``f``, or ``e`` or ``E`` for scientific notation. ``e0`` writes ``1e3`` and ``e+00``, or plain
   ``e``, writes ``1e+03``.
 
@@ -34,7 +34,7 @@ SEPARATORS = ",.' \u00a0\u202f"
 _TEMPLATE = re.compile(
     rf"(?P<outer>[-+(]?)(?P<before>[^{{}}]*)\{{:(?P<sign>[+±]?)(?P<bare>#?)"
     rf"(?P<thousands>\.(?=,)|[{SEPARATORS.replace('.', '')}]|)(?P<mark>[.,])(?P<keeps>(?<=\.)\.|)"
-    r"(?P<trims>-?)(?P<places>\d{1,2})"
+    r"(?:(?P<least>1?)(?P<trims>-))?(?P<places>\d{1,2})"
     r"(?P<letter>[feE])(?P<power>\+?0{1,3})?\}(?P<after>[^{}]*)"
 )
 _MOST_PLACES = 30
@@ -47,6 +47,7 @@ class NumberFormat:
     Args:
         places: Number of decimals, those of the mantissa in scientific notation.
         trims: Whether zeros at the end of the decimals are left out.
+        least: With ``trims``, whether at least one decimal is written.
         mark: Decimal mark.
         keeps_mark: Whether the mark, a point, is written without decimals, too.
         thousands: Separator of thousands, empty for none.
@@ -62,6 +63,7 @@ class NumberFormat:
 
     places: int
     trims: bool = False
+    least: bool = False
     mark: str = "."
     keeps_mark: bool = False
     thousands: str = ""
@@ -95,6 +97,7 @@ class NumberFormat:
         return cls(
             places=places,
             trims=bool(found["trims"]),
+            least=bool(found["least"]),
             mark=found["mark"],
             keeps_mark=bool(found["keeps"]),
             thousands=found["thousands"] or "",
@@ -113,7 +116,9 @@ class NumberFormat:
         if outer == "-" and sign == "+":
             outer, sign = "+", ""
         mark = self.mark * (1 + self.keeps_mark)
-        number = f"{sign}{'#' * self.bare}{self.thousands}{mark}{'-' * self.trims}"
+        number = (
+            f"{sign}{'#' * self.bare}{self.thousands}{mark}{'1' * self.least}{'-' * self.trims}"
+        )
         number = f"{{:{number}{self.places}{self.letter}{power}}}"
         return f"{outer}{self.before}{number}{self.after}{')' * (outer == '(')}"
 
@@ -140,7 +145,7 @@ class NumberFormat:
         digits, _, exponent = text.replace("E", "e").partition("e")
         whole, _, decimals = digits.partition(".")
         if self.trims:
-            decimals = decimals.rstrip("0")
+            decimals = decimals.rstrip("0") or "0" * self.least
         if self.bare and whole == "0" and decimals:
             whole = ""
         is_zero = not re.search("[1-9]", digits)

@@ -11,6 +11,11 @@ from tabvae_ray.table.identifiers.source import WeightedPattern
 
 __all__ = ["below", "learn_patterns", "longer"]
 
+# Characters of a position, or longer words.
+Choice = str | tuple[str, ...]
+# Characters by the kinds of the tokens, a place, and whether they begin the token.
+Alphabets = dict[tuple[tuple[str, ...], int, bool], str]
+
 _MAX_PATTERNS = 64
 # Characters that fewer texts share are not kept: they may be those of a real identifier.
 _FEW_TEXTS = 5
@@ -28,6 +33,10 @@ _CHANCE = math.log(1e-4)
 # Texts per real value that a pattern should have.
 _ENOUGH = 1000
 _PLENTY = 10**6
+# Kinds of tokens of an IPv4 address, the largest number of a part, and its three-digit numbers.
+_ADDRESS = ("9", ".", "9", ".", "9", ".", "9")
+_LARGEST_PART = 255
+_LONG_PARTS = tuple(map(str, range(100, _LARGEST_PART + 1)))
 _TOKENS = re.compile(r"[0-9]+|[A-Za-z]+|.", re.DOTALL)
 _RUNS = re.compile(r"[0-9A-Za-z]+|.", re.DOTALL)
 _CLASSES = (
@@ -51,6 +60,9 @@ def learn_patterns(texts: Sequence[str]) -> list[WeightedPattern]:
     few texts are left out. If all are, the patterns have the usual lengths and characters.
     """
     texts = [text for text in texts if 0 < len(text) <= _MAX_LENGTH] or ["00000000"]
+    if start := _common_start(texts):
+        ends = learn_patterns([text.removeprefix(start) for text in texts])
+        return [end.model_copy(update={"pattern": escaped(start) + end.pattern}) for end in ends]
     tokens = _TOKENS
     if len({_kinds(text, _TOKENS) for text in texts[:1000]}) > _FEW_KINDS:
         tokens = _RUNS
@@ -66,21 +78,38 @@ def learn_patterns(texts: Sequence[str]) -> list[WeightedPattern]:
         rest = "" if length == 1 else f"[0-9]{{{length - 1}}}"
         return [WeightedPattern(pattern=f"[1-9]{rest}", weight=len(texts))]
     common = shared or common
-    alphabets = _alphabets([text for _, group in common for text in group], tokens)
+    shown = [text for _, group in common for text in group]
+    alphabets, parts = _alphabets(shown, tokens), _address_parts(shown, tokens)
     return [
-        WeightedPattern(pattern=_pattern(group, tokens, alphabets), weight=len(group))
+        WeightedPattern(pattern=_pattern(group, tokens, alphabets, parts), weight=len(group))
         for _, group in common
     ]
 
 
+def _common_start(texts: Sequence[str]) -> str:
+    """Return the letters that all of enough texts begin with, and what is before them.
+
+    Without them, the characters of a run are seen, as those of ``0x3f9a``.
+    """
+    low, high = min(texts), max(texts)
+    same = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
+    start = low[:same].rstrip(string.digits)
+    is_shared = start[-1:].isalpha() and len(set(texts)) >= _FEW_TEXTS and start not in texts
+    return start if is_shared else ""
+
+
 def longer(pattern: str) -> str:
     """Return a pattern of texts with one more character at the last place that varies."""
-    choices = ["".join(position) for position in parse_pattern(pattern)[0].positions]
-    varying = [i for i, chars in enumerate(choices) if len(chars) > 1]
+    choices = parse_pattern(pattern)[0].positions
+    varying = [i for i, words in enumerate(choices) if len(words) > 1 and len(words[0]) == 1]
     if not varying:
         return pattern + "[0-9]"
     last = varying[-1]
-    return _written([*choices[: last + 1], *choices[last:]])
+    return _written([*map(_as_choice, [*choices[: last + 1], *choices[last:]])])
+
+
+def _as_choice(words: tuple[str, ...]) -> Choice:
+    return "".join(words) if all(len(word) == 1 for word in words) else words
 
 
 def below(pattern: str, largest: int) -> str | None:
@@ -110,44 +139,84 @@ def _kinds(text: str, tokens: re.Pattern[str], lengths: bool = False) -> tuple[s
     return tuple(kinds)
 
 
-def _alphabets(texts: list[str], tokens: re.Pattern[str]) -> dict[tuple[tuple[str, ...], int], str]:
-    """Return the characters of each run, by kinds of tokens and place, over all lengths."""
-    seen: defaultdict[tuple[tuple[str, ...], int], Counter[str]] = defaultdict(Counter)
+def _alphabets(texts: list[str], tokens: re.Pattern[str]) -> Alphabets:
+    """Return the characters of each run, over all lengths.
+
+    The first one has an alphabet of its own, as names begin with a capital.
+    """
+    seen: defaultdict[tuple[tuple[str, ...], int, bool], Counter[str]] = defaultdict(Counter)
     for text in texts:
         kinds = _kinds(text, tokens)
         for place, token in enumerate(tokens.findall(text)):
-            seen[kinds, place].update(token)
-    return {key: _alphabet(counts) for key, counts in seen.items()}
+            seen[kinds, place, True].update(token[0])
+            seen[kinds, place, False].update(token[1:] or token)
+    return {key: _alphabet(counts, tokens) for key, counts in seen.items()}
 
 
-def _alphabet(counts: Counter[str]) -> str:
+def _alphabet(counts: Counter[str], tokens: re.Pattern[str]) -> str:
     """Return the alphabet of a run: what occurs if it was seen often enough, or else its class."""
     chars = "".join(sorted(counts))
     known = next((known for known in _CLASSES if set(chars) <= set(known)), chars)
+    if tokens is _TOKENS and chars.isalpha():
+        # Or else its texts might be those of a run of digits.
+        known = "".join(filter(str.isalpha, known))
     if 4 < len(chars) and counts.total() >= _SATURATED * len(known):
         return chars
     return known
 
 
+def _address_parts(texts: list[str], tokens: re.Pattern[str]) -> set[tuple[tuple[str, ...], int]]:
+    """Return the parts of IPv4 addresses, by kinds of tokens and place.
+
+    Four numbers between points are an address if it is hardly by chance that none is above 255.
+    """
+    largest: dict[tuple[str, ...], int] = {}
+    n_long: Counter[tuple[str, ...]] = Counter()
+    places: dict[tuple[str, ...], int] = {}
+    for text in texts:
+        kinds = _kinds(text, tokens)
+        start = places.get(kinds)
+        if start is None:
+            starts = [i for i in range(len(kinds) - 6) if kinds[i : i + 7] == _ADDRESS]
+            start = places[kinds] = starts[0] if starts else -1
+        if start >= 0:
+            parts = tokens.findall(text)[start : start + 7 : 2]
+            n_long[kinds] += sum(len(part) == 3 for part in parts)
+            is_padded = any(len(part) > 1 and part[0] == "0" for part in parts)
+            found = _LARGEST_PART + 1 if is_padded else max(map(int, parts))
+            largest[kinds] = max(largest.get(kinds, 0), found)
+    share = math.log(len(_LONG_PARTS) / 900)
+    return {
+        (kinds, places[kinds] + i)
+        for kinds, number in largest.items()
+        if number <= _LARGEST_PART and n_long[kinds] * share < _CHANCE
+        for i in (0, 2, 4, 6)
+    }
+
+
 def _pattern(
     texts: list[str],
     tokens: re.Pattern[str],
-    alphabets: dict[tuple[tuple[str, ...], int], str],
+    alphabets: Alphabets,
+    address_parts: set[tuple[tuple[str, ...], int]],
 ) -> str:
     kinds = _kinds(texts[0], tokens)
     split = [tokens.findall(text) for text in texts]
-    chosen: list[str] = []
-    wide: list[str] = []
+    chosen: list[Choice] = []
+    wide: list[Choice] = []
     for place, parts in enumerate(zip(*split, strict=True)):
         distinct = set(parts)
         if len(distinct) == 1 and (len(texts) > 1 or not parts[0].isalnum()):
             chosen += parts[0]
             wide += parts[0]
             continue
-        alphabet = alphabets[kinds, place]
+        if (kinds, place) in address_parts and len(parts[0]) == 3:
+            chosen.append(_LONG_PARTS)
+            wide.append(_LONG_PARTS)
+            continue
         for i, column in enumerate(zip(*parts, strict=True)):
             seen = "".join(sorted(set(column)))
-            class_of = alphabet
+            class_of = alphabet = alphabets[kinds, place, i == 0]
             if i == 0 and alphabet[0] == "0" and alphabet.isdigit() and "0" not in seen:
                 class_of = alphabet[1:]
             chosen.append(_choices(Counter(column), class_of))
@@ -207,10 +276,13 @@ def _without_shape(texts: Sequence[str]) -> list[WeightedPattern]:
     ]
 
 
-def _written(choices: list[str]) -> str:
+def _written(choices: Sequence[Choice]) -> str:
     """Write choices per position as a pattern."""
     parts: list[tuple[str, int]] = []
     for chars in choices:
+        if isinstance(chars, tuple):
+            parts.append((f"({'|'.join(map(escaped, chars))})", 1))
+            continue
         part = escaped(chars) if len(chars) == 1 else f"[{_ranges(chars)}]"
         if parts and parts[-1][0] == part and len(chars) > 1:
             parts[-1] = (part, parts[-1][1] + 1)

@@ -99,6 +99,10 @@ class Cells:
         order = places[np.argsort(-self.counts[places], kind="stable")]
         return [self.distinct[int(place)].as_py() for place in order]
 
+    def tally(self, chosen: Mask) -> dict[str, int]:
+        """Return how many cells have each of the chosen texts."""
+        return {str(self.distinct[int(i)]): int(self.counts[i]) for i in np.flatnonzero(chosen)}
+
     def respelled(self, texts: Sequence[str]) -> "Cells":
         """Return a copy with other texts in place of the distinct ones, in the same order."""
         made = copy.copy(self)

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from tabvae_ray.table.column import PADDINGS, UNNAMED
+from tabvae_ray.table.column import MARKERS, PADDINGS, UNNAMED
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.formats.finding import iso_format, look_like_days
 from tabvae_ray.table.formats.zones import are_of_several_offsets
@@ -89,6 +89,12 @@ def read_columns(file: CsvFile, declared: SpecDeclaration, source: str) -> pd.Da
             numbers[name] = written
     table = pd.DataFrame(columns, copy=False)
     table.attrs |= {NUMBER_FORMATS: numbers, UNNAMED: file.unnamed, PADDINGS: paddings}
+    table.attrs[MARKERS] = {
+        name: found
+        for name, values in columns.items()
+        if declared.missing_values_of(name) is None and not declared.leaves_out(name)
+        if (found := file.missing_texts(values))
+    }
     table.attrs[DATE_FORMATS] = {
         name: written
         for name, values in columns.items()
@@ -110,12 +116,13 @@ def _read_column(file: CsvFile, plain: pd.Series, declared: SpecDeclaration, say
     name = str(plain.name)
     wanted = declared_type(name, declared)
     given = declared.missing_values_of(name)
-    is_open = declared.kind_of(name) in (None, "continuous", "datetime")
+    is_open = declared.kind_of(name) in (None, "continuous", "datetime") or wanted == "number"
     spelled = spelled_numbers(file, plain, declared, wanted, say)
     if given is not None:
         cells = file.cells(name)
-        by_value = wanted != "text" or declared.kind_of(name) == "datetime"
-        missing = cells.standing_for(given) if by_value else cells.among(given)
+        if wanted == "text" and declared.kind_of(name) == "datetime":
+            wanted = "moment"
+        missing = cells.standing_for(given) if wanted != "text" else cells.among(given)
         return _converted(spelled or cells, missing, wanted, say, markers=is_open)
     if spelled is not None:
         return _converted(spelled, None, wanted, say, markers=True)
@@ -147,9 +154,10 @@ def _read_column(file: CsvFile, plain: pd.Series, declared: SpecDeclaration, say
         words = cells.among({"True", "False"}) | cells.are_null_words
         return plain if words.all() else cells.text(cells.are_null_words)
     if wanted is None and pd.api.types.is_numeric_dtype(plain.dtype):
-        is_text = look_like_days(plain) or are_codes(cells) or are_versions(cells, say)
+        is_text = look_like_days(plain)
         if not is_text and (days := _days(cells, cells.are_null_words, say)) is not None:
             return days
+        is_text = is_text or are_codes(cells) or are_versions(cells, say)
         is_whole = pd.api.types.is_integer_dtype(plain.dtype)
         if not is_text and not is_whole and _are_long_decimals(cells):
             return cells.decimals(cells.are_null_words | cells.are_blank)
@@ -189,6 +197,9 @@ def _converted(
     """
     gone = cells.are_null_words if missing is None else missing
     blank = cells.are_blank & ~gone if missing is None else np.zeros_like(gone)
+    if missing is not None and wanted in ("number", "decimal", "moment", "truth"):
+        # A marker beside which no value of these types can be meant.
+        gone = gone | cells.are_null_words | cells.are_blank
     rest = ~gone & ~blank
     if wanted == "truth":
         truths = cells.truths(~rest)

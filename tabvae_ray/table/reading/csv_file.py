@@ -67,6 +67,22 @@ class CsvFile:
         found: list[str] = pc.unique(column.slice(0, limit)).to_pylist()
         return found
 
+    def missing_texts(self, values: pd.Series) -> dict[str, int]:
+        """Return the texts that a column has where values are missing, and how often.
+
+        Those that are missing in every column, such as ``NA``, and white space are left out.
+
+        Args:
+            values: The column as it was read.
+        """
+        gone = (values.isna() & self.typed[str(values.name)].notna()).to_numpy(bool)
+        if not gone.any():
+            return {}
+        place = self.typed.columns.get_loc(values.name)
+        words = pd.Series(self._texts.column(place).filter(pa.array(gone)).to_pylist())
+        words = words.dropna().str.strip()
+        return {str(word): int(n) for word, n in words[words != ""].value_counts().items()}
+
     def with_cells(self, changed: Mapping[str, Cells]) -> "CsvFile":
         """Return a file in which some columns have other cells."""
         names = ["" if name in self.unnamed else str(name) for name in self.typed.columns]
@@ -196,8 +212,11 @@ def _check_encoding(content: bytes) -> None:
         content.decode()
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
+        # Where Latin-1 has control characters, Windows has the euro sign and quotation marks.
+        is_windows = 0x80 <= content[error.start] < 0xA0
+        name, code = ("Windows-1252", "cp1252") if is_windows else ("Latin-1", "latin-1")
         raise ValueError(
-            f"line {line} is not UTF-8 text, but perhaps Latin-1; it {_ADVICE.format('latin-1')}"
+            f"line {line} is not UTF-8 text, but perhaps {name}; it {_ADVICE.format(code)}"
         ) from None
 
 

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from tabvae_ray.errors import DataError, one_line
 from tabvae_ray.storage import Location
 from tabvae_ray.table.arrow_types import ARROW_TYPES, as_arrow, frame_of, typed_schema
+from tabvae_ray.table.values.object_types import OBJECT_TYPES, in_plain_types
 
 __all__ = [
     "ArrowTable",
@@ -65,12 +66,12 @@ def as_frame(rows: Any, what: str = "table") -> pd.DataFrame:
     if isinstance(rows, pd.DataFrame):
         named = [name for name in rows.index.names if name is not None]
         if not named:
-            return rows.reset_index(drop=True)
+            return in_plain_types(rows.reset_index(drop=True))
         twice = [name for name in named if name in rows.columns]
         if twice:
             raise DataError(f"{what}: {twice[0]!r} is the name of a column and of the index")
         unnamed = [i for i, name in enumerate(rows.index.names) if name is None]
-        return rows.reset_index(level=unnamed, drop=True).reset_index()
+        return in_plain_types(rows.reset_index(level=unnamed, drop=True).reset_index())
     try:
         if hasattr(rows, "__arrow_c_stream__"):
             table = pa.table(rows)
@@ -136,7 +137,9 @@ def parquet_form(rows: pd.DataFrame, what: str = "table") -> pd.DataFrame:
         pq.write_table(as_arrow(rows, typed_schema(rows, types)), buffer)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{what}: {_culprit(rows, types) or one_line(error)}") from None
-    return frame_of(pq.read_table(buffer))
+    made = frame_of(pq.read_table(buffer))
+    made.attrs[OBJECT_TYPES] = rows.attrs.get(OBJECT_TYPES, {})
+    return made
 
 
 def _culprit(rows: pd.DataFrame, types: Mapping[str, str]) -> str | None:

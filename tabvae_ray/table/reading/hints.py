@@ -8,6 +8,7 @@ import pandas as pd
 from tabvae_ray.table.formats.finding import possible_formats
 from tabvae_ray.table.formats.numeral_finding import CURRENCY
 from tabvae_ray.table.reading.cells import Cells, Mask
+from tabvae_ray.table.reading.odd_dates import moments_among
 
 __all__ = [
     "CODE",
@@ -35,6 +36,8 @@ USUAL_MARKERS = frozenset(
 USUAL_MARKED_MIN_SHARE = 0.5
 # More different texts beside numbers are text of which some happens to be digits.
 _MOST_OTHERS = 20
+# Few different ones may have digits, such as <0.1.
+_FEW_OTHERS = 5
 # Fewer different numbers than this, beside text, are categories.
 MARKED_MIN_DISTINCT = 10
 CODE = r"^0\d+$|^\+\d{7,}$"
@@ -43,8 +46,6 @@ _SPELLED_NUMBER = (
     rf"^\s*[(]?[+-]?\s*({CURRENCY})?\s*[+-]?\d{{1,3}}(,?\d+)*([.,' ]\d{{3}})*([.,]\d+)?\s*"
     rf"(%|{CURRENCY})?[)]?\s*$"
 )
-# A number, its decimals, and a unit: a word of two letters or more, or any after a space.
-_WITH_UNIT = r"^\s*[+-]?\d+(\.\d+)?(\s[A-Za-zµ°][^\d\s]{0,9}|[a-zµ°][^\d\s]{1,9})\s*$"
 
 Say = Callable[[str], None]
 
@@ -73,19 +74,12 @@ def say_what_it_may_be(cells: Cells, rest: Mask, numbers: Mask, say: Say) -> Non
             "all of them are in one format, so it is read as text; declare {kind: continuous, "
             "format: '{:,.2f}'} in the spec, or write plain numbers such as 1234.5"
         )
-    elif (unit := _unit(cells, rest)) is not None:
-        example, places, after = unit
-        say(
-            f"it looks like numbers with a unit, such as {example[:40]!r}, and is read as text; "
-            f"declare {{kind: continuous, format: '{{:.{places}f}}{after}'}} in the spec to have "
-            "them modelled as numbers"
-        )
     elif int(numbers.sum()) > MARKED_MIN_DISTINCT and (
         cells.count(numbers) >= MARKED_MIN_SHARE * total
         or (
             cells.count(numbers) >= USUAL_MARKED_MIN_SHARE * total
             and int(odd.sum()) <= _MOST_OTHERS
-            and not bool((cells.match(r"\d") & odd).any())
+            and (int(odd.sum()) <= _FEW_OTHERS or not bool((cells.match(r"\d") & odd).any()))
         )
     ):
         say(
@@ -93,18 +87,16 @@ def say_what_it_may_be(cells: Cells, rest: Mask, numbers: Mask, say: Say) -> Non
             f"{n_odd:,} are not, such as {listed(cells.words(odd))}, so it is read as text; "
             "name them under missing_values in the spec, or clean them"
         )
-
-
-def _unit(cells: Cells, rest: Mask) -> tuple[str, int, str] | None:
-    """Return an example of numbers with one unit, their decimals and the unit; None for others."""
-    fits = cells.match(_WITH_UNIT) & rest
-    if int(fits.sum()) <= MARKED_MIN_DISTINCT or not (fits == rest).all():
-        return None
-    found = [cell for cell in map(re.compile(_WITH_UNIT).match, cells.words(fits)) if cell]
-    afters = {cell[2] for cell in found}
-    if len(afters) > 1:
-        return None
-    return found[0][0].strip(), max(len(cell[1] or " ") - 1 for cell in found), afters.pop()
+    else:
+        moments, noun = moments_among(cells, rest)
+        others = rest & ~moments
+        is_most = cells.count(moments) >= USUAL_MARKED_MIN_SHARE * total
+        if int(moments.sum()) > MARKED_MIN_DISTINCT and is_most and 0 < others.sum() <= _FEW_OTHERS:
+            say(
+                f"{min(cells.count(moments) / total, 0.999):.1%} of its cells are {noun}, but "
+                f"{cells.count(others):,} are not, such as {listed(cells.words(others))}, so it is "
+                "read as text; name them under missing_values in the spec, or clean them"
+            )
 
 
 def _spelling(number: str) -> str:

@@ -1,6 +1,6 @@
 """Markers of missing values in tables that do not come from CSV, such as ``?`` among numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -8,30 +8,33 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from tabvae_ray.table.column import Column
+from tabvae_ray.table.column import MARKERS, Column
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.formats.number_texts import (
     find_text_format,
     read_numbers,
     respelled_texts,
 )
-from tabvae_ray.table.reading.cells import Cells, Mask
+from tabvae_ray.table.reading.cells import NULL_WORDS, Cells, Mask
 from tabvae_ray.table.reading.csv_columns import (
     are_codes,
     are_markers,
 )
-from tabvae_ray.table.reading.hints import CODE, Say, say_markers
+from tabvae_ray.table.reading.hints import CODE, USUAL_MARKERS, Say, say_markers
 from tabvae_ray.table.reading.odd_dates import are_odd, days_among, moments_among
+from tabvae_ray.table.values.object_types import in_plain_types
 
-__all__ = ["as_declared", "read_markers"]
+__all__ = ["are_shared", "as_declared", "is_usual", "read_markers", "recognised_markers"]
 
 # So many different texts show the format of numbers.
 _SAMPLE = 10_000
+_INFINITE = (float("inf"), float("-inf"))
+_INFINITE_WORDS = {*map(str, _INFINITE)}
+# A word that fewer cells of a file have may be the remark of a single row.
+_FEW_CELLS = 5
 
 
-def read_markers(
-    table: pd.DataFrame, declared: SpecDeclaration, say: Say
-) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]]]:
+def read_markers(table: pd.DataFrame, declared: SpecDeclaration, say: Say) -> pd.DataFrame:
     """Make the declared markers of a table missing, and those that are recognised.
 
     A text column in which a few other texts stand among numbers becomes numbers.
@@ -42,19 +45,22 @@ def read_markers(
         say: Called with a warning of each column with recognised markers.
 
     Returns:
-        The rows, and the recognised markers by column.
+        The rows, with the recognised markers in ``attrs``.
     """
     changed: dict[str, pd.Series] = {}
-    found: dict[str, tuple[str, ...]] = {}
+    found: dict[str, dict[str, int]] = {}
     for name in table.columns:
         if not isinstance(name, str) or declared.leaves_out(name):
             continue
         values, given = table[name], declared.missing_values_of(name)
         is_open = declared.kind_of(name) in (None, "continuous", "datetime")
         if given is not None:
+            cells = _cells(values) if is_open else None
+            if cells is not None and declared.kind_of(name) is not None:
+                # Among numbers and dates, such words can mean nothing else.
+                given = (*given, *cells.words(cells.are_null_words | cells.are_blank))
             masked = _masked(values, given)
             if masked is not values:
-                cells = _cells(values) if is_open else None
                 changed[name] = (
                     masked
                     if cells is None
@@ -73,15 +79,20 @@ def read_markers(
                     say(f"column {name!r}: {text}")
 
                 say_markers(cells, fits, ~fits, noun, say_of_column)
-                found[name] = tuple(cells.words(~fits))
-                masked = _masked(values, found[name])
+                found[name] = cells.tally(~fits)
+                masked = _masked(values, tuple(found[name]))
                 changed[name] = masked if read is not None else _converted(cells, ~fits, masked)
-    return (table.assign(**changed) if changed else table), found
+    if not changed:
+        return table
+    made = table.assign(**changed)
+    made.attrs[MARKERS] = {**table.attrs.get(MARKERS, {}), **found}
+    return made
 
 
 def as_declared(table: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
     """Return a table without the markers of a spec, and with numbers in place of their text."""
     changed: dict[str, pd.Series] = {}
+    table = in_plain_types(table)
     for column in columns:
         if column.name not in table:
             continue
@@ -95,13 +106,43 @@ def as_declared(table: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
     return table.assign(**changed) if changed else table
 
 
+def recognised_markers(read: pd.DataFrame, rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+    """Return the recognised markers that a spec keeps, by column.
+
+    A file's markers of which one is neither usual nor frequent are recognised again, because it may
+    be the remark of a single row. Those of rows in memory still stand there.
+
+    Args:
+        read: Rows that :func:`read_markers` returned.
+        rows: The rows before, which may have been read from a file.
+    """
+    of_file: dict[str, dict[str, int]] = rows.attrs.get(MARKERS, {})
+    return {
+        name: tuple(counts)
+        for name, counts in read.attrs.get(MARKERS, {}).items()
+        if name not in of_file or all(are_shared(counts, _FEW_CELLS))
+    }
+
+
+def are_shared(counts: Mapping[str, int], least: int) -> Iterator[bool]:
+    """Return of each marker whether it is usual, or at least so many cells have it."""
+    return (is_usual(word) or count >= least for word, count in counts.items())
+
+
+def is_usual(word: str) -> bool:
+    """Return True for a word that stands for a missing value in many tables."""
+    return word in NULL_WORDS or word.strip().lower() in USUAL_MARKERS
+
+
 def _masked(values: pd.Series, markers: Sequence[str]) -> pd.Series:
     """Return values without markers; the same object if there are none."""
     words = {*markers, *(text.strip() for text in markers)}
     numbers = {value for value in map(_number, words) if value is not None}
 
     def is_marker(value: Any) -> bool:
-        return value in words if isinstance(value, str) else _number(value) in numbers
+        if isinstance(value, str):
+            return value in words
+        return _number(value) in numbers or (value in _INFINITE and str(value) in words)
 
     if isinstance(values.dtype, pd.CategoricalDtype):
         named = [
@@ -117,6 +158,8 @@ def _masked(values: pd.Series, markers: Sequence[str]) -> pd.Series:
         cells = _cells(values)
         assert cells is not None
         hits = values.isin(cells.words(cells.standing_for(markers)))
+    elif pd.api.types.is_numeric_dtype(values.dtype) and not (numbers or words & _INFINITE_WORDS):
+        return values
     elif pd.api.types.is_numeric_dtype(values.dtype) or _is_mixed(values):
         codes, distinct = pd.factorize(values)
         found = np.array([is_marker(value) for value in distinct.tolist()] + [False], dtype=bool)

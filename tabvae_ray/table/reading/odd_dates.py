@@ -20,11 +20,16 @@ _MOMENT = (
     r"|^[A-Za-z]{3,9} \d{1,2}, \d{4}( .*)?$|^\d{1,2}[A-Za-z]{3}\d{4}([: ].*)?$"
     r"|^[A-Z][a-z]{2,8},? (\d{1,2} [A-Z][a-z]{2,8}|[A-Z][a-z]{2,8} \d{1,2}),? \d{4}( .*)?$"
 )
-_DIGIT_DAY = r"^(19|20)\d{6}(\.0)?$"
+# Digits without separators, and their formats.
+_DIGITS = {
+    r"^(19|20)\d{6}(\.0)?$": "%Y%m%d",
+    r"^(19|20)\d{10}(\.0)?$": "%Y%m%d%H%M",
+    r"^(19|20)\d{12}(\.0)?$": "%Y%m%d%H%M%S",
+}
 
 # In a smaller share than the first, odd cells are of any kind; up to the second, they are few
-# different placeholders, such as 0000-00-00.
-_ODD_SHARE, _PLACEHOLDER_SHARE = 0.01, 0.1
+# different words, and up to the third, placeholders such as 0000-00-00 and --:--.
+_ODD_SHARE, _WORD_SHARE, _PLACEHOLDER_SHARE = 0.01, 0.1, 0.5
 _MOST_ODD, _MOST_PLACEHOLDERS = 1000, 5
 # Fewer different dates than this, beside other text, are categories.
 _FEWEST_DATES = 10
@@ -62,22 +67,24 @@ def are_odd(cells: Cells, fits: Mask, odd: Mask) -> bool:
         return False
     if n_odd <= _ODD_SHARE * total:
         return True
-    if int(odd.sum()) > _MOST_PLACEHOLDERS or n_odd > _PLACEHOLDER_SHARE * total:
+    if int(odd.sum()) > _MOST_PLACEHOLDERS or bool((cells.match("[1-8]") & odd).any()):
         return False
-    return not bool((cells.match("[1-8]") & odd).any())
+    are_empty = not bool((~cells.match(r"^[09.:/_ ?-]+$") & odd).any())
+    return n_odd <= (_PLACEHOLDER_SHARE if are_empty else _WORD_SHARE) * total
 
 
 def days_among(cells: Cells, rest: Mask) -> Mask | None:
     """Return the cells that are digits such as 20240305, None if not nearly all are days."""
-    looks = cells.match(_DIGIT_DAY) & rest
-    if cells.count(looks) < (1 - _PLACEHOLDER_SHARE) * cells.count(rest):
-        return None
-    # pandas writes integers so where others are missing.
-    are_floats = bool((cells.match(r"\.0$") & looks).any())
-    read = _read(cells, looks, looks, "%Y%m%d.0" if are_floats else "%Y%m%d")
-    if read is None:
-        return None
-    return read if (read == rest).all() or are_odd(cells, read, rest & ~read) else None
+    for pattern, written in _DIGITS.items():
+        looks = cells.match(pattern) & rest
+        if cells.count(looks) < max(1, (1 - _PLACEHOLDER_SHARE) * cells.count(rest)):
+            continue
+        # pandas writes integers so where others are missing.
+        are_floats = bool((cells.match(r"\.0$") & looks).any())
+        read = _read(cells, looks, looks, f"{written}.0" if are_floats else written)
+        if read is not None and ((read == rest).all() or are_odd(cells, read, rest & ~read)):
+            return read
+    return None
 
 
 def _read(cells: Cells, looks: Mask, rest: Mask, written: str | None) -> Mask | None:

@@ -18,7 +18,13 @@ from tabvae_ray.table.formats.truth_words import truth_format
 from tabvae_ray.table.reading.cells import Cells
 from tabvae_ray.table.reading.csv_file import CsvFile
 from tabvae_ray.table.reading.declared_types import CellKind
-from tabvae_ray.table.reading.hints import MARKED_MIN_DISTINCT, MARKED_MIN_SHARE, Say
+from tabvae_ray.table.reading.hints import (
+    MARKED_MIN_DISTINCT,
+    MARKED_MIN_SHARE,
+    USUAL_MARKED_MIN_SHARE,
+    USUAL_MARKERS,
+    Say,
+)
 from tabvae_ray.table.values.decimals import is_decimal
 
 __all__ = ["NUMBER_FORMATS", "number_format", "respelled", "spelled_numbers"]
@@ -69,12 +75,16 @@ def spelled_numbers(
     rest = ~cells.are_null_words & ~cells.are_blank
     if int(fits.sum()) <= MARKED_MIN_DISTINCT:
         return None
-    if cells.count(fits & rest) < MARKED_MIN_SHARE * cells.count(rest):
+    others = cells.words(rest & ~fits)
+    are_usual = all(word.strip().lower() in USUAL_MARKERS for word in others)
+    least = USUAL_MARKED_MIN_SHARE if are_usual else MARKED_MIN_SHARE
+    if cells.count(fits & rest) < least * cells.count(rest):
         return None
     if may_have_decimals(made, texts):
         say(
             f"the comma in numbers such as {texts[0]!r} is taken for a separator of thousands; if "
-            "it is a decimal comma, declare {kind: continuous, format: '{:,3f}'} in the spec"
+            "it is a decimal comma, declare {kind: continuous, format: "
+            f"'{{:,3f}}{made.after}'}} in the spec"
         )
     return read
 

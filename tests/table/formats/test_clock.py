@@ -84,6 +84,9 @@ def test_times_that_nobody_declared_are_times_and_come_back_in_their_format(
     table = read_table(str(file), NO_RULES)
     spec = TableSpec.infer(table, declared=NO_RULES)
     assert {c.name: c.dtype for c in spec.columns} == {n: d for n, (_, d) in TEXTS.items()}
+    # A search that goes on reads its table by its spec.
+    known = SpecDeclaration.from_mapping(spec.to_mapping())
+    assert TableSpec.infer(str(file), declared=known) == spec
     assert TableSpec.from_mapping(spec.to_mapping()) == spec
     encoder = TableEncoder.fit(table, spec, TransformersConfig(min_rows=0))
     rows = encoder.decode(encoder.encode(table), np.random.default_rng(0))

@@ -61,7 +61,7 @@ def test_a_format_is_found_and_writes_what_it_reads(written: str) -> None:
         ["00501", "10001"],
         ["(5)", "(7)"],
         ["1-2", "3-4"],
-        ["5 kg", "7 kg"],
+        ["5 kg", "7 g"],
         ["$5", "7 €"],
         [],
     ],

@@ -17,6 +17,12 @@ from tabvae_ray.table.identifiers.texts import code_points
 from tabvae_ray.table.spec import TableSpec
 
 RNG = random.Random(1)
+
+
+def _word() -> str:
+    return "".join(RNG.choice(string.ascii_lowercase) for _ in range(RNG.randint(4, 8)))
+
+
 REAL = {
     r"CUST-\d{5}": [f"CUST-{i:05d}" for i in range(1, 1001)],
     r"\d{8}": RNG.sample(range(10**7, 10**8), 1000),
@@ -36,9 +42,41 @@ REAL = {
         " ".join(RNG.choice(["ill", "well", "home", "after", "went"]) for _ in range(7 + i % 5))
         for i in range(300)
     ],
+    r"[A-Z][a-z]{3,7} [A-Z][a-z]{3,7}, \d+": [
+        f"{_word().title()} {_word().title()}, {RNG.randrange(99)}" for _ in range(300)
+    ],
+    r"0x[0-9a-f]{5}": [f"0x{RNG.getrandbits(20):05x}" for _ in range(400)],
     r"[0-9a-f]{32}": [f"{RNG.getrandbits(128):032x}" for _ in range(500)],
     r"[a-z]+\.\d+@example\.com": [f"{'abcdefgh'[: 3 + i % 5]}.{i}@example.com" for i in range(500)],
 }
+
+
+@pytest.mark.parametrize(
+    ("text", "fixed"),
+    [
+        ("{}.{}.{}.{}", ""),
+        ("192.168.{}.{}", "192.168."),
+        ("{}.{}.{}.{}:8080", ""),
+        ("host {}.{}.{}.{}/24", ""),
+    ],
+)
+@pytest.mark.parametrize("rows", [60, 2000])
+def test_new_addresses_have_no_part_above_255(text: str, fixed: str, rows: int) -> None:
+    real = [text.format(*(RNG.randrange(256) for _ in range(4))) for _ in range(rows)]
+    source = source_of(pd.Series(real, name="ip"), None, None, "ip")
+    assert source is not None
+    made = IdentifierMaker(source, "ip", 0).values("str", 0, rows)
+    parts = made.str.extract(r"(\d+)\.(\d+)\.(\d+)\.(\d+)").astype(int)
+    assert parts.max().max() <= 255 and made.str.startswith(fixed).all()
+    assert made.is_unique and not set(made) & set(real)
+
+
+def test_four_numbers_above_255_are_no_address() -> None:
+    real = [".".join(str(RNG.randrange(1000)) for _ in range(4)) for _ in range(300)]
+    source = source_of(pd.Series(real, name="key"), None, None, "key")
+    assert source is not None
+    made = IdentifierMaker(source, "key", 0).values("str", 0, 2000)
+    assert made.str.extract(r"(\d+)\.(\d+)\.(\d+)\.(\d+)").astype(int).max().max() > 900
 
 
 @pytest.mark.parametrize("pattern", list(REAL))

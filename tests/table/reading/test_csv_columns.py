@@ -218,3 +218,19 @@ def test_a_marker_among_dates_is_missing(tmp_path: Path, text: str) -> None:
         table = read_table(tmp_path / "real.csv")
     (column,) = TableSpec.infer(table).columns
     assert (column.kind, column.missing) == ("datetime", True)
+
+
+def test_numbers_that_name_rows_beside_a_remark_are_read_alike_by_their_spec(
+    tmp_path: Path,
+) -> None:
+    cells = [*map(str, range(1, 301)), "TOTAL"]
+    pd.DataFrame({"id": cells, "n": [i % 7 for i in range(301)]}).to_csv(
+        tmp_path / "t.csv", index=False
+    )
+    with warnings.catch_warnings():
+        # It is said that TOTAL is taken for missing, and the column for an identifier.
+        warnings.simplefilter("ignore")
+        spec = TableSpec.infer(str(tmp_path / "t.csv"))
+        known = SpecDeclaration.from_mapping(spec.to_mapping())
+        assert TableSpec.infer(str(tmp_path / "t.csv"), declared=known) == spec
+    assert spec["id"].kind == "identifier"

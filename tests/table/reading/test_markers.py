@@ -11,6 +11,7 @@ import pytest
 
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.config import TransformersConfig
+from tabvae_ray.errors import DataError
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.io import TableWriter, read_table
@@ -149,3 +150,52 @@ def test_a_marker_among_numbers_of_python_is_recognised() -> None:
     with pytest.warns(UserWarning, match="95.0% of its cells are numbers"):
         spec = TableSpec.infer(table)
     assert (spec["v"].dtype, spec["v"].missing_values) == ("Int64", ("?",))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_recognised_markers_of_a_file_stand_in_its_spec(tmp_path: Path, suffix: str) -> None:
+    table = pd.DataFrame(
+        {"v": numbered("unknown"), "d": dated("n.a."), "n": [i % 7 for i in range(ROWS)]}
+    )
+    table.loc[30:34, "v"] = "not measured"
+    (table.to_csv if suffix == ".csv" else table.to_parquet)(tmp_path / f"t{suffix}", index=False)
+    with pytest.warns(UserWarning, match="are taken for missing"):
+        spec = TableSpec.infer(str(tmp_path / f"t{suffix}"))
+    assert set(spec["v"].missing_values or ()) == {"unknown", "not measured"}
+    assert spec["d"].missing_values == ("n.a.",)
+    # Another table of the spec may have other words for a missing number.
+    table.loc[50:52, "v"] = "NA"
+    table.loc[53, "v"] = " "
+    (table.to_csv if suffix == ".csv" else table.to_parquet)(tmp_path / f"u{suffix}", index=False)
+    declared = SpecDeclaration.from_mapping(spec.to_mapping())
+    again = TableSpec.infer(str(tmp_path / f"u{suffix}"), declared=declared)
+    assert [again[name].kind for name in ("v", "d")] == ["continuous", "datetime"]
+    assert again["v"].missing_values == spec["v"].missing_values
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_remark_of_few_rows_in_a_file_does_not_stand_in_its_spec(
+    tmp_path: Path, suffix: str
+) -> None:
+    table = pd.DataFrame({"v": numbered("?"), "n": [i % 7 for i in range(ROWS)]})
+    table.loc[30, "v"] = "ask Dr X"
+    (table.to_csv if suffix == ".csv" else table.to_parquet)(tmp_path / f"t{suffix}", index=False)
+    with pytest.warns(UserWarning, match="are taken for missing"):
+        spec = TableSpec.infer(str(tmp_path / f"t{suffix}"))
+    assert (spec["v"].kind, spec["v"].missing, spec["v"].missing_values) == (
+        "continuous", True, None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", ["", ".csv", ".parquet"])
+def test_infinities_may_be_declared_to_be_missing(tmp_path: Path, suffix: str) -> None:
+    cells = [(i / 3, np.inf, -np.inf)[i % 3] for i in range(ROWS)]
+    table = pd.DataFrame({"v": cells, "n": [i % 7 for i in range(ROWS)]})
+    file = tmp_path / f"t{suffix}"
+    if suffix:
+        (table.to_csv if suffix == ".csv" else table.to_parquet)(file, index=False)
+    with pytest.raises(DataError, match="name inf under missing_values in the spec if it stands"):
+        TableSpec.infer(str(file) if suffix else table)
+    declared = SpecDeclaration.from_mapping({"missing_values": ["inf", "-inf"]})
+    spec = TableSpec.infer(str(file) if suffix else table, declared=declared)
+    assert (spec["v"].missing, spec["v"].maximum) == (True, 33.0)

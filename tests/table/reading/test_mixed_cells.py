@@ -3,14 +3,19 @@
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from tabvae_ray.config import TransformersConfig
+from tabvae_ray.generation.written_values import as_written
 from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.io import read_table
 from tabvae_ray.table.spec import TableSpec
 
 ROWS = 300
+NO_RULES = SpecDeclaration.from_mapping({"rules": {"find": False}})
 
 
 def cells_in(tmp_path: Path, cells: list[str]) -> str:
@@ -153,11 +158,69 @@ def test_days_of_digits_are_dates_beside_declared_missing_values(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("cell", "written"),
-    [("{} kg", "{:.0f} kg"), ("{}.5cm", "{:.1f}cm"), ("{} mg/dl", "{:.0f} mg/dl")],
+    [
+        ("{} kg", "{:.0f} kg"),
+        ("{}.5cm", "{:.1f}cm"),
+        ("-{} mg/dl", "{:.0f} mg/dl"),
+        ("{}h", "{:.0f}h"),
+        ("{},5 °C", "{:,1f} °C"),
+        ("1,{:03}.5 m2", "{:,.1f} m2"),
+        ("{} sq ft", "{:.0f} sq ft"),
+    ],
 )
-def test_numbers_with_a_unit_get_a_hint_that_works(tmp_path: Path, cell: str, written: str) -> None:
-    file = cells_in(tmp_path, [cell.format(i) for i in range(ROWS)])
-    with pytest.warns(UserWarning, match="it looks like numbers with a unit, such as") as said:
-        read_table(file)
-    assert f"format: '{written}'}} in the spec" in str(said[0].message)
-    assert format_of(file, kind="continuous", format=written) == written
+def test_numbers_with_a_unit_are_numbers_and_have_it_again(
+    tmp_path: Path, cell: str, written: str
+) -> None:
+    cells = [cell.format(i + 1) for i in range(ROWS)]
+    cells[7] = "unknown"
+    for suffix in (".csv", ".parquet"):
+        table = pd.DataFrame({"v": cells, "n": [i % 7 for i in range(ROWS)]})
+        file = tmp_path / f"t{suffix}"
+        (table.to_csv if suffix == ".csv" else table.to_parquet)(file, index=False)
+        with pytest.warns(UserWarning, match="so the 1 that read 'unknown' are taken for missing"):
+            spec = TableSpec.infer(str(file), declared=NO_RULES)
+        assert (spec["v"].kind, spec["v"].format) == ("continuous", written)
+        encoder = TableEncoder.fit(spec.read(str(file)), spec, TransformersConfig(min_rows=0))
+        rows = encoder.decode(encoder.encode(spec.read(str(file))), np.random.default_rng(0))
+        made = as_written(rows, spec, as_text=suffix == ".csv")["v"].dropna()
+        assert set(made) <= {*cells} and len(made) == ROWS - 1
+
+
+@pytest.mark.parametrize(
+    "cell", ["{}A", "{} days", "{} Jan", "1000{:04}ab", "{:03} kg", "Level {}", "{} kg {}"]
+)
+def test_codes_dates_and_durations_have_no_unit(tmp_path: Path, cell: str) -> None:
+    cells = [cell.format(1 + i % 12, i) for i in range(ROWS)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        spec = TableSpec.infer(cells_in(tmp_path, cells), declared=NO_RULES)
+    assert spec["v"].kind != "continuous"
+
+
+@pytest.mark.parametrize("cell", ["{} kg", "${}", "{}%"])
+def test_decimals_of_floats_with_a_unit_come_back(tmp_path: Path, cell: str) -> None:
+    cells = ["none" if i % 5 == 0 else cell.format(i / 4) for i in range(ROWS)]
+    with pytest.warns(UserWarning, match="so the 60 that read 'none' are taken for missing"):
+        spec = TableSpec.infer(cells_in(tmp_path, cells), declared=NO_RULES)
+    assert (spec["v"].kind, spec["v"].format) == ("continuous", cell.format("{:.1-2f}"))
+    table = spec.read(str(tmp_path / "t.csv"))
+    encoder = TableEncoder.fit(table, spec, TransformersConfig(min_rows=0))
+    rows = encoder.decode(encoder.encode(table), np.random.default_rng(0))
+    written = as_written(rows, spec, as_text=True)["v"]
+    assert written.isna().sum() == 60
+    assert written.dropna().tolist() == [cell.format(value) for value in rows["v"].dropna()]
+
+
+def test_a_word_beside_many_dates_is_said_if_it_is_frequent(tmp_path: Path) -> None:
+    days = pd.date_range("2022-01-01", periods=ROWS).strftime("%Y-%m-%d")
+    cells = ["never" if i % 5 == 0 else day for i, day in enumerate(days)]
+    with pytest.warns(UserWarning, match="are dates, but 60 are not, such as 'never', so it is re"):
+        assert read_table(cells_in(tmp_path, cells))["v"].dtype == "str"
+
+
+@pytest.mark.parametrize("nothing", ["--:--", "??:??", "-"])
+def test_placeholders_of_times_may_be_frequent(tmp_path: Path, nothing: str) -> None:
+    cells = [nothing if i % 3 == 0 else f"{i % 24:02}:{i % 60:02}" for i in range(ROWS)]
+    with pytest.warns(UserWarning, match="66.7% of its cells are times, so the 100 that read"):
+        spec = TableSpec.infer(cells_in(tmp_path, cells), declared=NO_RULES)
+    assert (spec["v"].format, spec["v"].missing_values) == ("%H:%M", (nothing,))

@@ -86,3 +86,39 @@ def test_two_formats_in_one_column_are_text(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="not all of them are in one format"):
         table = read_table(str(tmp_path / "t.csv"))
     assert TableSpec.infer(table)["when"].kind != "datetime"
+
+
+@pytest.mark.parametrize(
+    ("written", "nothing"),
+    [
+        ("%Y%m%d", "00000000"),
+        ("%Y%m%d", "99999999"),
+        ("%Y%m%d%H%M", "000000000000"),
+        ("%Y%m%d%H%M%S", "0"),
+        ("%Y-%m-%d", "0000-00-00"),
+        ("%d.%m.%Y", "00.00.0000"),
+    ],
+)
+def test_placeholders_of_digits_may_be_frequent(tmp_path: Path, written: str, nothing: str) -> None:
+    moments = pd.date_range("2021-03-04 05:06:07", periods=300, freq="37h")
+    cells = [nothing if i % 3 == 0 else text for i, text in enumerate(moments.strftime(written))]
+    pd.DataFrame({"v": cells, "n": [i % 7 for i in range(300)]}).to_csv(
+        tmp_path / "t.csv", index=False
+    )
+    no_rules = SpecDeclaration.from_mapping({"rules": {"find": False}})
+    with pytest.warns(UserWarning, match=f"so the 100 that read '{nothing}' are taken for missing"):
+        spec = TableSpec.infer(str(tmp_path / "t.csv"), declared=no_rules)
+    kept = (spec["v"].kind, spec["v"].format, spec["v"].missing_values)
+    assert kept == ("datetime", written, (nothing,))
+
+
+@pytest.mark.parametrize("written", ["%Y%m%d%H%M", "%Y%m%d%H%M%S"])
+def test_times_of_digits_are_dates(tmp_path: Path, written: str) -> None:
+    cells = pd.date_range("2021-03-04 05:06:07", periods=300, freq="37h").strftime(written)
+    for gaps in (False, True):
+        shown = pd.Series(cells).mask(pd.Series([gaps and i % 9 == 0 for i in range(300)]))
+        pd.DataFrame({"v": shown, "n": [i % 7 for i in range(300)]}).to_csv(
+            tmp_path / "t.csv", index=False
+        )
+        spec = TableSpec.infer(str(tmp_path / "t.csv"))
+        assert (spec["v"].kind, spec["v"].format) == ("datetime", written)

@@ -1,5 +1,7 @@
 """Parts of date-times as numbers, text, dates and times of day."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -67,3 +69,31 @@ def test_days_may_begin_after_midnight_where_clocks_are_set_then() -> None:
     on_that_day = moments.strftime("%d") == "15"
     first = pd.Timestamp("2017-10-15 01:00", tz="America/Sao_Paulo").timestamp()
     assert set(days[on_that_day]) == {first}
+
+
+def test_large_numbers_are_compared_to_their_last_place() -> None:
+    rng = np.random.default_rng(0)
+    seconds = 1_600_000_000 + rng.integers(0, 10**8, 400)
+    table = pd.DataFrame(
+        {
+            "at": pd.to_datetime(seconds, unit="s"),
+            "seconds": seconds,
+            "exact": seconds + rng.integers(0, 1000, 400) / 1000,
+            "milliseconds": seconds * 1000 + rng.integers(0, 1000, 400),
+        }
+    )
+    with warnings.catch_warnings():
+        # Its numbers look like dates.
+        warnings.simplefilter("ignore")
+        rules = [str(rule) for rule in TableSpec.infer(table).rules]
+    assert "seconds = seconds since 1970 of at" in rules
+    assert not any(rule.startswith(("exact =", "milliseconds =")) for rule in rules)
+
+
+def test_dates_of_nanoseconds_are_compared_with_those_of_long_ago() -> None:
+    rng = np.random.default_rng(0)
+    old = pd.Timestamp("1650-01-01") + pd.to_timedelta(rng.integers(0, 9999, 200), "D")
+    new = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 10**15, 200), "ns")
+    table = pd.DataFrame({"old": old.astype("M8[s]"), "new": new.astype("M8[ns]")})
+    table["days"] = (table["new"].dt.as_unit("s") - table["old"]).dt.days
+    assert "days = whole days from old to new" in map(str, TableSpec.infer(table).rules)

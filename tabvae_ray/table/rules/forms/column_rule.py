@@ -11,6 +11,8 @@ __all__ = ["OF_PRESENT", "ColumnRule", "ComputingRule", "agrees", "numbers_of"]
 OF_PRESENT = ", of those present"
 # What adding and multiplying float64 may lose of a result, as a share of it.
 _RELATIVE = 1e-9
+# And what is lost of the digits that float64 has.
+_FLOAT = 1e-14
 
 
 class ColumnRule(BaseModel):
@@ -56,8 +58,11 @@ class ComputingRule(ColumnRule):
 
 def agrees(expected: Floats, numbers: Floats, tolerance: float) -> Mask:
     """Return true where a number is the expected one, rounded perhaps, or either is missing."""
-    slack = tolerance + _RELATIVE * np.maximum(1.0, np.abs(expected))
-    close: Mask = np.abs(expected - numbers) <= slack
+    lost = _RELATIVE * np.maximum(1.0, np.abs(expected))
+    if tolerance:
+        # Of large numbers, such as seconds since 1970, that would be more than a last place.
+        lost = np.minimum(lost, np.maximum(0.1 * tolerance, _FLOAT * np.abs(expected)))
+    close: Mask = np.abs(expected - numbers) <= tolerance + lost
     return close | np.isnan(expected) | np.isnan(numbers)
 
 

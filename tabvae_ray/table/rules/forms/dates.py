@@ -111,7 +111,9 @@ class Age(ComputingRule):
 
 def days_between(start: pd.Series, end: pd.Series) -> Floats:
     """Return ``(N,)`` midnights between moments, NaN where one is missing."""
-    days = wall_clock(end).dt.normalize() - wall_clock(start).dt.normalize()
+    # In seconds, because nanoseconds span 584 years only.
+    first, last = (wall_clock(part).dt.normalize().dt.as_unit("s") for part in (start, end))
+    days = last - first
     found: Floats = (days / pd.Timedelta(days=1)).to_numpy(np.float64, na_value=np.nan)
     return found
 
