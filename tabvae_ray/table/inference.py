@@ -17,6 +17,7 @@ from tabvae_ray.table.dtypes import (
     dtype_from_name,
     dtype_name,
     float_type,
+    is_dtype_name,
     moment_dtype,
 )
 from tabvae_ray.table.formats.clock import is_clock
@@ -219,7 +220,8 @@ def _infer_datetime(
     declared_zone = declaration.timezone
     moments = as_datetimes(values, source, written=declaration.format, zone=declared_zone)
     if declaration.dtype is not None:
-        if not is_span(dtype_from_name(declaration.dtype)):
+        is_known = is_dtype_name(declaration.dtype)
+        if not is_known or not is_span(dtype_from_name(declaration.dtype)):
             _ = of_dtype(moments.head(0), declaration.dtype, where)
         zone = getattr(moment_dtype(declaration.dtype), "tz", None)
         moments = as_datetimes(moments, source, zone=zone)
