@@ -219,13 +219,12 @@ def _infer_datetime(
     where = f"{source}: column {name!r}"
     declared_zone = declaration.timezone
     moments = as_datetimes(values, source, written=declaration.format, zone=declared_zone)
-    if declaration.dtype is not None:
-        is_known = is_dtype_name(declaration.dtype)
-        if not is_known or not is_span(dtype_from_name(declaration.dtype)):
-            _ = of_dtype(moments.head(0), declaration.dtype, where)
-        zone = getattr(moment_dtype(declaration.dtype), "tz", None)
-        moments = as_datetimes(moments, source, zone=zone)
-        moments = of_dtype(moments, dtype_name(moment_dtype(declaration.dtype)), where)
+    if (declared := declaration.dtype) is not None:
+        if not is_dtype_name(declared) or not is_span(dtype_from_name(declared)):
+            _ = of_dtype(moments.head(0), declared, where)
+        kind = moment_dtype(declared)
+        moments = as_datetimes(moments, source, zone=getattr(kind, "tz", None))
+        moments = of_dtype(moments, dtype_name(kind), where)
     own = date_dtype(values)
     if is_clock(declaration.format) or (
         declaration.format is None and moments_of_spans(values) is not None
