@@ -180,7 +180,7 @@ def _unit_rows(numbers: Floats) -> Floats:
     varying = low < high
     # Scaled first, so that neither a sum nor a square overflows.
     scale = np.maximum(high, -low)
-    centred = numbers / np.where(varying, scale, 1.0)[:, None]
+    centred = numbers / np.where(scale > 0, scale, 1.0)[:, None]
     centred -= centred.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(centred, axis=1)
     centred[np.flatnonzero(~varying)] = 0.0
