@@ -16,6 +16,8 @@ from tabvae_ray.storage import Location
 __all__ = ["MANIFEST", "ShardManifest", "ShardRecord", "versions"]
 
 MANIFEST = "_manifest.json"
+# Raised whenever one seed gives other rows than before.
+_DRAWS = "2"
 _DIGEST = r"^[0-9a-f]{64}$"
 
 
@@ -154,5 +156,5 @@ def _flat(manifest: ShardManifest) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of the packages that determine the rows."""
-    return package_versions("torch", builds=False)
+    """Return the versions of what determines the rows."""
+    return {**package_versions("torch", builds=False), "draws": _DRAWS}

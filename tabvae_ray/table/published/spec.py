@@ -49,7 +49,15 @@ def published_spec(spec: TableSpec, table: pd.DataFrame, crowd: Crowd) -> TableS
 
 
 def _shared(rule: Rule, spec: TableSpec, table: pd.DataFrame, crowd: Crowd) -> Rule | None:
-    """Return a rule without the values beside which too few rows have a number above 0."""
+    """Return a rule without what too few rows say.
+
+    That is a limit with few rows on one side, and values beside which few have a number above 0.
+    """
+    if isinstance(rule, Fixed) and rule.limit is not None:
+        numbers = numbers_of(TableView(table, [spec[rule.other]]), rule.other)
+        sides = (numbers < rule.limit, numbers >= rule.limit)
+        is_shared = all(crowd.part(side).size >= crowd.min_rows for side in sides)
+        return rule if is_shared else None
     if not isinstance(rule, OnlyWhere) or not rule.values:
         return rule
     view = TableView(table, [spec[rule.column], spec[rule.other]])

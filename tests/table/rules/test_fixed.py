@@ -109,3 +109,23 @@ def test_one_that_a_row_breaks_is_an_error_that_shows_the_row() -> None:
     wrong = SpecDeclaration.from_mapping({"rules": {"add": ["colour is red where sex < 5"]}})
     with pytest.raises(DataError, match="'sex' must be a number"):
         TableSpec.infer(table, declared=wrong)
+
+
+def test_a_rare_flag_is_not_fixed_by_one_of_many_columns_of_noise() -> None:
+    for seed in range(24, 32):
+        rng = np.random.default_rng(seed)
+        noise = {f"x{i}": rng.normal(size=60).round(2) for i in range(8)}
+        flags = {f"f{i}": rng.choice(["no", "yes"], 60, p=[0.96, 0.04]) for i in range(5)}
+        assert not TableSpec.infer(pd.DataFrame({**noise, **flags})).rules
+
+
+def test_a_limit_beyond_which_too_few_rows_lie_is_not_published() -> None:
+    # The label of 25 rows, so that it is a category whatever is published of the limit.
+    ages = np.r_[np.tile(np.arange(20, 60), 10), [90, 92, 95]]
+    retired = np.where((ages >= 90) | (np.arange(len(ages)) % 20 == 0), "yes", "no")
+    table = pd.DataFrame({"age": ages, "retired": retired})
+    rule = Fixed(column="retired", label="no", other="age", limit=90.0)
+    spec = TableSpec.infer(table).model_copy(update={"rules": (rule,)})
+    for min_rows, kept in ((3, True), (4, False)):
+        found = published_spec(spec, table, Crowd.of(table, None, min_rows))
+        assert bool(found.rules) is kept

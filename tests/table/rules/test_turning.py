@@ -38,7 +38,8 @@ def test_prices_and_discounts_give_what_is_paid_in_whatever_order_they_stand() -
         "paid_b": "paid_b = price_b - off_b",
         "difference": "difference = paid_a - paid_b",
     }
-    for names in (list(table), list(table)[::-1], sorted(table)):
+    given = [str(name) for name in table]
+    for names in (given, given[::-1], sorted(given)):
         assert sums(table[names]) == expected
 
 

@@ -150,7 +150,8 @@ def _beyond(
     n_inside, rest = int(inside.sum()), own[~inside]
     if len(np.unique(numbers[inside])) < _MIN_NUMBERS or rest.mean() > _MOST_USUAL:
         return None
-    if not unlikely(float(rest.mean()), n_inside, 0.0):
+    # The limit is where the rows say, so the chance is that of all rows, not of those beyond it.
+    if not unlikely(float(own.mean()), n_inside, 0.0):
         return None
     # Just beyond the limit it varies as elsewhere, or else both are merely correlated.
     n_near = max(min(int(_EDGE * len(rest)), n_inside), _MIN_EDGE)
@@ -164,7 +165,7 @@ def _beyond(
     rule = Fixed(
         column=view.name, label=_value(view, code), other=other.name, limit=limit, above=above
     )
-    return -n_inside * float(np.log(max(float(rest.mean()), 1e-300))), rule
+    return -n_inside * float(np.log(own.mean())), rule
 
 
 def _of_pair(view: ColumnView, other: ColumnView) -> list[Fixed]:
