@@ -77,11 +77,11 @@ def front_tables(
         cells = ["-" if kl is None else f"{kl:.3g}" for kl in divergences] + ["-"] * len(kinds)
         columns.append(("KL, nats", cells))
     first = ("trial", trials)
-    room = width - _width(first)
-    parts = _by_width(columns, room)
-    in_lines = _by_width([(_in_lines(title), cells) for title, cells in columns], room)
+    left = width - _width(first)
+    parts = _by_width(columns, left)
+    in_lines = _by_width([(_in_lines(title), cells) for title, cells in columns], left)
     # Names are broken only where that saves a table, or where a name alone is too wide.
-    if len(in_lines) < len(parts) or any(_width(c) > room for part in parts for c in part):
+    if len(in_lines) < len(parts) or any(_width(c) > left for part in parts for c in part):
         parts = in_lines
     return [_table([first, *some], len(found)) for some in parts]
 
