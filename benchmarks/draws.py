@@ -19,20 +19,24 @@ from tabvae_ray.model.draw import Draw
 from tabvae_ray.space.named_spaces import named_space
 from tabvae_ray.space.space_file import load_space
 
-SCORES = ("shape_error", "shared_trend_error", "correlation_distance", "mean_js_distance")
-SCORES = (*SCORES, "detection", "tstr")
-HEADER = ("table", "rows", "drawn", "shape error %", "trend error %, shared bins")
-HEADER = (*HEADER, "corr. distance", "mean JS", "detection", "useful", "CPU s")
+# Title and decimals by score.
+SCORES = {
+    "shape_error": ("shape error %", 2),
+    "shared_trend_error": ("trend error %, shared bins", 2),
+    "correlation_distance": ("corr. distance", 4),
+    "mean_js_distance": ("mean JS", 4),
+    "detection": ("detection", 3),
+    "tstr": ("useful", 3),
+}
+HEADER = ("table", "rows", "drawn", *(title for title, _ in SCORES.values()), "CPU s")
 MOST_ROWS = 9_000
 # Tables with fewer rows get the network of small.yaml.
 SMALL_ROWS = 5_000
 
 
-class Independent(Draw):
-    """Draws every row by itself."""
-
-    def _levels(self, likeness: torch.Tensor) -> torch.Tensor:
-        return torch.rand(likeness.shape, generator=self.generator, device=likeness.device)
+def independent(draw: Draw, likeness: torch.Tensor) -> torch.Tensor:
+    """Draw a uniform number for every row by itself."""
+    return torch.rand(likeness.shape, generator=draw.generator, device=likeness.device)
 
 
 def main() -> None:
@@ -62,7 +66,7 @@ def compared(name: str, options: argparse.Namespace) -> list[tuple[str, ...]]:
     made = vae.synthesizer()
     found = [line(bench, "real, resampled", [bench.resampled()], 0.0)]
     even = Draw._levels
-    for drawn, levels in (("independent", Independent._levels), ("evenly", even)):
+    for drawn, levels in (("independent", independent), ("evenly", even)):
         Draw._levels = levels  # type: ignore[method-assign]
         started = time.process_time()
         tables = [made.generate(len(training), seed=seed) for seed in range(options.samples)]
@@ -75,8 +79,10 @@ def compared(name: str, options: argparse.Namespace) -> list[tuple[str, ...]]:
 def line(bench: Bench, drawn: str, tables: list[Made], seconds: float) -> tuple[str, ...]:
     """Return a row of the result: the mean scores of some tables."""
     judged = [bench.judge(table) for table in tables]
-    means = [fmean(float(scores[name] or 0) for scores in judged) for name in SCORES]
-    texts = (f"{mean:.{digits}f}" for mean, digits in zip(means, (2, 2, 4, 4, 3, 3), strict=True))
+    texts = (
+        f"{fmean(float(scores[name] or 0) for scores in judged):.{decimals}f}"
+        for name, (_, decimals) in SCORES.items()
+    )
     return (bench.options.table, f"{len(bench.train):,}", drawn, *texts, f"{seconds:.2f}")
 
 
