@@ -90,7 +90,11 @@ def in_object_types(rows: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
 
 def _has_arrow_type(name: str | None) -> TypeGuard[str]:
     """Return True for periods, intervals and UUIDs; Parquet holds no sparse arrays."""
-    return name is not None and is_object_type(name) and name[:3] in ("per", "int", "uui")
+    return (
+        name is not None
+        and is_object_type(name)
+        and name.startswith(("period", "interval", "uuid"))
+    )
 
 
 def _written(values: pd.Series, column: Column, *, as_text: bool) -> pd.Series | None:
