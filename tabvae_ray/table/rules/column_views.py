@@ -14,7 +14,19 @@ from tabvae_ray.table.column import Column
 from tabvae_ray.table.dtypes import moment_dtype
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
 
-__all__ = ["EXACT", "PER_SECOND", "ColumnView", "Floats", "TableView", "seconds_of"]
+__all__ = [
+    "EXACT",
+    "PER_SECOND",
+    "ColumnView",
+    "Floats",
+    "Label",
+    "TableView",
+    "plain",
+    "seconds_of",
+]
+
+# A category, as a rule keeps it.
+Label = bool | int | float | str
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -121,6 +133,16 @@ class ColumnView:
         assert found is not None
         return found
 
+    def value_at(self, row: int) -> Label:
+        """Return the value of a row as one of Python's own types."""
+        value: Label = plain(self.values.iloc[row])
+        return value
+
+
+def plain(value: Any) -> Any:
+    """Return a scalar of NumPy as one of Python's own types, and others as they are."""
+    return value.item() if isinstance(value, np.generic) else value
+
 
 def seconds_of(moments: pd.Series) -> Floats:
     """Return ``(N,)`` seconds since 1970 UTC, NaN where missing."""
@@ -151,6 +173,14 @@ class TableView:
 
     def __getitem__(self, name: str) -> ColumnView:
         return self.columns[name]
+
+    def labelled(self, most: int) -> list[ColumnView]:
+        """Return the columns of two or more categories, but not of more than ``most``."""
+        return [
+            view
+            for view in self.columns.values()
+            if view.column.kind == "categorical" and 2 <= len(view.column.categories) <= most
+        ]
 
     def take(self, rows: npt.NDArray[Any]) -> "TableView":
         """Return the same view of some rows."""

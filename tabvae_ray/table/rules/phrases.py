@@ -1,7 +1,7 @@
 """Read rules of any number of columns or ranges, as they are printed."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -16,7 +16,7 @@ from tabvae_ray.table.rules.forms.parts import PARTS
 from tabvae_ray.table.rules.forms.several import Extreme, Rated, Scaled
 from tabvae_ray.table.rules.rule import Rule
 
-__all__ = ["NUMBER", "long_rule"]
+__all__ = ["NUMBER", "long_rule", "one_of"]
 
 NUMBER = r"\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 _Rule = TypeVar("_Rule", bound=BaseModel)
@@ -41,13 +41,24 @@ def long_rule(text: str, name: str, categories: Mapping[str, Sequence[Any]]) -> 
     )
 
 
+def one_of(texts: Iterable[str]) -> str:
+    """Return a pattern of any of some texts: of two that begin alike, the longer one is meant."""
+    return "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True))
+
+
+def _items(text: str, item: str, separator: str = ", ") -> list[str]:
+    """Return the items of a list, by the patterns of an item and of what separates two."""
+    found: list[str] = re.findall(rf"(?:^|{separator})({item})(?={separator}|$)", text)
+    return found
+
+
 def _labelled(text: str, name: str, categories: Mapping[str, Sequence[Any]]) -> Rule | None:
     """Read ``group is young where age < 18, adult where < 65, else old`` and comparisons."""
     start = re.match(rf"(?P<column>{name}) is ", text)
     known = {str(value): value for value in categories.get(start["column"], ())} if start else {}
     if start is None or not known:
         return None
-    label = "|".join(re.escape(each) for each in sorted(known, key=len, reverse=True))
+    label = one_of(known)
     rest, last = (
         text[start.end() :],
         rf", else (?P<last>{label})(?:, (?P<absent>{label}) where missing)?",
@@ -100,7 +111,7 @@ def _fixed(
     categories: Mapping[str, Sequence[Any]],
 ) -> Fixed | None:
     """Read what comes after ``pregnant is`` of ``pregnant is no where sex is m``."""
-    label = "|".join(re.escape(each) for each in sorted(known, key=len, reverse=True))
+    label = one_of(known)
     found = re.fullmatch(
         rf"(?P<label>{label})(?P<exactly> exactly)? where (?P<other>{name}) "
         rf"(?:is (?P<values>.+)|(?P<sign><|>=) (?P<limit>-?{NUMBER}))",
@@ -111,12 +122,10 @@ def _fixed(
     limit, values = found["limit"], []
     if limit is None:
         others = {str(value): value for value in categories.get(found["other"], ())}
-        each = "|".join(re.escape(text) for text in sorted(others, key=len, reverse=True))
+        each = one_of(others)
         if not others or re.fullmatch(rf"(?:{each})(?:, (?:{each}))*", found["values"]) is None:
             return None
-        values = [
-            others[text] for text in re.findall(rf"(?:^|, )({each})(?=, |$)", found["values"])
-        ]
+        values = [others[text] for text in _items(found["values"], each)]
     return _valid(
         Fixed,
         column=column,
@@ -139,7 +148,7 @@ def _extreme(text: str, name: str) -> Extreme | None:
     )
     if found is None:
         return None
-    of = re.findall(rf"(?:^|, )({one})(?=, |$)", found["of"])
+    of = _items(found["of"], one)
     bound = None if found["bound"] is None else float(found["bound"])
     names = {"column": found["column"], "which": found["which"], "of": of}
     return _valid(Extreme, **names, bound=bound, of_present=found["present"] is not None)
@@ -155,7 +164,7 @@ def _rated(text: str, name: str) -> Rated | None:
     )
     if found is None:
         return None
-    factors = re.findall(rf"(?:^| \* )({one})(?= \* |$)", found["of"])
+    factors = _items(found["of"], one, r" \* ")
     share = float(found["share"] or 1) * (-1 if found["sign"] == "-" else 1)
     return _valid(Rated, column=found["column"], factors=factors, rate=found["rate"], share=share)
 
@@ -202,7 +211,7 @@ def _exclusive(text: str, name: str) -> Exclusive | None:
     )
     if found is None:
         return None
-    others = re.findall(rf", ({one})(?=, |$)", found["others"])
+    others = _items(found["others"].removeprefix(", "), one)
     exactly = found["many"] == "exactly"
     return _valid(
         Exclusive, column=found["column"], others=others, state=found["state"], exactly=exactly
@@ -220,7 +229,7 @@ def _scaled(text: str, name: str, categories: Mapping[str, Sequence[Any]]) -> Sc
     known = {str(value): value for value in categories.get(found["by"], ())} if found else {}
     if found is None or not known:
         return None
-    label = "|".join(re.escape(each) for each in sorted(known, key=len, reverse=True))
+    label = one_of(known)
     more = rf", (-?{NUMBER}) where ({label})(?=, |$)"
     said = re.fullmatch(
         rf"(?P<label>{label})(?P<more>(?:, -?{NUMBER} where (?:{label}))*)", found["said"]

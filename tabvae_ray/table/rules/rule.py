@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from tabvae_ray.table.rules.column_views import Codes, Mask, TableView
+from tabvae_ray.table.rules.column_views import Codes, Label, Mask, TableView
 from tabvae_ray.table.rules.forms.bins import Bins
 from tabvae_ray.table.rules.forms.column_rule import ColumnRule
 from tabvae_ray.table.rules.forms.comparison import Comparison
@@ -84,7 +84,7 @@ class MissingTogether(ColumnRule):
 
     kind: Literal["missing"] = "missing"
     other: str
-    values: tuple[bool | int | float | str, ...] = ()
+    values: tuple[Label, ...] = ()
 
     @property
     def given(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from tabvae_ray.table.rules.forms.formula import (
 from tabvae_ray.table.rules.forms.functions import FUNCTIONS, Function
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.forms.parts import PARTS
-from tabvae_ray.table.rules.phrases import NUMBER, long_rule
+from tabvae_ray.table.rules.phrases import NUMBER, long_rule, one_of
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 
 __all__ = ["EXAMPLES", "parse_rule"]
@@ -43,8 +43,7 @@ def parse_rule(
         categories: Values of the categorical columns, by name.
     """
     text = " ".join(text.split())
-    # The longest name first: of two that begin alike, it is the one that is meant.
-    name = "|".join(re.escape(n) for n in sorted(names, key=len, reverse=True))
+    name = one_of(names)
     for pattern, make in _FORMS:
         found = re.fullmatch(pattern.replace("NAME", f"(?:{name})").replace("NUMBER", NUMBER), text)
         if found is not None:

@@ -4,15 +4,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tabvae_ray.table.rules.column_views import ColumnView, Floats, Mask, TableView
-from tabvae_ray.table.rules.forms.several import Label, Scaled
+from tabvae_ray.table.rules.column_views import ColumnView, Floats, Label, Mask, TableView
+from tabvae_ray.table.rules.finding.short_numbers import fewest_decimals
+from tabvae_ray.table.rules.forms.several import Scaled
 
 __all__ = ["scaled_products"]
 
 _MAX_COLUMNS, _MAX_CATEGORIES = 100, 20
 # Rows of each category that pairs of columns are compared in, and rows that factors are taken from.
 _FIRST_ROWS, _MORE, _FEWEST = 8, 2048, 5
-_MAX_DECIMALS = 9
+_DECIMALS = range(-6, 9)
 # What float64 may lose, as a share.
 _ERROR = 1e-9
 # A factor of fewer digits than this is one that somebody chose.
@@ -81,11 +82,11 @@ def _rows_of(view: ColumnView) -> Iterator["np.ndarray[tuple[int], np.dtype[np.i
 
 def _limits(own: Floats, of: Floats, slack: "Floats | float") -> tuple[Floats, Floats]:
     """Return between which numbers the factor of some rows lies; none if the first is larger."""
-    room = slack + _ERROR * np.maximum(1.0, np.abs(own))
+    off = slack + _ERROR * np.maximum(1.0, np.abs(own))
     with np.errstate(all="ignore"):
-        ends = np.sort(np.stack(np.broadcast_arrays((own - room) / of, (own + room) / of)), axis=0)
+        ends = np.sort(np.stack(np.broadcast_arrays((own - off) / of, (own + off) / of)), axis=0)
     # Of nothing, any multiple is nothing.
-    zero, unknown = np.abs(own) <= room, np.isnan(own) | np.isnan(of)
+    zero, unknown = np.abs(own) <= off, np.isnan(own) | np.isnan(of)
     low = np.where((of == 0) & zero | unknown, -np.inf, np.where(of == 0, np.inf, ends[0]))
     high = np.where((of == 0) & zero | unknown, np.inf, np.where(of == 0, -np.inf, ends[1]))
     return low.max(axis=0), high.min(axis=0)
@@ -103,14 +104,13 @@ def _fitted(column: str, of: str, view: ColumnView, pair: Floats, slack: float) 
         low, high = (float(end) for end in _limits(own, other, slack))
         if low > high:
             return None
-        factor = _shortest(low, high)
+        factor = fewest_decimals(low, high, _DECIMALS) + 0.0
         # What rounding leaves of the numbers must tell the factor.
         if _length(factor) > _MAX_LENGTH:
             return None
         if factor and high - low > 0.02 * abs(factor):
             return None
-        value = view.values.iloc[rows[0]]
-        labels.append(value.item() if isinstance(value, np.generic) else value)
+        labels.append(view.value_at(int(rows[0])))
         factors.append(factor)
     if len(set(factors)) < 2:
         return None
@@ -126,10 +126,3 @@ def _fitted(column: str, of: str, view: ColumnView, pair: Floats, slack: float) 
 
 def _length(factor: float) -> int:
     return len(f"{abs(factor):.12g}".replace(".", "").strip("0"))
-
-
-def _shortest(low: float, high: float) -> float:
-    """Return a number between two others with the fewest decimals."""
-    middle = (low + high) / 2
-    rounded = (round(middle, decimals) for decimals in range(-6, _MAX_DECIMALS))
-    return next((number + 0.0 for number in rounded if low <= number <= high), middle)

@@ -7,13 +7,11 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
-from tabvae_ray.table.rules.column_views import Codes, Floats, Mask, TableView
+from tabvae_ray.table.rules.column_views import Codes, Floats, Label, Mask, TableView, plain
 from tabvae_ray.table.rules.forms.column_rule import ColumnRule, numbers_of
 from tabvae_ray.table.rules.forms.parts import Part, date_part, part_name
 
-__all__ = ["Bins", "Label", "LabelRule"]
-
-Label = bool | int | float | str
+__all__ = ["Bins", "LabelRule"]
 
 
 class LabelRule(ColumnRule):
@@ -54,7 +52,7 @@ class LabelRule(ColumnRule):
         codes, values = pd.factorize(own.values)
         first: dict[object, int] = {label: i for i, label in reversed(list(enumerate(labels)))}
         distinct = np.array([*(first[label] for label in labels), -1])
-        known = np.array([*(first.get(_plain(value), -2) for value in values), -1])
+        known = np.array([*(first.get(plain(value), -2) for value in values), -1])
         wrong: Mask = (known[codes] != distinct[places]) & (places >= 0) & ~own.missing
         return wrong
 
@@ -111,7 +109,3 @@ class Bins(LabelRule):
         ]
         last = f"else {self.labels[-1]}{self.said_of_absent()}"
         return f"{self.column} is {', '.join(ranges)}, {last}"
-
-
-def _plain(value: object) -> object:
-    return value.item() if isinstance(value, np.generic) else value

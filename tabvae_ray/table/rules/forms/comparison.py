@@ -6,10 +6,10 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import model_validator
 
-from tabvae_ray.table.rules.column_views import Codes, TableView
-from tabvae_ray.table.rules.forms.bins import Label, LabelRule
+from tabvae_ray.table.rules.column_views import Codes, Floats, Label, TableView
+from tabvae_ray.table.rules.forms.bins import LabelRule
 
-__all__ = ["Comparison"]
+__all__ = ["Comparison", "compare"]
 
 
 class Comparison(LabelRule):
@@ -40,9 +40,8 @@ class Comparison(LabelRule):
 
     def coded(self, table: TableView) -> tuple[Codes, Sequence[Label | None]]:
         """Return ``(N,)`` places of the expected labels, -1 where unknown, and the labels."""
-        apart = table[self.of].comparable - table[self.than].comparable
-        # What float64 may lose of equal numbers is no difference.
-        return self.with_absent(1 + np.sign(np.round(apart, 9)), self.labels)
+        compared = compare(table[self.of].comparable, table[self.than].comparable)
+        return self.with_absent(compared, self.labels)
 
     def __str__(self) -> str:
         below, equal, above = self.labels
@@ -57,3 +56,9 @@ class Comparison(LabelRule):
                 f"else {above}"
             )
         return f"{self.column} is {said}{self.said_of_absent()}"
+
+
+def compare(one: Floats, other: Floats) -> Floats:
+    """Return 0, 1, 2 where one is below, equal to or above the other; NaN where one is missing."""
+    # What float64 may lose of equal numbers is no difference.
+    return 1 + np.sign(np.round(one - other, 9))

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.table.formats.zones import wall_clock
-from tabvae_ray.table.rules.column_views import Codes, TableView
-from tabvae_ray.table.rules.forms.bins import Label, LabelRule
+from tabvae_ray.table.rules.column_views import Codes, Label, TableView
+from tabvae_ray.table.rules.forms.bins import LabelRule
 
 __all__ = ["DATE_TEXTS", "DateText"]
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from tabvae_ray.table.rules.column_views import Mask, TableView
 from tabvae_ray.table.rules.forms.column_rule import ColumnRule, numbers_of
 
-__all__ = ["STATES", "Exclusive", "State"]
+__all__ = ["STATES", "Exclusive", "State", "are_in_state"]
 
 State = Literal["is true", "is above 0", "has a value"]
 STATES: tuple[State, ...] = ("is true", "is above 0", "has a value")
@@ -35,16 +35,8 @@ class Exclusive(ColumnRule):
 
     def states(self, table: TableView) -> Mask:
         """Return ``(N, C)`` true where a column is what only one of them is."""
-        states = [self.state_of(table, name) for name in (self.column, *self.others)]
-        return np.stack(states, axis=1)
-
-    def state_of(self, table: TableView, name: str) -> Mask:
-        """Return ``(N,)`` true where one column is what only one of them is."""
-        if self.state == "has a value":
-            present: Mask = ~table[name].missing
-            return present
-        above: Mask = numbers_of(table, name) > 0
-        return above
+        names = (self.column, *self.others)
+        return np.stack([are_in_state(table, name, self.state) for name in names], axis=1)
 
     def broken(self, table: TableView) -> Mask:
         """Return ``(N,)`` true where there are more of them, or none if there must be one.
@@ -65,3 +57,12 @@ class Exclusive(ColumnRule):
     def __str__(self) -> str:
         many = "exactly" if self.exactly else "at most"
         return f"{many} one of {', '.join((self.column, *self.others))} {self.state}"
+
+
+def are_in_state(table: TableView, name: str, state: State) -> Mask:
+    """Return ``(N,)`` true where a column is true, is above 0 or has a value."""
+    if state == "has a value":
+        present: Mask = ~table[name].missing
+        return present
+    above: Mask = numbers_of(table, name) > 0
+    return above

@@ -5,8 +5,7 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import model_validator
 
-from tabvae_ray.table.rules.column_views import Mask, TableView
-from tabvae_ray.table.rules.forms.bins import Label
+from tabvae_ray.table.rules.column_views import Label, Mask, TableView
 from tabvae_ray.table.rules.forms.column_rule import ColumnRule, numbers_of
 
 __all__ = ["Fixed"]

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from tabvae_ray.table.rules.column_views import Floats, Mask, TableView
+from tabvae_ray.table.rules.column_views import Floats, Label, Mask, TableView
 from tabvae_ray.table.rules.forms.column_rule import ColumnRule, numbers_of
 
 __all__ = ["OnlyWhere"]
@@ -19,7 +19,7 @@ class OnlyWhere(ColumnRule):
 
     kind: Literal["only where"] = "only where"
     other: str
-    values: tuple[bool | int | float | str, ...] = ()
+    values: tuple[Label, ...] = ()
     zero: bool = False
 
     @property

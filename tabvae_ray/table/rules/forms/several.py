@@ -6,12 +6,10 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
-from tabvae_ray.table.rules.column_views import Floats, TableView
+from tabvae_ray.table.rules.column_views import Floats, Label, TableView
 from tabvae_ray.table.rules.forms.column_rule import OF_PRESENT, ComputingRule, numbers_of
 
-__all__ = ["Extreme", "Label", "Rated", "Scaled"]
-
-Label = bool | int | float | str
+__all__ = ["Extreme", "Rated", "Scaled"]
 
 
 class Extreme(ComputingRule):

@@ -4,13 +4,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from tabvae_ray.table.rules.column_views import Codes, ColumnView, Floats, Mask, TableView
+from tabvae_ray.table.rules.column_views import Codes, ColumnView, Floats, Label, Mask, TableView
 from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS
-from tabvae_ray.table.rules.forms.bins import Bins, Label
+from tabvae_ray.table.rules.finding.short_numbers import shortest
+from tabvae_ray.table.rules.forms.bins import Bins
 from tabvae_ray.table.rules.forms.parts import Part, date_part
 
-__all__ = ["find_bins", "label_of_absent", "shortest"]
+__all__ = ["find_bins", "label_of_absent"]
 
 _SAMPLE, _MAX_LABELS, _MAX_RUNS = 1_000, 30, 24
 # Fewer different numbers are looked up one by one.
@@ -33,13 +34,7 @@ def find_bins(
         rng: Source of the sample.
         known: Columns that are computed otherwise, and what from.
     """
-    labelled = [
-        view
-        for view in table.columns.values()
-        if view.column.kind == "categorical"
-        and 2 <= len(view.column.categories) <= _MAX_LABELS
-        and view.name not in known
-    ]
+    labelled = [view for view in table.labelled(_MAX_LABELS) if view.name not in known]
     if not labelled:
         return []
     rows = rng.permutation(table.n_rows)[:_SAMPLE]
@@ -170,8 +165,7 @@ def label_of_absent(view: ColumnView, absent: Mask) -> Label | None:
     rows = np.flatnonzero(absent & ~view.missing)
     if len(rows) < _MIN_ABSENT or len(rows) < absent.sum() or np.ptp(view.codes[rows]):
         return None
-    label: Label = view.values.iloc[rows[0]]
-    return label.item() if isinstance(label, np.generic) else label
+    return view.value_at(int(rows[0]))
 
 
 def _digits(limits: Sequence[float]) -> int:
@@ -207,13 +201,3 @@ def _surprise(codes: Codes, weights: "Floats | Codes", n_runs: int) -> float:
     sizes = np.bincount(codes, weights=weights)
     ways = gammaln(sizes.sum() + 1) - gammaln(sizes + 1).sum()
     return float(ways - n_runs * np.log(sizes.sum()))
-
-
-def shortest(low: float, high: float) -> float:
-    """Return the number above one and not above another that takes the fewest digits."""
-    for decimals in range(-12, 12):
-        step = 10.0**-decimals
-        found = round(float(np.floor(high / step) * step), max(decimals, 0))
-        if low < found <= high:
-            return found
-    return float(high)

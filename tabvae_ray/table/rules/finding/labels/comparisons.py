@@ -5,12 +5,11 @@ from itertools import combinations
 
 import numpy as np
 
-from tabvae_ray.table.rules.column_views import Codes, ColumnView, TableView
+from tabvae_ray.table.rules.column_views import Codes, ColumnView, Label, TableView
 from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS, unlikely
 from tabvae_ray.table.rules.finding.labels.bins import label_of_absent
-from tabvae_ray.table.rules.forms.bins import Label
-from tabvae_ray.table.rules.forms.comparison import Comparison
+from tabvae_ray.table.rules.forms.comparison import Comparison, compare
 from tabvae_ray.table.rules.rule import agrees_within_groups
 
 __all__ = ["find_comparisons"]
@@ -34,13 +33,7 @@ def find_comparisons(
         rng: Source of the sample.
         known: Columns that are computed otherwise, and what from.
     """
-    labelled = [
-        view
-        for view in table.columns.values()
-        if view.column.kind == "categorical"
-        and 2 <= len(view.column.categories) <= _MAX_LABELS
-        and view.name not in known
-    ]
+    labelled = [view for view in table.labelled(_MAX_LABELS) if view.name not in known]
     rows = rng.permutation(table.n_rows)[:_SAMPLE]
     widths = [view.n_codes for view in labelled]
     marks = [
@@ -88,8 +81,8 @@ def _pairs(table: TableView) -> Iterator[tuple[ColumnView, ColumnView]]:
 
 def _signs(one: ColumnView, other: ColumnView, rows: "Codes | slice") -> Codes:
     """Return 0, 1, 2 where a column is below, equal to or above another one; -1 if missing."""
-    apart = one.comparable[rows] - other.comparable[rows]
-    return np.where(np.isnan(apart), -1, 1 + np.sign(np.round(apart, 9))).astype(np.int64)
+    compared = compare(one.comparable[rows], other.comparable[rows])
+    return np.where(np.isnan(compared), -1, compared).astype(np.int64)
 
 
 def _determines(one: ColumnView, view: ColumnView) -> bool:
@@ -127,8 +120,7 @@ def _fitted(
     if broken >= MAX_EXCEPTIONS or not unlikely(by_chance, len(rows), broken):
         return None
     for left, right in ((rng.permutation(rows), rows), (rows, rng.permutation(rows))):
-        apart = one.comparable[left] - other.comparable[right]
-        mixed = 1 + np.sign(np.round(apart, 9)).astype(np.int64)
+        mixed = compare(one.comparable[left], other.comparable[right]).astype(np.int64)
         if (usual[mixed] != codes).mean() < max(_MIN_BROKEN, _TIMES_BROKEN * broken):
             return None
     names = dict(zip(codes.tolist(), view.values.iloc[rows].tolist(), strict=True))

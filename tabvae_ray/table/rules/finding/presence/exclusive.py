@@ -4,7 +4,7 @@ import numpy as np
 
 from tabvae_ray.table.rules.column_views import ColumnView, Floats, Mask, TableView
 from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS, RARER, unlikely
-from tabvae_ray.table.rules.forms.exclusive import STATES, Exclusive, State
+from tabvae_ray.table.rules.forms.exclusive import STATES, Exclusive, State, are_in_state
 
 __all__ = ["find_exclusive"]
 
@@ -26,8 +26,7 @@ def find_exclusive(table: TableView, rng: np.random.Generator) -> list[Exclusive
     rows = rng.permutation(table.n_rows)[:_SAMPLE]
     found = []
     for state, views in _families(table):
-        rule = Exclusive(column="", others=("",), state=state)
-        states = np.stack([rule.state_of(table, view.name) for view in views])
+        states = np.stack([are_in_state(table, view.name, state) for view in views])
         varying = np.flatnonzero(states.any(axis=1) & ~states.all(axis=1))
         few = states[np.ix_(varying, rows)].astype(np.float32)
         shares = few.mean(axis=1)

@@ -4,11 +4,10 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from tabvae_ray.table.rules.column_views import ColumnView, TableView
+from tabvae_ray.table.rules.column_views import ColumnView, Label, TableView
 from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS, unlikely
-from tabvae_ray.table.rules.finding.labels.bins import shortest
-from tabvae_ray.table.rules.forms.bins import Label
+from tabvae_ray.table.rules.finding.short_numbers import shortest
 from tabvae_ray.table.rules.forms.fixed import Fixed
 
 __all__ = ["find_fixed", "find_fixed_in_ranges"]
@@ -124,10 +123,8 @@ def find_fixed_in_ranges(
 def _labelled(table: TableView, grouped: Collection[str]) -> list[ColumnView]:
     return [
         view
-        for view in table.columns.values()
-        if view.column.kind == "categorical"
-        and 2 <= len(view.column.categories) <= _MAX_CATEGORIES
-        and view.n_codes > 1
+        for view in table.labelled(_MAX_CATEGORIES)
+        if view.n_codes > 1
         and view.name not in grouped
         # What numbers must be 0 is said otherwise.
         and (view.is_flag or view.numbers is None)
@@ -209,8 +206,7 @@ def _of_pair(view: ColumnView, other: ColumnView) -> list[Fixed]:
 
 
 def _value(view: ColumnView, code: int) -> Label:
-    value: Label = view.values.iloc[int(np.argmax(view.codes == code))]
-    return value.item() if isinstance(value, np.generic) else value
+    return view.value_at(int(np.argmax(view.codes == code)))
 
 
 def _without_implied(rules: list[Fixed]) -> list[Fixed]:

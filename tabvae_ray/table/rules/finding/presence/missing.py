@@ -84,11 +84,10 @@ class _Gaps:
                 continue
             view = self._table[other]
             first = np.unique(view.codes, return_index=True)[1]
-            values = [view.values.iloc[first[code]] for code in np.flatnonzero(by_column[own])]
+            values = [view.value_at(int(first[code])) for code in np.flatnonzero(by_column[own])]
             if not any(pd.isna(value) for value in values):
                 values.sort(key=str)
-                plain = tuple(v.item() if isinstance(v, np.generic) else v for v in values)
-                yield MissingTogether(column=name, other=other, values=plain)
+                yield MissingTogether(column=name, other=other, values=tuple(values))
 
     def _categories(self, name: str) -> dict[int, Mask]:
         """Return the categories in which another column is mostly missing, by its place."""

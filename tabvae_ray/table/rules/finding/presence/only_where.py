@@ -101,11 +101,11 @@ def _candidate(
     if not 0 < len(allowed) <= _MAX_VALUES + 1 or len(allowed) == len(sizes):
         return None
     first = np.unique(view.codes, return_index=True)[1]
-    values = [view.values.iloc[first[code]] for code in allowed]
-    plain = [v.item() if isinstance(v, np.generic) else v for v in values if not pd.isna(v)]
-    if not 0 < len(plain) <= _MAX_VALUES or len(plain) >= len(sizes) - view.missing.any():
+    found = [view.value_at(int(first[code])) for code in allowed]
+    values = [value for value in found if not pd.isna(value)]
+    if not 0 < len(values) <= _MAX_VALUES or len(values) >= len(sizes) - view.missing.any():
         return None
-    return OnlyWhere(column=name, other=other, values=tuple(sorted(plain, key=str)), zero=zero)
+    return OnlyWhere(column=name, other=other, values=tuple(sorted(values, key=str)), zero=zero)
 
 
 def _exceptions(rule: OnlyWhere, above: Mask, known: Mask, table: TableView) -> float | None:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from tabvae_ray.table.rules.column_views import Floats, Mask
 from tabvae_ray.table.rules.finding.agreement import AGREEING
+from tabvae_ray.table.rules.finding.short_numbers import fewest_decimals
 from tabvae_ray.table.rules.forms.column_rule import agrees
 from tabvae_ray.table.rules.forms.formula import Linear
 
@@ -284,17 +285,10 @@ def _simple_multiples(of: Floats, target: Floats, slack: float) -> list[tuple[fl
         return []
     ends = np.stack([target - slack, target + slack]) / of
     low, high = float(ends.min(axis=0).max()), float(ends.max(axis=0).min())
-    found = [] if low > high else [_shortest(low, high)]
+    found = [] if low > high else [fewest_decimals(low, high, range(10))]
     if low <= high and low * high > 0:
-        found.append(1 / _shortest(1 / high, 1 / low))
+        found.append(1 / fewest_decimals(1 / high, 1 / low, range(10)))
     return [(factor,) for factor in found]
-
-
-def _shortest(low: float, high: float) -> float:
-    """Return a number between two others with the fewest decimals."""
-    middle = (low + high) / 2
-    rounded = (round(middle, decimals) for decimals in range(10))
-    return next((number for number in rounded if low <= number <= high), middle)
 
 
 def _simple_constants(rest: Floats) -> list[float]:
