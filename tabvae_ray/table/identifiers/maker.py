@@ -261,7 +261,7 @@ def largest_of(dtype: Any) -> int:
     return int(np.iinfo(np.dtype(getattr(dtype, "numpy_dtype", dtype))).max)
 
 
-def _weight(shape: Shape, all_of: list[Shape], weight: int) -> float:
+def _weight(shape: Shape, all_of: tuple[Shape, ...], weight: int) -> float:
     """Return the share of a pattern's weight that one of its shapes has, by number of texts."""
     if len(all_of) == 1:
         return float(weight)

@@ -7,6 +7,7 @@ The subset has literals, ``\d`` and ``\w`` (ASCII), escaped characters, classes 
 import math
 import string
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 __all__ = ["PatternError", "Shape", "escaped", "parse_pattern"]
@@ -48,7 +49,9 @@ def escaped(text: str) -> str:
     return "".join(f"\\{char}" if char in _SPECIAL else char for char in text)
 
 
-def parse_pattern(pattern: str) -> list[Shape]:
+# The patterns of a column are learnt, checked, described and drawn from, each time by its shapes.
+@lru_cache(maxsize=256)
+def parse_pattern(pattern: str) -> tuple[Shape, ...]:
     """Return shapes that together have exactly the texts that match, each text once.
 
     Raises:
@@ -69,7 +72,7 @@ def parse_pattern(pattern: str) -> list[Shape]:
         disjoint = _disjoint(found, fixed=True)
     if not any(shape.positions for shape in disjoint):
         raise PatternError("matches only the empty text")
-    return disjoint
+    return tuple(disjoint)
 
 
 def _disjoint(found: list[tuple[Position, ...]], *, fixed: bool) -> list[Shape]:
