@@ -18,7 +18,8 @@
    must train to the end. Three fifths of the budget, less the start of the search, are shared among
    them by the estimates of :mod:`tabvae_ray.space.estimate`. If the epochs of rule 5 do not fit,
    these go in this order: epochs down to a floor (20, in ``small`` 40); small batches and the
-   widest decoders; epochs below the floor.
+   widest decoders; epochs below the floor. The learning rate of an initial point grows with the
+   square root of its batches.
 7. **Trials.** 24; with a time budget three times as many as the estimate lets finish, from 8 to
    100. The budget ends the search. On a GPU, batches are four times as large.
 """
@@ -66,6 +67,7 @@ _FLOOR = {"small": 40, "full": 20}
 # Share of its epochs that a trial trains on average: others stop early, by either rule.
 _TRAINED = {"small": 0.5, "full": 0.6}
 _BATCHES, _WIDTHS = "training.batch_size", "architecture.decoder_layer_sizes"
+_RATE = "training.learning_rate"
 
 
 @dataclass(frozen=True)
@@ -264,17 +266,29 @@ class _Draft:
         parameters = self.document["parameters"]
         parameters[_BATCHES]["choices"] = in_one_line(sizes)
         parameters[_WIDTHS]["choices"] = in_one_line(widths)
-        self.points = [
-            {
-                **point,
-                _BATCHES: min(sizes, key=lambda size: abs(size - point[_BATCHES] * factor)),
-                _WIDTHS: min(widths, key=lambda width: abs(sum(width) - sum(point[_WIDTHS]))),
-            }
-            for point in self.originals
-        ]
+        self.points = [self._moved(point, sizes, factor, widths) for point in self.originals]
         self.document["initial"] = [
             {name: in_one_line(value) for name, value in point.items()} for point in self.points
         ]
+
+    def _moved(
+        self,
+        point: Mapping[str, Any],
+        sizes: Sequence[int],
+        factor: int,
+        widths: Sequence[list[int]],
+    ) -> dict[str, Any]:
+        """Return an initial point with the nearest of the choices."""
+        size = min(sizes, key=lambda size: abs(size - point[_BATCHES] * factor))
+        # Fewer steps with less noise: without higher rates the model would learn less in as many
+        # epochs.
+        rate = point[_RATE] * math.sqrt(size / point[_BATCHES])
+        return {
+            **point,
+            _BATCHES: size,
+            _WIDTHS: min(widths, key=lambda width: abs(sum(width) - sum(point[_WIDTHS]))),
+            _RATE: min(float(f"{rate:.2g}"), self.document["parameters"][_RATE]["high"]),
+        }
 
     def _seconds_per_trial(self, time_budget: float, n: int, slots: int) -> float:
         """Return the time of each of ``n`` trials, if they are to end within the budget."""

@@ -77,6 +77,20 @@ def test_a_shorter_time_gives_up_batches_and_widths_before_epochs_below_the_floo
     assert auto_space(table, time_budget=60).space.budget < 20
 
 
+def test_learning_rates_grow_with_the_square_root_of_the_batches() -> None:
+    table = shape(32_000)
+    generous, scarce = auto_space(table).space, auto_space(table, time_budget=60).space
+    highest = generous.parameters["training.learning_rate"].high  # type: ignore[union-attr]
+    factors = set()
+    for start, moved in zip(generous.initial, scarce.initial, strict=True):
+        before, after = generous.config(start).training, scarce.config(moved).training
+        factor = math.sqrt(after.batch_size / before.batch_size)
+        rate = min(factor * before.learning_rate, highest)
+        assert after.learning_rate == pytest.approx(rate, rel=0.05)
+        factors.add(factor)
+    assert len(factors) == 3
+
+
 def test_a_time_that_is_too_short_is_told() -> None:
     chosen = auto_space(shape(1_000_000), time_budget=60)
     assert chosen.space.budget == 3
