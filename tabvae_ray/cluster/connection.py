@@ -11,7 +11,12 @@ from contextlib import contextmanager, nullcontext
 
 import ray
 
-from tabvae_ray.cluster.ray_private import STATE_LOGGERS, grpc_channel, without_services
+from tabvae_ray.cluster.ray_private import (
+    STATE_LOGGERS,
+    grpc_channel,
+    messages_on_stderr,
+    without_services,
+)
 from tabvae_ray.cluster.secrets import mask_command_line
 from tabvae_ray.errors import ClusterUnavailableError, ConfigError, last_line
 
@@ -89,8 +94,9 @@ def connected(address: str | None) -> Iterator[bool]:
     _check_reachable(target, origin)
     mask_command_line()
     try:
-        _connect(target)
-        yield target == "local"
+        with messages_on_stderr():
+            _connect(target)
+            yield target == "local"
     finally:
         # Also after an interrupt in the middle of connecting.
         ray.shutdown()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import ray
+from ray._private import worker
 from ray._private.authentication.authentication_utils import is_token_auth_enabled
 from ray._private.node import Node
 from ray._private.state import state
@@ -25,6 +26,7 @@ __all__ = [
     "get_from_head",
     "grpc_channel",
     "has_started_actor",
+    "messages_on_stderr",
     "put_on_head",
     "sends_token",
     "set_process_title",
@@ -86,6 +88,24 @@ def callbacks_not_counted() -> Iterator[None]:
         yield
     finally:
         usage.tag_callbacks = before
+
+
+@contextmanager
+def messages_on_stderr() -> Iterator[None]:
+    """Write messages of Ray's nodes to stderr in the block.
+
+    Ray writes them to stdout, where the one JSON object or the rows of a command belong.
+    """
+    before = worker.print_to_stdstream
+
+    def write(data: dict[str, Any], ignore_prefix: bool) -> None:
+        before({**data, "is_err": True}, ignore_prefix)
+
+    worker.print_to_stdstream = write
+    try:
+        yield
+    finally:
+        worker.print_to_stdstream = before
 
 
 def sends_token() -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import ray
+from ray._private import worker
 
 from tabvae_ray.cluster.connection import connected, started_early
 from tabvae_ray.errors import ClusterUnavailableError, ConfigError
@@ -41,6 +42,19 @@ def test_a_ray_that_starts_too_slowly_is_started_again(
     assert [record.getMessage() for record in caplog.records] == [
         f"Ray did not start: {message}; trying again" for message in messages
     ]
+
+
+def test_messages_of_nodes_go_to_stderr(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fail_first(monkeypatch)
+    message = {"lines": ["12 processes have been started"], "pid": "raylet", "is_err": False}
+    with connected(None):
+        # As Ray's thread does that listens for them.
+        worker.print_to_stdstream({**message, "ip": "a", "localhost": "a"}, ignore_prefix=False)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "12 processes" in err
 
 
 def test_a_cluster_that_does_not_answer_may_do_so_later(monkeypatch: pytest.MonkeyPatch) -> None:
