@@ -1,0 +1,90 @@
+"""Learning rates beside each other, for the batches and epochs that a short time leaves.
+
+    python -m benchmarks.rates --table magic --batch-size 512 --epochs 10
+    python -m benchmarks.rates --table magic --rows 5000 --batch-size 128 --epochs 15 --point 0
+
+The initial points of `full.yaml`, with decoders as narrow as those that the space `auto` chooses
+for short times. 15% of the rows are held out. All models have the same seed and the same bins.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+
+import torch
+
+from benchmarks.common import show
+from benchmarks.tables import TABLES, load
+from tabvae_ray import TableSpec, TabularVAE
+from tabvae_ray.bounded_yaml import parse_yaml
+from tabvae_ray.config import TabularVAEConfig
+from tabvae_ray.search.optimize.sampler import first_points
+from tabvae_ray.space.named_spaces import named_space
+from tabvae_ray.space.space_file import parse_space
+
+RATES = (0.003, 0.006, 0.012)
+# Batches from which `auto` has decoders of these widths only.
+LARGE, NARROW = 512, [128, 256]
+
+
+def configured(point: int, rate: float, options: argparse.Namespace) -> TabularVAEConfig:
+    """Return the configuration of an initial point, changed as asked."""
+    space = parse_space(parse_yaml(named_space("full").read_text("utf-8")), "full")
+    changes = {
+        "training.learning_rate": rate,
+        "training.batch_size": options.batch_size,
+        "training.max_n_epochs": options.epochs,
+        "validation.holdout_fraction": 0.15,
+    }
+    if options.batch_size >= LARGE:
+        changes["architecture.decoder_layer_sizes"] = NARROW
+    return space.config(first_points(space)[point]).replace(changes)
+
+
+def line(table: str, point: int, rate: float, options: argparse.Namespace) -> tuple[str, ...]:
+    """Train one model, and return its line of the result."""
+    train, _, declared = load(table)
+    train = train.sample(min(options.rows, len(train)), random_state=0).reset_index(drop=True)
+    config = configured(point, rate, options)
+    vae = TabularVAE.build(TableSpec.infer(train, declared=declared), config, device="cpu")
+    vae.prepare(train)
+    began = time.process_time()
+    vae.trainer.train()
+    seconds = time.process_time() - began
+    nats = vae.evaluate()
+    return (
+        table,
+        f"{len(train):,}",
+        str(point + 1),
+        f"{config.training.batch_size}",
+        f"{config.training.max_n_epochs}",
+        f"{rate:g}",
+        f"{seconds:.1f}",
+        f"{nats['train_nats']:.3f}",
+        f"{nats['holdout_nats']:.3f}",
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train every table and point with every rate, and print one table of results."""
+    torch.set_num_threads(1)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--table", action="append", choices=TABLES)
+    parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--point", action="append", type=int, choices=(0, 1, 2))
+    parser.add_argument("--rate", action="append", type=float)
+    parser.add_argument("--batch-size", type=int, default=LARGE)
+    parser.add_argument("--epochs", type=int, default=10)
+    options = parser.parse_args(arguments)
+    lines = [
+        line(table, point, rate, options)
+        for table in options.table or ["adult", "covertype_10k", "magic"]
+        for point in options.point or (0, 1, 2)
+        for rate in options.rate or RATES
+    ]
+    header = ("table", "rows", "point", "batch", "epochs", "rate", "CPU s", "training", "held out")
+    show("nats per row", lines, header)
+
+
+if __name__ == "__main__":
+    main()
