@@ -85,7 +85,8 @@ def _packaged(table: str) -> tuple[pd.DataFrame, dict[str, Any]]:
     if not kept.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         kept.write_bytes(_downloaded(source))
-    return pd.read_csv(kept), {"target": source.target}
+    # Otherwise pandas misses some numbers by the last place of a float.
+    return pd.read_csv(kept, float_precision="round_trip"), {"target": source.target}
 
 
 def _downloaded(source: Packaged) -> bytes:

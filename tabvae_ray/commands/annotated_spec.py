@@ -113,6 +113,8 @@ def _extent(column: Column) -> str:
     if column.kind == "continuous":
         decimals = column.decimals
         places = f", {decimals} {'decimal' if decimals == 1 else 'decimals'}" if decimals else ""
+        if column.digits is not None:
+            places = f", {column.digits} significant digits"
         return f"{column.minimum} to {column.maximum}{places}"
     if column.kind == "datetime":
         assert column.minimum is not None and column.maximum is not None

@@ -230,6 +230,8 @@ def _column(column: Column) -> tuple[object, ...]:
         values = f"{len(column.categories):,} categories"
     elif column.kind == "identifier":
         values = {"drop": "left out", "number": "numbered", "generate": "new ones"}[column.fill]
+    elif column.digits is not None:
+        values = f"{column.digits} significant digits"
     elif column.decimals is not None:
         places = "decimal" if column.decimals == 1 else "decimals"
         values = f"{column.decimals} {places}" if column.decimals else "whole numbers"

@@ -29,6 +29,8 @@ from tabvae_ray.table.values.spec_types import Bound, Kind, MissingValues, Scala
 __all__ = [
     "MARKERS",
     "MAX_DECIMALS",
+    "MAX_DIGITS",
+    "MIN_DIGITS",
     "PADDINGS",
     "UNNAMED",
     "Column",
@@ -45,6 +47,8 @@ PADDINGS = "paddings"
 MARKERS = "missing_markers"
 
 MAX_DECIMALS = 15
+# Fewer significant digits are rather the decimals of small numbers. Programs write 6, 7 or 15.
+MIN_DIGITS, MAX_DIGITS = 5, 15
 
 
 class Column(BaseModel):
@@ -69,6 +73,8 @@ class Column(BaseModel):
         maximum: Likewise the largest value.
         decimals: Continuous only: decimal places that hold all values but a few odd ones, None for
             more than 15.
+        digits: Continuous only: significant digits that hold all values, None where decimals say
+            it, or for more than 15.
         step: Distance between values: all distances are multiples of it, but for a few odd values.
             It is a number for a continuous column, and ticks of the dtype for a datetime.
         clock: Datetime only: ``local`` if range and step count on the clock of the time zone, so
@@ -107,6 +113,7 @@ class Column(BaseModel):
     minimum: Bound = None
     maximum: Bound = None
     decimals: int | None = Field(None, ge=0, le=MAX_DECIMALS)
+    digits: int | None = Field(None, ge=MIN_DIGITS, le=MAX_DIGITS)
     step: int | float | None = Field(None, gt=0)
     clock: Literal["local"] | None = None
     weekdays: bool = False

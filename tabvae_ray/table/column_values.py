@@ -11,6 +11,7 @@ from tabvae_ray.table.coders.category_values import positions_in_other_types
 from tabvae_ray.table.coders.discretizer import Codes, Floats
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
+from tabvae_ray.table.grids.digits import with_digits
 from tabvae_ray.table.grids.timeline import (
     last_number,
     moment_numbers,
@@ -191,6 +192,8 @@ def restored(numbers: Floats, column: Column) -> Any:
         return decimals_at(numbers, column.minimum, column.maximum, dtype)
     if is_decimal(dtype):
         return decimals_from_numbers(numbers, column.decimals, dtype)
+    if column.digits is not None:
+        numbers = with_digits(numbers, column.digits)
     if isinstance(dtype, np.dtype):
         return numbers.astype(dtype)
     if absent is None:

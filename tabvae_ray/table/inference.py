@@ -25,6 +25,7 @@ from tabvae_ray.table.formats.finding import find_format, format_hint, iso_forma
 from tabvae_ray.table.formats.number_texts import spelled_in_text
 from tabvae_ray.table.formats.spelling import readable
 from tabvae_ray.table.formats.truth_words import parse_truth_format
+from tabvae_ray.table.grids.digits import digits_of
 from tabvae_ray.table.grids.steps import decimals_of, number_step
 from tabvae_ray.table.grids.timeline import date_grid, on_line
 from tabvae_ray.table.identifiers.description import source_of
@@ -275,8 +276,7 @@ def _infer_continuous(values: pd.Series, name: str, missing: bool, source: str) 
     numeric = pd.api.types.is_numeric_dtype(values.dtype)
     dtype = checked_name(values.dtype, where) if numeric else "float64"
     if pd.api.types.is_integer_dtype(values.dtype):
-        exact = values.dropna()
-        step, low, high = number_step(present, 0) or (None, exact.min(), exact.max())
+        step, low, high = number_step(present, 0) or (None, values.min(), values.max())
         return Column(
             name=name,
             kind="continuous",
@@ -297,8 +297,7 @@ def _infer_continuous(values: pd.Series, name: str, missing: bool, source: str) 
             maximum=max(values.dropna()),
         )
     decimals = decimals_of(present, float_type(dtype))
-    grid = number_step(present, decimals)
-    step, low, high = grid or (None, present.min(), present.max())
+    step, low, high = number_step(present, decimals) or (None, present.min(), present.max())
     return Column(
         name=name,
         kind="continuous",
@@ -307,6 +306,7 @@ def _infer_continuous(values: pd.Series, name: str, missing: bool, source: str) 
         minimum=float(low),
         maximum=float(high),
         decimals=decimals,
+        digits=digits_of(present, decimals),
         step=step,
     )
 
