@@ -298,9 +298,9 @@ class PreparedComparison:
         columns: Sequence[str],
         notes: Mapping[str, str],
     ) -> dict[str, bytes]:
-        """Draw pictures of some columns as plot collections do, but without a legend in each."""
+        """Draw pictures of some columns for a page: without a legend in each, in few colours."""
         pair = TablePair(self.real, synthetic, self.plan.options, notes=notes)
-        return pair.plot_collection(kind, columns, legend=False)
+        return pair.plot_collection(kind, columns, for_page=True)
 
 
 def _split(n_rows: int, positions: npt.NDArray[Any]) -> tuple[Integers, Integers]:

@@ -78,8 +78,13 @@ def test_what_is_no_better_than_shuffled_columns_is_told_so(levels: ReferenceLev
     level = levels.independent["correlation_distance"].mean
     assert "nothing was learnt" in levels.verdicts({"correlation_distance": level})[0]
     assert levels.verdicts({"correlation_distance": 0.5 * level}) == []
-    assert "fits this very sample" in levels.verdicts({"mean_js_distance": 0.0})[0]
-    assert "fits this very sample" in levels.verdicts({"column_shapes": 1.0})[0]
+
+
+def test_copied_pairs_are_suspicious_and_evenly_spread_columns_are_not(
+    levels: ReferenceLevels,
+) -> None:
+    assert "fits this very sample" in levels.verdicts({"pair_trends": 1.0})[0]
+    assert levels.verdicts({"mean_js_distance": 0.0, "column_shapes": 1.0}) == []
 
 
 def test_a_picture_of_a_column_says_its_distance_and_its_level(levels: ReferenceLevels) -> None:

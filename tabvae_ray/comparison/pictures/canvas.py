@@ -97,17 +97,22 @@ def png(image: Pixels) -> bytes:
     return buffer.getvalue()
 
 
-def in_few_colours(picture: bytes) -> bytes:
-    """Return a PNG file with 64 colours, a third as large; drawings need no more.
+def in_few_colours(picture: bytes | Pixels) -> bytes:
+    """Encode an image, or a PNG file again, with 64 colours, a third as large.
 
-    The colour of the first pixel, which is that of the paper, stays as it is.
+    Drawings need no more. The colour of the first pixel, which is that of the paper, stays as it
+    is.
     """
     buffer = io.BytesIO()
-    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    if isinstance(picture, bytes):
+        image = Image.open(io.BytesIO(picture)).convert("RGB")
+    else:
+        image = Image.fromarray(picture)
     # Octrees are fast, and the same image gives the same colours.
     found = image.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE)
-    palette, paper = found.getpalette() or [], int(np.asarray(found)[0, 0])
-    palette[3 * paper : 3 * paper + 3] = np.asarray(image)[0, 0].tolist()
+    palette, paper = found.getpalette() or [], found.getpixel((0, 0))
+    assert isinstance(paper, int)
+    palette[3 * paper : 3 * paper + 3] = image.getpixel((0, 0))
     found.putpalette(palette)
     found.save(buffer, "png", compress_level=6)
     return buffer.getvalue()
@@ -127,6 +132,8 @@ def framed(picture: bytes, dpi: int) -> Figure:
 def cut(picture: bytes, n_columns: int, n_rows: int, dpi: int) -> list[bytes]:
     """Cut a picture of :func:`grid` into panels, row by row, so that a narrow screen stacks them.
 
+    The panels are PNG files with few colours.
+
     Args:
         picture: A PNG file.
         n_columns: Panels side by side.
@@ -141,7 +148,7 @@ def cut(picture: bytes, n_columns: int, n_rows: int, dpi: int) -> list[bytes]:
     # the space.
     shift = round(_RIGHT * dpi / 5)
     return [
-        png(
+        in_few_colours(
             image[
                 top + i * height : top + (i + 1) * height,
                 shift + j * width : shift + (j + 1) * width,

@@ -46,7 +46,10 @@ def strongest(
 
 def attack_in_words(holder: str, attacks: MembershipAttacks) -> str:
     """Return the success of the strongest attack, and its interval, as a clause."""
-    share, low, high = map(_in_100, (attacks.auc, attacks.low, attacks.high))
+    # An interval that begins just above chance must not read as if it began there.
+    digits = 1 if _in_100(attacks.low) == "50" else 0
+    numbers = attacks.auc, attacks.low, attacks.high
+    share, low, high = (_in_100(number, digits) for number in numbers)
     success = (
         f"someone who has {holder} and two real rows, one of which is in the training rows, picks "
         f"the right one in {share} of 100 cases"
@@ -120,5 +123,5 @@ def _by_holder(
     return {holder: attacks for holder, attacks in given.items() if attacks is not None}
 
 
-def _in_100(share: float) -> str:
-    return f"{100 * share:.0f}"
+def _in_100(share: float, digits: int = 0) -> str:
+    return f"{100 * share:.{digits}f}"
