@@ -161,7 +161,7 @@ class PreparedComparison:
         else:
             self.tested = split_for_test(self.real, self.target)
             self._warnings = (
-                f"tstr: tested on {self.tested[1].n_rows} of the real rows, which the synthetic "
+                f"tstr: tested on {self.tested[1].n_rows:,} of the real rows, which the synthetic "
                 "table may have been made from; give held-out rows for a fair number",
             )
         check_target(self.tested[1], self.target)
@@ -315,6 +315,6 @@ def _split(n_rows: int, positions: npt.NDArray[Any]) -> tuple[Integers, Integers
     is_held[positions.astype(np.intp)] = True
     if not 0 < is_held.sum() < n_rows:
         raise DataError(
-            f"held_out: must be some but not all of {n_rows} rows, but got {is_held.sum()}"
+            f"held_out: must be some but not all of {n_rows:,} rows, but got {is_held.sum():,}"
         )
     return np.flatnonzero(~is_held), np.flatnonzero(is_held)
