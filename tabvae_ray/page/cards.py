@@ -118,7 +118,8 @@ def attack_card(title: str, holder: str, attacks: MembershipAttacks, *, anchor: 
     return Card(
         title,
         attack_tone(attacks),
-        f"{grade(attacks)}: {attack_in_words(holder, attacks)} This measures, it does not guarantee.",
+        f"{grade(attacks)}: {attack_in_words(holder, attacks)} This measures, it does not "
+        "guarantee.",
         f"strongest attack, AUC {attacks.auc:.3f}",
         clipped(2 - 2 * attacks.auc),
         "betrays all 1",

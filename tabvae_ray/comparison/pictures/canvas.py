@@ -12,7 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.markers import TICKDOWN, TICKLEFT
+from matplotlib.textpath import text_to_path
 from PIL import Image
 
 from tabvae_ray.comparison.pictures.round_numbers import round_numbers
@@ -25,6 +27,7 @@ __all__ = [
     "Theme",
     "cut",
     "dress",
+    "fitted",
     "framed",
     "grid",
     "in_a_row",
@@ -298,6 +301,17 @@ def name_axes(axes: Axes, x: str, y: str, theme: Theme, gap: float) -> None:
     where: dict[str, Any] = {"transform": axes.transAxes, "fontsize": 8, "color": theme.ink}
     axes.text(0.5, gap, x, ha="center", va="top", **where)
     axes.text(gap, 0.5, y, ha="right", va="center", rotation=90, **where)
+
+
+def fitted(text: str, size: float, room: float) -> str:
+    """Return the text on one line, cut to a width in points at a font size."""
+    font = FontProperties(size=size)
+    # No letter that is worth reading is narrower than a fifth of its height.
+    for most in range(min(len(text), round(5 * room / size)), 1, -1):
+        cut_text = short(text, most)
+        if text_to_path.get_text_width_height_descent(cut_text, font, ismath=False)[0] <= room:
+            return cut_text
+    return short(text, 1)
 
 
 def short(text: str, most: int) -> str:

@@ -7,7 +7,7 @@ from itertools import combinations, pairwise
 import numpy as np
 from matplotlib.figure import Figure
 
-from tabvae_ray.comparison.pictures.canvas import THEMES, Theme, dress, short, ticks
+from tabvae_ray.comparison.pictures.canvas import THEMES, Theme, dress, fitted, short, ticks
 from tabvae_ray.comparison.pictures.column_plots import date_text
 from tabvae_ray.comparison.reading.table_columns import Floats, Integers, TableColumns
 
@@ -19,6 +19,8 @@ _CELLS = 8
 _MOST_COLUMNS = 50
 # Letters beside a cell.
 _LETTERS = 14
+# Points of a text beside a cell, and those between it and the edge that it may not use.
+_SIZE, _GAP = 7.5, 5
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,10 @@ def joint(
             aspect="auto",
         )
         rows, columns = shares.shape
-        ticks(axes, "x", theme, range(columns), across.texts, rotation=90.0)
-        texts = down.texts if i == 0 else [""] * rows
-        ticks(axes, "y", theme, range(rows), texts)
+        texts = [fitted(text, _SIZE, 72 * bottom - _GAP) for text in across.texts]
+        ticks(axes, "x", theme, range(columns), texts, size=_SIZE, rotation=90.0)
+        texts = [fitted(text, _SIZE, 72 * left - _GAP) if i == 0 else "" for text in down.texts]
+        ticks(axes, "y", theme, range(rows), texts, size=_SIZE)
         axes.set_xlim(-0.5, columns - 0.5)
         axes.set_ylim(rows - 0.5, -0.5)
     figure.text(

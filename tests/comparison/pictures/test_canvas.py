@@ -10,6 +10,7 @@ from tabvae_ray.comparison.pictures.canvas import (
     THEMES,
     Theme,
     cut,
+    fitted,
     grid,
     in_few_colours,
     name_axes,
@@ -60,3 +61,11 @@ def test_few_colours_are_nearly_the_same_and_the_paper_exactly(theme: Theme) -> 
     paper = (whole == whole[0, 0]).all(axis=2)
     assert (image[paper] == whole[0, 0]).all()
     assert np.abs(image.astype(int) - whole).max() < 40
+
+
+def test_a_text_is_cut_to_the_width_that_it_has() -> None:
+    assert fitted("Some-college", 6.5, 80) == "Some-college"
+    assert fitted("two\nlines", 6.5, 80) == "two lines"
+    narrow, wide = fitted("i" * 1000, 6.5, 31), fitted("W" * 1000, 6.5, 31)
+    assert len(narrow) > 2 * len(wide) and narrow.endswith("i\u2026") and wide.endswith("W\u2026")
+    assert fitted("W", 6.5, 0) == "W"
