@@ -171,8 +171,19 @@ def _text(table: TableColumns, name: str, low: float, high: float) -> str:
     """Return the text of a bin of numbers or of days."""
     if name not in table.epochs:
         if low == high:
-            return f"{low:.4g}"
-        texts = (f"{low:.{n}g}\N{EN DASH}{high:.{n}g}" for n in (4, 3, 2))
-        return next((text for text in texts if len(text) <= _LETTERS), f"from {low:.4g}")
+            return _number(low, 4)
+        # A dash beside a minus is hard to read.
+        between = " to " if low < 0 else "\N{EN DASH}"
+        texts = (f"{_number(low, n)}{between}{_number(high, n)}" for n in (4, 3, 2))
+        return next((text for text in texts if len(text) <= _LETTERS), f"from {_number(low, 4)}")
     first = date_text(table.epochs[name], round(low))
     return f"from {first}" if first else ""
+
+
+def _number(value: float, digits: int) -> str:
+    """Return a number with so many digits: ``12.3k`` and ``1.2M`` in place of powers of ten."""
+    for letter, unit, end in (("", 1.0, 1e4), ("k", 1e3, 1e6), ("M", 1e6, 1e10)):
+        text = f"{value / unit:.{digits}g}"
+        if "e+" not in text and abs(value) < end:
+            return text + letter
+    return f"{value:.{digits}g}"
