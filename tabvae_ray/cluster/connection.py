@@ -11,7 +11,12 @@ from contextlib import contextmanager, nullcontext
 
 import ray
 
-from tabvae_ray.cluster.ray_private import STATE_LOGGERS, grpc_channel, without_services
+from tabvae_ray.cluster.ray_private import (
+    STATE_LOGGERS,
+    grpc_channel,
+    usable_cpus,
+    without_services,
+)
 from tabvae_ray.cluster.secrets import mask_command_line
 from tabvae_ray.errors import ClusterUnavailableError, ConfigError, last_line
 
@@ -129,6 +134,7 @@ def _init_ray(target: str, modules: Sequence[str] = ()) -> None:
             with without_services() if is_local else nullcontext():
                 ray.init(
                     address=target,
+                    num_cpus=usable_cpus() if is_local else None,
                     include_dashboard=False if is_local else None,
                     log_to_driver=False,
                     logging_level=logging.ERROR,
