@@ -1,7 +1,7 @@
 """The synthesizer: a fitted encoder, decoder and prior that make rows."""
 
 from collections.abc import Callable, Iterator, Mapping
-from numbers import Integral
+from operator import index
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -165,7 +165,11 @@ class TabularVAESynthesizer:
             ConfigError: See :meth:`generate`.
             DataError: See :meth:`generate`.
         """
-        if not isinstance(n_records, Integral) or n_records < 0:
+        try:
+            is_count = index(n_records) >= 0
+        except TypeError:
+            is_count = False
+        if not is_count:
             raise DataError(
                 f"the number of rows must be a whole number >= 0, but got {brief(n_records)}"
             )

@@ -113,9 +113,10 @@ def in_few_colours(picture: bytes | Pixels) -> bytes:
         image = Image.fromarray(picture)
     # Octrees are fast, and the same image gives the same colours.
     found = image.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE)
-    palette, paper = found.getpalette() or [], found.getpixel((0, 0))
-    assert isinstance(paper, int)
-    palette[3 * paper : 3 * paper + 3] = image.getpixel((0, 0))
+    # Cut out before it is an array, because copies of whole images take time.
+    code, colour = (np.asarray(side.crop((0, 0, 1, 1)))[0, 0] for side in (found, image))
+    palette, paper = found.getpalette() or [], int(code)
+    palette[3 * paper : 3 * paper + 3] = colour.tolist()
     found.putpalette(palette)
     found.save(buffer, "png", compress_level=6)
     return buffer.getvalue()
