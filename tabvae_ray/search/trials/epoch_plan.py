@@ -95,10 +95,10 @@ class EpochPlan:
     def text(self) -> str:
         """The plan in words, for the user."""
         return (
-            f"{self.epochs} epochs instead of {self.wanted}: an epoch takes about "
-            f"{self.epoch_seconds:.2g} s and a report {self.scoring_seconds:.2g} s on this "
-            f"machine, and the {max(0.0, self.left):.0f} s that are left of the time budget for "
-            "training should be enough to compare several models"
+            f"{self.epochs} epochs instead of {self.wanted}, so that several models may fit in the "
+            f"{max(0.0, self.left):.0f} s of the time budget that are left for training: an epoch "
+            f"takes about {self.epoch_seconds:.2g} s and a report {self.scoring_seconds:.2g} s on "
+            "this machine"
         )
 
 
