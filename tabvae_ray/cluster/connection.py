@@ -15,6 +15,7 @@ from tabvae_ray.cluster.ray_private import (
     STATE_LOGGERS,
     grpc_channel,
     messages_on_stderr,
+    usable_cpus,
     without_services,
 )
 from tabvae_ray.cluster.secrets import mask_command_line
@@ -135,6 +136,7 @@ def _init_ray(target: str, modules: Sequence[str] = ()) -> None:
             with without_services() if is_local else nullcontext():
                 ray.init(
                     address=target,
+                    num_cpus=usable_cpus() if is_local else None,
                     include_dashboard=False if is_local else None,
                     log_to_driver=False,
                     logging_level=logging.ERROR,

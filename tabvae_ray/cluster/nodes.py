@@ -8,7 +8,7 @@ from typing import Any
 
 import ray
 
-from tabvae_ray.cluster.ray_private import autoscaling_state, get_from_head
+from tabvae_ray.cluster.ray_private import autoscaling_state, get_from_head, usable_cpus
 
 __all__ = [
     "Resources",
@@ -55,9 +55,7 @@ def expected_slots(resources: Resources, concurrency: int | None, address: str |
         return _SLOTS_OF_CLUSTER
     if resources.gpus:
         return max(1, int(1 / resources.gpus))
-    has_affinity = hasattr(os, "sched_getaffinity")
-    n_cpus = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-    return max(1, int(n_cpus / resources.cpus))
+    return max(1, int(usable_cpus() / resources.cpus))
 
 
 def free_slots(resources: Resources) -> int:

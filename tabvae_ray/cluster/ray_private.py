@@ -3,6 +3,7 @@
 ``pyproject.toml`` therefore bounds Ray above. A newer Ray is admitted after a look at this module.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from ray._private import worker
 from ray._private.authentication.authentication_utils import is_token_auth_enabled
 from ray._private.node import Node
 from ray._private.state import state
+from ray._private.utils import get_num_cpus
 from ray._raylet import GcsClient, setproctitle  # type: ignore[attr-defined]
 from ray.core.generated.autoscaler_pb2 import (  # type: ignore[attr-defined]
     GetClusterStatusReply,
@@ -30,6 +32,7 @@ __all__ = [
     "put_on_head",
     "sends_token",
     "set_process_title",
+    "usable_cpus",
     "without_services",
 ]
 
@@ -54,6 +57,17 @@ def get_from_head(key: bytes, namespace: bytes | None = None) -> bytes | None:
 def set_process_title(title: str) -> None:
     """Set the command line that the system, and so Ray, shows for this process."""
     setproctitle(title)
+
+
+def usable_cpus() -> int:
+    """Return how many CPUs this process may use.
+
+    Ray counts those of the machine, or of its container. A batch system or ``taskset`` may allow
+    fewer, which only the process itself knows.
+    """
+    n = int(get_num_cpus(override_docker_cpu_warning=True))
+    has_affinity = hasattr(os, "sched_getaffinity")
+    return max(1, min(n, len(os.sched_getaffinity(0)) if has_affinity else n))
 
 
 @contextmanager

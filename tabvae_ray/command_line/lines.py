@@ -6,10 +6,15 @@ import sys
 import textwrap
 from typing import TextIO
 
-__all__ = ["command_text", "duration", "line_width", "rough_duration", "wrapped"]
+__all__ = ["command_text", "counted", "duration", "line_width", "rough_duration", "wrapped"]
 
 # Narrower terminals get lines of this width.
 _MIN_WIDTH = 40
+
+
+def counted(n: float, noun: str) -> str:
+    """Return a small number with what is counted: ``1 trial``, ``2 trials``, ``0.5 GPUs``."""
+    return f"{n:g} {noun}{'' if n == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:

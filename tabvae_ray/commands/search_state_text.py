@@ -31,12 +31,13 @@ def print_state(state: SearchState) -> None:
         for record in state.running:
             say(f"  {_progress(state, record)}")
     front = state.front
-    if not front:
+    if front:
+        n = state.counts.get("COMPLETE", 0)
+        say(f"\nthe front ({len(front)} of {n} complete trials), as the trials were scored:\n")
+        console.print(_table(state, front))
+    else:
         say("\nno trial is complete yet")
-        return
-    n_complete = state.counts.get("COMPLETE", 0)
-    say(f"\nthe front ({len(front)} of {n_complete} complete trials), as the trials were scored:\n")
-    console.print(_table(state, front))
+    # Without a complete trial, one may be chosen as far as it came.
     if state.manifest.chosen is not None:
         say(f"\nchosen: trial {state.chosen}, {state.manifest.chosen['reason']}")
         say(f"model:  {state.directory / 'best'}")

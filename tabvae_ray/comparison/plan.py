@@ -161,7 +161,7 @@ class PreparedComparison:
         else:
             self.tested = split_for_test(self.real, self.target)
             self._warnings = (
-                f"tstr: tested on {self.tested[1].n_rows} of the real rows, which the synthetic "
+                f"tstr: tested on {self.tested[1].n_rows:,} of the real rows, which the synthetic "
                 "table may have been made from; give held-out rows for a fair number",
             )
         check_target(self.tested[1], self.target)
@@ -298,9 +298,9 @@ class PreparedComparison:
         columns: Sequence[str],
         notes: Mapping[str, str],
     ) -> dict[str, bytes]:
-        """Draw pictures of some columns as plot collections do, but without a legend in each."""
+        """Draw pictures of some columns for a page: without a legend in each, in few colours."""
         pair = TablePair(self.real, synthetic, self.plan.options, notes=notes)
-        return pair.plot_collection(kind, columns, legend=False)
+        return pair.plot_collection(kind, columns, for_page=True)
 
 
 def _split(n_rows: int, positions: npt.NDArray[Any]) -> tuple[Integers, Integers]:
@@ -315,6 +315,6 @@ def _split(n_rows: int, positions: npt.NDArray[Any]) -> tuple[Integers, Integers
     is_held[positions.astype(np.intp)] = True
     if not 0 < is_held.sum() < n_rows:
         raise DataError(
-            f"held_out: must be some but not all of {n_rows} rows, but got {is_held.sum()}"
+            f"held_out: must be some but not all of {n_rows:,} rows, but got {is_held.sum():,}"
         )
     return np.flatnonzero(~is_held), np.flatnonzero(is_held)

@@ -91,13 +91,16 @@ def score_in_words(name: str, value: float, levels: ReferenceLevels) -> str | No
         return None
     sign = -1.0 if name in levels.higher_is_better else 1.0
     ceiling = levels.independent.get(name)
-    if ceiling is not None and name not in OF_COLUMNS and _is_above(ceiling, floor, sign):
+    has_ceiling = ceiling is not None and name not in OF_COLUMNS
+    if ceiling is not None and has_ceiling and _is_above(ceiling, floor, sign):
         share = (value - floor.mean) / (ceiling.mean - floor.mean)
         return place_of(share, useful=name == "tstr").words
     best = 1.0 if sign < 0 else 0.0
     distance, honest = sign * (value - best), sign * (floor.mean - best)
     if distance <= honest + _SPREADS * floor.spread:
-        return _ON_THE_WAY[0][1]
+        # Few rows, or no associations: the score tells little.
+        also = ", but so are independent columns here" if has_ceiling else ""
+        return f"{_ON_THE_WAY[0][1]}{also}"
     if honest <= 0:
         return None
     times = distance / honest

@@ -114,16 +114,21 @@ class TablePair:
         name: PlotCollectionName,
         columns: Sequence[str] | None = None,
         *,
-        legend: bool = True,
+        for_page: bool = False,
     ) -> dict[str, bytes]:
-        """Draw a picture per column, or per table and of their difference, as PNG."""
+        """Draw a picture per column, or per table and of their difference, as PNG.
+
+        Pictures of columns for a page have no legends, which it shows once, and few colours.
+        """
         from tabvae_ray.comparison.pictures import canvas
 
         if name == "correlation_heatmaps":
             return {title: canvas.png(image) for title, image in self._heatmaps.items()}
         columns = self.real.names if columns is None else columns
-        top = 0 if legend else round(canvas.LEGEND * self.options.dpi)
-        return {column: canvas.png(self._panel(name, column)[top:]) for column in columns}
+        if not for_page:
+            return {column: canvas.png(self._panel(name, column)) for column in columns}
+        top = round(canvas.LEGEND * self.options.dpi)
+        return {c: canvas.in_few_colours(self._panel(name, c)[top:]) for c in columns}
 
     def figure(self, name: PlotName, part: str | None = None) -> "Figure":
         """Draw a picture as a figure.

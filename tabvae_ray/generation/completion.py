@@ -20,7 +20,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.errors import ConfigError, DataError, brief, closest
 from tabvae_ray.generation.written_values import as_in_memory
 from tabvae_ray.model.draw import Draw
 from tabvae_ray.model.prior import Prior
@@ -139,7 +139,9 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
     table = _table_of(completion, rows)
     known_names = [name for name in table.columns if name in completion.encoder.spec.names]
     if len(table) and not known_names:
-        raise DataError("the rows have no column of the model")
+        names = list(map(str, table.columns))
+        near = next(filter(None, (closest(n, completion.encoder.spec.names) for n in names)), "")
+        raise DataError(f"the rows have no column of the model, but {brief(names)}{near}")
     _warn_of_misspelt(table, completion.encoder.spec.names)
     known = as_declared(table, completion.encoder.spec.columns)
     given = _codes(completion, known, missing=not impute)

@@ -1,6 +1,7 @@
 """The synthesizer: a fitted encoder, decoder and prior that make rows."""
 
 from collections.abc import Callable, Iterator, Mapping
+from operator import index
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tabvae_ray.config import GenerationConfig, TabularVAEConfig
-from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.errors import ConfigError, DataError, brief
 from tabvae_ray.generation.completion import Completion, fill_cells, log_prob
 from tabvae_ray.generation.export import ExportedModel, read_export, write_export
 from tabvae_ray.generation.rejection import MAX_DRAWS, Rejection
@@ -164,8 +165,14 @@ class TabularVAESynthesizer:
             ConfigError: See :meth:`generate`.
             DataError: See :meth:`generate`.
         """
-        if n_records < 0:
-            raise DataError(f"the number of rows must be >= 0, but got {n_records}")
+        try:
+            is_count = index(n_records) >= 0
+        except TypeError:
+            is_count = False
+        if not is_count:
+            raise DataError(
+                f"the number of rows must be a whole number >= 0, but got {brief(n_records)}"
+            )
         drawing = _drawing(self.config.generation, temperature, use_mean, sample)
         self.encoder.check_identifiers(first_block * BLOCK_ROWS + n_records, seed)
         rejection = None

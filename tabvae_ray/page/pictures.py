@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from tabvae_ray.comparison.options import STATISTICS
-from tabvae_ray.comparison.pictures.canvas import THEMES, cut, in_few_colours, pixels, png
+from tabvae_ray.comparison.pictures.canvas import THEMES, cut, in_few_colours, pixels
 from tabvae_ray.comparison.pictures.pair_plots import PairDifference, joint, worst_pairs
 from tabvae_ray.comparison.pictures.projections import has_plane
 from tabvae_ray.comparison.plan import (
@@ -123,7 +123,7 @@ def drawn_pictures(
     pairs = worst_pairs(prepared.real, columns, ordered, _PAIRS)
     for theme, side in zip(_THEMES, (light, dark), strict=True):
         side.plot_collections["joint"] = {
-            _title(pair): png(
+            _title(pair): in_few_colours(
                 pixels(
                     joint(prepared.real, columns, pair.first, pair.second, theme=THEMES[theme]),
                     _DPI,
@@ -178,6 +178,9 @@ def _draw(
     for kind in kinds:
         names = [name for name in shown if kind == "pdf" or name in prepared.real.numbers]
         comparison.plot_collections[kind] = drawing.draw_columns(columns, kind, names, notes)
+    heatmaps = comparison.plot_collections.get("correlation_heatmaps", {})
+    for title, picture in heatmaps.items():
+        heatmaps[title] = in_few_colours(picture)
     for name, (panels, n_rows) in _PANELS.items():
         if name in comparison.plots:
             images = cut(comparison.plots.pop(name), len(panels) // n_rows, n_rows, _DPI)
@@ -266,5 +269,5 @@ def _table_sections(pictures: Pictures, correlation_distance: str) -> list[Pictu
 def _image(light: bytes, dark: bytes, alt: str) -> Image:
     # A PNG begins with its width and height, at these bytes.
     width, height = (int.from_bytes(light[at : at + 4], "big") // _DENSITY for at in (16, 20))
-    one, other = (base64.b64encode(in_few_colours(side)).decode() for side in (light, dark))
+    one, other = (base64.b64encode(side).decode() for side in (light, dark))
     return Image(one, other, alt, width, height)

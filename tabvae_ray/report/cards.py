@@ -1,5 +1,7 @@
 """The cards at the top of the report: likeness, usefulness, privacy, and the search itself."""
 
+from dataclasses import replace
+
 from tabvae_ray.comparison.scores.membership.verdicts import strongest
 from tabvae_ray.page.cards import (
     Card,
@@ -62,10 +64,16 @@ def _privacy(contents: ReportContents) -> Card:
 def _search(contents: ReportContents) -> Card:
     title, anchor = "How did the search go?", "trials"
     done, planned = len(contents.records), contents.space.settings.n_trials
-    if not contents.complete:
-        return unknown_card(title, "No trial has reached the full budget.", anchor)
-    volumes = [volume for _, volume in contents.hypervolumes()]
     end = ended_by(contents)
+    if not contents.complete:
+        over = contents.manifest.state == "finished"
+        verdict = f"No trial has reached the full budget{'' if over else ' yet'}"
+        verdict += f": the search {end}." if end else "."
+        if contents.scores:
+            verdict += " The model is as far as its trial came: more time is likely to help."
+        card = unknown_card(title, verdict, anchor)
+        return replace(card, tone="poor") if over else card
+    volumes = [volume for _, volume in contents.hypervolumes()]
     complete = len(contents.complete)
     verdict = f"{done} of {planned} trials, {complete} to the end{f'; {end}' if end else ''}. "
     tone: Tone = "fair"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tabvae_ray.comparison.scores.membership.verdicts import membership_verdict
+from tabvae_ray.comparison.scores.privacy import share_text
 from tabvae_ray.page.tables import StackedTable, TableRow
 from tabvae_ray.report.attacks import disclosure_facts, kept_attacks, membership_facts
 from tabvae_ray.report.contents import ReportContents
@@ -149,10 +150,10 @@ def privacy(contents: ReportContents) -> RowFacts | None:
     if fresh is not None:
         facts["the same share on fresh samples (dcr_share)"] = f"{fresh:.3f}"
     facts["exact copies of training rows"] = (
-        f"{found.exact_copies:,} ({found.exact_copies_share:.2%})"
+        f"{found.exact_copies:,} ({share_text(found.exact_copies_share)})"
     )
     if found.held_out_copies_share is not None:
-        facts["held-out rows equal to a training row"] = f"{found.held_out_copies_share:.2%}"
+        facts["held-out rows equal to a training row"] = share_text(found.held_out_copies_share)
     facts["distance to the closest training row, fifth percentile"] = (
         f"{found.fifth_percentile:.4f}; of {others} {found.held_out_fifth_percentile:.4f}"
     )
@@ -210,11 +211,12 @@ def rules(contents: ReportContents) -> RowFacts | None:
         return None
     facts = {}
     for sentence, broken in list(found.broken.items())[:_MOST_RULES]:
-        text = (
-            "cannot be checked" if broken is None else f"{broken:,} ({broken / found.n_rows:.2%})"
-        )
+        text = "cannot be checked" if broken is None else f"{broken:,}"
+        if broken:
+            text += f" ({share_text(broken / found.n_rows)})"
         real = found.real[sentence]
-        facts[sentence] = text + (f"; {real / found.n_real:.2%} of the real rows" if real else "")
+        share = f"; {share_text(real / found.n_real)} of the real rows" if real else ""
+        facts[sentence] = text + share
     n_left = len(found.broken) - _MOST_RULES
     remarks = (f"The {n_left:,} rules that fewer rows break are left out.",) if n_left > 0 else ()
     return RowFacts(f"{contents.pictures.n_rows:,}", facts, remarks)

@@ -5,6 +5,7 @@ the charts, the style and the script are inserted as they are.
 """
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -89,11 +90,17 @@ def _last_column(contents: ReportContents) -> str:
 
 
 def _objectives(contents: ReportContents) -> str:
-    """Return the objectives as words, such as ``minimize a and b, maximize c``."""
+    """Return the objectives as words, such as ``minimize a and b, and to maximize c``."""
     by_way: dict[str, list[str]] = {}
     for name, way in contents.objectives.items():
         by_way.setdefault(way, []).append(name)
-    return ", ".join(f"{way} {' and '.join(names)}" for way, names in by_way.items())
+    ways = (f"{way} {_listed(names)}" for way, names in by_way.items())
+    return ", and to ".join(ways)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names as words, such as ``a, b and c``."""
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def _notes(contents: ReportContents) -> list[str]:

@@ -21,7 +21,8 @@
    widest decoders; epochs below the floor. The learning rate of an initial point grows with the
    square root of its batches.
 7. **Trials.** 24; with a time budget three times as many as the estimate lets finish, from 8 to
-   100. The budget ends the search. On a GPU, batches are four times as large.
+   100. The search ends with the last of them or with the budget. On a GPU, batches are four times
+   as large.
 """
 
 import math
@@ -224,8 +225,13 @@ class _Draft:
         n = n_trials or self._trials(time_budget, slots, gpu=gpu)
         self.document["search"]["n_trials"] = n
         if n_trials is None:
-            why = "the time budget ends the search" if time_budget else "--time-budget limits them"
-            self.reasons.append(f"{n} trials: {why}")
+            # The search ends by whichever comes first.
+            end = (
+                f", or fewer if {time_budget:g} s are over before"
+                if time_budget
+                else ": --time-budget would end the search sooner"
+            )
+            self.reasons.append(f"{n} trials{end}")
 
     def config(self, point: Mapping[str, Any]) -> TabularVAEConfig:
         """Return the configuration of a point."""

@@ -9,6 +9,7 @@ import ray
 from ray._private import worker
 
 from tabvae_ray.cluster.connection import connected, started_early
+from tabvae_ray.cluster.ray_private import usable_cpus
 from tabvae_ray.errors import ClusterUnavailableError, ConfigError
 
 SLOW_START = "The current node timed out during startup. This could happen because of load."
@@ -107,6 +108,7 @@ def test_ray_starts_in_a_thread_while_the_block_prepares(monkeypatch: pytest.Mon
         with connected(None) as started_here:
             assert started_here
     assert options["_system_config"]["preload_python_modules"] == ["some.module"]
+    assert options["num_cpus"] == usable_cpus() <= len(os.sched_getaffinity(0))
 
 
 def test_a_block_that_fails_leaves_no_ray_behind(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,6 +105,11 @@ def test_a_search_that_is_finished(
     assert "* 1" in out
     assert "chosen: trial 1, the only one there is" in out
     assert f"model:  {run / 'best'}" in out
+    # Chosen among the trials as far as they came.
+    for number in (0, 1, 2):
+        (run / "trials" / f"{number:06d}.json").remove()
+    out = shown(run, capsys)
+    assert "no trial is complete yet" in out and f"model:  {run / 'best'}" in out
 
 
 def test_a_trial_that_ends_while_it_is_read_is_read_again(

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tabvae_ray.comparison.plan import ComparisonPlan
-from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_levels
+from tabvae_ray.comparison.reference_levels import Level, ReferenceLevels, reference_levels
 from tabvae_ray.table.spec import TableSpec
 
 PLAN = ComparisonPlan(
@@ -78,8 +78,16 @@ def test_what_is_no_better_than_shuffled_columns_is_told_so(levels: ReferenceLev
     level = levels.independent["correlation_distance"].mean
     assert "nothing was learnt" in levels.verdicts({"correlation_distance": level})[0]
     assert levels.verdicts({"correlation_distance": 0.5 * level}) == []
-    assert "fits this very sample" in levels.verdicts({"mean_js_distance": 0.0})[0]
-    assert "fits this very sample" in levels.verdicts({"column_shapes": 1.0})[0]
+
+
+def test_copied_pairs_are_suspicious_and_evenly_spread_columns_are_not(
+    levels: ReferenceLevels,
+) -> None:
+    known = {"pair_trends": 0.95, "column_shapes": 0.97, "mean_js_distance": 0.08}
+    sure = {name: Level(mean, 0.002) for name, mean in known.items()}
+    levels = dataclasses.replace(levels, resample=sure)
+    assert "fits this very sample" in levels.verdicts({"pair_trends": 1.0})[0]
+    assert levels.verdicts({"mean_js_distance": 0.0, "column_shapes": 1.0}) == []
 
 
 def test_a_picture_of_a_column_says_its_distance_and_its_level(levels: ReferenceLevels) -> None:

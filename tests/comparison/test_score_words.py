@@ -47,6 +47,19 @@ def test_a_score_has_a_place_between_its_floor_and_its_ceiling(
     assert said.startswith(words)
 
 
+def test_a_score_that_cannot_tell_shuffled_columns_says_so() -> None:
+    levels = ReferenceLevels(
+        fresh={"pair_trends": Level(0.83, 0.03)},
+        independent={"pair_trends": Level(0.86, 0.03)},
+        higher_is_better=("pair_trends",),
+    )
+    assert score_in_words("pair_trends", 0.78, levels) == (
+        "as good as a fresh sample of the real table, but so are independent columns here"
+    )
+    said = score_in_words("mean_js_distance", 0.085, LEVELS)
+    assert said == "as good as a fresh sample of the real table"
+
+
 def test_without_levels_there_are_no_words() -> None:
     assert score_in_words("detection", 0.5, ReferenceLevels()) is None
     assert score_in_words("dcr_share", 0.5, LEVELS) is None

@@ -61,7 +61,7 @@ def test_missing_cells_are_filled_and_others_stay(
 @pytest.mark.parametrize(
     ("rows", "options", "error", "message"),
     [
-        ({"unknown": [1]}, {}, DataError, "have no column of the model"),
+        ({"unknown": [1]}, {}, DataError, r"have no column of the model, but \['unknown'\]"),
         ({"age": [20]}, {"draws": 0}, ConfigError, "draws must be >= 1"),
     ],
 )

@@ -33,6 +33,7 @@ def made(
     state: str = "finished",
     budget: float | None = None,
     attacks: dict[str, MembershipAttacks] | None = None,
+    complete: bool = True,
 ) -> dict[str, Card]:
     """Return the cards of a search, by the last word of their titles."""
     useful = tstr is not None and SimpleNamespace(
@@ -42,7 +43,7 @@ def made(
         fresh_scores=scores,
         scores={"membership_attacks": {kind: part.to_mapping() for kind, part in attacks.items()}}
         if attacks
-        else {},
+        else dict(scores),
         levels=LEVELS,
         pictures=SimpleNamespace(
             comparison=SimpleNamespace(scores={}),
@@ -50,7 +51,7 @@ def made(
             usefulness=useful or None,
         ),
         records=[None] * max(len(volumes), 1),
-        complete=[None] * max(len(volumes), 1),
+        complete=[None] * max(len(volumes), 1) if complete else [],
         hypervolumes=lambda: list(enumerate(volumes, start=1)),
         space=SimpleNamespace(settings=SimpleNamespace(n_trials=planned, time_budget=budget)),
         manifest=SimpleNamespace(state=state),
@@ -171,3 +172,15 @@ def test_rows_that_a_classifier_tells_apart_are_not_called_good() -> None:
     assert card.tone == "good" and "classifier, are as good as a fresh sample" in card.verdict
     card = made({**alike, "detection": 0.2})["table"]
     assert card.tone == "fair" and "classifier, are close to independent columns." in card.verdict
+
+
+def test_a_search_without_a_complete_trial_says_why_and_what_helps() -> None:
+    card = made({"correlation_distance": 0.1}, budget=200, complete=False)["go"]
+    assert card.tone == "poor"
+    assert card.verdict == (
+        "No trial has reached the full budget: the search ended by its time budget of 200 s. The "
+        "model is as far as its trial came: more time is likely to help."
+    )
+    running = made({}, budget=200, complete=False, state="running")["go"]
+    assert running.tone == "unknown"
+    assert running.verdict == "No trial has reached the full budget yet."

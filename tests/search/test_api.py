@@ -25,8 +25,10 @@ from tabvae_ray.cluster.connection import connected
 from tabvae_ray.errors import ConfigError, DataError, ExportError, StorageError
 from tabvae_ray.search.__main__ import main
 from tabvae_ray.search.inputs import prepare_inputs
+from tabvae_ray.storage import Location
 from tabvae_ray.table.io import fingerprint, read_table, write_table
 from tabvae_ray.table.spec import TableSpec
+from tests.support.records import manifest
 from tests.support.tables import make_mixed
 
 SPACE = {
@@ -292,3 +294,17 @@ def test_an_interrupt_is_raised_and_the_search_goes_on_later(
     assert left._repr_html_() and left.trials.empty and left.front.empty
     with pytest.raises(ExportError, match="has no model: it is interrupted"):
         _ = left.best
+
+
+def test_a_search_without_a_finished_trial_has_empty_tables_with_their_columns(
+    space: SearchSpace, tmp_path: Path
+) -> None:
+    directory = Location(tmp_path / "early")
+    manifest(space, rungs=[1, 3, 9], table={"fingerprint": "", "rows": 9, "columns": 2}).write(
+        directory
+    )
+    early = tabvae_ray.load_search(directory.uri)
+    leading = [*space.objectives, *space.constraints]
+    assert early.front.empty and list(early.front) == ["chosen", "rescored", *leading]
+    assert early.trials.empty
+    assert list(early.trials) == ["state", *leading, "epochs", "seconds", "reason"]

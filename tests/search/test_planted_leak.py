@@ -68,7 +68,7 @@ def test_a_planted_leak_is_said_first_wherever_privacy_is(
     page = re.sub(r"<(script|style).*?</\1>", "", page, flags=re.DOTALL)
     page = unescape(re.sub(r"<[^>]+>", " ", page))
     first = said_first(page, r"How private\?")
-    assert re.match(r" Someone who has the trained model .* in 9\d of 100 cases", first)
+    assert verdict.match(first)
     assert "betrays all" in first[:400]
 
     training, held_out = split_rows(ROWS, HELD_OUT, SEED)

@@ -45,9 +45,13 @@ def test_a_space_that_was_given_is_not_written_again(space_file: Path, tmp_path:
 
 def test_the_trials_at_once_are_known_before_ray_is(monkeypatch) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr("tabvae_ray.cluster.ray_private.get_num_cpus", lambda **_: 9.5)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))
     assert expected_slots(Resources(), None, None) == 8
     assert expected_slots(Resources(cpus=3), None, "local") == 2
+    # A container may have less than the machine.
+    monkeypatch.setattr("tabvae_ray.cluster.ray_private.get_num_cpus", lambda **_: 6.0)
+    assert expected_slots(Resources(), None, None) == 6
     assert expected_slots(Resources(cpus=16), None, None) == 1
     assert expected_slots(Resources(gpus=0.5), None, None) == 2
     assert expected_slots(Resources(), 5, "auto") == 5

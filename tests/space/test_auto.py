@@ -1,6 +1,7 @@
 """The space that is chosen for a table: each rule, and what is written of it."""
 
 import math
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -173,6 +174,12 @@ def test_the_text_is_a_space_file_of_the_same_space(rows: int, budget: float | N
     assert all(f"# - {reason}" in chosen.text for reason in chosen.reasons)
     assert "&" not in chosen.text
     assert len(chosen.reasons) <= 8
+
+
+def test_the_number_of_trials_is_told_with_what_ends_the_search() -> None:
+    told = [auto_space(shape(900), time_budget=budget).reasons[-1] for budget in (None, 300)]
+    assert told[0] == "24 trials: --time-budget would end the search sooner"
+    assert re.fullmatch(r"\d+ trials, or fewer if 300 s are over before", told[1])
 
 
 def test_any_space_can_be_written_as_a_file() -> None:

@@ -12,7 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.markers import TICKDOWN, TICKLEFT
+from matplotlib.textpath import text_to_path
 from PIL import Image
 
 from tabvae_ray.comparison.pictures.round_numbers import round_numbers
@@ -25,6 +27,7 @@ __all__ = [
     "Theme",
     "cut",
     "dress",
+    "fitted",
     "framed",
     "grid",
     "in_a_row",
@@ -97,17 +100,23 @@ def png(image: Pixels) -> bytes:
     return buffer.getvalue()
 
 
-def in_few_colours(picture: bytes) -> bytes:
-    """Return a PNG file with 64 colours, a third as large; drawings need no more.
+def in_few_colours(picture: bytes | Pixels) -> bytes:
+    """Encode an image, or a PNG file again, with 64 colours, a third as large.
 
-    The colour of the first pixel, which is that of the paper, stays as it is.
+    Drawings need no more. The colour of the first pixel, which is that of the paper, stays as it
+    is.
     """
     buffer = io.BytesIO()
-    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    if isinstance(picture, bytes):
+        image = Image.open(io.BytesIO(picture)).convert("RGB")
+    else:
+        image = Image.fromarray(picture)
     # Octrees are fast, and the same image gives the same colours.
     found = image.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE)
-    palette, paper = found.getpalette() or [], int(np.asarray(found)[0, 0])
-    palette[3 * paper : 3 * paper + 3] = np.asarray(image)[0, 0].tolist()
+    # Cut out before it is an array, because copies of whole images take time.
+    code, colour = (np.asarray(side.crop((0, 0, 1, 1)))[0, 0] for side in (found, image))
+    palette, paper = found.getpalette() or [], int(code)
+    palette[3 * paper : 3 * paper + 3] = colour.tolist()
     found.putpalette(palette)
     found.save(buffer, "png", compress_level=6)
     return buffer.getvalue()
@@ -127,6 +136,8 @@ def framed(picture: bytes, dpi: int) -> Figure:
 def cut(picture: bytes, n_columns: int, n_rows: int, dpi: int) -> list[bytes]:
     """Cut a picture of :func:`grid` into panels, row by row, so that a narrow screen stacks them.
 
+    The panels are PNG files with few colours.
+
     Args:
         picture: A PNG file.
         n_columns: Panels side by side.
@@ -141,7 +152,7 @@ def cut(picture: bytes, n_columns: int, n_rows: int, dpi: int) -> list[bytes]:
     # the space.
     shift = round(_RIGHT * dpi / 5)
     return [
-        png(
+        in_few_colours(
             image[
                 top + i * height : top + (i + 1) * height,
                 shift + j * width : shift + (j + 1) * width,
@@ -291,6 +302,17 @@ def name_axes(axes: Axes, x: str, y: str, theme: Theme, gap: float) -> None:
     where: dict[str, Any] = {"transform": axes.transAxes, "fontsize": 8, "color": theme.ink}
     axes.text(0.5, gap, x, ha="center", va="top", **where)
     axes.text(gap, 0.5, y, ha="right", va="center", rotation=90, **where)
+
+
+def fitted(text: str, size: float, room: float) -> str:
+    """Return the text on one line, cut to a width in points at a font size."""
+    font = FontProperties(size=size)
+    # No letter that is worth reading is narrower than a fifth of its height.
+    for most in range(min(len(text), round(5 * room / size)), 1, -1):
+        cut_text = short(text, most)
+        if text_to_path.get_text_width_height_descent(cut_text, font, ismath=False)[0] <= room:
+            return cut_text
+    return short(text, 1)
 
 
 def short(text: str, most: int) -> str:

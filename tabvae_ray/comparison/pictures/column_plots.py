@@ -15,6 +15,7 @@ from tabvae_ray.comparison.pictures.canvas import (
     LEGEND,
     THEMES,
     Theme,
+    fitted,
     grid,
     number_ticks,
     short,
@@ -30,6 +31,8 @@ _MOST_CATEGORIES = 12
 _STEPS = 400
 # Letters below a panel, side by side.
 _LETTERS = 34
+# Points below a panel, for upright texts.
+_BELOW = 31
 
 
 def pdf(
@@ -178,6 +181,7 @@ def _name_categories(axes: Axes, labels: Sequence[str], rotation: float, theme: 
     letters = _LETTERS // max(len(labels), 1)
     if min(longest, 10) > letters:
         rotation = 90.0
-    texts = [short(label, 8 if rotation else letters) for label in labels]
     size = 6.5 if rotation else 7.5
+    # Upright texts fill the space below the panel.
+    texts = [fitted(label, size, _BELOW) if rotation else short(label, letters) for label in labels]
     ticks(axes, "x", theme, range(len(labels)), texts, size=size, rotation=rotation)

@@ -7,7 +7,7 @@ from itertools import combinations, pairwise
 import numpy as np
 from matplotlib.figure import Figure
 
-from tabvae_ray.comparison.pictures.canvas import THEMES, Theme, dress, short, ticks
+from tabvae_ray.comparison.pictures.canvas import THEMES, Theme, dress, fitted, short, ticks
 from tabvae_ray.comparison.pictures.column_plots import date_text
 from tabvae_ray.comparison.reading.table_columns import Floats, Integers, TableColumns
 
@@ -19,6 +19,8 @@ _CELLS = 8
 _MOST_COLUMNS = 50
 # Letters beside a cell.
 _LETTERS = 14
+# Points of a text beside a cell, and those between it and the edge that it may not use.
+_SIZE, _GAP = 7.5, 5
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,10 @@ def joint(
             aspect="auto",
         )
         rows, columns = shares.shape
-        ticks(axes, "x", theme, range(columns), across.texts, rotation=90.0)
-        texts = down.texts if i == 0 else [""] * rows
-        ticks(axes, "y", theme, range(rows), texts)
+        texts = [fitted(text, _SIZE, 72 * bottom - _GAP) for text in across.texts]
+        ticks(axes, "x", theme, range(columns), texts, size=_SIZE, rotation=90.0)
+        texts = [fitted(text, _SIZE, 72 * left - _GAP) if i == 0 else "" for text in down.texts]
+        ticks(axes, "y", theme, range(rows), texts, size=_SIZE)
         axes.set_xlim(-0.5, columns - 0.5)
         axes.set_ylim(rows - 0.5, -0.5)
     figure.text(
@@ -168,8 +171,19 @@ def _text(table: TableColumns, name: str, low: float, high: float) -> str:
     """Return the text of a bin of numbers or of days."""
     if name not in table.epochs:
         if low == high:
-            return f"{low:.4g}"
-        texts = (f"{low:.{n}g}\N{EN DASH}{high:.{n}g}" for n in (4, 3, 2))
-        return next((text for text in texts if len(text) <= _LETTERS), f"from {low:.4g}")
+            return _number(low, 4)
+        # A dash beside a minus is hard to read.
+        between = " to " if low < 0 else "\N{EN DASH}"
+        texts = (f"{_number(low, n)}{between}{_number(high, n)}" for n in (4, 3, 2))
+        return next((text for text in texts if len(text) <= _LETTERS), f"from {_number(low, 4)}")
     first = date_text(table.epochs[name], round(low))
     return f"from {first}" if first else ""
+
+
+def _number(value: float, digits: int) -> str:
+    """Return a number with so many digits: ``12.3k`` and ``1.2M`` in place of powers of ten."""
+    for letter, unit, end in (("", 1.0, 1e4), ("k", 1e3, 1e6), ("M", 1e6, 1e10)):
+        text = f"{value / unit:.{digits}g}"
+        if "e+" not in text and abs(value) < end:
+            return text + letter
+    return f"{value:.{digits}g}"

@@ -11,7 +11,7 @@ from tabvae_ray.comparison.reading.table_columns import Floats, TableColumns
 from tabvae_ray.comparison.scores.nearest_rows import Scaler, closest_rows
 from tabvae_ray.errors import DataError
 
-__all__ = ["Privacy", "is_copy_of", "privacy"]
+__all__ = ["Privacy", "is_copy_of", "privacy", "share_text"]
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ class Privacy:
         share = f"{self.dcr_share:.2f} ± {self.standard_error:.2f} of the synthetic rows are nearer"
         if self.n_training != self.n_held_out:
             share += (
-                f" (corrected from {self.raw_share:.2f}, because there are {self.n_training} "
-                f"training rows and {self.n_held_out} held-out ones)"
+                f" (corrected from {self.raw_share:.2f}, because there are {self.n_training:,} "
+                f"training rows and {self.n_held_out:,} held-out ones)"
             )
         excess = self.dcr_share - 0.5
         if excess > max(3 * self.standard_error, 0.02):
@@ -107,13 +107,14 @@ class Privacy:
         one = self.exact_copies == 1
         copies = (
             f"{self.exact_copies:,} synthetic row{'' if one else 's'} "
-            f"({self.exact_copies_share:.2%}) {'is an exact copy' if one else 'are exact copies'}"
+            f"({share_text(self.exact_copies_share)}) "
+            f"{'is an exact copy' if one else 'are exact copies'}"
         )
         if self.held_out_copies_share is None:
             return f"{copies} of {'a real row' if one else 'real rows'}."
         return (
             f"{copies} of {'a training row' if one else 'training rows'}; of the held-out rows "
-            f"{self.held_out_copies_share:.2%} are."
+            f"{share_text(self.held_out_copies_share)} are."
         )
 
 
@@ -195,6 +196,11 @@ def _corrected(
     if raw <= expected:
         return 0.5 * raw / expected, 0.5 * raw_error / expected
     return 0.5 + 0.5 * (raw - expected) / (1 - expected), 0.5 * raw_error / (1 - expected)
+
+
+def share_text(share: float) -> str:
+    """Return a share of rows as text, in which a few rows are not none."""
+    return "under 0.01%" if 0 < share < 0.00005 else f"{share:.2%}"
 
 
 def is_copy_of(table: TableColumns, reference: TableColumns) -> npt.NDArray[np.bool_]:

@@ -50,8 +50,8 @@ class Usefulness:
         """Meaning of the numbers, in words."""
         return (
             f"A model that learns {self.target} from synthetic rows reaches {self.metric} "
-            f"{self.tstr:.3f} on {self.n_tested} {'held-out ' * self.held_out}real rows; one that "
-            f"learns it from real rows {self.trtr:.3f}. Higher is better."
+            f"{self.tstr:.3f} on {self.n_tested:,} {'held-out ' * self.held_out}real rows; one "
+            f"that learns it from real rows {self.trtr:.3f}. Higher is better."
         )
 
     def to_mapping(self) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def check_target(held_out: TableColumns, target: str) -> None:
     if not varies:
         raise DataError(
             f"target: must take at least 2 values in the real rows tested on, but {target!r} does "
-            f"not in {held_out.n_rows} rows"
+            f"not in {held_out.n_rows:,} rows"
         )
 
 

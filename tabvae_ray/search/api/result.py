@@ -133,7 +133,7 @@ class SearchResult:
                 scores = _led(self._leading, fresh or _last_scores(record))
                 about = {"trial": number, "chosen": number == self.chosen}
                 rows.append(about | {"rescored": bool(fresh), **scores} | _parameters(record))
-        return _by_number(rows)
+        return _by_number(rows, "chosen", "rescored", *self._leading)
 
     @cached_property
     def trials(self) -> pd.DataFrame:
@@ -153,7 +153,7 @@ class SearchResult:
             }
             for record in self._records
         ]
-        return _by_number(rows)
+        return _by_number(rows, "state", *self._leading, "epochs", "seconds", "reason")
 
     @cached_property
     def study(self) -> optuna.Study:
@@ -312,8 +312,9 @@ def _parameters(record: TrialRecord) -> dict[str, Any]:
     return dict(record.parameters)
 
 
-def _by_number(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=None if rows else ["trial"]).set_index("trial")
+def _by_number(rows: list[dict[str, Any]], *names: str) -> pd.DataFrame:
+    # Without a row, the columns that every row has.
+    return pd.DataFrame(rows, columns=None if rows else ["trial", *names]).set_index("trial")
 
 
 def _changed(file: Location) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console, RenderableType
 
 from tabvae_ray.cluster.nodes import Resources
-from tabvae_ray.command_line.lines import duration
+from tabvae_ray.command_line.lines import counted, duration
 from tabvae_ray.search.display.table_summary import choice_lines, table_summary
 from tabvae_ray.search.driver.resume import check_name
 from tabvae_ray.search.inputs import SearchInputs
@@ -105,8 +105,8 @@ def _lines(document: dict[str, Any]) -> list[str]:
         f"directory:  {document['directory']} (nothing is written there now)",
         f"trials:     {settings['n_trials']}, sampler {document['sampler']}",
         f"rungs:      {rungs} epochs{stops}",
-        f"resources:  {resources['cpus']:g} CPUs and {resources['gpus']:g} GPUs per trial{device}, "
-        f"{resources['at_once']} trials at once",
+        f"resources:  {counted(resources['cpus'], 'CPU')} and {counted(resources['gpus'], 'GPU')} "
+        f"per trial{device}, {counted(resources['at_once'], 'trial')} at once",
         f"time:       {time}; a trial that is never stopped takes about "
         f"{duration(estimate['seconds_per_trial'])}",
         f"            trials that end in that time: about {estimate['trials_in_time']}",

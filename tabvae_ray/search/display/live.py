@@ -139,7 +139,7 @@ class SearchProgress:
         if now is None:
             return None
         budget = (now.epochs + now.saved) or 1
-        parts = [f"{now.epochs} epochs trained, {now.saved} saved ({now.saved / budget:.0%})"]
+        parts = [f"{epochs(now.epochs)} trained, {now.saved} saved ({now.saved / budget:.0%})"]
         if now.overhead is not None:
             parts.append(f"overhead {now.overhead:.0%}")
         if now.suggestion_seconds is not None:

@@ -78,12 +78,14 @@ class EpochPlan:
         wanted: Epochs of the search space.
         epoch_seconds: Measured time of an epoch of the first trial.
         scoring_seconds: Measured time of a report.
+        left: Seconds that were left for the trials.
     """
 
     epochs: int
     wanted: int
     epoch_seconds: float
     scoring_seconds: float
+    left: float
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the plan as ``search.json`` has it."""
@@ -93,9 +95,10 @@ class EpochPlan:
     def text(self) -> str:
         """The plan in words, for the user."""
         return (
-            f"{self.epochs} epochs instead of {self.wanted}: an epoch takes about "
-            f"{self.epoch_seconds:.2g} s and a report {self.scoring_seconds:.2g} s on this "
-            "machine, and the time budget should be enough to compare several models"
+            f"{self.epochs} epochs instead of {self.wanted}, so that several models may fit in the "
+            f"{max(0.0, self.left):.0f} s of the time budget that are left for training: an epoch "
+            f"takes about {self.epoch_seconds:.2g} s and a report {self.scoring_seconds:.2g} s on "
+            "this machine"
         )
 
 
@@ -158,11 +161,12 @@ def plan_epochs(
     process = min(_LONGEST_START, max(_LEAST_START, _IMPORTS * spent))
     paces = [Pace(measured.start, share * pace.epoch, measured.scoring) for pace in estimated]
     # Trials that follow reuse the processes of the first ones.
-    seconds = _FILL * (limit.training_ends(measured.scoring) - clock()) - process
+    left = limit.training_ends(measured.scoring) - clock()
+    seconds = _FILL * left - process
     epochs = within(space, paces, seconds, slots)
     if epochs == space.budget:
         return None
-    return EpochPlan(epochs, space.budget, measured.epoch, measured.scoring)
+    return EpochPlan(epochs, space.budget, measured.epoch, measured.scoring, left - process)
 
 
 def _estimated(task: SearchTask, configs: Sequence[TabularVAEConfig]) -> list[Pace]:

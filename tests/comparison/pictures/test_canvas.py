@@ -10,6 +10,7 @@ from tabvae_ray.comparison.pictures.canvas import (
     THEMES,
     Theme,
     cut,
+    fitted,
     grid,
     in_few_colours,
     name_axes,
@@ -24,7 +25,7 @@ def test_no_panel_has_a_part_of_its_neighbour() -> None:
     for axes in panels.values():
         name_axes(axes, "real", "synthetic", THEMES["light"], -0.16)
     parts = [
-        np.asarray(Image.open(io.BytesIO(part)))
+        np.asarray(Image.open(io.BytesIO(part)).convert("RGB"))
         for part in cut(png(pixels(figure, 100)), 4, 2, 100)
     ]
     assert len(parts) == 8
@@ -38,7 +39,7 @@ def test_no_panel_has_a_part_of_its_neighbour() -> None:
 def test_a_panel_below_another_begins_where_it_ends() -> None:
     figure, _ = grid(["a", "b"], THEMES["light"], per_row=1)
     first, second = (
-        np.asarray(Image.open(io.BytesIO(part)))
+        np.asarray(Image.open(io.BytesIO(part)).convert("RGB"))
         for part in cut(png(pixels(figure, 100)), 1, 2, 100)
     )
     # The frames, which lie at the same place in both.
@@ -52,10 +53,19 @@ def test_few_colours_are_nearly_the_same_and_the_paper_exactly(theme: Theme) -> 
     for i, axes in enumerate(panels.values()):
         axes.imshow(np.arange(64.0).reshape(8, 8), cmap=theme.colours(diverging=bool(i)))
     whole = pixels(figure, 200)
-    small = in_few_colours(png(whole))
+    small = in_few_colours(whole)
+    assert small == in_few_colours(png(whole))
     assert len(small) < len(png(whole))
     image = np.asarray(Image.open(io.BytesIO(small)).convert("RGB"))
     assert (image[0, 0] == whole[0, 0]).all()
     paper = (whole == whole[0, 0]).all(axis=2)
     assert (image[paper] == whole[0, 0]).all()
     assert np.abs(image.astype(int) - whole).max() < 40
+
+
+def test_a_text_is_cut_to_the_width_that_it_has() -> None:
+    assert fitted("Some-college", 6.5, 80) == "Some-college"
+    assert fitted("two\nlines", 6.5, 80) == "two lines"
+    narrow, wide = fitted("i" * 1000, 6.5, 31), fitted("W" * 1000, 6.5, 31)
+    assert len(narrow) > 2 * len(wide) and narrow.endswith("i\u2026") and wide.endswith("W\u2026")
+    assert fitted("W", 6.5, 0) == "W"

@@ -1,10 +1,15 @@
 """Pictures of two columns at once."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
+import pytest
+from matplotlib.figure import Figure
 
 from tabvae_ray.comparison.pictures.canvas import pixels
-from tabvae_ray.comparison.pictures.pair_plots import joint, worst_pairs
+from tabvae_ray.comparison.pictures.column_plots import cdf, pdf
+from tabvae_ray.comparison.pictures.pair_plots import _text, joint, worst_pairs
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.comparison.reading.table_columns import TableColumns
 from tabvae_ray.table.spec import TableSpec
@@ -56,7 +61,7 @@ def test_texts_of_cells_are_not_cut_off() -> None:
             "Horizontal_Distance_To_Roadways": rng.normal(size=600) * 1e7,
             "small": rng.random(600) / 997,
             "Vertical_Distance_To_Hydrology": rng.choice(
-                ["Returning_Visitor", "New_Visitor_of_Us"], 600
+                ["Returning_Visitor", "New_Visitor_of_Us", "WWWWWWWWWWWWWWWW"], 600
             ),
         }
     )
@@ -65,3 +70,34 @@ def test_texts_of_cells_are_not_cut_off() -> None:
         image = pixels(joint(prepared.real, prepared.real, name, "Vertical_Distance_To_Hydrology"))
         assert (image[:, :2] == 255).all(), name
         assert (image[:, -2:] == 255).all(), name
+        assert (image[-2:] == 255).all(), name
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (17, 23, "17\u201323"),
+        (12_285, 80_123, "12.29k\u201380.12k"),
+        (131_600, 1_490_400, "131.6k\u20131.49M"),
+        (2.5e6, 3.25e7, "2.5M\u201332.5M"),
+        (1e12, 2e13, "1e+12\u20132e+13"),
+        (-19, -3, "-19 to -3"),
+        (0.00012345, 0.5, "0.0001234\u20130.5"),
+        (40, 40, "40"),
+    ],
+)
+def test_ranges_of_numbers_are_short_and_plain(low: float, high: float, text: str) -> None:
+    table = pd.DataFrame({"x": np.linspace(low, high, 8)})
+    prepared = ComparisonPlan(scores=()).prepare(table, TableSpec.infer(table))
+    assert _text(prepared.real, "x", low, high) == text
+
+
+@pytest.mark.parametrize("draw", [pdf, cdf])
+def test_upright_names_of_categories_are_not_cut_off(draw: Callable[..., Figure]) -> None:
+    names = [f"{letter * 9}" for letter in "WMmwQO"]
+    table = pd.DataFrame({"c": names * 20})
+    prepared = ComparisonPlan(scores=()).prepare(table, TableSpec.infer(table))
+    image = pixels(draw(prepared.real, prepared.real, "c"), 200)
+    assert (image[-2:] == 255).all()
+    # They are there.
+    assert (image[-60:] < 128).any()

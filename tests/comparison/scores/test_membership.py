@@ -91,6 +91,29 @@ def test_a_leak_that_is_sure_is_told_before_a_larger_one_that_may_be_luck() -> N
     assert "With only synthetic rows it is 60 of 100 (49 to 71)." in said
 
 
+@pytest.mark.parametrize(
+    ("auc", "low", "high", "words"),
+    [
+        (
+            0.6,
+            0.49,
+            0.71,
+            "No leak found, but with so few rows a considerable one cannot be excluded: someone",
+        ),
+        (0.6, 0.49, 0.71, "60 of 100 cases. Guessing gives 50, and the difference may be luck"),
+        (0.52, 0.49, 0.55, "the 95% interval, 49 to 55, includes 50."),
+        (0.48, 0.4, 0.56, "48 of 100 cases, no more than by guessing (95% interval 40 to 56)."),
+        (0.524, 0.503, 0.534, "52.4 of 100 cases (95% interval 50.3 to 53.4); 50 is chance."),
+        (0.6, 0.55, 0.65, "60 of 100 cases (95% interval 55 to 65); 50 is chance."),
+    ],
+)
+def test_a_success_that_may_be_luck_is_said_to_be(
+    auc: float, low: float, high: float, words: str
+) -> None:
+    attacks = MembershipAttacks({"loss": AttackSuccess(auc, 0.1, 0.05)}, low, high, 800, 90)
+    assert words in membership_verdict(attacks, None)
+
+
 def test_attacks_agree_with_the_papers_formulas() -> None:
     """Half of the training rows leak, with noise; formulas with Euclidean distances and KDE.
 

@@ -34,7 +34,7 @@ def test_it_prints_table_space_rungs_resources_and_estimates_and_writes_nothing(
         "starts from the space 'small'",
         "training.batch_size: {type: categorical",
         "rungs:      ",
-        "resources:  1 CPUs and 0 GPUs per trial, 3 trials at once",
+        "resources:  1 CPU and 0 GPUs per trial, 3 trials at once",
         "time:       1 min 0 s, the time budget",
         "memory:     about 0.6 GiB per trial",
     ):

@@ -46,10 +46,22 @@ def strongest(
 
 def attack_in_words(holder: str, attacks: MembershipAttacks) -> str:
     """Return the success of the strongest attack, and its interval, as a clause."""
-    return (
+    # An interval that begins just above chance must not read as if it began there.
+    digits = 1 if _in_100(attacks.low) == "50" else 0
+    numbers = attacks.auc, attacks.low, attacks.high
+    share, low, high = (_in_100(number, digits) for number in numbers)
+    success = (
         f"someone who has {holder} and two real rows, one of which is in the training rows, picks "
-        f"the right one in {_in_100(attacks.auc)} of 100 cases (95% interval "
-        f"{_in_100(attacks.low)} to {_in_100(attacks.high)}); 50 is chance."
+        f"the right one in {share} of 100 cases"
+    )
+    if attacks.low > 0.5:
+        return f"{success} (95% interval {low} to {high}); 50 is chance."
+    if attacks.auc <= 0.5:
+        return f"{success}, no more than by guessing (95% interval {low} to {high})."
+    # Otherwise 60 of 100 reads like a leak beside "no leak found".
+    return (
+        f"{success}. Guessing gives 50, and the difference may be luck: the 95% interval, {low} to "
+        f"{high}, includes 50."
     )
 
 
@@ -96,7 +108,9 @@ def membership_verdict(
 def grade(attacks: MembershipAttacks) -> str:
     """Return how much attacks betray, in a few words."""
     if attacks.low <= 0.5:
-        return "No leak found"
+        if attack_tone(attacks) == "good":
+            return "No leak found"
+        return "No leak found, but with so few rows a considerable one cannot be excluded"
     if attacks.auc >= _STRONG:
         return "Strong leak of membership"
     return "Some leak of membership"
@@ -109,5 +123,5 @@ def _by_holder(
     return {holder: attacks for holder, attacks in given.items() if attacks is not None}
 
 
-def _in_100(share: float) -> str:
-    return f"{100 * share:.0f}"
+def _in_100(share: float, digits: int = 0) -> str:
+    return f"{100 * share:.{digits}f}"
