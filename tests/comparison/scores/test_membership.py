@@ -91,6 +91,14 @@ def test_a_leak_that_is_sure_is_told_before_a_larger_one_that_may_be_luck() -> N
     assert "With only synthetic rows it is 60 of 100 (49 to 71)." in said
 
 
+@pytest.mark.parametrize(("low", "said"), [(0.503, "above"), (0.497, "below")])
+def test_an_interval_that_ends_beside_chance_says_on_which_side(low: float, said: str) -> None:
+    success = AttackSuccess(0.58, 0.1, 0.05)
+    verdict = membership_verdict(MembershipAttacks({"loss": success}, low, 0.66, 800, 90), None)
+    assert f"(95% interval just {said} 50 to 66); 50 is chance." in verdict
+    assert verdict.startswith("Some leak" if low > 0.5 else "No leak found")
+
+
 def test_attacks_agree_with_the_papers_formulas() -> None:
     """Half of the training rows leak, with noise; formulas with Euclidean distances and KDE.
 

@@ -49,7 +49,7 @@ def attack_in_words(holder: str, attacks: MembershipAttacks) -> str:
     return (
         f"someone who has {holder} and two real rows, one of which is in the training rows, picks "
         f"the right one in {_in_100(attacks.auc)} of 100 cases (95% interval "
-        f"{_in_100(attacks.low)} to {_in_100(attacks.high)}); 50 is chance."
+        f"{_end_in_100(attacks.low)} to {_end_in_100(attacks.high)}); 50 is chance."
     )
 
 
@@ -78,8 +78,8 @@ def membership_verdict(
     holder, worst = best
     sentences = [f"{grade(worst)}: {attack_in_words(holder, worst)}"]
     sentences += [
-        f"With {other} it is {_in_100(attacks.auc)} of 100 ({_in_100(attacks.low)} to "
-        f"{_in_100(attacks.high)})."
+        f"With {other} it is {_in_100(attacks.auc)} of 100 ({_end_in_100(attacks.low)} to "
+        f"{_end_in_100(attacks.high)})."
         for other, attacks in _by_holder(white_box, black_box).items()
         if other != holder
     ]
@@ -111,3 +111,11 @@ def _by_holder(
 
 def _in_100(share: float) -> str:
     return f"{100 * share:.0f}"
+
+
+def _end_in_100(share: float) -> str:
+    """Return an end of an interval, on the side of chance that it is on."""
+    text = _in_100(share)
+    if text != "50" or share == 0.5:
+        return text
+    return f"just {'above' if share > 0.5 else 'below'} 50"
