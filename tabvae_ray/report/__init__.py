@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tabvae_ray.cli import INPUT, PATH_OR_URI, Command, option, run
+from tabvae_ray.errors import printable
 
 # What the command needs takes seconds to import; help and usage errors need none of it.
 if TYPE_CHECKING:
@@ -73,5 +74,5 @@ def command(*, run: str | None, search: str | None, out: str | None) -> int:
         raise click.UsageError("RUN must be given, the directory of a search, and only once")
     directory = run or search or ""
     target = write_report(directory, out, progress=lambda step: print(step, file=sys.stderr))  # noqa: T201
-    print(f"written to {target}", file=sys.stderr)  # noqa: T201
+    print(printable(f"written to {target}"), file=sys.stderr)  # noqa: T201
     return 0

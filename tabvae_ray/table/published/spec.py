@@ -58,8 +58,8 @@ def _shared(rule: Rule, spec: TableSpec, table: pd.DataFrame, crowd: Crowd) -> R
         view = TableView(table, [spec[rule.column], spec[rule.of]])
         places, _ = rule.model_copy(update={"absent": None}).coded(view)
         present = places >= 0
-        is_shared = crowd.part(present).enough(places[present], len(rule.labels)).all()
-        return rule if is_shared else None
+        ranges = crowd.part(present).enough(places[present], len(rule.labels))
+        return rule if ranges.all() else None
     if isinstance(rule, Fixed) and rule.limit is not None:
         numbers = numbers_of(TableView(table, [spec[rule.other]]), rule.other)
         sides = (numbers < rule.limit, numbers >= rule.limit)
