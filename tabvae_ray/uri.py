@@ -211,7 +211,7 @@ def obstacle(path: Path) -> str | None:
         path: The path, in which symbolic links are followed.
     """
     target = Path(os.path.realpath(path))
-    if target.is_symlink():
+    if os.path.islink(target):
         return "is a symbolic link to itself"
     if (kind := special_kind(target)) is not None:
         return f"is a {kind}"

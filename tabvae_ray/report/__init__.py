@@ -37,10 +37,13 @@ def write_report(
     """
     from tabvae_ray.report.contents import gather
     from tabvae_ray.report.page import render
-    from tabvae_ray.storage import Location
+    from tabvae_ray.storage import Location, check_writable
 
     directory = Location(search)
     target = directory / "report.html" if out is None else Location(out)
+    if out is not None:
+        # Drawing takes long.
+        check_writable(target.parent)
     target.write_text(render(gather(directory, progress)))
     return target
 
