@@ -3,11 +3,13 @@
 ``pyproject.toml`` therefore bounds Ray above. A newer Ray is admitted after a look at this module.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import ray
+from ray._private import services
 from ray._private.authentication.authentication_utils import is_token_auth_enabled
 from ray._private.node import Node
 from ray._private.state import state
@@ -28,12 +30,15 @@ __all__ = [
     "put_on_head",
     "sends_token",
     "set_process_title",
+    "waiting_for_node",
     "without_services",
 ]
 
 # Log tracebacks if Ray Tune's own state cannot be written, which no search resumes from.
 STATE_LOGGERS = ("ray.tune.execution.experiment_state", "ray.train._internal.storage")
 
+# How often a node that starts is looked for.
+_PERIOD = 0.1
 # Methods of a node that start its services.
 _SERVICES = ("start_api_server", "start_log_monitor", "start_monitor")
 
@@ -52,6 +57,33 @@ def get_from_head(key: bytes, namespace: bytes | None = None) -> bytes | None:
 def set_process_title(title: str) -> None:
     """Set the command line that the system, and so Ray, shows for this process."""
     setproctitle(title)
+
+
+@contextmanager
+def waiting_for_node(seconds: float) -> Iterator[None]:
+    """Let a Ray that starts in the block wait longer for its processes than its own 30 seconds.
+
+    Args:
+        seconds: How long each question for the node waits for an answer; 0 changes nothing.
+    """
+    ask = services.get_node
+
+    def patient(*args: Any, **kwargs: Any) -> Any:
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                return ask(*args, **kwargs)  # type: ignore[no-untyped-call]
+            except RuntimeError:
+                # The node is not there yet.
+                if time.monotonic() >= end:
+                    raise
+                time.sleep(_PERIOD)
+
+    services.get_node = patient
+    try:
+        yield
+    finally:
+        services.get_node = ask
 
 
 @contextmanager
