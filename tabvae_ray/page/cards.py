@@ -115,13 +115,11 @@ def attack_card(title: str, holder: str, attacks: MembershipAttacks, *, anchor: 
         attacks: The attacks.
         anchor: The section with the evidence.
     """
-    tone, found = attack_tone(attacks), grade(attacks)
-    if attacks.low <= 0.5 and tone != "good":
-        found += ", but with so few rows a considerable one cannot be excluded"
     return Card(
         title,
-        tone,
-        f"{found}: {attack_in_words(holder, attacks)} This measures, it does not guarantee.",
+        attack_tone(attacks),
+        f"{grade(attacks)}: {attack_in_words(holder, attacks)} This measures, it does not "
+        "guarantee.",
         f"strongest attack, AUC {attacks.auc:.3f}",
         clipped(2 - 2 * attacks.auc),
         "betrays all 1",

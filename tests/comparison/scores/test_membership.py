@@ -99,6 +99,13 @@ def test_an_interval_that_ends_beside_chance_says_on_which_side(low: float, said
     assert verdict.startswith("Some leak" if low > 0.5 else "No leak found")
 
 
+def test_no_leak_is_not_said_without_its_doubt_where_the_interval_is_wide() -> None:
+    success = AttackSuccess(0.6, 0.1, 0.05)
+    for high, doubt in ((0.62, ""), (0.9, ", but with so few rows a considerable one cannot be")):
+        attacks = MembershipAttacks({"loss": success}, 0.3, high, 900, 9)
+        assert membership_verdict(attacks, None).startswith(f"No leak found{doubt or ':'}")
+
+
 def test_attacks_agree_with_the_papers_formulas() -> None:
     """Half of the training rows leak, with noise; formulas with Euclidean distances and KDE.
 

@@ -96,7 +96,9 @@ def membership_verdict(
 def grade(attacks: MembershipAttacks) -> str:
     """Return how much attacks betray, in a few words."""
     if attacks.low <= 0.5:
-        return "No leak found"
+        unsure = attack_tone(attacks) != "good"
+        doubt = ", but with so few rows a considerable one cannot be excluded" if unsure else ""
+        return f"No leak found{doubt}"
     if attacks.auc >= _STRONG:
         return "Strong leak of membership"
     return "Some leak of membership"
