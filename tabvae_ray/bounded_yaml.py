@@ -23,6 +23,7 @@ MAX_DEPTH = 32
 MAX_INTEGER = 2**64
 # The values of an alias count again wherever it stands.
 _MAX_VALUES = 200_000
+_TEXT_OF_A_VALUE = 100
 # More keys take longer than a second.
 _MAX_KEYS = 5_000
 _KEY = re.compile(r":(?=\s|$)|(?<=[\"']):")
@@ -93,7 +94,9 @@ class _BoundedComposer(Composer):
                 raise _refused(f"the alias {name} stands inside what it names", event)
             self._values += self._sizes[id(node)]
         else:
-            self._values += 1
+            # A long text that many aliases name takes as much memory as many values do.
+            length = len(node.value) if isinstance(node, ScalarNode) else 0
+            self._values += 1 + length // _TEXT_OF_A_VALUE
             self._sizes[id(node)] = self._values - before
         if self._values > _MAX_VALUES:
             raise _refused(f"must have at most {_MAX_VALUES:,} values, aliases counted", event)

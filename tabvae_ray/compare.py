@@ -23,6 +23,7 @@ from tabvae_ray.cli import (
 )
 from tabvae_ray.command_line.lines import line_width, wrapped
 from tabvae_ray.comparison.plot_names import wanted_plots
+from tabvae_ray.errors import printable
 
 __all__ = ["command", "main"]
 
@@ -153,11 +154,11 @@ def command(
         out=out or None,
     )
     for warning in assessment.comparison.warnings:
-        print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
+        print(printable(f"warning: {warning}"), file=sys.stderr)  # noqa: T201
     if out:
         from tabvae_ray.storage import Location
 
-        print(f"written to {Location(out)}", file=sys.stderr)  # noqa: T201
+        print(printable(f"written to {Location(out)}"), file=sys.stderr)  # noqa: T201
     if html:
         from tabvae_ray.page.comparison_page import comparison_page
         from tabvae_ray.storage import Location
@@ -165,7 +166,7 @@ def command(
         names = str(Location(real)), str(Location(synthetic))
         page = Location(html)
         page.write_text(comparison_page(assessment, real=names[0], synthetic=names[1]))
-        print(f"written to {page}", file=sys.stderr)  # noqa: T201
+        print(printable(f"written to {page}"), file=sys.stderr)  # noqa: T201
     if as_json:
         print(json.dumps(assessment.document(), ensure_ascii=False, allow_nan=False))  # noqa: T201
     else:

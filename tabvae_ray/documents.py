@@ -175,7 +175,8 @@ def read_document(source: Location) -> Any:
         raise ConfigError(f"{source}: must be at most {limit // 2**20} MiB of {kind}{hint}")
     text = source.read_text()
     try:
-        return parse_json(text) if kind == "JSON" else parse_yaml(text)
+        # Editors on Windows put a byte order mark before the text.
+        return parse_json(text.removeprefix("\ufeff")) if kind == "JSON" else parse_yaml(text)
     except ValueError as error:
         raise ConfigError(f"{source}: cannot be read as {kind}: {one_line(error)}") from None
 

@@ -24,6 +24,7 @@ __all__ = [
     "closest",
     "last_line",
     "one_line",
+    "printable",
 ]
 
 # Longer texts of other packages' errors are cut.
@@ -34,6 +35,8 @@ _MAX_MESSAGE_LINE = 1000
 # Messages of more lines end after these.
 MAX_LINES = 20
 _TRY_LATER = 75
+# Control characters but for tabs and line ends, and marks that turn the direction of a text.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _LONG_WORD = re.compile(rf"\S{{{_MAX_VALUE + 1},}}")
 _LONG_QUOTE = re.compile(rf"'[^'\n]{{{_MAX_VALUE},}}'|\"[^\"\n]{{{_MAX_VALUE},}}\"")
 
@@ -41,7 +44,8 @@ _LONG_QUOTE = re.compile(rf"'[^'\n]{{{_MAX_VALUE},}}'|\"[^\"\n]{{{_MAX_VALUE},}}
 class TabVAEError(Exception):
     """An error that the user can fix; its message says how.
 
-    Long values in the message are cut, and so are messages of many lines.
+    Long values in the message are cut, and so are messages of many lines. Control characters are
+    shown as escapes.
 
     Attributes:
         exit_code: What a command that raises it ends with: 2, or 75 if the same command may
@@ -51,7 +55,7 @@ class TabVAEError(Exception):
     exit_code = 2
 
     def __init__(self, *arguments: object) -> None:
-        super().__init__(*(_bounded(a) if isinstance(a, str) else a for a in arguments))
+        super().__init__(*(_bounded(printable(a)) if isinstance(a, str) else a for a in arguments))
 
 
 class ConfigError(TabVAEError, ValueError):
@@ -109,6 +113,11 @@ def last_line(error: BaseException | str) -> str:
 def one_line(error: BaseException | str) -> str:
     """Return an error's text on one line."""
     return " ".join(str(error).split())[:_MAX_LINE]
+
+
+def printable(text: str) -> str:
+    """Return a text with control characters as escapes, so that it cannot steer a terminal."""
+    return _CONTROL.sub(lambda found: ascii(found.group())[1:-1], text)
 
 
 def _part(value: object) -> object:

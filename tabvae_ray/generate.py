@@ -10,7 +10,7 @@ import click
 
 from tabvae_ray.cli import INPUT, PATH_OR_URI, Command, FiniteRange, option, run
 from tabvae_ray.command_line.standard_output import STDOUT, table_for_stdout
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.errors import ConfigError, printable
 
 # What the command needs takes seconds to import; help and usage errors need none of it.
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def command(
         n_shards = _generate_shards(model, rows, where_to, options, shard_rows, address, workers)
         target = f"{where_to} in {n_shards:,} shards"
     seconds = time.perf_counter() - started
-    print(f"{rows:,} rows written to {target} in {seconds:.1f} s", file=sys.stderr)  # noqa: T201
+    print(printable(f"{rows:,} rows written to {target} in {seconds:.1f} s"), file=sys.stderr)  # noqa: T201
     return 0
 
 

@@ -15,7 +15,15 @@ from tabvae_ray.errors import StorageError, brief
 if TYPE_CHECKING:
     from pyarrow import fs
 
-__all__ = ["URI", "masked", "masked_within", "obstacle", "open_filesystem", "special_kind"]
+__all__ = [
+    "URI",
+    "check_slashes",
+    "masked",
+    "masked_within",
+    "obstacle",
+    "open_filesystem",
+    "special_kind",
+]
 
 # Without it, even one byte is a multipart upload of three requests.
 _ONE_PUT = "allow_delayed_open=true"
@@ -51,6 +59,11 @@ _SAFE_QUERY = {
     "tls_ca_file_path",
     "tls_verify_certificates",
 }
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*", re.IGNORECASE)
+# What is left of a URI that was taken for a path, as by pathlib.
+_LOST_A_SIGN = re.compile(
+    r"(s3|gs|gcs|abfss?|hdfs|file|https?)(:/(?!/)|//(?=[^/]*@))", re.IGNORECASE
+)
 _URI_IN_TEXT = re.compile(r"\b[a-z][a-z0-9+]*://\S*", re.IGNORECASE)
 
 
@@ -82,8 +95,9 @@ class URI:
         if not text or "\0" in text:
             rule = "must not be empty or hold a zero byte"
             raise StorageError(f"a path {rule}, but got {brief(text)}")
+        check_slashes(text)
         scheme, separator, _ = text.partition("://")
-        if not separator or not scheme.isalnum():
+        if not separator or not _SCHEME.fullmatch(scheme):
             return cls(os.path.abspath(os.path.expanduser(text)))
         _check_authority(scheme, text)
         parts = urlsplit(text)
@@ -92,7 +106,7 @@ class URI:
         path = "/" + unquote(parts.path).strip("/")
         uri = cls(path, parts.scheme, parts.netloc, parts.query)
         if not uri.authority:
-            raise StorageError(f"{text}: a URI must name a bucket or host, as in s3://bucket/path")
+            raise StorageError(f"{uri}: a URI must name a bucket or host, as in s3://bucket/path")
         if parts.fragment:
             raise StorageError(f"{uri}: a URI must not have a fragment; write %23 for the sign #")
         return uri
@@ -146,6 +160,16 @@ class URI:
     def _assemble(self, authority: str, query: str) -> str:
         path = quote(self.path, safe="/")
         return f"{self.scheme}://{authority}{path}" + (f"?{query}" if query else "")
+
+
+def check_slashes(text: str) -> None:
+    """Refuse a URI that has lost a slash or the colon, before a message shows what it holds.
+
+    Raises:
+        StorageError: If it has.
+    """
+    if found := _LOST_A_SIGN.match(text):
+        raise StorageError(f"{found.group()}***: a URI must begin with {found.group(1)}://")
 
 
 def masked(path: str) -> str:
@@ -211,7 +235,7 @@ def obstacle(path: Path) -> str | None:
         path: The path, in which symbolic links are followed.
     """
     target = Path(os.path.realpath(path))
-    if target.is_symlink():
+    if os.path.islink(target):
         return "is a symbolic link to itself"
     if (kind := special_kind(target)) is not None:
         return f"is a {kind}"

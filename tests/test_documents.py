@@ -94,6 +94,7 @@ def test_merge_keys_and_anchors_that_come_again_are_read(read: Callable[..., obj
         ("a: [", "line 1, column 5: "),
         ("a: \0", "special characters are not allowed"),
         ("# " + "x" * 2**20, "must be at most 1 MiB of YAML"),
+        (f"a: &a {'x' * 9000}\nb: [{'*a, ' * 9000}*a]", "at most 200,000 values, aliases counted"),
     ],
     ids=first_letters,
 )
@@ -105,6 +106,10 @@ def test_yaml_that_cannot_be_read_is_refused_in_one_line(
     message = str(caught.value)
     assert message.startswith(f"{tmp_path / 'file.yaml'}: ") and expected in message
     assert len(message.splitlines()) == 1 and len(message) < 500
+
+
+def test_json_may_begin_with_a_byte_order_mark(read: Callable[..., object]) -> None:
+    assert read('\ufeff{"a": 1}', "file.json") == {"a": 1}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tabvae_ray.cli import main
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.comparison.reference_levels import ReferenceLevels
 from tabvae_ray.documents import read_document, read_json
@@ -16,6 +17,7 @@ from tabvae_ray.errors import ConfigError, DataError, StorageError, TabVAEError,
 from tabvae_ray.generation.export import read_export
 from tabvae_ray.generation.shards.manifest import MANIFEST, ShardManifest
 from tabvae_ray.model.prior import GaussianMixturePrior
+from tabvae_ray.report import write_report
 from tabvae_ray.search.driver.claim import claimed
 from tabvae_ray.space.space_file import load_space, parse_space
 from tabvae_ray.storage import Location
@@ -218,3 +220,32 @@ def test_secrets_of_any_length_are_masked_in_errors(secret: str) -> None:
 def test_a_fitted_prior_draws_no_rows_when_none_are_asked_for() -> None:
     prior = GaussianMixturePrior(torch.ones(1), torch.zeros(1, 3), torch.eye(3)[None])
     assert prior.sample(0, torch.Generator()).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["search", "--dry-run", "--data", "{real}", "--space", "{}"],
+        ["search", "--dry-run", "--data", "{real}", "--name", "{}"],
+        ["compare", "--real", "{real}", "--synthetic", "{real}", "--html", "{}.html"],
+        ["compare", "--real", "{real}", "--synthetic", "{real}", "--out", "{}"],
+        ["report", "{}"],
+        ["show", "{}"],
+        ["generate", "--model", "{}", "--rows", "1", "--out", "rows.csv"],
+    ],
+    ids=lambda words: " ".join(words[:1] + words[-2:]),
+)
+def test_a_name_that_is_too_long_for_a_file_is_refused(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = tmp_path / "real.csv"
+    real.write_text("a,b\n" + "1,2\n2,4\n3,1\n" * 20, encoding="utf-8")
+    assert main([word.format("n" * 300, real=real) for word in words]) == 2
+    said = capsys.readouterr().err
+    assert "nnn" in said and len(said) < 2000
+
+
+def test_a_page_that_cannot_be_written_is_told_before_the_search_is_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(StorageError, match=r"file is not a directory"):
+        write_report(str(tmp_path / "no-search"), str(tmp_path / "file" / "page.html"))

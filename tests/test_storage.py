@@ -10,6 +10,7 @@ import pytest
 from pyarrow import fs
 
 from tabvae_ray import retries
+from tabvae_ray.cli import main
 from tabvae_ray.errors import StorageError, StorageUnavailableError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer, load_synthesizer
 from tabvae_ray.storage import Location, check_writable
@@ -177,6 +178,26 @@ def test_credentials_are_masked_for_people_and_kept_for_opening() -> None:
     assert str(location) == "s3://***@bucket/a%20b/c?region=eu"
     assert "some%2Fsecret" in location.uri and "hidden-token" in location.uri
     assert pickle.loads(pickle.dumps(location)) == location
+
+
+@pytest.mark.parametrize("start", ["s3:/", "s3//", "gs:/", "GS:/"])
+@pytest.mark.parametrize("option", ["--model", "--out"])
+def test_a_uri_that_has_lost_a_sign_is_no_path(
+    start: str, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {"--model": "best", "--out": "rows.csv", option: f"{start}key:secret@bucket/a.csv"}
+    assert (
+        main(["generate", "--rows", "1", *(word for pair in given.items() for word in pair)]) == 2
+    )
+    said = capsys.readouterr().err
+    assert "secret" not in said
+    if option == "--out":
+        with pytest.raises(StorageError, match=r"\*\*\*: a URI must begin with (s3|gs|GS)://"):
+            Location(given[option])
+
+
+def test_credentials_of_an_unknown_scheme_are_masked() -> None:
+    assert str(Location("my-s3+x://key:secret@bucket/a")) == "my-s3+x://***@bucket/a"
 
 
 def test_secrets_in_an_error_of_the_filesystem_are_masked() -> None:

@@ -16,6 +16,7 @@ from tabvae_ray.cluster.ray_private import (
     grpc_channel,
     messages_on_stderr,
     usable_cpus,
+    waiting_for_node,
     without_services,
 )
 from tabvae_ray.cluster.secrets import mask_command_line
@@ -33,8 +34,10 @@ _AGENTS_MILLISECONDS = 180_000
 # After which Ray ends a process that it has started early and that nothing has used.
 _IDLE_MILLISECONDS = 600_000
 _ATTEMPTS = 3
-# Ray gives its processes half a minute to start, which a busy machine may exceed. A server that it
-# forks for a client now and then dies before it has begun. Both succeed when tried again.
+# What each attempt may take beyond the half minute that Ray gives its processes.
+_LONGER_SECONDS = (0.0, 60.0, 180.0)
+# A busy machine may need longer than Ray waits for its processes. A server that Ray forks for a
+# client now and then dies before it has begun. Both succeed when tried again.
 _PASSING = ("timed out during startup", "starting ray client server failed", "zombieprocess")
 # A Ray that starts in a thread and that nobody has waited for yet.
 _early: Future[None] | None = None
@@ -133,7 +136,8 @@ def _init_ray(target: str, modules: Sequence[str] = ()) -> None:
         os.environ.setdefault("RAY_worker_niceness", "0")
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            with without_services() if is_local else nullcontext():
+            longer = waiting_for_node(_LONGER_SECONDS[attempt - 1])
+            with longer, without_services() if is_local else nullcontext():
                 ray.init(
                     address=target,
                     num_cpus=usable_cpus() if is_local else None,

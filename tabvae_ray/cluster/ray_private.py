@@ -4,12 +4,13 @@
 """
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import ray
-from ray._private import worker
+from ray._private import services, worker
 from ray._private.authentication.authentication_utils import is_token_auth_enabled
 from ray._private.node import Node
 from ray._private.state import state
@@ -33,12 +34,15 @@ __all__ = [
     "sends_token",
     "set_process_title",
     "usable_cpus",
+    "waiting_for_node",
     "without_services",
 ]
 
 # Log tracebacks if Ray Tune's own state cannot be written, which no search resumes from.
 STATE_LOGGERS = ("ray.tune.execution.experiment_state", "ray.train._internal.storage")
 
+# How often a node that starts is looked for.
+_PERIOD = 0.1
 # Methods of a node that start its services.
 _SERVICES = ("start_api_server", "start_log_monitor", "start_monitor")
 
@@ -68,6 +72,33 @@ def usable_cpus() -> int:
     n = int(get_num_cpus(override_docker_cpu_warning=True))
     has_affinity = hasattr(os, "sched_getaffinity")
     return max(1, min(n, len(os.sched_getaffinity(0)) if has_affinity else n))
+
+
+@contextmanager
+def waiting_for_node(seconds: float) -> Iterator[None]:
+    """Let a Ray that starts in the block wait longer for its processes than its own 30 seconds.
+
+    Args:
+        seconds: How long each question for the node waits for an answer; 0 changes nothing.
+    """
+    ask = services.get_node
+
+    def patient(*args: Any, **kwargs: Any) -> Any:
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                return ask(*args, **kwargs)  # type: ignore[no-untyped-call]
+            except RuntimeError:
+                # The node is not there yet.
+                if time.monotonic() >= end:
+                    raise
+                time.sleep(_PERIOD)
+
+    services.get_node = patient
+    try:
+        yield
+    finally:
+        services.get_node = ask
 
 
 @contextmanager

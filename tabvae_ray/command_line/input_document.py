@@ -54,6 +54,11 @@ def local_document(text: str) -> Any:
     if path.suffix.lower() != ".json":
         return parse_yaml(content)
     try:
-        return json.loads(content)
+        # Absurd numbers are refused where the file is read.
+        return json.loads(content.removeprefix("\ufeff"), parse_int=_parse_integer)
     except RecursionError:
         return None
+
+
+def _parse_integer(text: str) -> int | str:
+    return int(text) if len(text) < 100 else text

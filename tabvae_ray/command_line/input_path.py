@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tabvae_ray.command_line.similar_paths import similar_beside
-from tabvae_ray.uri import special_kind
+from tabvae_ray.uri import check_slashes, special_kind
 
 __all__ = ["TABLE_SUFFIXES", "UNREADABLE", "InputPath", "InputTable"]
 
@@ -33,6 +33,7 @@ class InputPath(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path as given, or raise ``click.BadParameter``."""
         text = str(super().convert(value, param, ctx))
+        check_slashes(text)
         path = Path(text).expanduser()
         is_name = self._may_be_name and len(path.parts) == 1 and not path.suffix
         if "://" not in text and not is_name:

@@ -6,6 +6,8 @@ import sys
 import textwrap
 from typing import TextIO
 
+from tabvae_ray.errors import printable
+
 __all__ = ["command_text", "counted", "duration", "line_width", "rough_duration", "wrapped"]
 
 # Narrower terminals get lines of this width.
@@ -54,7 +56,11 @@ def line_width(stream: TextIO = sys.stderr) -> int | None:
 
 
 def wrapped(text: str, width: int | None) -> str:
-    """Return text with its lines wrapped at words; paths and other long words stay whole."""
+    """Return text with its lines wrapped at words; paths and other long words stay whole.
+
+    Control characters become escapes.
+    """
+    text = printable(text)
     if width is None:
         return text
     return "\n".join(_wrapped_line(line, width) for line in text.split("\n"))

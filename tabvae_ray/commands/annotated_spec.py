@@ -127,11 +127,16 @@ def _extent(column: Column) -> str:
 def _yaml(text: str) -> str:
     """Return text as YAML reads it again inside of brackets, quoted where it must be."""
     try:
-        if text == text.strip() and parse_yaml(f"{{{text}: [{text}]}}") == {text: [text]}:
+        if (
+            text.isprintable()
+            and text == text.strip()
+            and parse_yaml(f"{{{text}: [{text}]}}") == {text: [text]}
+        ):
             return text
     except (ValueError, TypeError):
         pass
-    return json.dumps(text, ensure_ascii=False)
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in quoted)
 
 
 def _plain(text: str, size: int) -> str:

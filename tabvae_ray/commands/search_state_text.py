@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from tabvae_ray.command_line.lines import duration
+from tabvae_ray.command_line.terminal import Terminal
 from tabvae_ray.commands.search_state import SearchState
 from tabvae_ray.report.formatting import value_text
 from tabvae_ray.results.refits import refit_text
@@ -19,7 +19,7 @@ _WORDS = {"COMPLETE": "complete", "PRUNED": "stopped early", "FAIL": "failed"}
 
 def print_state(state: SearchState) -> None:
     """Print a search as it stands on stdout."""
-    console = Console(markup=False, highlight=False)
+    console = Terminal(markup=False, highlight=False)
 
     def say(text: str = "") -> None:
         console.print(text, soft_wrap=True)

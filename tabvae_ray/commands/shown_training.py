@@ -3,7 +3,7 @@
 import sys
 from typing import TYPE_CHECKING
 
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.errors import ConfigError, printable
 
 # What a training needs takes seconds to import; help and usage errors need none of it.
 if TYPE_CHECKING:
@@ -57,4 +57,4 @@ class ShownEpochs:
 
 def say(text: str) -> None:
     """Print a line to stderr."""
-    print(text, file=sys.stderr)  # noqa: T201
+    print(printable(text), file=sys.stderr)  # noqa: T201

@@ -6,7 +6,7 @@ import click
 
 from tabvae_ray.cli import PATH_OR_URI, TABLES, Command, option
 from tabvae_ray.command_line.sampling import DEFAULT_ROWS
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.errors import ConfigError, printable
 
 __all__ = ["command"]
 
@@ -54,5 +54,5 @@ def command(*, data: str, rows: int, out: str | None) -> int:
         print(text, end="")  # noqa: T201
     else:
         target.write_text(text)
-        print(f"written to {target}", file=sys.stderr)  # noqa: T201
+        print(printable(f"written to {target}"), file=sys.stderr)  # noqa: T201
     return 0

@@ -30,6 +30,8 @@ _STAGED = re.compile(r"model-[0-9a-f]{16}\.safetensors")
 # Far above any real model; docs/architecture.md names them.
 _MAX_JSON_BYTES = 256 * 2**20
 _MAX_WEIGHT_BYTES = 16 * 2**30
+# The header of a larger file is looked at before the file is read.
+_LARGE_BYTES = 64 * 2**20
 
 
 def read_document(source: Location) -> dict[str, Any]:
@@ -80,7 +82,30 @@ def read_weights(source: Location, document: Mapping[str, Any]) -> tuple[Locatio
     if name != _WEIGHTS and not (isinstance(name, str) and _STAGED.fullmatch(name)):
         raise ExportError(f"{source}: weights must be {_WEIGHTS}, but got {brief(name)}")
     file = source / name
+    if _LARGE_BYTES < file.size() <= _MAX_WEIGHT_BYTES:
+        _check_length(file)
     return file, file.read_bytes(_MAX_WEIGHT_BYTES)
+
+
+def _check_length(file: Location) -> None:
+    """Check that a large file of weights is as long as its header says, before it is read.
+
+    Raises:
+        ExportError: If it is not.
+    """
+    size = file.size()
+    with file.open_input() as opened:
+        n = int.from_bytes(opened.read(8), "little")
+        text = opened.read(n) if n <= _LARGE_BYTES else b""
+    try:
+        parts = [part for name, part in parse_json(text).items() if name != "__metadata__"]
+        end = 8 + n + max(part["data_offsets"][1] for part in parts)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        raise ExportError(f"{file}: not safetensors: has no header of tensors") from None
+    if end != size:
+        raise ExportError(
+            f"{file}: not safetensors: has {size:,} bytes, but its tensors end after {brief(end)}"
+        )
 
 
 def replace_export(

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from tabvae_ray.command_line.terminal import Terminal
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.generation.rejection import MAX_DRAWS
 from tabvae_ray.generation.synthesizer import load_synthesizer
@@ -97,7 +97,7 @@ def generate_to_file(
 @contextmanager
 def _draws_shown(rows: int) -> Iterator[Callable[[int, int], None]]:
     """Show on stderr the number of draws that rows with conditions take; nothing for 0 rows."""
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     counted = [0, 0]
     bar = Progress(
         TextColumn("rows"),

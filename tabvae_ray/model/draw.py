@@ -15,6 +15,8 @@ __all__ = ["MIN_TEMPERATURE", "Draw", "check_temperature"]
 
 # The largest logit that an export may have, divided by it, is finite in float32.
 MIN_TEMPERATURE = 1e-6
+# Rows are noise from 100 on; much larger numbers are infinite in float32.
+_MAX_TEMPERATURE = 1e6
 # Rows count as alike by so many steps. Where another kind of CPU rounds differently, 2% of the rows
 # differ; with finer steps more of them do, and no score is better.
 _GROUPS = 64
@@ -93,9 +95,8 @@ def check_temperature(temperature: float) -> None:
     """Check that logits can be divided by the temperature.
 
     Raises:
-        ConfigError: If it is below ``MIN_TEMPERATURE`` or not finite.
+        ConfigError: If it is below ``MIN_TEMPERATURE``, above ``_MAX_TEMPERATURE``, or no number.
     """
-    if not (math.isfinite(temperature) and temperature >= MIN_TEMPERATURE):
-        raise ConfigError(
-            f"the temperature must be a number >= {MIN_TEMPERATURE}, but got {temperature}"
-        )
+    rule = f">= {MIN_TEMPERATURE}" if not temperature > _MAX_TEMPERATURE else "<= 1e6"
+    if not MIN_TEMPERATURE <= temperature <= _MAX_TEMPERATURE:
+        raise ConfigError(f"the temperature must be a number {rule}, but got {temperature}")

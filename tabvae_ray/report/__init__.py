@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tabvae_ray.cli import INPUT, PATH_OR_URI, Command, option, run
+from tabvae_ray.errors import printable
 
 # What the command needs takes seconds to import; help and usage errors need none of it.
 if TYPE_CHECKING:
@@ -36,10 +37,13 @@ def write_report(
     """
     from tabvae_ray.report.contents import gather
     from tabvae_ray.report.page import render
-    from tabvae_ray.storage import Location
+    from tabvae_ray.storage import Location, check_writable
 
     directory = Location(search)
     target = directory / "report.html" if out is None else Location(out)
+    if out is not None:
+        # Drawing takes long.
+        check_writable(target.parent)
     target.write_text(render(gather(directory, progress)))
     return target
 
@@ -73,5 +77,5 @@ def command(*, run: str | None, search: str | None, out: str | None) -> int:
         raise click.UsageError("RUN must be given, the directory of a search, and only once")
     directory = run or search or ""
     target = write_report(directory, out, progress=lambda step: print(step, file=sys.stderr))  # noqa: T201
-    print(f"written to {target}", file=sys.stderr)  # noqa: T201
+    print(printable(f"written to {target}"), file=sys.stderr)  # noqa: T201
     return 0

@@ -269,8 +269,7 @@ def command(
         resources = Resources(cpus_per_trial, gpus_per_trial)
         starting = ray_started_early(address, resources, concurrency)
         click.get_current_context().find_root().with_resource(starting)
-    from rich.console import Console
-
+    from tabvae_ray.command_line.terminal import Terminal
     from tabvae_ray.search.api.perform import draw_report, perform, prepare
     from tabvae_ray.search.display import summary
     from tabvae_ray.search.display.dry_run import dry_run_document, print_dry_run
@@ -300,7 +299,7 @@ def command(
         parts = prepared.inputs, prepared.resources, prepared.slots
         document = dry_run_document(*parts, resume=resume)
         if not quiet:
-            print_dry_run(Console(), prepared.inputs, document)
+            print_dry_run(Terminal(), prepared.inputs, document)
         if as_json:
             print(json.dumps(document))  # noqa: T201
         return 0
@@ -331,14 +330,13 @@ def command(
 
 
 def _replay(record: str, data: str | None, spec: str | None, *, as_json: bool, quiet: bool) -> int:
-    from rich.console import Console
-
+    from tabvae_ray.command_line.terminal import Terminal
     from tabvae_ray.search.display.summary import replay_table
     from tabvae_ray.search.replay import replay
 
     done = replay(record, data=data, spec=spec)
     if not quiet:
-        Console(file=sys.stderr).print(replay_table(done))
+        Terminal(file=sys.stderr).print(replay_table(done))
     if as_json:
         rungs = [{"epoch": rung.epoch, **rung.objectives} for rung in done.rungs]
         answer = {"trial": done.record.number, "same": done.same, "rungs": rungs}

@@ -1,5 +1,6 @@
 """Name and directory of a search. This module imports nothing that takes long."""
 
+import os
 import re
 from glob import has_magic
 from pathlib import Path
@@ -11,6 +12,7 @@ __all__ = ["CLAIM_NAME", "HEART", "check_new", "check_search_name", "name_of_dat
 
 # The table that comes with the package.
 HEART = Path(__file__).parents[1] / "assets" / "heart.csv"
+_MAX_NAME_BYTES = 255
 # The name of a claim on a disk, and in an object store.
 CLAIM_NAME = re.compile(r"driver(-[0-9a-f]{32})?\.json")
 # What a driver that was killed while it began may leave: claims and files of writes and probes.
@@ -42,7 +44,8 @@ def check_search_name(name: str) -> None:
     Raises:
         ConfigError: If it is not.
     """
-    if not name or "/" in name or name in (".", ".."):
+    n_bytes = len(os.fsencode(name))
+    if "/" in name or "\0" in name or name in ("", ".", "..") or n_bytes > _MAX_NAME_BYTES:
         raise ConfigError(f"--name: must be the name of a directory, but got {brief(name)}")
 
 
@@ -54,7 +57,7 @@ def check_new(directory: Location) -> None:
         StorageError: If it cannot be read.
     """
     path = directory.on_this_machine()
-    if path is not None and path.exists() and not path.is_dir():
+    if path is not None and os.path.exists(path) and not path.is_dir():
         raise ConfigError(f"{directory} is a file: give another --name or --out")
     found = [child.name for child in directory.children()]
     if "search.json" in found:

@@ -1,5 +1,7 @@
 """Checks of the options of a search, before Ray, torch and pandas are imported."""
 
+import os
+
 from tabvae_ray.command_line.input_document import local_document
 from tabvae_ray.space.named_spaces import find_space, is_auto, named_space
 from tabvae_ray.space.select_rule import check_select
@@ -58,5 +60,5 @@ def check_place(space: str | None, data: str | None, out: str, name: str | None)
     directory = Location(out) / name
     path = directory.on_this_machine()
     # A directory that is not there needs no library to be listed.
-    if path is not None and path.exists():
+    if path is not None and os.path.exists(path):
         check_new(directory)

@@ -13,10 +13,10 @@ from typing import Any
 
 import ray
 from ray.exceptions import RayError, RayTaskError
-from rich.console import Console
 
 from tabvae_ray.cluster.connection import connected
 from tabvae_ray.cluster.preflight import HEAD, preflight_head
+from tabvae_ray.command_line.terminal import Terminal
 from tabvae_ray.errors import ClusterUnavailableError, TabVAEError, last_line
 from tabvae_ray.search.display.live import SearchProgress
 from tabvae_ray.search.display.statistics import Snapshot
@@ -128,7 +128,7 @@ def _drive(
     terminal: dict[str, Any],
 ) -> tuple[SearchOutcome | None, Snapshot | None]:
     with _relayed(relay) as text, redirect_stderr(text):
-        progress = shown_on(console=Console(file=text, **terminal))
+        progress = shown_on(console=Terminal(file=text, **terminal))
         try:
             with progress.taking_warnings():
                 return command(progress=progress), progress.at_end

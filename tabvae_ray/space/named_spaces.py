@@ -3,6 +3,7 @@
 The name ``auto`` is no file: it is chosen for a table, see :mod:`tabvae_ray.space.auto`.
 """
 
+import os
 from pathlib import Path
 
 import click
@@ -55,7 +56,7 @@ def named_space(name: str) -> Path:
 
 def is_auto(given: str | None) -> bool:
     """Return True if a space is to be chosen for the table: by name, or because none is given."""
-    return given is None or (given == AUTO and not Path(given).exists())
+    return given is None or (given == AUTO and not os.path.exists(given))
 
 
 def find_space(given: str) -> str:
@@ -64,5 +65,5 @@ def find_space(given: str) -> str:
     Raises:
         ConfigError: If it is a name, but neither a file here nor a space of the package.
     """
-    is_path = "/" in given or Path(given).suffix or Path(given).exists()
+    is_path = "/" in given or Path(given).suffix or os.path.exists(given)
     return given if is_path else str(named_space(given))

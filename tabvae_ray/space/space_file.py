@@ -78,7 +78,7 @@ def parse_space(document: object, source: str = "search space") -> SearchSpace:
         ConfigError: With one line for each thing that is wrong in it.
     """
     if not isinstance(document, Mapping):
-        raise ConfigError(f"{source}: must be a mapping, but got {type(document).__name__}")
+        raise ConfigError(f"{source}: must be a mapping, but got {brief(document)}")
     errors = [
         f"{key}: no such key; known are {', '.join(_SECTIONS)}{closest(str(key), _SECTIONS)}"
         for key in document

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from tabvae_ray.command_line.terminal import Terminal
 from tabvae_ray.training.trainer import TabularVAETrainer
 
 __all__ = ["shown_progress"]
@@ -24,7 +25,7 @@ def shown_progress(
         wanted: Whether to show it.
         console: Where to show it; stderr if None.
     """
-    console = console or Console(stderr=True)
+    console = console or Terminal(stderr=True)
     if not wanted or not (console.is_terminal or console.is_jupyter):
         yield
         return

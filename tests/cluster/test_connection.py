@@ -2,12 +2,15 @@
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import ray
 from ray._private import worker
 
+from tabvae_ray.cluster import connection
 from tabvae_ray.cluster.connection import connected, started_early
 from tabvae_ray.cluster.ray_private import usable_cpus
 from tabvae_ray.errors import ClusterUnavailableError, ConfigError
@@ -36,10 +39,19 @@ def test_a_ray_that_starts_too_slowly_is_started_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     messages = SLOW_START, DEAD_SERVER
-    calls = fail_first(monkeypatch, *messages)
+    calls, waits = fail_first(monkeypatch, *messages), []
+
+    @contextmanager
+    def waiting(seconds: float) -> Iterator[None]:
+        waits.append(seconds)
+        yield
+
+    monkeypatch.setattr(connection, "waiting_for_node", waiting)
     with connected(None) as started_here:
         assert started_here
     assert calls == ["local"] * 3
+    # Each attempt has more time than the one before.
+    assert waits == sorted(set(waits)) and len(waits) == 3
     assert [record.getMessage() for record in caplog.records] == [
         f"Ray did not start: {message}; trying again" for message in messages
     ]

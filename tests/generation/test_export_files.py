@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from tabvae_ray.errors import ExportError
+from tabvae_ray.generation import export_files
 from tabvae_ray.generation.export_files import copy_export, read_provenance
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer, load_synthesizer
 from tabvae_ray.storage import Location
@@ -92,3 +93,38 @@ def test_weights_of_another_name_are_refused(
     file.write_text(json.dumps({**json.loads(file.read_text()), "weights": name}))
     with pytest.raises(ExportError, match=r"weights must be model\.safetensors"):
         load_synthesizer(tmp_path)
+
+
+@pytest.mark.parametrize("header", ["own", "none"])
+def test_weights_that_are_longer_than_their_header_says_are_not_read(
+    synthesizer: TabularVAESynthesizer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    header: str,
+) -> None:
+    synthesizer.save(tmp_path)
+    file = tmp_path / "model.safetensors"
+    if header == "none":
+        file.write_bytes(b"")
+    with file.open("r+b") as weights:
+        # Takes no room on the disk.
+        weights.truncate(3 * 2**30)
+    read = Location.read_bytes
+
+    def read_small(location: Location, max_bytes: int | None = None) -> bytes:
+        assert location.name != file.name
+        return read(location, max_bytes)
+
+    monkeypatch.setattr(Location, "read_bytes", read_small)
+    said = "has 3,221,225,472 bytes, but" if header == "own" else "has no header of tensors"
+    with pytest.raises(ExportError, match=f"model.safetensors: not safetensors: {said}"):
+        load_synthesizer(tmp_path)
+
+
+def test_large_weights_are_read_if_they_are_as_long_as_their_header_says(
+    synthesizer: TabularVAESynthesizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synthesizer.save(tmp_path)
+    monkeypatch.setattr(export_files, "_LARGE_BYTES", 4_000)
+    assert (tmp_path / "model.safetensors").stat().st_size > 4_000
+    load_synthesizer(tmp_path)

@@ -158,6 +158,7 @@ def test_the_defaults_are_those_of_the_configuration(trained: TabularVAE) -> Non
         ({"n_records": 5, "seed": -1}, ConfigError, "the seed must be >= 0, but got -1"),
         ({"n_records": 5, "temperature": 0.0}, ConfigError, "must be a number >= 1e-06, but got 0"),
         ({"n_records": 5, "temperature": 1e-320}, ConfigError, "must be a number >= 1e-06"),
+        ({"n_records": 5, "temperature": 1e300}, ConfigError, "must be a number <= 1e6"),
         ({"n_records": 5, "temperature": float("nan")}, ConfigError, "but got nan"),
     ],
 )

@@ -141,3 +141,11 @@ def test_reading_by_the_spec_gives_the_same_cells(tmp_path: Path) -> None:
         assert set(spec.datetime) == set(table)
         # A report of a search reads the table by its spec, and compares the fingerprints.
         assert fingerprint(spec.read(str(tmp_path / "t.csv"))) == fingerprint(read)
+
+
+def test_integers_of_thousands_of_digits_are_text(tmp_path: Path) -> None:
+    digits = "9" * 5_000
+    pd.DataFrame({"x": [digits, *range(60)], "y": [1, *range(60)]}).to_csv(
+        tmp_path / "t.csv", index=False
+    )
+    assert read_table(str(tmp_path / "t.csv"))["x"][0] == digits

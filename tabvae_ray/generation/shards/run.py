@@ -8,6 +8,7 @@ from contextlib import ExitStack, suppress
 
 from rich.console import Console
 
+from tabvae_ray.command_line.terminal import Terminal
 from tabvae_ray.errors import ConfigError, StorageError
 from tabvae_ray.generation.shards.maker import MadeShards, ShardMaker
 from tabvae_ray.generation.shards.manifest import ShardManifest, ShardRecord, versions
@@ -94,7 +95,7 @@ def generate_shards(
         versions=versions(),
     )
     known = _known(manifest, target)
-    show = ShardProgress(console or Console(file=sys.stderr), plan)
+    show = ShardProgress(console or Terminal(file=sys.stderr), plan)
     with ExitStack() as stack:
         if address is None:
             maker = ShardMaker(synthesizer, manifest, target)

@@ -3,9 +3,8 @@
 import io
 from html import escape
 
-from rich.console import Console
-
 from tabvae_ray.callable_module.python_words import in_python_words, python_words
+from tabvae_ray.command_line.terminal import Terminal
 from tabvae_ray.comparison.html import html_table
 from tabvae_ray.search.api.perform import Prepared, prepare
 from tabvae_ray.search.display.dry_run import dry_run_document, print_dry_run, space_text
@@ -54,7 +53,7 @@ class DryRun:
 
     def __repr__(self) -> str:
         file = io.StringIO()
-        console = Console(file=file, width=_WIDTH, force_jupyter=False, force_terminal=False)
+        console = Terminal(file=file, width=_WIDTH, force_jupyter=False, force_terminal=False)
         print_dry_run(console, self._inputs, self.document)
         return in_python_words(file.getvalue().rstrip())
 

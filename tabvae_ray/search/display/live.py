@@ -16,6 +16,7 @@ from rich.text import Text
 
 from tabvae_ray.cli import plain_warnings
 from tabvae_ray.command_line.lines import duration, line_width, rough_duration, wrapped
+from tabvae_ray.command_line.terminal import Terminal
 from tabvae_ray.report.formatting import epochs
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.display.notebook import NotebookLive
@@ -54,7 +55,7 @@ class SearchProgress:
     ) -> None:
         self.space = space
         self._words = words
-        self.console = console or Console(file=sys.stderr, quiet=quiet)
+        self.console = console or Terminal(file=sys.stderr, quiet=quiet)
         self._started = time.monotonic()
         self._statistics: RunStatistics | None = None
         self.at_end: Snapshot | None = None

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
+
+from tabvae_ray.command_line.terminal import Terminal
 
 __all__ = ["NotebookLive"]
 
@@ -47,7 +49,7 @@ class NotebookLive:
 
     def _content(self) -> dict[str, str]:
         """Return the display in the formats that notebooks show."""
-        console = Console(file=io.StringIO(), width=_WIDTH, record=True, force_jupyter=False)
+        console = Terminal(file=io.StringIO(), width=_WIDTH, record=True, force_jupyter=False)
         console.print(self._render())
         text = console.export_text().rstrip()
         return {"text/plain": text, "text/html": f"<pre>{escape(text)}</pre>"}

@@ -1,5 +1,8 @@
 """Description of an identifier column: the source of its new values."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import pandas as pd
 
 from tabvae_ray.errors import DataError
@@ -25,7 +28,11 @@ _MAX_ROWS = 10**12
 
 
 def source_of(
-    values: pd.Series, pattern: str | None, generator: GeneratorName | None, where: str
+    values: pd.Series,
+    pattern: str | None,
+    generator: GeneratorName | None,
+    where: str,
+    owners: Sequence[int] | None = None,
 ) -> IdentifierSource | None:
     """Describe new values of an identifier column.
 
@@ -34,6 +41,7 @@ def source_of(
         pattern: Declared pattern.
         generator: Declared generator.
         where: Name of the column in error messages.
+        owners: The entity that each value belongs to, if the values of one count once.
 
     Returns:
         The source; None if the values are neither text nor whole numbers.
@@ -56,7 +64,8 @@ def source_of(
     else:
         if numbers is not None and (counter := _next_number(numbers, largest)) is not None:
             return IdentifierSource(counter=counter, missing_rate=rate)
-        patterns = learn_patterns(texts)
+        present = None if owners is None else np.asarray(owners)[values.notna().to_numpy()].tolist()
+        patterns = learn_patterns(texts, present)
     source = _avoiding(patterns, texts, rate)
     if pattern is None and generator is None:
         return _with_longer(source, texts, largest)

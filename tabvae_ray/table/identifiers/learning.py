@@ -52,20 +52,26 @@ _CLASSES = (
 )
 
 
-def learn_patterns(texts: Sequence[str]) -> list[WeightedPattern]:
+def learn_patterns(
+    texts: Sequence[str], owners: Sequence[int] | None = None
+) -> list[WeightedPattern]:
     """Return the patterns of the most frequent shapes of texts, the most frequent one first.
 
     Texts of one shape have the same length, the same separators at the same places, and letters
     and digits at the same places, unless these change from text to text as in a hash. Shapes of
     few texts are left out. If all are, the patterns have the usual lengths and characters.
+
+    Args:
+        texts: The texts.
+        owners: The entity that each text belongs to. One text of each shape and entity counts.
     """
+    if owners is not None:
+        texts = _one_each(texts, owners)
     texts = [text for text in texts if 0 < len(text) <= _MAX_LENGTH] or ["00000000"]
     if start := _common_start(texts):
         ends = learn_patterns([text.removeprefix(start) for text in texts])
         return [end.model_copy(update={"pattern": escaped(start) + end.pattern}) for end in ends]
-    tokens = _TOKENS
-    if len({_kinds(text, _TOKENS) for text in texts[:1000]}) > _FEW_KINDS:
-        tokens = _RUNS
+    tokens = _tokens_of(texts)
     shapes: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
     for text in texts:
         shapes[_kinds(text, tokens, lengths=True)].append(text)
@@ -84,6 +90,24 @@ def learn_patterns(texts: Sequence[str]) -> list[WeightedPattern]:
         WeightedPattern(pattern=_pattern(group, tokens, alphabets, parts), weight=len(group))
         for _, group in common
     ]
+
+
+def _tokens_of(texts: Sequence[str]) -> re.Pattern[str]:
+    """Return how texts are split: letters and digits apart, unless they mix as in a hash."""
+    kinds = {_kinds(text, _TOKENS) for text in texts[:1000]}
+    return _RUNS if len(kinds) > _FEW_KINDS else _TOKENS
+
+
+def _one_each(texts: Sequence[str], owners: Sequence[int]) -> list[str]:
+    """Return one text of each owner and shape, whatever the lengths of its parts.
+
+    A shape and a character that enough of these have are then those of as many owners.
+    """
+    tokens = _tokens_of(texts)
+    found: dict[tuple[int, tuple[str, ...]], str] = {}
+    for text, owner in zip(texts, owners, strict=True):
+        found.setdefault((owner, _kinds(text, tokens)), text)
+    return list(found.values())
 
 
 def _common_start(texts: Sequence[str]) -> str:
@@ -161,7 +185,7 @@ def _alphabet(counts: Counter[str], tokens: re.Pattern[str]) -> str:
         # Or else its texts might be those of a run of digits.
         known = "".join(filter(str.isalpha, known))
     if 4 < len(chars) and counts.total() >= _SATURATED * len(known):
-        return chars
+        return _shared(counts) or known
     return known
 
 
@@ -215,12 +239,12 @@ def _pattern(
             wide.append(_LONG_PARTS)
             continue
         for i, column in enumerate(zip(*parts, strict=True)):
-            seen = "".join(sorted(set(column)))
+            counts = Counter(column)
             class_of = alphabet = alphabets[kinds, place, i == 0]
-            if i == 0 and alphabet[0] == "0" and alphabet.isdigit() and "0" not in seen:
+            if i == 0 and alphabet[0] == "0" and alphabet.isdigit() and "0" not in counts:
                 class_of = alphabet[1:]
-            chosen.append(_choices(Counter(column), class_of))
-            wide.append("".join(sorted({*class_of, *seen})))
+            chosen.append(_choices(counts, class_of))
+            wide.append("".join(sorted({*class_of, *_shared(counts)})))
     # From the right, because numbers grow there first.
     for i in reversed(range(len(chosen))):
         if Shape(tuple(map(tuple, chosen))).size >= max(_ENOUGH * len(texts), _PLENTY):
@@ -234,9 +258,9 @@ def _choices(counts: Counter[str], class_of: str) -> str:
 
     Others of a class are left out where it is hardly by chance that they do not occur.
     """
-    n, seen = counts.total(), "".join(sorted(counts))
+    n, seen, shared = counts.total(), "".join(sorted(counts)), _shared(counts)
     if n >= _SATURATED * len(class_of):
-        return seen
+        return shared or class_of
     inside = [
         known
         for known in _CLASSES
@@ -245,9 +269,13 @@ def _choices(counts: Counter[str], class_of: str) -> str:
     class_of = inside[0] if inside else class_of
     if not _is_no_chance(len(seen), class_of, n):
         return class_of
-    shared = "".join(char for char in seen if counts[char] >= _FEW_TEXTS)
     n_left_out = n - sum(counts[char] for char in shared)
     return shared if shared and n_left_out <= _MOST_LEFT_OUT * n else class_of
+
+
+def _shared(counts: Counter[str]) -> str:
+    """Return the characters that enough texts have, in ascending order."""
+    return "".join(sorted(char for char, n in counts.items() if n >= _FEW_TEXTS))
 
 
 def _is_no_chance(n_chars: int, class_of: str, n_texts: int) -> bool:
@@ -261,7 +289,7 @@ def _is_no_chance(n_chars: int, class_of: str, n_texts: int) -> bool:
 def _without_shape(texts: Sequence[str]) -> list[WeightedPattern]:
     """Return patterns of texts that share no shape, such as sentences."""
     counts = Counter(char for text in texts for char in set(text))
-    chars = "".join(sorted(char for char, n in counts.items() if n >= _FEW_TEXTS and char >= " "))
+    chars = "".join(char for char in _shared(counts) if char >= " ")
     letters = "".join(filter(str.isalnum, chars)) or string.ascii_letters + string.digits
     lengths = sorted(map(len, texts))
     # Quantiles, because the length of a single text may tell whose it is.

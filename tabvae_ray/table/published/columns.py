@@ -10,7 +10,9 @@ from tabvae_ray.table.coders.crowd import Crowd, Floats
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_numbers, column_positions, value_at
 from tabvae_ray.table.dtypes import dtype_from_name
+from tabvae_ray.table.identifiers.description import source_of
 from tabvae_ray.table.identifiers.maker import largest_of
+from tabvae_ray.table.identifiers.source import IdentifierSource
 from tabvae_ray.table.published.identifiers import published_source
 
 __all__ = ["published_column"]
@@ -39,13 +41,31 @@ def published_column(column: Column, values: pd.Series, crowd: Crowd) -> Column:
             return column
         dtype = dtype_from_name(column.dtype)
         largest = largest_of(dtype) if pd.api.types.is_numeric_dtype(dtype) else None
-        source = published_source(column.made_of, crowd.min_rows, largest)
+        source = published_source(_of_entities(column, values, crowd), crowd.min_rows, largest)
         return column.model_copy(update={"made_of": source})
     if column.kind == "categorical":
         return _with_shared_categories(column, values, crowd)
     numbers = column_numbers(values, column)
     present = ~np.isnan(numbers)
     return _with_shared_range(column, numbers[present], crowd.part(present))
+
+
+def _of_entities(column: Column, values: pd.Series, crowd: Crowd) -> IdentifierSource:
+    """Return the source of an identifier column, whose patterns count the values of an entity once.
+
+    A pattern of one person's values would name that person.
+    """
+    own = column.made_of
+    assert own is not None
+    is_declared = column.pattern is not None or column.generator is not None
+    if crowd.entities is None or is_declared or own.counter is not None:
+        return own
+    found = source_of(values, None, None, column.name, crowd.entities.tolist())
+    if found is None or found.counter is not None:
+        return own
+    # Values of other rows than the training rows are avoided, too.
+    kept = {"missing_rate": own.missing_rate, "real": own.real or found.real}
+    return found.model_copy(update=kept)
 
 
 def _with_shared_categories(column: Column, values: pd.Series, crowd: Crowd) -> Column:

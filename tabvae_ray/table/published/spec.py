@@ -51,8 +51,15 @@ def published_spec(spec: TableSpec, table: pd.DataFrame, crowd: Crowd) -> TableS
 def _shared(rule: Rule, spec: TableSpec, table: pd.DataFrame, crowd: Crowd) -> Rule | None:
     """Return a rule without what too few rows say.
 
-    That is a limit with few rows on one side, and values beside which few have a number above 0.
+    That is a limit with few rows on one side, a range that few rows are in, and values beside which
+    few have a number above 0.
     """
+    if isinstance(rule, Bins):
+        view = TableView(table, [spec[rule.column], spec[rule.of]])
+        places, _ = rule.model_copy(update={"absent": None}).coded(view)
+        present = places >= 0
+        ranges = crowd.part(present).enough(places[present], len(rule.labels))
+        return rule if ranges.all() else None
     if isinstance(rule, Fixed) and rule.limit is not None:
         numbers = numbers_of(TableView(table, [spec[rule.other]]), rule.other)
         sides = (numbers < rule.limit, numbers >= rule.limit)

@@ -8,6 +8,7 @@ like any other. ``missing_values`` of a spec replaces this rule.
 """
 
 import warnings
+from decimal import Decimal
 from functools import partial
 
 import numpy as np
@@ -290,7 +291,7 @@ def _are_long(cells: Cells, fits: Mask) -> bool:
     """Return True if the column has only integers, and some need more than 64 bits."""
     if not cells.match(r"^[+-]?\d+$")[fits].all():
         return False
-    values = [int(text) for text in cells.words(cells.match(r"^[+-]?\d{19,}$") & fits)]
+    values = [Decimal(text) for text in cells.words(cells.match(r"^[+-]?\d{19,}$") & fits)]
     negative = bool((cells.match("^-") & fits).any())
     limit = 2**63 if negative else 2**64
     return any(not -(2**63) <= value < limit for value in values)

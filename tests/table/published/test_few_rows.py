@@ -122,3 +122,52 @@ def test_digits_with_leading_zeros_are_not_advised_to_be_continuous(
     with pytest.warns(UserWarning, match="column 'zip'") as said:
         TableEncoder.fit(table, spec, TransformersConfig())
     assert any("declare it continuous" in str(one.message) for one in said) == is_advised
+
+
+def of_patients(n: int = 900) -> pd.DataFrame:
+    """Make a table of three rows for each patient, and of eight rows for the last one."""
+    patient = np.append(np.arange(n - 8) // 3, np.full(8, n))
+    return pd.DataFrame({"patient": [f"P{i:04}" for i in patient], "x": np.arange(n) % 7})
+
+
+@pytest.mark.parametrize("usual", ["K-{:06}", "{:08x}", "5{:05}"])
+def test_a_pattern_of_one_persons_identifiers_is_not_kept(usual: str) -> None:
+    table, rng = of_patients(), np.random.default_rng(0)
+    values = [usual.format(i) for i in rng.choice(10**5, 900, replace=False)]
+    values[-8:] = [f"SMITH-KING/{i}" for i in range(8)]
+    table["key"] = values
+    table["number"] = 40_000_000 + rng.permutation(10**6)[:900]
+    table.loc[table.index[-8:], "number"] = 987_654_321_000 + np.arange(8)
+    encoder = fitted(table, entity="patient", identifier=["key", "number"])
+    assert "KING" not in stored(encoder) and "987" not in str(encoder.spec["number"].made_of)
+    made = encoder.with_identifiers(pd.DataFrame(index=range(2000)), 0, 0)
+    assert not set(made["key"]) & set(values) and made["key"].is_unique
+    assert len({len(key) for key in made["key"]}) == 1
+    assert not set(made["number"]) & set(table["number"])
+
+
+def test_a_column_that_one_person_has_shows_no_start_of_its_identifiers() -> None:
+    table = of_patients()
+    table["key"] = [None] * 892 + [f"KING-{i:04}" for i in range(8)]
+    assert "KING" not in stored(fitted(table, entity="patient", identifier=["key"]))
+
+
+def test_a_character_of_one_identifier_is_not_in_a_pattern() -> None:
+    rng = np.random.default_rng(0)
+    keys = [f"{rng.choice(['A', 'B'])}-{i:06}" for i in rng.permutation(10**6)[:1500]]
+    table = pd.DataFrame({"key": [*keys, "X-123456"], "x": np.arange(1501) % 7})
+    source = fitted(table, identifier=["key"]).spec["key"].made_of
+    assert source is not None and source.patterns[0].pattern == "[AB]-[0-9]{6}"
+
+
+def test_a_range_of_numbers_that_one_person_is_in_is_not_kept() -> None:
+    table, rng = of_patients(), np.random.default_rng(0)
+    table["income"] = np.round(rng.lognormal(10, 0.4, 900), 2)
+    table.loc[table.index[-8:], "income"] = 765_432.12 + np.arange(8)
+    table["band"] = np.where(table["income"].between(15_000, 700_000), "usual", "unusual")
+    encoder = fitted(table, entity="patient")
+    assert not [rule for rule in encoder.spec.rules if rule.kind == "bins"]
+    # Two ranges of enough persons are kept.
+    table["band"] = np.where(table["income"] < 15_000, "unusual", "usual")
+    rules = [str(rule) for rule in fitted(table, entity="patient").spec.rules]
+    assert rules == ["band is unusual where income < 15000, else usual"]

@@ -46,10 +46,7 @@ def strongest(
 
 def attack_in_words(holder: str, attacks: MembershipAttacks) -> str:
     """Return the success of the strongest attack, and its interval, as a clause."""
-    # An interval that begins just above chance must not read as if it began there.
-    digits = 1 if _in_100(attacks.low) == "50" else 0
-    numbers = attacks.auc, attacks.low, attacks.high
-    share, low, high = (_in_100(number, digits) for number in numbers)
+    share, low, high = _in_100(attacks)
     success = (
         f"someone who has {holder} and two real rows, one of which is in the training rows, picks "
         f"the right one in {share} of 100 cases"
@@ -89,12 +86,10 @@ def membership_verdict(
         return NOT_MEASURED
     holder, worst = best
     sentences = [f"{grade(worst)}: {attack_in_words(holder, worst)}"]
-    sentences += [
-        f"With {other} it is {_in_100(attacks.auc)} of 100 ({_in_100(attacks.low)} to "
-        f"{_in_100(attacks.high)})."
-        for other, attacks in _by_holder(white_box, black_box).items()
-        if other != holder
-    ]
+    for other, attacks in _by_holder(white_box, black_box).items():
+        if other != holder:
+            share, low, high = _in_100(attacks)
+            sentences.append(f"With {other} it is {share} of 100 ({low} to {high}).")
     rows = (
         f"Measured on {worst.n_members:,} training rows and {worst.n_non_members:,} held-out rows"
     )
@@ -123,5 +118,10 @@ def _by_holder(
     return {holder: attacks for holder, attacks in given.items() if attacks is not None}
 
 
-def _in_100(share: float, digits: int = 0) -> str:
-    return f"{100 * share:.{digits}f}"
+def _in_100(attacks: MembershipAttacks) -> list[str]:
+    """Return the success in 100 cases, and the ends of its interval.
+
+    An interval that begins just above chance must not read as if it began there.
+    """
+    digits = 1 if f"{100 * attacks.low:.0f}" == "50" else 0
+    return [f"{100 * share:.{digits}f}" for share in (attacks.auc, attacks.low, attacks.high)]
