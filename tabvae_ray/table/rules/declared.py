@@ -147,10 +147,13 @@ def _check_kinds(rule: Rule, of: dict[str, Column], source: str) -> None:
         column, wanted = of[name], "datetime" if name in moments else "number"
         if wanted == "datetime" and column.kind == "datetime":
             continue
-        few = column.kind == "categorical" and not isinstance(rule, Order)
+        few = column.kind == "categorical"
         # Truth values are counted.
         not_numbers = str if isinstance(rule, Linear | Exclusive) else str | bool
         whole = few and not any(isinstance(v, not_numbers) for v in column.categories)
+        if whole and isinstance(rule, Order):
+            # Numbers are exchanged by their places.
+            whole = list(column.categories) == sorted(map(float, column.categories))
         if wanted == "number" and (column.kind == "continuous" or whole):
             continue
         raise DataError(f"{source}: {rule}: {name!r} must be a {wanted}, but is {column.kind}")
