@@ -54,6 +54,9 @@ class Candidates:
         added: Columns of numbers, those of two values too.
         rng: Source of the samples.
         given: Columns that are computed already, and what from; grows while candidates are tried.
+
+    Attributes:
+        is_late: Whether all candidates have been tried but those that say least.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Candidates:
         self._rng, self._given = rng, given
         self.relations = Relations(added)
         self._added, self._rows, self._table = added, rows, table
+        self.is_late = False
 
     def ranked(self, formulas: Sequence[Formula]) -> list[Formula]:
         """Return formulas of the same columns, the ones that say most first."""
@@ -163,6 +167,9 @@ class Candidates:
         yield from scaled_products(
             self.names, some, self._all[:_LARGER], self._tolerances, self._results
         )
+        yield from lossy
+        # What now is left may need that sums are solved another way.
+        self.is_late = True
         yield from lossy
         yield from rounded
         yield from ([rule] for rule in clock_sums(self.names, self._sample, self._all))

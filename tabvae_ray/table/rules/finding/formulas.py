@@ -64,10 +64,10 @@ def find_formulas(
         """
         if isinstance(candidate, Scaled):
             return False
-        if isinstance(candidate, Linear) and (
-            len(candidate.terms) > 1 or candidate.column in given
-        ):
-            return False
+        if isinstance(candidate, Linear):
+            # A rate of a sum, which tells the sum no more than roughly.
+            if not search.is_late or len(candidate.terms) > 1 or candidate.column in given:
+                return False
         old = [
             rule
             for rule in formulas
