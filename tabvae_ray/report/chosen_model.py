@@ -12,6 +12,7 @@ from tabvae_ray.results.latent_use import latent_verdict
 from tabvae_ray.results.memorising import GAP_LIMIT, gap_verdict, nats_gap
 from tabvae_ray.results.refits import RefitRecord, refit_text
 from tabvae_ray.space.parameters import CategoricalParameter, Parameter
+from tabvae_ray.table.rules.sentences import shortened
 
 __all__ = [
     "ChosenModel",
@@ -214,7 +215,9 @@ def rules(contents: ReportContents) -> RowFacts | None:
             "cannot be checked" if broken is None else f"{broken:,} ({broken / found.n_rows:.2%})"
         )
         real = found.real[sentence]
-        facts[sentence] = text + (f"; {real / found.n_real:.2%} of the real rows" if real else "")
+        facts[shortened(sentence)] = text + (
+            f"; {real / found.n_real:.2%} of the real rows" if real else ""
+        )
     n_left = len(found.broken) - _MOST_RULES
     remarks = (f"The {n_left:,} rules that fewer rows break are left out.",) if n_left > 0 else ()
     return RowFacts(f"{contents.pictures.n_rows:,}", facts, remarks)
