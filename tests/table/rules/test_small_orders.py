@@ -92,6 +92,14 @@ def test_a_part_of_a_whole_is_not_said_to_be_smaller() -> None:
     assert found(table) == {"total = a + b", "total <= limit"}
 
 
+def test_the_date_of_a_start_is_not_said_to_be_before_the_end() -> None:
+    rng = np.random.default_rng(3)
+    start = pd.Timestamp("2023-01-01") + pd.to_timedelta(rng.integers(0, 10**6, N), unit="min")
+    end = start + pd.to_timedelta(rng.integers(1, 90_000, N), unit="min")
+    table = pd.DataFrame({"start": start, "end": end, "day": start.normalize()})
+    assert found(table) == {"start < end", "day = date of start"}
+
+
 def test_counts_that_few_rows_could_break_are_in_order() -> None:
     rng = np.random.default_rng(4)
     shown = rng.integers(100, 50_000, 5_000)

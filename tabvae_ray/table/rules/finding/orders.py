@@ -9,6 +9,7 @@ import pandas as pd
 from tabvae_ray.table.rules.column_views import ColumnView, Floats, Mask, TableView
 from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS, is_rule
 from tabvae_ray.table.rules.forms.column_rule import ComputingRule
+from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.rule import Order, Rule
 
 __all__ = ["find_orders"]
@@ -138,7 +139,7 @@ def _checked(
 
 def _follows(rule: Order, formula: Rule, table: TableView, rng: np.random.Generator) -> bool:
     """Return True if a formula keeps an order whatever values its inputs have together."""
-    if not isinstance(formula, ComputingRule):
+    if not isinstance(formula, ComputingRule | DateOf):
         return False
     rows = rng.integers(0, table.n_rows, (len(formula.given), _SHUFFLED_ROWS))
     drawn = pd.DataFrame(
@@ -150,8 +151,6 @@ def _follows(rule: Order, formula: Rule, table: TableView, rng: np.random.Genera
     view = TableView(drawn, [table[name].column for name in formula.given])
     result = formula.expected(view)
     name = rule.upper if rule.column == formula.column else rule.column
-    if table[name].column.kind == "datetime":
-        return False
     slack = table[formula.column].tolerance + _ERROR
     apart = (view[name].comparable - result) * (1 if rule.column == formula.column else -1)
     return bool((apart[~np.isnan(apart)] >= -slack).all())
