@@ -11,6 +11,7 @@ from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import restored
 from tabvae_ray.table.formats.numerals import NumberFormat
 from tabvae_ray.table.grids.sentences import grid_sentence
+from tabvae_ray.table.rules.sentences import shortened
 from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["annotated_spec"]
@@ -62,7 +63,7 @@ def annotated_spec(
         parts.append(_TARGET.format(name=_yaml(known[-1])))
     if spec.rules:
         parts.append("\n# Rules that generated rows keep. Copy one to deny, to let it go.\n")
-        parts += [f"#   {_plain(str(rule), 300)}\n" for rule in spec.rules]
+        parts += [f"#   {_plain(shortened(str(rule)), 300)}\n" for rule in spec.rules]
         parts.append("rules:\n  deny: []\n")
     return "".join(parts)
 

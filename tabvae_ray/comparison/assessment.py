@@ -24,6 +24,7 @@ from tabvae_ray.comparison.scores.privacy import Privacy, privacy
 from tabvae_ray.errors import ConfigError, brief
 from tabvae_ray.storage import Location
 from tabvae_ray.table.rules.counting import RuleCounts
+from tabvae_ray.table.rules.sentences import shortened
 from tabvae_ray.table.spec import TableSpec
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class Assessment:
     def _repr_html_(self) -> str:
         table = score_table(self.comparison.scores, self.levels, self._options)
         notes = "".join(f"<div>{escape(note)}</div>" for note in [*self.verdicts, *self.warnings])
-        broken = [[rule, f"{n:,}"] for rule, n in self.rules.broken.items() if n]
+        broken = [[shortened(rule), f"{n:,}"] for rule, n in self.rules.broken.items() if n]
         rules = html_table(["rule of the real table", "rows that break it"], broken)
         return f"<div>{table}{notes}{rules if broken else ''}</div>"
 
@@ -241,7 +242,7 @@ class Assessment:
             real = rules.real[sentence]
             count = "cannot be checked" if broken is None else f"{broken:,} of {rules.n_rows:,}"
             aside = f"   (real: {real:,} of {rules.n_real:,})" if real else ""
-            lines.append(f"  {sentence}: {count}{aside}")
+            lines.append(f"  {shortened(sentence)}: {count}{aside}")
         return lines
 
     def write(self, out: Location) -> None:

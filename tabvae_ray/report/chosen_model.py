@@ -13,6 +13,7 @@ from tabvae_ray.results.latent_use import latent_verdict
 from tabvae_ray.results.memorising import GAP_LIMIT, gap_verdict, nats_gap
 from tabvae_ray.results.refits import RefitRecord, refit_text
 from tabvae_ray.space.parameters import CategoricalParameter, Parameter
+from tabvae_ray.table.rules.sentences import shortened
 
 __all__ = [
     "ChosenModel",
@@ -216,7 +217,7 @@ def rules(contents: ReportContents) -> RowFacts | None:
             text += f" ({share_text(broken / found.n_rows)})"
         real = found.real[sentence]
         share = f"; {share_text(real / found.n_real)} of the real rows" if real else ""
-        facts[sentence] = text + share
+        facts[shortened(sentence)] = text + share
     n_left = len(found.broken) - _MOST_RULES
     remarks = (f"The {n_left:,} rules that fewer rows break are left out.",) if n_left > 0 else ()
     return RowFacts(f"{contents.pictures.n_rows:,}", facts, remarks)

@@ -24,6 +24,7 @@ from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.formats.spelling import spelled
 from tabvae_ray.table.formats.typed_dates import typed_moment, typed_time
 from tabvae_ray.table.grids.timeline import moments_at
+from tabvae_ray.table.parsing import as_numbers
 from tabvae_ray.table.values.decimals import exact_offset
 from tabvae_ray.table.values.spans import is_span, spans_of
 
@@ -64,9 +65,14 @@ class Condition:
             wanted = [*self.positions, -1] if self.missing else list(self.positions)
             found: Mask = np.isin(positions, wanted)
             return found
-        numbers = column_numbers(values, self.column)
+        numbers = column_numbers(values, self.column, between=self.column.step is not None)
         if self.missing:
             return np.isnan(numbers)
+        if self.column.kind == "continuous" and not is_counted(self.column):
+            # What a rule computes may be beyond the range that the column's own numbers have.
+            exact = as_numbers(values, "table", written=self.column.format)
+            numbers = np.where(exact < float(self.column.minimum or 0), -np.inf, numbers)
+            numbers = np.where(exact > float(self.column.maximum or 0), np.inf, numbers)
         return (numbers >= self.low) & (numbers <= self.high)
 
 

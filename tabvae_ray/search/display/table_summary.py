@@ -13,6 +13,7 @@ from tabvae_ray.table.column_values import column_range, restored
 from tabvae_ray.table.grids.sentences import grid_sentence
 from tabvae_ray.table.identifiers.source import IdentifierSource
 from tabvae_ray.table.rules.rule import Rule
+from tabvae_ray.table.rules.sentences import shortened
 
 __all__ = ["choice_lines", "rule_line", "table_summary"]
 
@@ -86,9 +87,10 @@ def choice_lines(inputs: SearchInputs, *, is_kept: bool = True) -> Iterator[str]
 
 def rule_line(rule: Rule) -> str:
     """Return the sentence of a rule, with its exceptions."""
+    sentence = shortened(str(rule))
     if not rule.exceptions:
-        return str(rule)
-    return f"{rule} (but for {100 * rule.exceptions:.2g}% of rows)"
+        return sentence
+    return f"{sentence} (but for {100 * rule.exceptions:.2g}% of rows)"
 
 
 def _source(source: IdentifierSource) -> str:

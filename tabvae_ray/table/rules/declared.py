@@ -21,7 +21,7 @@ from tabvae_ray.table.rules.forms.formula import DatePart, Duration, Linear
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.forms.several import Scaled
 from tabvae_ray.table.rules.rule import Constraint, Dependence, MissingTogether, Order, Rule
-from tabvae_ray.table.rules.sentences import EXAMPLES, parse_rule
+from tabvae_ray.table.rules.sentences import EXAMPLES, parse_rule, shortened
 from tabvae_ray.table.rules.steps import in_order
 
 __all__ = ["check_rules", "rules_of"]
@@ -54,18 +54,19 @@ def rules_of(
         return tuple(own)
     names = {column.name for column in columns}
     found = find_rules(table, columns)
-    known = {*names, *map(str, found)}
+    sentences = [(str(rule), shortened(str(rule))) for rule in found]
+    known = {*names, *(each for both in sentences for each in both)}
     for denied in declared.deny:
         if denied not in known:
             raise DataError(
                 f"{where}: deny: {denied!r} is neither a column nor a rule that was found: "
-                f"{'; '.join(map(str, found)) or 'none was'}"
+                f"{'; '.join(short for _, short in sentences) or 'none was'}"
             )
     said = {_subject(rule) for rule in own}
     kept = [
         rule
-        for rule in found
-        if str(rule) not in declared.deny
+        for rule, both in zip(found, sentences, strict=True)
+        if set(declared.deny).isdisjoint(both)
         and rule.column not in declared.deny
         and _subject(rule) not in said
     ]
@@ -147,10 +148,13 @@ def _check_kinds(rule: Rule, of: dict[str, Column], source: str) -> None:
         column, wanted = of[name], "datetime" if name in moments else "number"
         if wanted == "datetime" and column.kind == "datetime":
             continue
-        few = column.kind == "categorical" and not isinstance(rule, Order)
+        few = column.kind == "categorical"
         # Truth values are counted.
         not_numbers = str if isinstance(rule, Linear | Exclusive) else str | bool
         whole = few and not any(isinstance(v, not_numbers) for v in column.categories)
+        if whole and isinstance(rule, Order):
+            # Numbers are exchanged by their places.
+            whole = list(column.categories) == sorted(map(float, column.categories))
         if wanted == "number" and (column.kind == "continuous" or whole):
             continue
         raise DataError(f"{source}: {rule}: {name!r} must be a {wanted}, but is {column.kind}")

@@ -128,10 +128,12 @@ class RuleKeeper:
                 if lookup.on[-1].name not in self._names:
                     write_values(rows, lookup.on[-1], lookup.known_keys(rows, rng), compact)
             self._keep_states(rows, rng, compact, computed=False)
-            self._keep_orders(rows, rng)
+            self._keep_orders(rows, rng, compact)
             self._compute(rows, rng, compact)
             orders = [rule for rule in self.rules if isinstance(rule, Order)]
-            settle_orders(rows, orders, self._columns, self._names, self._inputs, rng)
+            settle_orders(
+                rows, orders, self._columns, self._names, self._inputs, rng, compact=compact
+            )
             self._keep_states(rows, rng, compact, computed=True)
             for rule in missing:
                 if rule.other in self._names:
@@ -170,7 +172,7 @@ class RuleKeeper:
             if isinstance(rule, OnlyWhere):
                 keep_only_where(rows, rule, self._columns, settled, rng, compact=compact)
 
-    def _keep_orders(self, rows: pd.DataFrame, rng: np.random.Generator) -> None:
+    def _keep_orders(self, rows: pd.DataFrame, rng: np.random.Generator, compact: bool) -> None:
         """Exchange values until all orders hold, as often as a chain of them may need."""
         orders = [
             rule
@@ -178,7 +180,7 @@ class RuleKeeper:
             if isinstance(rule, Order) and not {rule.column, rule.upper} & self._names
         ]
         for _ in orders:
-            broken = [_keep_order(rule, rows, self._columns, rng) for rule in orders]
+            broken = [_keep_order(rule, rows, self._columns, rng, compact) for rule in orders]
             if not any(broken):
                 break
 
@@ -241,7 +243,15 @@ class RuleKeeper:
         self, rule: Dependence, rows: pd.DataFrame, rng: np.random.Generator, compact: bool
     ) -> None:
         column, lookup = self._columns[rule.column], self._lookups[rule.column]
-        write_values(rows, column, lookup.drawn_values(rows, rng), compact)
+        values = lookup.drawn_values(rows, rng)
+        if rule.exceptions and lookup.odd is None:
+            # Too few rows have each exception to be learnt, so the network says what they are.
+            own = plain_values(rows[column.name], column)
+            wrong = ~np.isclose(own, values, rtol=0, atol=0, equal_nan=True)
+            if wrong.mean() <= rule.exceptions:
+                return
+            values = np.where(without_exceptions(wrong, rule.exceptions, rng), values, own)
+        write_values(rows, column, values, compact)
 
     def _keep_missing(
         self,
@@ -252,10 +262,11 @@ class RuleKeeper:
     ) -> None:
         view, column = self._view(rows, rule), self._columns[rule.column]
         expected, own = rule.expected_missing(view), view[rule.column].missing
-        exempt = rng.random(len(rows)) < rule.exceptions
-        wrong = (expected != own) & ~exempt
-        if not wrong.any():
+        wrong = expected != own
+        if wrong.mean() <= rule.exceptions:
             return
+        if rule.exceptions:
+            wrong = without_exceptions(wrong, rule.exceptions, rng)
         values = plain_values(rows[column.name], column)
         present = values[~own]
         if len(present) == 0:
@@ -308,7 +319,11 @@ def _keep_date(
 
 
 def _keep_order(
-    rule: Order, rows: pd.DataFrame, columns: Mapping[str, Column], rng: np.random.Generator
+    rule: Order,
+    rows: pd.DataFrame,
+    columns: Mapping[str, Column],
+    rng: np.random.Generator,
+    compact: bool,
 ) -> bool:
     """Exchange values in the wrong order; return whether there were any.
 
@@ -320,11 +335,11 @@ def _keep_order(
         return False
     if rule.exceptions:
         wrong = without_exceptions(wrong, rule.exceptions, rng)
-    lows = column_numbers(rows[low.name], low).copy()
-    highs = column_numbers(rows[high.name], high).copy()
+    lows = plain_values(rows[low.name], low).copy()
+    highs = plain_values(rows[high.name], high).copy()
     lows[wrong], highs[wrong] = in_right_order(
         lows[wrong], highs[wrong], low, high, strict=rule.strict
     )
-    write_values(rows, low, lows, compact=False)
-    write_values(rows, high, highs, compact=False)
+    write_values(rows, low, lows, compact)
+    write_values(rows, high, highs, compact)
     return True

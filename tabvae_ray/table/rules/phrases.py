@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -191,7 +192,7 @@ def _linear(text: str, name: str) -> Linear | None:
             return None
         sign = -1.0 if term["sign"].startswith("-") else 1.0
         if term["name"]:
-            terms[term["name"]] = sign * float(term["factor"] or 1)
+            terms[term["name"]] = sign * _factor(term["factor"] or "1")
         else:
             constant += sign * float(term["number"])
         rest = rest[term.end() :]
@@ -199,6 +200,13 @@ def _linear(text: str, name: str) -> Linear | None:
         return None
     present = found["present"] is not None
     return Linear(column=found["column"], terms=terms, constant=constant, of_present=present)
+
+
+def _factor(text: str) -> float:
+    """Return a factor; one of 12 digits is the fraction that is printed so, such as 1/3."""
+    factor = float(text)
+    fraction = float(Fraction(factor).limit_denominator(1_000))
+    return fraction if f"{fraction:.12g}" == text else factor
 
 
 def _exclusive(text: str, name: str) -> Exclusive | None:

@@ -1,7 +1,8 @@
 """Numbers of two columns on one scale, so that they can be compared and exchanged.
 
 A column's own numbers are those of :func:`tabvae_ray.table.column_values.column_numbers`: integers
-count from the column's minimum, datetimes and numbers with a step in steps from there.
+count from the column's minimum, datetimes and numbers with a step in steps from there. Of
+categories that are numbers, in ascending order, own numbers are positions.
 """
 
 from collections.abc import Callable
@@ -90,6 +91,9 @@ def _counts(column: Column) -> bool:
 
 def _on_one_scale(numbers: Floats, column: Column) -> Floats:
     """Return values, or seconds since 1970, of own numbers."""
+    if column.kind == "categorical":
+        values = np.array([*map(float, column.categories), np.nan])
+        return values[numbers.astype(np.int64)]
     if column.kind == "datetime":
         return seconds_at(numbers, column)
     if not _counts(column):
@@ -99,6 +103,11 @@ def _on_one_scale(numbers: Floats, column: Column) -> Floats:
 
 def _own(values: Floats, column: Column, rounded: Callable[[Floats], Floats]) -> Floats:
     """Return own numbers of values, rounded down or up to what the column holds."""
+    if column.kind == "categorical":
+        known = np.array([float(value) for value in column.categories])
+        below = np.searchsorted(known, values, side="right") - 1
+        places = below if rounded is np.floor else np.searchsorted(known, values)
+        return np.clip(places, 0, len(known) - 1).astype(np.float64)
     if column.kind == "datetime":
         return numbers_at_seconds(values, column, rounded)
     if column.step is not None:
@@ -115,14 +124,17 @@ def _own(values: Floats, column: Column, rounded: Callable[[Floats], Floats]) ->
 
 
 def _step(column: Column) -> float:
-    if _counts(column):
+    if _counts(column) or column.kind == "categorical":
         return 1.0
     return _TINY if column.decimals is None else 10.0**-column.decimals
 
 
 def _bottom(column: Column) -> float:
-    return 0.0 if _counts(column) else float(column.minimum or 0)
+    counted = _counts(column) or column.kind == "categorical"
+    return 0.0 if counted else float(column.minimum or 0)
 
 
 def _top(column: Column) -> float:
+    if column.kind == "categorical":
+        return float(len(column.categories) - 1)
     return column_range(column)[2] if _counts(column) else float(column.maximum or 0)

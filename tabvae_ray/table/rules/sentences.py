@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args
 
 from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped
+from tabvae_ray.table.rules.forms.column_rule import OF_PRESENT
 from tabvae_ray.table.rules.forms.date_text import DATE_TEXTS, DateText
 from tabvae_ray.table.rules.forms.dates import MOMENT_PARTS, Age, DateOf
+from tabvae_ray.table.rules.forms.exclusive import STATES
 from tabvae_ray.table.rules.forms.formula import (
     SECONDS,
     DatePart,
@@ -23,13 +25,21 @@ from tabvae_ray.table.rules.forms.parts import PARTS
 from tabvae_ray.table.rules.phrases import NUMBER, long_rule, one_of
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 
-__all__ = ["EXAMPLES", "parse_rule"]
+__all__ = ["EXAMPLES", "parse_rule", "shortened"]
 
 EXAMPLES = (
     "total = casual + registered; amount = price * quantity; month = month of day; "
     "admitted <= discharged; season is determined by month; end is missing exactly where start is"
 )
 _PARTS = "|".join(PARTS)
+# Lists of names in sentences, and what stands between two of them.
+_PRESENT = f"(?:{OF_PRESENT})?"
+_LISTS = (
+    (rf"(?:exactly|at most) one of (?P<names>.+) (?:{'|'.join(STATES)})", ", "),
+    (rf".+? = (?:largest|smallest|first) of (?P<names>.+?){_PRESENT}", ", "),
+    (rf".+? = (?P<names>.+?){_PRESENT}", " + "),
+)
+_MOST_NAMES = 8
 
 
 def parse_rule(
@@ -50,6 +60,18 @@ def parse_rule(
             rule = make({key: value for key, value in found.groupdict().items() if value})
             return _with_categories(rule, found.groupdict().get("values"), categories or {})
     return long_rule(text, name, categories or {})
+
+
+def shortened(sentence: str) -> str:
+    """Return the sentence of a rule as people read it, without most names of many columns."""
+    for pattern, between in _LISTS:
+        found = re.fullmatch(pattern, sentence)
+        names = found["names"].split(between) if found is not None else []
+        if found is not None and len(names) > _MOST_NAMES:
+            few = between.join([*names[:2], "...", names[-1]])
+            start, end = found.span("names")
+            return f"{sentence[:start]}{few} ({len(names)} columns){sentence[end:]}"
+    return sentence
 
 
 def _with_categories(

@@ -9,7 +9,7 @@ from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.rules.counting import count_rules
 from tabvae_ray.table.rules.finding.discovery import find_rules
 from tabvae_ray.table.rules.keeping import RuleKeeper
-from tabvae_ray.table.rules.sentences import parse_rule
+from tabvae_ray.table.rules.sentences import parse_rule, shortened
 from tabvae_ray.table.spec import TableSpec
 
 N = 1_200
@@ -103,3 +103,31 @@ def test_one_that_a_row_breaks_is_an_error_that_shows_the_row() -> None:
     declared = SpecDeclaration.from_mapping({"rules": {"add": [rule], "find": False}})
     with pytest.raises(DataError, match=r"does not hold in row \d+ \(is_0=1, noise=True\)"):
         TableSpec.infer(table, declared=declared)
+
+
+def test_people_read_the_names_of_many_columns_shortened_and_may_deny_what_they_read() -> None:
+    kinds = np.random.default_rng(0).integers(0, 12, 600)
+    table = pd.DataFrame({f"soil_{i}": (kinds == i).astype(int) for i in range(12)})
+    (rule,) = TableSpec.infer(table).rules
+    shown = "exactly one of soil_0, soil_1, ..., soil_11 (12 columns) is above 0"
+    assert shortened(str(rule)) == shown
+    assert len(str(rule)) > len(shown)
+    for sentence in (shown, str(rule)):
+        declared = SpecDeclaration.from_mapping({"rules": {"deny": [sentence]}})
+        assert TableSpec.infer(table, declared=declared).rules == ()
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        ("total = a + b - c", "total = a + b - c"),
+        ("y = " + " + ".join("abcdefghijkl"), "y = a + b + ... + l (12 columns)"),
+        (
+            "y = largest of " + ", ".join("abcdefghijkl") + ", of those present",
+            "y = largest of a, b, ..., l (12 columns), of those present",
+        ),
+        ("y is missing exactly where x is a, b", "y is missing exactly where x is a, b"),
+    ],
+)
+def test_only_long_lists_of_names_are_shortened(sentence: str, shown: str) -> None:
+    assert shortened(sentence) == shown

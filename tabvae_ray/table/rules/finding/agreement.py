@@ -69,7 +69,9 @@ class SampledColumns:
         few = self._sample[np.argsort(-present.sum(axis=1), kind="stable")[:_FIRST_ROWS]]
         n_columns = few.shape[1]
         present = (few != 0) & ~np.isnan(few)
-        spread = np.std(few, axis=0, where=~np.isnan(few))
+        known = ~np.isnan(few)
+        # A column that these rows do not know at all has no spread.
+        spread = np.std(np.where(known.any(axis=0), few, 0.0), axis=0, where=known | ~known.any(0))
         clear = self._results & (spread > 6 * self._tolerances)
         clear &= present.sum(axis=0) >= _MIN_PRESENT
         places = np.flatnonzero(clear)

@@ -12,10 +12,14 @@ from tabvae_ray.table.rules.rule import Dependence, agrees_within_groups
 
 __all__ = ["find_dependences", "leads_to"]
 
+_Agreeing = tuple[tuple[int, ...], int, npt.NDArray[np.intp], npt.NDArray[np.int64]]
+
 # Rows of the sample: fewer where there are more columns than this.
 _SAMPLE, _SAMPLE_COLUMNS, _MIN_SAMPLE = 2_000, 200, 300
 # Rows of the sample whose group has another row; of fewer, chance cannot be ruled out.
 _MIN_REPEATED = 20
+# The first few rows of the sample rule out most pairs of columns.
+_FIRST_ROWS = 48
 # A determinant of nearly all-distinct values determines everything, and is no rule. What a number
 # determines is looked up by its values, which are then kept: they must be few, and many rows each.
 _MAX_DISTINCT = 0.5
@@ -101,10 +105,12 @@ class _Search:
         self._sizes = [table[name].n_codes for name in self.names]
         n_rows = _SAMPLE * _SAMPLE_COLUMNS // max(len(self.names), _SAMPLE_COLUMNS)
         rows = rng.permutation(table.n_rows)[: max(n_rows, _MIN_SAMPLE)]
-        self._few = np.stack([table[name].codes[rows] for name in self.names], axis=1)
+        few = np.stack([table[name].codes[rows] for name in self.names], axis=1)
+        self._few: npt.NDArray[np.int32] = few.astype(np.int32)
         self._n_rows = table.n_rows
         self._measured: dict[tuple[str, ...], float | None] = {}
         self._n_groups: dict[tuple[str, ...], int] = {}
+        self._tried: dict[int, list[_Agreeing]] = {}
         agreeing = [_agreeing_by_chance(codes) for codes in self._few.T]
         bearable = RARER * (1 - np.array(agreeing)) + 2 / len(rows)
         self._bearable = np.minimum(bearable, MAX_EXCEPTIONS)
@@ -120,19 +126,10 @@ class _Search:
             n_on: Number of columns that determine another.
             exact: Whether to return those without exceptions in the sample, or those with a few.
         """
-        usable = [i for i, name in enumerate(self.names) if self._may_determine(name)]
         found: list[tuple[tuple[int, ...], Dependence]] = []
-        for on in combinations(usable, n_on):
-            groups = self._few[:, on[0]]
-            for i in on[1:]:
-                groups = groups * self._sizes[i] + self._few[:, i]
-            n_repeated, disagreeing = _disagreements(groups, self._few)
-            if n_repeated < _MIN_REPEATED:
-                continue
-            # Each exception differs from the row before it and from the one after it.
-            few = disagreeing <= 2 * self._bearable * n_repeated
+        for on, n_repeated, columns, disagreeing in self._agreeing(n_on):
             n_groups = len(self._few) - n_repeated
-            for column in np.flatnonzero(disagreeing == 0 if exact else few):
+            for column in columns[disagreeing == 0] if exact else columns:
                 if column in on or (n_on == 1 and self._sizes[on[0]] < self._sizes[column]):
                     continue
                 rule = Dependence(column=self.names[column], on=tuple(self.names[i] for i in on))
@@ -144,6 +141,35 @@ class _Search:
                 )
                 found.append(((backwards, *self._turn(int(column), n_on), n_groups, *on), rule))
         return [rule for _, rule in sorted(found, key=lambda item: item[0])]
+
+    def _agreeing(self, n_on: int) -> list[_Agreeing]:
+        """Return what may determine others in the sample, by how few rows disagree.
+
+        Returns:
+            The determining columns, how many rows follow one of their own group, the columns that
+            few of these differ in, and in how many.
+        """
+        if n_on in self._tried:
+            return self._tried[n_on]
+        usable = [i for i, name in enumerate(self.names) if self._may_determine(name)]
+        found: list[_Agreeing] = []
+        first = self._few[:_FIRST_ROWS]
+        for on in combinations(usable, n_on):
+            groups = self._few[:, on[0]].astype(np.int64)
+            for i in on[1:]:
+                groups = groups * self._sizes[i] + self._few[:, i]
+            n_repeated = len(groups) - len(np.unique(groups))
+            if n_repeated < _MIN_REPEATED:
+                continue
+            # Each exception differs from the row before it and from the one after it.
+            most = 2 * self._bearable * n_repeated
+            # Of all rows no fewer differ than of some of them.
+            columns = np.flatnonzero(_disagreements(groups[:_FIRST_ROWS], first) <= most)
+            disagreeing = _disagreements(groups, self._few[:, columns])
+            few = disagreeing <= most[columns]
+            found.append((on, n_repeated, columns[few], disagreeing[few]))
+        self._tried[n_on] = found
+        return found
 
     def _may_determine(self, name: str) -> bool:
         view = self.table[name]
@@ -199,17 +225,18 @@ def _agreeing_by_chance(codes: Codes) -> float:
     return float(((np.bincount(codes) / len(codes)) ** 2).sum())
 
 
-def _disagreements(groups: Codes, codes: Codes) -> tuple[int, npt.NDArray[np.int64]]:
-    """Return how many rows follow one of their own group, and how many differ from it.
+def _disagreements(groups: Codes, codes: "Codes | npt.NDArray[np.int32]") -> npt.NDArray[np.int64]:
+    """Return how many rows differ from the row of their own group that they follow.
 
     Args:
         groups: ``(S,)`` groups of the rows.
-        codes: ``(S, C)`` codes of all columns.
+        codes: ``(S, C)`` codes of columns.
 
     Returns:
-        A number, and ``(C,)`` for each column the rows with another code than the row before them.
+        ``(C,)`` a number for each column.
     """
     order = np.argsort(groups, kind="stable")
-    same = np.diff(groups[order]) == 0
-    differ = (np.diff(codes[order], axis=0) != 0) & same[:, None]
-    return int(same.sum()), differ.sum(axis=0)
+    same = np.flatnonzero(np.diff(groups[order]) == 0)
+    differ = codes[order[same]] != codes[order[same + 1]]
+    n_differ: npt.NDArray[np.int64] = np.count_nonzero(differ, axis=0)
+    return n_differ

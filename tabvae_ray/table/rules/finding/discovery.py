@@ -65,7 +65,8 @@ def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0)
             late[part.column] = part
     groups = find_exclusive(view, rng)
     members = {name for rule in groups for name in (rule.column, *rule.given)}
-    for comparison in find_comparisons(view, rng, given | {name: () for name in (*late, *members)}):
+    free: dict[str, tuple[str, ...]] = {name: () for name in (*late, *members)}
+    for comparison in find_comparisons(view, rng, free | given):
         computed.append(comparison)
         given[comparison.column] = comparison.given
     scattered = {rule.column for rule in computed if isinstance(rule, _SCATTERED)}
@@ -81,26 +82,26 @@ def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0)
         if name not in given and not leads_to(name, said.given, given):
             given[name] = said.given
             computed.append(said)
-    orders = [
-        rule
-        for rule in find_orders(view, rng)
-        # A part is no larger than its whole: the formula says it already.
-        if rule.upper not in given.get(rule.column, ())
-        and rule.column not in given.get(rule.upper, ())
-        # Two results of the same inputs are in the order that these have.
-        and not (given.get(rule.column) and given.get(rule.column) == given.get(rule.upper))
-    ]
+    orders = find_orders(view, rng, [*computed, *dependences])
     # A group of which one column at most is drawn keeps its rule by itself.
     groups = [rule for rule in groups if len({rule.column, *rule.given} - set(given)) > 1]
     rules = [*computed, *dependences, *orders]
-    related = {frozenset((rule.column, name)) for rule in rules for name in rule.given}
+    related = {
+        frozenset((rule.column, name)) for rule in (*computed, *dependences) for name in rule.given
+    }
+    # Where the larger one is 0, the smaller one is; not the other way round.
+    ordered = {(rule.column, rule.upper) for rule in orders}
     sets = [{rule.column, *rule.given} for rule in groups if rule.state != "has a value"]
     for names in sets:
         related |= {frozenset(pair) for pair in combinations(names, 2)}
     grouped = {name for names in sets for name in names}
     fixed = find_fixed(view, given, related, grouped, rng)
     related |= {frozenset((rule.column, rule.other)) for rule in fixed}
-    only_where = find_only_where(view, given, related)
+    only_where = [
+        rule
+        for rule in find_only_where(view, given, related)
+        if (rule.column, rule.other) not in ordered
+    ]
     related |= {frozenset((rule.column, rule.other)) for rule in only_where}
     fixed += find_fixed_in_ranges(view, given, related, grouped, rng)
     return [*rules, *groups, *fixed, *only_where, *find_missing(view)]

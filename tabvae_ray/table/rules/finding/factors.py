@@ -95,12 +95,14 @@ def _limits(own: Floats, of: Floats, slack: "Floats | float") -> tuple[Floats, F
 def _fitted(column: str, of: str, view: ColumnView, pair: Floats, slack: float) -> Scaled | None:
     labels: list[Label] = []
     factors: list[float] = []
+    varied = False
     for rows in _rows_of(view):
         part = pair[rows[:_MORE]]
         used = (part[:, 1] != 0) & ~np.isnan(part).any(axis=1)
         if used.sum() < _FEWEST:
             return None
         own, other = part[used, 0], part[used, 1]
+        varied = varied or bool(np.ptp(own) > 2 * slack)
         low, high = (float(end) for end in _limits(own, other, slack))
         if low > high:
             return None
@@ -112,7 +114,8 @@ def _fitted(column: str, of: str, view: ColumnView, pair: Floats, slack: float) 
             return None
         labels.append(view.value_at(int(rows[0])))
         factors.append(factor)
-    if len(set(factors)) < 2:
+    # Where the category itself says the number, there is nothing to multiply.
+    if len(set(factors)) < 2 or not varied:
         return None
     order = sorted(range(len(labels)), key=lambda i: str(labels[i]))
     return Scaled(

@@ -1,11 +1,16 @@
 """Find pairs of numbers or date-times of which one is never larger."""
 
+from collections.abc import Collection, Sequence
+
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from tabvae_ray.table.rules.column_views import Floats, Mask, TableView
+from tabvae_ray.table.rules.column_views import ColumnView, Floats, Mask, TableView
 from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS, is_rule
-from tabvae_ray.table.rules.rule import Order
+from tabvae_ray.table.rules.forms.column_rule import ComputingRule
+from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.rule import Order, Rule
 
 __all__ = ["find_orders"]
 
@@ -13,14 +18,27 @@ __all__ = ["find_orders"]
 _SAMPLE, _SAMPLE_COLUMNS, _MIN_SAMPLE = 2_000, 200, 300
 # An order that so few rows could break says nothing that the ranges of the columns do not.
 _MIN_BREAKABLE = 0.05
+# Fewer do, down to this, of numbers with as many decimals, where some rows are as near to breaking
+# it as only an order allows: the smallest distance is a small part of that of the hundredth row.
+_LEAST_BREAKABLE, _NEAR, _FEWEST_NEAR = 0.005, 0.3, 10
 # So many times as many rows must just keep an order with exceptions as break it.
 _EDGE = 10
 # Pairs that are held against all rows. Their number grows with the square of the columns.
 _MOST_CHECKED = 4_000
+# Rows of shuffled inputs that a formula is computed for, and what float64 may lose.
+_SHUFFLED_ROWS, _ERROR = 500, 1e-9
 
 
-def find_orders(table: TableView, rng: np.random.Generator) -> list[Order]:
-    """Find orders that chance does not explain, without those that follow from others."""
+def find_orders(
+    table: TableView, rng: np.random.Generator, computed: Sequence[Rule]
+) -> list[Order]:
+    """Find orders that chance does not explain, without those that follow from others.
+
+    Args:
+        table: The real rows.
+        rng: Source of the sample.
+        computed: Rules that compute columns, of which each says how it lies to its inputs.
+    """
     n_columns = len(table.columns)
     n_rows = max(_MIN_SAMPLE, _SAMPLE * _SAMPLE_COLUMNS // max(n_columns, _SAMPLE_COLUMNS))
     some = table.take(rng.permutation(table.n_rows)[:n_rows])
@@ -29,9 +47,8 @@ def find_orders(table: TableView, rng: np.random.Generator) -> list[Order]:
         names = [
             name
             for name, view in table.columns.items()
-            if (view.column.kind == "datetime" if kind == "datetime" else view.column.kind
-                == "continuous" and view.is_exact)
-        ]  # fmt: skip
+            if (view.column.kind == "datetime" if kind == "datetime" else _is_number(view))
+        ]
         if len(names) < 2:
             continue
         values = np.stack([some[name].comparable for name in names], axis=1)
@@ -40,21 +57,52 @@ def find_orders(table: TableView, rng: np.random.Generator) -> list[Order]:
         for low in range(len(names)):
             wrong = (values[:, [low]] > values).mean(axis=0)
             by_chance = (mixed[:, [low]] > mixed).mean(axis=0)
-            likely[low] = (wrong <= 3 * MAX_EXCEPTIONS) & (by_chance >= _MIN_BREAKABLE)
+            likely[low] = (wrong <= 3 * MAX_EXCEPTIONS) & (by_chance >= _LEAST_BREAKABLE)
+            for high in np.flatnonzero(likely[low] & (by_chance < _MIN_BREAKABLE)):
+                alike = table[names[low]].tolerance == table[names[high]].tolerance
+                likely[low, high] = (
+                    alike
+                    and wrong[high] == 0
+                    and _begins_near_zero(values[:, high] - values[:, low])
+                )
         np.fill_diagonal(likely, val=False)
-        found += _checked(names, likely, values, table, rng)
-    return _without_implied(found)
+        found += _checked(names, likely, values, table, rng, computed)
+    return found
+
+
+def _is_number(view: ColumnView) -> bool:
+    """Return True for numbers, also those of few values, but not for truth values."""
+    if not view.is_exact or view.is_flag:
+        return False
+    categories = [float(value) for value in view.column.categories]
+    return categories == sorted(categories)
+
+
+def _begins_near_zero(apart: Floats) -> bool:
+    """Return True if the smallest of some distances, none below 0, are next to nothing.
+
+    Two columns that are merely different in size are apart in all rows.
+    """
+    apart = np.sort(apart[~np.isnan(apart)])
+    place = max(len(apart) // 100, _FEWEST_NEAR)
+    return len(apart) > place and bool(apart[0] <= _NEAR * apart[place])
 
 
 def _checked(
-    names: list[str], likely: Mask, values: Floats, table: TableView, rng: np.random.Generator
+    names: list[str],
+    likely: Mask,
+    values: Floats,
+    table: TableView,
+    rng: np.random.Generator,
+    computed: Sequence[Rule],
 ) -> list[Order]:
     """Return the likely orders that all rows keep, by the order of the columns.
 
-    Neighbours come first. What follows from exact orders is not checked.
+    Neighbours come first. What follows from exact orders, or from formulas, is not checked.
     """
     follows = np.zeros_like(likely)
     found: dict[tuple[int, int], Order] = {}
+    said = {rule.column: rule for rule in computed}
     n_checked = 0
     for low, high in _nearest_first(likely, values):
         if (follows[low] & follows[:, high]).any():
@@ -63,11 +111,49 @@ def _checked(
         if n_checked == _MOST_CHECKED:
             break
         n_checked += 1
-        rule = _strictest(names[low], names[high], table, rng)
-        if rule is not None:
-            found[low, high] = rule
-            follows[low, high] = rule.exceptions == 0
-    return [found[pair] for pair in sorted(found)]
+        rule = Order(column=names[low], upper=names[high])
+        own, other = said.get(rule.column), said.get(rule.upper)
+        if own is not None and other is not None and own.given == other.given:
+            # Two results of the same inputs are in the order that these have.
+            follows[low, high] = True
+            continue
+        formula = next(
+            (
+                each
+                for each, name in ((own, rule.upper), (other, rule.column))
+                if each is not None and name in each.given
+            ),
+            None,
+        )
+        if formula is not None:
+            # A part is no larger than its whole, unless one of the others is below 0.
+            follows[low, high] = _follows(rule, formula, table, rng)
+            continue
+        strictest = _strictest(rule, table, rng)
+        if strictest is not None:
+            found[low, high] = strictest
+            follows[low, high] = strictest.exceptions == 0
+    exact = {(names[low], names[high]) for low, high in np.argwhere(follows)}
+    return _without_implied([found[pair] for pair in sorted(found)], exact)
+
+
+def _follows(rule: Order, formula: Rule, table: TableView, rng: np.random.Generator) -> bool:
+    """Return True if a formula keeps an order whatever values its inputs have together."""
+    if not isinstance(formula, ComputingRule | DateOf):
+        return False
+    rows = rng.integers(0, table.n_rows, (len(formula.given), _SHUFFLED_ROWS))
+    drawn = pd.DataFrame(
+        {
+            name: table[name].values.iloc[places].array
+            for name, places in zip(formula.given, rows, strict=True)
+        }
+    )
+    view = TableView(drawn, [table[name].column for name in formula.given])
+    result = formula.expected(view)
+    name = rule.upper if rule.column == formula.column else rule.column
+    slack = table[formula.column].tolerance + _ERROR
+    apart = (view[name].comparable - result) * (1 if rule.column == formula.column else -1)
+    return bool((apart[~np.isnan(apart)] >= -slack).all())
 
 
 def _nearest_first(likely: Mask, values: Floats) -> list[tuple[int, int]]:
@@ -83,9 +169,9 @@ def _nearest_first(likely: Mask, values: Floats) -> list[tuple[int, int]]:
     return [(int(low), int(high)) for low, high in pairs[np.argsort(apart, kind="stable")]]
 
 
-def _strictest(low: str, high: str, table: TableView, rng: np.random.Generator) -> Order | None:
+def _strictest(order: Order, table: TableView, rng: np.random.Generator) -> Order | None:
     for strict in (True, False):
-        rule = Order(column=low, upper=high, strict=strict)
+        rule = order.model_copy(update={"strict": strict})
         exceptions = is_rule(rule, table, rng)
         if exceptions == 0 or (exceptions and not strict and _is_edge(rule, table)):
             return rule.model_copy(update={"exceptions": exceptions})
@@ -103,9 +189,13 @@ def _is_edge(rule: Order, table: TableView) -> bool:
     return near_edge >= _EDGE * int((apart < 0).sum())
 
 
-def _without_implied(orders: list[Order]) -> list[Order]:
-    """Leave out ``a <= c`` where ``a <= b`` and ``b <= c`` are exact rules."""
-    exact = {(rule.column, rule.upper) for rule in orders if rule.exceptions == 0}
+def _without_implied(orders: list[Order], exact: Collection[tuple[str, str]]) -> list[Order]:
+    """Leave out ``a <= c`` where ``a <= b`` and ``b <= c`` hold in all rows.
+
+    Args:
+        orders: Orders.
+        exact: Smaller and larger columns of all orders that hold in all rows.
+    """
     both = {(rule.column, rule.upper) for rule in orders}
     above: dict[str, list[str]] = {}
     for low, high in exact:

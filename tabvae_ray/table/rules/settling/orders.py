@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.table.column import Column
-from tabvae_ray.table.column_values import column_numbers
 from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.rule import Order
 from tabvae_ray.table.rules.scale import at_distance, distances
-from tabvae_ray.table.rules.values import without_exceptions, write_values
+from tabvae_ray.table.rules.values import plain_values, without_exceptions, write_values
 
 __all__ = ["settle_orders"]
 
@@ -22,6 +21,8 @@ def settle_orders(
     computed: Collection[str],
     inputs: Collection[str],
     rng: np.random.Generator,
+    *,
+    compact: bool,
 ) -> None:
     """Move the drawn ends of orders away from computed ones, in the rows that break an order.
 
@@ -34,6 +35,7 @@ def settle_orders(
         computed: Columns that rules compute.
         inputs: Columns that they are computed from, which must stay.
         rng: Source of the distances.
+        compact: Whether categorical columns are pandas categoricals whatever their dtype.
     """
     settled, waiting = set(computed), list(orders)
     while waiting:
@@ -45,7 +47,7 @@ def settle_orders(
         moved = rule.upper if rule.column in settled else rule.column
         settled.add(moved)
         if moved not in inputs:
-            _settle(rows, rule, columns, rng, above=moved == rule.upper)
+            _settle(rows, rule, columns, rng, above=moved == rule.upper, compact=compact)
 
 
 def _settle(
@@ -55,12 +57,13 @@ def _settle(
     rng: np.random.Generator,
     *,
     above: bool,
+    compact: bool,
 ) -> None:
     low, high = columns[rule.column], columns[rule.upper]
     wrong = rule.broken(TableView(rows, [low, high]))
     if wrong.mean() <= rule.exceptions:
         return
-    lows, highs = column_numbers(rows[low.name], low), column_numbers(rows[high.name], high)
+    lows, highs = plain_values(rows[low.name], low), plain_values(rows[high.name], high)
     apart = distances(lows, highs, low, high)
     usual = apart[~wrong & ~np.isnan(apart)]
     if len(usual) == 0:
@@ -69,4 +72,4 @@ def _settle(
     drawn = usual[rng.integers(0, len(usual), len(rows))]
     fixed, own, column, other = (lows, highs, low, high) if above else (highs, lows, high, low)
     found = at_distance(fixed, drawn, column, other, above=above)
-    write_values(rows, other, np.where(wrong, found, own), compact=False)
+    write_values(rows, other, np.where(wrong, found, own), compact)

@@ -68,9 +68,12 @@ def _families(table: TableView) -> list[tuple[State, list[ColumnView]]]:
 def _grown(group: list[int], left: list[int], apart: Mask, place: dict[int, int]) -> list[int]:
     """Return a group with all columns that exclude those before them."""
     group = list(group)
+    # Those that exclude all of the group, of which each one that joins it leaves fewer.
+    free: Mask = np.all(apart[[place[i] for i in group]], axis=0)
     for column in left:
-        if column not in group and apart[place[column], [place[i] for i in group]].all():
+        if free[place[column]] and column not in group:
             group.append(column)
+            free &= apart[place[column]]
     return group
 
 

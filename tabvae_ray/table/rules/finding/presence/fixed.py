@@ -19,7 +19,9 @@ _MAX_VALUES, _MIN_ROWS_EACH = 8, 10
 # Where nothing fixes it, a column varies.
 _MOST_USUAL = 0.95
 # Of the rows beyond a limit, those nearest to it, and how many of them must be otherwise.
-_EDGE, _MIN_EDGE, _MOST = 0.1, 30, 0.4
+_EDGE, _MIN_EDGE, _NEXT, _MOST = 0.1, 30, 20, 0.4
+# Of two columns that are merely correlated, some rows at the end are alike.
+_MIN_INSIDE = 30
 _MIN_NUMBERS = 3
 
 
@@ -145,17 +147,19 @@ def _beyond(
     end = float(numbers[~own].min())
     inside = numbers < end
     n_inside, rest = int(inside.sum()), own[~inside]
-    if len(np.unique(numbers[inside])) < _MIN_NUMBERS or rest.mean() > _MOST_USUAL:
+    if n_inside < _MIN_INSIDE or len(np.unique(numbers[inside])) < _MIN_NUMBERS:
+        return None
+    if rest.mean() > _MOST_USUAL:
         return None
     # The limit is where the rows say, so the chance is that of all rows, not of those beyond it.
     if not unlikely(float(own.mean()), n_inside, 0.0):
         return None
     # Just beyond the limit it varies as elsewhere, or else both are merely correlated.
-    n_near = max(min(int(_EDGE * len(rest)), n_inside), _MIN_EDGE)
-    near = np.sort(numbers[~inside])[:n_near][-1]
-    edge = own[~inside & (numbers <= near)]
-    if 1 - edge.mean() < _MOST * (1 - rest.mean()):
-        return None
+    beyond = np.sort(numbers[~inside])
+    for n_near in (_NEXT, max(min(int(_EDGE * len(rest)), n_inside), _MIN_EDGE)):
+        edge = own[~inside & (numbers <= beyond[:n_near][-1])]
+        if 1 - edge.mean() < _MOST * (1 - rest.mean()):
+            return None
     last = float(numbers[inside].max())
     # From the limit on it is above; below it the limit itself is out.
     limit = shortest(-end, -last) if above else shortest(last, end)

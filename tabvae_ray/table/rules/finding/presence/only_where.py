@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from tabvae_ray.table.rules.column_views import Mask, TableView
+from tabvae_ray.table.rules.column_views import Codes, Mask, TableView
 from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS, unlikely
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 
@@ -41,6 +41,7 @@ def find_only_where(
             if view.is_exact and view.numbers is not None and not view.is_flag
         }
         possible, n_checked = _possible(signs, table), 0
+        allowing = _allowing(signs, table)
         for name, above in signs.items():
             known = ~table[name].missing
             if name in computed or not _LEAST <= above[known].mean() <= 1 - _LEAST:
@@ -55,7 +56,10 @@ def find_only_where(
                     continue
                 by_sign = (name, other) in possible and n_checked < _MOST_CHECKED
                 n_checked += by_sign
-                rule = _candidate(name, above, table, other, by_sign, zero=zero)
+                if not by_sign and (name, other) not in allowing:
+                    continue
+                codes = allowing.get((name, other))
+                rule = _candidate(name, codes, table, other, by_sign, zero=zero)
                 exceptions = None if rule is None else _exceptions(rule, above, known, table)
                 if rule is None or exceptions is None:
                     continue
@@ -84,26 +88,44 @@ def _possible(signs: Mapping[str, Mask], table: TableView) -> set[tuple[str, str
     return {(names[i], names[j]) for i, j in np.argwhere(few)}
 
 
+def _allowing(signs: Mapping[str, Mask], table: TableView) -> dict[tuple[str, str], Codes]:
+    """Return the categories beside which a column of numbers is above 0, where they are few.
+
+    All columns of numbers are counted at once, beside as many categories as a block has.
+    """
+    names = list(signs)
+    if not names:
+        return {}
+    above = np.array([signs[name] for name in names], dtype=np.float32)
+    found: dict[tuple[str, str], Codes] = {}
+    for other, view in table.columns.items():
+        if view.column.kind != "categorical" or view.n_codes > _MAX_CATEGORIES:
+            continue
+        marks = (view.codes == np.arange(view.n_codes)[:, None]).astype(np.float32)
+        shares = (marks @ above.T) / np.maximum(marks.sum(axis=1), 1)[:, None]
+        allowed = shares >= MAX_EXCEPTIONS
+        n_allowed = allowed.sum(axis=0)
+        # Most pairs of columns end here; one of the codes may be that of missing values.
+        few = (n_allowed > 0) & (n_allowed <= _MAX_VALUES + 1) & (n_allowed < view.n_codes)
+        for i in np.flatnonzero(few):
+            found[names[int(i)], other] = np.flatnonzero(allowed[:, i])
+    return found
+
+
 def _candidate(
-    name: str, above: Mask, table: TableView, other: str, is_number: bool, *, zero: bool
+    name: str, allowed: Codes | None, table: TableView, other: str, is_number: bool, *, zero: bool
 ) -> OnlyWhere | None:
     view = table[other]
     if is_number:
         rule = OnlyWhere(column=name, other=other, zero=zero)
         if not rule.allowed(table).all():
             return rule
-    if view.column.kind != "categorical" or view.n_codes > _MAX_CATEGORIES:
-        return None
-    sizes = np.bincount(view.codes)
-    shares = np.bincount(view.codes, weights=above) / np.maximum(sizes, 1)
-    allowed = np.flatnonzero(shares >= MAX_EXCEPTIONS)
-    # Most pairs of columns end here; one of the codes may be that of missing values.
-    if not 0 < len(allowed) <= _MAX_VALUES + 1 or len(allowed) == len(sizes):
+    if allowed is None:
         return None
     first = np.unique(view.codes, return_index=True)[1]
     found = [view.value_at(int(first[code])) for code in allowed]
     values = [value for value in found if not pd.isna(value)]
-    if not 0 < len(values) <= _MAX_VALUES or len(values) >= len(sizes) - view.missing.any():
+    if not 0 < len(values) <= _MAX_VALUES or len(values) >= view.n_codes - view.missing.any():
         return None
     return OnlyWhere(column=name, other=other, values=tuple(sorted(values, key=str)), zero=zero)
 

@@ -146,10 +146,11 @@ class Regressions:
         yield from found.values()
 
     def loses(self, rule: Linear) -> bool:
-        """Return True if values of the only input that differ may give the same result."""
-        (of, factor), places = next(iter(rule.terms.items())), list(self._names)
-        steps = self._tolerances[[places.index(of), places.index(rule.column)]]
-        return bool(abs(factor) * steps[0] < (1 - 1e-9) * steps[1])
+        """Return True if values of any input that differ may give the same result."""
+        places = list(self._names)
+        own = self._tolerances[places.index(rule.column)]
+        steps = [abs(f) * self._tolerances[places.index(of)] for of, f in rule.terms.items()]
+        return bool(max(steps) < (1 - 1e-9) * own)
 
     def _same_slopes(self, of: int, columns: npt.NDArray[np.intp], steps: Floats) -> Mask:
         """Return the columns whose steps are the same multiple of another's in half of the rows.

@@ -26,6 +26,8 @@ _MAX_COLUMNS, _MAX_TERMS, _MAX_PATTERNS = 1_000, 60, 6
 _NOTHING = 1e-8
 _MAX_DENOMINATOR = 100
 _SMALL = 1e-7
+# Relations that are compared with each other.
+_MOST_SHORTENED = 30
 # Ways round of one relation that are held against all rows.
 _MAX_WAYS = 4
 
@@ -52,6 +54,22 @@ class Relations:
         own = self._vector(rule)
         return bool(np.count_nonzero(self.shortened(own)) < np.count_nonzero(own))
 
+    def plainer(self, rule: Linear) -> Linear | None:
+        """Return a rule of the same column, with fewer others if what is known gives one.
+
+        None if what then is left says nothing of that column.
+        """
+        own, place = self._vector(rule), self._places[rule.column]
+        vector = self.shortened(own, plain=True)
+        if np.count_nonzero(vector) == np.count_nonzero(own):
+            return rule
+        if vector[place] == 0:
+            return None
+        names = list(self._places)
+        terms = {names[i]: float(-vector[i] / vector[place]) for i in np.flatnonzero(vector)}
+        del terms[rule.column]
+        return rule.model_copy(update={"terms": terms})
+
     def _vector(self, rule: Linear) -> Floats:
         vector = np.zeros(len(self._places))
         vector[self._places[rule.column]] = -1.0
@@ -59,21 +77,37 @@ class Relations:
             vector[self._places[name]] = factor
         return vector
 
-    def shortened(self, vector: Floats) -> Floats:
+    def shortened(
+        self, vector: Floats, others: Sequence[Floats] = (), *, plain: bool = False
+    ) -> Floats:
         """Return a relation with fewer columns that follows from it and what is known.
 
         A subtotal takes the place of its parts.
+
+        Args:
+            vector: Factors of all columns.
+            others: Relations beside those that are known.
+            plain: Whether only sums and differences count, which nothing rounds.
         """
+        known_ones = [
+            each for each in self._known if not plain or np.isin(np.abs(each), (0, 1)).all()
+        ]
         shorter = True
         while shorter:
             shorter = False
-            for known in self._known:
+            for known in (*known_ones, *others):
                 for place in np.flatnonzero(known):
                     changed = vector - vector[place] / known[place] * known
                     changed[np.abs(changed) < _SMALL] = 0.0
-                    if np.count_nonzero(changed) < np.count_nonzero(vector):
+                    if _size(changed) < _size(vector):
                         vector, shorter = changed, True
         return vector
+
+
+def _size(vector: Floats) -> tuple[int, float]:
+    """Return how many columns a relation has, and the sum of its factors if the least is 1."""
+    sizes = np.abs(vector[vector != 0])
+    return len(sizes), round(float(sizes.sum() / sizes.min()), 6) if len(sizes) else 0.0
 
 
 def find_totals(
@@ -95,9 +129,7 @@ def find_totals(
     seen: set[tuple[int, ...]] = set()
     for columns, rows in _blocks(numbers):
         found = _relations_of(numbers[np.ix_(rows, columns)])
-        for own in sorted(found, key=np.count_nonzero):
-            vector = np.zeros(len(names))
-            vector[columns] = own
+        for vector in _sparsest(found, columns, len(names), relations):
             vector = relations.shortened(vector)
             support = np.flatnonzero(vector)
             if not 3 <= len(support) <= _MAX_TERMS or tuple(support) in seen:
@@ -106,6 +138,25 @@ def find_totals(
             if ways:
                 seen.add(tuple(support))
                 yield ways
+
+
+def _sparsest(
+    found: Sequence[Floats], columns: Places, n_columns: int, relations: Relations
+) -> list[Floats]:
+    """Return relations of all columns, those of the fewest columns first.
+
+    A factorisation explains some columns by all others: of a sum and a difference of two columns it
+    may make one sum of many. So each is shortened by the others.
+    """
+    vectors: list[Floats] = []
+    for own in found:
+        vector = np.zeros(n_columns)
+        vector[columns] = own
+        vectors.append(vector)
+    if len(vectors) <= _MOST_SHORTENED:
+        for i in range(len(vectors)):
+            vectors[i] = relations.shortened(vectors[i], [*vectors[:i], *vectors[i + 1 :]])
+    return sorted(vectors, key=np.count_nonzero)
 
 
 def _blocks(numbers: Floats) -> Iterator[tuple[Places, Places]]:

@@ -1,6 +1,6 @@
 """Solve sums for other columns of theirs."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -13,6 +13,10 @@ __all__ = ["plainer_inputs", "solved_for"]
 
 # Nats by which the entropy of a column must be larger, so that it is computed in place of another.
 _MARGIN = 0.2
+# Rows that are shuffled, and by how much fewer of them a result must be impossible in.
+_SHUFFLED_ROWS, _CLEARLY = 1_000, 0.1
+# A result that is so far off a step, as a share of it, is between two.
+_OFF = 1e-3
 
 
 def solved_for(rule: Linear, name: str) -> Linear | None:
@@ -37,7 +41,8 @@ def plainer_inputs(
     """Let exact sums compute the columns that are hardest to draw.
 
     Of a price, a discount and what is paid, the discount is 0 in most rows. If it were computed as
-    the difference of two drawn prices, it would hardly ever be 0.
+    the difference of two drawn prices, it would hardly ever be 0. Nor should a column that is never
+    below 0, or a multiple of 100, be a difference of others that are just anything.
 
     Args:
         formulas: Formulas without circles, one for each column at most.
@@ -47,7 +52,7 @@ def plainer_inputs(
         rng: Source of the samples.
     """
     found = list(formulas)
-    entropy = {name: _entropy(table, name) for name in table.columns}
+    worth = _Worth(table, rng)
     turned = True
     while turned:
         turned = False
@@ -55,40 +60,109 @@ def plainer_inputs(
             if not isinstance(rule, Linear) or rule.exceptions:
                 continue
             others = [*found[:i], *found[i + 1 :]]
-            given = {**known, **{other.column: other.given for other in others}}
-            for way in _ways(rule, entropy):
-                if way.column not in results or way.column in given:
+            for way in _ways(rule):
+                if way.column not in results or way.column in known:
                     continue
-                if leads_to(way.column, way.given, given) or _may_fall_below_zero(way, table):
+                changed = _with_way(way, rule, others, results, worth)
+                if changed is None:
                     continue
-                if is_rule(way, table, rng) == 0:
-                    # Each turn computes a column of more entropy, so this ends.
-                    found[i], turned = way, True
+                given = {**known, **{each.column: each.given for each in changed}}
+                circle = any(leads_to(each.column, each.given, given) for each in changed)
+                new = [each for each in changed if each not in found]
+                if not circle and all(is_rule(each, table, rng) == 0 for each in new):
+                    found, turned = changed, True
                     break
     return found
 
 
-def _ways(rule: Linear, entropy: Mapping[str, float]) -> Iterator[Linear]:
-    """Yield a sum solved for parts of more entropy than its column, the largest first."""
-    for name in sorted(rule.terms, key=lambda name: -entropy[name]):
-        if entropy[name] > entropy[rule.column] + _MARGIN:
-            way = solved_for(rule, name)
-            if way is not None:
-                yield way
+def _with_way(
+    way: Linear,
+    rule: Linear,
+    others: Sequence[Formula],
+    results: Collection[str],
+    worth: "_Worth",
+) -> list[Formula] | None:
+    """Return the formulas with a sum solved the other way; None if that is no better.
+
+    A sum that computes the same column is solved for another one, too.
+    """
+    same = next((each for each in others if each.column == way.column), None)
+    if same is None:
+        return [way, *others] if worth.is_better(way, rule) else None
+    if not isinstance(same, Linear) or same.exceptions:
+        return None
+    left = [each for each in others if each is not same]
+    taken = {way.column, *(each.column for each in left)}
+    for second in _ways(same):
+        free = second.column in results and second.column not in taken
+        if free and worth.outside(way) + worth.outside(second) < (
+            worth.outside(rule) + worth.outside(same) - _CLEARLY
+        ):
+            return [way, second, *left]
+    return None
 
 
-def _may_fall_below_zero(rule: Linear, table: TableView) -> bool:
-    """Return True if inputs in their ranges may give a column below 0 which never is."""
-    own = table[rule.column].numbers
-    assert own is not None
-    if np.nanmin(own) < 0:
-        return False
-    least = rule.constant
-    for name, factor in rule.terms.items():
-        values = table[name].numbers
-        assert values is not None
-        least += factor * float(np.nanmin(values) if factor > 0 else np.nanmax(values))
-    return least < -table[rule.column].tolerance
+def _ways(rule: Linear) -> list[Linear]:
+    """Return a sum solved for each of its parts."""
+    ways = (solved_for(rule, name) for name in rule.terms)
+    return [way for way in ways if way is not None]
+
+
+class _Worth:
+    """How well a sum computes a column from others that are drawn.
+
+    Args:
+        table: The real rows.
+        rng: Source of the sample.
+    """
+
+    def __init__(self, table: TableView, rng: np.random.Generator) -> None:
+        self._table = table
+        self._rows = rng.integers(0, table.n_rows, (_SHUFFLED_ROWS, len(table.columns)))
+        self._place = {name: i for i, name in enumerate(table.columns)}
+        self._outside: dict[str, float] = {}
+        self._entropy: dict[str, float] = {}
+
+    def is_better(self, way: Linear, rule: Linear) -> bool:
+        """Return True if a sum should be solved another way.
+
+        Each turn leaves less outside, or computes a column of more entropy, so this ends.
+        """
+        if self.outside(way) < self.outside(rule) - _CLEARLY:
+            return True
+        if self.outside(way) > self.outside(rule):
+            return False
+        return self._entropy_of(way.column) > self._entropy_of(rule.column) + _MARGIN
+
+    def outside(self, rule: Linear) -> float:
+        """Return the share of shuffled rows whose result the column cannot have.
+
+        That is less than 0 if it never is, or between two steps or decimals of the column.
+        """
+        key = str(rule)
+        if key not in self._outside:
+            self._outside[key] = self._measured(rule)
+        return self._outside[key]
+
+    def _measured(self, rule: Linear) -> float:
+        total = np.full(_SHUFFLED_ROWS, rule.constant)
+        for name, factor in rule.terms.items():
+            values = self._table[name].numbers
+            assert values is not None
+            total += factor * values[self._rows[:, self._place[name]]]
+        view = self._table[rule.column]
+        assert view.numbers is not None
+        least, step = float(np.nanmin(view.numbers)), view.column.step or 2 * view.tolerance
+        outside = (total < -view.tolerance) & (least >= 0)
+        if step:
+            steps = (total - least) / step
+            outside |= np.abs(steps - np.rint(steps)) > _OFF
+        return float(outside.mean())
+
+    def _entropy_of(self, name: str) -> float:
+        if name not in self._entropy:
+            self._entropy[name] = _entropy(self._table, name)
+        return self._entropy[name]
 
 
 def _entropy(table: TableView, name: str) -> float:
