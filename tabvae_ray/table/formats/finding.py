@@ -9,6 +9,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from tabvae_ray.table.formats.clock import clock_format
+from tabvae_ray.table.formats.date_shapes import (
+    DATES,
+    ISO,
+    SHORT_YEARS,
+    Shapes,
+    as_spelled,
+    time_format,
+)
+from tabvae_ray.table.formats.month_names import english, find_names
 from tabvae_ray.table.formats.spelling import UNIX_UNITS, parsed, readable, spelled
 
 __all__ = [
@@ -23,54 +32,6 @@ __all__ = [
 Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-_DAY_NAME = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
-# Where two formats fit, the first is taken.
-_DATES = (
-    (re.compile(r"\d{8}T\d{6}(?![\dZ])"), ("%Y%m%dT%H%M%S",)),
-    (re.compile(r"\d{8}T\d{6}Z"), ("%Y%m%dT%H%M%SZ",)),
-    (re.compile(r"\d{4}-\d{2}-\d{2}(?= [\d:.]+ (?:UTC|GMT)$)"), ("%Y-%m-%d",)),
-    (re.compile(r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4}(?!\d)"), ("%a, %d %b %Y",)),
-    (re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d [\d:]{8} \d{4}$"), ("%a %b %d %H:%M:%S %Y",)),
-    (re.compile(rf"{_DAY_NAME}, \d{{1,2}} [A-Za-z]{{4,9}} \d{{4}}(?!\d)"), ("%A, %d %B %Y",)),
-    (re.compile(rf"{_DAY_NAME} \d{{1,2}} [A-Za-z]{{4,9}} \d{{4}}(?!\d)"), ("%A %d %B %Y",)),
-    (re.compile(rf"{_DAY_NAME}, [A-Za-z]{{4,9}} \d{{1,2}}, \d{{4}}(?!\d)"), ("%A, %B %d, %Y",)),
-    (re.compile(r"[A-Z][a-z]{2} \d{1,2} [A-Z][a-z]{2} \d{4}(?!\d)"), ("%a %d %b %Y",)),
-    (re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d{1,2} \d{4}(?!\d)"), ("%a %b %d %Y",)),
-    (re.compile(r"[A-Z][a-z]{2}, [A-Z][a-z]{2} \d{1,2}, \d{4}(?!\d)"), ("%a, %b %d, %Y",)),
-    (re.compile(r"\d{1,2}[A-Za-z]{3}\d{4}(?!\d)"), ("%d%b%Y",)),
-    (re.compile(r"\d{4}-[A-Za-z]{3}-\d{1,2}(?!\d)"), ("%Y-%b-%d",)),
-    (re.compile(r"[A-Za-z]{3} \d{1,2} \d{4}(?!\d)"), ("%b %d %Y",)),
-    (re.compile(r"\d{1,2}/[A-Za-z]{3}/\d{4}(?!\d)"), ("%d/%b/%Y",)),
-    (re.compile(r"\d{4}_\d{1,2}_\d{1,2}(?!\d)"), ("%Y_%m_%d",)),
-    (re.compile(r"\d{1,2} \d{1,2} \d{4}(?!\d)"), ("%d %m %Y", "%m %d %Y")),
-    (re.compile(r"\d{14}(?!\d)"), ("%Y%m%d%H%M%S",)),
-    (re.compile(r"\d{12}(?!\d)"), ("%Y%m%d%H%M",)),
-    (re.compile(r"\d{8}(?!\d)"), ("%Y%m%d",)),
-    (re.compile(r"\d{8}\.0(?!\d)"), ("%Y%m%d.0",)),
-    (re.compile(r"\d{12}\.0(?!\d)"), ("%Y%m%d%H%M.0",)),
-    (re.compile(r"\d{14}\.0(?!\d)"), ("%Y%m%d%H%M%S.0",)),
-    (re.compile(r"\d{4}/\d{1,2}/\d{1,2}(?!\d)"), ("%Y/%m/%d",)),
-    (re.compile(r"\d{4}\.\d{1,2}\.\d{1,2}(?!\d)"), ("%Y.%m.%d",)),
-    (re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}(?!\d)"), ("%d.%m.%Y",)),
-    (re.compile(r"\d{1,2}/\d{1,2}/\d{4}(?!\d)"), ("%d/%m/%Y", "%m/%d/%Y")),
-    (re.compile(r"\d{1,2}-\d{1,2}-\d{4}(?!\d)"), ("%d-%m-%Y", "%m-%d-%Y")),
-    (re.compile(r"\d{1,2}-[A-Za-z]{3}-\d{4}(?!\d)"), ("%d-%b-%Y",)),
-    (re.compile(r"\d{1,2} [A-Za-z]{3} \d{4}(?!\d)"), ("%d %b %Y",)),
-    (re.compile(r"\d{1,2} [A-Za-z]{4,9} \d{4}(?!\d)"), ("%d %B %Y",)),
-    (re.compile(r"[A-Za-z]{3} \d{1,2}, \d{4}(?!\d)"), ("%b %d, %Y",)),
-    (re.compile(r"[A-Za-z]{4,9} \d{1,2}, \d{4}(?!\d)"), ("%B %d, %Y",)),
-)
-_SHORT_YEARS = (
-    (re.compile(r"\d{1,2}\.\d{1,2}\.\d{2}(?!\d)"), ("%d.%m.%y",)),
-    (re.compile(r"\d{1,2}/\d{1,2}/\d{2}(?!\d)"), ("%d/%m/%y", "%m/%d/%y")),
-    (re.compile(r"\d{1,2}-\d{1,2}-\d{2}(?!\d)"), ("%d-%m-%y", "%m-%d-%y", "%y-%m-%d")),
-    (re.compile(r"\d{1,2}-[A-Za-z]{3}-\d{2}(?!\d)"), ("%d-%b-%y",)),
-)
-_ISO = ((re.compile(r"\d{4}-\d{2}-\d{2}"), ("%Y-%m-%d",)),)
-_TIME = re.compile(
-    r"(?P<between>[T :]|, )(?P<hour>\d{1,2}):\d{2}(?P<second>:\d{2})?(?P<fraction>\.\d{1,9})?"
-    r"(?P<half> ?[AaPp][Mm])?(?P<zone>Z| ?[+-]\d{2}:\d{2}| ?[+-]\d{4}| ?[+-]\d{2}| UTC| GMT)?"
-)
 # So many distinct texts decide on the spelling; all of them must be dates.
 _SPELLED = 10_000
 _SHAPES = 3
@@ -94,8 +55,11 @@ def find_format(values: pd.Series, where: str) -> str | None:
         where: The column, in the warning.
     """
     possible = possible_formats(values)
-    if len(possible) < 2:
-        return possible[0] if possible else None
+    if not possible:
+        return None
+    _say_if_spelled_otherwise(values, possible[0], where)
+    if len(possible) == 1:
+        return possible[0]
     names = [readable(written) for written in possible]
     if "%Y" in names[0]:
         warnings.warn(
@@ -123,9 +87,13 @@ def possible_formats(values: pd.Series) -> list[str]:
     if (clock := clock_format(texts)) is not None:
         return [clock]
     sample = texts.head(_SPELLED)
-    for dates in (_DATES, _SHORT_YEARS):
+    for candidates in (
+        _candidates(sample, DATES),
+        _candidates(sample, SHORT_YEARS),
+        _named(sample),
+    ):
         fits: dict[str, pd.Series] = {}
-        for written in dict.fromkeys(_candidates(sample, dates)):
+        for written in dict.fromkeys(candidates):
             days = _days(texts, written)
             if days is not None and not any(days.equals(known) for known in fits.values()):
                 fits[written] = days
@@ -148,7 +116,7 @@ def iso_format(texts: pd.Series, moments: pd.Series) -> str | None:
     sample = pd.DataFrame({"text": texts[known].astype(object), "moment": moments[known]})
     sample = sample.drop_duplicates("text").head(_SPELLED).reset_index(drop=True)
     best: tuple[float, str] | None = None
-    for written in dict.fromkeys(_candidates(sample["text"], _ISO)):
+    for written in dict.fromkeys(_candidates(sample["text"], ISO)):
         again = spelled(sample["moment"], written)
         share = float((again == sample["text"]).mean())
         if share < 1 - _MOST_ODD:
@@ -162,7 +130,7 @@ def iso_format(texts: pd.Series, moments: pd.Series) -> str | None:
 
 def candidate_formats(sample: pd.Series) -> Iterator[str]:
     """Yield the formats that the most frequent shapes of some different texts suggest."""
-    yield from dict.fromkeys(_candidates(sample, _DATES + _SHORT_YEARS))
+    yield from dict.fromkeys((*_candidates(sample, DATES + SHORT_YEARS), *_named(sample)))
 
 
 def look_like_days(values: pd.Series) -> bool:
@@ -206,6 +174,19 @@ def _are_days(whole: Integers, written: str) -> Mask:
     return mask
 
 
+def _say_if_spelled_otherwise(values: pd.Series, written: str, where: str) -> None:
+    """Warn if more than a few dates are not written as synthetic ones will be."""
+    texts = pd.Series(values.dropna().unique()[:_SPELLED], dtype=object)
+    made = spelled(parsed(texts, written), written)
+    others = (made != texts).to_numpy()
+    if others.mean() > _MOST_ODD:
+        warnings.warn(
+            f"{where}: some of its dates are written like {texts[others].iloc[0]!r}, and synthetic "
+            f"ones are written like {made[others].iloc[0]!r}",
+            stacklevel=5,
+        )
+
+
 def _integers(values: pd.Series) -> Integers | None:
     """Return the present values as int64, None if one is no whole number below 2**62."""
     types, dtype = pd.api.types, values.dtype
@@ -245,54 +226,27 @@ def _days(texts: pd.Series, written: str) -> pd.Series | None:
     return moments
 
 
-def _candidates(
-    sample: pd.Series, dates: "tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]"
-) -> Iterator[str]:
+def _candidates(sample: pd.Series, dates: Shapes) -> Iterator[str]:
     """Yield formats that the most frequent shapes of text suggest."""
     shapes = sample.str.replace(r"\d", "0", regex=True)
     for shape in shapes.value_counts().index[:_SHAPES]:
         text = sample[(shapes == shape).to_numpy()].iloc[0]
         for pattern, formats in dates:
             found = pattern.match(text)
-            time = None if found is None else _time_format(text[found.end() :], sample)
+            time = None if found is None else time_format(text[found.end() :], sample)
             if time is not None:
-                heads = [head[0] for head in map(pattern.match, sample) if head]
-                yield from (_as_padded(date, heads) + time for date in formats)
+                yield from (as_spelled(date + time, sample.tolist()) for date in formats)
 
 
-def _as_padded(written: str, dates: list[str]) -> str:
-    """Return a format of dates with the padding and the letters that they have."""
-    zeros = any(re.search(r"(?:^|\D)0\d(?:\D|$)", text) for text in dates)
-    single = any(re.search(r"(?:^|\D)\d(?:\D|$)", text) for text in dates)
-    if single and not zeros and not written.startswith("%Y%m%d"):
-        written = re.sub("%([dm])", r"%-\1", written)
-    if "%b" in written.lower() and all(text.isupper() for text in dates):
-        written = re.sub("%([bB])", r"%^\1", written)
-    return written
-
-
-def _time_format(rest: str, sample: pd.Series) -> str | None:
-    """Return the format of the text after a date, None if it is no time."""
-    if not rest:
-        return ""
-    found = _TIME.fullmatch(rest)
-    if found is None:
-        return None
-    hour = "%I" if found["half"] else "%H"
-    single, padded = (
-        sample.str.contains(rf"(?:[T ]|[a-zA-Z]\d{{4}}:){zero}\d:").any() for zero in ("", "0")
-    )
-    if single and not padded:
-        hour = hour.replace("%", "%-")
-    written = f"{found['between']}{hour}:%M" + (":%S" if found["second"] else "")
-    if found["fraction"]:
-        longest = int(sample.str.extract(r":\d{2}\.(\d+)")[0].str.len().max())
-        written += ".%f" if longest == 6 else f".%{longest}f"
-    if half := found["half"]:
-        written += f"{' ' * half.startswith(' ')}%{'p' if half.isupper() else 'P'}"
-    zone = found["zone"] or ""
-    if zone in ("", "Z", " UTC", " GMT"):
-        return written + zone
-    plain = zone.strip()
-    directive = "%:z" if ":" in plain else "%:::z" if len(plain) == 3 else "%z"
-    return written + " " * zone.startswith(" ") + directive
+def _named(sample: pd.Series) -> Iterator[str]:
+    """Yield formats of dates with months in other words than the usual directives have."""
+    parts = find_names(sample)
+    if not parts:
+        return
+    months, *days = parts
+    # A weekday stands before the date.
+    between = re.sub(r"^[^\d\s,]+|\d.*", "", sample.iloc[0]) if days else ""
+    before = "".join((*days, between))
+    plain = english(sample, f"{before}{months}").str.removeprefix(between)
+    for written in _candidates(plain, DATES + SHORT_YEARS):
+        yield before + re.sub(r"%\^?b", months, written)

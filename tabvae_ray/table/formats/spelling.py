@@ -1,10 +1,12 @@
 """Reading and writing of moments in a format.
 
-A format is one of ``strptime`` with a few additions: ``%-d`` has no leading zero, ``%^b`` is in
-capitals, ``%P`` is am or pm in small letters, ``%3f`` is a fraction of 3 digits, ``%:z`` is an
-offset such as +01:00 and ``%:::z`` one such as +01. A ``Z`` at the end stands for UTC. Numbers that
-count from 1970 have one of the formats ``unix_s``, ``unix_ms``, ``unix_us`` and ``unix_ns``. Those
-of times of day and durations are in :mod:`tabvae_ray.table.formats.clock`.
+A format is one of ``strptime`` with a few additions: ``%-d`` has no leading zero, ``%e`` is a day
+with a space in place of the zero, ``%^b`` is in capitals, ``%P`` is am or pm in small letters,
+``%3f`` is a fraction of 3 digits, ``%:z`` is an offset such as +01:00 and ``%:::z`` one such as
++01. A ``Z`` at the end stands for UTC. Names of months may stand in brackets, see
+:mod:`tabvae_ray.table.formats.month_names`. Numbers that count from 1970 have one of the formats
+``unix_s``, ``unix_ms``, ``unix_us`` and ``unix_ns``. Those of times of day and durations are in
+:mod:`tabvae_ray.table.formats.clock`.
 """
 
 import re
@@ -13,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.table.formats.clock import clock_moments, clock_texts, is_clock
+from tabvae_ray.table.formats.month_names import NAMES, english, in_english, named
 from tabvae_ray.table.formats.zones import in_zone_of_offsets, wall_clock
 
 __all__ = ["UNIX_UNITS", "date_part", "has_time", "has_zone", "parsed", "readable", "spelled"]
@@ -20,7 +23,7 @@ __all__ = ["UNIX_UNITS", "date_part", "has_time", "has_zone", "parsed", "readabl
 UNIX_UNITS = {"unix_s": "s", "unix_ms": "ms", "unix_us": "us", "unix_ns": "ns"}
 
 _FRACTION = re.compile(r"%(\d?)f")
-_PARTS = re.compile(r"(%\d?f|%:*z)")
+_PARTS = re.compile(rf"(%\d?f|%:*z|{NAMES.pattern})")
 # Where the digits are in ISO 8601.
 _PLACES = {
     "%Y": slice(0, 4), "%m": slice(5, 7), "%d": slice(8, 10),
@@ -36,6 +39,7 @@ def readable(written: str) -> str:
     if written.endswith("Z"):
         written = f"{written[:-1]}%z"
     written = _FRACTION.sub("%f", _COLON_OFFSET.sub("%z", written))
+    written = in_english(written).replace("%e", "%d")
     return written.replace("%-", "%").replace("%^", "%").replace("%P", "%p")
 
 
@@ -101,6 +105,8 @@ def spelled(moments: pd.Series, written: str) -> pd.Series:
 
 def _moments(values: pd.Series, written: str, *, strict: bool, utc: bool = False) -> pd.Series:
     plain = readable(written)
+    if NAMES.search(written):
+        values = english(values, written)
     if strict:
         return pd.to_datetime(values, format=plain, utc=utc)
     return pd.to_datetime(values, format=plain, utc=utc, errors="coerce")
@@ -116,11 +122,13 @@ def _text(moments: pd.Series, written: str) -> list[str]:
 
 
 def _part(moments: pd.Series, naive: pd.Series, part: str) -> list[str]:
-    """Write a part of a format: a fraction, an offset, plain digits, or anything else."""
+    """Write a part of a format: a fraction, names, an offset, digits, or anything else."""
     if fraction := _FRACTION.fullmatch(part):
         digits = int(fraction[1] or 6)
         whole = naive.dt.microsecond.astype("int64") * 1000 + naive.dt.nanosecond
         return [f"{number:0{digits}}" for number in (whole // 10 ** (9 - digits)).tolist()]
+    if NAMES.fullmatch(part):
+        return named(naive, part)
     if part.endswith("z") and part.startswith("%"):
         seconds = (naive - _in_utc(moments)).dt.total_seconds().astype("int64").tolist()
         known = {offset: _offset(offset // 60, part.count(":")) for offset in set(seconds)}
