@@ -32,6 +32,7 @@ _OF_THE_ROWS = (
     "step",
     "clock",
     "weekdays",
+    "days",
 )
 
 # Dtypes of NumPy that cannot be missing.

@@ -238,7 +238,7 @@ def _infer_datetime(
         own if arrow and declared_zone is None else moments.dtype, where
     )
     present = moments.dropna().astype(moment_dtype(dtype))
-    has_grid = declaration.step is not None
+    has_grid = declaration.step is not None or declaration.days is not None
     no_weekdays = has_grid or is_span(dtype_from_name(dtype))
     weekdays = declaration.weekdays or False if no_weekdays else declaration.weekdays
     return Column(
@@ -247,7 +247,7 @@ def _infer_datetime(
         dtype=dtype,
         missing=missing,
         format=_format_of(values, moments, declaration.format),
-        **date_grid(present, declaration.clock, weekdays),
+        **date_grid(present, declaration.clock, weekdays, declaration.days),
     )
 
 

@@ -4,11 +4,20 @@ import re
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from tabvae_ray.errors import DataError
 
-__all__ = ["Bound", "Kind", "MissingValues", "Scalar", "columns_by_name"]
+__all__ = [
+    "DAY_NAMES",
+    "OF_MONTH",
+    "Bound",
+    "Days",
+    "Kind",
+    "MissingValues",
+    "Scalar",
+    "columns_by_name",
+]
 
 
 Kind = Literal["continuous", "categorical", "datetime", "identifier"]
@@ -38,6 +47,27 @@ def _as_texts(value: object) -> object:
 
 # YAML reads some markers as other types than text, such as -9 and a null.
 MissingValues = Annotated[tuple[str, ...] | None, BeforeValidator(_as_texts)]
+
+
+DAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+OF_MONTH = re.compile(r"(last|[1-9]|1\d|2[0-8]) of month")
+
+
+def _as_days(text: str) -> str:
+    """Check that a text names days.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    names = text.split(" ")
+    are_names = names == [name for name in DAY_NAMES if name in names]
+    if OF_MONTH.fullmatch(text) or (are_names and 0 < len(names) < len(DAY_NAMES)):
+        return text
+    raise ValueError("must be such as 'last of month', '15 of month' or 'Mon Tue Sat'")
+
+
+# Days on which moments are: one of each month, up to the 28th, or weekdays in their order.
+Days = Annotated[str, AfterValidator(_as_days)]
 
 
 def columns_by_name(mapping: object, source: str) -> object:
