@@ -20,7 +20,7 @@ DATES: Shapes = (
     (re.compile(r"\d{8}T\d{6}(?![\dZ])"), ("%Y%m%dT%H%M%S",)),
     (re.compile(r"\d{8}T\d{6}Z"), ("%Y%m%dT%H%M%SZ",)),
     (
-        re.compile(r"\d{4}-\d{2}-\d{2}(?= [\d:.]+ (?:UTC|GMT)$|[ T](?:\d:|\d+\.|.*,))"),
+        re.compile(r"\d{4}-\d{2}-\d{2}(?= [\d:.]+ [A-Z]{3,4}$|[ T](?:\d:|\d+\.|.*,))"),
         ("%Y-%m-%d",),
     ),
     (re.compile(r"(?!\d{4}-\d\d-\d\d)\d{4}-\d{1,2}-\d{1,2}(?!\d)"), ("%Y-%m-%d",)),
@@ -77,7 +77,7 @@ ISO: Shapes = ((re.compile(r"\d{4}-\d{2}-\d{2}"), ("%Y-%m-%d",)),)
 _TIME = re.compile(
     r"(?P<between>[T :]|, )\d{1,2}(?P<colon>[:.])\d{2}(?P<second>(?P=colon)\d{2})?"
     r"(?P<fraction>[.,]\d{1,9})?(?P<half> ?[AaPp][Mm])?"
-    r"(?P<zone>Z| ?[+-]\d{2}:\d{2}| ?[+-]\d{4}| ?[+-]\d{2}| UTC| GMT)?"
+    r"(?P<zone>Z| ?[+-]\d{2}:\d{2}| ?[+-]\d{4}| ?[+-]\d{2}| [A-Z]{3,4})?"
 )
 
 
@@ -136,7 +136,7 @@ def time_format(rest: str, sample: pd.Series) -> str | None:
     if half := found["half"]:
         written += f"{' ' * half.startswith(' ')}%{'p' if half.isupper() else 'P'}"
     zone = found["zone"] or ""
-    if zone in ("", "Z", " UTC", " GMT"):
+    if zone in ("", "Z") or zone[1:].isalpha():
         return written + zone
     plain = zone.strip()
     directive = "%:z" if ":" in plain else "%:::z" if len(plain) == 3 else "%z"
