@@ -10,7 +10,7 @@ import pandas as pd
 
 from tabvae_ray.table.formats.month_names import in_small_letters
 
-__all__ = ["DATES", "ISO", "SHORT_YEARS", "Shapes", "as_spelled", "time_format"]
+__all__ = ["DATES", "ISO", "PERIODS", "SHORT_YEARS", "Shapes", "as_spelled", "time_format"]
 
 Shapes = tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]
 
@@ -73,6 +73,27 @@ SHORT_YEARS: Shapes = (
 # Directives that are spelled in several ways, and all of which a date may have.
 _SPELLED = re.compile("%([bBdmHI])")
 _DIRECTIVE = re.compile("%([aAbBdmyYHIMS])")
+# Months, quarters and weeks, which stand for their first day.
+PERIODS: Shapes = (
+    (re.compile(r"\d{4}-\d{1,2}$"), ("%Y-%m",)),
+    (re.compile(r"\d{4}/\d{1,2}$"), ("%Y/%m",)),
+    (re.compile(r"\d{1,2}/\d{4}$"), ("%m/%Y",)),
+    (re.compile(r"\d{1,2}-\d{4}$"), ("%m-%Y",)),
+    (re.compile(r"\d{1,2}\.\d{4}$"), ("%m.%Y",)),
+    (re.compile(r"[A-Za-z]{3} \d{4}$"), ("%b %Y",)),
+    (re.compile(r"[A-Za-z]{3}-\d{4}$"), ("%b-%Y",)),
+    (re.compile(r"[A-Za-z]{3}-\d{2}$"), ("%b-%y",)),
+    (re.compile(r"[A-Za-z]{4,9} \d{4}$"), ("%B %Y",)),
+    (re.compile(r"\d{4}-[A-Za-z]{3}$"), ("%Y-%b",)),
+    (re.compile(r"\d{4}-Q\d$"), ("%Y-Q%q",)),
+    (re.compile(r"\d{4} Q\d$"), ("%Y Q%q",)),
+    (re.compile(r"\d{4}Q\d$"), ("%YQ%q",)),
+    (re.compile(r"Q\d \d{4}$"), ("Q%q %Y",)),
+    (re.compile(r"Q\d-\d{4}$"), ("Q%q-%Y",)),
+    (re.compile(r"Q\d/\d{4}$"), ("Q%q/%Y",)),
+    (re.compile(r"\d{4}-W\d{2}$"), ("%G-W%V",)),
+    (re.compile(r"\d{4}W\d{2}$"), ("%GW%V",)),
+)
 ISO: Shapes = ((re.compile(r"\d{4}-\d{2}-\d{2}"), ("%Y-%m-%d",)),)
 _TIME = re.compile(
     r"(?P<between>[T :]|, )\d{1,2}(?P<colon>[:.])\d{2}(?P<second>(?P=colon)\d{2})?"

@@ -54,8 +54,12 @@ def are_codes(cells: Cells, gone: Mask | None = None) -> bool:
     rest = ~(cells.are_null_words if gone is None else gone) & ~cells.are_blank
     if not cells.match(_DIGITS)[rest].all():
         return False
-    lengths = {len(text) for text in cells.words(rest)}
-    return len(lengths) == 1 or (cells.count(codes) >= _LEADING_ZEROS_MIN_SHARE * cells.count(rest))
+    words, total = cells.words(rest), cells.count(rest)
+    is_usual = cells.count(codes) >= _LEADING_ZEROS_MIN_SHARE * total
+    if cells.match(r"\.")[rest].any():
+        # Amounts may have zeros before them, too, but repeat rarely.
+        return is_usual and total >= _MEAN_COUNT * len(words)
+    return is_usual or len({len(text) for text in words}) == 1
 
 
 def are_long(cells: Cells, fits: Mask) -> bool:
