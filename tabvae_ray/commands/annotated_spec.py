@@ -8,7 +8,7 @@ import pandas as pd
 
 from tabvae_ray.bounded_yaml import parse_yaml
 from tabvae_ray.table.column import Column
-from tabvae_ray.table.column_values import restored
+from tabvae_ray.table.column_values import column_range, restored
 from tabvae_ray.table.formats.numerals import NumberFormat
 from tabvae_ray.table.grids.sentences import grid_sentence
 from tabvae_ray.table.rules.sentences import shortened
@@ -118,9 +118,7 @@ def _extent(column: Column) -> str:
             places = f", {column.digits} significant digits"
         return f"{column.minimum} to {column.maximum}{places}"
     if column.kind == "datetime":
-        assert column.minimum is not None and column.maximum is not None
-        span = (int(column.maximum) - int(column.minimum)) // (column.step or 1)
-        first, last = pd.Series(restored(np.array([0.0, float(span)]), column))
+        first, last = pd.Series(restored(np.array([0.0, column_range(column)[2]]), column))
         return f"{first} to {last}"
     return "left out of generated rows" if column.fill == "drop" else "generated anew"
 

@@ -17,23 +17,12 @@ from tabvae_ray.table.dataset.parquet import ParquetTable
 from tabvae_ray.table.dataset.sample import Sample, sample_positions
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.io import fingerprint, frame_from_files, read_sample, read_table
+from tabvae_ray.table.values.spec_types import OF_THE_ROWS
 
 __all__ = ["RefitRows", "for_other_rows", "read_refit_rows"]
 
 # A table with more cells is streamed: in memory a training takes about 50 bytes for each.
 _MOST_CELLS = 20_000_000
-# Properties of columns that follow from their values. Kinds, dtypes and formats stay.
-_OF_THE_ROWS = (
-    "minimum",
-    "maximum",
-    "categories",
-    "missing",
-    "decimals",
-    "step",
-    "clock",
-    "weekdays",
-)
-
 # Dtypes of NumPy that cannot be missing.
 _WITHOUT_MISSING = re.compile(r"u?int\d+|bool")
 
@@ -110,7 +99,7 @@ def for_other_rows(declared: SpecDeclaration, table: pd.DataFrame) -> SpecDeclar
     """
     columns = {}
     for name, column in declared.columns.items():
-        changes: dict[str, None] = dict.fromkeys(_OF_THE_ROWS)
+        changes: dict[str, None] = dict.fromkeys(OF_THE_ROWS)
         if column.dtype is not None and _WITHOUT_MISSING.fullmatch(column.dtype):
             if name in table and table[name].isna().any():
                 changes["dtype"] = None

@@ -24,7 +24,7 @@ from tabvae_ray.table.values.object_types import (
     kinds_of_object_type,
 )
 from tabvae_ray.table.values.spans import is_span
-from tabvae_ray.table.values.spec_types import Bound, Kind, MissingValues, Scalar
+from tabvae_ray.table.values.spec_types import Bound, Days, Kind, MissingValues, Scalar
 
 __all__ = [
     "MARKERS",
@@ -81,6 +81,8 @@ class Column(BaseModel):
             that midnight stays midnight when summer time begins.
         weekdays: Datetime only: whether all moments are on days from Monday to Friday. The step
             then leaves out weekends.
+        days: Datetime only: other days on which all moments are, which the step then counts, see
+            :mod:`tabvae_ray.table.values.days`.
         format: Format in which text has the values. For a datetime see
             :mod:`tabvae_ray.table.formats.spelling`; None is ISO 8601. For numbers see
             :mod:`tabvae_ray.table.formats.numerals`; None is that of Python.
@@ -117,6 +119,7 @@ class Column(BaseModel):
     step: int | float | None = Field(None, gt=0)
     clock: Literal["local"] | None = None
     weekdays: bool = False
+    days: Days | None = None
     format: str | None = Field(None, max_length=200)
     fill: Literal["drop", "number", "generate"] = "drop"
     pattern: str | None = None
@@ -224,6 +227,8 @@ def check_column(column: Column, source: str) -> None:
             if not of_truths and parse_truth_format(column.format) is not None:
                 raise DataError(f"{where}: format {brief(column.format)} needs dtype bool")
             raise DataError(f"{where}: {brief(column.format)} is not a format of {noun}")
+    if column.days is not None and column.weekdays:
+        raise DataError(f"{where}: must have weekdays or days, but has both")
     if column.kind in ("continuous", "datetime"):
         _check_range(column, dtype, where)
     if column.made_of is not None:

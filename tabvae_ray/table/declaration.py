@@ -45,6 +45,7 @@ from tabvae_ray.table.identifiers.fake import GeneratorName
 from tabvae_ray.table.values.column_keys import KINDS_OF_KEYS, possible_kinds
 from tabvae_ray.table.values.spec_types import (
     Bound,
+    Days,
     Kind,
     MissingValues,
     Scalar,
@@ -127,6 +128,7 @@ class ColumnDeclaration(BaseModel):
         step: Distance between numbers, or ticks of the dtype between moments, or a multiple of it.
         clock: ``local`` if the step is one of the clock of the time zone.
         weekdays: Whether all moments are on days from Monday to Friday.
+        days: Other days on which they are, such as ``Mon Wed`` or ``last of month``.
         unnamed: Whether the column has no name in CSV.
         padding: Spaces around the values in CSV, such as ``{:>8}``.
         arrow_type: Arrow type of generated values in Parquet.
@@ -155,6 +157,7 @@ class ColumnDeclaration(BaseModel):
     step: int | float | None = None
     clock: Literal["local"] | None = None
     weekdays: bool | None = None
+    days: Days | None = None
     unnamed: bool | None = None
     padding: str | None = None
     arrow_type: str | None = None

@@ -78,7 +78,7 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
         declaration = declaration.model_copy(update={"dtype": dtype_name(values.dtype)})
     written = find_format(values, where) if kind is None else None
     if kind == "datetime" and declaration.format is None:
-        possible = possible_formats(values)
+        possible = possible_formats(values, is_date=True)
         written = possible[0] if len(possible) == 1 else None
     if numerals is None and kind in (None, "continuous") and written is None:
         values, numerals = spelled_in_text(values, declaration.format, is_number=kind is not None)
@@ -239,7 +239,7 @@ def _infer_datetime(
         own if arrow and declared_zone is None else moments.dtype, where
     )
     present = moments.dropna().astype(moment_dtype(dtype))
-    has_grid = declaration.step is not None
+    has_grid = declaration.step is not None or declaration.days is not None
     no_weekdays = has_grid or is_span(dtype_from_name(dtype))
     weekdays = declaration.weekdays or False if no_weekdays else declaration.weekdays
     return Column(
@@ -248,7 +248,7 @@ def _infer_datetime(
         dtype=dtype,
         missing=missing,
         format=_format_of(values, moments, declaration.format),
-        **date_grid(present, declaration.clock, weekdays),
+        **date_grid(present, declaration.clock, weekdays, declaration.days),
     )
 
 
@@ -260,7 +260,7 @@ def _format_of(values: pd.Series, moments: pd.Series, declared: str | None) -> s
     if declared is None:
         return iso_format(values, moments)
     # Reading does not tell apart text with and without leading zeros.
-    possible = possible_formats(values.dropna().head(_SPELLED))
+    possible = possible_formats(values.dropna().head(_SPELLED), is_date=True)
     return next((name for name in possible if readable(name) == readable(declared)), declared)
 
 

@@ -203,7 +203,11 @@ class TableSpec(SpecDocument):
             DataError: If they are no table.
             StorageError: If a file cannot be read.
         """
-        return read_table(rows, SpecDeclaration.from_mapping(self.to_mapping()), what=what)
+        return read_table(rows, self.as_declaration(), what=what)
+
+    def as_declaration(self) -> SpecDeclaration:
+        """Return a declaration of all columns, also of ranges that leave out rare values."""
+        return SpecDeclaration.from_mapping({**self.to_mapping(), "min_rows": 0})
 
     @property
     def names(self) -> tuple[str, ...]:

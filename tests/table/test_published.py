@@ -431,3 +431,20 @@ def test_a_column_that_loses_most_of_its_values_is_named() -> None:
     with pytest.warns(UserWarning, match=said):
         encoder = TableEncoder.fit(table, spec, TransformersConfig())
     assert encoder.spec["place"].categories == ("hall", "yard")
+
+
+def test_the_spec_of_an_export_reads_the_table_with_its_rare_values() -> None:
+    table = pd.DataFrame(
+        {
+            "code": ["01", "02"] * 50 + ["03"],
+            "when": [f"{i % 28 + 1}.03.2024" for i in range(100)] + ["1.12.2031"],
+            "size": [f"{i % 40 / 10:.2f} kg" for i in range(100)] + ["99.25 kg"],
+        }
+    )
+    encoder = fitted(table, min_rows=5)
+    published = encoder.spec.to_mapping()
+    assert published["min_rows"] == 5 and len(encoder.spec["code"].categories) == 2
+    export = {"spec": published, "encoder": {}, "decoder": {}}
+    own = TableSpec.infer(table)
+    for mapping in (published, export):
+        assert TableSpec.infer(table, declared=SpecDeclaration.from_mapping(mapping)) == own

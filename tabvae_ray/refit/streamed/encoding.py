@@ -13,7 +13,6 @@ from tabvae_ray.refit.streamed.ray_data import ordered_execution
 from tabvae_ray.storage import Location
 from tabvae_ray.table.dataset.packed import smallest
 from tabvae_ray.table.dataset.parquet import ParquetTable
-from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.io import frame_from_files
 from tabvae_ray.table.reading.markers import as_declared
@@ -60,7 +59,7 @@ class EncodingTask:
         Raises:
             DataError: If a value is none of the spec.
         """
-        declared = SpecDeclaration.from_mapping(self.spec.to_mapping())
+        declared = self.spec.as_declaration()
         source = self.table.files[file].location
         for batch in self.table.batches(file, groups):
             with warnings.catch_warnings():

@@ -34,7 +34,9 @@ _MOST_SCORES = 6
 
 
 class SearchResult:
-    """A search as it was when this object was made: its model, scores, trials and study.
+    """A search as it was when this object was made: its scores, trials and study, and its model.
+
+    The model is loaded when it is first asked for.
 
     Args:
         directory: The search's directory, a path or URI.
@@ -48,6 +50,8 @@ class SearchResult:
         self._directory = Location(directory)
         self._manifest = SearchManifest.read(self._directory)
         self._space = self._manifest.search_space()
+        # Read now, as the search may go on later.
+        self._records = RecordStore(self._directory, list(self._space.objectives)).finished()
         self.reason = reason
 
     @property
@@ -228,10 +232,6 @@ class SearchResult:
             raise ConfigError(f"replay: the search in {self.path} has no finished trial {trial}")
         file = self._directory / "trials" / f"{trial:06d}.json"
         return replay(file.uri, data=data, spec=spec)
-
-    @cached_property
-    def _records(self) -> list[TrialRecord]:
-        return RecordStore(self._directory, list(self._space.objectives)).finished()
 
     @property
     def _refit(self) -> RefitRecord | None:

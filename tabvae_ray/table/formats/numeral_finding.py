@@ -11,13 +11,14 @@ from tabvae_ray.table.formats.numerals import SEPARATORS, NumberFormat
 __all__ = ["CURRENCY", "find_number_format", "is_default", "may_have_decimals", "usual_format"]
 
 CURRENCY = (
-    r"[$€£¥₹₽₩₺₪฿]|(?:A|C|CA|HK|NZ|R|S|US)\$|kr\.?|zł|Kč|Ft|Fr\.|AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP"
+    r"[$€£¥₹₽₩₺₪฿₱₫₦₴]|Rs\.?|Rp\.?|RM|(?:A|C|CA|HK|NZ|R|S|US)\$|kr\.?|zł|Kč|Ft|Fr\.|AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP"
     r"|HKD|HUF|ILS|INR|JPY|KRW|MXN|NOK|NZD|PLN|RUB|SEK|SGD|THB|TRY|USD|ZAR"
 )
 _CELL = re.compile(
-    rf"(?P<open>\()?(?P<outer>[+-](?!\d|[.,]\d))?(?P<before>(?:{CURRENCY})\s?)?(?P<sign>[+-])?"
-    rf"(?P<body>\d(?:[\d{SEPARATORS}]*\d)?\.?|[.,]\d+)(?:(?P<letter>[eE])(?P<power>[+-]?\d{{1,3}}))?"
-    rf"(?P<after>\s?(?:[%‰]|{CURRENCY}))?(?P<close>\))?"
+    rf"(?P<open>\()?(?P<outer>[+\u2212-](?!\d|[.,]\d))?(?P<before>(?:{CURRENCY})\s?)?(?P<inner>\()?"
+    rf"(?P<sign>[+\u2212-])?(?P<body>\d(?:[\d{SEPARATORS}]*\d)?\.?|[.,]\d+)"
+    rf"(?:(?P<letter>[eE])(?P<power>[+-]?\d{{1,3}}))?(?(inner)\))"
+    rf"(?P<after>\s?(?:[%‰]|{CURRENCY}))?(?P<last>-)?(?P<close>\))?"
 )
 # A number and a unit: words after a space, or a word of two letters or one of the usual letters.
 _WITH_UNIT = re.compile(
@@ -33,8 +34,16 @@ _NO_UNIT = re.compile(
 _CODE_DIGITS = 6
 # Separator of thousands and decimal mark, in the order in which they are tried.
 _SEPARATIONS = (
-    *(("", "."), (",", "."), (".", ","), (" ", ","), (" ", "."), ("'", ".")),
-    *(("\u00a0", ","), ("\u202f", ","), ("\u00a0", "."), ("\u202f", "."), ("'", ","), ("", ",")),
+    *(("", "."), (",", "."), (".", ","), (" ", ","), (" ", "."), ("'", "."), ("\u2019", ".")),
+    *(
+        ("\u00a0", ","),
+        ("\u202f", ","),
+        ("\u00a0", "."),
+        ("\u202f", "."),
+        ("'", ","),
+        ("\u2019", ","),
+    ),
+    *(("", ","), (",,", ".")),
 )
 # A smaller share of the cells may be in another format.
 _ODD_SHARE = 0.001
@@ -63,12 +72,12 @@ def find_number_format(texts: Iterable[str]) -> NumberFormat | None:
     if not found or len(cells) - len(found) > _ODD_SHARE * len(cells):
         return None
     before, after = (_usual(cell[key] or "" for cell in found) for key in ("before", "after"))
-    if all(cell["open"] for cell in found):
+    # Parentheses and signs at the end are for negative numbers, which are not all.
+    if all(cell["open"] or cell["inner"] or cell["last"] for cell in found):
         return None
     letters = {cell["letter"] for cell in found if cell["letter"]}
-    outer = "(" if any(cell["open"] for cell in found) else ""
-    if not outer and any(cell["outer"] for cell in found):
-        outer = "-"
+    kinds = {"open": "(", "inner": "inner", "last": "last", "outer": "-"}
+    outer = next((kinds[key] for key in kinds if any(cell[key] for cell in found)), "")
     signs = [(cell["outer"] or cell["sign"] or "") for cell in found]
     bodies = [cell["body"] for cell in found]
     for thousands, mark in _SEPARATIONS:
@@ -80,7 +89,12 @@ def find_number_format(texts: Iterable[str]) -> NumberFormat | None:
         keeps_mark = mark == "." and any(decimals == "" for _, decimals in parts)
         usual, n_usual = counts.most_common(1)[0]
         trims = len(parts) - n_usual > _ODD_SHARE * len(parts)
+        wholes = [whole for whole, _ in parts]
+        # Codes without decimals keep their zeros as text.
+        are_padded = places and not trims and any(re.match(r"0\d", whole) for whole in wholes)
+        widths = {len(body) for body in bodies} if are_padded else set()
         made = NumberFormat(
+            width=widths.pop() if len(widths) == 1 and max(map(len, bodies)) < 100 else 0,
             places=min(places if trims else usual, _MOST_PLACES),
             trims=trims,
             least=trims and min(counts) >= 1,
@@ -176,15 +190,17 @@ def _usual(texts: Iterable[str]) -> str:
 
 def _parts(bodies: Sequence[str], thousands: str, mark: str) -> list[tuple[str, str | None]] | None:
     """Split digits at the decimal mark; None if nearly all of them are not separated so."""
-    group = re.escape(thousands)
+    group = re.escape(thousands[:1])
     whole = rf"\d{{1,3}}(?:{group}\d{{3}})*" if thousands else r"\d*"
-    if thousands and not any(thousands in body for body in bodies):
+    if len(thousands) > 1:
+        whole = rf"\d{{1,2}}(?:{group}\d{{2}})*{group}\d{{3}}|\d{{1,3}}"
+    if thousands and not any(thousands[0] in body for body in bodies):
         return None
     pattern = re.compile(rf"({whole}|)(?:{re.escape(mark)}(\d*))?")
     found = [cell for cell in map(pattern.fullmatch, bodies) if cell is not None]
     # Groups of digits that begin with a zero are a telephone number or a code.
     if thousands:
-        found = [cell for cell in found if not (thousands in cell[1] and cell[1][0] == "0")]
+        found = [cell for cell in found if not (thousands[0] in cell[1] and cell[1][0] == "0")]
     if len(bodies) - len(found) > _ODD_SHARE * len(bodies):
         return None
     return [(cell[1], cell[2]) for cell in found]
@@ -193,7 +209,7 @@ def _parts(bodies: Sequence[str], thousands: str, mark: str) -> list[tuple[str, 
 def _plus(signs: Sequence[str], bodies: Sequence[str]) -> str:
     """Return the sign of positive numbers, as a format has it."""
     if "+" not in signs:
-        return ""
+        return "\u2212" if "\u2212" in signs and "-" not in signs else ""
     zeros = {sign for sign, body in zip(signs, bodies, strict=True) if not re.search("[1-9]", body)}
     return "±" if "" in zeros else "+"
 
@@ -210,7 +226,7 @@ def _power(powers: Sequence[str]) -> str:
 def _are_codes(made: NumberFormat, cells: Sequence[str]) -> bool:
     """Return True for groups of digits of one length, such as ``732 829 320``."""
     is_bare = not (made.before or made.after or made.places or made.letter != "f")
-    grouped = made.thousands not in ("", ",")
+    grouped = made.thousands[:1] not in ("", ",")
     return is_bare and grouped and len({len(cell) for cell in cells}) == 1
 
 
@@ -227,8 +243,8 @@ def _holds(made: NumberFormat, cells: Sequence[str]) -> bool:
             continue
         as_integer = made.letter == "f" and plain.lstrip("+-").isdigit()
         text = made.text(int(plain) if as_integer else value)
-        if not value and re.search(r"[-(]", cell):
+        if not value and re.search(r"[-\u2212(]", cell):
             # Rounding leaves -0.00, which is written as 0.00 or +0.00.
-            cell, text = re.sub(r"[-()]", "", cell), text.replace("+", "")
+            cell, text = re.sub(r"[-\u2212()]", "", cell), text.replace("+", "")
         odd += text != cell
     return odd <= _ODD_SHARE * len(cells)

@@ -4,8 +4,11 @@ A format has the number between braces, as in ``${:,.2f}``. It consists of these
 order; those in brackets may be left out:
 
 - ``[+]`` writes a plus before positive numbers and zero, ``[±]`` before positive numbers only.
+  A minus sign, U+2212, is the minus in place of a hyphen.
 - ``[#]`` leaves out a zero before the decimal mark, as in ``.5``.
-- The separator of thousands: ``[,]``, ``[.]``, ``[']``, or a space.
+- The separator of thousands: ``[,]``, ``[.]``, ``[']`` (or U+2019), or a space. ``[,,]`` separates
+  hundreds of thousands and more by twos, as in ``12,34,567``.
+- ``[05]`` writes zeros before, up to so many characters, as in ``06.48``.
 - The decimal mark, ``.`` or ``,``, which must be given. A point given twice is written without
   decimals, too, as in ``5.``.
 - The number of decimals. ``-2`` is at most 2, without zeros at the end, and ``1-2`` one or two.
@@ -13,7 +16,8 @@ order; those in brackets may be left out:
   ``e``, writes ``1e+03``.
 
 A ``-`` or ``+`` before other text puts the sign there, as in ``-${:,.2f}`` for ``-$5.00``.
-Parentheses around a format, as in ``(${:,.2f})``, are for negative numbers only.
+A ``-`` at the end puts the sign there, as in ``5.00-``. Parentheses around a format, as in
+``(${:,.2f})`` or ``$({:,.2f})``, are for negative numbers only.
 """
 
 import re
@@ -28,16 +32,20 @@ if TYPE_CHECKING:
 
 __all__ = ["SEPARATORS", "NumberFormat"]
 
-# Apostrophe, space, no-break space and its narrow form separate thousands, beside comma and point.
-SEPARATORS = ",.' \u00a0\u202f"
+# Apostrophes, space, no-break space and its narrow form separate thousands, beside comma and point.
+SEPARATORS = ",.'\u2019 \u00a0\u202f"
 
 _TEMPLATE = re.compile(
-    rf"(?P<outer>[-+(]?)(?P<before>[^{{}}]*)\{{:(?P<sign>[+±]?)(?P<bare>#?)"
-    rf"(?P<thousands>\.(?=,)|[{SEPARATORS.replace('.', '')}]|)(?P<mark>[.,])(?P<keeps>(?<=\.)\.|)"
+    rf"(?P<outer>[-+(]?)(?P<before>[^{{}}]*)\{{:(?P<sign>[+±\u2212]?)(?P<bare>#?)"
+    rf"(?P<thousands>,,|\.(?=,)|[{SEPARATORS.replace('.', '')}]|)"
+    r"(?P<width>0[1-9]\d?)?(?P<mark>[.,])"
+    r"(?P<keeps>(?<=\.)\.|)"
     r"(?:(?P<least>1?)(?P<trims>-))?(?P<places>\d{1,2})"
     r"(?P<letter>[feE])(?P<power>\+?0{1,3})?\}(?P<after>[^{}]*)"
 )
 _MOST_PLACES = 30
+# What is written before and after a format, by where the sign is.
+_AROUND = {"(": ("(", ")"), "last": ("", "-")}
 
 
 @dataclass(frozen=True)
@@ -50,12 +58,14 @@ class NumberFormat:
         least: With ``trims``, whether at least one decimal is written.
         mark: Decimal mark.
         keeps_mark: Whether the mark, a point, is written without decimals, too.
-        thousands: Separator of thousands, empty for none.
+        width: Least number of characters without a sign, which zeros fill up.
+        thousands: Separator of thousands, empty for none; twice for groups of two before the last.
         before: Text before the digits.
         after: Text after the digits.
         sign: ``+`` for a plus before positive numbers and zero, ``±`` for one before positive
-            numbers.
-        outer: ``-`` if the sign is before ``before``, ``(`` if parentheses stand for a minus.
+            numbers, U+2212 for a minus that is no hyphen.
+        outer: ``-`` if the sign is before ``before``, ``last`` if it is at the end, ``(`` if
+            parentheses stand for a minus, ``inner`` if they are after ``before``.
         bare: Whether a zero before the decimal mark is left out.
         letter: ``f``, or the letter of scientific notation.
         power: Shortest exponent, such as ``+00`` or ``0``; empty unless in scientific notation.
@@ -66,6 +76,7 @@ class NumberFormat:
     least: bool = False
     mark: str = "."
     keeps_mark: bool = False
+    width: int = 0
     thousands: str = ""
     before: str = ""
     after: str = ""
@@ -79,7 +90,7 @@ class NumberFormat:
     def parse(cls, text: str) -> "NumberFormat | None":
         """Return the format that a text describes, None if it describes none."""
         found = _TEMPLATE.fullmatch(text)
-        if found is None or found["thousands"] == found["mark"]:
+        if found is None or found["thousands"][:1] == found["mark"]:
             return None
         places, letter, outer = int(found["places"]), found["letter"], found["outer"]
         before, after, sign = found["before"], found["after"], found["sign"]
@@ -90,6 +101,10 @@ class NumberFormat:
             if not after.endswith(")"):
                 return None
             after = after[:-1]
+        elif not outer and before.endswith("(") and after.startswith(")"):
+            outer, before, after = "inner", before[:-1], after[1:]
+        elif not outer and after.endswith("-"):
+            outer, after = "last", after[:-1]
         if outer == "+":
             outer, sign = "-", "+"
         if re.search(r"\d$", before) or re.match(r"\d", after):
@@ -100,11 +115,12 @@ class NumberFormat:
             least=bool(found["least"]),
             mark=found["mark"],
             keeps_mark=bool(found["keeps"]),
+            width=int(found["width"] or 0),
             thousands=found["thousands"] or "",
             before=before,
             after=after,
             sign=sign,
-            outer=outer if before or outer == "(" else "",
+            outer=outer if before or outer in ("(", "last") else "",
             bare=bool(found["bare"]),
             letter=letter,
             power="" if is_plain else found["power"] or "+00",
@@ -115,17 +131,22 @@ class NumberFormat:
         outer, sign = self.outer, self.sign
         if outer == "-" and sign == "+":
             outer, sign = "+", ""
-        mark = self.mark * (1 + self.keeps_mark)
+        width = f"0{self.width}" if self.width else ""
+        mark = f"{width}{self.mark * (1 + self.keeps_mark)}"
         number = (
             f"{sign}{'#' * self.bare}{self.thousands}{mark}{'1' * self.least}{'-' * self.trims}"
         )
         number = f"{{:{number}{self.places}{self.letter}{power}}}"
-        return f"{outer}{self.before}{number}{self.after}{')' * (outer == '(')}"
+        start, end = _AROUND.get(outer, (outer, ""))
+        if outer == "inner":
+            return f"{self.before}({number}){self.after}"
+        return f"{start}{self.before}{number}{self.after}{end}"
 
     @property
     def is_spelled(self) -> bool:
         """Return True if texts in this format are no plain numbers, which every program reads."""
-        return bool(self.before or self.after or self.outer or self.thousands or self.mark == ",")
+        is_marked = self.thousands or self.mark == "," or self.sign == "\u2212"
+        return bool(self.before or self.after or self.outer or is_marked)
 
     def spelled(self, numbers: "pd.Series") -> "pd.Series":
         """Write numbers as text; missing ones stay missing."""
@@ -141,7 +162,7 @@ class NumberFormat:
         # A float would lose digits of large integers.
         is_exact = isinstance(number, int) and self.letter == "f"
         exact = Decimal(number) if is_exact else number
-        text = format(abs(exact), f"{',' if self.thousands else ''}.{self.places}{self.letter}")
+        text = format(abs(exact), f".{self.places}{self.letter}")
         digits, _, exponent = text.replace("E", "e").partition("e")
         whole, _, decimals = digits.partition(".")
         if self.trims:
@@ -149,15 +170,21 @@ class NumberFormat:
         if self.bare and whole == "0" and decimals:
             whole = ""
         is_zero = not re.search("[1-9]", digits)
-        whole = whole.replace(",", self.thousands)
+        whole = self._grouped(whole) if self.thousands else whole
         body = f"{whole}{self.mark}{decimals}" if decimals or self.keeps_mark else whole
+        body = body.zfill(self.width)
         if self.power:
             body += f"{self.letter}{self._exponent(int(exponent))}"
-        sign = "-" if exact < 0 and not is_zero else ""
+        is_negative = exact < 0 and not is_zero
+        if is_negative and self.outer == "(":
+            return f"({self.before}{body}{self.after})"
+        if is_negative and self.outer == "inner":
+            return f"{self.before}({body}){self.after}"
+        sign = ("\u2212" if self.sign == "\u2212" else "-") if is_negative else ""
         if not sign and (self.sign == "+" or (self.sign == "±" and not is_zero)):
             sign = "+"
-        if self.outer == "(" and sign == "-":
-            return f"({self.before}{body}{self.after})"
+        if self.outer == "last":
+            return f"{self.before}{body}{self.after}{sign}"
         if self.outer == "-":
             return f"{sign}{self.before}{body}{self.after}"
         return f"{self.before}{sign}{body}{self.after}"
@@ -174,12 +201,14 @@ class NumberFormat:
         if found is None:
             return None
         parts = found.groupdict()
-        is_negative = "-" in (parts["outer"], parts["sign"]) or parts.get("open") is not None
-        if parts.get("open") is not None and parts.get("close") is None:
+        is_open = parts.get("open") is not None
+        if is_open != (parts.get("close") is not None):
             return None
+        signs = {parts["outer"], parts["sign"], parts.get("last")}
+        is_negative = is_open or not signs.isdisjoint("-\u2212")
         number = parts["whole"]
         if self.thousands:
-            number = number.replace(self.thousands, "")
+            number = number.replace(self.thousands[0], "")
         decimals = f".{parts['decimals']}" if parts["decimals"] else ""
         return f"{'-' * is_negative}{number or '0'}{decimals}{parts['power'] or ''}"
 
@@ -187,15 +216,29 @@ class NumberFormat:
     def _pattern(self) -> re.Pattern[str]:
         """Pattern of the texts in this format."""
         before, after = re.escape(self.before.strip()), re.escape(self.after.strip())
-        group = re.escape(self.thousands)
-        whole = rf"\d{{1,3}}(?:{group}\d{{3}})+|\d*" if group else r"\d*"
-        opened, closed = (r"(?P<open>\()?", r"(?P<close>\))?") if self.outer == "(" else ("", "")
+        group = re.escape(self.thousands[:1])
+        groups = rf"(?:{group}\d{{3}})+"
+        if len(self.thousands) > 1:
+            groups = rf"(?:{group}\d{{2}})*{group}\d{{3}}"
+        whole = rf"\d{{1,3}}{groups}|\d*" if group else r"\d*"
+        signs = {outer: ("", "") for outer in ("(", "inner")}
+        signs[self.outer] = r"(?P<open>\()?", r"(?P<close>\))?"
+        (first, end), (opened, closed) = signs["("], signs["inner"]
+        last = "(?P<last>[+\u2212-]?)" if self.outer == "last" else ""
         return re.compile(
-            rf"\s*{opened}(?P<outer>[+-]?)\s*(?:{before})?\s*(?P<sign>[+-]?)\s*"
+            rf"\s*{first}(?P<outer>[+\u2212-]?)\s*(?:{before})?\s*{opened}\s*(?P<sign>[+\u2212-]?)\s*"
             rf"(?P<whole>{whole})(?:{re.escape(self.mark)}(?P<decimals>\d*))?"
             rf"(?<=[\d{re.escape(self.mark)}])(?P<power>[eE][+-]?\d{{1,3}})?"
-            rf"\s*(?:{after})?{closed}\s*"
+            rf"{closed}\s*(?:{after})?{last}{end}\s*"
         )
+
+    def _grouped(self, whole: str) -> str:
+        """Return the digits of a whole number with separators of thousands."""
+        if len(self.thousands) == 1:
+            return f"{int(whole):,}".replace(",", self.thousands) if whole else whole
+        before, rest = whole[:-3], whole[-3:]
+        pairs = [before[max(0, end - 2) : end] for end in range(len(before), 0, -2)]
+        return self.thousands[0].join([*reversed(pairs), rest])
 
     def _exponent(self, power: int) -> str:
         shortest = self.power.removeprefix("+")

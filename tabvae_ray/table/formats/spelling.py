@@ -1,10 +1,13 @@
 """Reading and writing of moments in a format.
 
-A format is one of ``strptime`` with a few additions: ``%-d`` has no leading zero, ``%^b`` is in
-capitals, ``%P`` is am or pm in small letters, ``%3f`` is a fraction of 3 digits, ``%:z`` is an
-offset such as +01:00 and ``%:::z`` one such as +01. A ``Z`` at the end stands for UTC. Numbers that
-count from 1970 have one of the formats ``unix_s``, ``unix_ms``, ``unix_us`` and ``unix_ns``. Those
-of times of day and durations are in :mod:`tabvae_ray.table.formats.clock`.
+A format is one of ``strptime`` with a few additions: ``%-d`` has no leading zero, ``%e`` is a day
+with a space in place of the zero, ``%^b`` is in capitals, ``%P`` is am or pm in small letters,
+``%3f`` is a fraction of 3 digits, ``%:z`` is an offset such as +01:00 and ``%:::z`` one such as
++01. A ``Z`` at the end stands for UTC. ``%o`` is the end of an ordinal, as in 3rd, and ``%q`` the
+number of a quarter; a week, as in ``%G-W%V``, stands for its Monday. Names of months may stand in
+brackets, see :mod:`tabvae_ray.table.formats.month_names`. Numbers that count from 1970 have one of
+the formats ``unix_s``, ``unix_ms``, ``unix_us`` and ``unix_ns``. Those of times of day and
+durations are in :mod:`tabvae_ray.table.formats.clock`.
 """
 
 import re
@@ -13,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.table.formats.clock import clock_moments, clock_texts, is_clock
+from tabvae_ray.table.formats.month_names import NAMES, english, in_english, named
 from tabvae_ray.table.formats.zones import in_zone_of_offsets, wall_clock
 
 __all__ = ["UNIX_UNITS", "date_part", "has_time", "has_zone", "parsed", "readable", "spelled"]
@@ -20,12 +24,13 @@ __all__ = ["UNIX_UNITS", "date_part", "has_time", "has_zone", "parsed", "readabl
 UNIX_UNITS = {"unix_s": "s", "unix_ms": "ms", "unix_us": "us", "unix_ns": "ns"}
 
 _FRACTION = re.compile(r"%(\d?)f")
-_PARTS = re.compile(r"(%\d?f|%:*z)")
+_PARTS = re.compile(rf"(%\d?f|%:*z|%[qo]|{NAMES.pattern})")
 # Where the digits are in ISO 8601.
 _PLACES = {
     "%Y": slice(0, 4), "%m": slice(5, 7), "%d": slice(8, 10),
     "%H": slice(11, 13), "%M": slice(14, 16), "%S": slice(17, 19),
 }  # fmt: skip
+_ORDINALS = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd", 31: "st"}
 _DIGITS = re.compile(r"(%[YmdHMS]|[^%])+")
 _COLON_OFFSET = re.compile(r"%(:+)z")
 _TIME = re.compile(r"[T ,:]*%-?[HI]")
@@ -36,6 +41,7 @@ def readable(written: str) -> str:
     if written.endswith("Z"):
         written = f"{written[:-1]}%z"
     written = _FRACTION.sub("%f", _COLON_OFFSET.sub("%z", written))
+    written = in_english(written).replace("%e", "%d").replace("%o", "")
     return written.replace("%-", "%").replace("%^", "%").replace("%P", "%p")
 
 
@@ -101,9 +107,28 @@ def spelled(moments: pd.Series, written: str) -> pd.Series:
 
 def _moments(values: pd.Series, written: str, *, strict: bool, utc: bool = False) -> pd.Series:
     plain = readable(written)
+    if NAMES.search(written):
+        values = english(values, written)
+    if "%o" in written:
+        values = values.astype("str").str.replace(r"(?<=\d)(st|nd|rd|th)\b", "", regex=True)
+    if "%q" in plain:
+        values, plain = _months_of_quarters(values, plain), plain.replace("%q", "%m")
+    if "%V" in plain:
+        # A week stands for its Monday.
+        values, plain = values.astype(object) + " 1", f"{plain} %u"
     if strict:
         return pd.to_datetime(values, format=plain, utc=utc)
     return pd.to_datetime(values, format=plain, utc=utc, errors="coerce")
+
+
+def _months_of_quarters(values: pd.Series, plain: str) -> pd.Series:
+    """Return text with the first month of each quarter in its place."""
+    before, _, after = (re.escape(part).replace("%Y", r"\d{4}") for part in plain.partition("%q"))
+    pattern = re.compile(f"({before})([1-4])({after})")
+    return values.astype(object).map(
+        lambda text: pattern.sub(lambda part: f"{part[1]}{3 * int(part[2]) - 2:02}{part[3]}", text),
+        na_action="ignore",
+    )
 
 
 def _text(moments: pd.Series, written: str) -> list[str]:
@@ -116,11 +141,17 @@ def _text(moments: pd.Series, written: str) -> list[str]:
 
 
 def _part(moments: pd.Series, naive: pd.Series, part: str) -> list[str]:
-    """Write a part of a format: a fraction, an offset, plain digits, or anything else."""
+    """Write a part of a format: a fraction, names, an offset, digits, or anything else."""
     if fraction := _FRACTION.fullmatch(part):
         digits = int(fraction[1] or 6)
         whole = naive.dt.microsecond.astype("int64") * 1000 + naive.dt.nanosecond
         return [f"{number:0{digits}}" for number in (whole // 10 ** (9 - digits)).tolist()]
+    if part == "%o":
+        return [_ORDINALS.get(day, "th") for day in naive.dt.day]
+    if part == "%q":
+        return [str(quarter) for quarter in naive.dt.quarter]
+    if NAMES.fullmatch(part):
+        return named(naive, part)
     if part.endswith("z") and part.startswith("%"):
         seconds = (naive - _in_utc(moments)).dt.total_seconds().astype("int64").tolist()
         known = {offset: _offset(offset // 60, part.count(":")) for offset in set(seconds)}

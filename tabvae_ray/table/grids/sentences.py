@@ -7,6 +7,7 @@ import pandas as pd
 
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.dtypes import moment_dtype
+from tabvae_ray.table.values.days import WEEKDAYS, sentence
 
 __all__ = ["grid_sentence"]
 
@@ -54,11 +55,14 @@ def _moments(column: Column) -> str:
         of_day = pd.Timestamp(int(column.minimum) // per_second % _DAY, unit="s")
         clock = "" if zone is None else " local time" if column.clock == "local" else " UTC"
         time = "midnight" if of_day.value == 0 else f"{of_day:%H:%M:%S}".removesuffix(":00")
-        steps = f"{'always' if n == 1 and unit == 'day' else steps + ' at'} {time}{clock}"
+        is_daily = (n == 1 and unit == "day") or column.days is not None
+        steps = f"{'always' if is_daily else steps + ' at'} {time}{clock}"
     elif n == 1 and unit == "second":
         steps = ""
-    weekdays = "Monday to Friday" if column.weekdays else ""
-    return ", ".join(filter(None, (steps, weekdays)))
+    days = ""
+    if written := WEEKDAYS if column.weekdays else column.days:
+        days = sentence(written, seconds // _DAY)
+    return ", ".join(filter(None, (steps, days)))
 
 
 def _plain(number: Decimal) -> str:

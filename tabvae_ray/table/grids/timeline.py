@@ -1,7 +1,8 @@
 """Moments of a column as numbers: steps from its first moment.
 
 Steps count in UTC, or on the local clock of the column's time zone, so that midnight stays
-midnight when summer time begins. In a column of weekdays they leave out Saturday and Sunday.
+midnight when summer time begins. In a column of some days, such as weekdays or the first of each
+month, they leave out the others.
 """
 
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from tabvae_ray.table.dtypes import moment_dtype
 from tabvae_ray.table.formats.zones import at_wall_clock, wall_clock
 from tabvae_ray.table.grids.steps import common_step, ends_on_grid
 from tabvae_ray.table.parsing import datetime_ticks
+from tabvae_ray.table.values.days import WEEKDAYS, find_days, from_line, of_line, off_days
 
 __all__ = [
     "date_grid",
@@ -33,51 +35,51 @@ Ticks = npt.NDArray[np.int64]
 
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _DAY_SECONDS = 86_400
-_WEEK = 7
-_WEEKDAYS = 5
-# 1970-01-01 was a Thursday.
-_FIRST_WEEKDAY = 3
-# Fewer days may be weekdays by chance.
-_FEWEST_WEEKDAYS = 30
 
 
 def date_grid(
-    moments: pd.Series, clock: Literal["local"] | None, weekdays: bool | None
+    moments: pd.Series,
+    clock: Literal["local"] | None,
+    weekdays: bool | None,
+    days: str | None,
 ) -> dict[str, Any]:
-    """Return the properties of a column that say where its moments lie: range, step and clock.
+    """Return the properties of a column that say where its moments lie: range, step and days.
 
     Args:
         moments: The moments that are not missing.
         clock: Declared clock; None if it is to be inferred.
         weekdays: Declared, whether there are weekdays only; None if that is to be inferred.
+        days: Declared days; None if they are to be inferred.
     """
     day = _DAY_SECONDS * _PER_SECOND[moments.dt.unit]
     ticks = _ticks_of(moments, clock)
     step, start = common_step(ticks)
     local = _ticks_of(moments, "local")
-    infers = weekdays is None
+    infers = weekdays is None and days is None
     if infers and clock is None and not np.array_equal(local, ticks):
         local_step, local_start = common_step(local)
-        if local_step > step or _are_weekdays(local, local_step, day):
+        if local_step > step or find_days(local, local_step, day):
             clock, ticks, step, start = "local", local, local_step, local_start
     if infers:
-        weekdays = _are_weekdays(ticks, step, day)
-    if weekdays:
-        ticks = _without_weekends(ticks, day)
+        days = find_days(ticks, step, day)
+    days = WEEKDAYS if weekdays else days
+    if days:
+        ticks = of_line(ticks, days, day)
         step, start = common_step(ticks)
     ends = np.array(ends_on_grid(ticks, step, start))
-    low, high = _with_weekends(ends, day) if weekdays else ends
+    low, high = from_line(ends, days, day) if days else ends
     return {
         "minimum": int(low),
         "maximum": int(high),
         "step": step,
         "clock": clock,
-        "weekdays": bool(weekdays),
+        "weekdays": days == WEEKDAYS,
+        "days": None if days == WEEKDAYS else days,
     }
 
 
 def on_line(ticks: int, column: Column) -> int:
-    """Return ticks as the column counts them, without weekends in a column of weekdays."""
+    """Return ticks as the column counts them, without other days in a column of some days."""
     return int(_line(np.array([ticks]), column)[0])
 
 
@@ -102,7 +104,7 @@ def moments_at(numbers: Floats, column: Column) -> pd.Series:
     when summer time begins is the first moment after the gap.
     """
     line = np.rint(np.nan_to_num(numbers)).astype(np.int64) * _step(column) + _start(column)
-    ticks = _with_weekends(line, _day(column)) if column.weekdays else line
+    ticks = _from_line(line, column)
     dtype = moment_dtype(column.dtype)
     if not isinstance(dtype, pd.DatetimeTZDtype):
         return pd.Series(ticks.view(dtype))
@@ -116,13 +118,13 @@ def moments_at(numbers: Floats, column: Column) -> pd.Series:
 def ticks_at(number: float, column: Column) -> int:
     """Return the ticks of the moment at a whole number, on the clock of the column."""
     line = np.array([round(number) * _step(column) + _start(column)])
-    return int((_with_weekends(line, _day(column)) if column.weekdays else line)[0])
+    return int(_from_line(line, column)[0])
 
 
 def seconds_at(numbers: Floats, column: Column) -> Floats:
     """Return seconds since 1970 in UTC of numbers."""
     per_second = _PER_SECOND[_unit(column)]
-    if column.clock is None and not column.weekdays:
+    if column.clock is None and not _days(column):
         return (numbers * _step(column) + float(column.minimum or 0)) / per_second
     seconds = datetime_ticks(moments_at(numbers, column)) / per_second
     return np.where(np.isnan(numbers), np.nan, seconds)
@@ -133,7 +135,7 @@ def numbers_at_seconds(
 ) -> Floats:
     """Return numbers of seconds since 1970 in UTC, rounded down or up to the grid."""
     ticks = seconds * _PER_SECOND[_unit(column)]
-    if column.clock is None and not column.weekdays:
+    if column.clock is None and not _days(column):
         # Seconds since 1970 are exact to a quarter of a microsecond only.
         steps = np.round((ticks - float(column.minimum or 0)) / _step(column), 3)
         return np.asarray(rounded(steps))
@@ -144,10 +146,9 @@ def numbers_at_seconds(
         moments = moments.dt.tz_localize("UTC").dt.tz_convert(dtype.tz)
     own = _ticks_of(moments, column.clock)
     steps = np.round((_line(own, column) - _start(column)) / _step(column), 3)
-    if column.weekdays:
-        # A weekend counts as the Monday after it, which is later than what is rounded down.
-        weekend = (own // _day(column) + _FIRST_WEEKDAY) % _WEEK >= _WEEKDAYS
-        steps = np.where(weekend, steps - 0.001, steps) if rounded is np.floor else steps
+    if (days := _days(column)) and rounded is np.floor:
+        # Another day counts as the beginning of the next one, which is not rounded down.
+        steps = np.where(off_days(own, days, _day(column)), steps - 0.001, steps)
     return np.where(np.isnan(seconds), np.nan, rounded(steps))
 
 
@@ -155,31 +156,18 @@ def _ticks_of(moments: pd.Series, clock: str | None) -> Ticks:
     return datetime_ticks(wall_clock(moments) if clock == "local" else moments)
 
 
-def _are_weekdays(ticks: Ticks, step: int, day: int) -> bool:
-    days = np.unique(ticks // day)
-    if len(days) < _FEWEST_WEEKDAYS or step % (_WEEK * day) == 0:
-        return False
-    return bool(((days + _FIRST_WEEKDAY) % _WEEK < _WEEKDAYS).all())
-
-
-def _without_weekends(ticks: Ticks, day: int) -> Ticks:
-    """Return ticks on a line on which Monday follows Friday; a weekend is where Monday begins."""
-    days = ticks // day + _FIRST_WEEKDAY
-    weekday = days % _WEEK
-    time = np.where(weekday < _WEEKDAYS, ticks % day, 0)
-    line: Ticks = (days // _WEEK * _WEEKDAYS + np.minimum(weekday, _WEEKDAYS)) * day + time
-    return line
-
-
-def _with_weekends(line: Ticks, day: int) -> Ticks:
-    days = line // day
-    whole = days // _WEEKDAYS * _WEEK + days % _WEEKDAYS - _FIRST_WEEKDAY
-    ticks: Ticks = whole * day + line % day
-    return ticks
+def _days(column: Column) -> str | None:
+    return WEEKDAYS if column.weekdays else column.days
 
 
 def _line(ticks: Ticks, column: Column) -> Ticks:
-    return _without_weekends(ticks, _day(column)) if column.weekdays else ticks
+    days = _days(column)
+    return of_line(ticks, days, _day(column)) if days else ticks
+
+
+def _from_line(line: Ticks, column: Column) -> Ticks:
+    days = _days(column)
+    return from_line(line, days, _day(column)) if days else line
 
 
 def _start(column: Column) -> int:

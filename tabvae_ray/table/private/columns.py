@@ -74,7 +74,11 @@ def private_column(
     if column.kind == "categorical":
         return _categorical(planned, values, counts, config, kept)
     if column.kind == "datetime":
-        clock = {"clock": declared.clock, "weekdays": bool(declared.weekdays)}
+        clock = {
+            "clock": declared.clock,
+            "weekdays": bool(declared.weekdays),
+            "days": declared.days,
+        }
         column = column.model_copy(update={**kept, **clock})
         cells = None
     else:

@@ -18,6 +18,7 @@ KINDS_OF_KEYS: dict[str, tuple[Kind, ...]] = {
     "step": ("datetime", "continuous"),
     "clock": ("datetime",),
     "weekdays": ("datetime",),
+    "days": ("datetime",),
     "categories": ("categorical",),
     "ordered": ("categorical",),
     "levels": ("categorical",),

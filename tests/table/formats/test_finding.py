@@ -21,11 +21,20 @@ EXACT = DAYS + pd.to_timedelta(range(120), unit="us")
         *("%d-%b-%Y", "%d-%^b-%Y", "%d %b %Y", "%b %d, %Y", "%m/%d/%Y", "%d-%m-%Y"),
         *("%d.%m.%y", "%d-%b-%y", "%d.%m.%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p"),
         *("%-m/%-d/%Y %-I:%M:%S %P", "%Y/%m/%dT%H:%M:%SZ", "%d.%m.%Y %H:%M:%S %:z"),
-        *("%Y%m%dT%H%M%S", "%Y%m%dT%H%M%SZ", "%Y-%m-%d %H:%M:%S UTC", "%a %b %d %H:%M:%S %Y"),
+        *("%Y%m%dT%H%M%S", "%Y%m%dT%H%M%SZ", "%Y-%m-%d %H:%M:%S CET", "%a %b %d %H:%M:%S %Y"),
         *("%a, %d %b %Y", "%a, %d %b %Y %H:%M:%S GMT", "%a, %d %b %Y %H:%M:%S %z"),
         *("%d%b%Y", "%d%^b%Y", "%d%^b%Y:%H:%M:%S", "%A, %d %B %Y", "%A, %B %d, %Y", "%b %d %Y"),
         *("%a %b %d %Y", "%a %d %b %Y %H:%M", "%Y-%b-%d", "%d/%b/%Y:%H:%M:%S %z", "%Y_%m_%d"),
-        *("%b %d, %Y, %H:%M", "%b %-d, %Y %-I:%M %p", "%A %-d %B %Y"),
+        *("%b %d, %Y, %H:%M", "%b %-d, %Y %-I:%M %p", "%A %-d %B %Y", "%a %b %e %H:%M:%S %Y"),
+        *("%-d.%m.%Y", "%d.%-m.%Y", "%-m/%d/%Y", "%m/%-d/%Y %-H:%M", "%Y-%-m-%-d", "%Y/%-m/%d"),
+        *("%Y-%m-%d %-H:%M", "%-d/%-m/%y", "%d-%^b-%y %I.%M.%S %p", "%Y-%m-%d %H.%M"),
+        *("%Y-%m-%d %I:%M:%S %p", "%d.%m.%Y, %H:%M Uhr", "%Y%m%d-%H%M%S", "%Y-%m-%d-%H.%M.%S"),
+        *("%Y年%-m月%-d日", "%d%m%Y", "%a %d/%m/%Y", "%H:%M:%S %d/%m/%Y", "%B %-d%o, %Y"),
+        *(
+            "%-d%o %b %Y",
+            "%Y-%m-%d %H:%M:%S,%3f",
+            "%-d-[jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec]-%Y",
+        ),
     ],
 )
 def test_a_format_is_found_and_written_again(written: str) -> None:
@@ -64,6 +73,80 @@ def test_most_texts_decide_where_spellings_differ_but_no_moment_is_lost() -> Non
     read = parse_iso(texts)
     assert read is not None
     assert iso_format(texts, read) == "%Y-%m-%dT%H:%M:%S"
+
+
+_SHORT_FRENCH = "janv.|févr.|mars|avr.|mai|juin|juil.|août|sept.|oct.|nov.|déc."
+_SHORT_ITALIAN = "gen|feb|mar|apr|mag|giu|lug|ago|set|ott|nov|dic"
+_SHORT_SPANISH = "ENE|FEB|MAR|ABR|MAY|JUN|JUL|AGO|SEP|OCT|NOV|DIC"
+
+
+@pytest.mark.parametrize(
+    ("before", "names", "after"),
+    [
+        ("%-d. ", "Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November"
+         "|Dezember", " %Y"),
+        ("%d. ", "Jan.|Feb.|März|Apr.|Mai|Juni|Juli|Aug.|Sept.|Okt.|Nov.|Dez.", " %Y %H:%M"),
+        ("%d-", _SHORT_FRENCH, "-%y"),
+        ("%d/", _SHORT_SPANISH, "/%Y %H:%M"),
+        ("%-d de ", _SHORT_SPANISH.lower(), " de %Y"),
+        ("%-d ", _SHORT_ITALIAN, " %Y"),
+        ("%d de ", "Janeiro|Fevereiro|Março|Abril|Maio|Junho|Julho|Agosto|Setembro|Outubro"
+         "|Novembro|Dezembro", " de %Y"),
+        ("%-d-", "jan|feb|mrt|apr|mei|jun|jul|aug|sep|okt|nov|dec", "-%Y"),
+        ("", "Jan.|Feb.|March|April|May|June|July|Aug.|Sept.|Oct.|Nov.|Dec.", " %-d, %Y"),
+        ("[Mo|Di|Mi|Do|Fr|Sa|So], %-d. ", "Jan|Feb|Mär|Apr|Mai|Jun|Jul|Aug|Sep|Okt|Nov|Dez",
+         " %Y"),
+    ],
+)  # fmt: skip
+def test_months_of_other_languages_are_read_and_written(
+    before: str, names: str, after: str
+) -> None:
+    days = pd.Series(pd.date_range("2023-01-05", periods=60, freq="11D2h", unit="us"))
+    written = f"{before}[{names}]{after}"
+    assert is_format(written)
+    texts = spelled(days, written)
+    assert any(name in texts.iloc[0] for name in names.split("|"))
+    found = find_format(texts, "column 'x'")
+    assert found == written
+    assert spelled(parsed(texts, found), found).tolist() == texts.tolist()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("%Y-%m", "%Y/%m", "%m/%Y", "%-m-%Y", "%b %Y", "%b-%y", "%B %Y", "%Y-Q%q", "%YQ%q"),
+        *("Q%q %Y", "%G-W%V", "%Y%m", "[Jan|Feb|Mär|Apr|Mai|Jun|Jul|Aug|Sep|Okt|Nov|Dez] %Y"),
+    ],
+)
+def test_many_months_quarters_and_weeks_are_dates_and_few_are_categories(written: str) -> None:
+    days = pd.Series(pd.date_range("2019-12-30", periods=300, freq="9D", unit="us"))
+    texts = spelled(days, written)
+    assert find_format(texts, "column 'x'") == written and is_format(written)
+    moments = parsed(texts, written)
+    assert spelled(moments, written).tolist() == texts.tolist()
+    assert (moments <= days).all() and (days - moments < pd.Timedelta(days=92)).all()
+    few = spelled(pd.concat([days.head(40)] * 100), written)
+    assert find_format(few, "column 'x'") is None
+
+
+def test_brackets_around_other_numbers_of_names_are_text() -> None:
+    days = pd.Series(pd.date_range("2023-01-05", periods=3))
+    assert spelled(days, "[a|b] %Y").tolist() == ["[a|b] 2023"] * 3
+    assert is_format("[a|b] %Y-%m-%d %H:%M:%S")
+
+
+@pytest.mark.parametrize("word", ["Marzipan", "of", "janvier 3"])
+def test_other_words_are_no_months(word: str) -> None:
+    texts = pd.Series([f"{i} {word} 2024" for i in range(10, 25)])
+    assert find_format(texts, "column 'x'") is None
+
+
+def test_dates_that_are_spelled_in_two_ways_are_told() -> None:
+    texts = DAYS.dt.strftime("%-d.%-m.%Y").where(DAYS.index % 5 > 0, DAYS.dt.strftime("%d.%m.%Y"))
+    with pytest.warns(
+        UserWarning, match="column 'x': some of its dates are written like '29.01.2023'"
+    ):
+        assert find_format(texts, "column 'x'") == "%-d.%-m.%Y"
 
 
 def test_days_and_months_that_could_be_either_are_told() -> None:
