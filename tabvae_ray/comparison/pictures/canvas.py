@@ -304,13 +304,13 @@ def name_axes(axes: Axes, x: str, y: str, theme: Theme, gap: float) -> None:
     axes.text(gap, 0.5, y, ha="right", va="center", rotation=90, **where)
 
 
-def fitted(text: str, size: float, room: float) -> str:
+def fitted(text: str, size: float, width: float) -> str:
     """Return the text on one line, cut to a width in points at a font size."""
     font = FontProperties(size=size)
     # No letter that is worth reading is narrower than a fifth of its height.
-    for most in range(min(len(text), round(5 * room / size)), 1, -1):
+    for most in range(min(len(text), round(5 * width / size)), 1, -1):
         cut_text = short(text, most)
-        if text_to_path.get_text_width_height_descent(cut_text, font, ismath=False)[0] <= room:
+        if text_to_path.get_text_width_height_descent(cut_text, font, ismath=False)[0] <= width:
             return cut_text
     return short(text, 1)
 
