@@ -31,6 +31,7 @@ def test_processes_import_only_if_each_gets_a_trial(
     concurrency: int | None,
     imported: bool,
 ) -> None:
+    monkeypatch.setattr("tabvae_ray.cluster.ray_private.get_num_cpus", lambda **_: float(n_cpus))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(n_cpus)), raising=False)
     given: list[Any] = []
     monkeypatch.setattr(early_start, "started_early", lambda *arguments: given.extend(arguments))

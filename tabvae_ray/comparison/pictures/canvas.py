@@ -2,7 +2,8 @@
 
 import io
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -85,9 +86,7 @@ def pixels(figure: Figure, dpi: int = 100) -> Pixels:
     """Draw the figure as an image (H, W, 3)."""
     figure.set_dpi(dpi)
     canvas = FigureCanvasAgg(figure)
-    with warnings.catch_warnings():
-        # Letters that the font lacks are drawn as boxes, which is no reason to stop.
-        warnings.filterwarnings("ignore", message=".*Glyph.*missing from font")
+    with _any_letters():
         canvas.draw()  # type: ignore[no-untyped-call]
     image: Pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     return image[:, :, :3].copy()
@@ -308,11 +307,20 @@ def fitted(text: str, size: float, width: float) -> str:
     """Return the text on one line, cut to a width in points at a font size."""
     font = FontProperties(size=size)
     # No letter that is worth reading is narrower than a fifth of its height.
-    for most in range(min(len(text), round(5 * width / size)), 1, -1):
-        cut_text = short(text, most)
-        if text_to_path.get_text_width_height_descent(cut_text, font, ismath=False)[0] <= width:
-            return cut_text
+    with _any_letters():
+        for most in range(min(len(text), round(5 * width / size)), 1, -1):
+            cut_text = short(text, most)
+            if text_to_path.get_text_width_height_descent(cut_text, font, ismath=False)[0] <= width:
+                return cut_text
     return short(text, 1)
+
+
+@contextmanager
+def _any_letters() -> Iterator[None]:
+    """Let letters that the font lacks be drawn as boxes, which is no reason to stop."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*Glyph.*missing from font")
+        yield
 
 
 def short(text: str, most: int) -> str:

@@ -69,3 +69,5 @@ def test_a_text_is_cut_to_the_width_that_it_has() -> None:
     narrow, wide = fitted("i" * 1000, 6.5, 31), fitted("W" * 1000, 6.5, 31)
     assert len(narrow) > 2 * len(wide) and narrow.endswith("i\u2026") and wide.endswith("W\u2026")
     assert fitted("W", 6.5, 0) == "W"
+    # Letters that the font lacks have a width, too.
+    assert fitted("\u6771\u4eac" * 20, 6.5, 31).endswith("\u2026")
