@@ -145,13 +145,3 @@ def test_the_ends_of_correlated_numbers_fix_no_category(inside: int, alike: list
     )
     rules = TableSpec.infer(table.iloc[order].reset_index(drop=True)).rules
     assert not [rule for rule in rules if isinstance(rule, Fixed)]
-
-
-def test_numbers_that_the_fullest_rows_lack_are_looked_at_without_a_warning() -> None:
-    rng = np.random.default_rng(0)
-    electric = rng.random(N) < 0.2
-    table = pd.DataFrame({"kw": rng.integers(40, 300, N), "year": rng.integers(2000, 2024, N)})
-    table["ccm"] = np.where(electric, 0, 100 * rng.integers(8, 50, N))
-    table["battery"] = pd.Series(rng.integers(30, 100, N)).where(electric)
-    # Warnings are errors.
-    TableSpec.infer(table)
