@@ -129,3 +129,19 @@ def test_a_limit_beyond_which_too_few_rows_lie_is_not_published() -> None:
     for min_rows, kept in ((3, True), (4, False)):
         found = published_spec(spec, table, Crowd.of(table, None, min_rows))
         assert bool(found.rules) is kept
+
+
+@pytest.mark.parametrize(
+    ("inside", "alike"),
+    # So many rows at the end are the same, and these of the ones after them.
+    [(20, [1] * 20), (60, [0, 0, 0, 0, 1] * 5 + [1] * 24)],
+)
+def test_the_ends_of_correlated_numbers_fix_no_category(inside: int, alike: list[int]) -> None:
+    rest = 500 - inside - len(alike)
+    other = np.array([*[0] * inside, *alike, *(i % 10 > 0 for i in range(rest))], dtype=bool)
+    order = np.random.default_rng(0).permutation(500)
+    table = pd.DataFrame(
+        {"size": 1000.0 - 1.5 * np.arange(500), "rare": np.where(other, "no", "yes")}
+    )
+    rules = TableSpec.infer(table.iloc[order].reset_index(drop=True)).rules
+    assert not [rule for rule in rules if isinstance(rule, Fixed)]

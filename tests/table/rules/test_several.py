@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabvae_ray.table.rules.finding.agreement import SampledColumns
 from tabvae_ray.table.rules.finding.discovery import find_rules
 from tabvae_ray.table.rules.sentences import parse_rule
 from tabvae_ray.table.spec import TableSpec
@@ -63,3 +64,12 @@ def test_discounts_taxes_and_products_of_three_are_found(
     )
     assert found(table) == set()
     assert found(table.assign(paid=make(table).round(2))) == {sentence}
+
+
+def test_numbers_that_the_fullest_rows_lack_are_looked_at_without_a_warning() -> None:
+    some, none = np.ones((20, 2)) * np.arange(1, 21)[:, None], np.zeros((20, 2))
+    last = np.append(np.full(20, np.nan), np.arange(20.0))
+    sample = np.column_stack([np.vstack([some, none]), last])
+    columns = SampledColumns(sample, np.full(3, 0.5), np.ones(3, dtype=bool))
+    # Warnings are errors.
+    assert 2 not in {column for _, _, column in columns.scaled(np.multiply)}
