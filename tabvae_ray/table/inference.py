@@ -77,7 +77,7 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
         declaration = declaration.model_copy(update={"dtype": dtype_name(values.dtype)})
     written = find_format(values, where) if kind is None else None
     if kind == "datetime" and declaration.format is None:
-        possible = possible_formats(values)
+        possible = possible_formats(values, is_date=True)
         written = possible[0] if len(possible) == 1 else None
     if numerals is None and kind in (None, "continuous") and written is None:
         values, numerals = spelled_in_text(values, declaration.format, is_number=kind is not None)
@@ -259,7 +259,7 @@ def _format_of(values: pd.Series, moments: pd.Series, declared: str | None) -> s
     if declared is None:
         return iso_format(values, moments)
     # Reading does not tell apart text with and without leading zeros.
-    possible = possible_formats(values.dropna().head(_SPELLED))
+    possible = possible_formats(values.dropna().head(_SPELLED), is_date=True)
     return next((name for name in possible if readable(name) == readable(declared)), declared)
 
 

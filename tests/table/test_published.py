@@ -446,5 +446,5 @@ def test_the_spec_of_an_export_reads_the_table_with_its_rare_values() -> None:
     assert published["min_rows"] == 5 and len(encoder.spec["code"].categories) == 2
     export = {"spec": published, "encoder": {}, "decoder": {}}
     own = TableSpec.infer(table)
-    for given in (published, export):
-        assert TableSpec.infer(table, declared=SpecDeclaration.from_mapping(given)) == own
+    for mapping in (published, export):
+        assert TableSpec.infer(table, declared=SpecDeclaration.from_mapping(mapping)) == own

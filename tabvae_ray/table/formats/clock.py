@@ -16,15 +16,15 @@ __all__ = ["CLOCK", "clock_format", "clock_moments", "clock_texts", "is_clock"]
 
 # In the syntax of Arrow's regular expressions, too.
 CLOCK = (
-    r"^(-?\d{1,5}:[0-5]\d(:[0-5]\d(\.\d{1,9})?)?( ?[AaPp][Mm])?"
+    r"^(-?\d{1,5}:[0-5]\d(:[0-5]\d([.,]\d{1,9})?)?( ?[AaPp][Mm])?"
     r"|-?\d{1,5} days?(,? [+-]?\d{1,2}:[0-5]\d:[0-5]\d(\.\d{1,9})?)?)$"
 )
 _FORMAT = re.compile(
-    r"%-D days(,? %-?H:%M:%S(\.%\d?f)?)?|%-?H:%M(:%S(\.%\d?f)?)?|%-?I:%M(:%S(\.%\d?f)?)? ?%[pP]"
+    r"%-D days(,? %-?H:%M:%S(\.%\d?f)?)?|%-?H:%M(:%S([.,]%\d?f)?)?|%-?I:%M(:%S([.,]%\d?f)?)? ?%[pP]"
 )
 _PARTS = re.compile(
     r"(?P<sign>-)?(?:(?P<days>\d{1,5}) days?(?P<comma>,)?)?(?: ?\+?(?P<hour>\d{1,5}):"
-    r"(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d)(?:\.(?P<fraction>\d{1,9}))?)?)?"
+    r"(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d)(?:[.,](?P<fraction>\d{1,9}))?)?)?"
     r"(?P<half> ?[AaPp][Mm])?"
 )
 # Fewer different times without seconds than this may be ratios or scores, such as 16:10.
@@ -55,7 +55,8 @@ def clock_format(texts: pd.Series) -> str | None:
     written = f"{hour}:%M" + (":%S" if has["second"] else "")
     if has["fraction"]:
         longest = int(parts["fraction"].str.len().max())
-        written += ".%f" if longest == 6 else f".%{longest}f"
+        mark = "," if texts.str.contains(r"\d,\d").any() else "."
+        written += f"{mark}%f" if longest == 6 else f"{mark}%{longest}f"
     if has["half"]:
         half = parts["half"].dropna().iloc[0]
         return f"{written}{' ' * half.startswith(' ')}%{'p' if half.isupper() else 'P'}"
@@ -119,7 +120,7 @@ def _text(tick: int, written: str) -> str:
         "%-I": str((hour - 1) % 12 + 1),
     }
     text = written
-    if "," in written:
+    if "days," in written:
         count = f"{days} day{'s' * (abs(days) != 1)}, " if days else ""
         text = written.replace("%-D days, ", count)
     elif "%-D" in written:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from tabvae_ray.table.formats.month_names import in_small_letters
 
-__all__ = ["DATES", "ISO", "SHORT_YEARS", "Shapes", "as_spelled", "time_format"]
+__all__ = ["DATES", "ISO", "PERIODS", "SHORT_YEARS", "Shapes", "as_spelled", "time_format"]
 
 Shapes = tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]
 
@@ -20,7 +20,7 @@ DATES: Shapes = (
     (re.compile(r"\d{8}T\d{6}(?![\dZ])"), ("%Y%m%dT%H%M%S",)),
     (re.compile(r"\d{8}T\d{6}Z"), ("%Y%m%dT%H%M%SZ",)),
     (
-        re.compile(r"\d{4}-\d{2}-\d{2}(?= [\d:.]+ (?:UTC|GMT)$|[ T](?:\d:|\d+\.|.*,))"),
+        re.compile(r"\d{4}-\d{2}-\d{2}(?= [\d:.]+ [A-Z]{3,4}$|[ T](?:\d:|\d+\.|.*,))"),
         ("%Y-%m-%d",),
     ),
     (re.compile(r"(?!\d{4}-\d\d-\d\d)\d{4}-\d{1,2}-\d{1,2}(?!\d)"), ("%Y-%m-%d",)),
@@ -73,11 +73,32 @@ SHORT_YEARS: Shapes = (
 # Directives that are spelled in several ways, and all of which a date may have.
 _SPELLED = re.compile("%([bBdmHI])")
 _DIRECTIVE = re.compile("%([aAbBdmyYHIMS])")
+# Months, quarters and weeks, which stand for their first day.
+PERIODS: Shapes = (
+    (re.compile(r"\d{4}-\d{1,2}$"), ("%Y-%m",)),
+    (re.compile(r"\d{4}/\d{1,2}$"), ("%Y/%m",)),
+    (re.compile(r"\d{1,2}/\d{4}$"), ("%m/%Y",)),
+    (re.compile(r"\d{1,2}-\d{4}$"), ("%m-%Y",)),
+    (re.compile(r"\d{1,2}\.\d{4}$"), ("%m.%Y",)),
+    (re.compile(r"[A-Za-z]{3} \d{4}$"), ("%b %Y",)),
+    (re.compile(r"[A-Za-z]{3}-\d{4}$"), ("%b-%Y",)),
+    (re.compile(r"[A-Za-z]{3}-\d{2}$"), ("%b-%y",)),
+    (re.compile(r"[A-Za-z]{4,9} \d{4}$"), ("%B %Y",)),
+    (re.compile(r"\d{4}-[A-Za-z]{3}$"), ("%Y-%b",)),
+    (re.compile(r"\d{4}-Q\d$"), ("%Y-Q%q",)),
+    (re.compile(r"\d{4} Q\d$"), ("%Y Q%q",)),
+    (re.compile(r"\d{4}Q\d$"), ("%YQ%q",)),
+    (re.compile(r"Q\d \d{4}$"), ("Q%q %Y",)),
+    (re.compile(r"Q\d-\d{4}$"), ("Q%q-%Y",)),
+    (re.compile(r"Q\d/\d{4}$"), ("Q%q/%Y",)),
+    (re.compile(r"\d{4}-W\d{2}$"), ("%G-W%V",)),
+    (re.compile(r"\d{4}W\d{2}$"), ("%GW%V",)),
+)
 ISO: Shapes = ((re.compile(r"\d{4}-\d{2}-\d{2}"), ("%Y-%m-%d",)),)
 _TIME = re.compile(
     r"(?P<between>[T :]|, )\d{1,2}(?P<colon>[:.])\d{2}(?P<second>(?P=colon)\d{2})?"
     r"(?P<fraction>[.,]\d{1,9})?(?P<half> ?[AaPp][Mm])?"
-    r"(?P<zone>Z| ?[+-]\d{2}:\d{2}| ?[+-]\d{4}| ?[+-]\d{2}| UTC| GMT)?"
+    r"(?P<zone>Z| ?[+-]\d{2}:\d{2}| ?[+-]\d{4}| ?[+-]\d{2}| [A-Z]{3,4})?"
 )
 
 
@@ -136,7 +157,7 @@ def time_format(rest: str, sample: pd.Series) -> str | None:
     if half := found["half"]:
         written += f"{' ' * half.startswith(' ')}%{'p' if half.isupper() else 'P'}"
     zone = found["zone"] or ""
-    if zone in ("", "Z", " UTC", " GMT"):
+    if zone in ("", "Z") or zone[1:].isalpha():
         return written + zone
     plain = zone.strip()
     directive = "%:z" if ":" in plain else "%:::z" if len(plain) == 3 else "%z"

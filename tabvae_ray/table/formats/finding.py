@@ -12,6 +12,7 @@ from tabvae_ray.table.formats.clock import clock_format
 from tabvae_ray.table.formats.date_shapes import (
     DATES,
     ISO,
+    PERIODS,
     SHORT_YEARS,
     Shapes,
     as_spelled,
@@ -38,6 +39,8 @@ _SHAPES = 3
 # Fewer digits or two-digit years than this may be days by chance.
 _FEWEST_DAYS = 10
 _MOST_ODD = 0.01
+# Months, quarters and weeks that more rows share, on average, are categories.
+_ROWS_OF_PERIODS = 20
 # Moments that numbers since 1970 are taken for: 2000 to 2034, in seconds. They span a day or more.
 _UNIX_SPAN = (946_684_800, 2_051_222_400)
 _DAY_SECONDS = 86_400
@@ -76,10 +79,15 @@ def find_format(values: pd.Series, where: str) -> str | None:
     return None
 
 
-def possible_formats(values: pd.Series) -> list[str]:
+def possible_formats(values: pd.Series, *, is_date: bool = False) -> list[str]:
     """Return the formats in which all texts of a column are dates, if they mean other days.
 
     Text of times of day or of durations has one format.
+
+    Args:
+        values: A column.
+        is_date: Whether the user says that it has dates; otherwise months, quarters and weeks that
+            many rows share have no format.
     """
     texts = _distinct(values)
     if texts is None:
@@ -87,11 +95,12 @@ def possible_formats(values: pd.Series) -> list[str]:
     if (clock := clock_format(texts)) is not None:
         return [clock]
     sample = texts.head(_SPELLED)
-    for candidates in (
-        _candidates(sample, DATES),
-        _candidates(sample, SHORT_YEARS),
-        _named(sample),
-    ):
+    usual, short = _candidates(sample, DATES), _candidates(sample, SHORT_YEARS)
+    kinds = [usual, short, _named(sample, DATES + SHORT_YEARS)]
+    are_many = _FEWEST_DAYS <= len(texts) and values.count() < _ROWS_OF_PERIODS * len(texts)
+    if is_date or are_many:
+        kinds += [_candidates(sample, PERIODS), _named(sample, PERIODS)]
+    for candidates in kinds:
         fits: dict[str, pd.Series] = {}
         for written in dict.fromkeys(candidates):
             days = _days(texts, written)
@@ -130,7 +139,8 @@ def iso_format(texts: pd.Series, moments: pd.Series) -> str | None:
 
 def candidate_formats(sample: pd.Series) -> Iterator[str]:
     """Yield the formats that the most frequent shapes of some different texts suggest."""
-    yield from dict.fromkeys((*_candidates(sample, DATES + SHORT_YEARS), *_named(sample)))
+    dates = DATES + SHORT_YEARS
+    yield from dict.fromkeys((*_candidates(sample, dates), *_named(sample, dates)))
 
 
 def look_like_days(values: pd.Series) -> bool:
@@ -218,8 +228,8 @@ def _days(texts: pd.Series, written: str) -> pd.Series | None:
         moments = parsed(texts, written)
     except (ValueError, TypeError, OverflowError):
         return None
-    if written.startswith("%Y%m%d"):
-        # Other digits are days by chance.
+    if written.startswith("%Y%m%d") or "%d" not in readable(written):
+        # Other digits are days, or months, by chance.
         years = moments.dt.year
         if len(texts) < _FEWEST_DAYS or not years.between(1900, 2100).all():
             return None
@@ -238,7 +248,7 @@ def _candidates(sample: pd.Series, dates: Shapes) -> Iterator[str]:
                 yield from (as_spelled(date + time, sample.tolist()) for date in formats)
 
 
-def _named(sample: pd.Series) -> Iterator[str]:
+def _named(sample: pd.Series, dates: Shapes) -> Iterator[str]:
     """Yield formats of dates with months in other words than the usual directives have."""
     parts = find_names(sample)
     if not parts:
@@ -248,5 +258,5 @@ def _named(sample: pd.Series) -> Iterator[str]:
     between = re.sub(r"^[^\d\s,]+|\d.*", "", sample.iloc[0]) if days else ""
     before = "".join((*days, between))
     plain = english(sample, f"{before}{months}").str.removeprefix(between)
-    for written in _candidates(plain, DATES + SHORT_YEARS):
+    for written in _candidates(plain, dates):
         yield before + re.sub(r"%\^?b", months, written)

@@ -14,7 +14,7 @@ __all__ = ["find_text_format", "read_numbers", "respelled_texts", "spelled_in_te
 _SPELLED, _MIN_DISTINCT = 10_000, 10
 # Plain decimals that repeat more often may be codes, such as 250.01.
 _PLAIN_MIN_SHARE = 0.2
-_CODE = re.compile(r"0\d+|\+\d{7,}")
+_CODE = re.compile(r"0\d+(\.\d+)?|\+\d{7,}")
 
 
 def find_text_format(texts: pd.Series, *, is_number: bool = False) -> NumberFormat | None:

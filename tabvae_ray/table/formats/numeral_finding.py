@@ -89,7 +89,12 @@ def find_number_format(texts: Iterable[str]) -> NumberFormat | None:
         keeps_mark = mark == "." and any(decimals == "" for _, decimals in parts)
         usual, n_usual = counts.most_common(1)[0]
         trims = len(parts) - n_usual > _ODD_SHARE * len(parts)
+        wholes = [whole for whole, _ in parts]
+        # Codes without decimals keep their zeros as text.
+        are_padded = places and not trims and any(re.match(r"0\d", whole) for whole in wholes)
+        widths = {len(body) for body in bodies} if are_padded else set()
         made = NumberFormat(
+            width=widths.pop() if len(widths) == 1 and max(map(len, bodies)) < 100 else 0,
             places=min(places if trims else usual, _MOST_PLACES),
             trims=trims,
             least=trims and min(counts) >= 1,

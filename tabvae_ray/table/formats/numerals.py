@@ -8,6 +8,7 @@ order; those in brackets may be left out:
 - ``[#]`` leaves out a zero before the decimal mark, as in ``.5``.
 - The separator of thousands: ``[,]``, ``[.]``, ``[']`` (or U+2019), or a space. ``[,,]`` separates
   hundreds of thousands and more by twos, as in ``12,34,567``.
+- ``[05]`` writes zeros before, up to so many characters, as in ``06.48``.
 - The decimal mark, ``.`` or ``,``, which must be given. A point given twice is written without
   decimals, too, as in ``5.``.
 - The number of decimals. ``-2`` is at most 2, without zeros at the end, and ``1-2`` one or two.
@@ -36,7 +37,8 @@ SEPARATORS = ",.'\u2019 \u00a0\u202f"
 
 _TEMPLATE = re.compile(
     rf"(?P<outer>[-+(]?)(?P<before>[^{{}}]*)\{{:(?P<sign>[+±\u2212]?)(?P<bare>#?)"
-    rf"(?P<thousands>,,|\.(?=,)|[{SEPARATORS.replace('.', '')}]|)(?P<mark>[.,])"
+    rf"(?P<thousands>,,|\.(?=,)|[{SEPARATORS.replace('.', '')}]|)"
+    r"(?P<width>0[1-9]\d?)?(?P<mark>[.,])"
     r"(?P<keeps>(?<=\.)\.|)"
     r"(?:(?P<least>1?)(?P<trims>-))?(?P<places>\d{1,2})"
     r"(?P<letter>[feE])(?P<power>\+?0{1,3})?\}(?P<after>[^{}]*)"
@@ -56,6 +58,7 @@ class NumberFormat:
         least: With ``trims``, whether at least one decimal is written.
         mark: Decimal mark.
         keeps_mark: Whether the mark, a point, is written without decimals, too.
+        width: Least number of characters without a sign, which zeros fill up.
         thousands: Separator of thousands, empty for none; twice for groups of two before the last.
         before: Text before the digits.
         after: Text after the digits.
@@ -73,6 +76,7 @@ class NumberFormat:
     least: bool = False
     mark: str = "."
     keeps_mark: bool = False
+    width: int = 0
     thousands: str = ""
     before: str = ""
     after: str = ""
@@ -111,6 +115,7 @@ class NumberFormat:
             least=bool(found["least"]),
             mark=found["mark"],
             keeps_mark=bool(found["keeps"]),
+            width=int(found["width"] or 0),
             thousands=found["thousands"] or "",
             before=before,
             after=after,
@@ -126,7 +131,8 @@ class NumberFormat:
         outer, sign = self.outer, self.sign
         if outer == "-" and sign == "+":
             outer, sign = "+", ""
-        mark = self.mark * (1 + self.keeps_mark)
+        width = f"0{self.width}" if self.width else ""
+        mark = f"{width}{self.mark * (1 + self.keeps_mark)}"
         number = (
             f"{sign}{'#' * self.bare}{self.thousands}{mark}{'1' * self.least}{'-' * self.trims}"
         )
@@ -166,6 +172,7 @@ class NumberFormat:
         is_zero = not re.search("[1-9]", digits)
         whole = self._grouped(whole) if self.thousands else whole
         body = f"{whole}{self.mark}{decimals}" if decimals or self.keeps_mark else whole
+        body = body.zfill(self.width)
         if self.power:
             body += f"{self.letter}{self._exponent(int(exponent))}"
         is_negative = exact < 0 and not is_zero

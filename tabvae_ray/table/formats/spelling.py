@@ -3,7 +3,8 @@
 A format is one of ``strptime`` with a few additions: ``%-d`` has no leading zero, ``%e`` is a day
 with a space in place of the zero, ``%^b`` is in capitals, ``%P`` is am or pm in small letters,
 ``%3f`` is a fraction of 3 digits, ``%:z`` is an offset such as +01:00 and ``%:::z`` one such as
-+01. A ``Z`` at the end stands for UTC. Names of months may stand in brackets, see
++01. A ``Z`` at the end stands for UTC. ``%q`` is the number of a quarter; a week, as in ``%G-W%V``,
+stands for its Monday. Names of months may stand in brackets, see
 :mod:`tabvae_ray.table.formats.month_names`. Numbers that count from 1970 have one of the formats
 ``unix_s``, ``unix_ms``, ``unix_us`` and ``unix_ns``. Those of times of day and durations are in
 :mod:`tabvae_ray.table.formats.clock`.
@@ -23,7 +24,7 @@ __all__ = ["UNIX_UNITS", "date_part", "has_time", "has_zone", "parsed", "readabl
 UNIX_UNITS = {"unix_s": "s", "unix_ms": "ms", "unix_us": "us", "unix_ns": "ns"}
 
 _FRACTION = re.compile(r"%(\d?)f")
-_PARTS = re.compile(rf"(%\d?f|%:*z|{NAMES.pattern})")
+_PARTS = re.compile(rf"(%\d?f|%:*z|%q|{NAMES.pattern})")
 # Where the digits are in ISO 8601.
 _PLACES = {
     "%Y": slice(0, 4), "%m": slice(5, 7), "%d": slice(8, 10),
@@ -107,9 +108,24 @@ def _moments(values: pd.Series, written: str, *, strict: bool, utc: bool = False
     plain = readable(written)
     if NAMES.search(written):
         values = english(values, written)
+    if "%q" in plain:
+        values, plain = _months_of_quarters(values, plain), plain.replace("%q", "%m")
+    if "%V" in plain:
+        # A week stands for its Monday.
+        values, plain = values.astype(object) + " 1", f"{plain} %u"
     if strict:
         return pd.to_datetime(values, format=plain, utc=utc)
     return pd.to_datetime(values, format=plain, utc=utc, errors="coerce")
+
+
+def _months_of_quarters(values: pd.Series, plain: str) -> pd.Series:
+    """Return text with the first month of each quarter in its place."""
+    before, _, after = (re.escape(part).replace("%Y", r"\d{4}") for part in plain.partition("%q"))
+    pattern = re.compile(f"({before})([1-4])({after})")
+    return values.astype(object).map(
+        lambda text: pattern.sub(lambda part: f"{part[1]}{3 * int(part[2]) - 2:02}{part[3]}", text),
+        na_action="ignore",
+    )
 
 
 def _text(moments: pd.Series, written: str) -> list[str]:
@@ -127,6 +143,8 @@ def _part(moments: pd.Series, naive: pd.Series, part: str) -> list[str]:
         digits = int(fraction[1] or 6)
         whole = naive.dt.microsecond.astype("int64") * 1000 + naive.dt.nanosecond
         return [f"{number:0{digits}}" for number in (whole // 10 ** (9 - digits)).tolist()]
+    if part == "%q":
+        return [str(quarter) for quarter in naive.dt.quarter]
     if NAMES.fullmatch(part):
         return named(naive, part)
     if part.endswith("z") and part.startswith("%"):

@@ -71,8 +71,8 @@ def counts_rows(values: pd.Series) -> bool:
 
 def integers_name_rows(values: pd.Series) -> bool:
     """Return True if the numbers of a column name its rows."""
-    is_float = pd.api.types.is_float_dtype(values.dtype)
-    if is_float and not values.isna().any():
+    is_named = _NAME.search(_HUMP.sub("_", str(values.name)).lower()) is not None
+    if pd.api.types.is_float_dtype(values.dtype) and not values.isna().any() and not is_named:
         # Whole numbers are written as floats on purpose, unless some are missing.
         return False
     if len(values) < _MIN_ROWS or not values.dropna().is_unique:
@@ -83,7 +83,7 @@ def integers_name_rows(values: pd.Series) -> bool:
     numbers = sorted(map(int, texts))
     if numbers[0] < 0:
         return False
-    if _NAME.search(_HUMP.sub("_", str(values.name)).lower()):
+    if is_named:
         return True
     if _are_moments(numbers):
         return False

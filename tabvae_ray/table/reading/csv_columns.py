@@ -19,10 +19,16 @@ from tabvae_ray.table.formats.finding import iso_format, look_like_days
 from tabvae_ray.table.formats.zones import are_of_several_offsets
 from tabvae_ray.table.parsing import parse_iso
 from tabvae_ray.table.reading.cells import Cells, Mask
+from tabvae_ray.table.reading.codes import (
+    are_codes,
+    are_long,
+    are_long_decimals,
+    are_versions,
+    may_be_names,
+)
 from tabvae_ray.table.reading.csv_file import CsvFile
 from tabvae_ray.table.reading.declared_types import CellKind, declared_type
 from tabvae_ray.table.reading.hints import (
-    CODE,
     MARKED_MIN_DISTINCT,
     MARKED_MIN_SHARE,
     USUAL_MARKED_MIN_SHARE,
@@ -36,11 +42,9 @@ from tabvae_ray.table.reading.hints import (
 from tabvae_ray.table.reading.odd_dates import are_odd, days_among, moments_among
 from tabvae_ray.table.reading.spelled_numbers import NUMBER_FORMATS, number_format, spelled_numbers
 from tabvae_ray.table.reading.unpadded import without_padding
-from tabvae_ray.table.reading.versions import are_versions, may_be_versions
 
 __all__ = [
     "DATE_FORMATS",
-    "are_codes",
     "are_markers",
     "read_columns",
     "with_moments",
@@ -51,8 +55,6 @@ DATE_FORMATS = "date_formats"
 
 # More different texts are no markers.
 _MOST_MARKERS = 5
-# A smaller share of numbers with leading zeros is an accident in a column of numbers.
-_LEADING_ZEROS_MIN_SHARE = 0.005
 
 _DIGITS = r"^\+?\d+$"
 
@@ -138,7 +140,7 @@ def _read_column(file: CsvFile, plain: pd.Series, declared: SpecDeclaration, say
         if is_float and not (declared.columns[name].format or "").endswith(".0"):
             return plain
         wanted = "moment"
-    if wanted is None and not _is_in_doubt(plain) and not may_be_versions(plain):
+    if wanted is None and not _is_in_doubt(plain) and not may_be_names(file, plain):
         return plain
     cells = file.cells(name)
     if wanted == "text":
@@ -159,7 +161,7 @@ def _read_column(file: CsvFile, plain: pd.Series, declared: SpecDeclaration, say
             return days
         is_text = is_text or are_codes(cells) or are_versions(cells, say)
         is_whole = pd.api.types.is_integer_dtype(plain.dtype)
-        if not is_text and not is_whole and _are_long_decimals(cells):
+        if not is_text and not is_whole and are_long_decimals(cells):
             return cells.decimals(cells.are_null_words | cells.are_blank)
         return cells.text(cells.are_null_words) if is_text else plain
     return _converted(cells, None, wanted, say, markers=is_open, written=written)
@@ -218,7 +220,7 @@ def _converted(
         if (
             noun == "numbers"
             and wanted is None
-            and (are_codes(cells, ~fits) or _are_long(cells, fits))
+            and (are_codes(cells, ~fits) or are_long(cells, fits))
         ):
             return cells.text(gone)
         if noun == "numbers" and wanted is None and markers:
@@ -267,41 +269,6 @@ def are_markers(cells: Cells, fits: Mask, odd: Mask) -> bool:
     if all(word.strip().lower() in USUAL_MARKERS for word in cells.words(odd)):
         return share >= USUAL_MARKED_MIN_SHARE
     return share >= MARKED_MIN_SHARE and not bool((cells.match(r"\d") & odd).any())
-
-
-def are_codes(cells: Cells, gone: Mask | None = None) -> bool:
-    """Return True if the column has digits whose leading zeros, or whose length, tell something.
-
-    Args:
-        cells: The cells.
-        gone: Those that are missing, beside blank ones; null words if None.
-    """
-    codes = cells.match(CODE)
-    if not codes.any():
-        return False
-    rest = ~(cells.are_null_words if gone is None else gone) & ~cells.are_blank
-    if not cells.match(_DIGITS)[rest].all():
-        return False
-    lengths = {len(text) for text in cells.words(rest)}
-    return len(lengths) == 1 or (cells.count(codes) >= _LEADING_ZEROS_MIN_SHARE * cells.count(rest))
-
-
-def _are_long(cells: Cells, fits: Mask) -> bool:
-    """Return True if the column has only integers, and some need more than 64 bits."""
-    if not cells.match(r"^[+-]?\d+$")[fits].all():
-        return False
-    values = [int(text) for text in cells.words(cells.match(r"^[+-]?\d{19,}$") & fits)]
-    negative = bool((cells.match("^-") & fits).any())
-    limit = 2**63 if negative else 2**64
-    return any(not -(2**63) <= value < limit for value in values)
-
-
-def _are_long_decimals(cells: Cells) -> bool:
-    """Return True if the column has decimals of one length with more digits than float64 has."""
-    rest = ~cells.are_null_words & ~cells.are_blank
-    if not (cells.match(r"^[+-]?[\d.]{19,77}$") & rest).any():
-        return False
-    return len({len(text.partition(".")[2]) for text in cells.words(rest)}) == 1
 
 
 def _is_in_doubt(plain: pd.Series) -> bool:

@@ -40,7 +40,7 @@ _MOST_OTHERS = 20
 _FEW_OTHERS = 5
 # Fewer different numbers than this, beside text, are categories.
 MARKED_MIN_DISTINCT = 10
-CODE = r"^0\d+$|^\+\d{7,}$"
+CODE = r"^0\d+(\.\d+)?$|^\+\d{7,}$"
 # Numbers with separators of thousands, a decimal comma, a percent sign or a currency.
 _SPELLED_NUMBER = (
     rf"^\s*[(]?[+-]?\s*({CURRENCY})?\s*[+-]?\d{{1,3}}(,?\d+)*([.,' ]\d{{3}})*([.,]\d+)?\s*"

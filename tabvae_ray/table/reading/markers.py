@@ -16,10 +16,8 @@ from tabvae_ray.table.formats.number_texts import (
     respelled_texts,
 )
 from tabvae_ray.table.reading.cells import NULL_WORDS, Cells, Mask
-from tabvae_ray.table.reading.csv_columns import (
-    are_codes,
-    are_markers,
-)
+from tabvae_ray.table.reading.codes import are_codes
+from tabvae_ray.table.reading.csv_columns import are_markers
 from tabvae_ray.table.reading.hints import CODE, USUAL_MARKERS, Say, say_markers
 from tabvae_ray.table.reading.odd_dates import are_odd, days_among, moments_among
 from tabvae_ray.table.values.object_types import in_plain_types

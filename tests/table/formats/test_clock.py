@@ -35,6 +35,10 @@ TEXTS: dict[str, tuple[list[str], str]] = {
     "%H:%M": (times("%H:%M"), "time64[us][pyarrow]"),
     "%I:%M %p": (times("%I:%M %p"), "time64[us][pyarrow]"),
     "%-I:%M%P": (times("%-I:%M%P"), "time64[us][pyarrow]"),
+    "%H:%M:%S,%3f": (
+        [f"{text},{i:03}" for i, text in enumerate(times("%H:%M:%S"))],
+        "time64[us][pyarrow]",
+    ),
     "%H:%M:%S.%3f": (
         [f"{text}.{i:03}" for i, text in enumerate(times("%H:%M:%S"))],
         "time64[us][pyarrow]",

@@ -21,7 +21,7 @@ EXACT = DAYS + pd.to_timedelta(range(120), unit="us")
         *("%d-%b-%Y", "%d-%^b-%Y", "%d %b %Y", "%b %d, %Y", "%m/%d/%Y", "%d-%m-%Y"),
         *("%d.%m.%y", "%d-%b-%y", "%d.%m.%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p"),
         *("%-m/%-d/%Y %-I:%M:%S %P", "%Y/%m/%dT%H:%M:%SZ", "%d.%m.%Y %H:%M:%S %:z"),
-        *("%Y%m%dT%H%M%S", "%Y%m%dT%H%M%SZ", "%Y-%m-%d %H:%M:%S UTC", "%a %b %d %H:%M:%S %Y"),
+        *("%Y%m%dT%H%M%S", "%Y%m%dT%H%M%SZ", "%Y-%m-%d %H:%M:%S CET", "%a %b %d %H:%M:%S %Y"),
         *("%a, %d %b %Y", "%a, %d %b %Y %H:%M:%S GMT", "%a, %d %b %Y %H:%M:%S %z"),
         *("%d%b%Y", "%d%^b%Y", "%d%^b%Y:%H:%M:%S", "%A, %d %B %Y", "%A, %B %d, %Y", "%b %d %Y"),
         *("%a %b %d %Y", "%a %d %b %Y %H:%M", "%Y-%b-%d", "%d/%b/%Y:%H:%M:%S %z", "%Y_%m_%d"),
@@ -103,6 +103,24 @@ def test_months_of_other_languages_are_read_and_written(
     found = find_format(texts, "column 'x'")
     assert found == written
     assert spelled(parsed(texts, found), found).tolist() == texts.tolist()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("%Y-%m", "%Y/%m", "%m/%Y", "%-m-%Y", "%b %Y", "%b-%y", "%B %Y", "%Y-Q%q", "%YQ%q"),
+        *("Q%q %Y", "%G-W%V", "[Jan|Feb|Mär|Apr|Mai|Jun|Jul|Aug|Sep|Okt|Nov|Dez] %Y"),
+    ],
+)
+def test_many_months_quarters_and_weeks_are_dates_and_few_are_categories(written: str) -> None:
+    days = pd.Series(pd.date_range("2019-12-30", periods=300, freq="9D", unit="us"))
+    texts = spelled(days, written)
+    assert find_format(texts, "column 'x'") == written and is_format(written)
+    moments = parsed(texts, written)
+    assert spelled(moments, written).tolist() == texts.tolist()
+    assert (moments <= days).all() and (days - moments < pd.Timedelta(days=92)).all()
+    few = spelled(pd.concat([days.head(40)] * 100), written)
+    assert find_format(few, "column 'x'") is None
 
 
 def test_brackets_around_other_numbers_of_names_are_text() -> None:

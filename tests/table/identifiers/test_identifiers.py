@@ -126,6 +126,8 @@ def test_integers_that_name_rows_are_told_from_measurements() -> None:
     assert names(amounts, "patientid") and names(amounts, "ORDERNO") and not names(amounts, "paid")
     assert not names(range(1800, 1950)) and not names(rng.random(300)) and not names(lot[:50])
     assert not names(amounts * 100) and not names([float(number) for number in lot])
+    # As pandas writes integers of which some were missing.
+    assert names([float(number) for number in lot], "patient_id")
     days = pd.date_range("2020-01-01", periods=300).strftime("%Y%m%d").astype(int)
     assert not names(days) and not names(range(1_700_000_000, 1_700_000_300))
 

@@ -37,6 +37,7 @@ def numbered(marker: str) -> list[str]:
         ["+4930123456", "+4930654321", "+4930999999"],
         ["90000000000000000007", "90000000000000000014"],
         ["01", "2", "10"],
+        ["038.9", "250.01", "715.36"],
         ["TRUE", "FALSE"],
         ["true", "false"],
     ],
@@ -52,6 +53,11 @@ def test_codes_and_spellings_stay_text_and_are_read_so_with_the_spec(
     assert spec["v"].dtype == "str"
     alike = SpecDeclaration.from_mapping(spec.to_mapping())
     pd.testing.assert_frame_equal(read_table(file, alike), table)
+
+
+def test_amounts_with_zeros_before_them_are_numbers_and_keep_these(tmp_path: Path) -> None:
+    table = read_table(written(tmp_path, [f"{i / 3:06.2f}" for i in range(ROWS)]))
+    assert TableSpec.infer(table)["v"].format == "{:06.2f}"
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
-"""Columns of a CSV file whose numbers are names, such as the versions 1.2, 1.9 and 1.10."""
+"""Columns of a CSV file whose numbers are names, such as the codes 038.9 and 00501."""
+
+import re
 
 import pandas as pd
 
 from tabvae_ray.table.formats.numeral_finding import find_number_format, is_default
-from tabvae_ray.table.reading.cells import Cells
-from tabvae_ray.table.reading.hints import Say
+from tabvae_ray.table.reading.cells import Cells, Mask
+from tabvae_ray.table.reading.csv_file import CsvFile
+from tabvae_ray.table.reading.hints import CODE, Say
 
-__all__ = ["are_versions", "may_be_versions"]
+__all__ = ["are_codes", "are_long", "are_long_decimals", "are_versions", "may_be_names"]
 
 # Numbers of more different texts are amounts.
 _MOST_VERSIONS = 20
@@ -16,15 +19,65 @@ _MEAN_COUNT = 5
 _MIN_SHARE = 0.01
 # Counters after the point are no further from the nearest other one.
 _LARGEST_GAP = 2
+# A smaller share of numbers with leading zeros is an accident in a column of numbers.
+_LEADING_ZEROS_MIN_SHARE = 0.005
+# So many cells of a column of decimals are looked at for leading zeros.
+_LOOKED_AT = 10_000
+# A code may have a point.
+_DIGITS = r"^\+?\d+(\.\d+)?$"
 
 
-def may_be_versions(plain: pd.Series) -> bool:
-    """Return True for decimals of which few differ.
+def may_be_names(file: CsvFile, plain: pd.Series) -> bool:
+    """Return True for decimals of which few differ, or of which one begins as 038.9 does.
 
     Args:
+        file: The file.
         plain: The column as pandas reads it.
     """
-    return bool(pd.api.types.is_float_dtype(plain.dtype)) and plain.nunique() <= _MOST_VERSIONS
+    if not pd.api.types.is_float_dtype(plain.dtype):
+        return False
+    if plain.nunique() <= _MOST_VERSIONS:
+        return True
+    return any(re.match(r"0\d", text) for text in file.texts(str(plain.name), _LOOKED_AT))
+
+
+def are_codes(cells: Cells, gone: Mask | None = None) -> bool:
+    """Return True if the column has digits whose leading zeros, or whose length, tell something.
+
+    Args:
+        cells: The cells.
+        gone: Those that are missing, beside blank ones; null words if None.
+    """
+    codes = cells.match(CODE)
+    if not codes.any():
+        return False
+    rest = ~(cells.are_null_words if gone is None else gone) & ~cells.are_blank
+    if not cells.match(_DIGITS)[rest].all():
+        return False
+    words, total = cells.words(rest), cells.count(rest)
+    is_usual = cells.count(codes) >= _LEADING_ZEROS_MIN_SHARE * total
+    if cells.match(r"\.")[rest].any():
+        # Amounts may have zeros before them, too, but repeat rarely.
+        return is_usual and total >= _MEAN_COUNT * len(words)
+    return is_usual or len({len(text) for text in words}) == 1
+
+
+def are_long(cells: Cells, fits: Mask) -> bool:
+    """Return True if the column has only integers, and some need more than 64 bits."""
+    if not cells.match(r"^[+-]?\d+$")[fits].all():
+        return False
+    values = [int(text) for text in cells.words(cells.match(r"^[+-]?\d{19,}$") & fits)]
+    negative = bool((cells.match("^-") & fits).any())
+    limit = 2**63 if negative else 2**64
+    return any(not -(2**63) <= value < limit for value in values)
+
+
+def are_long_decimals(cells: Cells) -> bool:
+    """Return True if the column has decimals of one length with more digits than float64 has."""
+    rest = ~cells.are_null_words & ~cells.are_blank
+    if not (cells.match(r"^[+-]?[\d.]{19,77}$") & rest).any():
+        return False
+    return len({len(text.partition(".")[2]) for text in cells.words(rest)}) == 1
 
 
 def are_versions(cells: Cells, say: Say) -> bool:
