@@ -15,14 +15,16 @@ __all__ = ["DATES", "ISO", "PERIODS", "SHORT_YEARS", "Shapes", "as_spelled", "ti
 Shapes = tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]
 
 _DAY_NAME = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
+_ORDINAL = r"\d{1,2}(?:st|nd|rd|th)"
+_TIME_FIRST = ("%H:%M:%S %d/%m/%Y", "%H:%M:%S %m/%d/%Y")
+_SHORT_TIME_FIRST = ("%H:%M %d/%m/%Y", "%H:%M %m/%d/%Y")
 # Where two formats fit, the first is taken.
 DATES: Shapes = (
     (re.compile(r"\d{8}T\d{6}(?![\dZ])"), ("%Y%m%dT%H%M%S",)),
     (re.compile(r"\d{8}T\d{6}Z"), ("%Y%m%dT%H%M%SZ",)),
-    (
-        re.compile(r"\d{4}-\d{2}-\d{2}(?= [\d:.]+ [A-Z]{3,4}$|[ T](?:\d:|\d+\.|.*,))"),
-        ("%Y-%m-%d",),
-    ),
+    (re.compile(r"\d{4}-\d\d-\d\d(?= [\d:.]+ [A-Z]{3,4}$)"), ("%Y-%m-%d",)),
+    (re.compile(r"\d{4}-\d\d-\d\d(?=.*[AaPp][Mm]$|-\d\d\.)"), ("%Y-%m-%d",)),
+    (re.compile(r"\d{4}-\d\d-\d\d(?=[ T](?:\d:|\d+\.|.*,))"), ("%Y-%m-%d",)),
     (re.compile(r"(?!\d{4}-\d\d-\d\d)\d{4}-\d{1,2}-\d{1,2}(?!\d)"), ("%Y-%m-%d",)),
     (re.compile(r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4}(?!\d)"), ("%a, %d %b %Y",)),
     (
@@ -43,7 +45,21 @@ DATES: Shapes = (
     (re.compile(r"\d{1,2} \d{1,2} \d{4}(?!\d)"), ("%d %m %Y", "%m %d %Y")),
     (re.compile(r"\d{14}(?!\d)"), ("%Y%m%d%H%M%S",)),
     (re.compile(r"\d{12}(?!\d)"), ("%Y%m%d%H%M",)),
-    (re.compile(r"\d{8}(?!\d)"), ("%Y%m%d",)),
+    (re.compile(r"\d{8}-\d{6}$"), ("%Y%m%d-%H%M%S",)),
+    (re.compile(r"\d{8}_\d{6}$"), ("%Y%m%d_%H%M%S",)),
+    (re.compile(r"\d{8}(?!\d)"), ("%Y%m%d", "%d%m%Y", "%m%d%Y")),
+    (re.compile(r"\d{4}年\d{1,2}月\d{1,2}日"), ("%Y年%m月%d日",)),
+    (re.compile(r"[A-Z][a-z]{2} \d{1,2}/\d{1,2}/\d{4}(?!\d)"), ("%a %d/%m/%Y", "%a %m/%d/%Y")),
+    (re.compile(r"\d{1,2}:\d\d:\d\d \d{1,2}/\d{1,2}/\d{4}$"), _TIME_FIRST),
+    (re.compile(r"\d{1,2}:\d\d \d{1,2}/\d{1,2}/\d{4}$"), _SHORT_TIME_FIRST),
+    (re.compile(r"\d{1,2}:\d\d:\d\d \d{1,2}\.\d{1,2}\.\d{4}$"), ("%H:%M:%S %d.%m.%Y",)),
+    (re.compile(r"\d{1,2}:\d\d \d{1,2}\.\d{1,2}\.\d{4}$"), ("%H:%M %d.%m.%Y",)),
+    (re.compile(rf"[A-Za-z]{{4,9}} {_ORDINAL}, \d{{4}}(?!\d)"), ("%B %d%o, %Y",)),
+    (re.compile(rf"[A-Za-z]{{3}} {_ORDINAL}, \d{{4}}(?!\d)"), ("%b %d%o, %Y",)),
+    (re.compile(rf"[A-Za-z]{{4,9}} {_ORDINAL} \d{{4}}(?!\d)"), ("%B %d%o %Y",)),
+    (re.compile(rf"[A-Za-z]{{3}} {_ORDINAL} \d{{4}}(?!\d)"), ("%b %d%o %Y",)),
+    (re.compile(rf"{_ORDINAL} [A-Za-z]{{4,9}} \d{{4}}(?!\d)"), ("%d%o %B %Y",)),
+    (re.compile(rf"{_ORDINAL} [A-Za-z]{{3}} \d{{4}}(?!\d)"), ("%d%o %b %Y",)),
     (re.compile(r"\d{8}\.0(?!\d)"), ("%Y%m%d.0",)),
     (re.compile(r"\d{12}\.0(?!\d)"), ("%Y%m%d%H%M.0",)),
     (re.compile(r"\d{14}\.0(?!\d)"), ("%Y%m%d%H%M%S.0",)),
@@ -72,11 +88,12 @@ SHORT_YEARS: Shapes = (
 )
 # Directives that are spelled in several ways, and all of which a date may have.
 _SPELLED = re.compile("%([bBdmHI])")
-_DIRECTIVE = re.compile("%([aAbBdmyYHIMS])")
+_DIRECTIVE = re.compile("%([aAbBdmoyYHIMS])")
 # Months, quarters and weeks, which stand for their first day.
 PERIODS: Shapes = (
     (re.compile(r"\d{4}-\d{1,2}$"), ("%Y-%m",)),
     (re.compile(r"\d{4}/\d{1,2}$"), ("%Y/%m",)),
+    (re.compile(r"\d{6}$"), ("%Y%m",)),
     (re.compile(r"\d{1,2}/\d{4}$"), ("%m/%Y",)),
     (re.compile(r"\d{1,2}-\d{4}$"), ("%m-%Y",)),
     (re.compile(r"\d{1,2}\.\d{4}$"), ("%m.%Y",)),
@@ -96,9 +113,9 @@ PERIODS: Shapes = (
 )
 ISO: Shapes = ((re.compile(r"\d{4}-\d{2}-\d{2}"), ("%Y-%m-%d",)),)
 _TIME = re.compile(
-    r"(?P<between>[T :]|, )\d{1,2}(?P<colon>[:.])\d{2}(?P<second>(?P=colon)\d{2})?"
+    r"(?P<between>[T :-]|, )\d{1,2}(?P<colon>[:.])\d{2}(?P<second>(?P=colon)\d{2})?"
     r"(?P<fraction>[.,]\d{1,9})?(?P<half> ?[AaPp][Mm])?"
-    r"(?P<zone>Z| ?[+-]\d{2}:\d{2}| ?[+-]\d{4}| ?[+-]\d{2}| [A-Z]{3,4})?"
+    r"(?P<zone>Z| ?[+-]\d{2}:\d{2}| ?[+-]\d{4}| ?[+-]\d{2}| [A-Z]{3,4}| Uhr| h)?"
 )
 
 
@@ -109,7 +126,7 @@ def as_spelled(written: str, texts: Sequence[str]) -> str:
         written: A format with padded numbers, such as ``%d.%m.%Y``.
         texts: Texts in this format.
     """
-    if written.startswith("%Y%m%d"):
+    if written.startswith(("%Y%m", "%d%m%Y", "%m%d%Y")):
         return written
     # What follows the hour is always padded.
     upto = max((found.end() for found in _SPELLED.finditer(written)), default=0)
@@ -132,7 +149,7 @@ def as_spelled(written: str, texts: Sequence[str]) -> str:
 def _group(directive: re.Match[str]) -> str:
     """Return a pattern of what a directive reads."""
     name = directive[1]
-    if name in "aA":
+    if name in "aAo":
         return "[A-Za-z]+"
     if name in "bB":
         return f"(?P<{name}>[A-Za-z]+)"

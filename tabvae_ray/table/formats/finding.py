@@ -22,6 +22,7 @@ from tabvae_ray.table.formats.month_names import english, find_names
 from tabvae_ray.table.formats.spelling import UNIX_UNITS, parsed, readable, spelled
 
 __all__ = [
+    "ROWS_OF_PERIODS",
     "candidate_formats",
     "find_format",
     "format_hint",
@@ -40,12 +41,12 @@ _SHAPES = 3
 _FEWEST_DAYS = 10
 _MOST_ODD = 0.01
 # Months, quarters and weeks that more rows share, on average, are categories.
-_ROWS_OF_PERIODS = 20
+ROWS_OF_PERIODS = 20
 # Moments that numbers since 1970 are taken for: 2000 to 2034, in seconds. They span a day or more.
 _UNIX_SPAN = (946_684_800, 2_051_222_400)
 _DAY_SECONDS = 86_400
-# Formats of digits, and by how much they exceed days.
-_DIGITS = (("%Y%m%d", 1), ("%Y%m%d%H%M", 10**4), ("%Y%m%d%H%M%S", 10**6))
+# Formats of digits, and by how much they exceed months.
+_DIGITS = (("%Y%m", 1), ("%Y%m%d", 100), ("%Y%m%d%H%M", 10**6), ("%Y%m%d%H%M%S", 10**8))
 
 
 def find_format(values: pd.Series, where: str) -> str | None:
@@ -97,7 +98,7 @@ def possible_formats(values: pd.Series, *, is_date: bool = False) -> list[str]:
     sample = texts.head(_SPELLED)
     usual, short = _candidates(sample, DATES), _candidates(sample, SHORT_YEARS)
     kinds = [usual, short, _named(sample, DATES + SHORT_YEARS)]
-    are_many = _FEWEST_DAYS <= len(texts) and values.count() < _ROWS_OF_PERIODS * len(texts)
+    are_many = _FEWEST_DAYS <= len(texts) and values.count() < ROWS_OF_PERIODS * len(texts)
     if is_date or are_many:
         kinds += [_candidates(sample, PERIODS), _named(sample, PERIODS)]
     for candidates in kinds:
@@ -139,20 +140,20 @@ def iso_format(texts: pd.Series, moments: pd.Series) -> str | None:
 
 def candidate_formats(sample: pd.Series) -> Iterator[str]:
     """Yield the formats that the most frequent shapes of some different texts suggest."""
-    dates = DATES + SHORT_YEARS
+    dates = DATES + SHORT_YEARS + PERIODS
     yield from dict.fromkeys((*_candidates(sample, dates), *_named(sample, dates)))
 
 
 def look_like_days(values: pd.Series) -> bool:
     """Return True for numbers that are all days from 1900 to 2100, such as 20240305.
 
-    A time may follow, as in 20240305123000.
+    A time may follow, as in 20240305123000, or the day may be left out, as in 202403.
     """
     whole = _integers(values)
     if whole is None or not len(whole):
         return False
     for written, factor in _DIGITS:
-        if ((whole >= 1900_01_01 * factor) & (whole < 2101_01_01 * factor)).all():
+        if ((whole >= 1900_01 * factor) & (whole < 2101_01 * factor)).all():
             distinct = np.unique(whole)
             return len(distinct) >= _FEWEST_DAYS and bool(_are_days(distinct, written).all())
     return False
@@ -172,7 +173,7 @@ def format_hint(values: pd.Series) -> str | None:
         if low <= whole.min() and whole.max() <= high and spans_a_day:
             return name
     for written, factor in _DIGITS:
-        inside = (whole >= 1900_01_01 * factor) & (whole < 2101_01_01 * factor)
+        inside = (whole >= 1900_01 * factor) & (whole < 2101_01 * factor)
         if inside.mean() >= 0.9 and _are_days(whole[inside], written).mean() > 0.95:
             return written
     return None
@@ -228,7 +229,7 @@ def _days(texts: pd.Series, written: str) -> pd.Series | None:
         moments = parsed(texts, written)
     except (ValueError, TypeError, OverflowError):
         return None
-    if written.startswith("%Y%m%d") or "%d" not in readable(written):
+    if re.match("%[Ymd]%[Ymd]", written) or "%d" not in readable(written):
         # Other digits are days, or months, by chance.
         years = moments.dt.year
         if len(texts) < _FEWEST_DAYS or not years.between(1900, 2100).all():

@@ -3,11 +3,11 @@
 A format is one of ``strptime`` with a few additions: ``%-d`` has no leading zero, ``%e`` is a day
 with a space in place of the zero, ``%^b`` is in capitals, ``%P`` is am or pm in small letters,
 ``%3f`` is a fraction of 3 digits, ``%:z`` is an offset such as +01:00 and ``%:::z`` one such as
-+01. A ``Z`` at the end stands for UTC. ``%q`` is the number of a quarter; a week, as in ``%G-W%V``,
-stands for its Monday. Names of months may stand in brackets, see
-:mod:`tabvae_ray.table.formats.month_names`. Numbers that count from 1970 have one of the formats
-``unix_s``, ``unix_ms``, ``unix_us`` and ``unix_ns``. Those of times of day and durations are in
-:mod:`tabvae_ray.table.formats.clock`.
++01. A ``Z`` at the end stands for UTC. ``%o`` is the end of an ordinal, as in 3rd, and ``%q`` the
+number of a quarter; a week, as in ``%G-W%V``, stands for its Monday. Names of months may stand in
+brackets, see :mod:`tabvae_ray.table.formats.month_names`. Numbers that count from 1970 have one of
+the formats ``unix_s``, ``unix_ms``, ``unix_us`` and ``unix_ns``. Those of times of day and
+durations are in :mod:`tabvae_ray.table.formats.clock`.
 """
 
 import re
@@ -24,12 +24,13 @@ __all__ = ["UNIX_UNITS", "date_part", "has_time", "has_zone", "parsed", "readabl
 UNIX_UNITS = {"unix_s": "s", "unix_ms": "ms", "unix_us": "us", "unix_ns": "ns"}
 
 _FRACTION = re.compile(r"%(\d?)f")
-_PARTS = re.compile(rf"(%\d?f|%:*z|%q|{NAMES.pattern})")
+_PARTS = re.compile(rf"(%\d?f|%:*z|%[qo]|{NAMES.pattern})")
 # Where the digits are in ISO 8601.
 _PLACES = {
     "%Y": slice(0, 4), "%m": slice(5, 7), "%d": slice(8, 10),
     "%H": slice(11, 13), "%M": slice(14, 16), "%S": slice(17, 19),
 }  # fmt: skip
+_ORDINALS = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd", 31: "st"}
 _DIGITS = re.compile(r"(%[YmdHMS]|[^%])+")
 _COLON_OFFSET = re.compile(r"%(:+)z")
 _TIME = re.compile(r"[T ,:]*%-?[HI]")
@@ -40,7 +41,7 @@ def readable(written: str) -> str:
     if written.endswith("Z"):
         written = f"{written[:-1]}%z"
     written = _FRACTION.sub("%f", _COLON_OFFSET.sub("%z", written))
-    written = in_english(written).replace("%e", "%d")
+    written = in_english(written).replace("%e", "%d").replace("%o", "")
     return written.replace("%-", "%").replace("%^", "%").replace("%P", "%p")
 
 
@@ -108,6 +109,8 @@ def _moments(values: pd.Series, written: str, *, strict: bool, utc: bool = False
     plain = readable(written)
     if NAMES.search(written):
         values = english(values, written)
+    if "%o" in written:
+        values = values.astype("str").str.replace(r"(?<=\d)(st|nd|rd|th)\b", "", regex=True)
     if "%q" in plain:
         values, plain = _months_of_quarters(values, plain), plain.replace("%q", "%m")
     if "%V" in plain:
@@ -143,6 +146,8 @@ def _part(moments: pd.Series, naive: pd.Series, part: str) -> list[str]:
         digits = int(fraction[1] or 6)
         whole = naive.dt.microsecond.astype("int64") * 1000 + naive.dt.nanosecond
         return [f"{number:0{digits}}" for number in (whole // 10 ** (9 - digits)).tolist()]
+    if part == "%o":
+        return [_ORDINALS.get(day, "th") for day in naive.dt.day]
     if part == "%q":
         return [str(quarter) for quarter in naive.dt.quarter]
     if NAMES.fullmatch(part):

@@ -8,21 +8,29 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray.table.formats.clock import CLOCK, clock_moments
-from tabvae_ray.table.formats.finding import candidate_formats
+from tabvae_ray.table.formats.finding import ROWS_OF_PERIODS, candidate_formats
 from tabvae_ray.table.formats.spelling import parsed
 from tabvae_ray.table.reading.cells import Cells, Mask
 
 __all__ = ["are_odd", "days_among", "moments_among"]
 
 _MOMENT = (
-    r"^\d{4}[./-]\d{1,2}[./-]\d{1,2}([T ].*)?$"
+    r"^\d{4}[./-]\d{1,2}[./-]\d{1,2}([T, -].*)?$"
     r"|^\d{1,2}[./-]\d{1,2}[./-]\d{2,4}([T ].*)?$|^\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{2,4}( .*)?$"
-    r"|^[A-Za-z]{3,9} \d{1,2}, \d{4}( .*)?$|^\d{1,2}[A-Za-z]{3}\d{4}([: ].*)?$"
+    r"|^[A-Za-z]{3,9} \d{1,2}(st|nd|rd|th)?,? \d{4}( .*)?$|^\d{4}年\d{1,2}月\d{1,2}日"
+    r"|^\d{1,2}(st|nd|rd|th) [A-Za-z]{3,9} \d{4}( .*)?$"
+    r"|^\d{1,2}:[\d:]+ \d{1,2}[./]\d{1,2}[./]\d{4}$"
+    r"|^\d{1,2}[A-Za-z]{3}\d{4}([: ].*)?$"
     r"|^(\p{L}{2,10}\.?,? )?\d{1,2}([. /-]|\. | de )\p{L}{3,10}\.?([. /-]| del? )\d{2,4}([ ,T].*)?$"
     r"|^[A-Z][a-z]{2,8},? (\d{1,2} [A-Z][a-z]{2,8}|[A-Z][a-z]{2,8}  ?\d{1,2}),? \d{4}( .*)?$"
 )
+_PERIOD = (
+    r"^\d{4}[/-]\d{1,2}$|^\d{1,2}[./-]\d{4}$|^\p{L}{3,10}[. -]+\d{2,4}$|^\d{4}-\p{L}{3}$"
+    r"|^\d{4}[ -]?Q[1-4]$|^Q[1-4][ /-]\d{4}$|^\d{4}-?W\d{2}$"
+)
 # Digits without separators, and their formats.
 _DIGITS = {
+    r"^(19|20)\d{4}(\.0)?$": "%Y%m",
     r"^(19|20)\d{6}(\.0)?$": "%Y%m%d",
     r"^(19|20)\d{10}(\.0)?$": "%Y%m%d%H%M",
     r"^(19|20)\d{12}(\.0)?$": "%Y%m%d%H%M%S",
@@ -50,7 +58,10 @@ def moments_among(cells: Cells, rest: Mask, written: str | None = None) -> tuple
         written: Declared format of the column; None if it is to be found.
     """
     times = cells.match(CLOCK) & rest
+    periods = cells.match(_PERIOD) & rest
     looks = times | (cells.match(_MOMENT) & rest)
+    if _FEWEST_DATES <= periods.sum() and cells.count(periods) < ROWS_OF_PERIODS * periods.sum():
+        looks = looks | periods
     noun = "times" if times.any() and (times == looks).all() else "dates"
     total = cells.count(rest)
     if not total or (written is None and cells.count(looks) < (1 - _PLACEHOLDER_SHARE) * total):
@@ -78,6 +89,8 @@ def days_among(cells: Cells, rest: Mask) -> Mask | None:
     """Return the cells that are digits such as 20240305, None if not nearly all are days."""
     for pattern, written in _DIGITS.items():
         looks = cells.match(pattern) & rest
+        if written == "%Y%m" and looks.sum() < _FEWEST_DATES:
+            continue
         if cells.count(looks) < max(1, (1 - _PLACEHOLDER_SHARE) * cells.count(rest)):
             continue
         # pandas writes integers so where others are missing.
