@@ -129,11 +129,12 @@ def find_names(texts: Iterable[str]) -> list[str]:
         The part of months, and that of weekdays if the dates have them.
     """
     counts = Counter[str]()
-    for i, text in enumerate(texts):
-        counts.update(w for w in _WORD.findall(text) if w.casefold() not in _BETWEEN)
-        # Most columns of text have many words.
-        if i == 0 and not (counts and any(_places(counts, *each) for each in _LANGUAGES)):
+    for text in texts:
+        words = [word for word in _WORD.findall(text) if word.casefold() not in _BETWEEN]
+        # Most columns of text have other words.
+        if words and not counts and not any(_places(words, *each) for each in _LANGUAGES):
             return []
+        counts.update(words)
     for months, days in _LANGUAGES:
         places = _places(counts, months, days)
         if places is None:

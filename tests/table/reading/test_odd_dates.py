@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.formats.spelling import spelled
 from tabvae_ray.table.io import read_table
 from tabvae_ray.table.spec import TableSpec
 
@@ -15,6 +16,8 @@ ROWS = 1000
 RNG = np.random.default_rng(0)
 DAYS = pd.Series(pd.Timestamp("2022-01-01") + pd.to_timedelta(RNG.integers(0, 700, ROWS), "D"))
 CLOCK = pd.Series([f"{n // 60:02}:{n % 60:02}" for n in RNG.integers(0, 1440, ROWS)])
+MONTHS = pd.Series(pd.Timestamp("1995-01-01") + pd.to_timedelta(RNG.integers(0, 9000, ROWS), "D"))
+MAERZ = "%-d. [Jan|Feb|Mär|Apr|Mai|Jun|Jul|Aug|Sep|Okt|Nov|Dez] %Y"
 NO_RULES = {"rules": {"find": False}}
 
 
@@ -36,6 +39,9 @@ CASES: dict[str, tuple[list[str], str, int, str]] = {
     "mysql": (often(DAYS.dt.strftime("%Y-%m-%d"), "0000-00-00"), "0000-00-00", 50, "%Y-%m-%d"),
     "slashes": (one(DAYS.dt.strftime("%d/%m/%Y"), "31/02/2022"), "31/02/2022", 1, "%d/%m/%Y"),
     "dots": (often(DAYS.dt.strftime("%d.%m.%Y"), "99.99.9999"), "99.99.9999", 50, "%d.%m.%Y"),
+    "months": (often(MONTHS.dt.strftime("%Y-%m"), "0000-00"), "0000-00", 50, "%Y-%m"),
+    "yyyymm": (often(MONTHS.dt.strftime("%Y%m"), "999999"), "999999", 50, "%Y%m"),
+    "german": (often(spelled(DAYS, MAERZ), "00.00.00"), "00.00.00", 50, MAERZ),
     "times": (one(CLOCK, "25:99"), "25:99", 1, "%H:%M"),
 }
 
