@@ -26,8 +26,7 @@ Long form, which can be combined with the short form::
       deny: [season is determined by month]
 
 The result of :meth:`TableSpec.to_mapping` is also a declaration. It declares all columns; other
-columns of a table are left out. ``identifier`` is a list of columns, or ``drop`` to leave all
-identifiers out.
+columns of a table are left out. ``identifier`` is a list of columns, or ``drop`` for all of them.
 """
 
 from typing import Any, Literal, Self, get_args
@@ -105,8 +104,7 @@ class ColumnDeclaration(BaseModel):
     """Declared properties of one column; all others are inferred.
 
     Args:
-        kind: Kind of its values. If it is not given, it is that which the other keys are for; None
-            to infer it.
+        kind: Kind of its values; None for that which the other keys are for, or to infer it.
         fill: See :class:`tabvae_ray.table.column.Column`, also for the properties below. None is
             ``generate``, unless all identifiers are left out.
         pattern: Pattern of new identifiers, a subset of regular expressions.
@@ -125,6 +123,7 @@ class ColumnDeclaration(BaseModel):
         minimum: Smallest value that may be generated.
         maximum: Largest value that may be generated.
         decimals: Decimal places of generated values.
+        digits: Significant digits of generated values.
         step: Distance between numbers, or ticks of the dtype between moments, or a multiple of it.
         clock: ``local`` if the step is one of the clock of the time zone.
         weekdays: Whether all moments are on days from Monday to Friday.
@@ -154,6 +153,7 @@ class ColumnDeclaration(BaseModel):
     minimum: Bound = None
     maximum: Bound = None
     decimals: int | None = None
+    digits: int | None = None
     step: int | float | None = None
     clock: Literal["local"] | None = None
     weekdays: bool | None = None

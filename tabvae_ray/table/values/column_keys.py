@@ -25,6 +25,7 @@ KINDS_OF_KEYS: dict[str, tuple[Kind, ...]] = {
     "levels_dtype": ("categorical",),
     "rare_label": ("categorical",),
     "decimals": ("continuous",),
+    "digits": ("continuous",),
     "minimum": ("continuous", "datetime"),
     "maximum": ("continuous", "datetime"),
 }

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from tabvae_ray.table.column_values import restored
+from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.grids.digits import digits_of, with_digits
 from tabvae_ray.table.rules.keeping import RuleKeeper
 from tabvae_ray.table.spec import TableSpec
@@ -23,6 +24,19 @@ def test_the_digits_of_a_column_are_found_and_kept(digits: int) -> None:
     assert column.digits == digits
     made = restored(NUMBERS[::-1] * 1.01, column)
     assert all(float(f"{number:.{digits}g}") == number for number in made)
+
+
+def test_a_spec_with_digits_reads_the_table_that_it_is_of() -> None:
+    table = pd.DataFrame({"x": written(15)})
+    spec = TableSpec.infer(table)
+    assert TableSpec.infer(table, declared=SpecDeclaration.from_mapping(spec.to_mapping())) == spec
+    pd.testing.assert_frame_equal(spec.read(table, "the table"), table)
+
+
+def test_digits_can_be_declared() -> None:
+    declared = SpecDeclaration.from_mapping({"columns": {"x": {"digits": 6}}})
+    column = TableSpec.infer(pd.DataFrame({"x": NUMBERS}), declared=declared).columns[0]
+    assert (column.kind, column.digits) == ("continuous", 6)
 
 
 def test_a_number_that_a_reader_has_missed_by_the_last_place_changes_nothing() -> None:
