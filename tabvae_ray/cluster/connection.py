@@ -35,7 +35,7 @@ _AGENTS_MILLISECONDS = 180_000
 _IDLE_MILLISECONDS = 600_000
 _ATTEMPTS = 3
 # What each attempt may take beyond the half minute that Ray gives its processes.
-_LONGER_SECONDS = (0.0, 60.0, 180.0)
+_LONGER_SECONDS = (0.0, 30.0, 60.0)
 # A busy machine may need longer than Ray waits for its processes. A server that Ray forks for a
 # client now and then dies before it has begun. Both succeed when tried again.
 _PASSING = ("timed out during startup", "starting ray client server failed", "zombieprocess")

@@ -43,6 +43,9 @@ STATE_LOGGERS = ("ray.tune.execution.experiment_state", "ray.train._internal.sto
 
 # How often a node that starts is looked for.
 _PERIOD = 0.1
+# Variables that let OpenMP bind threads to CPUs.
+_BINDING = ("OMP_PROC_BIND", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
+
 # Methods of a node that start its services.
 _SERVICES = ("start_api_server", "start_log_monitor", "start_monitor")
 
@@ -67,11 +70,13 @@ def usable_cpus() -> int:
     """Return how many CPUs this process may use.
 
     Ray counts those of the machine, or of its container. A batch system or ``taskset`` may allow
-    fewer, which only the process itself knows.
+    fewer, which only the process itself knows, unless OpenMP has bound its first thread to a CPU.
     """
-    n = int(get_num_cpus(override_docker_cpu_warning=True))
-    has_affinity = hasattr(os, "sched_getaffinity")
-    return max(1, min(n, len(os.sched_getaffinity(0)) if has_affinity else n))
+    n = get_num_cpus(override_docker_cpu_warning=True, truncate=False)
+    bound = any(os.environ.get(name, "false").lower() != "false" for name in _BINDING)
+    if hasattr(os, "sched_getaffinity") and not bound:
+        n = min(n, len(os.sched_getaffinity(0)))
+    return max(1, int(n))
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from tabvae_ray.table.formats.finding import find_format, format_hint, iso_forma
 from tabvae_ray.table.formats.number_texts import spelled_in_text
 from tabvae_ray.table.formats.spelling import readable
 from tabvae_ray.table.formats.truth_words import parse_truth_format
-from tabvae_ray.table.grids.digits import digits_of
+from tabvae_ray.table.grids.digits import number_grid
 from tabvae_ray.table.grids.steps import decimals_of, number_step
 from tabvae_ray.table.grids.timeline import date_grid, on_line
 from tabvae_ray.table.identifiers.description import source_of
@@ -297,7 +297,7 @@ def _infer_continuous(values: pd.Series, name: str, missing: bool, source: str) 
             maximum=max(values.dropna()),
         )
     decimals = decimals_of(present, float_type(dtype))
-    step, low, high = number_step(present, decimals) or (None, present.min(), present.max())
+    digits, step, low, high = number_grid(present, decimals)
     return Column(
         name=name,
         kind="continuous",
@@ -306,7 +306,7 @@ def _infer_continuous(values: pd.Series, name: str, missing: bool, source: str) 
         minimum=float(low),
         maximum=float(high),
         decimals=decimals,
-        digits=digits_of(present, decimals),
+        digits=digits,
         step=step,
     )
 

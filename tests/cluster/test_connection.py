@@ -10,7 +10,7 @@ import pytest
 import ray
 from ray._private import worker
 
-from tabvae_ray.cluster import connection
+from tabvae_ray.cluster import connection, ray_private
 from tabvae_ray.cluster.connection import connected, started_early
 from tabvae_ray.cluster.ray_private import usable_cpus
 from tabvae_ray.errors import ClusterUnavailableError, ConfigError
@@ -142,6 +142,14 @@ def test_what_keeps_ray_from_an_early_start_is_reported_where_it_is_needed(
         # Tried again, as without an early start.
         with connected(None) as started_here:
             assert started_here
+
+
+def test_openmp_that_binds_threads_leaves_ray_all_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0}, raising=False)
+    monkeypatch.setattr(ray_private, "get_num_cpus", lambda **_: 7.5)
+    assert usable_cpus() == 1
+    monkeypatch.setenv("OMP_PROC_BIND", "true")
+    assert usable_cpus() == 7
 
 
 @pytest.mark.parametrize(("address", "variable"), [("auto", ""), (None, "10.0.0.1:6379")])

@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tabvae_ray.table.column import MAX_DIGITS, MIN_DIGITS
+from tabvae_ray.table.grids.steps import number_step
 
-__all__ = ["digits_of", "with_digits"]
+__all__ = ["digits_of", "number_grid", "with_digits"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -22,6 +23,22 @@ _NOISE = 4.0
 _LOOKED_AT = 2_000
 # Powers of ten that floats hold exactly.
 _POWERS: Floats = np.array([float(10**power) for power in range(23)])
+
+
+def number_grid(
+    present: Floats, decimals: int | None
+) -> tuple[int | None, int | float | None, int | float, int | float]:
+    """Return the significant digits of numbers, their step, and both ends.
+
+    Numbers of limited digits have no step: that of the smallest would say nothing of the others.
+
+    Args:
+        present: The numbers.
+        decimals: Their decimal places, None for more than 15.
+    """
+    digits = digits_of(present, decimals)
+    stepped = None if digits else number_step(present, decimals)
+    return digits, *(stepped or (None, present.min(), present.max()))
 
 
 def digits_of(present: Floats, decimals: int | None) -> int | None:
@@ -61,8 +78,10 @@ def with_digits(numbers: Floats, digits: int) -> Floats:
         after = np.rint(numbers * power) / power
         before = np.rint(numbers / power) * power
     rounded: Floats = np.where(places >= 0, after, before)
-    # Beyond these powers, rounding would add noise.
-    return np.where(np.isfinite(rounded) & (np.abs(places) < len(_POWERS)), rounded, numbers)
+    # Beyond these powers, that would add noise.
+    far = (np.abs(places) >= len(_POWERS)) | ~np.isfinite(rounded)
+    rounded[far] = [float(f"{number:.{digits}g}") for number in numbers[far]]
+    return rounded
 
 
 def _has(numbers: Floats, digits: int) -> npt.NDArray[np.bool_]:

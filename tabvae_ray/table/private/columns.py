@@ -127,6 +127,7 @@ def _ranged(
             "minimum": int(ends[0]) if is_integer else ends[0],
             "maximum": int(ends[1]) if is_integer else ends[1],
             "decimals": decimals,
+            "digits": declared.digits,
             "step": declared.step,
         }
     ), cells

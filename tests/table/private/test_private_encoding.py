@@ -20,7 +20,7 @@ from tabvae_ray.table.spec import TableSpec
 from tests.support.tables import make_mixed
 
 DECLARED = {
-    "continuous": ["amount", "share", "count"],
+    "continuous": ["amount", "dose", "share", "count"],
     "columns": {
         "age": {"kind": "continuous", "minimum": 0, "maximum": 120},
         "price": {"kind": "continuous", "minimum": 0, "maximum": 10, "decimals": 2, "step": 0.25},
@@ -46,6 +46,7 @@ def _table(n: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "amount": rng.normal(0, scale, n),
+            "dose": [float(f"{dose:.{5 + seed}g}") for dose in rng.lognormal(0, 2, n)],
             "share": np.round(rng.random(n) * scale, seed + 1),
             "count": rng.integers(-3 * seed, 1 + 50 * seed, n),
             "age": rng.integers(20 * seed, 30 + 20 * seed, n),
