@@ -92,10 +92,10 @@ def score_in_words(name: str, value: float, levels: ReferenceLevels) -> str | No
     sign = -1.0 if name in levels.higher_is_better else 1.0
     ceiling = levels.independent.get(name)
     has_ceiling = ceiling is not None and name not in OF_COLUMNS
-    if ceiling is not None and has_ceiling and _is_above(ceiling, floor, sign):
+    best = 1.0 if sign < 0 else 0.0
+    if ceiling is not None and has_ceiling and _is_above(ceiling, floor, best, sign):
         share = (value - floor.mean) / (ceiling.mean - floor.mean)
         return place_of(share, useful=name == "tstr").words
-    best = 1.0 if sign < 0 else 0.0
     distance, honest = sign * (value - best), sign * (floor.mean - best)
     if distance <= honest + _SPREADS * floor.spread:
         # Few rows, or no associations: the score tells little.
@@ -109,7 +109,7 @@ def score_in_words(name: str, value: float, levels: ReferenceLevels) -> str | No
     return f"{times:.1f} times as far from the real table as a fresh sample"
 
 
-def _is_above(ceiling: Level, floor: Level, sign: float) -> bool:
+def _is_above(ceiling: Level, floor: Level, best: float, sign: float) -> bool:
     spread = math.hypot(floor.spread, ceiling.spread)
     distance = sign * (ceiling.mean - floor.mean)
-    return distance > max(_SPREADS * spread, 0.1 * abs(floor.mean), 1e-9)
+    return distance > max(_SPREADS * spread, 0.1 * abs(floor.mean - best), 1e-9)

@@ -60,6 +60,16 @@ def test_a_score_that_cannot_tell_shuffled_columns_says_so() -> None:
     assert said == "as good as a fresh sample of the real table"
 
 
+def test_shuffled_columns_are_told_apart_by_what_is_missing_to_the_best_score() -> None:
+    levels = ReferenceLevels(
+        fresh={"pair_trends": Level(0.964, 0.005)},
+        independent={"pair_trends": Level(0.919, 0.005)},
+        higher_is_better=("pair_trends",),
+    )
+    said = score_in_words("pair_trends", 0.94, levels)
+    assert said == "between a fresh sample of the real table and independent columns"
+
+
 def test_without_levels_there_are_no_words() -> None:
     assert score_in_words("detection", 0.5, ReferenceLevels()) is None
     assert score_in_words("dcr_share", 0.5, LEVELS) is None
