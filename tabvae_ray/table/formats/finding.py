@@ -147,7 +147,8 @@ def candidate_formats(sample: pd.Series) -> Iterator[str]:
 def look_like_days(values: pd.Series) -> bool:
     """Return True for numbers that are all days from 1900 to 2100, such as 20240305.
 
-    A time may follow, as in 20240305123000, or the day may be left out, as in 202403.
+    A time may follow, as in 20240305123000, or the day may be left out, as in 202403, unless many
+    rows share a month.
     """
     whole = _integers(values)
     if whole is None or not len(whole):
@@ -155,6 +156,8 @@ def look_like_days(values: pd.Series) -> bool:
     for written, factor in _DIGITS:
         if ((whole >= 1900_01 * factor) & (whole < 2101_01 * factor)).all():
             distinct = np.unique(whole)
+            if written == "%Y%m" and len(whole) >= ROWS_OF_PERIODS * len(distinct):
+                return False
             return len(distinct) >= _FEWEST_DAYS and bool(_are_days(distinct, written).all())
     return False
 
