@@ -87,8 +87,8 @@ def possible_formats(values: pd.Series, *, is_date: bool = False) -> list[str]:
 
     Args:
         values: A column.
-        is_date: Whether the user says that it has dates; otherwise months, quarters and weeks that
-            many rows share have no format.
+        is_date: Whether the user says that it has dates; otherwise seasons, and months, quarters
+            and weeks that many rows share have no format.
     """
     texts = _distinct(values)
     if texts is None:
@@ -105,7 +105,9 @@ def possible_formats(values: pd.Series, *, is_date: bool = False) -> list[str]:
         fits: dict[str, pd.Series] = {}
         for written in dict.fromkeys(candidates):
             days = _days(texts, written)
-            if days is not None and not any(days.equals(known) for known in fits.values()):
+            if days is None or (not is_date and _are_seasons(days, written)):
+                continue
+            if not any(days.equals(known) for known in fits.values()):
                 fits[written] = days
         if fits:
             return list(fits) if "%Y" in next(iter(fits)) or len(texts) >= _FEWEST_DAYS else []
@@ -238,6 +240,13 @@ def _days(texts: pd.Series, written: str) -> pd.Series | None:
         if len(texts) < _FEWEST_DAYS or not years.between(1900, 2100).all():
             return None
     return moments
+
+
+def _are_seasons(months: pd.Series, written: str) -> bool:
+    """Return True if all months are a year and the next one, such as 2004-05 and 2011-12."""
+    if readable(written) not in ("%Y-%m", "%Y/%m"):
+        return False
+    return bool((months.dt.month == (months.dt.year + 1) % 100).all())
 
 
 def _candidates(sample: pd.Series, dates: Shapes) -> Iterator[str]:

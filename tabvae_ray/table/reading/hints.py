@@ -120,7 +120,7 @@ def _spelling(number: str) -> str:
 
 def say_if_without_format(dates: pd.Series, noun: str, say: Say) -> None:
     """Warn of text that looks like dates, but is in no format or in several."""
-    if dates.nunique() >= MARKED_MIN_DISTINCT and not possible_formats(dates):
+    if dates.nunique() >= MARKED_MIN_DISTINCT and not possible_formats(dates, is_date=True):
         example = str(dates.dropna().iloc[0])
         say(
             f"it looks like {noun}, such as {example:.40}, but not all of them are in one format, "

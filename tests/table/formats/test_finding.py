@@ -1,14 +1,17 @@
 """Search for the formats of dates."""
 
 import warnings
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.formats.declared import is_format
 from tabvae_ray.table.formats.finding import find_format, format_hint, iso_format, look_like_days
 from tabvae_ray.table.formats.spelling import parsed, spelled
 from tabvae_ray.table.parsing import parse_iso
+from tabvae_ray.table.spec import TableSpec
 
 DAYS = pd.Series(pd.date_range("2023-01-29", periods=120, freq="7h13min", unit="us"))
 EXACT = DAYS + pd.to_timedelta(range(120), unit="us")
@@ -127,6 +130,20 @@ def test_many_months_quarters_and_weeks_are_dates_and_few_are_categories(written
     assert (moments <= days).all() and (days - moments < pd.Timedelta(days=92)).all()
     few = spelled(pd.concat([days.head(40)] * 100), written)
     assert find_format(few, "column 'x'") is None
+
+
+@pytest.mark.parametrize("written", ["{}-{:02}", "{}/{:02}", "{}-{}"])
+def test_a_year_and_the_next_are_a_season_and_no_month(tmp_path: Path, written: str) -> None:
+    seasons = [written.format(2000 + i % 12, 1 + i % 12) for i in range(100)]
+    pd.DataFrame({"season": seasons}).to_csv(tmp_path / "t.csv", index=False)
+    column = TableSpec.infer(str(tmp_path / "t.csv"))["season"]
+    assert (column.kind, len(column.categories)) == ("categorical", 12)
+    # One other month shows that they are months.
+    months = pd.Series([*seasons, "2004-11" if "-" in written else "2004/11"])
+    assert find_format(months, "column 'x'") is not None
+    declared = SpecDeclaration.from_mapping({"columns": {"season": {"kind": "datetime"}}})
+    column = TableSpec.infer(str(tmp_path / "t.csv"), declared=declared)["season"]
+    assert column.kind == "datetime"
 
 
 def test_brackets_around_other_numbers_of_names_are_text() -> None:
