@@ -20,6 +20,8 @@ from tabvae_ray.table.formats.date_shapes import (
 )
 from tabvae_ray.table.formats.month_names import english, find_names
 from tabvae_ray.table.formats.spelling import UNIX_UNITS, parsed, readable, spelled
+from tabvae_ray.table.values.days import find_days
+from tabvae_ray.table.values.spec_types import OF_MONTH
 
 __all__ = [
     "ROWS_OF_PERIODS",
@@ -83,7 +85,8 @@ def find_format(values: pd.Series, where: str) -> str | None:
 def possible_formats(values: pd.Series, *, is_date: bool = False) -> list[str]:
     """Return the formats in which all texts of a column are dates, if they mean other days.
 
-    Text of times of day or of durations has one format.
+    The first is one in which all are the same day of their months, if there is one. Text of times
+    of day or of durations has one format.
 
     Args:
         values: A column.
@@ -109,6 +112,10 @@ def possible_formats(values: pd.Series, *, is_date: bool = False) -> list[str]:
                 continue
             if not any(days.equals(known) for known in fits.values()):
                 fits[written] = days
+        if len(fits) > 1:
+            regular = [written for written, days in fits.items() if _are_days_of_months(days)]
+            if len(regular) == 1:
+                fits = {written: fits[written] for written in dict.fromkeys([*regular, *fits])}
         if fits:
             return list(fits) if "%Y" in next(iter(fits)) or len(texts) >= _FEWEST_DAYS else []
     return []
@@ -240,6 +247,14 @@ def _days(texts: pd.Series, written: str) -> pd.Series | None:
         if len(texts) < _FEWEST_DAYS or not years.between(1900, 2100).all():
             return None
     return moments
+
+
+def _are_days_of_months(moments: pd.Series) -> bool:
+    """Return True for the first of some months, and for another day of months of several years."""
+    days = moments.dt.tz_localize(None).to_numpy("M8[D]").astype(np.int64)
+    name = find_days(days, 1, 1) or ""
+    several = name == "1 of month" or moments.dt.year.nunique() > 1
+    return several and OF_MONTH.fullmatch(name) is not None
 
 
 def _are_seasons(months: pd.Series, written: str) -> bool:

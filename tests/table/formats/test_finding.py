@@ -175,6 +175,27 @@ def test_days_and_months_that_could_be_either_are_told() -> None:
         assert find_format(short, "column 'x'") is None
 
 
+@pytest.mark.parametrize("time", ["", " 08:30", " 08:30 +0100"])
+@pytest.mark.parametrize("day", [1, 5])
+def test_of_two_readings_the_one_with_the_same_day_of_each_month_is_taken(
+    day: int, time: str
+) -> None:
+    months = [(month, year) for year in (2016, 2017, 2019) for month in (1, 4, 7, 10)]
+    for first, second in (("%d", "%m"), ("%m", "%d")):
+        for mark in "/-":
+            written = f"{first}{mark}{second}{mark}%Y"
+            dates = [pd.Timestamp(year, month, day) for month, year in months]
+            texts = pd.Series([f"{date.strftime(written)}{time}" for date in dates])
+            with pytest.warns(UserWarning, match=f"its dates fit {written}.* and {written}.* is"):
+                assert str(find_format(texts, "column 'x'")).startswith(written)
+
+
+def test_days_of_one_month_are_not_taken_for_a_day_of_each_month() -> None:
+    texts = pd.Series([f"{day:02}/03/2024" for day in range(1, 13)])
+    with pytest.warns(UserWarning, match="%d/%m/%Y is taken"):
+        assert find_format(texts, "column 'x'") == "%d/%m/%Y"
+
+
 @pytest.mark.parametrize(
     "texts",
     [
