@@ -81,7 +81,7 @@ def column_numbers(values: pd.Series, column: Column, *, between: bool = False) 
         zone = getattr(dtype, "tz", None)
         moments = as_datetimes(values, "table", written=column.format, zone=zone)
         try:
-            numbers = moment_numbers(moments.astype(dtype), column)
+            numbers = moment_numbers(moments.astype(dtype), column, between=between)
         except (TypeError, ValueError):
             raise DataError(
                 f"column {column.name!r}: must be datetimes like {column.dtype}, but is of dtype "

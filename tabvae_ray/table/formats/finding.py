@@ -20,6 +20,8 @@ from tabvae_ray.table.formats.date_shapes import (
 )
 from tabvae_ray.table.formats.month_names import english, find_names
 from tabvae_ray.table.formats.spelling import UNIX_UNITS, parsed, readable, spelled
+from tabvae_ray.table.values.days import find_days
+from tabvae_ray.table.values.spec_types import OF_MONTH
 
 __all__ = [
     "ROWS_OF_PERIODS",
@@ -83,12 +85,13 @@ def find_format(values: pd.Series, where: str) -> str | None:
 def possible_formats(values: pd.Series, *, is_date: bool = False) -> list[str]:
     """Return the formats in which all texts of a column are dates, if they mean other days.
 
-    Text of times of day or of durations has one format.
+    The first is one in which all are the same day of their months, if there is one. Text of times
+    of day or of durations has one format.
 
     Args:
         values: A column.
-        is_date: Whether the user says that it has dates; otherwise months, quarters and weeks that
-            many rows share have no format.
+        is_date: Whether the user says that it has dates; otherwise seasons, and months, quarters
+            and weeks that many rows share have no format.
     """
     texts = _distinct(values)
     if texts is None:
@@ -105,8 +108,14 @@ def possible_formats(values: pd.Series, *, is_date: bool = False) -> list[str]:
         fits: dict[str, pd.Series] = {}
         for written in dict.fromkeys(candidates):
             days = _days(texts, written)
-            if days is not None and not any(days.equals(known) for known in fits.values()):
+            if days is None or (not is_date and _are_seasons(days, written)):
+                continue
+            if not any(days.equals(known) for known in fits.values()):
                 fits[written] = days
+        if len(fits) > 1:
+            regular = [written for written, days in fits.items() if _are_days_of_months(days)]
+            if len(regular) == 1:
+                fits = {written: fits[written] for written in dict.fromkeys([*regular, *fits])}
         if fits:
             return list(fits) if "%Y" in next(iter(fits)) or len(texts) >= _FEWEST_DAYS else []
     return []
@@ -147,7 +156,8 @@ def candidate_formats(sample: pd.Series) -> Iterator[str]:
 def look_like_days(values: pd.Series) -> bool:
     """Return True for numbers that are all days from 1900 to 2100, such as 20240305.
 
-    A time may follow, as in 20240305123000, or the day may be left out, as in 202403.
+    A time may follow, as in 20240305123000, or the day may be left out, as in 202403, unless many
+    rows share a month.
     """
     whole = _integers(values)
     if whole is None or not len(whole):
@@ -155,6 +165,8 @@ def look_like_days(values: pd.Series) -> bool:
     for written, factor in _DIGITS:
         if ((whole >= 1900_01 * factor) & (whole < 2101_01 * factor)).all():
             distinct = np.unique(whole)
+            if written == "%Y%m" and len(whole) >= ROWS_OF_PERIODS * len(distinct):
+                return False
             return len(distinct) >= _FEWEST_DAYS and bool(_are_days(distinct, written).all())
     return False
 
@@ -235,6 +247,21 @@ def _days(texts: pd.Series, written: str) -> pd.Series | None:
         if len(texts) < _FEWEST_DAYS or not years.between(1900, 2100).all():
             return None
     return moments
+
+
+def _are_days_of_months(moments: pd.Series) -> bool:
+    """Return True for the first of some months, and for another day of months of several years."""
+    days = moments.dt.tz_localize(None).to_numpy("M8[D]").astype(np.int64)
+    name = find_days(days, 1, 1) or ""
+    several = name == "1 of month" or moments.dt.year.nunique() > 1
+    return several and OF_MONTH.fullmatch(name) is not None
+
+
+def _are_seasons(months: pd.Series, written: str) -> bool:
+    """Return True if all months are a year and the next one, such as 2004-05 and 2011-12."""
+    if readable(written) not in ("%Y-%m", "%Y/%m"):
+        return False
+    return bool((months.dt.month == (months.dt.year + 1) % 100).all())
 
 
 def _candidates(sample: pd.Series, dates: Shapes) -> Iterator[str]:

@@ -224,7 +224,9 @@ def _power(powers: Sequence[str]) -> str:
 
 
 def _are_codes(made: NumberFormat, cells: Sequence[str]) -> bool:
-    """Return True for groups of digits of one length, such as ``732 829 320``."""
+    """Return True for groups of digits of one length, such as ``732 829 320``, and ``RM10030``."""
+    if made.before[-1:].isalpha() and not (made.places or made.thousands):
+        return True
     is_bare = not (made.before or made.after or made.places or made.letter != "f")
     grouped = made.thousands[:1] not in ("", ",")
     return is_bare and grouped and len({len(cell) for cell in cells}) == 1

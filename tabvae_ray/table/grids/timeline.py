@@ -64,7 +64,7 @@ def date_grid(
         days = find_days(ticks, step, day)
     days = WEEKDAYS if weekdays else days
     if days:
-        ticks = of_line(ticks, days, day)
+        ticks = of_line(ticks, days, day, nearest=True)
         step, start = common_step(ticks)
     ends = np.array(ends_on_grid(ticks, step, start))
     low, high = from_line(ends, days, day) if days else ends
@@ -90,10 +90,17 @@ def last_number(column: Column) -> float:
     return float(span // _step(column))
 
 
-def moment_numbers(moments: pd.Series, column: Column) -> Floats:
-    """Return moments as numbers, which are whole for moments on the grid; NaN where missing."""
+def moment_numbers(moments: pd.Series, column: Column, *, between: bool = False) -> Floats:
+    """Return moments as numbers, which are whole for moments on the grid; NaN where missing.
+
+    Args:
+        moments: The moments.
+        column: Their column.
+        between: Whether a moment on another day than those of the column stays between these;
+            otherwise it is on the nearest of them.
+    """
     ticks = _ticks_of(moments, column.clock)
-    steps = (_line(ticks, column) - _start(column)) / _step(column)
+    steps = (_line(ticks, column, nearest=not between) - _start(column)) / _step(column)
     return np.where(moments.isna(), np.nan, steps)
 
 
@@ -160,9 +167,9 @@ def _days(column: Column) -> str | None:
     return WEEKDAYS if column.weekdays else column.days
 
 
-def _line(ticks: Ticks, column: Column) -> Ticks:
+def _line(ticks: Ticks, column: Column, *, nearest: bool = False) -> Ticks:
     days = _days(column)
-    return of_line(ticks, days, _day(column)) if days else ticks
+    return of_line(ticks, days, _day(column), nearest=nearest) if days else ticks
 
 
 def _from_line(line: Ticks, column: Column) -> Ticks:

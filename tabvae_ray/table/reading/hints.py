@@ -46,6 +46,8 @@ _SPELLED_NUMBER = (
     rf"^\s*[(]?[+-]?\s*({CURRENCY})?\s*[+-]?\d{{1,3}}(,?\d+)*([.,' ]\d{{3}})*([.,]\d+)?\s*"
     rf"(%|{CURRENCY})?[)]?\s*$"
 )
+# A code, or an amount with a currency.
+_LETTERS_AND_DIGITS = r"^([A-Za-zčł]+)[+-]?\d+$"
 
 Say = Callable[[str], None]
 
@@ -69,6 +71,14 @@ def say_what_it_may_be(cells: Cells, rest: Mask, numbers: Mask, say: Say) -> Non
     is_many = int((numbers | spelled).sum()) > MARKED_MIN_DISTINCT
     if spelled.any() and is_many and n_odd <= (1 - MARKED_MIN_SHARE) * total:
         example = cells.words(spelled)[0]
+        code = re.fullmatch(_LETTERS_AND_DIGITS, example)
+        if code is not None and (cells.match(_LETTERS_AND_DIGITS) | ~spelled).all():
+            say(
+                f"its cells, such as {example[:40]!r}, may be codes or amounts, so it is read as "
+                f"text; declare {{kind: continuous, format: '{code[1]}{{:.0f}}'}} in the spec if "
+                "they are amounts"
+            )
+            return
         say(
             f"it looks like numbers with {_spelling(example)}, such as {example[:40]!r}, but not "
             "all of them are in one format, so it is read as text; declare {kind: continuous, "
@@ -110,7 +120,7 @@ def _spelling(number: str) -> str:
 
 def say_if_without_format(dates: pd.Series, noun: str, say: Say) -> None:
     """Warn of text that looks like dates, but is in no format or in several."""
-    if dates.nunique() >= MARKED_MIN_DISTINCT and not possible_formats(dates):
+    if dates.nunique() >= MARKED_MIN_DISTINCT and not possible_formats(dates, is_date=True):
         example = str(dates.dropna().iloc[0])
         say(
             f"it looks like {noun}, such as {example:.40}, but not all of them are in one format, "

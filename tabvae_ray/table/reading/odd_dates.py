@@ -60,7 +60,7 @@ def moments_among(cells: Cells, rest: Mask, written: str | None = None) -> tuple
     times = cells.match(CLOCK) & rest
     periods = cells.match(_PERIOD) & rest
     looks = times | (cells.match(_MOMENT) & rest)
-    if _FEWEST_DATES <= periods.sum() and cells.count(periods) < ROWS_OF_PERIODS * periods.sum():
+    if _are_many(cells, periods):
         looks = looks | periods
     noun = "times" if times.any() and (times == looks).all() else "dates"
     total = cells.count(rest)
@@ -89,7 +89,7 @@ def days_among(cells: Cells, rest: Mask) -> Mask | None:
     """Return the cells that are digits such as 20240305, None if not nearly all are days."""
     for pattern, written in _DIGITS.items():
         looks = cells.match(pattern) & rest
-        if written == "%Y%m" and looks.sum() < _FEWEST_DATES:
+        if written == "%Y%m" and not _are_many(cells, looks):
             continue
         if cells.count(looks) < max(1, (1 - _PLACEHOLDER_SHARE) * cells.count(rest)):
             continue
@@ -99,6 +99,12 @@ def days_among(cells: Cells, rest: Mask) -> Mask | None:
         if read is not None and ((read == rest).all() or are_odd(cells, read, rest & ~read)):
             return read
     return None
+
+
+def _are_many(cells: Cells, periods: Mask) -> bool:
+    """Return True for so many different months, quarters or weeks that they are no categories."""
+    n_distinct = int(periods.sum())
+    return n_distinct >= _FEWEST_DATES and cells.count(periods) < ROWS_OF_PERIODS * n_distinct
 
 
 def _read(cells: Cells, looks: Mask, rest: Mask, written: str | None) -> Mask | None:

@@ -64,8 +64,16 @@ def find_days(ticks: Ticks, step: int, day: int) -> str | None:
     return name if n_sets * (len(weekdays) / _WEEK) ** len(days) < _CHANCE else None
 
 
-def of_line(ticks: Ticks, days: str, day: int) -> Ticks:
-    """Return ticks on the line; another day is where the next of the days begins."""
+def of_line(ticks: Ticks, days: str, day: int, *, nearest: bool = False) -> Ticks:
+    """Return ticks on the line.
+
+    Args:
+        ticks: The ticks.
+        days: The days of the line.
+        day: Ticks of a day.
+        nearest: Whether another day is the nearest of the days, at the same time; otherwise it is
+            where the next of them begins, so that all stay in order.
+    """
     whole = ticks // day
     if OF_MONTH.fullmatch(days):
         months = whole.view("M8[D]").astype("M8[M]").astype(np.int64)
@@ -76,6 +84,9 @@ def of_line(ticks: Ticks, days: str, day: int) -> Ticks:
         weeks, weekday = np.divmod(whole + _FIRST_WEEKDAY, _WEEK)
         places = weeks * len(allowed) + np.searchsorted(allowed, weekday)
         fits = np.isin(weekday, allowed)
+    if nearest and not fits.all():
+        before, after = whole - _days_at(places - 1, days), _days_at(places, days) - whole
+        places, fits = places - (~fits & (before < after)), np.ones_like(fits)
     line: Ticks = places * day + np.where(fits, ticks % day, 0)
     return line
 
@@ -83,13 +94,7 @@ def of_line(ticks: Ticks, days: str, day: int) -> Ticks:
 def from_line(line: Ticks, days: str, day: int) -> Ticks:
     """Return the ticks of places on the line."""
     places, rest = np.divmod(line, day)
-    if OF_MONTH.fullmatch(days):
-        whole = _in_months(places, days)
-    else:
-        allowed = _allowed(days)
-        weeks, weekday = np.divmod(places, len(allowed))
-        whole = weeks * _WEEK + allowed[weekday] - _FIRST_WEEKDAY
-    ticks: Ticks = whole * day + rest
+    ticks: Ticks = _days_at(places, days) * day + rest
     return ticks
 
 
@@ -119,6 +124,16 @@ def sentence(days: str, step: int) -> str:
         years = step // 12
         return f"{named} of a month, every {'year' if years == 1 else f'{years} years'}"
     return f"{named} of every {step} months"
+
+
+def _days_at(places: Ticks, days: str) -> Ticks:
+    """Return the days, since 1970, of places of whole days on the line."""
+    if OF_MONTH.fullmatch(days):
+        return _in_months(places, days)
+    allowed = _allowed(days)
+    weeks, weekday = np.divmod(places, len(allowed))
+    found: Ticks = weeks * _WEEK + allowed[weekday] - _FIRST_WEEKDAY
+    return found
 
 
 def _in_months(months: Ticks, days: str) -> Ticks:

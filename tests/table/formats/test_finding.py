@@ -1,14 +1,17 @@
 """Search for the formats of dates."""
 
 import warnings
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.formats.declared import is_format
 from tabvae_ray.table.formats.finding import find_format, format_hint, iso_format, look_like_days
 from tabvae_ray.table.formats.spelling import parsed, spelled
 from tabvae_ray.table.parsing import parse_iso
+from tabvae_ray.table.spec import TableSpec
 
 DAYS = pd.Series(pd.date_range("2023-01-29", periods=120, freq="7h13min", unit="us"))
 EXACT = DAYS + pd.to_timedelta(range(120), unit="us")
@@ -129,6 +132,20 @@ def test_many_months_quarters_and_weeks_are_dates_and_few_are_categories(written
     assert find_format(few, "column 'x'") is None
 
 
+@pytest.mark.parametrize("written", ["{}-{:02}", "{}/{:02}", "{}-{}"])
+def test_a_year_and_the_next_are_a_season_and_no_month(tmp_path: Path, written: str) -> None:
+    seasons = [written.format(2000 + i % 12, 1 + i % 12) for i in range(100)]
+    pd.DataFrame({"season": seasons}).to_csv(tmp_path / "t.csv", index=False)
+    column = TableSpec.infer(str(tmp_path / "t.csv"))["season"]
+    assert (column.kind, len(column.categories)) == ("categorical", 12)
+    # One other month shows that they are months.
+    months = pd.Series([*seasons, "2004-11" if "-" in written else "2004/11"])
+    assert find_format(months, "column 'x'") is not None
+    declared = SpecDeclaration.from_mapping({"columns": {"season": {"kind": "datetime"}}})
+    column = TableSpec.infer(str(tmp_path / "t.csv"), declared=declared)["season"]
+    assert column.kind == "datetime"
+
+
 def test_brackets_around_other_numbers_of_names_are_text() -> None:
     days = pd.Series(pd.date_range("2023-01-05", periods=3))
     assert spelled(days, "[a|b] %Y").tolist() == ["[a|b] 2023"] * 3
@@ -156,6 +173,27 @@ def test_days_and_months_that_could_be_either_are_told() -> None:
     short = pd.Series([f"0{i}/0{j}/24" for i in range(1, 5) for j in range(1, 5)])
     with pytest.warns(UserWarning, match=r"one of the formats %d/%m/%y, %m/%d/%y"):
         assert find_format(short, "column 'x'") is None
+
+
+@pytest.mark.parametrize("time", ["", " 08:30", " 08:30 +0100"])
+@pytest.mark.parametrize("day", [1, 5])
+def test_of_two_readings_the_one_with_the_same_day_of_each_month_is_taken(
+    day: int, time: str
+) -> None:
+    months = [(month, year) for year in (2016, 2017, 2019) for month in (1, 4, 7, 10)]
+    for first, second in (("%d", "%m"), ("%m", "%d")):
+        for mark in "/-":
+            written = f"{first}{mark}{second}{mark}%Y"
+            dates = [pd.Timestamp(year, month, day) for month, year in months]
+            texts = pd.Series([f"{date.strftime(written)}{time}" for date in dates])
+            with pytest.warns(UserWarning, match=f"its dates fit {written}.* and {written}.* is"):
+                assert str(find_format(texts, "column 'x'")).startswith(written)
+
+
+def test_days_of_one_month_are_not_taken_for_a_day_of_each_month() -> None:
+    texts = pd.Series([f"{day:02}/03/2024" for day in range(1, 13)])
+    with pytest.warns(UserWarning, match="%d/%m/%Y is taken"):
+        assert find_format(texts, "column 'x'") == "%d/%m/%Y"
 
 
 @pytest.mark.parametrize(

@@ -128,3 +128,14 @@ def test_times_of_digits_are_dates(tmp_path: Path, written: str) -> None:
         )
         spec = TableSpec.infer(str(tmp_path / "t.csv"))
         assert (spec["v"].kind, spec["v"].format) == ("datetime", written)
+
+
+@pytest.mark.filterwarnings("ignore:.*are taken for missing")
+@pytest.mark.parametrize("odd", ["202007", "", "unknown"])
+def test_months_of_digits_that_many_rows_share_are_integers(tmp_path: Path, odd: str) -> None:
+    cells = one((f"{2020 + i % 3}{1 + i // 3 % 12:02}" for i in range(ROWS)), odd)
+    pd.DataFrame({"v": cells, "n": np.arange(ROWS) % 7}).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.warns(UserWarning, match="look like dates, such as 202001.* format: '%Y%m'"):
+        spec = TableSpec.infer(str(tmp_path / "t.csv"))
+    assert (spec["v"].kind, spec["v"].minimum, spec["v"].maximum) == ("continuous", 202001, 202212)
+    assert spec["v"].dtype == ("int64" if odd.isdigit() else "Int64")

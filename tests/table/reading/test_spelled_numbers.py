@@ -143,3 +143,15 @@ def test_codes_with_a_word_and_amounts_of_few_values_stay_text(tmp_path: Path) -
     table = read_table(file)
 
     assert {str(dtype) for dtype in table.dtypes} == {"str"}
+
+
+def test_digits_after_letters_are_codes_unless_declared_amounts(tmp_path: Path) -> None:
+    texts = [f"Rp{i * 37 % 9000}" for i in range(300)]
+    file = write_csv(tmp_path / "real.csv", code=texts)
+
+    with pytest.warns(UserWarning, match=r"may be codes or amounts.* format: 'Rp\{:.0f\}'"):
+        assert read_table(file)["code"].tolist() == texts
+
+    mapping = {"columns": {"code": {"kind": "continuous", "format": "Rp{:.0f}"}}}
+    declared = SpecDeclaration.from_mapping(mapping)
+    assert read_table(file, declared)["code"].tolist() == [int(text[2:]) for text in texts]

@@ -82,6 +82,36 @@ def test_one_odd_date_in_a_long_column_is_no_other_day() -> None:
     assert column_of(moments.head(100)).days is None
 
 
+@pytest.mark.parametrize("time", ["00:00", "18:00"])
+@pytest.mark.parametrize(
+    ("days", "odd", "near"),
+    [
+        ("1 of month", "2018-05-03", "2018-05-01"),
+        ("1 of month", "2018-05-30", "2018-06-01"),
+        ("last of month", "2018-05-02", "2018-04-30"),
+        ("15 of month", "2018-05-27", "2018-05-15"),
+        ("Mon Tue Wed Thu Fri", "2018-05-05", "2018-05-04"),
+        ("Mon Tue Wed Thu Fri", "2018-05-06", "2018-05-07"),
+        ("Tue Thu", "2018-05-05", "2018-05-03"),
+    ],
+)
+def test_an_odd_date_becomes_the_nearest_day_of_the_column(
+    days: str, odd: str, near: str, time: str
+) -> None:
+    weekdays = ANY[ANY.dt.day_of_week < 5]
+    moments = DAYS.get(days, weekdays) + pd.Timedelta(f"{time}:00")
+    column = column_of(moments)
+    values = pd.Series(pd.to_datetime([f"{odd} {time}", f"{near} {time}", None]))
+    made = restored(column_numbers(values, column), column)
+    assert list(made[:2]) == [pd.Timestamp(f"{near} {time}")] * 2
+    # In a condition, it is after the days before and not after the days that follow.
+    low, high = column_numbers(moments.sort_values().iloc[[0, -1]], column)
+    number = column_numbers(values, column, between=True)[0]
+    assert low < number < high
+    ends = restored(np.array([np.ceil(number) - 1, np.ceil(number)]), column)
+    assert ends[0] < pd.Timestamp(f"{odd} {time}") < ends[1]
+
+
 def test_few_dates_and_dates_of_all_days_have_no_days() -> None:
     assert column_of(ANY).days is None
     assert column_of(pd.Series(pd.to_datetime(["2024-03-01", "2024-05-01"]))).days is None
