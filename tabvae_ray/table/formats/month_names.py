@@ -120,7 +120,7 @@ def named(naive: pd.Series, part: str) -> list[str]:
 def find_names(texts: Iterable[str]) -> list[str]:
     """Return the parts of a format with the names that some dates have.
 
-    None if the texts have other words, or no months.
+    The list is empty if the texts have other words, or no months.
 
     Args:
         texts: Different dates.

@@ -8,11 +8,13 @@ from tabvae_ray.errors import DataError
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.finding.discovery import find_rules
+from tabvae_ray.table.rules.finding.orders import find_orders
 from tabvae_ray.table.rules.keeping import RuleKeeper
 from tabvae_ray.table.rules.rule import Order
 from tabvae_ray.table.spec import TableSpec
 
 N = 2_000
+NOTHING_FOUND = SpecDeclaration.from_mapping({"rules": {"find": False}})
 
 
 def found(table: pd.DataFrame) -> set[str]:
@@ -48,6 +50,31 @@ def test_an_order_between_numbers_of_few_values_is_found_and_kept(
     assert not rules[0].broken(TableView(kept, columns)).any()
     assert kept.dtypes.equals(rows.dtypes)
     assert (kept.isna() == rows.isna()).all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("n", "loading", "most"), [(600, 0.9, 9), (1_000, 0.85, 5), (5_000, 0.85, 9)]
+)
+def test_numbers_of_few_values_that_are_merely_correlated_are_not_in_order(
+    n: int, loading: float, most: int
+) -> None:
+    rng = np.random.default_rng(n)
+    common = rng.normal(0, 1, n)
+    answers = {
+        f"q{i}": rng.uniform(0.3 * most, 0.8 * most)
+        + most / 5 * (loading * common + np.sqrt(1 - loading**2) * rng.normal(0, 1, n))
+        for i in range(30)
+    }
+    table = pd.DataFrame(answers).round().clip(1, most).astype(int)
+    columns = TableSpec.infer(table, declared=NOTHING_FOUND).columns
+    orders = find_orders(TableView(table, columns), np.random.default_rng(0), [])
+    assert len(orders) <= 1
+
+
+def test_an_order_between_correlated_numbers_of_few_values_may_have_an_exception() -> None:
+    table = goals(missing=False)
+    table.loc[0, ["home", "half"]] = [1, 3]
+    assert found(table) == {"half <= home"}
 
 
 @pytest.mark.parametrize("strict", [False, True])

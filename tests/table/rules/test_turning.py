@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from tabvae_ray.table.rules.column_views import TableView
+from tabvae_ray.table.rules.finding.sums.turning import plainer_inputs
 from tabvae_ray.table.rules.forms.formula import Linear
 from tabvae_ray.table.spec import TableSpec
 
@@ -58,3 +60,20 @@ def test_parts_of_a_total_stay_drawn() -> None:
     parts = {name: rng.poisson(40, n) for name in ("casual", "registered")}
     table = pd.DataFrame({"all": parts["casual"] + parts["registered"], **parts})
     assert sums(table) == {"all": "all = casual + registered"}
+
+
+def test_no_sum_is_lost_where_two_are_turned_before_another() -> None:
+    other = sales(seed=1)[["price_a", "off_a", "paid_a"]]
+    table = sales().join(other.set_axis(["price_c", "off_c", "paid_c"], axis=1))
+    formulas = [
+        Linear(column="off_a", terms={"price_a": 1, "paid_a": -1}),
+        Linear(column="off_c", terms={"price_c": 1, "paid_c": -1}),
+        Linear(column="paid_a", terms={"difference": 1, "paid_b": 1}),
+    ]
+    view = TableView(table, TableSpec.infer(table).columns)
+    turned = plainer_inputs(formulas, view, list(table), {}, np.random.default_rng(0))
+    assert {str(rule) for rule in turned} == {
+        "paid_a = price_a - off_a",
+        "difference = paid_a - paid_b",
+        "paid_c = price_c - off_c",
+    }

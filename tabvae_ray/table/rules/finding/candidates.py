@@ -168,7 +168,8 @@ class Candidates:
             self.names, some, self._all[:_LARGER], self._tolerances, self._results
         )
         yield from lossy
-        # What now is left may need that sums are solved another way.
+        # What now is left may need that sums are solved another way. So the same candidates come
+        # again: only late, sums are turned for a rate of a sum.
         self.is_late = True
         yield from lossy
         yield from rounded
@@ -225,7 +226,7 @@ class Candidates:
         for of, column in permutations(range(len(self.names)), 2):
             if low[of] < 0 or low[column] < 0 or high[column] >= high[of]:
                 continue
-            near = _divisor(self._sample[:, of], self._sample[:, column])
+            near = _near_divisors(self._sample[:, of], self._sample[:, column])
             for divisor in sorted({*_DIVISORS, *near, round(high[column]) + 1}):
                 if not 1 < divisor <= high[of]:
                     continue
@@ -268,10 +269,10 @@ def _whole_first(rules: list[Linear]) -> list[Linear]:
     return sorted(rules, key=lambda rule: not _is_whole(rule))
 
 
-def _divisor(of: Floats, whole: Floats) -> set[float]:
-    """Return the shortest number by which a column may be divided to give whole quotients.
+def _near_divisors(of: Floats, whole: Floats) -> set[float]:
+    """Return the shortest number, if any, by which a column is divided to give whole quotients.
 
-    None if there is none. A few rows at either end may be exceptions.
+    A few rows at either end may be exceptions.
     """
     least, most = of / (whole + 1), of[whole > 0] / whole[whole > 0]
     least, most = least[~np.isnan(least)], most[~np.isnan(most)]

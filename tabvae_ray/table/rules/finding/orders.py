@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tabvae_ray.table.rules.column_views import ColumnView, Floats, Mask, TableView
-from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS, is_rule
+from tabvae_ray.table.rules.column_views import Codes, ColumnView, Floats, Mask, TableView
+from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS, RARER, is_rule
 from tabvae_ray.table.rules.forms.column_rule import ComputingRule
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.rule import Order, Rule
@@ -23,6 +23,9 @@ _MIN_BREAKABLE = 0.05
 _LEAST_BREAKABLE, _NEAR, _FEWEST_NEAR = 0.005, 0.3, 10
 # So many times as many rows must just keep an order with exceptions as break it.
 _EDGE = 10
+# Columns of so few values may be in order by mere correlation. That must predict so many broken
+# rows where there are none. In so many steps it is searched for.
+_FEW, _FEWEST_PREDICTED, _STEPS = 30, 15, 10
 # Pairs that are held against all rows. Their number grows with the square of the columns.
 _MOST_CHECKED = 4_000
 # Rows of shuffled inputs that a formula is computed for, and what float64 may lose.
@@ -174,8 +177,54 @@ def _strictest(order: Order, table: TableView, rng: np.random.Generator) -> Orde
         rule = order.model_copy(update={"strict": strict})
         exceptions = is_rule(rule, table, rng)
         if exceptions == 0 or (exceptions and not strict and _is_edge(rule, table)):
-            return rule.model_copy(update={"exceptions": exceptions})
+            rule = rule.model_copy(update={"exceptions": exceptions})
+            return None if _is_mere_correlation(rule, table, rng) else rule
     return None
+
+
+def _is_mere_correlation(rule: Order, table: TableView, rng: np.random.Generator) -> bool:
+    """Return True if columns of few values are in order because they rise and fall together.
+
+    Answers to questions of one kind are, if the usual answers are apart.
+    """
+    both = np.stack([table[name].comparable for name in (rule.column, rule.upper)])
+    both = both[:, ~np.isnan(both).any(axis=0)]
+    some = both[:, rng.permutation(both.shape[1])[:_SAMPLE]]
+    if min(len(np.unique(values)) for values in some) > _FEW:
+        return False
+    low, high = _drawn_together(some[0], some[1], rng)
+    predicted = float((low >= high if rule.strict else low > high).mean())
+    least = max(_LEAST_BREAKABLE, _FEWEST_PREDICTED / both.shape[1])
+    return predicted < least or rule.exceptions > RARER * predicted
+
+
+def _drawn_together(low: Floats, high: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Draw as many values of two columns as by two normal variables, as correlated as they are.
+
+    The variables say which of the sorted values stand in one row. Their own correlation is searched
+    for, as the ranks of few values have a smaller one.
+    """
+    ranks = [_doubled_ranks(low), _doubled_ranks(high)]
+    wanted = ranks[0] @ ranks[1]
+    low, high, low_ranks, high_ranks = (np.sort(each) for each in (low, high, *ranks))
+    own, noise = np.sort(rng.standard_normal(len(low))), rng.standard_normal(len(low))
+    places = np.arange(len(low))
+    least, most = 0.0, 1.0
+    for _ in range(_STEPS):
+        middle = (least + most) / 2
+        places[np.argsort(middle * own + np.sqrt(1 - middle**2) * noise)] = np.arange(len(low))
+        if low_ranks @ high_ranks[places] < wanted:
+            least = middle
+        else:
+            most = middle
+    return low, high[places]
+
+
+def _doubled_ranks(values: Floats) -> Codes:
+    """Return ``(N,)`` twice the ranks of values, the middle one of those that are equal."""
+    ordered = np.sort(values)
+    ranks: Codes = np.searchsorted(ordered, values) + np.searchsorted(ordered, values, "right")
+    return ranks
 
 
 def _is_edge(rule: Order, table: TableView) -> bool:

@@ -56,10 +56,10 @@ def plainer_inputs(
     turned = True
     while turned:
         turned = False
-        for i, rule in enumerate(found):
+        for rule in found:
             if not isinstance(rule, Linear) or rule.exceptions:
                 continue
-            others = [*found[:i], *found[i + 1 :]]
+            others = [each for each in found if each is not rule]
             for way in _ways(rule):
                 if way.column not in results or way.column in known:
                     continue
@@ -72,6 +72,9 @@ def plainer_inputs(
                 if not circle and all(is_rule(each, table, rng) == 0 for each in new):
                     found, turned = changed, True
                     break
+            if turned:
+                # The list is another one, in another order: begin again.
+                break
     return found
 
 
