@@ -155,7 +155,7 @@ def table(name: str, *, exceptions: bool) -> tuple[pd.DataFrame, set[str]]:
         "owed_to = largest of saldo, 0",
         "wage_band is low where wage < 1000, middle where < 5000, else high",
         "opened_key = yyyymmdd of opened",
-        "opened_text = opened as %b %Y",
+        "opened_text = start of the month of opened",
         "opened_clock = time of opened",
         "closed_late is False where hour of closed < 22, else True",
         "ends = starts + minutes minutes, as hhmm",
