@@ -22,13 +22,19 @@ from tabvae_ray.space.named_spaces import named_space
 from tabvae_ray.space.space_file import parse_space
 
 
-def line(table: str, rows: int, share: float, *, from_shares: bool) -> tuple[str, ...]:
-    """Train one model, and return its line of the result."""
+def prepared(table: str, rows: int, config: TabularVAEConfig) -> tuple[TabularVAE, int]:
+    """Return a model that is ready to train on a part of a table, and the rows of the part."""
     train, _, declared = load(table)
     train = train.sample(min(rows, len(train)), random_state=0).reset_index(drop=True)
-    config = _config(share)
     vae = TabularVAE.build(TableSpec.infer(train, declared=declared), config, device="cpu")
     vae.prepare(train)
+    return vae, len(train)
+
+
+def line(table: str, rows: int, share: float, *, from_shares: bool) -> tuple[str, ...]:
+    """Train one model, and return its line of the result."""
+    config = _config(share)
+    vae, n_rows = prepared(table, rows, config)
     if not from_shares:
         torch.manual_seed(0)
         vae.trainer.model.predictor.linear.reset_parameters()
@@ -38,7 +44,7 @@ def line(table: str, rows: int, share: float, *, from_shares: bool) -> tuple[str
     nats = vae.evaluate()
     return (
         table,
-        f"{len(train):,}",
+        f"{n_rows:,}",
         "shares of the codes" if from_shares else "random",
         str(config.training.max_n_epochs),
         f"{seconds:.1f}",

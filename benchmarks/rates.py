@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import torch
 
 from benchmarks.common import show
-from benchmarks.tables import TABLES, load
-from tabvae_ray import TableSpec, TabularVAE
+from benchmarks.heads import prepared
+from benchmarks.tables import TABLES
 from tabvae_ray.bounded_yaml import parse_yaml
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.search.optimize.sampler import first_points
@@ -43,18 +43,15 @@ def configured(point: int, rate: float, options: argparse.Namespace) -> TabularV
 
 def line(table: str, point: int, rate: float, options: argparse.Namespace) -> tuple[str, ...]:
     """Train one model, and return its line of the result."""
-    train, _, declared = load(table)
-    train = train.sample(min(options.rows, len(train)), random_state=0).reset_index(drop=True)
     config = configured(point, rate, options)
-    vae = TabularVAE.build(TableSpec.infer(train, declared=declared), config, device="cpu")
-    vae.prepare(train)
+    vae, n_rows = prepared(table, options.rows, config)
     began = time.process_time()
     vae.trainer.train()
     seconds = time.process_time() - began
     nats = vae.evaluate()
     return (
         table,
-        f"{len(train):,}",
+        f"{n_rows:,}",
         str(point + 1),
         f"{config.training.batch_size}",
         f"{config.training.max_n_epochs}",
