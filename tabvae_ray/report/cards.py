@@ -73,20 +73,16 @@ def _search(contents: ReportContents) -> Card:
             verdict += " The model is as far as its trial came: more time is likely to help."
         card = unknown_card(title, verdict, anchor)
         return replace(card, tone="poor") if over else card
-    volumes = [volume for _, volume in contents.hypervolumes()]
     complete = len(contents.complete)
     verdict = f"{done} of {planned} trials, {complete} to the end{f'; {end}' if end else ''}. "
     tone: Tone = "fair"
-    if len(volumes) < _FEW_TRIALS:
+    if done < _FEW_TRIALS:
         verdict += "So few trials are a beginning: more time is likely to help."
+    elif contents.late_gain() <= _NEGLIGIBLE_GAIN:
+        verdict += "The last quarter of them brought nothing new."
+        tone = "good"
     else:
-        before = volumes[-1 - len(volumes) // 4]
-        gain = (volumes[-1] - before) / volumes[-1] if volumes[-1] else 0.0
-        if gain <= _NEGLIGIBLE_GAIN:
-            verdict += "The last quarter of them brought nothing new."
-            tone = "good"
-        else:
-            verdict += "The last quarter of them still improved the front: go on if you can."
+        verdict += "The last quarter of them still improved the front: go on if you can."
     return Card(title, tone, verdict, "", clipped(done / planned), "", f"{planned} trials", anchor)
 
 

@@ -163,6 +163,25 @@ class ReportContents:
             volumes.append((count, volume))
         return volumes if complete else []
 
+    def late_gain(self) -> float:
+        """Return what the last quarter of the trials has improved, as a share.
+
+        It is the share of the hypervolume that they added. Where an objective is a loss, it is the
+        largest improvement of an objective's best value, as a share of the range of its values.
+        """
+        volumes = [volume for _, volume in self.hypervolumes()]
+        if volumes:
+            before = volumes[-1 - len(volumes) // 4]
+            return (volumes[-1] - before) / volumes[-1] if volumes[-1] else 0.0
+        ended = sorted(self.complete, key=lambda record: record.rungs[-1].order)
+        values = [record.values(list(self.objectives)) for record in ended]
+        losses = as_losses(values, self.space.directions)
+        n_early = len(losses) - len(losses) // 4
+        before, after = losses[:n_early].min(axis=0), losses.min(axis=0)
+        ranges = losses.max(axis=0) - after
+        gains = (before - after)[ranges > 0] / ranges[ranges > 0]
+        return float(gains.max(initial=0.0))
+
 
 def gather(directory: Location, progress: Callable[[str], None] | None = None) -> ReportContents:
     """Read a search and compute what the page needs.

@@ -8,6 +8,7 @@ from tabvae_ray.comparison.reference_levels import Level, ReferenceLevels
 from tabvae_ray.comparison.score_words import score_in_words
 from tabvae_ray.comparison.scores.membership.success import AttackSuccess, MembershipAttacks
 from tabvae_ray.report.cards import Card, cards
+from tabvae_ray.report.contents import ReportContents
 
 LEVELS = ReferenceLevels(
     fresh={
@@ -56,6 +57,7 @@ def made(
         space=SimpleNamespace(settings=SimpleNamespace(n_trials=planned, time_budget=budget)),
         manifest=SimpleNamespace(state=state),
     )
+    contents.late_gain = lambda: ReportContents.late_gain(contents)
     return {card.title.rstrip("?").rpartition(" ")[2]: card for card in cards(contents)}
 
 
@@ -138,6 +140,30 @@ def test_the_tone_of_an_attack_follows_from_its_interval(
 ) -> None:
     attacks = {"white_box": attacked(auc, half)}
     assert made({}, attacks=attacks)["private"].tone == tone
+
+
+@pytest.mark.parametrize(
+    ("late", "gain"),
+    [([5.0, 3.0, 1.5], 0.0), ([5.0, 0.5, 1.5], 0.5 / 5.5), ([0.0, 3.0, 1.5], 1 / 6)],
+)
+def test_where_a_loss_is_an_objective_its_best_values_tell_what_the_last_trials_brought(
+    late: list[float], gain: float
+) -> None:
+    losses = [6.0, 4.0, 1.0, 2.0, 3.0, 2.0, 4.0, 5.0, 1.0, *late]
+
+    def trial(i: int) -> SimpleNamespace:
+        # The other objective is best at the start. Trials are not sorted by their end.
+        values = [losses[i], 1.0 - 0.01 * i]
+        return SimpleNamespace(rungs=[SimpleNamespace(order=i)], values=lambda names: values)
+
+    contents = SimpleNamespace(
+        hypervolumes=list,
+        complete=[trial(i) for i in reversed(range(12))],
+        objectives={"holdout_nats": "minimize", "tstr": "maximize"},
+        space=SimpleNamespace(directions=("minimize", "maximize")),
+    )
+    found = ReportContents.late_gain(contents)  # type: ignore[arg-type]
+    assert found == pytest.approx(gain)
 
 
 def test_the_search_says_if_more_time_helps() -> None:
