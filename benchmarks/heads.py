@@ -31,6 +31,15 @@ def prepared(table: str, rows: int, config: TabularVAEConfig) -> tuple[TabularVA
     return vae, len(train)
 
 
+def trained(vae: TabularVAE) -> tuple[str, str, str]:
+    """Train a model; return the CPU seconds, and the nats of training and of held-out rows."""
+    began = time.process_time()
+    vae.trainer.train()
+    seconds = time.process_time() - began
+    nats = vae.evaluate()
+    return f"{seconds:.1f}", f"{nats['train_nats']:.3f}", f"{nats['holdout_nats']:.3f}"
+
+
 def line(table: str, rows: int, share: float, *, from_shares: bool) -> tuple[str, ...]:
     """Train one model, and return its line of the result."""
     config = _config(share)
@@ -38,24 +47,18 @@ def line(table: str, rows: int, share: float, *, from_shares: bool) -> tuple[str
     if not from_shares:
         torch.manual_seed(0)
         vae.trainer.model.predictor.linear.reset_parameters()
-    began = time.process_time()
-    vae.trainer.train()
-    seconds = time.process_time() - began
-    nats = vae.evaluate()
-    return (
-        table,
-        f"{n_rows:,}",
-        "shares of the codes" if from_shares else "random",
-        str(config.training.max_n_epochs),
-        f"{seconds:.1f}",
-        f"{nats['train_nats']:.3f}",
-        f"{nats['holdout_nats']:.3f}",
-    )
+    start = "shares of the codes" if from_shares else "random"
+    return table, f"{n_rows:,}", start, str(config.training.max_n_epochs), *trained(vae)
+
+
+def initial_point(number: int) -> TabularVAEConfig:
+    """Return the configuration of an initial point of `full.yaml`, counted from 0."""
+    space = parse_space(parse_yaml(named_space("full").read_text("utf-8")), "full")
+    return space.config(first_points(space)[number])
 
 
 def _config(share: float) -> TabularVAEConfig:
-    space = parse_space(parse_yaml(named_space("full").read_text("utf-8")), "full")
-    config = space.config((first_points(space) or [{}])[0])
+    config = initial_point(0)
     return config.replace(
         {
             "training.max_n_epochs": round(share * config.training.max_n_epochs),

@@ -8,19 +8,14 @@ for short times. 15% of the rows are held out. All models have the same seed and
 """
 
 import argparse
-import time
 from collections.abc import Sequence
 
 import torch
 
 from benchmarks.common import show
-from benchmarks.heads import prepared
+from benchmarks.heads import initial_point, prepared, trained
 from benchmarks.tables import TABLES
-from tabvae_ray.bounded_yaml import parse_yaml
 from tabvae_ray.config import TabularVAEConfig
-from tabvae_ray.search.optimize.sampler import first_points
-from tabvae_ray.space.named_spaces import named_space
-from tabvae_ray.space.space_file import parse_space
 
 RATES = (0.003, 0.006, 0.012)
 # Batches from which `auto` has decoders of these widths only.
@@ -29,7 +24,6 @@ LARGE, NARROW = 512, [128, 256]
 
 def configured(point: int, rate: float, options: argparse.Namespace) -> TabularVAEConfig:
     """Return the configuration of an initial point, changed as asked."""
-    space = parse_space(parse_yaml(named_space("full").read_text("utf-8")), "full")
     changes = {
         "training.learning_rate": rate,
         "training.batch_size": options.batch_size,
@@ -38,17 +32,13 @@ def configured(point: int, rate: float, options: argparse.Namespace) -> TabularV
     }
     if options.batch_size >= LARGE:
         changes["architecture.decoder_layer_sizes"] = NARROW
-    return space.config(first_points(space)[point]).replace(changes)
+    return initial_point(point).replace(changes)
 
 
 def line(table: str, point: int, rate: float, options: argparse.Namespace) -> tuple[str, ...]:
     """Train one model, and return its line of the result."""
     config = configured(point, rate, options)
     vae, n_rows = prepared(table, options.rows, config)
-    began = time.process_time()
-    vae.trainer.train()
-    seconds = time.process_time() - began
-    nats = vae.evaluate()
     return (
         table,
         f"{n_rows:,}",
@@ -56,9 +46,7 @@ def line(table: str, point: int, rate: float, options: argparse.Namespace) -> tu
         f"{config.training.batch_size}",
         f"{config.training.max_n_epochs}",
         f"{rate:g}",
-        f"{seconds:.1f}",
-        f"{nats['train_nats']:.3f}",
-        f"{nats['holdout_nats']:.3f}",
+        *trained(vae),
     )
 
 

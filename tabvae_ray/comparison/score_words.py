@@ -90,16 +90,15 @@ def score_in_words(name: str, value: float, levels: ReferenceLevels) -> str | No
     if floor is None or name == "dcr_share" or not math.isfinite(value):
         return None
     sign = -1.0 if name in levels.higher_is_better else 1.0
-    ceiling = levels.independent.get(name)
-    has_ceiling = ceiling is not None and name not in OF_COLUMNS
+    ceiling = None if name in OF_COLUMNS else levels.independent.get(name)
     best = 1.0 if sign < 0 else 0.0
-    if ceiling is not None and has_ceiling and _is_above(ceiling, floor, best, sign):
+    if ceiling is not None and _is_above(ceiling, floor, best, sign):
         share = (value - floor.mean) / (ceiling.mean - floor.mean)
         return place_of(share, useful=name == "tstr").words
     distance, honest = sign * (value - best), sign * (floor.mean - best)
     if distance <= honest + _SPREADS * floor.spread:
         # Few rows, or no associations: the score tells little.
-        also = ", but so are independent columns here" if has_ceiling else ""
+        also = "" if ceiling is None else ", but so are independent columns here"
         return f"{_ON_THE_WAY[0][1]}{also}"
     if honest <= 0:
         return None

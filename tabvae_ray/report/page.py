@@ -5,10 +5,10 @@ the charts, the style and the script are inserted as they are.
 """
 
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from tabvae_ray.comparison.scores.disclosure.verdicts import listed
 from tabvae_ray.page.environment import render_page
 from tabvae_ray.page.pictures import PictureSection, picture_sections
 from tabvae_ray.report import chosen_model, parameter_charts, trials
@@ -94,13 +94,8 @@ def _objectives(contents: ReportContents) -> str:
     by_way: dict[str, list[str]] = {}
     for name, way in contents.objectives.items():
         by_way.setdefault(way, []).append(name)
-    ways = (f"{way} {_listed(names)}" for way, names in by_way.items())
+    ways = (f"{way} {listed(names)}" for way, names in by_way.items())
     return ", and to ".join(ways)
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Return names as words, such as ``a, b and c``."""
-    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def _notes(contents: ReportContents) -> list[str]:

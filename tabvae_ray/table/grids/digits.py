@@ -56,12 +56,9 @@ def digits_of(present: Floats, decimals: int | None) -> int | None:
         return None
     if len(distinct) > _LOOKED_AT:
         distinct = np.random.default_rng(0).choice(distinct, _LOOKED_AT, replace=False)
-    needed = MAX_DIGITS + 1
-    for digits in range(MIN_DIGITS, MAX_DIGITS + 1):
-        if (~_has(distinct, digits)).mean() <= _ODD_SHARE:
-            needed = digits
-            break
-    if needed > MAX_DIGITS:
+    possible = range(MIN_DIGITS, MAX_DIGITS + 1)
+    needed = next((n for n in possible if (~_has(distinct, n)).mean() <= _ODD_SHARE), None)
+    if needed is None:
         return None
     largest = int(_exponents(distinct).max()) + 1
     if decimals is not None and largest + decimals <= needed:

@@ -112,6 +112,11 @@ class ColumnView:
             decimals = 0 if all(float(v) % 1 == 0 for v in self.column.categories) else None
         return 0.0 if decimals is None else 0.5 * 10.0**-decimals
 
+    @property
+    def spacing(self) -> float:
+        """Distance of neighbouring values: the step or the last decimal place, 0 without either."""
+        return self.column.step or 2 * self.tolerance
+
     @cached_property
     def moments(self) -> pd.Series | None:
         """The column as datetimes in its own time zone; None if it does not hold moments."""

@@ -6,7 +6,7 @@ from typing import Any
 from tabvae_ray.comparison.scores.disclosure.attacks import DisclosureAttacks
 from tabvae_ray.comparison.scores.disclosure.risk import DisclosureRisk
 
-__all__ = ["NOT_ATTACKED", "disclosure_document", "disclosure_verdict", "risk_in_words"]
+__all__ = ["NOT_ATTACKED", "disclosure_document", "disclosure_verdict", "listed", "risk_in_words"]
 
 NOT_ATTACKED = (
     "The risk of the columns that the spec names under `privacy` was not measured: that needs "
@@ -16,7 +16,7 @@ NOT_ATTACKED = (
 
 def disclosure_verdict(found: DisclosureAttacks) -> str:
     """Return what someone who has synthetic rows finds out about people in the table."""
-    known = _listed(found.columns.known)
+    known = listed(found.columns.known)
     sentences = [
         f"Someone who has synthetic rows and knows {known} of a person guesses {name} rightly in "
         f"{_rates(risk)}: {risk_in_words(risk)}.{_weakness(risk)}"
@@ -24,7 +24,7 @@ def disclosure_verdict(found: DisclosureAttacks) -> str:
     ]
     link, single = found.linkability, found.singling_out
     sentences.append(
-        f"A row of {known} and the same person's row of {_listed(found.columns.secret)} are linked "
+        f"A row of {known} and the same person's row of {listed(found.columns.secret)} are linked "
         f"by their nearest synthetic row in {_rates(link)}: {risk_in_words(link)}."
     )
     if single is None:
@@ -75,5 +75,6 @@ def _in_100(share: float) -> str:
     return f"{100 * share:.0f}" if share >= 0.1 or share == 0 else f"{100 * share:.1f}"
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Return one name or more as words, such as ``a, b and c``."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

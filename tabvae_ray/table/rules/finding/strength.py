@@ -110,7 +110,7 @@ def _recombined(formula: Formula, some: TableView, rng: np.random.Generator) -> 
     for view in views:
         assert view.numbers is not None
         # By steps of the last decimal place, so that inputs differ from those of the table.
-        step = view.column.step or 2 * view.tolerance
+        step = view.spacing
         moved = step * rng.integers(-_MOST_STEPS, _MOST_STEPS + 1, len(rows))
         made[view.name] = rng.permutation(view.numbers[rows]) + moved
     columns = [view.column for view in views]

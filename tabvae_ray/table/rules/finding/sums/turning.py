@@ -112,7 +112,7 @@ def _ways(rule: Linear) -> list[Linear]:
 
 
 class _Worth:
-    """How well a sum computes a column from others that are drawn.
+    """Measures how well a sum computes a column from others that are drawn.
 
     Args:
         table: The real rows.
@@ -155,7 +155,7 @@ class _Worth:
             total += factor * values[self._rows[:, self._place[name]]]
         view = self._table[rule.column]
         assert view.numbers is not None
-        least, step = float(np.nanmin(view.numbers)), view.column.step or 2 * view.tolerance
+        least, step = float(np.nanmin(view.numbers)), view.spacing
         outside = (total < -view.tolerance) & (least >= 0)
         if step:
             steps = (total - least) / step
