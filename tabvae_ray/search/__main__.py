@@ -18,6 +18,7 @@ from tabvae_ray.cli import (
     spec_option,
     table_option,
 )
+from tabvae_ray.cluster.quick_imports import garbage_left
 from tabvae_ray.command_line.json_log import JsonLog, logged
 from tabvae_ray.search.early_checks import check_early, check_place
 from tabvae_ray.search.resume_or_start import is_resumed
@@ -262,19 +263,20 @@ def command(
     check_early(space, spec, select)
     if not resume:
         check_place(space, data, out, name)
-    if not (dry_run or resume):
-        from tabvae_ray.cluster.nodes import Resources
-        from tabvae_ray.search.early_start import ray_started_early
+    with garbage_left():
+        if not (dry_run or resume):
+            from tabvae_ray.cluster.nodes import Resources
+            from tabvae_ray.search.early_start import ray_started_early
 
-        resources = Resources(cpus_per_trial, gpus_per_trial)
-        starting = ray_started_early(address, resources, concurrency)
-        click.get_current_context().find_root().with_resource(starting)
-    from tabvae_ray.command_line.terminal import Terminal
-    from tabvae_ray.search.api.perform import draw_report, perform, prepare
-    from tabvae_ray.search.display import summary
-    from tabvae_ray.search.display.dry_run import dry_run_document, print_dry_run
-    from tabvae_ray.search.display.json_progress import JsonProgress
-    from tabvae_ray.search.display.live import SearchProgress
+            resources = Resources(cpus_per_trial, gpus_per_trial)
+            starting = ray_started_early(address, resources, concurrency)
+            click.get_current_context().find_root().with_resource(starting)
+        from tabvae_ray.command_line.terminal import Terminal
+        from tabvae_ray.search.api.perform import draw_report, perform, prepare
+        from tabvae_ray.search.display import summary
+        from tabvae_ray.search.display.dry_run import dry_run_document, print_dry_run
+        from tabvae_ray.search.display.json_progress import JsonProgress
+        from tabvae_ray.search.display.live import SearchProgress
 
     prepared = prepare(
         space=space,

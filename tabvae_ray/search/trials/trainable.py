@@ -4,13 +4,16 @@ import gc
 from pathlib import Path
 from typing import Any
 
-import ray
-from ray.tune import Trainable
+from tabvae_ray.cluster.quick_imports import garbage_left
 
-from tabvae_ray.cluster.versions import check_versions, versions_here
-from tabvae_ray.results.checkpoints import STATE_FILE
-from tabvae_ray.search.trials.task import SearchTask
-from tabvae_ray.search.trials.trial import TrialRun
+with garbage_left():
+    import ray
+    from ray.tune import Trainable
+
+    from tabvae_ray.cluster.versions import check_versions, versions_here
+    from tabvae_ray.results.checkpoints import STATE_FILE
+    from tabvae_ray.search.trials.task import SearchTask
+    from tabvae_ray.search.trials.trial import TrialRun
 
 __all__ = ["VAETrial"]
 
