@@ -1,25 +1,28 @@
 """Success of membership attacks, beside quality, on the same table.
 
     python -m benchmarks.privacy --table heart --table magic [--rows 4000] [--epochs 40]
-        [--epsilon 1 --epsilon 3 --epsilon 10]
+        [--epsilon 1 --epsilon 3 --epsilon 10] [--reference-python .venv-reference/bin/python]
 
-A fifth of the rows is held out. The model is the first point of ``small.yaml``, trained for at
-most a given number of epochs, and is compared with a resample of the training rows, which leaks as
-copies do, and with independent columns, which leak hardly anything. With ``--epsilon``, private
-models of the same size are trained as well, with nothing declared but the kinds of the columns.
-Attacks and scores are those of the package; 0.5 is chance.
+A fifth of the rows is held out. The models are the first points of ``beta``, ``small`` and
+``full``, trained for at most a given number of epochs. Beside them are a resample of the training
+rows, which leaks as copies do, and independent columns, which leak hardly anything. With
+``--epsilon``, private models as large as that of ``small`` are trained as well, with nothing
+declared but the kinds of the columns; with ``--reference-python``, ctgan's TVAE, on the training
+rows without missing values. Attacks and scores are those of the package; 0.5 is chance.
 """
 
 import argparse
 import warnings
 from collections.abc import Iterator
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
-from benchmarks.common import ROOT, show
+from benchmarks.common import show
+from benchmarks.marginals import target_of, tvae
 from benchmarks.minimum_rows import read
 from benchmarks.quality import shared_trends
 from benchmarks.tables import TABLES
@@ -28,32 +31,51 @@ from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.comparison.reading.table_columns import Integers
 from tabvae_ray.comparison.scores.membership.success import MembershipAttacks
 from tabvae_ray.config import TabularVAEConfig
+from tabvae_ray.space.named_spaces import named_space
 from tabvae_ray.space.space_file import load_space
 from tabvae_ray.table.declaration import RulesDeclaration, SpecDeclaration
 from tabvae_ray.tabular_vae import split_rows
 from tabvae_ray.training.membership import white_box_attacks
 
-_SCORES = ("column_shapes", "pair_trends", "membership_black_box")
+_SCORES = ("column_shapes", "pair_trends", "detection", "tstr", "membership_black_box")
+_SPACES = ("beta", "small", "full")
 _SEED = 0
+
+Made = tuple[str, pd.DataFrame, MembershipAttacks | None]
+
+
+def first_point(space: str, epochs: int) -> TabularVAEConfig:
+    """Return the first initial point of a space that comes with the package."""
+    found = load_space(str(named_space(space)))
+    own = {
+        "training.max_n_epochs": epochs,
+        "training.device": "cpu",
+        "validation.holdout_fraction": 0.2,
+    }
+    return found.config(found.initial[0]).replace(own)
 
 
 def sources(
-    table: pd.DataFrame, vae: TabularVAE, training: Integers
-) -> Iterator[tuple[str, pd.DataFrame, MembershipAttacks | None]]:
-    """Yield names, rows, and the attacks on the model if there is one."""
-    vae.fit(table)
+    table: pd.DataFrame, spec: TableSpec, training: Integers, options: argparse.Namespace
+) -> Iterator[Made]:
+    """Yield names, rows, and the attacks on the model if there is one to attack."""
     real = table.iloc[training].reset_index(drop=True)
-    rng = np.random.default_rng(_SEED)
     n = len(real)
-    attacks = white_box_attacks(vae.trainer, most_rows=10_000, n_draws=8, n_bootstraps=200)
-    yield "small.yaml, first point", vae.generate(n, seed=_SEED), attacks
+    for space in _SPACES:
+        config = first_point(space, options.epochs)
+        vae = TabularVAE.build(spec, config, seed=_SEED, split_seed=_SEED, device="cpu")
+        vae.fit(table, progress=False)
+        attacks = white_box_attacks(vae.trainer, most_rows=10_000, n_draws=8, n_bootstraps=200)
+        yield f"{space}, first point", vae.generate(n, seed=_SEED), attacks
+    rng = np.random.default_rng(_SEED)
     yield "resample", real.iloc[rng.integers(n, size=n)].reset_index(drop=True), None
     orders = {name: rng.permutation(n) for name in real}
-    yield (
-        "independent columns",
-        pd.DataFrame({k: v.take(orders[k]).array for k, v in real.items()}),
-        None,
-    )
+    shuffled = pd.DataFrame({k: v.take(orders[k]).array for k, v in real.items()})
+    yield "independent columns", shuffled, None
+    if options.reference_python is not None:
+        complete = real.dropna(ignore_index=True)
+        made, _ = tvae(complete, spec, str(Path(options.reference_python).absolute()))
+        yield "ctgan's TVAE", made, None
 
 
 def private(
@@ -61,7 +83,7 @@ def private(
     config: TabularVAEConfig,
     split: tuple[Integers, Integers],
     epsilon: float,
-) -> tuple[str, pd.DataFrame, MembershipAttacks | None]:
+) -> Made:
     """Train a private model; return its name, rows, and the attacks on it."""
     training, held_out = (table.iloc[rows].reset_index(drop=True) for rows in split)
     kinds = TableSpec.infer(training)
@@ -105,34 +127,30 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=4000, help="rows of each table, at most")
     parser.add_argument("--epochs", type=int, default=40, help="epochs of the training, at most")
     parser.add_argument("--epsilon", type=float, action="append", help="may be repeated")
-    arguments = parser.parse_args()
-    space = load_space(str(ROOT / "search_spaces" / "small.yaml"))
-    own = {
-        "training.max_n_epochs": arguments.epochs,
-        "training.device": "cpu",
-        "validation.holdout_fraction": 0.2,
-    }
-    config = space.config(space.initial[0]).replace(own)
+    parser.add_argument("--reference-python", help="a Python that has the package ctgan")
+    options = parser.parse_args()
     lines = []
-    for name in arguments.table or TABLES:
+    for name in options.table or TABLES:
         table = read(name)
-        table = table.sample(min(len(table), arguments.rows), random_state=0, ignore_index=True)
-        spec = TableSpec.infer(table)
-        vae = TabularVAE.build(spec, config, seed=_SEED, device="cpu")
-        training, held_out = split_rows(len(table), 0.2, vae.split_seed)
+        table = table.sample(min(len(table), options.rows), random_state=0, ignore_index=True)
+        spec = TableSpec.infer(table).model_copy(update={"target": target_of(name)})
+        config = first_point("small", options.epochs)
+        training, held_out = split_rows(len(table), 0.2, _SEED)
         comparison = ComparisonPlan(scores=_SCORES).prepare(table, spec, held_out=held_out)
         private_ones = (
             private(table, config, (training, held_out), epsilon)
-            for epsilon in arguments.epsilon or []
+            for epsilon in options.epsilon or []
         )
-        for way, rows, white_box in chain(sources(table, vae, training), private_ones):
+        for way, rows, white_box in chain(sources(table, spec, training, options), private_ones):
             found = comparison.compute(rows)
+            assert found.membership is not None
             trend = shared_trends(comparison, comparison.reader.read(rows))
-            numbers = (found.scores["column_shapes"], found.scores["pair_trends"], trend)
+            numbers = [*(found.scores[score] for score in _SCORES[:2]), trend]
+            numbers += [found.scores[score] for score in ("detection", "tstr")]
             black_box = [*cells(found.membership), found.membership.strongest]
             scores = [f"{value:.4f}" for value in numbers]
             line = (name, str(len(training)), way, *cells(white_box), *black_box, *scores)
-            print(*line, flush=True)
+            print(*line, sep=" | ", flush=True)
             lines.append(line)
     show(
         "Membership inference",
@@ -140,7 +158,7 @@ def main() -> None:
         (
             *("table", "rows to train on", "rows", "model: AUC", "TPR at 1% FPR"),
             *("synthetic rows: AUC", "TPR at 1% FPR", "strongest attack"),
-            *("column_shapes", "pair_trends", "pair_trends, shared bins"),
+            *("column_shapes", "pair_trends", "pair_trends, shared bins", "detection", "tstr"),
         ),
     )
 
