@@ -4,7 +4,9 @@
     python -m benchmarks.streamed --rows 100000000 --workers 2
 
 The table is adult, tiled, with its numbers jittered, in Parquet files of a million rows. The search
-trains one small model on a sample. The refit trains it for one epoch on all rows.
+trains one small model on a sample. The refit trains it for one epoch on all rows; its rows per
+second are those between the first checkpoint and the last one, so that the start, the encoding and
+the end do not count.
 """
 
 import argparse
@@ -13,17 +15,20 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from datetime import datetime
 from pathlib import Path
 
 import yaml
 
 from benchmarks.common import show
 from benchmarks.scale import make_table
+from tabvae_ray.refit.streamed.training import BLOCKS_PER_CHECKPOINT
+from tabvae_ray.training.blocks import BLOCK_ROWS
 
 PART_ROWS = 1_000_000
 SPACE = {
     "base": {
-        "training": {"max_n_epochs": 1, "batch_size": 512},
+        "training": {"max_n_epochs": 1, "batch_size": 2048},
         "architecture": {"encoder_layer_sizes": [64], "decoder_layer_sizes": [64]},
     },
     "parameters": {
@@ -70,10 +75,16 @@ def peak_of(process: int) -> tuple[str, float]:
     return name, int(status.get("VmHWM", "0 kB").split()[0]) / 2**20
 
 
-def measured(*arguments: object) -> tuple[float, dict[str, float]]:
-    """Run a command; return its seconds, and the peak memory by name of process."""
+def measured(*arguments: object, run: Path) -> tuple[float, dict[str, float], list[datetime]]:
+    """Run a command; return its seconds, the peak memory by name, and when checkpoints were kept.
+
+    Args:
+        arguments: The command and its options.
+        run: The directory of the run.
+    """
     command = [sys.executable, "-m", "tabvae_ray", *map(str, arguments)]
     peaks: dict[str, float] = {}
+    checkpoints: set[str] = set()
     started = time.perf_counter()
     with subprocess.Popen(command) as process:
         while process.poll() is None:
@@ -83,10 +94,22 @@ def measured(*arguments: object) -> tuple[float, dict[str, float]]:
                 except (OSError, ValueError):
                     continue
                 peaks[name] = max(peak, peaks.get(name, 0.0))
+            checkpoints |= {kept.name for kept in run.glob("refit/streamed-*/checkpoint_2*")}
             time.sleep(PERIOD)
     if process.returncode:
         raise SystemExit(process.returncode)
-    return time.perf_counter() - started, peaks
+    # Ray Train names them by the moment.
+    moments = [datetime.strptime(name, "checkpoint_%Y-%m-%d_%H-%M-%S.%f") for name in checkpoints]
+    return time.perf_counter() - started, peaks, sorted(moments)
+
+
+def rows_per_second(checkpoints: list[datetime], workers: int) -> float:
+    """Return the rate of all workers between the first checkpoint and the last but one.
+
+    The last one ends the epoch, after fewer blocks.
+    """
+    spent = (checkpoints[-2] - checkpoints[0]).total_seconds()
+    return (len(checkpoints) - 2) * BLOCKS_PER_CHECKPOINT * BLOCK_ROWS * workers / spent
 
 
 def main() -> None:
@@ -103,10 +126,13 @@ def main() -> None:
         search = ("search", *data, "--space", home / "one.yaml", "--out", home, "--name", "run")
         refit = ("refit", home / "run", *data, "--epochs", 1, "--workers", options.workers)
         for what, command in (("search on a sample", search), ("refit, one epoch", refit)):
-            seconds, peaks = measured(*command)
+            seconds, peaks, checkpoints = measured(*command, run=home / "run")
             largest = sorted(peaks.items(), key=lambda item: -item[1])[:8]
+            rate = ""
+            if len(checkpoints) > 2:
+                rate = f"; {rows_per_second(checkpoints, options.workers):,.0f} rows/s"
             show(
-                f"{what}, {options.rows:,} x 15 rows: {seconds:,.0f} s",
+                f"{what}, {options.rows:,} x 15 rows: {seconds:,.0f} s{rate}",
                 [(name, f"{gib:.2f}") for name, gib in largest],
                 ("process", "peak memory, GiB"),
             )

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from tabvae_ray.training.trainer import TabularVAETrainer
 
-__all__ = ["BlockTraining"]
+__all__ = ["BLOCK_ROWS", "BlockTraining"]
 
 # Rows that are shuffled together.
-_BLOCK_ROWS = 131_072
+BLOCK_ROWS = 131_072
 
 
 class BlockTraining:
@@ -51,7 +51,7 @@ class BlockTraining:
     @property
     def block_rows(self) -> int:
         """Rows of a block, a multiple of a batch."""
-        return max(1, _BLOCK_ROWS // self.batch_size) * self.batch_size
+        return max(1, BLOCK_ROWS // self.batch_size) * self.batch_size
 
     def train_epoch(
         self,

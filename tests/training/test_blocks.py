@@ -18,7 +18,7 @@ N_ROWS, EPOCHS = 500, 2
 
 @pytest.fixture(autouse=True)
 def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_BLOCK_ROWS", 130)
+    monkeypatch.setattr(module, "BLOCK_ROWS", 130)
 
 
 @pytest.fixture(scope="module")

@@ -32,10 +32,10 @@ from tabvae_ray.storage import Location
 from tabvae_ray.table.dataset.files import table_files
 from tabvae_ray.training.blocks import BlockTraining
 
-__all__ = ["StreamedTask", "train_on_codes"]
+__all__ = ["BLOCKS_PER_CHECKPOINT", "StreamedTask", "train_on_codes"]
 
 # Blocks between two checkpoints, about two million rows.
-_BLOCKS_PER_CHECKPOINT = 16
+BLOCKS_PER_CHECKPOINT = 16
 # A worker that dies is replaced, and continues from the checkpoint.
 _RETRIES = 3
 _DATASET = "codes"
@@ -57,7 +57,7 @@ class StreamedTask:
     n_rows: int
     codes: Location
     n_workers: int = 1
-    blocks_per_checkpoint: int = _BLOCKS_PER_CHECKPOINT
+    blocks_per_checkpoint: int = BLOCKS_PER_CHECKPOINT
 
 
 def train_on_codes(task: StreamedTask, home: Location, name: str) -> dict[str, Any]:
