@@ -15,8 +15,9 @@ _MIN_WIDTH = 40
 
 
 def counted(n: float, noun: str) -> str:
-    """Return a small number with what is counted: ``1 trial``, ``2 trials``, ``0.5 GPUs``."""
-    return f"{n:g} {noun}{'' if n == 1 else 's'}"
+    """Return a number with what is counted: ``1 trial``, ``2 trials``, ``0.5 GPUs``."""
+    number = f"{n:.0f}" if n % 1 == 0 else f"{n:g}"
+    return f"{number} {noun}{'' if n == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:

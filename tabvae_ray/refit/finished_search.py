@@ -6,6 +6,7 @@ from typing import Self
 
 import torch
 
+from tabvae_ray.command_line.lines import counted
 from tabvae_ray.errors import ConfigError, StorageError
 from tabvae_ray.refit.export import searched_export, write_refitted
 from tabvae_ray.refit.history import trial_history
@@ -139,7 +140,7 @@ class FinishedSearchRefit:
         """Description of the training, in words."""
         return (
             f"trial {self.plan.trial} on all {self.n_rows:,} rows of {self.source} for "
-            f"{self.plan.epochs} epochs"
+            f"{counted(self.plan.epochs, 'epoch')}"
         )
 
     def run(self, hooks: Sequence[EpochHook] = (), *, train: Training = train_refit) -> RefitRecord:

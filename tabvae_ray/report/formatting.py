@@ -1,14 +1,9 @@
-"""Values as text for people: epochs, parameter values, documents."""
+"""Values as text for people: parameter values, documents."""
 
 import json
 from typing import Any
 
-__all__ = ["epochs", "json_text", "value_text"]
-
-
-def epochs(n: int) -> str:
-    """Return a count of epochs: ``1 epoch``, ``2 epochs``."""
-    return f"{n} epoch" if n == 1 else f"{n} epochs"
+__all__ = ["json_text", "value_text"]
 
 
 def value_text(value: Any) -> str:

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from tabvae_ray.command_line.lines import counted
 from tabvae_ray.report.charts import Axis, Bar, Figure, bars, plane
 from tabvae_ray.report.contents import ReportContents
-from tabvae_ray.report.formatting import epochs, value_text
+from tabvae_ray.report.formatting import value_text
 from tabvae_ray.report.trials import level_lines, mark
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.space.parameters import CategoricalParameter, IntParameter, Parameter, Value
@@ -59,7 +60,7 @@ def importance_charts(contents: ReportContents) -> ImportanceCharts | None:
         chart = bars(rows, alt=f"Importances for {objective}")
         figures.append(Figure(chart, f"For {objective}."))
     few = found.n_trials < _FEW_TRIALS
-    return ImportanceCharts(tuple(figures), found.n_trials, epochs(found.epoch), few)
+    return ImportanceCharts(tuple(figures), found.n_trials, counted(found.epoch, "epoch"), few)
 
 
 def slices(contents: ReportContents) -> Slices:

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from tabvae_ray.command_line.lines import duration
+from tabvae_ray.command_line.lines import counted, duration
 from tabvae_ray.comparison.reference_levels import Level
 from tabvae_ray.report.cards import ended_by
 from tabvae_ray.report.charts import Axis, Bar, Figure, Line, LineKind, Mark, MarkKind, bars, plane
 from tabvae_ray.report.contents import ReportContents, last_values
-from tabvae_ray.report.formatting import epochs, value_text
+from tabvae_ray.report.formatting import value_text
 from tabvae_ray.results.pareto import as_losses, front
 from tabvae_ray.results.trial_record import TrialRecord
 
@@ -116,7 +116,7 @@ def states(contents: ReportContents) -> Figure | None:
         elif record.state == "FAIL":
             counts["failed", "fail"] += 1
         else:
-            counts[f"stopped after {epochs(record.epochs)}", "pruned"] += 1
+            counts[f"stopped after {counted(record.epochs, 'epoch')}", "pruned"] += 1
     if not counts:
         return None
     rows = [
@@ -183,7 +183,7 @@ def mark(
         is_on_front = len(contents.objectives) > 1 and record in contents.front
         kind = "front" if is_on_front else "complete"
         kind = "chosen" if record.number == contents.chosen else kind
-    lines = [f"trial {record.number}, {epochs(record.epochs)}"]
+    lines = [f"trial {record.number}, {counted(record.epochs, 'epoch')}"]
     lines += [f"{name} {value:.4f}" for name, value in zip(names, values, strict=True)]
     lines += ["on fresh samples"] if contents.rescored(record.number) is not None else []
     lines += [f"{name} = {value_text(value)}" for name, value in record.parameters.items()]

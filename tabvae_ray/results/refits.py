@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from tabvae_ray.command_line.lines import counted
+
 __all__ = ["SEARCHED", "RefitRecord", "refit_text"]
 
 # In the search's directory: the model as the search trained it, if best/ was refitted.
@@ -46,9 +48,8 @@ class RefitRecord:
     @property
     def training(self) -> str:
         """The training of the refitted model, in words."""
-        unit = "epoch" if self.epochs == 1 else "epochs"
         rows = f"all {self.rows:,} rows" + ("" if self.same_table else f" of {self.data}")
-        return f"refitted on {rows} for {self.epochs} {unit}"
+        return f"refitted on {rows} for {counted(self.epochs, 'epoch')}"
 
     @property
     def scores_of(self) -> str:

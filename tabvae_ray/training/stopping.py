@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from tabvae_ray.command_line.lines import counted
 from tabvae_ray.config import TrainingConfig
 from tabvae_ray.errors import DataError
 
@@ -35,7 +36,7 @@ class EpochBound:
     def reason(self, history: History) -> str | None:
         """Return why the run ends now, or None to continue."""
         if len(history) >= self.max_n_epochs:
-            return f"reached its {self.max_n_epochs} epochs"
+            return f"reached its {counted(self.max_n_epochs, 'epoch')}"
         return None
 
 
@@ -56,7 +57,7 @@ class Plateau:
     def reason(self, history: History) -> str | None:
         """Return why the run ends now, or None to continue."""
         if stale_epochs(history[self.since :], self.key) >= self.patience:
-            return f"{self.key} has not fallen for {self.patience} epochs"
+            return f"{self.key} has not fallen for {counted(self.patience, 'epoch')}"
         return None
 
 

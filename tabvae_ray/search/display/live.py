@@ -15,9 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tabvae_ray.cli import plain_warnings
-from tabvae_ray.command_line.lines import duration, line_width, rough_duration, wrapped
+from tabvae_ray.command_line.lines import counted, duration, line_width, rough_duration, wrapped
 from tabvae_ray.command_line.terminal import Terminal
-from tabvae_ray.report.formatting import epochs
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.display.notebook import NotebookLive
 from tabvae_ray.search.display.statistics import RunningTrial, RunStatistics, Snapshot
@@ -140,7 +139,9 @@ class SearchProgress:
         if now is None:
             return None
         budget = (now.epochs + now.saved) or 1
-        parts = [f"{epochs(now.epochs)} trained, {now.saved} saved ({now.saved / budget:.0%})"]
+        parts = [
+            f"{counted(now.epochs, 'epoch')} trained, {now.saved} saved ({now.saved / budget:.0%})"
+        ]
         if now.overhead is not None:
             parts.append(f"overhead {now.overhead:.0%}")
         if now.suggestion_seconds is not None:
@@ -158,7 +159,7 @@ class SearchProgress:
         )
         state = {"COMPLETE": "complete", "PRUNED": "stopped", "FAIL": "failed"}[record.state]
         text = f"[{now.n_finished:>{len(str(total))}}/{total}] trial {record.number:>3} {state:<8} "
-        text += f"after {epochs(record.epochs)}, {record.seconds:.1f} s  {values}"
+        text += f"after {counted(record.epochs, 'epoch')}, {record.seconds:.1f} s  {values}"
         if record.state == "FAIL" or record.epochs == 0:
             text += f"  {record.reason}"
         best = f"best: {_best(now)}" if _best(now) else ""
@@ -191,7 +192,7 @@ class SearchProgress:
         if now is None:
             return bar
         lines = [f"{_counts(now)} ({now.busy_slots} of {now.slots} slots busy)"]
-        lines[0] += f", {now.saved} epochs saved by stopping"
+        lines[0] += f", {counted(now.saved, 'epoch')} saved by stopping"
         costs = []
         if now.overhead is not None:
             costs.append(f"overhead {now.overhead:.0%}")

@@ -8,7 +8,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from tabvae_ray.cluster.nodes import Resources
-from tabvae_ray.command_line.lines import duration
+from tabvae_ray.command_line.lines import counted, duration
 from tabvae_ray.errors import DivergenceError, StorageError, TabVAEError, last_line
 from tabvae_ray.generation.export_files import copy_export
 from tabvae_ray.refit.export import write_refitted
@@ -16,7 +16,6 @@ from tabvae_ray.refit.history import trial_history
 from tabvae_ray.refit.plan import STATE_DIRECTORY, RefitPlan, plan_refit
 from tabvae_ray.refit.rows import RefitRows, for_other_rows, read_refit_rows
 from tabvae_ray.refit.training import train_refit
-from tabvae_ray.report.formatting import epochs
 from tabvae_ray.results.checkpoints import STATE_FILE
 from tabvae_ray.results.refits import SEARCHED, refit_text
 from tabvae_ray.results.search_manifest import SearchManifest
@@ -87,7 +86,7 @@ def refit_best(
     if skipped is None:
         say(
             f"refitting trial {record.number} on all {rows.sample.n_rows:,} rows for "
-            f"{epochs(plan.epochs)}"
+            f"{counted(plan.epochs, 'epoch')}"
         )
         vae, skipped = _trained(plan, rows, resources, say)
     if vae is None:

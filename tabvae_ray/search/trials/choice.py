@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tabvae_ray.cluster.nodes import Resources
+from tabvae_ray.command_line.lines import counted
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.optimize.selection import Candidate, select
 from tabvae_ray.search.trials.rescoring import candidates
@@ -57,7 +58,7 @@ def choose_model(
     chosen, reason = select(found, task.space, n_front=len(front) if is_limited else 1)
     if chosen.record.state != "COMPLETE":
         reason += (
-            f"; no trial reached its full {task.space.budget} epochs: chosen among the trials as "
-            "far as they came"
+            f"; no trial reached its full {counted(task.space.budget, 'epoch')}: chosen among the "
+            "trials as far as they came"
         )
     return Choice(found, chosen, reason)

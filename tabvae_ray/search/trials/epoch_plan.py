@@ -15,6 +15,7 @@ import ray
 import torch
 
 from tabvae_ray.cluster.nodes import Resources
+from tabvae_ray.command_line.lines import counted
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.search.optimize.planned_space import planned_space, rungs_of
 from tabvae_ray.search.optimize.sampler import first_points
@@ -95,10 +96,10 @@ class EpochPlan:
     def text(self) -> str:
         """The plan in words, for the user."""
         return (
-            f"{self.epochs} epochs instead of {self.wanted}, so that several models may fit in the "
-            f"{max(0.0, self.left):.0f} s of the time budget that are left for training: an epoch "
-            f"takes about {self.epoch_seconds:.2g} s and a report {self.scoring_seconds:.2g} s on "
-            "this machine"
+            f"{counted(self.epochs, 'epoch')} instead of {self.wanted}, so that several models may "
+            f"fit in the {max(0.0, self.left):.0f} s of the time budget left for training: an "
+            f"epoch takes about {self.epoch_seconds:.2g} s and a report "
+            f"{self.scoring_seconds:.2g} s on this machine"
         )
 
 
