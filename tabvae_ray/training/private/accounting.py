@@ -14,9 +14,9 @@ import secrets
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
-from scipy.special import ndtri
 
 from tabvae_ray.config import DPConfig
 from tabvae_ray.errors import ConfigError
@@ -165,8 +165,10 @@ class Budget:
 
         A value of a single row exceeds it with probability :attr:`new_value_delta`.
         """
+        if not self.n_open:
+            return math.inf
         # Half a count more, because noise is rounded.
-        return 1.5 + sigma * float(-ndtri(self.new_value_delta)) if self.n_open else math.inf
+        return 1.5 - sigma * NormalDist().inv_cdf(self.new_value_delta)
 
     def guarantee(
         self,

@@ -7,9 +7,8 @@ bring to the people in the table.
 
 import math
 from dataclasses import asdict, dataclass, fields
+from statistics import NormalDist
 from typing import Any, Self
-
-from scipy.special import ndtri
 
 __all__ = ["DisclosureRisk", "wilson_rate"]
 
@@ -80,7 +79,7 @@ class DisclosureRisk:
 
 def wilson_rate(n_total: int, n_success: float) -> tuple[float, float]:
     """Return the centre and half the width of Wilson's 95% interval of a success rate."""
-    z = float(ndtri(0.5 * (1 + _CONFIDENCE)))
+    z = NormalDist().inv_cdf(0.5 * (1 + _CONFIDENCE))
     spread = n_success * (n_total - n_success) / n_total
     denominator = n_total + z * z
     rate = (n_success + 0.5 * z * z) / denominator
