@@ -20,9 +20,9 @@ def test_importing_the_package_loads_itself_and_a_little_of_the_standard_library
     subprocess.run([sys.executable, "-S", "-c", script], check=True, cwd=ROOT)
 
 
-def test_libraries_that_take_a_second_are_imported_only_where_they_are_used() -> None:
+def test_libraries_that_not_every_trial_needs_are_imported_only_where_they_are_used() -> None:
     """Check the modules that trials import; each process of a search would wait for them."""
-    pattern = r"^(?:from|import) (?:scipy\.stats|sklearn|mlflow|matplotlib)"
+    pattern = r"^(?:from|import) (?:scipy|sklearn|mlflow|matplotlib)"
     users = {
         str(file.parent.relative_to(ROOT))
         for file in (ROOT / "tabvae_ray").rglob("*.py")
