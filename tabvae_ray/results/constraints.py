@@ -5,10 +5,19 @@ from collections.abc import Mapping
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.space.search_space import Constraint, SearchSpace
 
-__all__ = ["bounds_text", "is_broken", "keeps_constraints", "total_violation", "violations"]
+__all__ = [
+    "bounds_text",
+    "broken_by_training",
+    "is_broken",
+    "keeps_constraints",
+    "total_violation",
+    "violations",
+]
 
 # A score that a trial does not have breaks its constraint by more than any score can.
 _MISSING = 1e9
+# What attackers learn, to which training on adds as a rule.
+_WORSE_BY_TRAINING = ("membership", "membership_black_box", "dcr_share")
 
 
 def violations(scores: Mapping[str, float | None], space: SearchSpace) -> dict[str, float]:
@@ -37,6 +46,17 @@ def total_violation(scores: Mapping[str, float | None], space: SearchSpace) -> f
 def keeps_constraints(record: TrialRecord, space: SearchSpace) -> bool:
     """Check the scores of a trial's last report; fresh samples may say otherwise later."""
     return all(value <= 0 for value in violations(record.rungs[-1].values, space).values())
+
+
+def broken_by_training(scores: Mapping[str, float | None], space: SearchSpace) -> list[str]:
+    """Return the broken constraints on what attackers learn, with their scores, in words."""
+    return [
+        f"{name} is {value:.3g} (must be {bounds_text(space.constraints[name])})"
+        for name in _WORSE_BY_TRAINING
+        if name in space.constraints
+        and (value := scores.get(name)) is not None
+        and is_broken(value, space.constraints[name])
+    ]
 
 
 def is_broken(value: float, constraint: Constraint) -> bool:

@@ -2,6 +2,7 @@ import pytest
 
 from tabvae_ray.results.constraints import (
     bounds_text,
+    broken_by_training,
     is_broken,
     keeps_constraints,
     total_violation,
@@ -30,6 +31,15 @@ def test_a_trial_keeps_the_constraints_by_its_last_report(tiny: dict) -> None:
     space = parse_space(tiny)
     assert keeps_constraints(finished(0, "COMPLETE", 9, js=0.3), space)
     assert not keeps_constraints(finished(0, "COMPLETE", 9, js=0.31), space)
+
+
+def test_what_attackers_learn_is_told_with_its_bound(tiny: dict) -> None:
+    """Other scores than those of attacks may be kept again by training on."""
+    bounds = {"membership": {"max": 0.55}, "dcr_share": {"max": 0.6}, "kl": {"max": 1.0}}
+    space = parse_space(tiny | {"constraints": bounds})
+    scores = {"membership": 0.5583, "dcr_share": 0.6, "kl": 4.0}
+    assert broken_by_training(scores, space) == ["membership is 0.558 (must be at most 0.55)"]
+    assert broken_by_training({"membership": None, "kl": 4.0}, space) == []
 
 
 @pytest.mark.parametrize(

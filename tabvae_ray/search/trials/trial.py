@@ -11,10 +11,12 @@ from typing import Any
 import pandas as pd
 import torch
 
+from tabvae_ray.command_line.lines import counted
 from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.errors import DivergenceError, StorageError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
 from tabvae_ray.results.checkpoints import STATE_FILE
+from tabvae_ray.results.constraints import broken_by_training
 from tabvae_ray.results.seeds import trial_seed
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.trials.task import SearchTask
@@ -49,6 +51,9 @@ class TrialRun:
 
     Results do not depend on the worker process or on the trial that it ran before.
 
+    A trial that no longer keeps a constraint on what attackers learn goes back to the rung before,
+    and ends.
+
     With a time budget, a trial reports once more where it stands when the next epoch would take too
     long, and ends. It continues from there in a later run.
 
@@ -82,6 +87,8 @@ class TrialRun:
         self._shrinks = bool(config.get("shrink"))
         self._must_train = bool(config.get("must_train"))
         self._trial_clock = TrialClock(self.task.limit, self._clock)
+        # Whether the last report kept the constraints on what attackers learn.
+        self._kept = False
         self._pending: bytes | None = None
         if config.get("checkpoint"):
             directory = self.task.directory / config["checkpoint"]
@@ -109,6 +116,7 @@ class TrialRun:
         state: dict[str, Any] = {
             "batch_size": self.batch_size,
             "batch_size_from": self.batch_size_from,
+            "kept": self._kept,
             "trainer": self._last_state if self.vae is None else self.vae.state_dict(),
         }
         buffer = io.BytesIO()
@@ -135,13 +143,27 @@ class TrialRun:
 
     def _advance(self) -> dict[str, Any]:
         try:
-            return self._train_and_score()
+            return self._back_if_broken(self._train_and_score())
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error) or self.batch_size is not None:
                 raise
         # Again from the last rung, in smaller batches.
         self._shrink()
-        return self._train_and_score()
+        return self._back_if_broken(self._train_and_score())
+
+    def _back_if_broken(self, report: dict[str, Any]) -> dict[str, Any]:
+        """Return a report, or that of the rung before if training on has broken a constraint."""
+        broken = broken_by_training(report["losses"] | report["scores"], self.task.space)
+        if not broken or not self._kept or self._last_state is None:
+            self._kept = not broken
+            return report
+        trainer = self._build().trainer
+        reason = f"back at {counted(trainer.epoch, 'epoch')}, because after {report['epoch']} "
+        return {
+            **self._train_and_score(until=trainer.epoch),
+            "done": True,
+            "stopped": reason + " and ".join(broken),
+        }
 
     def _shrink(self) -> None:
         config = _config(self.task, self.parameters, self.batch_size)
@@ -156,6 +178,8 @@ class TrialRun:
         state = _unpickled(content)
         self.batch_size, self.batch_size_from = state["batch_size"], state["batch_size_from"]
         self._last_state, self._pending = state["trainer"], None
+        # Checkpoints of earlier versions do not tell.
+        self._kept = state.get("kept", False)
 
     def _build(self) -> TabularVAE:
         """Build the model in its last state, in place of the one that is there."""
@@ -173,7 +197,8 @@ class TrialRun:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _train_and_score(self) -> dict[str, Any]:
+    def _train_and_score(self, until: int | None = None) -> dict[str, Any]:
+        """Train to an epoch, the next rung if None, and report."""
         if self.vae is None:
             if self._pending is not None:
                 self._take(self._pending)
@@ -187,7 +212,7 @@ class TrialRun:
         self.tracker = MemoryTracker()
         due = set(self.task.rungs)
         self._attach_routines(vae, due)
-        out_of_time = not self._train_to(trainer, rung or self.task.rungs[-1])
+        out_of_time = not self._train_to(trainer, until or rung or self.task.rungs[-1])
         if trainer.epoch not in self.tracker.all_scores:
             # The time is over, or the trial had ended, but its driver died before it could record
             # that.

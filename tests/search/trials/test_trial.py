@@ -284,3 +284,46 @@ def test_a_trial_that_stops_itself_early_is_done_and_says_why(tiny: dict, tmp_pa
     assert last["done"] and last["epoch"] < 9
     assert last["stopped"] == "loss has not fallen for 2 epochs"
     assert set(last["scores"]) == {"mean_js_distance", "correlation_distance"}
+
+
+BROKEN = "membership is 0.6 (must be at most 0.55)"
+
+
+def breaking(monkeypatch: pytest.MonkeyPatch, *reports: list[str]) -> None:
+    """Let the reports of a trial break these constraints, one report after the other."""
+    said = iter(reports)
+    monkeypatch.setattr(module, "broken_by_training", lambda scores, space: next(said))
+
+
+def test_a_trial_that_breaks_a_constraint_by_training_on_goes_back_and_ends(
+    task: SearchTask, undisturbed: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last report, and the state, are those of the rung that kept the constraint."""
+    breaking(monkeypatch, [], [], [BROKEN])
+    trial = start(task, ONE)
+    reports = run(trial)
+    said = {"done": True, "stopped": f"back at 3 epochs, because after 9 {BROKEN}"}
+    assert reports == [*undisturbed[:2], undisturbed[1] | said]
+    monkeypatch.undo()
+    assert trial.epoch == 3
+    assert run(trial) == undisturbed[2:]
+
+
+def test_a_resumed_trial_knows_whether_it_kept_the_constraints(
+    task: SearchTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its checkpoint says counts, not what another process has seen."""
+    breaking(monkeypatch, [], [BROKEN])
+    first = start(task, ONE)
+    first.step()
+    keep(first, tmp_path)
+    last = run(start(task, {**ONE, "checkpoint": "checkpoint"}))[-1]
+    assert last["epoch"] == 1 and last["stopped"].startswith("back at 1 epoch, because after 3 ")
+
+
+def test_a_trial_that_never_kept_a_constraint_trains_on(
+    task: SearchTask, undisturbed: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Later rungs may keep it, and there is nothing to go back to."""
+    breaking(monkeypatch, [BROKEN], [BROKEN], [])
+    assert run(start(task, ONE)) == undisturbed
