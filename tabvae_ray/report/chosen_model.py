@@ -264,7 +264,9 @@ def _remark(contents: ReportContents, name: str, *, fresh: bool) -> str:
     if name.startswith("membership"):
         better = "0.5 is chance, 1 betrays every training row"
     if name == "membership":
-        better = f"a quick attack with the model, on every trial; see Privacy; {better}"
+        chosen_by = name in {*contents.space.objectives, *contents.space.constraints}
+        quick = "" if chosen_by else "a quick attack with the model, on every trial; "
+        better = f"{quick}see Privacy; {better}"
     if name in _MEANING:
         better = f"{_MEANING[name]}; {better}"
     if name in contents.space.constraints:

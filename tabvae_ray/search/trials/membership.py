@@ -18,9 +18,9 @@ from tabvae_ray.search.trials.trial import draw_rows, n_scored_rows
 from tabvae_ray.tabular_vae import TabularVAE, split_rows
 from tabvae_ray.training.membership import white_box_attacks
 
-__all__ = ["ChosenAttacks", "attack_chosen"]
+__all__ = ["ChosenAttacks", "attack_chosen", "attack_model"]
 
-# More than at a rung, because a single model is attacked once.
+# More than at a rung, because few models are attacked once.
 _MOST_ROWS, _N_DRAWS, _N_BOOTSTRAPS = 10_000, 8, 200
 # Keeps the seed of the rows apart from those of trials and of fresh samples.
 _ATTACKED = 0xA77AC7
@@ -68,6 +68,18 @@ class ChosenAttacks:
         return {"verdict": self.verdict, **measured}
 
 
+def attack_model(vae: TabularVAE, *, n_bootstraps: int = 0) -> MembershipAttacks | None:
+    """Attack the training rows with a model, harder than at a rung; None without held-out rows.
+
+    Args:
+        vae: The model.
+        n_bootstraps: Bootstraps for the interval; 0 saves their time.
+    """
+    return white_box_attacks(
+        vae.trainer, most_rows=_MOST_ROWS, n_draws=_N_DRAWS, n_bootstraps=n_bootstraps
+    )
+
+
 def attack_chosen(task: SearchTask, vae: TabularVAE, number: int) -> ChosenAttacks:
     """Attack the training rows of a trained model.
 
@@ -76,9 +88,7 @@ def attack_chosen(task: SearchTask, vae: TabularVAE, number: int) -> ChosenAttac
         vae: The model.
         number: Number of its trial.
     """
-    white_box = white_box_attacks(
-        vae.trainer, most_rows=_MOST_ROWS, n_draws=_N_DRAWS, n_bootstraps=_N_BOOTSTRAPS
-    )
+    white_box = attack_model(vae, n_bootstraps=_N_BOOTSTRAPS)
     fraction = vae.config.validation.holdout_fraction
     training, held_out = split_rows(len(task.table), fraction, task.seed)
     if len(held_out) < 2:

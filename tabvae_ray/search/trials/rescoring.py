@@ -12,10 +12,11 @@ from tabvae_ray.errors import StorageError
 from tabvae_ray.results.pareto import as_losses, epsilon_net_order
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.optimize.selection import Candidate
+from tabvae_ray.search.trials.membership import attack_model
 from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.search.trials.trial import draw_rows, n_scored_rows, restore_trial
 
-__all__ = ["candidates", "is_scored_here"]
+__all__ = ["attacks_models", "candidates", "is_scored_here"]
 
 _LOG = logging.getLogger(__name__)
 # Scoring this many rows in this process takes no longer than the start of another one.
@@ -74,12 +75,18 @@ def is_scored_here(task: SearchTask, n_models: int, n_samples: int) -> bool:
     return task.device == "cpu" and len(task.table) * n_models * n_samples <= _ROWS_HERE
 
 
+def attacks_models(task: SearchTask) -> bool:
+    """Return True if models are attacked before the choice, because it depends on that."""
+    return "membership" in {*task.space.objectives, *task.space.constraints}
+
+
 def _candidate(record: TrialRecord, samples: Sequence[Mapping[str, float]]) -> Candidate:
     last = {name: value for name, value in record.rungs[-1].losses.items() if value is not None}
     scored = {name: [sample[name] for sample in samples] for name in samples[0]}
     return Candidate(
         record,
-        # Losses are of training and held-out rows and do not change with the sample.
+        # Losses are of training and held-out rows and do not change with the sample. The success
+        # of an attack is that of a harder one than at the rung, where models are attacked.
         last | {name: float(np.mean(values)) for name, values in scored.items()},
         dict.fromkeys(last, 0.0) | {name: _spread(values) for name, values in scored.items()},
     )
@@ -94,11 +101,13 @@ def _score_again(task: SearchTask, record: TrialRecord, n: int) -> list[dict[str
         return str(error)
     rows, made = n_scored_rows(task, vae.config), vae.synthesizer()
     n_generated = task.comparison.n_rows_to_generate(rows)
+    attacks = attack_model(vae) if attacks_models(task) else None
+    attacked = {} if attacks is None else {"membership": attacks.auc}
     found = []
     for sample in range(n):
         seed = np.random.SeedSequence([task.seed, record.number, _FRESH, sample])
         fresh = draw_rows(made, n_generated, seed=int(seed.generate_state(1)[0]))
-        found.append(task.comparison.compute(fresh, n_rows=rows).scores)
+        found.append(task.comparison.compute(fresh, n_rows=rows).scores | attacked)
     return found
 
 

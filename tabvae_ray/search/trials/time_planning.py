@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 from tabvae_ray.search.optimize.time_limit import TimeLimit
-from tabvae_ray.search.trials.rescoring import is_scored_here
+from tabvae_ray.search.trials.rescoring import attacks_models, is_scored_here
 from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.space.estimate import report_seconds
 from tabvae_ray.space.table_shape import TableShape
@@ -71,6 +71,6 @@ def rescoring_task(
 
 
 def _one_after_another(task: SearchTask, n_models: int, n_samples: int, slots: int) -> int:
-    """Return how many scorings follow one another; restoring a model counts as one."""
+    """Return how many scorings follow one another; restoring a model, or attacking it, is one."""
     at_once = 1 if is_scored_here(task, n_models, n_samples) else max(1, slots)
-    return math.ceil(n_models / at_once) * (n_samples + 1)
+    return math.ceil(n_models / at_once) * (n_samples + 1 + attacks_models(task))
