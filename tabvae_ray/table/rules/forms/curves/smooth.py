@@ -1,0 +1,63 @@
+"""Rules that compute a number as a smooth function of one or two others."""
+
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from tabvae_ray.table.rules.column_views import Floats, Mask, TableView
+from tabvae_ray.table.rules.forms.column_rule import ComputingRule, agrees, numbers_of
+from tabvae_ray.table.rules.forms.curves.curve import Curve
+
+__all__ = ["MAX_ODD", "Smooth"]
+
+# Share of rows that may break such a rule, of a kind that no chance keeps to the last place.
+MAX_ODD = 0.1
+
+
+class Smooth(ComputingRule):
+    """``column`` is a smooth function of one or two others, such as humidity of temperatures.
+
+    Args:
+        of: The other columns.
+        curve: The function; None where it is still to be fitted to the rows.
+    """
+
+    kind: Literal["smooth"] = "smooth"
+    of: tuple[str, ...] = Field(min_length=1, max_length=2)
+    curve: Curve | None = None
+
+    @model_validator(mode="after")
+    def _check_curve(self) -> Self:
+        if self.curve is not None and len(self.curve.inputs) != len(self.of):
+            raise ValueError("curve must have as many inputs as there are columns in of")
+        return self
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names of the other columns."""
+        return self.of
+
+    def expected(self, table: TableView) -> Floats:
+        """Return ``(N,)`` results, NaN where an input is beyond the range of its column."""
+        assert self.curve is not None
+        return self.curve.values([_inside(table, name) for name in self.of])
+
+    def broken(self, table: TableView) -> Mask:
+        """Return ``(N,)`` true where the column is not the result, within what the curve allows."""
+        assert self.curve is not None
+        return ~agrees(self.expected(table), numbers_of(table, self.column), self.curve.within)
+
+    def __str__(self) -> str:
+        return f"{self.column} is a smooth function of {' and '.join(self.of)}"
+
+
+def _inside(table: TableView, name: str) -> Floats:
+    """Return the numbers of a column, NaN where they are beyond its range."""
+    numbers, column = numbers_of(table, name), table[name].column
+    ends = column.categories if column.kind == "categorical" else (column.minimum, column.maximum)
+    known = [float(end) for end in ends if end is not None]
+    if not known:
+        return numbers
+    inside = (numbers >= min(known)) & (numbers <= max(known))
+    return np.where(inside, numbers, np.nan)
