@@ -207,7 +207,8 @@ def _fitted(rule: Rule, table: pd.DataFrame, columns: Sequence[Column], where: s
     if fitted is None:
         raise DataError(f"{where}: {rule}: there are too few rows to fit a function to")
     broken = float(fitted.broken(view).mean())
-    return fitted.model_copy(update={"exceptions": min(broken, MAX_ODD)})
+    exceptions = min(max(broken, fitted.exceptions), MAX_ODD)
+    return fitted.model_copy(update={"exceptions": exceptions})
 
 
 def _check_holds(rule: Rule, table: pd.DataFrame, columns: Sequence[Column], where: str) -> None:

@@ -16,7 +16,6 @@ from tabvae_ray.table.column_values import (
 )
 from tabvae_ray.table.rules.column_views import EXACT, Mask, TableView
 from tabvae_ray.table.rules.forms.bins import LabelRule
-from tabvae_ray.table.rules.forms.curves.smooth import Smooth
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.exclusive import Exclusive
 from tabvae_ray.table.rules.forms.fixed import Fixed
@@ -25,7 +24,6 @@ from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.lookup import Lookup, check_values
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.scale import in_right_order, moments_after
-from tabvae_ray.table.rules.settling.curves import keep_smooth
 from tabvae_ray.table.rules.settling.labels import keep_labels
 from tabvae_ray.table.rules.settling.orders import settle_orders
 from tabvae_ray.table.rules.settling.states import keep_exclusive, keep_fixed, keep_only_where
@@ -154,8 +152,6 @@ class RuleKeeper:
             elif isinstance(computed, DateOf):
                 view = self._view(rows, computed)
                 _keep_date(computed, view, rows, self._columns[computed.column], rng)
-            elif isinstance(computed, Smooth):
-                keep_smooth(rows, computed, self._columns, rng)
             elif isinstance(computed, LabelRule):
                 keep_labels(rows, computed, self._columns, rng, compact=compact)
             elif isinstance(computed, Dependence):

@@ -39,25 +39,37 @@ class Smooth(ComputingRule):
         return self.of
 
     def expected(self, table: TableView) -> Floats:
-        """Return ``(N,)`` results, NaN where an input is beyond the range of its column."""
+        """Return ``(N,)`` results, NaN where one or an input is beyond the range of its column."""
+        found, (low, high) = self._results(table), _ends(table, self.column)
         assert self.curve is not None
-        return self.curve.values([_inside(table, name) for name in self.of])
+        near = (found >= low - self.curve.within) & (found <= high + self.curve.within)
+        return np.where(near, np.clip(found, low, high), np.nan)
 
     def broken(self, table: TableView) -> Mask:
-        """Return ``(N,)`` true where the column is not the result, within what the curve allows."""
+        """Return ``(N,)`` true where the column is not the result, within what the curve allows.
+
+        Rows with an input beyond the range of its column break nothing.
+        """
         assert self.curve is not None
-        return ~agrees(self.expected(table), numbers_of(table, self.column), self.curve.within)
+        return ~agrees(self._results(table), numbers_of(table, self.column), self.curve.within)
+
+    def _results(self, table: TableView) -> Floats:
+        assert self.curve is not None
+        inputs = []
+        for name in self.of:
+            numbers, (low, high) = numbers_of(table, name), _ends(table, name)
+            inputs.append(np.where((numbers >= low) & (numbers <= high), numbers, np.nan))
+        return self.curve.values(inputs)
 
     def __str__(self) -> str:
         return f"{self.column} is a smooth function of {' and '.join(self.of)}"
 
 
-def _inside(table: TableView, name: str) -> Floats:
-    """Return the numbers of a column, NaN where they are beyond its range."""
-    numbers, column = numbers_of(table, name), table[name].column
+def _ends(table: TableView, name: str) -> tuple[float, float]:
+    """Return the smallest and the largest value of a column, by its spec if that is there."""
+    if name not in table.columns:
+        return -np.inf, np.inf
+    column = table[name].column
     ends = column.categories if column.kind == "categorical" else (column.minimum, column.maximum)
     known = [float(end) for end in ends if end is not None]
-    if not known:
-        return numbers
-    inside = (numbers >= min(known)) & (numbers <= max(known))
-    return np.where(inside, numbers, np.nan)
+    return min(known, default=-np.inf), max(known, default=np.inf)
