@@ -128,6 +128,27 @@ def test_many_exceptions_are_counted_and_kept_at_their_rate(weather: Known) -> N
     assert (count_rules([rule], columns, table, rows).kept or 0) < 0.1
 
 
+def test_the_rows_that_are_exceptions_are_those_that_were_drawn_as_such() -> None:
+    table, rng = base()[["celsius", "wind"]], np.random.default_rng(5)
+    table = pd.concat([table] * 3, ignore_index=True)
+    table["indoors"] = rng.random(len(table)) < 0.06
+    table["felt"] = (chill(table) + 7 * table["indoors"]).round(2)
+    columns = TableSpec.infer(table).columns
+    (rule,) = [rule for rule in find_rules(table, columns) if isinstance(rule, Smooth)]
+    assert rule.curve is not None and np.allclose(rule.curve.odd, 7, atol=0.1)
+    drawn = table.assign(felt=(table["felt"] + rng.normal(0, 1, len(table))).round(2))
+    keeper = RuleKeeper.fit([rule], columns, table)
+    kept = keeper.apply(drawn, np.random.default_rng(0))
+    odd = rule.broken(TableView(kept, columns))
+    assert 0.8 < odd[table["indoors"]].mean() and odd[~table["indoors"]].mean() < 0.02
+    assert 0.04 < odd.mean() < 0.08
+    # Of a few rows nobody can say it, but the rate is the same.
+    parts = [drawn.iloc[i : i + 3].reset_index(drop=True) for i in range(0, len(drawn), 3)]
+    rng = np.random.default_rng(0)
+    few = pd.concat([keeper.apply(part, rng) for part in parts], ignore_index=True)
+    assert 0.04 < rule.broken(TableView(few, columns)).mean() < 0.08
+
+
 def test_rows_beyond_the_ranges_keep_what_was_drawn(weather: Known) -> None:
     table, columns, rule = weather
     rows = table.head(6).copy()
@@ -266,6 +287,8 @@ def test_declared_functions_that_cannot_be_are_refused(
         ({"coefficients": [1.0, 2.0]}, "coefficients must be 16 for degree 3 and 3, but are 2"),
         ({"coefficients": [float("nan")] * 16}, "rules"),
         ({"within": 0}, "rules"),
+        ({"odd": [1.0, 2.0]}, "odd must be 9 numbers in ascending order, or none"),
+        ({"odd": [9.0] * 8 + [1.0]}, "odd must be 9 numbers in ascending order, or none"),
         ({"of_curve": "cosine"}, "rules"),
         ({"degree": 90}, "rules"),
         ({"scale": 0}, "rules"),
@@ -279,7 +302,7 @@ def test_a_spec_with_an_impossible_curve_is_refused(
     for key, value in change.items():
         if key in ("curve", "of"):
             rule[key] = value
-        elif key in ("coefficients", "within"):
+        elif key in ("coefficients", "within", "odd"):
             rule["curve"][key] = value
         elif key == "of_curve":
             rule["curve"]["of"] = value

@@ -18,14 +18,14 @@ from tabvae_ray.table.rules.finding.curves.fitting import (
 from tabvae_ray.table.rules.finding.curves.screening import Candidate, Screen
 from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.forms.column_rule import agrees, numbers_of
-from tabvae_ray.table.rules.forms.curves.curve import SCALES, Curve
+from tabvae_ray.table.rules.forms.curves.curve import SCALES, TENTHS, Curve
 from tabvae_ray.table.rules.forms.curves.smooth import MAX_ODD, Smooth
 
 __all__ = ["find_smooth", "fitted_smooth"]
 
 Rows = npt.NDArray[np.intp]
 
-# Columns of numbers of more tables are not related in pairs.
+# In tables of more columns of numbers, one is not held against others, or against pairs of them.
 _MAX_COLUMNS, _MAX_COLUMNS_FOR_PAIRS = 100, 60
 _MIN_ROWS = 100
 _MIN_VALUES = 3
@@ -34,6 +34,8 @@ _FINE = 12
 _FIRST_ROWS, _FIT_ROWS = 512, 2048
 _ROWS_PER_COEFFICIENT = 5
 _DEGREES = (1, 2, 3, 5)
+# Exceptions of which the distances say nothing of a few rows.
+_MIN_ODD = 100
 # Columns that one is held against, and ways to take their numbers, of each: the nearest ones.
 _MOST_FITS, _MOST_SPACES = 3, 3
 # A sample in which fewer rows agree needs not be held against all rows.
@@ -219,8 +221,17 @@ class _Fitter:
         agreeing = float((~broken & ~np.isnan(results)).mean())
         enough = len(curve.coefficients) * _ROWS_PER_COEFFICIENT <= agreeing * len(apart)
         by_chance = float((np.abs(results[::-1] - self._own) <= within).mean())
+        curve = curve.model_copy(update={"odd": _tenths(curve.above(self._own, results)[broken])})
         rule = self._rule.model_copy(update={"curve": curve, "exceptions": float(broken.mean())})
         return _Fit(rule, agreeing, enough and _is_clear(apart, by_chance))
+
+
+def _tenths(above: Floats) -> tuple[float, ...]:
+    """Return the tenths of distances as short numbers, if they are those of enough rows."""
+    if len(above) < _MIN_ODD or not np.isfinite(above).all():
+        return ()
+    ends = np.quantile(above, np.arange(1, TENTHS) / TENTHS)
+    return tuple(sorted(float(f"{end:.2g}") for end in ends))
 
 
 def _is_clear(apart: Floats, by_chance: float) -> bool:

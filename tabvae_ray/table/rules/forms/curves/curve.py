@@ -10,9 +10,19 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tabvae_ray.table.rules.column_views import Floats
 
-__all__ = ["MAX_DEGREE", "SCALES", "Curve", "CurveInput", "ResultScale", "Scale", "powers"]
+__all__ = [
+    "MAX_DEGREE",
+    "SCALES",
+    "TENTHS",
+    "Curve",
+    "CurveInput",
+    "ResultScale",
+    "Scale",
+    "powers",
+]
 
 MAX_DEGREE = 5
+TENTHS = 10
 ResultScale = Literal["plain", "logarithm", "square", "log odds", "log odds of percent"]
 
 
@@ -52,6 +62,8 @@ class Curve(BaseModel):
             odds ``log(y / (1 - y))``, of percent perhaps.
         within: How far the column may be from a result: its last place, or a ten-thousandth of its
             spread if that is more.
+        odd: The tenths (deciles) of how far exceptions are above the results, in terms of what the
+            polynomial gives; empty if there are too few exceptions.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -60,6 +72,7 @@ class Curve(BaseModel):
     coefficients: tuple[float, ...] = Field(max_length=(MAX_DEGREE + 1) ** 2)
     of: ResultScale = "plain"
     within: float = Field(gt=0)
+    odd: tuple[float, ...] = ()
 
     @model_validator(mode="after")
     def _check_coefficients(self) -> Self:
@@ -69,7 +82,14 @@ class Curve(BaseModel):
             raise ValueError(
                 f"coefficients must be {n} for degree {degrees}, but are {len(self.coefficients)}"
             )
+        if len(self.odd) not in (0, TENTHS - 1) or list(self.odd) != sorted(self.odd):
+            raise ValueError(f"odd must be {TENTHS - 1} numbers in ascending order, or none")
         return self
+
+    def above(self, own: Floats, results: Floats) -> Floats:
+        """Return ``(N,)`` how far numbers are above results, in terms of the polynomial."""
+        scale = SCALES[self.of]
+        return scale.taken(own, self.within) - scale.taken(results, self.within)
 
     def values(self, inputs: Sequence[Floats]) -> Floats:
         """Return ``(N,)`` results, NaN where there is none."""

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from tabvae_ray.table.rules.column_views import Floats, Mask, TableView
 from tabvae_ray.table.rules.forms.column_rule import ComputingRule, agrees, numbers_of
-from tabvae_ray.table.rules.forms.curves.curve import Curve
+from tabvae_ray.table.rules.forms.curves.curve import TENTHS, Curve
 
 __all__ = ["MAX_ODD", "Smooth"]
 
@@ -52,6 +52,29 @@ class Smooth(ComputingRule):
         """
         assert self.curve is not None
         return ~agrees(self._results(table), numbers_of(table, self.column), self.curve.within)
+
+    def exceptional(self, table: TableView, rng: np.random.Generator) -> Mask:
+        """Return ``(N,)`` true for exceptions: rows drawn as far from the result as those are.
+
+        It matters which rows they are where there are many, as other columns may say it.
+        """
+        if self.curve is None or not self.curve.odd:
+            return super().exceptional(table, rng)
+        own, expected = numbers_of(table, self.column), self.expected(table)
+        above = self.curve.above(own, expected)
+        known = np.flatnonzero(~np.isnan(above))
+        n_odd = int(self.exceptions * len(known) + rng.random())
+        known = known[np.argsort(above[known], kind="stable")]
+        middles = (above[known][1:] + above[known][:-1]) / 2
+        shares = np.arange(1, TENTHS) / TENTHS
+        wanted = np.interp(np.sort(rng.random(n_odd)), shares, self.curve.odd)
+        # The nearest rows, each only once.
+        turns = np.arange(n_odd)
+        places = np.maximum.accumulate(np.searchsorted(middles, wanted) - turns) + turns
+        places = np.minimum(places, len(known) - n_odd + turns)
+        found = np.zeros(len(own), dtype=bool)
+        found[known[places]] = True
+        return found
 
     def _results(self, table: TableView) -> Floats:
         assert self.curve is not None
