@@ -256,6 +256,21 @@ def test_names_alone_may_be_declared_and_rules_be_denied(weather: Known) -> None
     assert curve == rule.curve
 
 
+def test_a_curve_may_be_written_out() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"width": rng.uniform(5, 40, N), "height": rng.uniform(1, 9, N)}).round(1)
+    table["area"] = (table["width"] * table["height"]).round(2)
+    table.loc[:29, "area"] += 1.5
+    inputs = [{"center": 20, "scale": 10, "degree": 1}, {"center": 5, "scale": 2, "degree": 1}]
+    curve = {"inputs": inputs, "coefficients": [100, 40, 50, 20], "within": 0.01}
+    entry = {"kind": "smooth", "column": "area", "of": ["width", "height"], "curve": curve}
+    (rule,) = spec_of(table, find=False, add=[entry]).rules
+    assert rule.exceptions == pytest.approx(30 / N)
+    curve["coefficients"] = [100, 40, 50, 21]
+    with pytest.raises(DataError, match="area is a smooth function of width and height: does not"):
+        spec_of(table, find=False, add=[entry])
+
+
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
