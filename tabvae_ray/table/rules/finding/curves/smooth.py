@@ -31,6 +31,8 @@ _MIN_ROWS = 100
 _MIN_VALUES = 3
 # A column is fine if its spread is so many times what a result may be away: agreement is no chance.
 _FINE = 12
+# Rows that columns are known from in a screen, and that polynomials are fitted to.
+_SCREENED = 100_000
 _FIRST_ROWS, _FIT_ROWS = 512, 2048
 _ROWS_PER_COEFFICIENT = 5
 _DEGREES = (1, 2, 3, 5)
@@ -93,7 +95,8 @@ def find_smooth(
     if not results:
         return []
     rows = rng.permutation(table.n_rows)
-    screen = Screen(np.stack([numbers_of(table, name)[rows] for name in names], axis=1), results)
+    some = rows[:_SCREENED]
+    screen = Screen(np.stack([numbers_of(table, name)[some] for name in names], axis=1), results)
     best: dict[str, float] = {}
     found: list[_Fit] = []
     for n_of in (1, 2) if len(names) <= _MAX_COLUMNS_FOR_PAIRS else (1,):
