@@ -85,6 +85,9 @@ def find_smooth(
         for name, view in table.columns.items()
         if view.is_exact and not view.is_flag and view.n_codes >= _MIN_VALUES
     ]
+    if len(names) > _MAX_COLUMNS_FOR_PAIRS:
+        # What others compute tells little more than these.
+        names = [name for name in names if name not in known]
     if table.n_rows < _MIN_ROWS or not 2 <= len(names) <= _MAX_COLUMNS:
         return []
     results = {

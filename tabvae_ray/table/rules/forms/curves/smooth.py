@@ -63,7 +63,10 @@ class Smooth(ComputingRule):
         own, expected = numbers_of(table, self.column), self.expected(table)
         above = self.curve.above(own, expected)
         known = np.flatnonzero(~np.isnan(above))
-        n_odd = int(self.exceptions * len(known) + rng.random())
+        # Those whose result is beyond the range are exceptions already.
+        n_beyond = int((~np.isnan(self._results(table)) & ~np.isnan(own)).sum()) - len(known)
+        n_odd = int(self.exceptions * (len(known) + n_beyond) + rng.random())
+        n_odd = max(n_odd - n_beyond, 0)
         known = known[np.argsort(above[known], kind="stable")]
         middles = (above[known][1:] + above[known][:-1]) / 2
         shares = np.arange(1, TENTHS) / TENTHS
