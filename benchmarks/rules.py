@@ -183,6 +183,10 @@ def table_of_states(name: str) -> tuple[pd.DataFrame, set[str]]:
     height, mass = np.round(rng.normal(1.7, 0.1, n), 2), np.round(rng.normal(75, 12, n), 1)
     money, foreign = rng.choice(list(_RATES), n), np.round(rng.lognormal(4, 1, n), 2)
     cash, comes, years = np.round(rng.lognormal(3, 1, n), 2), rng.random(n), rng.integers(0, 95, n)
+    wide, deep = np.round(rng.uniform(1, 90, (2, n)), 1)
+    degrees, damp = np.round(rng.normal(14, 8, n), 1), rng.integers(20, 101, n)
+    vapour = np.log(damp / 100) + 17.625 * degrees / (243.04 + degrees)
+    odd = np.where(rng.random(n) < 0.06, rng.uniform(0.5, 4, n), 0)
     derived = {
         "by_mail": told[:, 0],
         "by_post": told[:, 1],
@@ -211,6 +215,12 @@ def table_of_states(name: str) -> tuple[pd.DataFrame, set[str]]:
         "cash_out": np.where(comes > 0.7, cash, 0),
         "years": years,
         "licence": (years >= 18) & (rng.random(n) < 0.6),
+        "wide": wide,
+        "deep": deep,
+        "across": np.round(np.hypot(wide, deep), 2),
+        "degrees": degrees,
+        "damp": damp,
+        "dew": np.round(243.04 * vapour / (17.625 - vapour) + odd, 2),
         "noise": rng.normal(0, 1, n),
         "noise_flag": rng.random(n) < 0.3,
         "noise_rare": rng.random(n) < 0.01,
@@ -227,6 +237,8 @@ def table_of_states(name: str) -> tuple[pd.DataFrame, set[str]]:
         "bmi = mass / height^2",
         "log_mass = natural logarithm of mass",
         "euros = foreign * (1 where currency is EUR, 1.17 where GBP, 0.92 where USD)",
+        "across is a smooth function of wide and deep",
+        "dew is a smooth function of degrees and damp",
         "card is none where member is no",
         "at most one of cash_in, cash_out is above 0",
         "licence is False where years < 18",

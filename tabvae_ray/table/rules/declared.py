@@ -11,9 +11,11 @@ from tabvae_ray.errors import DataError, ExportError, closest
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.declaration import RulesDeclaration
 from tabvae_ray.table.rules.column_views import TableView
+from tabvae_ray.table.rules.finding.curves.smooth import fitted_smooth
 from tabvae_ray.table.rules.finding.discovery import find_rules
 from tabvae_ray.table.rules.forms.bins import Bins, LabelRule
 from tabvae_ray.table.rules.forms.comparison import Comparison
+from tabvae_ray.table.rules.forms.curves.smooth import MAX_ODD, Smooth
 from tabvae_ray.table.rules.forms.dates import Age, DateOf
 from tabvae_ray.table.rules.forms.exclusive import Exclusive
 from tabvae_ray.table.rules.forms.fixed import Fixed
@@ -47,7 +49,8 @@ def rules_of(
     """
     where = f"{source}: rules"
     own = [_parsed(entry, columns, where) for entry in declared.add]
-    check_rules(own, columns, where)
+    check_rules(own, columns, where, is_fitted=False)
+    own = [_fitted(rule, table, columns, where) for rule in own]
     for rule in own:
         _check_holds(rule, table, columns, where)
     if not declared.find:
@@ -85,8 +88,16 @@ def _subject(rule: Rule) -> tuple[str, ...]:
     return (rule.column,)
 
 
-def check_rules(rules: Sequence[Rule], columns: Sequence[Column], source: str) -> None:
+def check_rules(
+    rules: Sequence[Rule], columns: Sequence[Column], source: str, *, is_fitted: bool = True
+) -> None:
     """Check that rules suit the columns of a spec.
+
+    Args:
+        rules: The rules.
+        columns: The columns.
+        source: What error messages call the table.
+        is_fitted: Whether the curves of smooth functions must be there.
 
     Raises:
         DataError: Naming the first rule that does not, and why.
@@ -106,6 +117,8 @@ def check_rules(rules: Sequence[Rule], columns: Sequence[Column], source: str) -
         if len(set(names)) < len(names):
             raise DataError(f"{source}: {rule}: must name different columns")
         _check_kinds(rule, of, source)
+        if is_fitted and isinstance(rule, Smooth) and rule.curve is None:
+            raise DataError(f"{source}: {rule}: has no curve")
         if not isinstance(rule, Constraint):
             if rule.column in computed:
                 raise DataError(f"{source}: {rule}: {rule.column!r} has another rule already")
@@ -144,6 +157,8 @@ def _check_kinds(rule: Rule, of: dict[str, Column], source: str) -> None:
         moments = (rule.column, rule.of)
     elif isinstance(rule, Order) and of[rule.upper].kind == "datetime":
         moments = (rule.column, rule.upper)
+    if isinstance(rule, Smooth) and of[rule.column].kind == "categorical":
+        raise DataError(f"{source}: {rule}: {rule.column!r} must be continuous, but is categorical")
     for name in names:
         column, wanted = of[name], "datetime" if name in moments else "number"
         if wanted == "datetime" and column.kind == "datetime":
@@ -183,6 +198,19 @@ def _parsed(entry: object, columns: Sequence[Column], where: str) -> Rule:
         raise DataError("\n".join(f"{where}: add: {line}" for line in lines)) from None
 
 
+def _fitted(rule: Rule, table: pd.DataFrame, columns: Sequence[Column], where: str) -> Rule:
+    """Return a rule with its curve, if it is a smooth function of which the names are declared."""
+    if not isinstance(rule, Smooth):
+        return rule
+    view = TableView(table, [c for c in columns if c.name in (rule.column, *rule.given)])
+    fitted = fitted_smooth(rule, view) if rule.curve is None else rule
+    if fitted is None:
+        raise DataError(f"{where}: {rule}: there are too few rows to fit a function to")
+    broken = float(fitted.broken(view).mean())
+    exceptions = min(max(broken, fitted.exceptions), MAX_ODD)
+    return fitted.model_copy(update={"exceptions": exceptions})
+
+
 def _check_holds(rule: Rule, table: pd.DataFrame, columns: Sequence[Column], where: str) -> None:
     names = (rule.column, *rule.given)
     broken = rule.broken(TableView(table, [c for c in columns if c.name in names]))
@@ -193,7 +221,8 @@ def _check_holds(rule: Rule, table: pd.DataFrame, columns: Sequence[Column], whe
     row = ", ".join(f"{name}={_brief(str(table[name].iloc[first]))}" for name in names)
     others = int(broken.sum()) - 1
     more = f", nor in {others} others" if others else ""
-    raise DataError(f"{where}: {rule}: does not hold in row {first} ({row}){more}")
+    most = f", but {100 * MAX_ODD:g}% may be exceptions" if isinstance(rule, Smooth) else ""
+    raise DataError(f"{where}: {rule}: does not hold in row {first} ({row}){more}{most}")
 
 
 def _brief(text: str) -> str:

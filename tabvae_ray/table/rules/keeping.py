@@ -227,7 +227,7 @@ class RuleKeeper:
         view, column = self._view(rows, rule), self._columns[rule.column]
         expected = rule.expected(view)
         wanted = (np.abs(expected) < EXACT) & ~view[rule.column].missing
-        wanted &= rng.random(len(rows)) >= rule.exceptions
+        wanted &= ~rule.exceptional(view, rng)
         if column.kind == "categorical":
             places = positions_of(np.rint(expected), column)
             known = wanted & (places >= 0)

@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped
 from tabvae_ray.table.rules.forms.column_rule import OF_PRESENT
+from tabvae_ray.table.rules.forms.curves.smooth import Smooth
 from tabvae_ray.table.rules.forms.date_text import DATE_TEXTS, DateText
 from tabvae_ray.table.rules.forms.dates import MOMENT_PARTS, Age, DateOf
 from tabvae_ray.table.rules.forms.exclusive import STATES
@@ -126,6 +127,10 @@ _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
     (
         r"(?P<column>NAME) is determined by (?P<a>NAME)(?: and (?P<b>NAME))?",
         lambda f: Dependence(column=f["column"], on=(f["a"], *([f["b"]] if "b" in f else []))),
+    ),
+    (
+        r"(?P<column>NAME) is a smooth function of (?P<a>NAME)(?: and (?P<b>NAME))?",
+        lambda f: Smooth(column=f["column"], of=(f["a"], *([f["b"]] if "b" in f else []))),
     ),
     (
         r"(?P<column>NAME) is missing exactly where (?P<other>NAME) is(?: (?P<values>.+))?",

@@ -8,6 +8,7 @@ import pandas as pd
 
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.rules.column_views import TableView
+from tabvae_ray.table.rules.finding.curves.smooth import find_smooth
 from tabvae_ray.table.rules.finding.dependences import find_dependences, leads_to
 from tabvae_ray.table.rules.finding.formulas import find_formulas
 from tabvae_ray.table.rules.finding.labels.bins import find_bins
@@ -82,6 +83,10 @@ def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0)
         if name not in given and not leads_to(name, said.given, given):
             given[name] = said.given
             computed.append(said)
+    # What is exact to the last digit, and said in fewer words, goes before.
+    smooth = find_smooth(view, rng, {name: given.get(name, ()) for name in (*given, *members)})
+    computed += smooth
+    given |= {rule.column: rule.given for rule in smooth}
     orders = find_orders(view, rng, [*computed, *dependences])
     # A group of which one column at most is drawn keeps its rule by itself.
     groups = [rule for rule in groups if len({rule.column, *rule.given} - set(given)) > 1]

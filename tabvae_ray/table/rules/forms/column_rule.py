@@ -41,6 +41,10 @@ class ColumnRule(BaseModel):
 class ComputingRule(ColumnRule):
     """A rule that computes the column from numbers or moments."""
 
+    def exceptional(self, table: TableView, rng: np.random.Generator) -> Mask:
+        """Return ``(N,)`` true for exceptions: drawn rows that may stay as they are."""
+        return rng.random(table.n_rows) < self.exceptions
+
     def expected(self, table: TableView) -> Floats:
         """Return ``(N,)`` exact results, NaN where an input is missing."""
         raise NotImplementedError

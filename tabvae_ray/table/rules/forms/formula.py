@@ -8,6 +8,7 @@ from pydantic import Field
 from tabvae_ray.table.rules.column_views import Floats, TableView
 from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped
 from tabvae_ray.table.rules.forms.column_rule import OF_PRESENT, ComputingRule, numbers_of
+from tabvae_ray.table.rules.forms.curves.smooth import Smooth
 from tabvae_ray.table.rules.forms.dates import Age, days_between, months_between
 from tabvae_ray.table.rules.forms.functions import Function
 from tabvae_ray.table.rules.forms.parts import Part, date_part, part_name
@@ -256,4 +257,5 @@ Formula = (
     | Scaled
     | Age
     | Function
+    | Smooth
 )

@@ -1,0 +1,1 @@
+"""Find numbers that are a smooth function of one or two others."""

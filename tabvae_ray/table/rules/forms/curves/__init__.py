@@ -1,0 +1,1 @@
+"""Numbers that are a smooth function of others."""
