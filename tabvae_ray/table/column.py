@@ -10,7 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tabvae_ray.errors import DataError, brief
 from tabvae_ray.table.arrow_types import ARROW_TYPES, arrow_type_from_name, as_arrow
-from tabvae_ray.table.dtypes import dtype_from_name, dtype_name, is_dtype_name, number_limits
+from tabvae_ray.table.dtypes import (
+    dtype_from_name,
+    dtype_name,
+    float_type,
+    is_dtype_name,
+    number_limits,
+)
 from tabvae_ray.table.formats.numerals import NumberFormat
 from tabvae_ray.table.formats.padding import is_padding
 from tabvae_ray.table.formats.truth_words import parse_truth_format
@@ -75,6 +81,8 @@ class Column(BaseModel):
             more than 15.
         digits: Continuous only: significant digits that hold all values, None where decimals say
             it, or for more than 15.
+        unit: Continuous only: number of which the values are multiples as float64 computes them,
+            such as 3 * 1.15078 = 3.4523399999999995; None where they are rounded to the decimals.
         step: Distance between values: all distances are multiples of it, but for a few odd values.
             It is a number for a continuous column, and ticks of the dtype for a datetime.
         clock: Datetime only: ``local`` if range and step count on the clock of the time zone, so
@@ -116,6 +124,7 @@ class Column(BaseModel):
     maximum: Bound = None
     decimals: int | None = Field(None, ge=0, le=MAX_DECIMALS)
     digits: int | None = Field(None, ge=MIN_DIGITS, le=MAX_DIGITS)
+    unit: float | None = Field(None, gt=0)
     step: int | float | None = Field(None, gt=0)
     clock: Literal["local"] | None = None
     weekdays: bool = False
@@ -254,6 +263,7 @@ def _check_range(column: Column, dtype: Any, where: str) -> None:
     else:
         limits = number_limits(dtype)
         _check_step(column, dtype, where)
+        _check_unit(column, dtype, where)
     whole = column.kind == "datetime" or pd.api.types.is_integer_dtype(dtype)
     if not (limits[0] <= low and high <= limits[1]) or (whole and (low % 1 or high % 1)):
         raise DataError(f"{where}: {span} are not values of dtype {column.dtype}")
@@ -262,6 +272,17 @@ def _check_range(column: Column, dtype: Any, where: str) -> None:
     largest = float(np.finfo(np.float64).max) / 10.0 ** (column.decimals or 0)
     if max(-float(low), float(high)) > largest:
         raise DataError(f"{where}: {column.decimals} decimals are too many for {_brief(high)}")
+
+
+def _check_unit(column: Column, dtype: Any, where: str) -> None:
+    """Check that the unit of a column of numbers is one of its decimals, in float64."""
+    if column.unit is None:
+        return
+    decimals = column.decimals
+    if decimals is None or column.unit != round(column.unit, decimals):
+        raise DataError(f"{where}: a unit of {column.unit} must have {decimals} decimals")
+    if float_type(column.dtype) is not np.float64 or not pd.api.types.is_float_dtype(dtype):
+        raise DataError(f"{where}: a unit needs a dtype of 64-bit floats, not {column.dtype}")
 
 
 def _check_step(column: Column, dtype: Any, where: str) -> None:

@@ -151,6 +151,8 @@ def value_at(number: float, column: Column) -> int | float | Decimal:
         return value
     if column.step is not None:
         number = float(column.minimum) + round(number) * column.step
+    if column.unit is not None:
+        return round(number / column.unit) * column.unit
     return number if column.decimals is None else round(number, column.decimals)
 
 
@@ -194,6 +196,8 @@ def restored(numbers: Floats, column: Column) -> Any:
         return decimals_from_numbers(numbers, column.decimals, dtype)
     if column.digits is not None:
         numbers = with_digits(numbers, column.digits)
+    if column.unit is not None:
+        numbers = np.rint(numbers / column.unit) * column.unit
     if isinstance(dtype, np.dtype):
         return numbers.astype(dtype)
     if absent is None:

@@ -124,6 +124,7 @@ class ColumnDeclaration(BaseModel):
         maximum: Largest value that may be generated.
         decimals: Decimal places of generated values.
         digits: Significant digits of generated values.
+        unit: Number of which generated values are multiples, computed in float64.
         step: Distance between numbers, or ticks of the dtype between moments, or a multiple of it.
         clock: ``local`` if the step is one of the clock of the time zone.
         weekdays: Whether all moments are on days from Monday to Friday.
@@ -154,6 +155,7 @@ class ColumnDeclaration(BaseModel):
     maximum: Bound = None
     decimals: int | None = None
     digits: int | None = None
+    unit: float | None = None
     step: int | float | None = None
     clock: Literal["local"] | None = None
     weekdays: bool | None = None
@@ -181,9 +183,8 @@ class ColumnDeclaration(BaseModel):
     @property
     def properties(self) -> dict[str, Any]:
         """Declared properties that replace inferred ones in the spec, by key."""
-        return self.model_dump(
-            exclude_none=True, exclude={"kind", "timezone", "fill", "pattern", "generator"}
-        )
+        others = {"kind", "timezone", "fill", "pattern", "generator"}
+        return self.model_dump(exclude_none=True, exclude=others)
 
 
 class RulesDeclaration(BaseModel):
@@ -193,8 +194,7 @@ class RulesDeclaration(BaseModel):
         find: Whether to look for rules.
         add: Rules that hold, as sentences such as ``total = casual + registered``, or as mappings
             in the form of :meth:`TableSpec.to_mapping`.
-        deny: Sentences of rules that are found but must not be kept, or names of columns that must
-            have no rule.
+        deny: Sentences of found rules that must not be kept, or names of columns without rules.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -170,6 +170,8 @@ def _as_declared(found: Column, declaration: ColumnDeclaration, source: str) -> 
     if isinstance(found.minimum, Decimal):
         for key in {"minimum", "maximum"} & properties.keys():
             properties[key] = Decimal(str(properties[key]))
+    if {"decimals", "digits", "dtype"} & properties.keys():
+        properties.setdefault("unit", None)
     column = validated(Column, {**found.model_dump(), **properties}, where, DataError)
     if column.kind == "datetime" and declaration.step is None:
         assert column.minimum is not None and found.minimum is not None and found.step is not None
@@ -297,17 +299,14 @@ def _infer_continuous(values: pd.Series, name: str, missing: bool, source: str) 
             maximum=max(values.dropna()),
         )
     decimals = decimals_of(present, float_type(dtype))
-    digits, step, low, high = number_grid(present, decimals)
+    doubles = float_type(dtype) is np.float64 and not is_decimal(values.dtype)
     return Column(
         name=name,
         kind="continuous",
         dtype=dtype,
         missing=missing,
-        minimum=float(low),
-        maximum=float(high),
         decimals=decimals,
-        digits=digits,
-        step=step,
+        **number_grid(present, decimals, doubles=doubles),
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tabvae_ray.table.column import MAX_DIGITS, MIN_DIGITS
-from tabvae_ray.table.grids.steps import number_step
+from tabvae_ray.table.grids.steps import float_unit, number_step
 
 __all__ = ["digits_of", "number_grid", "with_digits"]
 
@@ -25,20 +25,27 @@ _LOOKED_AT = 2_000
 _POWERS: Floats = np.array([float(10**power) for power in range(23)])
 
 
-def number_grid(
-    present: Floats, decimals: int | None
-) -> tuple[int | None, int | float | None, int | float, int | float]:
-    """Return the significant digits of numbers, their step, and both ends.
+def number_grid(present: Floats, decimals: int | None, *, doubles: bool) -> dict[str, Any]:
+    """Return what a column says of its numbers: digits, unit, step, minimum and maximum.
 
     Numbers of limited digits have no step: that of the smallest would say nothing of the others.
 
     Args:
         present: The numbers.
         decimals: Their decimal places, None for more than 15.
+        doubles: Whether the column has 64 bits for each.
     """
     digits = digits_of(present, decimals)
     stepped = None if digits else number_step(present, decimals)
-    return digits, *(stepped or (None, present.min(), present.max()))
+    step, low, high = stepped or (None, present.min(), present.max())
+    unit = float_unit(present, decimals) if doubles and not digits else None
+    return {
+        "digits": digits,
+        "unit": unit,
+        "step": step,
+        "minimum": float(low),
+        "maximum": float(high),
+    }
 
 
 def digits_of(present: Floats, decimals: int | None) -> int | None:

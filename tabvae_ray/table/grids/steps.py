@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from tabvae_ray.table.column import MAX_DECIMALS
 
-__all__ = ["common_step", "decimals_of", "ends_on_grid", "number_step"]
+__all__ = ["common_step", "decimals_of", "ends_on_grid", "float_unit", "number_step"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -96,6 +96,22 @@ def number_step(
     scale = 10.0**decimals
     made = (round(number / scale, decimals) for number in (step, low, high))
     return next(made), next(made), next(made)
+
+
+def float_unit(present: Floats, decimals: int | None) -> float | None:
+    """Return the number of which all values but odd ones are multiples, as float64 computes them.
+
+    Returns:
+        None where rounding to the decimals gives as many of the values.
+    """
+    if not decimals or float(np.abs(present).max()) * 10.0**decimals >= 2**53:
+        return None
+    distinct, counts = np.unique(present, return_counts=True)
+    if (np.round(distinct, decimals) == distinct).all():
+        return None
+    ticks = np.rint(present * 10.0**decimals).astype(np.int64)
+    unit = round(common_step(np.append(ticks, 0))[0] / 10.0**decimals, decimals)
+    return unit if _is_rare(np.rint(distinct / unit) * unit != distinct, counts) else None
 
 
 def _is_rare(odd: Mask, counts: Integers) -> bool:

@@ -128,6 +128,7 @@ def _ranged(
             "maximum": int(ends[1]) if is_integer else ends[1],
             "decimals": decimals,
             "digits": declared.digits,
+            "unit": declared.unit,
             "step": declared.step,
         }
     ), cells

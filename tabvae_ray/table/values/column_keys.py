@@ -26,6 +26,7 @@ KINDS_OF_KEYS: dict[str, tuple[Kind, ...]] = {
     "rare_label": ("categorical",),
     "decimals": ("continuous",),
     "digits": ("continuous",),
+    "unit": ("continuous",),
     "minimum": ("continuous", "datetime"),
     "maximum": ("continuous", "datetime"),
 }

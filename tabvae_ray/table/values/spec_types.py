@@ -27,7 +27,7 @@ Scalar = bool | int | float | str
 # Properties of columns that follow from their values. Kinds, dtypes and formats stay in other rows.
 OF_THE_ROWS = (
     *("minimum", "maximum", "categories", "missing", "decimals", "step", "clock", "weekdays"),
-    *("days", "digits"),
+    *("days", "digits", "unit"),
 )
 
 _NUMBER = re.compile(r"[+-]?\d{1,76}(\.\d{1,76})?")
