@@ -167,20 +167,30 @@ def _check_labelled(name: str, rule: Rule, of: dict[str, Column], source: str) -
 
 
 def _parsed(entry: object, columns: Sequence[Column], where: str) -> Rule:
-    if isinstance(entry, str):
+    try:
+        if not isinstance(entry, str):
+            return _RULE.validate_python(entry)
         categories = {column.name: column.categories for column in columns}
         rule = parse_rule(entry, list(categories), categories)
-        if rule is None:
-            raise DataError(
-                f"{where}: add: {_brief(entry)!r} is no rule between columns of the table; rules "
-                f"are such as {EXAMPLES}"
-            )
-        return rule
-    try:
-        return _RULE.validate_python(entry)
     except ValidationError as error:
         lines = validation_messages(error)
         raise DataError("\n".join(f"{where}: add: {line}" for line in lines)) from None
+    if rule is None:
+        raise DataError(
+            f"{where}: add: {_brief(entry)!r} is no rule between columns of the table; rules "
+            f"are such as {EXAMPLES}"
+        )
+    return _as_moments(rule, columns)
+
+
+def _as_moments(rule: Rule, columns: Sequence[Column]) -> Rule:
+    """Return a rule such as ``copy = issued`` as one of date-times if these are."""
+    kinds = {column.name: column.kind for column in columns}
+    if not isinstance(rule, Linear) or kinds[rule.column] != "datetime" or rule.constant:
+        return rule
+    if list(rule.terms.values()) != [1.0] or rule.of_present:
+        return rule
+    return DateOf(column=rule.column, of=rule.given[0], part="moment")
 
 
 def _check_holds(rule: Rule, table: pd.DataFrame, columns: Sequence[Column], where: str) -> None:

@@ -24,6 +24,7 @@ from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.forms.parts import PARTS
 from tabvae_ray.table.rules.phrases import NUMBER, long_rule, one_of
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
+from tabvae_ray.table.values.offsets import OFFSET_UNITS
 
 __all__ = ["EXAMPLES", "parse_rule", "shortened"]
 
@@ -40,6 +41,9 @@ _LISTS = (
     (rf".+? = (?P<names>.+?){_PRESENT}", " + "),
 )
 _MOST_NAMES = 8
+_STEP_UNITS = "|".join(f"{unit}?" for unit in OFFSET_UNITS)
+# Unless that is the name of a column, which is added.
+_OFFSETS = rf"(?: [+-] (?!(?:NAME)(?: [+-] |$))\d+ (?:{_STEP_UNITS}))"
 
 
 def parse_rule(
@@ -121,6 +125,17 @@ def _wrapped(f: Found) -> Wrapped:
     )
 
 
+def _date_of(f: Found, part: str) -> DateOf:
+    steps = re.findall(rf"([+-]) (\d+) ({_STEP_UNITS})", f.get("offsets", ""))
+    offsets = [
+        {"count": int(sign + count), "unit": unit if unit.endswith("s") else f"{unit}s"}
+        for sign, count, unit in steps
+    ]
+    return DateOf.model_validate(
+        {"column": f["column"], "of": f["of"], "part": part, "offsets": offsets}
+    )
+
+
 _UNITS = "|".join(get_args(Unit))
 _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
     (
@@ -155,8 +170,13 @@ _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
         lambda f: Order(column=f["column"], upper=f["upper"], strict=f["sign"] == "<"),
     ),
     (
-        rf"(?P<column>NAME) = (?P<part>{'|'.join(MOMENT_PARTS)}) of (?P<of>NAME)",
-        lambda f: DateOf.model_validate({key: f[key] for key in ("column", "part", "of")}),
+        rf"(?P<column>NAME) = (?P<part>{'|'.join(MOMENT_PARTS)}) of (?P<of>NAME)"
+        rf"(?P<offsets>{_OFFSETS}*)",
+        lambda f: _date_of(f, f["part"]),
+    ),
+    (
+        rf"(?P<column>NAME) = (?P<of>NAME)(?P<offsets>{_OFFSETS}+)",
+        lambda f: _date_of(f, "moment"),
     ),
     (
         rf"(?P<column>NAME) = (?P<of>NAME) as (?P<format>{'|'.join(DATE_TEXTS)})",

@@ -50,6 +50,12 @@ def is_rule(
         n_values = len(np.unique(table[rule.of].codes[rows]))
         if n_values * np.log(max(by_chance, 1e-300)) > _CHANCE_OF_VALUES:
             return None
+    if isinstance(rule, DateOf) and rule.is_chosen_of_many:
+        # Likewise of many steps in time.
+        assert expected is not None
+        n_values = len(np.unique(expected[rows]))
+        if n_values * np.log(max(by_chance, 1e-300)) > _CHANCE_OF_VALUES:
+            return None
     return float(broken) if unlikely(by_chance, len(rows), float(broken)) else None
 
 

@@ -9,6 +9,13 @@ import numpy as np
 
 from tabvae_ray.table.formats.zones import wall_clock
 from tabvae_ray.table.rules.column_views import ColumnView, Floats, TableView
+from tabvae_ray.table.rules.finding.dates.offsets import (
+    AGREEING,
+    is_known_enough,
+    is_span,
+    offset_candidates,
+)
+from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.evidence import is_rule
 from tabvae_ray.table.rules.forms.column_rule import agrees
 from tabvae_ray.table.rules.forms.date_text import DATE_TEXTS, DateText
@@ -26,10 +33,9 @@ __all__ = ["find_date_texts", "find_moment_rules"]
 
 _Candidate = TypeVar("_Candidate", Formula | DateOf, DateText)
 
-_SAMPLE, _AGREEING = 256, 0.97
+_SAMPLE = 256
 _LENGTHS: dict[Literal["years", "months"], int] = {"years": 372, "months": 31}
 _MIN_AGES = 50
-_LONGEST = 100 * 86_400
 # Weeks and weekdays may count from 0, 1 or Sunday; a column that is 1 off is still the same part.
 _OFFSETS = (0, 1, -1)
 # What counts from any day or year may be further off.
@@ -63,8 +69,11 @@ def find_moment_rules(table: TableView, rng: np.random.Generator) -> list[Formul
     if not moments:
         return []
     some = table.take(rng.permutation(table.n_rows)[:_SAMPLE])
+    later = offset_candidates(moments, some)
     candidates = (
+        [rule for rule in later if not rule.offsets],
         _dates(moments, some),
+        [rule for rule in later if rule.offsets],
         _parts(moments, numbers, some, spans=False),
         _durations(moments, numbers, some),
         _parts(moments, numbers, some, spans=True),
@@ -85,13 +94,29 @@ def find_date_texts(table: TableView, rng: np.random.Generator) -> list[DateText
 def _first_rules(
     candidates: Iterable[_Candidate], table: TableView, rng: np.random.Generator
 ) -> list[_Candidate]:
-    """Return the first candidate of each column that all rows keep but a few."""
+    """Return the first candidate of each column that all rows keep, or all but a few.
+
+    None is computed from itself by way of others.
+    """
     found: dict[str, _Candidate] = {}
+    given: dict[str, tuple[str, ...]] = {}
+    inexact: list[_Candidate] = []
+
+    def fits(candidate: _Candidate) -> bool:
+        column = candidate.column
+        return column not in found and not leads_to(column, candidate.given, given)
+
     for candidate in candidates:
-        if candidate.column not in found:
-            exceptions = is_rule(candidate, table, rng)
-            if exceptions is not None:
-                found[candidate.column] = candidate.model_copy(update={"exceptions": exceptions})
+        if not fits(candidate):
+            continue
+        exceptions = is_rule(candidate, table, rng)
+        if exceptions == 0:
+            found[candidate.column], given[candidate.column] = candidate, candidate.given
+        elif exceptions is not None:
+            inexact.append(candidate.model_copy(update={"exceptions": exceptions}))
+    for candidate in inexact:
+        if fits(candidate):
+            found[candidate.column], given[candidate.column] = candidate, candidate.given
     return list(found.values())
 
 
@@ -100,18 +125,18 @@ def _dates(moments: list[ColumnView], some: TableView) -> Iterator[DateOf]:
         own = some[column.name].seconds
         start = some[of.name].seconds
         assert start is not None and own is not None
-        if _is_span(own) and _is_span(start):
+        if is_span(own) and is_span(start):
             continue
         for part in MOMENT_PARTS:
-            if _is_span(own) != part.startswith("time"):
+            if is_span(own) != part.startswith("time"):
                 continue
             rule = DateOf(column=column.name, of=of.name, part=part)
             expected = rule.expected(some)
             known = ~(np.isnan(expected) | np.isnan(own))
             # Of two columns of dates that are the same, neither is the date of the other.
-            if known.sum() < min(30, len(own) / 2) or (start == expected)[known].all():
+            if not is_known_enough(known) or (start == expected)[known].all():
                 continue
-            if (expected == own)[known].mean() >= _AGREEING:
+            if (expected == own)[known].mean() >= AGREEING:
                 yield rule
 
 
@@ -121,7 +146,7 @@ def _parts(
     for moment in moments:
         own, seconds = some[moment.name].moments, some[moment.name].seconds
         assert own is not None and seconds is not None
-        if _is_span(seconds) != spans:
+        if is_span(seconds) != spans:
             continue
         for part in _PARTS_OF_SPANS if spans else PARTS:
             values = date_part(own, part)
@@ -153,7 +178,7 @@ def _texts(moments: list[ColumnView], table: TableView, some: TableView) -> Iter
     for moment, written in product(moments, DATE_TEXTS if labelled else ()):
         seconds = some[moment.name].seconds
         assert seconds is not None
-        if _is_span(seconds):
+        if is_span(seconds):
             continue
         rule = DateText(column="", of=moment.name, format=written)
         texts = set(rule.coded(some)[1])
@@ -161,13 +186,8 @@ def _texts(moments: list[ColumnView], table: TableView, some: TableView) -> Iter
             # Most of the texts are categories, before the rows are compared.
             if len(texts.intersection(view.column.categories)) >= 0.9 * len(texts) > 1:
                 candidate = rule.model_copy(update={"column": view.name})
-                if candidate.broken(some).mean() <= 1 - _AGREEING:
+                if candidate.broken(some).mean() <= 1 - AGREEING:
                     yield candidate
-
-
-def _is_span(seconds: Floats) -> bool:
-    """Return whether moments are those of times of day or durations, which count from 1970."""
-    return bool(np.nanmax(np.abs(seconds), initial=0.0) < _LONGEST)
 
 
 def _durations(
@@ -209,7 +229,7 @@ def _ages(moments: list[ColumnView], numbers: list[ColumnView]) -> Iterator[Age]
 def _mostly(expected: Floats, view: ColumnView) -> bool:
     assert view.numbers is not None
     known = ~(np.isnan(expected) | np.isnan(view.numbers))
-    if known.sum() < min(30, len(expected) / 2):
+    if not is_known_enough(known):
         return False
     close = agrees(expected[known], view.numbers[known], view.tolerance)
-    return bool(close.mean() >= _AGREEING)
+    return bool(close.mean() >= AGREEING)
