@@ -14,7 +14,7 @@ from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.finding.discovery import find_rules
 from tabvae_ray.table.rules.forms.bins import Bins, LabelRule
 from tabvae_ray.table.rules.forms.comparison import Comparison
-from tabvae_ray.table.rules.forms.dates import Age, DateOf
+from tabvae_ray.table.rules.forms.dates import Age, DateBy, DateOf, MomentRule
 from tabvae_ray.table.rules.forms.exclusive import Exclusive
 from tabvae_ray.table.rules.forms.fixed import Fixed
 from tabvae_ray.table.rules.forms.formula import DatePart, Duration, Linear
@@ -140,8 +140,11 @@ def _check_kinds(rule: Rule, of: dict[str, Column], source: str) -> None:
         of_moments = all(of[name].kind == "datetime" for name in compared)
         of_numbers = isinstance(rule, Bins) and rule.part is None
         moments = rule.given if of_moments and not of_numbers else ()
-    elif isinstance(rule, DateOf):
+    elif isinstance(rule, MomentRule):
         moments = (rule.column, rule.of)
+        if isinstance(rule, DateBy):
+            names = [*moments]
+            _check_labelled(rule.by, rule, of, source)
     elif isinstance(rule, Order) and of[rule.upper].kind == "datetime":
         moments = (rule.column, rule.upper)
     for name in names:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped
 from tabvae_ray.table.rules.forms.column_rule import OF_PRESENT
 from tabvae_ray.table.rules.forms.date_text import DATE_TEXTS, DateText
-from tabvae_ray.table.rules.forms.dates import MOMENT_PARTS, Age, DateOf
+from tabvae_ray.table.rules.forms.dates import MOMENT_PARTS, Age, DateAfter, DateOf
 from tabvae_ray.table.rules.forms.exclusive import STATES
 from tabvae_ray.table.rules.forms.formula import (
     SECONDS,
@@ -24,7 +24,7 @@ from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.forms.parts import PARTS
 from tabvae_ray.table.rules.phrases import NUMBER, long_rule, one_of
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
-from tabvae_ray.table.values.offsets import OFFSET_UNITS
+from tabvae_ray.table.values.offsets import OFFSET_UNITS, STEP_UNITS, offsets_of
 
 __all__ = ["EXAMPLES", "parse_rule", "shortened"]
 
@@ -41,9 +41,8 @@ _LISTS = (
     (rf".+? = (?P<names>.+?){_PRESENT}", " + "),
 )
 _MOST_NAMES = 8
-_STEP_UNITS = "|".join(f"{unit}?" for unit in OFFSET_UNITS)
 # Unless that is the name of a column, which is added.
-_OFFSETS = rf"(?: [+-] (?!(?:NAME)(?: [+-] |$))\d+ (?:{_STEP_UNITS}))"
+_OFFSETS = rf"(?: [+-] (?!(?:NAME)(?: [+-] |$))\d+ (?:{STEP_UNITS}))"
 
 
 def parse_rule(
@@ -126,13 +125,9 @@ def _wrapped(f: Found) -> Wrapped:
 
 
 def _date_of(f: Found, part: str) -> DateOf:
-    steps = re.findall(rf"([+-]) (\d+) ({_STEP_UNITS})", f.get("offsets", ""))
-    offsets = [
-        {"count": int(sign + count), "unit": unit if unit.endswith("s") else f"{unit}s"}
-        for sign, count, unit in steps
-    ]
     return DateOf.model_validate(
-        {"column": f["column"], "of": f["of"], "part": part, "offsets": offsets}
+        {"column": f["column"], "of": f["of"], "part": part}
+        | {"offsets": offsets_of(f.get("offsets", ""))}
     )
 
 
@@ -177,6 +172,15 @@ _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
     (
         rf"(?P<column>NAME) = (?P<of>NAME)(?P<offsets>{_OFFSETS}+)",
         lambda f: _date_of(f, "moment"),
+    ),
+    (
+        rf"(?P<column>NAME) = (?:(?P<part>{'|'.join(MOMENT_PARTS)}) of )?(?P<of>NAME) \+ "
+        rf"(?!(?:NAME)(?: [+-] |$))(?P<number>NAME) (?P<unit>{'|'.join(OFFSET_UNITS)})"
+        rf"(?P<offsets>{_OFFSETS}*)",
+        lambda f: DateAfter.model_validate(
+            {key: f[key] for key in ("column", "of", "number", "unit")}
+            | {"part": f.get("part", "moment"), "offsets": offsets_of(f.get("offsets", ""))}
+        ),
     ),
     (
         rf"(?P<column>NAME) = (?P<of>NAME) as (?P<format>{'|'.join(DATE_TEXTS)})",

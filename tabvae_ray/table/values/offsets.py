@@ -1,5 +1,6 @@
 """Date-times that follow others by some days, business days or months, and ends of periods."""
 
+import re
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
@@ -7,14 +8,19 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, model_validator
 
 __all__ = [
+    "FRIDAY",
     "LASTING",
     "OFFSET_UNITS",
+    "STEP_UNITS",
     "Offset",
     "OffsetUnit",
     "after_business_days",
     "business_days_between",
+    "is_bearable",
+    "offsets_of",
     "on_calendar",
     "period_end",
+    "weekdays",
 ]
 
 OffsetUnit = Literal[
@@ -25,6 +31,9 @@ OFFSET_UNITS: tuple[OffsetUnit, ...] = get_args(OffsetUnit)
 Clock = npt.NDArray[np.datetime64]
 Whole = npt.NDArray[np.int64]
 
+# Pattern of a unit, also of one of them.
+STEP_UNITS = "|".join(f"{unit}?" for unit in OFFSET_UNITS)
+FRIDAY = 4
 # Units that last as long on every day, and roughly the others, in seconds.
 LASTING = {"seconds": 1, "minutes": 60, "hours": 3600}
 _ROUGHLY = LASTING | {
@@ -53,7 +62,7 @@ class Offset(BaseModel):
 
     @model_validator(mode="after")
     def _check_length(self) -> Self:
-        if abs(self.count) * _ROUGHLY[self.unit] > _LONGEST:
+        if not is_bearable(self.count, self.unit):
             raise ValueError("must be shorter than 2000 years")
         return self
 
@@ -62,21 +71,45 @@ class Offset(BaseModel):
         return f"{'-' if self.count < 0 else '+'} {abs(self.count)} {unit}"
 
 
-def on_calendar(shown: Clock, offset: Offset) -> Clock:
-    """Return what clocks show a step later, whose unit is a day or longer."""
+def offsets_of(text: str) -> list[Offset]:
+    """Return the steps of a text such as `` + 1 month - 1 day``."""
+    steps = re.findall(rf"([+-]) (\d+) ({STEP_UNITS})", text)
+    return [
+        Offset.model_validate({"count": int(sign + count), "unit": unit.removesuffix("s") + "s"})
+        for sign, count, unit in steps
+    ]
+
+
+def is_bearable(counts: Any, unit: OffsetUnit) -> npt.NDArray[np.bool_]:
+    """Return which counts of a unit are whole, and shorter than 2000 years."""
+    counts = np.asarray(counts)
+    bearable: npt.NDArray[np.bool_] = (counts % 1 == 0) & (
+        np.abs(counts * _ROUGHLY[unit]) < _LONGEST
+    )
+    return bearable
+
+
+def on_calendar(shown: Clock, counts: Any, unit: OffsetUnit) -> Clock:
+    """Return what clocks show some units later, each of which is a day or longer.
+
+    Args:
+        shown: ``(N,)`` what clocks show.
+        counts: How many units, one number or ``(N,)``.
+        unit: The unit.
+    """
     days = shown.astype("M8[D]")
     within = shown - days
-    if offset.unit == "business days":
-        later = after_business_days(days, offset.count)
-    elif offset.unit in ("days", "weeks"):
-        later = days + offset.count * (7 if offset.unit == "weeks" else 1)
+    if unit == "business days":
+        later = after_business_days(days, counts)
+    elif unit in ("days", "weeks"):
+        later = days + counts * (7 if unit == "weeks" else 1)
     else:
         months = days.astype("M8[M]")
         of_month = days - months.astype("M8[D]")
-        months = months + offset.count * (12 if offset.unit == "years" else 1)
+        months = months + counts * (12 if unit == "years" else 1)
         later = np.minimum(months.astype("M8[D]") + of_month, (months + 1).astype("M8[D]") - 1)
-    moved_days: Clock = later + within
-    return moved_days
+    moved: Clock = later + within
+    return moved
 
 
 def after_business_days(days: Clock, counts: Any) -> Clock:
@@ -123,10 +156,16 @@ def _start_of(shown: Clock, period: str) -> Clock:
     if period == "day":
         return days
     if period == "week":
-        # 1970-01-01 was a Thursday.
-        return days - np.where(np.isnat(days), 0, (days.view(np.int64) + 3) % 7)
+        return days - np.where(np.isnat(days), 0, weekdays(days))
     if period == "quarter":
         months = shown.astype("M8[M]")
         months = months - np.where(np.isnat(months), 0, months.view(np.int64) % 3)
         return months.astype("M8[D]")
     return shown.astype("M8[M]" if period == "month" else "M8[Y]").astype("M8[D]")
+
+
+def weekdays(days: Clock) -> Whole:
+    """Return the weekdays of days, Monday as 0; that of a missing one is arbitrary."""
+    # 1970-01-01 was a Thursday.
+    found: Whole = (days.astype("M8[D]").view(np.int64) + 3) % 7
+    return found

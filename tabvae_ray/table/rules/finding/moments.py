@@ -9,17 +9,14 @@ import numpy as np
 
 from tabvae_ray.table.formats.zones import wall_clock
 from tabvae_ray.table.rules.column_views import ColumnView, Floats, TableView
-from tabvae_ray.table.rules.finding.dates.offsets import (
-    AGREEING,
-    is_known_enough,
-    is_span,
-    offset_candidates,
-)
+from tabvae_ray.table.rules.finding.dates.offsets import offset_candidates
+from tabvae_ray.table.rules.finding.dates.pairs import AGREEING, is_known_enough, is_span
+from tabvae_ray.table.rules.finding.dates.said import category_candidates, number_candidates
 from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.evidence import is_rule
 from tabvae_ray.table.rules.forms.column_rule import agrees
 from tabvae_ray.table.rules.forms.date_text import DATE_TEXTS, DateText
-from tabvae_ray.table.rules.forms.dates import MOMENT_PARTS, Age, DateOf
+from tabvae_ray.table.rules.forms.dates import MOMENT_PARTS, Age, DateOf, MomentRule
 from tabvae_ray.table.rules.forms.formula import (
     SECONDS,
     DatePart,
@@ -31,7 +28,7 @@ from tabvae_ray.table.rules.forms.parts import PARTS, Part, date_part
 
 __all__ = ["find_date_texts", "find_moment_rules"]
 
-_Candidate = TypeVar("_Candidate", Formula | DateOf, DateText)
+_Candidate = TypeVar("_Candidate", Formula | MomentRule, DateText)
 
 _SAMPLE = 256
 _LENGTHS: dict[Literal["years", "months"], int] = {"years": 372, "months": 31}
@@ -54,7 +51,7 @@ _PARTS_OF_SPANS: tuple[Part, ...] = (
 )
 
 
-def find_moment_rules(table: TableView, rng: np.random.Generator) -> list[Formula | DateOf]:
+def find_moment_rules(table: TableView, rng: np.random.Generator) -> list[Formula | MomentRule]:
     """Find numbers and dates that date-times determine.
 
     Args:
@@ -70,12 +67,16 @@ def find_moment_rules(table: TableView, rng: np.random.Generator) -> list[Formul
         return []
     some = table.take(rng.permutation(table.n_rows)[:_SAMPLE])
     later = offset_candidates(moments, some)
+    after = list(number_candidates(moments, numbers, some))
     candidates = (
         [rule for rule in later if not rule.offsets],
         _dates(moments, some),
         [rule for rule in later if rule.offsets],
         _parts(moments, numbers, some, spans=False),
+        (rule for rule in after if rule.unit != "days"),
         _durations(moments, numbers, some),
+        (rule for rule in after if rule.unit == "days"),
+        category_candidates(moments, table, some),
         _parts(moments, numbers, some, spans=True),
         _ages(moments, numbers),
     )

@@ -7,24 +7,45 @@ from typing import Literal, Self, get_args
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from tabvae_ray.table.dtypes import dtype_from_name
 from tabvae_ray.table.formats.zones import at_wall_clock, midnights, wall_clock
-from tabvae_ray.table.rules.column_views import ColumnView, Floats, Mask, TableView, seconds_of
-from tabvae_ray.table.rules.forms.column_rule import ColumnRule, ComputingRule
-from tabvae_ray.table.values.offsets import LASTING, Offset, on_calendar, period_end
+from tabvae_ray.table.rules.column_views import (
+    ColumnView,
+    Floats,
+    Label,
+    Mask,
+    TableView,
+    plain,
+    seconds_of,
+)
+from tabvae_ray.table.rules.forms.column_rule import ColumnRule, ComputingRule, numbers_of
+from tabvae_ray.table.values.offsets import (
+    LASTING,
+    Offset,
+    OffsetUnit,
+    business_days_between,
+    is_bearable,
+    on_calendar,
+    period_end,
+)
 
 __all__ = [
     "MOMENT_PARTS",
     "Age",
+    "DateAfter",
+    "DateBy",
     "DateOf",
     "MomentPart",
+    "MomentRule",
     "days_between",
     "is_clock",
     "months_between",
     "moved",
+    "moved_by",
     "part_of",
+    "working_days_between",
 ]
 
 MomentPart = Literal[
@@ -53,11 +74,8 @@ _DAY = 86_400
 _ERROR = 1e-6
 
 
-class DateOf(ColumnRule):
-    """``column = date of another date-time``, in its own time zone, or its time of day.
-
-    And what is some days, business days or months after the other date-time, or after its date or
-    the start or end of its month.
+class _MomentRule(ColumnRule):
+    """A rule that computes a date-time from another one.
 
     Args:
         of: The other date-time.
@@ -66,9 +84,8 @@ class DateOf(ColumnRule):
         offsets: How much later, one step after the other.
     """
 
-    kind: Literal["date"] = "date"
     of: str
-    part: MomentPart = "date"
+    part: MomentPart = "moment"
     offsets: tuple[Offset, ...] = ()
 
     @model_validator(mode="after")
@@ -95,9 +112,10 @@ class DateOf(ColumnRule):
         if self.part in ("time", "time to the minute"):
             seconds = seconds_of(wall_clock(moments)) % _DAY
             return seconds if self.part == "time" else 60 * np.floor(seconds / 60)
-        found = seconds_of(moved(part_of(moments, self.part), self.offsets))
+        later = self._later(part_of(moments, self.part), table)
+        found = seconds_of(moved(later, self.offsets))
         # Clocks begin again at midnight.
-        return found % _DAY if self.offsets and is_clock(table[self.of]) else found
+        return found % _DAY if is_clock(table[self.of]) else found
 
     def broken(self, table: TableView) -> Mask:
         """Return ``(N,)`` true where a value is another one; missing values break nothing."""
@@ -107,9 +125,96 @@ class DateOf(ColumnRule):
         wrong: Mask = np.abs(own - expected) > _ERROR
         return wrong
 
+    def _later(self, moments: pd.Series, table: TableView) -> pd.Series:
+        """Return moments as much later as other columns say."""
+        return moments
+
+    def _said_by_others(self) -> str:
+        return ""
+
     def __str__(self) -> str:
         part = "" if self.part == "moment" else f"{self.part} of "
-        return " ".join([f"{self.column} = {part}{self.of}", *map(str, self.offsets)])
+        steps = [self._said_by_others(), *map(str, self.offsets)]
+        return " ".join([f"{self.column} = {part}{self.of}", *filter(None, steps)])
+
+
+class DateOf(_MomentRule):
+    """``column = date of another date-time``, in its own time zone, or its time of day.
+
+    And what is some days, business days or months after the other date-time, or after its date or
+    the start or end of its month.
+    """
+
+    kind: Literal["date"] = "date"
+    part: MomentPart = "date"
+
+
+class DateAfter(_MomentRule):
+    """``column = another date-time + a number of days``, business days, months or years.
+
+    Args:
+        number: The column of the number.
+        unit: What it counts.
+    """
+
+    kind: Literal["date after"] = "date after"
+    number: str
+    unit: OffsetUnit
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names of the date-time and of the number."""
+        return self.of, self.number
+
+    def _later(self, moments: pd.Series, table: TableView) -> pd.Series:
+        return moved_by(moments, numbers_of(table, self.number), self.unit)
+
+    def _said_by_others(self) -> str:
+        return f"+ {self.number} {self.unit}"
+
+
+class DateBy(_MomentRule):
+    """``column = another date-time + a number of days that a category says``.
+
+    Args:
+        by: The column of the categories.
+        labels: Its categories; rows of others break nothing.
+        counts: How many days, months or others each of them says.
+        unit: What is counted.
+    """
+
+    kind: Literal["date by"] = "date by"
+    by: str
+    labels: tuple[Label, ...] = Field(min_length=1)
+    counts: tuple[int, ...]
+    unit: OffsetUnit
+
+    @model_validator(mode="after")
+    def _check_counts(self) -> Self:
+        if len(self.labels) != len(self.counts):
+            raise ValueError("must have as many counts as labels")
+        return self
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names of the date-time and of the category."""
+        return self.of, self.by
+
+    def _later(self, moments: pd.Series, table: TableView) -> pd.Series:
+        codes, values = pd.factorize(table[self.by].values)
+        known = dict(zip(self.labels, self.counts, strict=True))
+        counts = np.array([*(known.get(plain(value), np.nan) for value in values), np.nan])
+        return moved_by(moments, counts[codes], self.unit)
+
+    def _said_by_others(self) -> str:
+        said = [
+            f"{count} where {f'{self.by} is ' if i == 0 else ''}{label}"
+            for i, (label, count) in enumerate(zip(self.labels, self.counts, strict=True))
+        ]
+        return f"+ ({', '.join(said)}) {self.unit}"
+
+
+MomentRule = DateOf | DateAfter | DateBy
 
 
 def is_clock(view: ColumnView) -> bool:
@@ -137,18 +242,23 @@ def part_of(moments: pd.Series, part: MomentPart) -> pd.Series:
 
 def moved(moments: pd.Series, offsets: Sequence[Offset]) -> pd.Series:
     """Return moments some steps later, one after the other, in their own time zone."""
-    if not offsets:
-        return moments
-    # Nanoseconds span 584 years only.
-    zone = moments.dt.tz
-    found: pd.Series = moments.dt.as_unit("us")
     for offset in offsets:
-        if offset.unit in LASTING:
-            found = found + np.timedelta64(offset.count * LASTING[offset.unit], "s")
-        else:
-            shown = on_calendar(wall_clock(found).to_numpy(), offset)
-            found = at_wall_clock(pd.Series(shown, index=moments.index), zone)
-    return found
+        moments = moved_by(moments, np.full(len(moments), float(offset.count)), offset.unit)
+    return moments
+
+
+def moved_by(moments: pd.Series, numbers: Floats, unit: OffsetUnit) -> pd.Series:
+    """Return moments as many units later as numbers say; missing where one is not whole."""
+    sound = is_bearable(numbers, unit)
+    counts = np.where(sound, numbers, 0).astype(np.int64)
+    # Nanoseconds span 584 years only.
+    found: pd.Series = moments.dt.as_unit("us")
+    if unit in LASTING:
+        found = found + (counts * LASTING[unit]).astype("m8[s]")
+    else:
+        shown = on_calendar(wall_clock(found).to_numpy(), counts, unit)
+        found = at_wall_clock(pd.Series(shown, index=moments.index), moments.dt.tz)
+    return found.where(sound)
 
 
 class Age(ComputingRule):
@@ -189,6 +299,18 @@ def days_between(start: pd.Series, end: pd.Series) -> Floats:
     days = last - first
     found: Floats = (days / pd.Timedelta(days=1)).to_numpy(np.float64, na_value=np.nan)
     return found
+
+
+def working_days_between(start: pd.Series, end: pd.Series, *, both: bool) -> Floats:
+    """Return ``(N,)`` days of Monday to Friday between moments, NaN where one is missing.
+
+    Args:
+        start: The moments that they are counted from.
+        end: Those that they are counted to.
+        both: Whether the day of the end is counted, as that of the start is.
+    """
+    first, last = (wall_clock(part).to_numpy().astype("M8[D]") for part in (start, end))
+    return business_days_between(first, last + both)
 
 
 def months_between(start: pd.Series, end: pd.Series) -> Floats:

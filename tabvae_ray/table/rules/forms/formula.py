@@ -8,7 +8,12 @@ from pydantic import Field
 from tabvae_ray.table.rules.column_views import Floats, TableView
 from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped
 from tabvae_ray.table.rules.forms.column_rule import OF_PRESENT, ComputingRule, numbers_of
-from tabvae_ray.table.rules.forms.dates import Age, days_between, months_between
+from tabvae_ray.table.rules.forms.dates import (
+    Age,
+    days_between,
+    months_between,
+    working_days_between,
+)
 from tabvae_ray.table.rules.forms.functions import Function
 from tabvae_ray.table.rules.forms.parts import Part, date_part, part_name
 from tabvae_ray.table.rules.forms.several import Extreme, Rated, Scaled
@@ -26,7 +31,18 @@ __all__ = [
     "Unit",
 ]
 
-Unit = Literal["seconds", "minutes", "hours", "days", "weeks", "calendar days", "months", "years"]
+Unit = Literal[
+    "seconds",
+    "minutes",
+    "hours",
+    "days",
+    "weeks",
+    "calendar days",
+    "business days",
+    "weekdays",
+    "months",
+    "years",
+]
 # Units that always last as long.
 SECONDS: dict[str, float] = {
     "seconds": 1.0,
@@ -207,8 +223,9 @@ class DatePart(ComputingRule):
 class Duration(ComputingRule):
     """``column = end - start`` in a unit, whole units rounded down if ``whole``.
 
-    Calendar days are midnights in between, as nights of a stay. Months and years are always whole,
-    as those of an age.
+    Calendar days are midnights in between, as nights of a stay. Business days are Monday to Friday,
+    without that of the end; weekdays count it, too. Months and years are always whole, as those of
+    an age.
     """
 
     kind: Literal["duration"] = "duration"
@@ -229,6 +246,8 @@ class Duration(ComputingRule):
             assert first is not None and last is not None
             if self.unit == "calendar days":
                 return days_between(first, last)
+            if self.unit in ("business days", "weekdays"):
+                return working_days_between(first, last, both=self.unit == "weekdays")
             months = months_between(first, last)
             return np.floor(months / 12) if self.unit == "years" else months
         start, end = table[self.start].seconds, table[self.end].seconds
