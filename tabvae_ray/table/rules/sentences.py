@@ -41,6 +41,8 @@ _LISTS = (
     (rf".+? = (?P<names>.+?){_PRESENT}", " + "),
 )
 _MOST_NAMES = 8
+# A date-time, or what is some months after it.
+_LATER = r"(?:(?P<of>NAME)|\((?P<base>NAME) (?P<months>[+-] \d+) months?\))"
 # Unless that is the name of a column, which is added.
 _OFFSETS = rf"(?: [+-] (?!(?:NAME)(?: [+-] |$))\d+ (?:{STEP_UNITS}))"
 
@@ -124,6 +126,10 @@ def _wrapped(f: Found) -> Wrapped:
     )
 
 
+def _later(f: Found) -> dict[str, Any]:
+    return {"of": f.get("of") or f["base"], "months": _offset(f.get("months"))}
+
+
 def _date_of(f: Found, part: str) -> DateOf:
     return DateOf.model_validate(
         {"column": f["column"], "of": f["of"], "part": part}
@@ -183,15 +189,15 @@ _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
         ),
     ),
     (
-        rf"(?P<column>NAME) = (?P<of>NAME) as (?P<format>{'|'.join(DATE_TEXTS)})",
-        lambda f: DateText(column=f["column"], of=f["of"], format=f["format"]),
+        rf"(?P<column>NAME) = {_LATER} as (?P<format>{'|'.join(DATE_TEXTS)})",
+        lambda f: DateText(column=f["column"], format=f["format"], **_later(f)),
     ),
     (
-        rf"(?P<column>NAME) = (?P<part>{_PARTS})(?: \(Monday = 0\))? of (?P<of>NAME)"
+        rf"(?P<column>NAME) = (?P<part>{_PARTS})(?: \(Monday = 0\))? of {_LATER}"
         r"(?: (?P<offset>[+-] \d+))?",
         lambda f: DatePart.model_validate(
-            {"column": f["column"], "of": f["of"], "part": f["part"]}
-            | {"offset": _offset(f.get("offset"))}
+            {"column": f["column"], "part": f["part"], "offset": _offset(f.get("offset"))}
+            | _later(f)
         ),
     ),
     (

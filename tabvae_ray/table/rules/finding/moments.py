@@ -9,6 +9,7 @@ import numpy as np
 
 from tabvae_ray.table.formats.zones import wall_clock
 from tabvae_ray.table.rules.column_views import ColumnView, Floats, TableView
+from tabvae_ray.table.rules.finding.dates.fiscal import fiscal_parts, fiscal_texts
 from tabvae_ray.table.rules.finding.dates.offsets import offset_candidates
 from tabvae_ray.table.rules.finding.dates.pairs import AGREEING, is_known_enough, is_span
 from tabvae_ray.table.rules.finding.dates.said import category_candidates, number_candidates
@@ -73,6 +74,7 @@ def find_moment_rules(table: TableView, rng: np.random.Generator) -> list[Formul
         _dates(moments, some),
         [rule for rule in later if rule.offsets],
         _parts(moments, numbers, some, spans=False),
+        fiscal_parts(moments, numbers, some),
         (rule for rule in after if rule.unit != "days"),
         _durations(moments, numbers, some),
         (rule for rule in after if rule.unit == "days"),
@@ -89,7 +91,15 @@ def find_date_texts(table: TableView, rng: np.random.Generator) -> list[DateText
     if not moments:
         return []
     some = table.take(rng.permutation(table.n_rows)[:_SAMPLE])
-    return _first_rules(_texts(moments, table, some), table, rng)
+    labelled = [
+        view
+        for view in table.columns.values()
+        if view.column.kind == "categorical"
+        and len(view.column.categories) > 1
+        and all(isinstance(value, str) for value in view.column.categories[:3])
+    ]
+    calendar = _texts(moments, labelled, some)
+    return _first_rules(chain(calendar, fiscal_texts(moments, labelled, some)), table, rng)
 
 
 def _first_rules(
@@ -168,14 +178,9 @@ def _offsets(values: Floats, number: ColumnView, part: str) -> tuple[int, ...]:
     return (round(float(np.median(apart))),) if len(apart) else ()
 
 
-def _texts(moments: list[ColumnView], table: TableView, some: TableView) -> Iterator[DateText]:
-    labelled = [
-        view
-        for view in table.columns.values()
-        if view.column.kind == "categorical"
-        and len(view.column.categories) > 1
-        and all(isinstance(value, str) for value in view.column.categories[:3])
-    ]
+def _texts(
+    moments: list[ColumnView], labelled: list[ColumnView], some: TableView
+) -> Iterator[DateText]:
     for moment, written in product(moments, DATE_TEXTS if labelled else ()):
         seconds = some[moment.name].seconds
         assert seconds is not None

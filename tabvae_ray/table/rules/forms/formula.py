@@ -12,11 +12,13 @@ from tabvae_ray.table.rules.forms.dates import (
     Age,
     days_between,
     months_between,
+    moved,
     working_days_between,
 )
 from tabvae_ray.table.rules.forms.functions import Function
-from tabvae_ray.table.rules.forms.parts import Part, date_part, part_name
+from tabvae_ray.table.rules.forms.parts import Part, date_part, later, part_name
 from tabvae_ray.table.rules.forms.several import Extreme, Rated, Scaled
+from tabvae_ray.table.values.offsets import Offset
 
 __all__ = [
     "SECONDS",
@@ -197,12 +199,21 @@ class Remainder(_Division):
 
 
 class DatePart(ComputingRule):
-    """``column = part of a date-time + offset``, such as month 1 to 12; a weekday counts from 0."""
+    """``column = part of a date-time + offset``, such as month 1 to 12; a weekday counts from 0.
+
+    Args:
+        of: The date-time.
+        part: The part.
+        offset: What is added to it.
+        months: How many months later the date-time counts, such as 9 for a fiscal year that ends in
+            March.
+    """
 
     kind: Literal["date part"] = "date part"
     of: str
     part: Part
     offset: int = 0
+    months: int = Field(0, ge=-11, le=11)
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -213,11 +224,13 @@ class DatePart(ComputingRule):
         """Return ``(N,)`` the parts as numbers."""
         moments = table[self.of].moments
         assert moments is not None
+        if self.months:
+            moments = moved(moments, [Offset(count=self.months, unit="months")])
         return date_part(moments, self.part) + self.offset
 
     def __str__(self) -> str:
         offset = f" {'-' if self.offset < 0 else '+'} {abs(self.offset)}" if self.offset else ""
-        return f"{self.column} = {part_name(self.part)} of {self.of}{offset}"
+        return f"{self.column} = {part_name(self.part)} of {later(self.of, self.months)}{offset}"
 
 
 class Duration(ComputingRule):
