@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tabvae_ray.table.rules.column_views import ColumnView, Floats, TableView
+from tabvae_ray.table.rules.column_views import Codes, ColumnView, Floats, TableView
 from tabvae_ray.table.rules.finding.dates.pairs import (
     AGREEING,
     DAY,
@@ -19,6 +19,7 @@ from tabvae_ray.table.rules.finding.dates.pairs import (
     pairs,
 )
 from tabvae_ray.table.rules.forms.dates import DateAfter, DateBy, MomentPart
+from tabvae_ray.table.rules.rule import agrees_within_groups
 from tabvae_ray.table.values.offsets import LASTING, OffsetUnit, business_days_between, is_bearable
 
 __all__ = ["category_candidates", "number_candidates"]
@@ -29,6 +30,7 @@ _COUNTED: dict[OffsetUnit, float] = {
     **{"months": 30.436875, "years": 365.2425},
     **{"business days": 1.4, "days": 1.0},
 }
+_SAID: tuple[OffsetUnit, ...] = ("days", "business days", "months", "hours", "minutes")
 _MAX_CATEGORIES, _FEWEST = 20, 5
 
 
@@ -98,23 +100,23 @@ def category_candidates(
     for pair in pairs(moments, some, _PARTS) if labelled else ():
         if _is_span(pair) or _mostly_one(pair):
             continue
-        for view in labelled:
-            for unit in _units(pair, some[view.name].codes[pair.rows]):
-                rule = _fitted(pair, view, unit, table)
+        counted = {unit: _counts(pair, unit) for unit in _SAID}
+        # Beside exceptions, there are no more numbers than categories.
+        most = _MAX_CATEGORIES + (1 - AGREEING) * len(pair.own)
+        few = {u: found for u, found in counted.items() if len(np.unique(found)) <= most}
+        for view in labelled if few else ():
+            codes = some[view.name].codes[pair.rows]
+            for unit, counts in few.items():
+                rule = _fitted(pair, view, unit, table) if _agrees(codes, counts) else None
                 if rule is not None:
                     yield rule
                     break
 
 
-def _units(pair: Pair, codes: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> Iterator[OffsetUnit]:
-    """Yield units of which most rows of each category of the sample have one number."""
-    for unit in ("days", "business days", "months", "hours", "minutes"):
-        counts = _counts(pair, unit)
-        n_same = 0
-        for code in np.unique(codes):
-            n_same += round(mode(counts[codes == code])[1] * (codes == code).sum())
-        if n_same >= AGREEING * len(codes):
-            yield unit
+def _agrees(codes: Codes, counts: Floats) -> bool:
+    """Return whether most rows have the usual number of their category."""
+    usual = agrees_within_groups(codes, np.unique(counts, return_inverse=True)[1])
+    return float(usual.mean()) >= AGREEING
 
 
 def _counts(pair: Pair, unit: OffsetUnit) -> Floats:
