@@ -34,6 +34,8 @@ _Candidate = TypeVar("_Candidate", Formula | MomentRule, DateText)
 _SAMPLE = 256
 _LENGTHS: dict[Literal["years", "months"], int] = {"years": 372, "months": 31}
 _MIN_AGES = 50
+# More than what rounding to whole numbers takes away.
+_FAR = 0.6
 # Weeks and weekdays may count from 0, 1 or Sunday; a column that is 1 off is still the same part.
 _OFFSETS = (0, 1, -1)
 # What counts from any day or year may be further off.
@@ -132,23 +134,29 @@ def _first_rules(
 
 
 def _dates(moments: list[ColumnView], some: TableView) -> Iterator[DateOf]:
-    for of, column in permutations(moments, 2):
-        own = some[column.name].seconds
+    for of in moments:
         start = some[of.name].seconds
-        assert start is not None and own is not None
-        if is_span(own) and is_span(start):
-            continue
+        assert start is not None
+        made = []
         for part in MOMENT_PARTS:
-            if is_span(own) != part.startswith("time"):
+            if is_span(start) and part.startswith("time"):
                 continue
-            rule = DateOf(column=column.name, of=of.name, part=part)
+            rule = DateOf(column="", of=of.name, part=part)
             expected = rule.expected(some)
-            known = ~(np.isnan(expected) | np.isnan(own))
             # Of two columns of dates that are the same, neither is the date of the other.
-            if not is_known_enough(known) or (start == expected)[known].all():
+            if not (start == expected)[~np.isnan(expected)].all():
+                made.append((rule, expected))
+        for column in moments:
+            own = some[column.name].seconds
+            assert own is not None
+            if column.name == of.name or (is_span(own) and is_span(start)):
                 continue
-            if (expected == own)[known].mean() >= AGREEING:
-                yield rule
+            for rule, expected in made:
+                known = ~(np.isnan(expected) | np.isnan(own))
+                if is_span(own) != rule.part.startswith("time") or not is_known_enough(known):
+                    continue
+                if (expected == own)[known].mean() >= AGREEING:
+                    yield rule.model_copy(update={"column": column.name})
 
 
 def _parts(
@@ -199,6 +207,11 @@ def _texts(
 def _durations(
     moments: list[ColumnView], numbers: list[ColumnView], some: TableView
 ) -> Iterator[Formula]:
+    few = [some[number.name] for number in numbers]
+    values = [view.numbers for view in few if view.numbers is not None]
+    if not values:
+        return
+    counts = np.stack(values, axis=1)
     for start, end in permutations(moments, 2):
         first, last = some[start.name].seconds, some[end.name].seconds
         assert first is not None and last is not None
@@ -206,9 +219,12 @@ def _durations(
             for whole in (False, True) if unit in SECONDS else (False,):
                 rule = Duration(column="", start=start.name, end=end.name, unit=unit, whole=whole)
                 expected = rule.expected(some)
-                for number in numbers:
-                    if _mostly(expected, some[number.name]):
-                        yield rule.model_copy(update={"column": number.name})
+                # Most columns are far away in many rows, which is quickly seen of all of them.
+                far = np.abs(counts - expected[:, None]) > _FAR + 2e-9 * np.abs(expected[:, None])
+                known = (~np.isnan(expected)).astype(float) @ ~np.isnan(counts)
+                for place in np.flatnonzero(far.sum(axis=0) <= (1 - AGREEING) * known):
+                    if _mostly(expected, few[place]):
+                        yield rule.model_copy(update={"column": few[place].name})
 
 
 def _ages(moments: list[ColumnView], numbers: list[ColumnView]) -> Iterator[Age]:
