@@ -13,7 +13,7 @@ from tabvae_ray.table.rules.column_views import Floats, TableView, seconds_of
 from tabvae_ray.table.rules.forms.column_rule import numbers_of
 from tabvae_ray.table.rules.forms.formula import SECONDS, Duration
 from tabvae_ray.table.rules.rule import Constraint, Rule
-from tabvae_ray.table.values.offsets import FRIDAY, weekdays
+from tabvae_ray.table.values.offsets import FRIDAY, SUNDAY, weekdays
 
 __all__ = ["EndOf", "in_order", "start_of_end", "steps_of"]
 
@@ -113,22 +113,24 @@ def _after_working_days(start: pd.Series, end: pd.Series, counts: Floats, *, bot
 
     Args:
         start: The moments.
-        end: Drawn ends. Weekends between two such days are as far from the start as one of them, so
-            that ends on weekends stay on some.
+        end: Drawn ends, which say how many of the ends are on weekends.
         counts: How many such days.
         both: Whether the first and the last day are among them.
     """
     first, last = (wall_clock(part).to_numpy().astype("M8[D]") for part in (start, end))
     whole = np.where(np.isnan(counts), 0, counts).astype(np.int64)
     found = np.busday_offset(first, np.maximum(whole - both, 0), roll="forward")
-    weekend = weekdays(last) - FRIDAY
-    on_weekend = (weekend > 0) & (weekend <= 2)
+    # As many days lead to a Monday as to the weekend before it, or to a Friday as to that after it.
+    least, edge = (0, FRIDAY) if both else (-2, 0)
+    from_edge = (weekdays(last) - edge + 3) % 7 - 3
+    near = (from_edge >= least) & (from_edge <= least + 2) & ~np.isnat(last)
+    if near.any():
+        usual = from_edge[near]
+        drawn = np.where(near, from_edge, usual[last.astype(np.int64) % len(usual)])
+        found = np.maximum(found + np.where(weekdays(found) == edge, drawn, 0), first)
     if both:
-        # Of none there are two ends at most, on the weekend of the start.
-        found = np.where(whole == 0, first, found)
-        found = np.where(on_weekend & (weekdays(found) == FRIDAY), found + weekend, found)
-    else:
-        before = np.maximum(found - 3 + weekend, first)
-        found = np.where(on_weekend & (weekdays(found) == 0), before, found)
+        # Without any such day, both are on one weekend.
+        sunday = first + np.where(weekdays(last) == SUNDAY, SUNDAY - weekdays(first), 0)
+        found = np.where(whole == 0, sunday, found)
     later = pd.Series(np.where(np.isnan(counts), np.datetime64("NaT"), found), index=start.index)
     return seconds_of(at_wall_clock(later, start.dt.tz))

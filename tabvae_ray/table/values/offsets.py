@@ -12,6 +12,7 @@ __all__ = [
     "LASTING",
     "OFFSET_UNITS",
     "STEP_UNITS",
+    "SUNDAY",
     "Offset",
     "OffsetUnit",
     "after_business_days",
@@ -33,7 +34,7 @@ Whole = npt.NDArray[np.int64]
 
 # Pattern of a unit, also of one of them.
 STEP_UNITS = "|".join(f"{unit}?" for unit in OFFSET_UNITS)
-FRIDAY = 4
+FRIDAY, SUNDAY = 4, 6
 # Units that last as long on every day, and roughly the others, in seconds.
 LASTING = {"seconds": 1, "minutes": 60, "hours": 3600}
 _ROUGHLY = LASTING | {
