@@ -70,8 +70,8 @@ MomentPart = Literal[
 # What a sentence names; without a part, it speaks of the moment itself.
 MOMENT_PARTS: tuple[MomentPart, ...] = get_args(MomentPart)[1:]
 _DAY = 86_400
-# What float64 may lose of seconds since 1970.
-_ERROR = 1e-6
+# What float64 may lose of seconds since 1970, and what is lost of nanoseconds.
+_ERROR = 2e-6
 
 
 class _MomentRule(ColumnRule):

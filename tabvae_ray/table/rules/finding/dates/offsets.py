@@ -24,7 +24,7 @@ __all__ = ["offset_candidates"]
 
 _PARTS: tuple[MomentPart, ...] = (
     *("moment", "date", "start of the week", "start of the month", "start of the quarter"),
-    "start of the year",
+    *("start of the year", "last second of the day"),
 )
 # Values that fewer of the sample have are exceptions.
 _FEW = 0.02

@@ -72,7 +72,7 @@ class Pair(NamedTuple):
     @property
     def apart(self) -> Floats:
         """``(N,)`` seconds between what clocks show."""
-        return (self.own - self.base).astype(np.int64) / _MICROSECONDS
+        return np.round((self.own - self.base).astype(np.int64) / _MICROSECONDS, 5)
 
     def after(self, counts: Any, unit: OffsetUnit) -> "Pair":
         """Return the rest of the way after some days or longer units."""
@@ -105,7 +105,8 @@ def pairs(
         for part, (base, seconds) in bases[of.name].items():
             known = ~(np.isnat(base) | np.isnat(shown))
             if is_span(own) == is_span(seconds) and is_known_enough(known):
-                lasted = (own - seconds)[known]
+                # Seconds since 1970 are not exact to the microsecond.
+                lasted = np.round((own - seconds)[known], 5)
                 yield Pair(of.name, part, column.name, known, base[known], shown[known], lasted)
 
 
