@@ -124,7 +124,7 @@ def _checked(
             (
                 each
                 for each, name in ((own, rule.upper), (other, rule.column))
-                if each is not None and name in each.given
+                if each is not None and name in each.given and not _leaves_dates(each)
             ),
             None,
         )
@@ -138,6 +138,11 @@ def _checked(
             follows[low, high] = strictest.exceptions == 0
     exact = {(names[low], names[high]) for low, high in np.argwhere(follows)}
     return _without_implied([found[pair] for pair in sorted(found)], exact)
+
+
+def _leaves_dates(rule: Rule) -> bool:
+    """Return True if a date is elsewhere in some rows, in which an order may still hold."""
+    return isinstance(rule, MomentRule) and rule.exceptions > 0
 
 
 def _follows(rule: Order, formula: Rule, table: TableView, rng: np.random.Generator) -> bool:
