@@ -213,6 +213,13 @@ def test_no_column_is_computed_from_itself_by_way_of_others() -> None:
     assert [str(rule) for rule in spec.rules] == ["day = date of at"]
 
 
+def test_a_date_with_a_single_time_is_no_copy_of_its_date() -> None:
+    at = days()
+    odd = at.where(np.arange(N) != 5, at + pd.Timedelta("7h"))
+    spec = TableSpec.infer(pd.DataFrame({"day": at, "at": odd}))
+    assert [str(rule) for rule in spec.rules] == ["day = date of at"]
+
+
 def test_what_is_exact_goes_before_what_has_exceptions() -> None:
     a = days()
     b = a + pd.Timedelta("5D")

@@ -73,7 +73,7 @@ def find_moment_rules(table: TableView, rng: np.random.Generator) -> list[Formul
     after = list(number_candidates(moments, numbers, some))
     candidates = (
         [rule for rule in later if not rule.offsets],
-        _dates(moments, some),
+        _dates(moments, table, some),
         [rule for rule in later if rule.offsets],
         _parts(moments, numbers, some, spans=False),
         fiscal_parts(moments, numbers, some),
@@ -133,10 +133,10 @@ def _first_rules(
     return list(found.values())
 
 
-def _dates(moments: list[ColumnView], some: TableView) -> Iterator[DateOf]:
+def _dates(moments: list[ColumnView], table: TableView, some: TableView) -> Iterator[DateOf]:
     for of in moments:
-        start = some[of.name].seconds
-        assert start is not None
+        start, whole = some[of.name].seconds, of.seconds
+        assert start is not None and whole is not None
         made = []
         for part in MOMENT_PARTS:
             if is_span(start) and part.startswith("time"):
@@ -144,7 +144,7 @@ def _dates(moments: list[ColumnView], some: TableView) -> Iterator[DateOf]:
             rule = DateOf(column="", of=of.name, part=part)
             expected = rule.expected(some)
             # Of two columns of dates that are the same, neither is the date of the other.
-            if not (start == expected)[~np.isnan(expected)].all():
+            if not _is_same(start, expected) or not _is_same(whole, rule.expected(table)):
                 made.append((rule, expected))
         for column in moments:
             own = some[column.name].seconds
@@ -157,6 +157,10 @@ def _dates(moments: list[ColumnView], some: TableView) -> Iterator[DateOf]:
                     continue
                 if (expected == own)[known].mean() >= AGREEING:
                     yield rule.model_copy(update={"column": column.name})
+
+
+def _is_same(start: Floats, expected: Floats) -> bool:
+    return bool((start == expected)[~np.isnan(expected)].all())
 
 
 def _parts(

@@ -18,13 +18,14 @@ from tabvae_ray.table.rules.finding.dates.pairs import (
     pairs,
 )
 from tabvae_ray.table.rules.forms.dates import DateOf, MomentPart, is_clock
-from tabvae_ray.table.values.offsets import Offset
+from tabvae_ray.table.values.offsets import LASTING, Offset
 
 __all__ = ["offset_candidates"]
 
+_LAST: MomentPart = "last second of the day"
 _PARTS: tuple[MomentPart, ...] = (
     *("moment", "date", "start of the week", "start of the month", "start of the quarter"),
-    *("start of the year", "last second of the day"),
+    *("start of the year", _LAST),
 )
 # Values that fewer of the sample have are exceptions.
 _FEW = 0.02
@@ -61,7 +62,12 @@ def _ways(pair: Pair) -> Iterator[Steps]:
     constant = after_constant(pair)
     if constant is not None:
         # The way back says the same of the moments themselves.
-        if pair.part != "moment" or all(step.count > 0 for step in constant):
+        if pair.part == "moment":
+            plain = all(step.count > 0 for step in constant)
+        else:
+            # Hours before a last second are hours after a date.
+            plain = pair.part != _LAST or all(step.unit not in LASTING for step in constant)
+        if plain:
             yield constant
         return
     first, last = (clock.astype("M8[M]").astype(np.int64) for clock in (pair.base, pair.own))
