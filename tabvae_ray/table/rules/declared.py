@@ -11,6 +11,7 @@ from tabvae_ray.errors import DataError, ExportError, closest
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.declaration import RulesDeclaration
 from tabvae_ray.table.rules.column_views import TableView
+from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.discovery import find_rules
 from tabvae_ray.table.rules.forms.bins import Bins, LabelRule
 from tabvae_ray.table.rules.forms.comparison import Comparison
@@ -70,12 +71,17 @@ def rules_of(
         and rule.column not in declared.deny
         and _subject(rule) not in said
     ]
-    try:
-        check_rules([*own, *kept], columns, where)
-    except DataError:
-        # What was found goes in a circle with what is declared, which goes before it.
-        kept = [rule for rule in kept if isinstance(rule, Constraint)]
-    return (*own, *kept)
+    given = {rule.column: rule.given for rule in own if not isinstance(rule, Constraint)}
+    rules = list(own)
+    for rule in kept:
+        # What was found may go in a circle with what is declared, which goes before it.
+        if not isinstance(rule, Constraint):
+            if leads_to(rule.column, rule.given, given):
+                continue
+            given[rule.column] = rule.given
+        rules.append(rule)
+    check_rules(rules, columns, where)
+    return tuple(rules)
 
 
 def _subject(rule: Rule) -> tuple[str, ...]:

@@ -44,6 +44,8 @@ def tables() -> list[tuple[dict[str, object], list[str]]]:
     """Return columns and the sentences of all rules between them."""
     few = RNG.choice([14, 30, 60], N)
     many = RNG.integers(1, 6, N)
+    plan = RNG.choice(["monthly", "yearly"], N)
+    terms = np.where(plan == "yearly", 12, 1)
     a, at = days(), times()
     month = a.dt.to_period("M").dt.start_time
     day, bday, months = pd.Timedelta("1D"), pd.offsets.BDay, pd.DateOffset
@@ -107,6 +109,10 @@ def tables() -> list[tuple[dict[str, object], list[str]]]:
         (
             {"a": a, "k": [f"net {n}" for n in few], "b": a + pd.to_timedelta(few, unit="D")},
             ["b = a + (14 where k is net 14, 30 where net 30, 60 where net 60) days"],
+        ),
+        (
+            {"a": a, "k": plan, "b": after(a, terms, lambda n: months(months=n, days=-1))},
+            ["b = a + (1 where k is monthly, 12 where yearly) months - 1 day"],
         ),
         (
             {
@@ -278,6 +284,15 @@ def test_a_denied_rule_is_left_out() -> None:
     table = pd.DataFrame({"a": a, "b": a + pd.Timedelta("30D")})
     declared = SpecDeclaration.model_validate({"rules": {"deny": ["b = a + 30 days"]}})
     assert TableSpec.infer(table, declared=declared).rules == ()
+
+
+def test_a_rule_declared_the_other_way_round_goes_before_only_that_one() -> None:
+    a, c = days(), days()
+    day = pd.Timedelta("1D")
+    table = pd.DataFrame({"a": a, "b": a + 30 * day, "c": c, "d": c + 7 * day})
+    declared = SpecDeclaration.model_validate({"rules": {"add": ["a = b - 30 days"]}})
+    rules = TableSpec.infer(table, declared=declared).rules
+    assert [str(rule) for rule in rules] == ["a = b - 30 days", "d = c + 7 days"]
 
 
 def test_nanoseconds_are_some_time_apart() -> None:

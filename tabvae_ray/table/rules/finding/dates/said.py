@@ -20,7 +20,14 @@ from tabvae_ray.table.rules.finding.dates.pairs import (
 )
 from tabvae_ray.table.rules.forms.dates import DateAfter, DateBy, MomentPart
 from tabvae_ray.table.rules.rule import agrees_within_groups
-from tabvae_ray.table.values.offsets import LASTING, OffsetUnit, business_days_between, is_bearable
+from tabvae_ray.table.values.offsets import (
+    LASTING,
+    Offset,
+    OffsetUnit,
+    business_days_between,
+    is_bearable,
+    on_calendar,
+)
 
 __all__ = ["category_candidates", "number_candidates"]
 
@@ -30,7 +37,11 @@ _COUNTED: dict[OffsetUnit, float] = {
     **{"months": 30.436875, "years": 365.2425},
     **{"business days": 1.4, "days": 1.0},
 }
-_SAID: tuple[OffsetUnit, ...] = ("days", "business days", "months", "hours", "minutes")
+# Units that a category may say a number of, and what comes after it.
+_SAID: tuple[tuple[OffsetUnit, Steps], ...] = (
+    *(("days", ()), ("business days", ()), ("months", ()), ("hours", ()), ("minutes", ())),
+    ("months", (Offset(count=-1, unit="days"),)),
+)
 _MAX_CATEGORIES, _FEWEST = 20, 5
 
 
@@ -100,14 +111,14 @@ def category_candidates(
     for pair in pairs(moments, some, _PARTS) if labelled else ():
         if _is_span(pair) or _mostly_one(pair):
             continue
-        counted = {unit: _counts(pair, unit) for unit in _SAID}
+        counted = [(way, _counts(pair, *way)) for way in _SAID]
         # Beside exceptions, there are no more numbers than categories.
         most = _MAX_CATEGORIES + (1 - AGREEING) * len(pair.own)
-        few = {u: found for u, found in counted.items() if len(np.unique(found)) <= most}
+        few = [(way, counts) for way, counts in counted if len(np.unique(counts)) <= most]
         for view in labelled if few else ():
             codes = some[view.name].codes[pair.rows]
-            for unit, counts in few.items():
-                rule = _fitted(pair, view, unit, table) if _agrees(codes, counts) else None
+            for way, counts in few:
+                rule = _fitted(pair, view, way, table) if _agrees(codes, counts) else None
                 if rule is not None:
                     yield rule
                     break
@@ -119,8 +130,10 @@ def _agrees(codes: Codes, counts: Floats) -> bool:
     return float(usual.mean()) >= AGREEING
 
 
-def _counts(pair: Pair, unit: OffsetUnit) -> Floats:
+def _counts(pair: Pair, unit: OffsetUnit, then: Steps) -> Floats:
     """Return ``(N,)`` how many units are between the moments, odd numbers where none fits."""
+    for step in then:
+        pair = pair._replace(own=on_calendar(pair.own, -step.count, step.unit))
     if unit in LASTING:
         return pair.lasted / LASTING[unit]
     if unit == "days":
@@ -135,7 +148,9 @@ def _counts(pair: Pair, unit: OffsetUnit) -> Floats:
     return np.where(fits, counts, pair.apart / DAY + 0.5)
 
 
-def _fitted(pair: Pair, view: ColumnView, unit: OffsetUnit, table: TableView) -> DateBy | None:
+def _fitted(
+    pair: Pair, view: ColumnView, way: tuple[OffsetUnit, Steps], table: TableView
+) -> DateBy | None:
     """Return the rule with the number of each category, if all rows say that they differ."""
     both = (table[pair.of], table[pair.column])
     (whole,) = (
@@ -143,7 +158,8 @@ def _fitted(pair: Pair, view: ColumnView, unit: OffsetUnit, table: TableView) ->
         for each in pairs(both, table, (pair.part,))
         if (each.of, each.column) == (pair.of, pair.column)
     )
-    counts, codes = _counts(whole, unit), view.codes[whole.rows]
+    unit, then = way
+    counts, codes = _counts(whole, unit, then), view.codes[whole.rows]
     found = {}
     for code in np.unique(codes):
         rows = np.flatnonzero(codes == code)
@@ -165,6 +181,7 @@ def _fitted(pair: Pair, view: ColumnView, unit: OffsetUnit, table: TableView) ->
         labels=tuple(labels),
         counts=tuple(found[label] for label in labels),
         unit=unit,
+        offsets=then,
     )
 
 
