@@ -15,15 +15,18 @@ from tabvae_ray.table.rules.forms.dates import moved
 from tabvae_ray.table.rules.forms.parts import later
 from tabvae_ray.table.values.offsets import Offset
 
-__all__ = ["DATE_TEXTS", "FISCAL_TEXTS", "DateText"]
+__all__ = ["DATE_TEXTS", "SHIFTED_TEXTS", "DateText"]
 
-# Those of fiscal years and quarters, which are also looked for some months later or earlier.
-FISCAL_TEXTS = (
+# Years and quarters, which are also looked for some months later or earlier.
+_YEARS = (
     *("FY%Y", "FY%y", "FY %Y", "FY %y", "%Y/%n", "%Y-%n", "FY%Y/%n", "FY%Y-%n"),
+    *("%Y/%N", "%Y-%N", "FY%Y/%N", "FY%Y-%N"),
     *("FY%Y-Q%q", "FY%Y Q%q", "FY%YQ%q", "FY%y-Q%q", "FY%y Q%q", "FY%yQ%q"),
     *("Q%q FY%Y", "Q%q FY%y", "Q%q-FY%Y", "Q%q-FY%y"),
 )
-# As those of strftime; %q is the quarter, and %n are the last two digits of the next year.
+_QUARTERS = ("%Y-Q%q", "%YQ%q", "%Y Q%q", "Q%q %Y", "Q%q-%Y", "Q%q")
+SHIFTED_TEXTS = (*_YEARS, *_QUARTERS)
+# As those of strftime; %q is the quarter, %N the next year, and %n are its last two digits.
 DATE_TEXTS = (
     "%Y-%m",
     "%Y/%m",
@@ -42,20 +45,15 @@ DATE_TEXTS = (
     "%b",
     "%A",
     "%a",
-    "%Y-Q%q",
-    "%YQ%q",
-    "%Y Q%q",
-    "Q%q %Y",
-    "Q%q-%Y",
-    "Q%q",
-    *FISCAL_TEXTS,
+    *_QUARTERS,
+    *_YEARS,
     "%G-W%V",
     "W%V",
     "%H:00",
     "%p",
 )
 # Parts of formats that strftime does not know.
-_OWN = re.compile("(%q|%n)")
+_OWN = re.compile("(%q|%n|%N)")
 
 
 class DateText(LabelRule):
@@ -102,7 +100,7 @@ def texts_of(moments: pd.Series, written: str) -> list[str]:
         more = moments.dt.strftime(part)
         if part == "%q":
             more = moments.dt.quarter.astype(str)
-        elif part == "%n":
-            more = ((moments.dt.year + 1) % 100).astype(str).str.zfill(2)
+        elif part in ("%n", "%N"):
+            more = (moments.dt.year + 1).astype(str).str[-2 if part == "%n" else 0 :]
         found = [before + after for before, after in zip(found, more, strict=True)]
     return found

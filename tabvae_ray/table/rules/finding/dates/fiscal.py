@@ -8,7 +8,7 @@ import numpy as np
 from tabvae_ray.table.formats.zones import wall_clock
 from tabvae_ray.table.rules.column_views import ColumnView, Floats, TableView
 from tabvae_ray.table.rules.finding.dates.pairs import AGREEING, is_known_enough, is_span
-from tabvae_ray.table.rules.forms.date_text import FISCAL_TEXTS, DateText
+from tabvae_ray.table.rules.forms.date_text import SHIFTED_TEXTS, DateText
 from tabvae_ray.table.rules.forms.formula import DatePart
 from tabvae_ray.table.rules.forms.parts import Part
 
@@ -18,7 +18,7 @@ __all__ = ["fiscal_parts", "fiscal_texts"]
 _PARTS: dict[Part, int] = {"year": 0, "quarter": 3, "month": 1, "half-year": 6}
 # In fewer months one of many beginnings of a year fits by chance.
 _MIN_MONTHS = 10
-_PATTERNS = {"%Y": r"\d{4}", "%y": r"\d\d", "%n": r"\d\d", "%q": "[1-4]"}
+_PATTERNS = {"%Y": r"\d{4}", "%y": r"\d\d", "%n": r"\d\d", "%N": r"\d{4}", "%q": "[1-4]"}
 
 
 def fiscal_parts(
@@ -71,7 +71,7 @@ def fiscal_texts(
         some: Rows that candidates are looked for in.
     """
     for view in labelled:
-        for written in FISCAL_TEXTS:
+        for written in SHIFTED_TEXTS:
             pattern = re.sub("%.", lambda found: _PATTERNS[found[0]], written)
             fit = [re.fullmatch(pattern, str(each)) is not None for each in view.column.categories]
             if np.mean(fit) < AGREEING:
