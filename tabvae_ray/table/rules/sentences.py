@@ -132,8 +132,8 @@ def _later(f: Found) -> dict[str, Any]:
 
 def _date_of(f: Found, part: str) -> DateOf:
     return DateOf.model_validate(
-        {"column": f["column"], "of": f["of"], "part": part}
-        | {"offsets": offsets_of(f.get("offsets", ""))}
+        {"column": f["column"], "part": part, "offsets": offsets_of(f.get("offsets", ""))}
+        | _later(f)
     )
 
 
@@ -171,7 +171,7 @@ _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
         lambda f: Order(column=f["column"], upper=f["upper"], strict=f["sign"] == "<"),
     ),
     (
-        rf"(?P<column>NAME) = (?P<part>{'|'.join(MOMENT_PARTS)}) of (?P<of>NAME)"
+        rf"(?P<column>NAME) = (?P<part>{'|'.join(MOMENT_PARTS)}) of {_LATER}"
         rf"(?P<offsets>{_OFFSETS}*)",
         lambda f: _date_of(f, f["part"]),
     ),

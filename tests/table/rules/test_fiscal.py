@@ -58,6 +58,30 @@ def test_they_are_found_declared_and_kept(sentence, make) -> None:
     assert not spec.rules[0].broken(TableView(kept, spec.columns)).any()
 
 
+def test_days_on_which_fiscal_years_and_quarters_begin_and_end_are_found_and_kept() -> None:
+    year = (SOLD - pd.DateOffset(months=9)).dt.year.to_numpy()
+    table = pd.DataFrame(
+        {
+            "sold": SOLD,
+            "begins": pd.to_datetime([f"{y}-10-01" for y in year]),
+            "ends": pd.to_datetime([f"{y + 1}-09-30" for y in year]),
+            "quarter": moved(moved(SOLD, -1).dt.to_period("Q").dt.start_time, 1),
+        }
+    )
+    spec = TableSpec.infer(table)
+    rules = [rule for rule in spec.rules if rule.kind == "date"]
+    assert [str(rule) for rule in rules] == [
+        "begins = start of the year of (sold - 9 months) + 9 months",
+        "quarter = start of the quarter of (sold - 1 month) + 1 month",
+        "ends = start of the year of (sold - 9 months) + 21 months - 1 day",
+    ]
+    assert [parse_rule(str(rule), spec.names) for rule in rules] == rules
+    mixed = pd.DataFrame({name: RNG.permutation(table[name]) for name in table})
+    kept = RuleKeeper.fit(spec.rules, spec.columns, table).apply(mixed.astype(table.dtypes), RNG)
+    view = TableView(kept, spec.columns)
+    assert not any(rule.broken(view).any() for rule in spec.rules)
+
+
 def test_numbers_that_merely_rise_are_no_fiscal_years() -> None:
     noise = SOLD.dt.year + (RNG.random(N) < 0.2)
     table = pd.DataFrame({"sold": SOLD, "year": noise, "quarter": RNG.integers(1, 5, N)})

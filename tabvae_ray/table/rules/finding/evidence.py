@@ -51,9 +51,10 @@ def is_rule(
         if n_values * np.log(max(by_chance, 1e-300)) > _CHANCE_OF_VALUES:
             return None
     if isinstance(rule, MomentRule) and rule.is_chosen_of_many:
-        # Likewise of many steps in time.
+        # Likewise of many steps in time. Years are few, but their beginning shows in many dates.
         assert expected is not None
-        n_values = len(np.unique(expected[rows]))
+        values = table[rule.of].codes if rule.months else expected
+        n_values = len(np.unique(values[rows]))
         if n_values * np.log(max(by_chance, 1e-300)) > _CHANCE_OF_VALUES:
             return None
     return float(broken) if unlikely(by_chance, len(rows), float(broken)) else None

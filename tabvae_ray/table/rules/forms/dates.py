@@ -21,6 +21,7 @@ from tabvae_ray.table.rules.column_views import (
     seconds_of,
 )
 from tabvae_ray.table.rules.forms.column_rule import ColumnRule, ComputingRule, numbers_of
+from tabvae_ray.table.rules.forms.parts import later
 from tabvae_ray.table.values.offsets import (
     LASTING,
     Offset,
@@ -81,11 +82,13 @@ class _MomentRule(ColumnRule):
         of: The other date-time.
         part: Its date, at midnight, its time of day, or the start or end of a longer period: its
             first or last day, or its last second. Times of day are moments of 1970-01-01.
-        offsets: How much later, one step after the other.
+        months: How many months later the other date-time counts, as in a fiscal year.
+        offsets: How much later the part is, one step after the other.
     """
 
     of: str
     part: MomentPart = "moment"
+    months: int = Field(0, ge=-11, le=11)
     offsets: tuple[Offset, ...] = ()
 
     @model_validator(mode="after")
@@ -102,20 +105,22 @@ class _MomentRule(ColumnRule):
     @property
     def is_chosen_of_many(self) -> bool:
         """Whether there are so many rules of its kind that one may fit a few values by chance."""
-        n_words = len(self.offsets) + (self.part != "moment")
+        n_words = len(self.offsets) + (self.part != "moment") + (self.months != 0)
         return n_words > 1 or any(step.unit == "business days" for step in self.offsets)
 
     def expected(self, table: TableView) -> Floats:
         """Return ``(N,)`` seconds since 1970 of the results, NaN where missing."""
         moments = table[self.of].moments
         assert moments is not None
+        if self.months:
+            moments = moved(moments, [Offset(count=self.months, unit="months")])
         if self.part in ("time", "time to the minute"):
             seconds = seconds_of(wall_clock(moments)) % _DAY
             return seconds if self.part == "time" else 60 * np.floor(seconds / 60)
-        later = self._later(part_of(moments, self.part), table)
-        found = seconds_of(moved(later, self.offsets))
+        found = self._later(part_of(moments, self.part), table)
+        seconds = seconds_of(moved(found, self.offsets))
         # Clocks begin again at midnight.
-        return found % _DAY if is_clock(table[self.of]) else found
+        return seconds % _DAY if is_clock(table[self.of]) else seconds
 
     def broken(self, table: TableView) -> Mask:
         """Return ``(N,)`` true where a value is another one; missing values break nothing."""
@@ -135,7 +140,8 @@ class _MomentRule(ColumnRule):
     def __str__(self) -> str:
         part = "" if self.part == "moment" else f"{self.part} of "
         steps = [self._said_by_others(), *map(str, self.offsets)]
-        return " ".join([f"{self.column} = {part}{self.of}", *filter(None, steps)])
+        start = f"{self.column} = {part}{later(self.of, self.months)}"
+        return " ".join([start, *filter(None, steps)])
 
 
 class DateOf(_MomentRule):

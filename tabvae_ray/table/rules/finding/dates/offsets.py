@@ -4,12 +4,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from tabvae_ray.table.formats.zones import wall_clock
 from tabvae_ray.table.rules.column_views import ColumnView, TableView
 from tabvae_ray.table.rules.finding.dates.pairs import (
     AGREEING,
     DAY,
     SPREAD,
     Pair,
+    Part,
     Steps,
     after_business_days,
     after_constant,
@@ -23,9 +25,10 @@ from tabvae_ray.table.values.offsets import LASTING, Offset
 __all__ = ["offset_candidates"]
 
 _LAST: MomentPart = "last second of the day"
+_YEAR: MomentPart = "start of the year"
+_QUARTER: MomentPart = "start of the quarter"
 _PARTS: tuple[MomentPart, ...] = (
-    *("moment", "date", "start of the week", "start of the month", "start of the quarter"),
-    *("start of the year", _LAST),
+    *("moment", "date", "start of the week", "start of the month", _QUARTER, _YEAR, _LAST),
 )
 # Values that fewer of the sample have are exceptions.
 _FEW = 0.02
@@ -41,16 +44,47 @@ def offset_candidates(moments: Sequence[ColumnView], some: TableView) -> list[Da
         some: Rows that candidates are looked for in.
     """
     place = {view.name: i for i, view in enumerate(moments)}
-    found: list[tuple[tuple[int, bool], DateOf]] = []
-    for pair in pairs(moments, some, _PARTS):
+    found: list[tuple[tuple[int, bool, int], DateOf]] = []
+    parts = [*((part, 0) for part in _PARTS), *_fiscal_parts(moments, some)]
+    for pair in pairs(moments, some, parts):
         for steps in _around_the_clock(pair) if is_clock(some[pair.of]) else _ways(pair):
             # Of two equal columns, the first one says what the other is.
             if not steps and (pair.part != "moment" or place[pair.of] > place[pair.column]):
                 continue
-            rule = DateOf(column=pair.column, of=pair.of, part=pair.part, offsets=steps)
-            n_words = len(steps) + (pair.part != "moment")
-            found.append(((n_words, any(step.count < 0 for step in steps)), rule))
+            rule = DateOf(
+                column=pair.column,
+                of=pair.of,
+                part=pair.part,
+                months=pair.months,
+                offsets=steps,
+            )
+            n_words = len(steps) + (pair.part != "moment") + (pair.months != 0)
+            back = any(step.count < 0 for step in steps[:1])
+            found.append(((n_words, back, sum(abs(step.count) for step in steps[1:])), rule))
     return [rule for _, rule in sorted(found, key=lambda each: each[0])]
+
+
+def _fiscal_parts(moments: Sequence[ColumnView], some: TableView) -> list[Part]:
+    """Return the starts of years and quarters that do not begin with January.
+
+    Columns that only have the first or last days of some months tell them.
+    """
+    found: dict[Part, None] = {}
+    for view in moments:
+        own = some[view.name].moments
+        assert own is not None
+        days = wall_clock(own).dropna().to_numpy().astype("M8[D]")
+        for beyond in (0, 1):
+            later = days + beyond
+            months = later.astype("M8[M]")
+            if not len(days) or (months.astype("M8[D]") != later).any():
+                continue
+            of_year = np.unique(months.astype(np.int64) % 12)
+            if len(of_year) == 1 and of_year[0]:
+                found[_YEAR, -int(of_year[0])] = None
+            elif len(np.unique(of_year % 3)) == 1 and of_year[0] % 3:
+                found[_QUARTER, -int(of_year[0] % 3)] = None
+    return list(found)
 
 
 def _ways(pair: Pair) -> Iterator[Steps]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from tabvae_ray.table.formats.zones import wall_clock
 from tabvae_ray.table.rules.column_views import ColumnView, Floats, Mask, TableView, seconds_of
-from tabvae_ray.table.rules.forms.dates import MomentPart, part_of
+from tabvae_ray.table.rules.forms.dates import MomentPart, moved, part_of
 from tabvae_ray.table.values.offsets import (
     FRIDAY,
     LASTING,
@@ -26,6 +26,7 @@ __all__ = [
     "DAY",
     "SPREAD",
     "Pair",
+    "Part",
     "Steps",
     "after_business_days",
     "after_constant",
@@ -45,6 +46,7 @@ SPREAD = 6
 _LONGEST_SPAN, _MICROSECONDS = 100 * DAY, 10**6
 
 Clock = npt.NDArray[np.datetime64]
+Part = tuple[MomentPart, int]
 Steps = tuple[Offset, ...]
 
 
@@ -54,6 +56,7 @@ class Pair(NamedTuple):
     Args:
         of: The name of the first column.
         part: The part of it that is meant.
+        months: How many months later that counts.
         column: The name of the second one.
         rows: ``(S,)`` true for rows of the sample that have both.
         base: ``(N,)`` what clocks show at the first one.
@@ -63,6 +66,7 @@ class Pair(NamedTuple):
 
     of: str
     part: MomentPart
+    months: int
     column: str
     rows: Mask
     base: Clock
@@ -87,27 +91,27 @@ class Pair(NamedTuple):
         return float((rest.base == self.own).mean()) >= AGREEING
 
 
-def pairs(
-    moments: Sequence[ColumnView], some: TableView, parts: Sequence[MomentPart]
-) -> Iterator[Pair]:
+def pairs(moments: Sequence[ColumnView], some: TableView, parts: Sequence[Part]) -> Iterator[Pair]:
     """Yield all pairs of two columns, of times of day and durations among themselves.
 
     Args:
         moments: The columns of moments.
         some: Rows that candidates are looked for in.
-        parts: The parts of the first column; those that are the moment itself are left out.
+        parts: The parts of the first column, and how many months later they count; those that are
+            the moment itself are left out.
     """
     bases = {view.name: _bases(some[view.name], parts) for view in moments}
     for of, column in permutations(moments, 2):
         own, zoned = some[column.name].seconds, some[of.name].moments
         assert own is not None and zoned is not None
         shown = _shown(own, zoned.dt.tz)
-        for part, (base, seconds) in bases[of.name].items():
+        for (part, months), (base, seconds) in bases[of.name].items():
             known = ~(np.isnat(base) | np.isnat(shown))
             if is_span(own) == is_span(seconds) and is_known_enough(known):
                 # Seconds since 1970 are not exact to the microsecond.
                 lasted = np.round((own - seconds)[known], 5)
-                yield Pair(of.name, part, column.name, known, base[known], shown[known], lasted)
+                clocks = base[known], shown[known]
+                yield Pair(of.name, part, months, column.name, known, *clocks, lasted)
 
 
 def is_span(seconds: Floats) -> bool:
@@ -173,15 +177,21 @@ def mode(values: Floats) -> tuple[float, float]:
     return float(distinct[place]), float(counts[place] / len(values))
 
 
-def _bases(view: ColumnView, parts: Sequence[MomentPart]) -> dict[MomentPart, tuple[Clock, Floats]]:
+def _bases(view: ColumnView, parts: Sequence[Part]) -> dict[Part, tuple[Clock, Floats]]:
     """Return what clocks show, and seconds, of a moment and of those of its parts that differ."""
     moments, own = view.moments, view.seconds
     assert moments is not None and own is not None
-    found: dict[MomentPart, tuple[Clock, Floats]] = {}
-    for part in ("moment",) if is_span(own) else parts:
-        seconds = own if part == "moment" else seconds_of(part_of(moments, part))
+    found: dict[Part, tuple[Clock, Floats]] = {}
+    for part, months in parts:
+        if part == "moment":
+            seconds = own
+        elif is_span(own):
+            continue
+        else:
+            later = moved(moments, [Offset(count=months, unit="months")] if months else [])
+            seconds = seconds_of(part_of(later, part))
         if part == "moment" or not (seconds == own)[~np.isnan(own)].all():
-            found[part] = _shown(seconds, moments.dt.tz), seconds
+            found[part, months] = _shown(seconds, moments.dt.tz), seconds
     return found
 
 

@@ -10,6 +10,7 @@ from tabvae_ray.table.rules.finding.dates.pairs import (
     DAY,
     SPREAD,
     Pair,
+    Part,
     Steps,
     after_business_days,
     after_constant,
@@ -18,7 +19,7 @@ from tabvae_ray.table.rules.finding.dates.pairs import (
     mode,
     pairs,
 )
-from tabvae_ray.table.rules.forms.dates import DateAfter, DateBy, MomentPart
+from tabvae_ray.table.rules.forms.dates import DateAfter, DateBy
 from tabvae_ray.table.rules.rule import agrees_within_groups
 from tabvae_ray.table.values.offsets import (
     LASTING,
@@ -31,7 +32,7 @@ from tabvae_ray.table.values.offsets import (
 
 __all__ = ["category_candidates", "number_candidates"]
 
-_PARTS: tuple[MomentPart, ...] = ("moment", "date")
+_PARTS: tuple[Part, ...] = (("moment", 0), ("date", 0))
 # Units that a number may count, and their usual days. What lasts as long on any day is a duration.
 _COUNTED: dict[OffsetUnit, float] = {
     **{"months": 30.436875, "years": 365.2425},
@@ -155,7 +156,7 @@ def _fitted(
     both = (table[pair.of], table[pair.column])
     (whole,) = (
         each
-        for each in pairs(both, table, (pair.part,))
+        for each in pairs(both, table, [(pair.part, 0)])
         if (each.of, each.column) == (pair.of, pair.column)
     )
     unit, then = way
