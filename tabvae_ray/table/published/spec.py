@@ -10,6 +10,7 @@ from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.forms.bins import Bins
 from tabvae_ray.table.rules.forms.column_rule import numbers_of
 from tabvae_ray.table.rules.forms.comparison import Comparison
+from tabvae_ray.table.rules.forms.dates import DateBy
 from tabvae_ray.table.rules.forms.fixed import Fixed
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.forms.several import Scaled
@@ -85,11 +86,12 @@ def _published(rule: Rule | None, columns: dict[str, Column]) -> Rule | None:
         absent = rule.absent if rule.absent in categories else None
         kept = len({*labels} - {None}) > 1
         return rule.model_copy(update={"labels": labels, "absent": absent}) if kept else None
-    if isinstance(rule, Scaled):
-        known = dict(zip(rule.labels, rule.factors, strict=True))
+    if isinstance(rule, Scaled | DateBy):
+        key = "factors" if isinstance(rule, Scaled) else "counts"
+        known = dict(zip(rule.labels, getattr(rule, key), strict=True))
         shared = {label: known[label] for label in known if label in columns[rule.by].categories}
-        factors = {"labels": tuple(shared), "factors": tuple(shared.values())}
-        return rule.model_copy(update=factors) if shared else None
+        update = {"labels": tuple(shared), key: tuple(shared.values())}
+        return rule.model_copy(update=update) if shared else None
     if isinstance(rule, Bins):
         said = {*rule.labels, rule.labels[0] if rule.absent is None else rule.absent}
         return rule if said <= set(columns[rule.column].categories) else None

@@ -11,6 +11,7 @@ from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.rules.column_views import Mask, TableView
 from tabvae_ray.table.rules.forms.bins import LabelRule
+from tabvae_ray.table.rules.forms.dates import DateBy
 from tabvae_ray.table.rules.forms.exclusive import Exclusive
 from tabvae_ray.table.rules.forms.fixed import Fixed
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
@@ -115,7 +116,7 @@ class RuleCounter:
         for column in columns:
             if isinstance(rule, OnlyWhere | Fixed) and rule.values and column.name == rule.other:
                 continue
-            if isinstance(rule, Scaled) and column.name == rule.by:
+            if isinstance(rule, Scaled | DateBy) and column.name == rule.by:
                 continue
             if isinstance(rule, LabelRule | Fixed) and column.name == rule.column:
                 continue

@@ -12,11 +12,12 @@ from tabvae_ray.table.column import Column
 from tabvae_ray.table.declaration import RulesDeclaration
 from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.finding.curves.smooth import fitted_smooth
+from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.discovery import find_rules
 from tabvae_ray.table.rules.forms.bins import Bins, LabelRule
 from tabvae_ray.table.rules.forms.comparison import Comparison
 from tabvae_ray.table.rules.forms.curves.smooth import MAX_ODD, Smooth
-from tabvae_ray.table.rules.forms.dates import Age, DateOf
+from tabvae_ray.table.rules.forms.dates import Age, DateBy, DateOf, MomentRule
 from tabvae_ray.table.rules.forms.exclusive import Exclusive
 from tabvae_ray.table.rules.forms.fixed import Fixed
 from tabvae_ray.table.rules.forms.formula import DatePart, Duration, Linear
@@ -73,12 +74,17 @@ def rules_of(
         and rule.column not in declared.deny
         and _subject(rule) not in said
     ]
-    try:
-        check_rules([*own, *kept], columns, where)
-    except DataError:
-        # What was found goes in a circle with what is declared, which goes before it.
-        kept = [rule for rule in kept if isinstance(rule, Constraint)]
-    return (*own, *kept)
+    given = {rule.column: rule.given for rule in own if not isinstance(rule, Constraint)}
+    rules = list(own)
+    for rule in kept:
+        # What was found may go in a circle with what is declared, which goes before it.
+        if not isinstance(rule, Constraint):
+            if leads_to(rule.column, rule.given, given):
+                continue
+            given[rule.column] = rule.given
+        rules.append(rule)
+    check_rules(rules, columns, where)
+    return tuple(rules)
 
 
 def _subject(rule: Rule) -> tuple[str, ...]:
@@ -153,8 +159,11 @@ def _check_kinds(rule: Rule, of: dict[str, Column], source: str) -> None:
         of_moments = all(of[name].kind == "datetime" for name in compared)
         of_numbers = isinstance(rule, Bins) and rule.part is None
         moments = rule.given if of_moments and not of_numbers else ()
-    elif isinstance(rule, DateOf):
+    elif isinstance(rule, MomentRule):
         moments = (rule.column, rule.of)
+        if isinstance(rule, DateBy):
+            names = [*moments]
+            _check_labelled(rule.by, rule, of, source)
     elif isinstance(rule, Order) and of[rule.upper].kind == "datetime":
         moments = (rule.column, rule.upper)
     if isinstance(rule, Smooth) and of[rule.column].kind == "categorical":
@@ -182,20 +191,30 @@ def _check_labelled(name: str, rule: Rule, of: dict[str, Column], source: str) -
 
 
 def _parsed(entry: object, columns: Sequence[Column], where: str) -> Rule:
-    if isinstance(entry, str):
+    try:
+        if not isinstance(entry, str):
+            return _RULE.validate_python(entry)
         categories = {column.name: column.categories for column in columns}
         rule = parse_rule(entry, list(categories), categories)
-        if rule is None:
-            raise DataError(
-                f"{where}: add: {_brief(entry)!r} is no rule between columns of the table; rules "
-                f"are such as {EXAMPLES}"
-            )
-        return rule
-    try:
-        return _RULE.validate_python(entry)
     except ValidationError as error:
         lines = validation_messages(error)
         raise DataError("\n".join(f"{where}: add: {line}" for line in lines)) from None
+    if rule is None:
+        raise DataError(
+            f"{where}: add: {_brief(entry)!r} is no rule between columns of the table; rules "
+            f"are such as {EXAMPLES}"
+        )
+    return _as_moments(rule, columns)
+
+
+def _as_moments(rule: Rule, columns: Sequence[Column]) -> Rule:
+    """Return a rule such as ``copy = issued`` as one of date-times if these are."""
+    kinds = {column.name: column.kind for column in columns}
+    if not isinstance(rule, Linear) or kinds[rule.column] != "datetime" or rule.constant:
+        return rule
+    if list(rule.terms.values()) != [1.0] or rule.of_present:
+        return rule
+    return DateOf(column=rule.column, of=rule.given[0], part="moment")
 
 
 def _fitted(rule: Rule, table: pd.DataFrame, columns: Sequence[Column], where: str) -> Rule:

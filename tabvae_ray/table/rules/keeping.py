@@ -11,24 +11,24 @@ from tabvae_ray.table.coders.crowd import Crowd
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import (
     categories_at,
-    column_numbers,
     column_positions,
 )
 from tabvae_ray.table.rules.column_views import EXACT, Mask, TableView
 from tabvae_ray.table.rules.forms.bins import LabelRule
-from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.dates import MomentRule
 from tabvae_ray.table.rules.forms.exclusive import Exclusive
 from tabvae_ray.table.rules.forms.fixed import Fixed
-from tabvae_ray.table.rules.forms.formula import Duration, Formula
+from tabvae_ray.table.rules.forms.formula import Formula
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.lookup import Lookup, check_values
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
-from tabvae_ray.table.rules.scale import in_right_order, moments_after
+from tabvae_ray.table.rules.scale import in_right_order
 from tabvae_ray.table.rules.settling.labels import keep_labels
+from tabvae_ray.table.rules.settling.moments import keep_date, keep_end
 from tabvae_ray.table.rules.settling.orders import settle_orders
 from tabvae_ray.table.rules.settling.states import keep_exclusive, keep_fixed, keep_only_where
 from tabvae_ray.table.rules.shared import filler, learnt_lookups
-from tabvae_ray.table.rules.steps import EndOf, start_of_end, steps_of
+from tabvae_ray.table.rules.steps import EndOf, steps_of
 from tabvae_ray.table.rules.values import (
     as_dtype,
     as_series,
@@ -148,10 +148,10 @@ class RuleKeeper:
         for computed in self._computed:
             if isinstance(computed, EndOf):
                 view = self._view(rows, computed.duration)
-                _keep_end(computed.duration, view, rows, self._columns[computed.duration.end])
-            elif isinstance(computed, DateOf):
+                keep_end(computed.duration, view, rows, self._columns[computed.duration.end], rng)
+            elif isinstance(computed, MomentRule):
                 view = self._view(rows, computed)
-                _keep_date(computed, view, rows, self._columns[computed.column], rng)
+                keep_date(computed, view, rows, self._columns[computed.column], rng)
             elif isinstance(computed, LabelRule):
                 keep_labels(rows, computed, self._columns, rng, compact=compact)
             elif isinstance(computed, Dependence):
@@ -298,24 +298,6 @@ class RuleKeeper:
             same = np.isclose(own, lookup.values_of(rows), rtol=0, atol=0, equal_nan=True)
             return ~same | ~lookup.knows(rows)
         return rule.broken(self._view(rows, rule))
-
-
-def _keep_end(rule: Duration, view: TableView, rows: pd.DataFrame, end: Column) -> None:
-    """Move the end of a duration to its start and the drawn duration, at the drawn time."""
-    low, within = start_of_end(rule, view)
-    moved = moments_after(low, within, end)
-    own = column_numbers(rows[rule.end], end)
-    write_values(rows, end, np.where(np.isnan(moved), own, moved), compact=False)
-
-
-def _keep_date(
-    rule: DateOf, view: TableView, rows: pd.DataFrame, column: Column, rng: np.random.Generator
-) -> None:
-    expected = rule.expected(view)
-    own = column_numbers(rows[rule.column], column)
-    dates = moments_after(expected, np.zeros(len(rows)), column)
-    kept = np.isnan(dates) | np.isnan(own) | (rng.random(len(rows)) < rule.exceptions)
-    write_values(rows, column, np.where(kept, own, dates), compact=False)
 
 
 def _keep_order(

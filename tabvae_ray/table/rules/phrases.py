@@ -10,12 +10,14 @@ from pydantic import BaseModel, ValidationError
 from tabvae_ray.table.rules.forms.bins import Bins
 from tabvae_ray.table.rules.forms.column_rule import OF_PRESENT
 from tabvae_ray.table.rules.forms.comparison import Comparison
+from tabvae_ray.table.rules.forms.dates import MOMENT_PARTS, DateBy
 from tabvae_ray.table.rules.forms.exclusive import STATES, Exclusive
 from tabvae_ray.table.rules.forms.fixed import Fixed
 from tabvae_ray.table.rules.forms.formula import Linear
 from tabvae_ray.table.rules.forms.parts import PARTS
 from tabvae_ray.table.rules.forms.several import Extreme, Rated, Scaled
 from tabvae_ray.table.rules.rule import Rule
+from tabvae_ray.table.values.offsets import OFFSET_UNITS, STEP_UNITS, offsets_of
 
 __all__ = ["NUMBER", "long_rule", "one_of"]
 
@@ -38,6 +40,7 @@ def long_rule(text: str, name: str, categories: Mapping[str, Sequence[Any]]) -> 
         or _extreme(text, name)
         or _rated(text, name)
         or _scaled(text, name, categories)
+        or _date_by(text, name, categories)
         or _linear(text, name)
     )
 
@@ -234,22 +237,57 @@ def _scaled(text: str, name: str, categories: Mapping[str, Sequence[Any]]) -> Sc
         r"(?P<said>.+)\)",
         text,
     )
-    known = {str(value): value for value in categories.get(found["by"], ())} if found else {}
-    if found is None or not known:
+    said = None if found is None else _said_by(found, categories)
+    if found is None or said is None:
         return None
-    label = one_of(known)
-    more = rf", (-?{NUMBER}) where ({label})(?=, |$)"
-    said = re.fullmatch(
-        rf"(?P<label>{label})(?P<more>(?:, -?{NUMBER} where (?:{label}))*)", found["said"]
-    )
-    if said is None:
-        return None
-    others = re.findall(more, said["more"])
     return _valid(
         Scaled,
         column=found["column"],
         of=found["of"],
         by=found["by"],
-        labels=tuple(known[each] for each in (said["label"], *(label for _, label in others))),
-        factors=tuple(float(factor) for factor in (found["first"], *(one for one, _ in others))),
+        labels=tuple(said),
+        factors=tuple(said.values()),
     )
+
+
+def _date_by(text: str, name: str, categories: Mapping[str, Sequence[Any]]) -> DateBy | None:
+    """Read ``due = date of issued + (14 where terms is short, 30 where long) days``."""
+    one = f"(?:{name})"
+    found = re.fullmatch(
+        rf"(?P<column>{one}) = (?:(?P<part>{'|'.join(MOMENT_PARTS)}) of )?(?P<of>{one}) \+ "
+        rf"\((?P<first>-?\d+) where (?P<by>{one}) is (?P<said>.+)\) "
+        rf"(?P<unit>{'|'.join(OFFSET_UNITS)})(?P<offsets>(?: [+-] \d+ (?:{STEP_UNITS}))*)",
+        text,
+    )
+    said = None if found is None else _said_by(found, categories)
+    if found is None or said is None or any(count % 1 for count in said.values()):
+        return None
+    return _valid(
+        DateBy,
+        column=found["column"],
+        of=found["of"],
+        part=found["part"] or "moment",
+        by=found["by"],
+        labels=tuple(said),
+        counts=tuple(map(int, said.values())),
+        unit=found["unit"],
+        offsets=offsets_of(found["offsets"]),
+    )
+
+
+def _said_by(
+    found: "re.Match[str]", categories: Mapping[str, Sequence[Any]]
+) -> dict[Any, float] | None:
+    """Read the rest of ``1 where currency is EUR, 0.92 where USD``: the number of each category."""
+    known = {str(value): value for value in categories.get(found["by"], ())}
+    if not known:
+        return None
+    label = one_of(known)
+    said = re.fullmatch(
+        rf"(?P<label>{label})(?P<more>(?:, -?{NUMBER} where (?:{label}))*)", found["said"]
+    )
+    if said is None:
+        return None
+    others = re.findall(rf", (-?{NUMBER}) where ({label})(?=, |$)", said["more"])
+    each = [(found["first"], said["label"]), *others]
+    return {known[label]: float(number) for number, label in each}

@@ -1,7 +1,7 @@
 """The kinds of rules between columns.
 
-A :data:`Formula`, a :class:`DateOf`, a :class:`DateText`, :class:`Bins` and a :class:`Dependence`
-say what a column is, given others: it can be computed.
+A :data:`Formula`, a :data:`MomentRule`, a :class:`DateText`, :class:`Bins` and a
+:class:`Dependence` say what a column is, given others: it can be computed.
 A :data:`Constraint` only says what never happens.
 """
 
@@ -15,7 +15,7 @@ from tabvae_ray.table.rules.forms.bins import Bins
 from tabvae_ray.table.rules.forms.column_rule import ColumnRule
 from tabvae_ray.table.rules.forms.comparison import Comparison
 from tabvae_ray.table.rules.forms.date_text import DateText
-from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.dates import MomentRule
 from tabvae_ray.table.rules.forms.exclusive import Exclusive
 from tabvae_ray.table.rules.forms.fixed import Fixed
 from tabvae_ray.table.rules.forms.formula import Formula
@@ -113,7 +113,7 @@ class MissingTogether(ColumnRule):
 
 Constraint = Order | MissingTogether | OnlyWhere | Exclusive | Fixed
 Rule = Annotated[
-    Formula | DateOf | DateText | Bins | Comparison | Dependence | Constraint,
+    Formula | MomentRule | DateText | Bins | Comparison | Dependence | Constraint,
     Field(discriminator="kind"),
 ]
 

@@ -8,7 +8,7 @@ from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped
 from tabvae_ray.table.rules.forms.column_rule import OF_PRESENT
 from tabvae_ray.table.rules.forms.curves.smooth import Smooth
 from tabvae_ray.table.rules.forms.date_text import DATE_TEXTS, DateText
-from tabvae_ray.table.rules.forms.dates import MOMENT_PARTS, Age, DateOf
+from tabvae_ray.table.rules.forms.dates import MOMENT_PARTS, Age, DateAfter, DateOf
 from tabvae_ray.table.rules.forms.exclusive import STATES
 from tabvae_ray.table.rules.forms.formula import (
     SECONDS,
@@ -25,6 +25,7 @@ from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.forms.parts import PARTS
 from tabvae_ray.table.rules.phrases import NUMBER, long_rule, one_of
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
+from tabvae_ray.table.values.offsets import OFFSET_UNITS, STEP_UNITS, offsets_of
 
 __all__ = ["EXAMPLES", "parse_rule", "shortened"]
 
@@ -41,6 +42,10 @@ _LISTS = (
     (rf".+? = (?P<names>.+?){_PRESENT}", " + "),
 )
 _MOST_NAMES = 8
+# A date-time, or what is some months after it.
+_LATER = r"(?:(?P<of>NAME)|\((?P<base>NAME) (?P<months>[+-] \d+) months?\))"
+# Unless that is the name of a column, which is added.
+_OFFSETS = rf"(?: [+-] (?!(?:NAME)(?: [+-] |$))\d+ (?:{STEP_UNITS}))"
 
 
 def parse_rule(
@@ -122,6 +127,17 @@ def _wrapped(f: Found) -> Wrapped:
     )
 
 
+def _later(f: Found) -> dict[str, Any]:
+    return {"of": f.get("of") or f["base"], "months": _offset(f.get("months"))}
+
+
+def _date_of(f: Found, part: str) -> DateOf:
+    return DateOf.model_validate(
+        {"column": f["column"], "part": part, "offsets": offsets_of(f.get("offsets", ""))}
+        | _later(f)
+    )
+
+
 _UNITS = "|".join(get_args(Unit))
 _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
     (
@@ -160,19 +176,33 @@ _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
         lambda f: Order(column=f["column"], upper=f["upper"], strict=f["sign"] == "<"),
     ),
     (
-        rf"(?P<column>NAME) = (?P<part>{'|'.join(MOMENT_PARTS)}) of (?P<of>NAME)",
-        lambda f: DateOf.model_validate({key: f[key] for key in ("column", "part", "of")}),
+        rf"(?P<column>NAME) = (?P<part>{'|'.join(MOMENT_PARTS)}) of {_LATER}"
+        rf"(?P<offsets>{_OFFSETS}*)",
+        lambda f: _date_of(f, f["part"]),
     ),
     (
-        rf"(?P<column>NAME) = (?P<of>NAME) as (?P<format>{'|'.join(DATE_TEXTS)})",
-        lambda f: DateText(column=f["column"], of=f["of"], format=f["format"]),
+        rf"(?P<column>NAME) = (?P<of>NAME)(?P<offsets>{_OFFSETS}+)",
+        lambda f: _date_of(f, "moment"),
     ),
     (
-        rf"(?P<column>NAME) = (?P<part>{_PARTS})(?: \(Monday = 0\))? of (?P<of>NAME)"
+        rf"(?P<column>NAME) = (?:(?P<part>{'|'.join(MOMENT_PARTS)}) of )?(?P<of>NAME) \+ "
+        rf"(?!(?:NAME)(?: [+-] |$))(?P<number>NAME) (?P<unit>{'|'.join(OFFSET_UNITS)})"
+        rf"(?P<offsets>{_OFFSETS}*)",
+        lambda f: DateAfter.model_validate(
+            {key: f[key] for key in ("column", "of", "number", "unit")}
+            | {"part": f.get("part", "moment"), "offsets": offsets_of(f.get("offsets", ""))}
+        ),
+    ),
+    (
+        rf"(?P<column>NAME) = {_LATER} as (?P<format>{'|'.join(DATE_TEXTS)})",
+        lambda f: DateText(column=f["column"], format=f["format"], **_later(f)),
+    ),
+    (
+        rf"(?P<column>NAME) = (?P<part>{_PARTS})(?: \(Monday = 0\))? of {_LATER}"
         r"(?: (?P<offset>[+-] \d+))?",
         lambda f: DatePart.model_validate(
-            {"column": f["column"], "of": f["of"], "part": f["part"]}
-            | {"offset": _offset(f.get("offset"))}
+            {"column": f["column"], "part": f["part"], "offset": _offset(f.get("offset"))}
+            | _later(f)
         ),
     ),
     (

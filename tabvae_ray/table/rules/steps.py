@@ -13,6 +13,7 @@ from tabvae_ray.table.rules.column_views import Floats, TableView, seconds_of
 from tabvae_ray.table.rules.forms.column_rule import numbers_of
 from tabvae_ray.table.rules.forms.formula import SECONDS, Duration
 from tabvae_ray.table.rules.rule import Constraint, Rule
+from tabvae_ray.table.values.offsets import FRIDAY, SUNDAY, weekdays
 
 __all__ = ["EndOf", "in_order", "start_of_end", "steps_of"]
 
@@ -44,7 +45,7 @@ def steps_of(rules: Sequence[Rule]) -> list[Any]:
     taken = {rule.column for rule in computed}
     steps: list[Any] = []
     for rule in computed:
-        turned = isinstance(rule, Duration) and rule.exceptions == 0 and rule.end not in taken
+        turned = isinstance(rule, Duration) and rule.end not in taken
         if turned and isinstance(rule, Duration) and rule.unit not in ("months", "years"):
             taken.add(rule.end)
             steps.append(EndOf(rule))
@@ -73,10 +74,13 @@ def start_of_end(rule: Duration, rows: TableView) -> tuple[Floats, Floats]:
     assert first is not None and last is not None
     days_begin = [seconds_of(midnights(moments)) for moments in (first, last)]
     day = SECONDS["days"]
-    low = _after_days(first, spent)
+    if rule.unit == "calendar days":
+        low = _after_days(first, spent)
+    else:
+        low = _after_working_days(first, last, spent, both=rule.unit == "weekdays")
     within = np.minimum(old - days_begin[1], day - 1)
     # On the first day, not before the start.
-    return low, np.where(spent == 0, np.maximum(within, start - days_begin[0]), within)
+    return low, np.where(low == days_begin[0], np.maximum(within, start - days_begin[0]), within)
 
 
 def in_order(rules: Sequence[Any]) -> list[Any]:
@@ -102,3 +106,31 @@ def _after_days(moments: pd.Series, days: Floats) -> Floats:
     dates = wall_clock(moments).dt.normalize()
     later = dates + pd.Series(pd.to_timedelta(days, unit="D"), index=dates.index)
     return seconds_of(at_wall_clock(later, moments.dt.tz))
+
+
+def _after_working_days(start: pd.Series, end: pd.Series, counts: Floats, *, both: bool) -> Floats:
+    """Return ``(N,)`` seconds since 1970 of midnights some days of Monday to Friday after moments.
+
+    Args:
+        start: The moments.
+        end: Drawn ends, which say how many of the ends are on weekends.
+        counts: How many such days.
+        both: Whether the first and the last day are among them.
+    """
+    first, last = (wall_clock(part).to_numpy().astype("M8[D]") for part in (start, end))
+    whole = np.where(np.isnan(counts), 0, counts).astype(np.int64)
+    found = np.busday_offset(first, np.maximum(whole - both, 0), roll="forward")
+    # As many days lead to a Monday as to the weekend before it, or to a Friday as to that after it.
+    least, edge = (0, FRIDAY) if both else (-2, 0)
+    from_edge = (weekdays(last) - edge + 3) % 7 - 3
+    near = (from_edge >= least) & (from_edge <= least + 2) & ~np.isnat(last)
+    if near.any():
+        usual = from_edge[near]
+        drawn = np.where(near, from_edge, usual[last.astype(np.int64) % len(usual)])
+        found = np.maximum(found + np.where(weekdays(found) == edge, drawn, 0), first)
+    if both:
+        # Without any such day, both are on one weekend.
+        sunday = first + np.where(weekdays(last) == SUNDAY, SUNDAY - weekdays(first), 0)
+        found = np.where(whole == 0, sunday, found)
+    later = pd.Series(np.where(np.isnan(counts), np.datetime64("NaT"), found), index=start.index)
+    return seconds_of(at_wall_clock(later, start.dt.tz))

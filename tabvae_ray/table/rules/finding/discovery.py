@@ -22,7 +22,7 @@ from tabvae_ray.table.rules.finding.presence.only_where import find_only_where
 from tabvae_ray.table.rules.forms.bins import Bins
 from tabvae_ray.table.rules.forms.comparison import Comparison
 from tabvae_ray.table.rules.forms.date_text import DateText
-from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.dates import MomentRule
 from tabvae_ray.table.rules.forms.formula import DatePart, Formula, Linear, Product, Ratio
 from tabvae_ray.table.rules.forms.several import Rated
 from tabvae_ray.table.rules.rule import Rule
@@ -50,7 +50,7 @@ def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0)
         return []
     rng = np.random.default_rng(seed)
     view = TableView(table, columns)
-    computed: list[Formula | DateOf | DateText | Bins | Comparison] = []
+    computed: list[Formula | MomentRule | DateText | Bins | Comparison] = []
     computed += find_moment_rules(view, rng)
     computed += find_formulas(view, rng, {rule.column: rule.given for rule in computed})
     given = {rule.column: rule.given for rule in computed}

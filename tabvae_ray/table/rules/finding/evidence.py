@@ -4,7 +4,7 @@ import numpy as np
 
 from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.forms.date_text import DateText
-from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.dates import MomentRule
 from tabvae_ray.table.rules.forms.formula import Formula, Quotient, Remainder
 from tabvae_ray.table.rules.forms.functions import Function
 from tabvae_ray.table.rules.rule import Order
@@ -23,7 +23,7 @@ _CHANCE_OF_VALUES = -12.0
 
 
 def is_rule(
-    rule: Formula | DateOf | DateText | Order, table: TableView, rng: np.random.Generator
+    rule: Formula | MomentRule | DateText | Order, table: TableView, rng: np.random.Generator
 ) -> float | None:
     """Return the share of rows that break a rule, or None if it is none.
 
@@ -48,6 +48,13 @@ def is_rule(
     if isinstance(rule, Quotient | Remainder | Function):
         # Of many divisors and functions that are tried, one fits a few values.
         n_values = len(np.unique(table[rule.of].codes[rows]))
+        if n_values * np.log(max(by_chance, 1e-300)) > _CHANCE_OF_VALUES:
+            return None
+    if isinstance(rule, MomentRule) and rule.is_chosen_of_many:
+        # Likewise of many steps in time. Years are few, but their beginning shows in many dates.
+        assert expected is not None
+        values = table[rule.of].codes if rule.months else expected
+        n_values = len(np.unique(values[rows]))
         if n_values * np.log(max(by_chance, 1e-300)) > _CHANCE_OF_VALUES:
             return None
     return float(broken) if unlikely(by_chance, len(rows), float(broken)) else None

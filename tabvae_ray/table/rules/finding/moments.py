@@ -9,10 +9,15 @@ import numpy as np
 
 from tabvae_ray.table.formats.zones import wall_clock
 from tabvae_ray.table.rules.column_views import ColumnView, Floats, TableView
+from tabvae_ray.table.rules.finding.dates.fiscal import fiscal_parts, fiscal_texts
+from tabvae_ray.table.rules.finding.dates.offsets import offset_candidates
+from tabvae_ray.table.rules.finding.dates.pairs import AGREEING, is_known_enough, is_span
+from tabvae_ray.table.rules.finding.dates.said import category_candidates, number_candidates
+from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.evidence import is_rule
 from tabvae_ray.table.rules.forms.column_rule import agrees
 from tabvae_ray.table.rules.forms.date_text import DATE_TEXTS, DateText
-from tabvae_ray.table.rules.forms.dates import MOMENT_PARTS, Age, DateOf
+from tabvae_ray.table.rules.forms.dates import MOMENT_PARTS, Age, DateOf, MomentRule
 from tabvae_ray.table.rules.forms.formula import (
     SECONDS,
     DatePart,
@@ -24,12 +29,13 @@ from tabvae_ray.table.rules.forms.parts import PARTS, Part, date_part
 
 __all__ = ["find_date_texts", "find_moment_rules"]
 
-_Candidate = TypeVar("_Candidate", Formula | DateOf, DateText)
+_Candidate = TypeVar("_Candidate", Formula | MomentRule, DateText)
 
-_SAMPLE, _AGREEING = 256, 0.97
+_SAMPLE = 256
 _LENGTHS: dict[Literal["years", "months"], int] = {"years": 372, "months": 31}
 _MIN_AGES = 50
-_LONGEST = 100 * 86_400
+# More than what rounding to whole numbers takes away.
+_FAR = 0.6
 # Weeks and weekdays may count from 0, 1 or Sunday; a column that is 1 off is still the same part.
 _OFFSETS = (0, 1, -1)
 # What counts from any day or year may be further off.
@@ -48,7 +54,7 @@ _PARTS_OF_SPANS: tuple[Part, ...] = (
 )
 
 
-def find_moment_rules(table: TableView, rng: np.random.Generator) -> list[Formula | DateOf]:
+def find_moment_rules(table: TableView, rng: np.random.Generator) -> list[Formula | MomentRule]:
     """Find numbers and dates that date-times determine.
 
     Args:
@@ -63,10 +69,18 @@ def find_moment_rules(table: TableView, rng: np.random.Generator) -> list[Formul
     if not moments:
         return []
     some = table.take(rng.permutation(table.n_rows)[:_SAMPLE])
+    later = offset_candidates(moments, some)
+    after = list(number_candidates(moments, numbers, some))
     candidates = (
-        _dates(moments, some),
+        [rule for rule in later if not rule.offsets],
+        _dates(moments, table, some),
+        [rule for rule in later if rule.offsets],
         _parts(moments, numbers, some, spans=False),
+        fiscal_parts(moments, numbers, some),
+        (rule for rule in after if rule.unit != "days"),
         _durations(moments, numbers, some),
+        (rule for rule in after if rule.unit == "days"),
+        category_candidates(moments, table, some),
         _parts(moments, numbers, some, spans=True),
         _ages(moments, numbers),
     )
@@ -79,40 +93,74 @@ def find_date_texts(table: TableView, rng: np.random.Generator) -> list[DateText
     if not moments:
         return []
     some = table.take(rng.permutation(table.n_rows)[:_SAMPLE])
-    return _first_rules(_texts(moments, table, some), table, rng)
+    labelled = [
+        view
+        for view in table.columns.values()
+        if view.column.kind == "categorical"
+        and len(view.column.categories) > 1
+        and all(isinstance(value, str) for value in view.column.categories[:3])
+    ]
+    calendar = _texts(moments, labelled, some)
+    return _first_rules(chain(calendar, fiscal_texts(moments, labelled, some)), table, rng)
 
 
 def _first_rules(
     candidates: Iterable[_Candidate], table: TableView, rng: np.random.Generator
 ) -> list[_Candidate]:
-    """Return the first candidate of each column that all rows keep but a few."""
+    """Return the first candidate of each column that all rows keep, or all but a few.
+
+    None is computed from itself by way of others.
+    """
     found: dict[str, _Candidate] = {}
+    given: dict[str, tuple[str, ...]] = {}
+    inexact: list[_Candidate] = []
+
+    def fits(candidate: _Candidate) -> bool:
+        column = candidate.column
+        return column not in found and not leads_to(column, candidate.given, given)
+
     for candidate in candidates:
-        if candidate.column not in found:
-            exceptions = is_rule(candidate, table, rng)
-            if exceptions is not None:
-                found[candidate.column] = candidate.model_copy(update={"exceptions": exceptions})
+        if not fits(candidate):
+            continue
+        exceptions = is_rule(candidate, table, rng)
+        if exceptions == 0:
+            found[candidate.column], given[candidate.column] = candidate, candidate.given
+        elif exceptions is not None:
+            inexact.append(candidate.model_copy(update={"exceptions": exceptions}))
+    for candidate in inexact:
+        if fits(candidate):
+            found[candidate.column], given[candidate.column] = candidate, candidate.given
     return list(found.values())
 
 
-def _dates(moments: list[ColumnView], some: TableView) -> Iterator[DateOf]:
-    for of, column in permutations(moments, 2):
-        own = some[column.name].seconds
-        start = some[of.name].seconds
-        assert start is not None and own is not None
-        if _is_span(own) and _is_span(start):
-            continue
+def _dates(moments: list[ColumnView], table: TableView, some: TableView) -> Iterator[DateOf]:
+    for of in moments:
+        start, whole = some[of.name].seconds, of.seconds
+        assert start is not None and whole is not None
+        made = []
         for part in MOMENT_PARTS:
-            if _is_span(own) != part.startswith("time"):
+            if is_span(start) and part.startswith("time"):
                 continue
-            rule = DateOf(column=column.name, of=of.name, part=part)
+            rule = DateOf(column="", of=of.name, part=part)
             expected = rule.expected(some)
-            known = ~(np.isnan(expected) | np.isnan(own))
             # Of two columns of dates that are the same, neither is the date of the other.
-            if known.sum() < min(30, len(own) / 2) or (start == expected)[known].all():
+            if not _is_same(start, expected) or not _is_same(whole, rule.expected(table)):
+                made.append((rule, expected))
+        for column in moments:
+            own = some[column.name].seconds
+            assert own is not None
+            if column.name == of.name or (is_span(own) and is_span(start)):
                 continue
-            if (expected == own)[known].mean() >= _AGREEING:
-                yield rule
+            for rule, expected in made:
+                known = ~(np.isnan(expected) | np.isnan(own))
+                if is_span(own) != rule.part.startswith("time") or not is_known_enough(known):
+                    continue
+                if (expected == own)[known].mean() >= AGREEING:
+                    yield rule.model_copy(update={"column": column.name})
+
+
+def _is_same(start: Floats, expected: Floats) -> bool:
+    return bool((start == expected)[~np.isnan(expected)].all())
 
 
 def _parts(
@@ -121,7 +169,7 @@ def _parts(
     for moment in moments:
         own, seconds = some[moment.name].moments, some[moment.name].seconds
         assert own is not None and seconds is not None
-        if _is_span(seconds) != spans:
+        if is_span(seconds) != spans:
             continue
         for part in _PARTS_OF_SPANS if spans else PARTS:
             values = date_part(own, part)
@@ -142,18 +190,13 @@ def _offsets(values: Floats, number: ColumnView, part: str) -> tuple[int, ...]:
     return (round(float(np.median(apart))),) if len(apart) else ()
 
 
-def _texts(moments: list[ColumnView], table: TableView, some: TableView) -> Iterator[DateText]:
-    labelled = [
-        view
-        for view in table.columns.values()
-        if view.column.kind == "categorical"
-        and len(view.column.categories) > 1
-        and all(isinstance(value, str) for value in view.column.categories[:3])
-    ]
+def _texts(
+    moments: list[ColumnView], labelled: list[ColumnView], some: TableView
+) -> Iterator[DateText]:
     for moment, written in product(moments, DATE_TEXTS if labelled else ()):
         seconds = some[moment.name].seconds
         assert seconds is not None
-        if _is_span(seconds):
+        if is_span(seconds):
             continue
         rule = DateText(column="", of=moment.name, format=written)
         texts = set(rule.coded(some)[1])
@@ -161,18 +204,18 @@ def _texts(moments: list[ColumnView], table: TableView, some: TableView) -> Iter
             # Most of the texts are categories, before the rows are compared.
             if len(texts.intersection(view.column.categories)) >= 0.9 * len(texts) > 1:
                 candidate = rule.model_copy(update={"column": view.name})
-                if candidate.broken(some).mean() <= 1 - _AGREEING:
+                if candidate.broken(some).mean() <= 1 - AGREEING:
                     yield candidate
-
-
-def _is_span(seconds: Floats) -> bool:
-    """Return whether moments are those of times of day or durations, which count from 1970."""
-    return bool(np.nanmax(np.abs(seconds), initial=0.0) < _LONGEST)
 
 
 def _durations(
     moments: list[ColumnView], numbers: list[ColumnView], some: TableView
 ) -> Iterator[Formula]:
+    few = [some[number.name] for number in numbers]
+    values = [view.numbers for view in few if view.numbers is not None]
+    if not values:
+        return
+    counts = np.stack(values, axis=1)
     for start, end in permutations(moments, 2):
         first, last = some[start.name].seconds, some[end.name].seconds
         assert first is not None and last is not None
@@ -180,9 +223,12 @@ def _durations(
             for whole in (False, True) if unit in SECONDS else (False,):
                 rule = Duration(column="", start=start.name, end=end.name, unit=unit, whole=whole)
                 expected = rule.expected(some)
-                for number in numbers:
-                    if _mostly(expected, some[number.name]):
-                        yield rule.model_copy(update={"column": number.name})
+                # Most columns are far away in many rows, which is quickly seen of all of them.
+                far = np.abs(counts - expected[:, None]) > _FAR + 2e-9 * np.abs(expected[:, None])
+                known = (~np.isnan(expected)).astype(float) @ ~np.isnan(counts)
+                for place in np.flatnonzero(far.sum(axis=0) <= (1 - AGREEING) * known):
+                    if _mostly(expected, few[place]):
+                        yield rule.model_copy(update={"column": few[place].name})
 
 
 def _ages(moments: list[ColumnView], numbers: list[ColumnView]) -> Iterator[Age]:
@@ -209,7 +255,7 @@ def _ages(moments: list[ColumnView], numbers: list[ColumnView]) -> Iterator[Age]
 def _mostly(expected: Floats, view: ColumnView) -> bool:
     assert view.numbers is not None
     known = ~(np.isnan(expected) | np.isnan(view.numbers))
-    if known.sum() < min(30, len(expected) / 2):
+    if not is_known_enough(known):
         return False
     close = agrees(expected[known], view.numbers[known], view.tolerance)
-    return bool(close.mean() >= _AGREEING)
+    return bool(close.mean() >= AGREEING)

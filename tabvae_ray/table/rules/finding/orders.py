@@ -9,7 +9,7 @@ import pandas as pd
 from tabvae_ray.table.rules.column_views import Codes, ColumnView, Floats, Mask, TableView
 from tabvae_ray.table.rules.finding.evidence import MAX_EXCEPTIONS, RARER, is_rule
 from tabvae_ray.table.rules.forms.column_rule import ComputingRule
-from tabvae_ray.table.rules.forms.dates import DateOf
+from tabvae_ray.table.rules.forms.dates import MomentRule
 from tabvae_ray.table.rules.rule import Order, Rule
 
 __all__ = ["find_orders"]
@@ -124,7 +124,7 @@ def _checked(
             (
                 each
                 for each, name in ((own, rule.upper), (other, rule.column))
-                if each is not None and name in each.given
+                if each is not None and name in each.given and not _leaves_dates(each)
             ),
             None,
         )
@@ -140,9 +140,14 @@ def _checked(
     return _without_implied([found[pair] for pair in sorted(found)], exact)
 
 
+def _leaves_dates(rule: Rule) -> bool:
+    """Return True if a date is elsewhere in some rows, in which an order may still hold."""
+    return isinstance(rule, MomentRule) and rule.exceptions > 0
+
+
 def _follows(rule: Order, formula: Rule, table: TableView, rng: np.random.Generator) -> bool:
     """Return True if a formula keeps an order whatever values its inputs have together."""
-    if not isinstance(formula, ComputingRule | DateOf):
+    if not isinstance(formula, ComputingRule | MomentRule):
         return False
     rows = rng.integers(0, table.n_rows, (len(formula.given), _SHUFFLED_ROWS))
     drawn = pd.DataFrame(

@@ -1,18 +1,56 @@
-"""Date or time of a date-time as a column of its own, and days and months between two dates."""
+"""Date-times that are parts of others, or some time after them, and days and months between two."""
 
+from collections.abc import Sequence
 from datetime import date
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pydantic import Field, model_validator
 
+from tabvae_ray.table.dtypes import dtype_from_name
 from tabvae_ray.table.formats.zones import at_wall_clock, midnights, wall_clock
-from tabvae_ray.table.rules.column_views import Floats, Mask, TableView, seconds_of
-from tabvae_ray.table.rules.forms.column_rule import ColumnRule, ComputingRule
+from tabvae_ray.table.rules.column_views import (
+    ColumnView,
+    Floats,
+    Label,
+    Mask,
+    TableView,
+    plain,
+    seconds_of,
+)
+from tabvae_ray.table.rules.forms.column_rule import ColumnRule, ComputingRule, numbers_of
+from tabvae_ray.table.rules.forms.parts import later
+from tabvae_ray.table.values.offsets import (
+    LASTING,
+    Offset,
+    OffsetUnit,
+    business_days_between,
+    is_bearable,
+    on_calendar,
+    period_end,
+)
 
-__all__ = ["MOMENT_PARTS", "Age", "DateOf", "MomentPart", "days_between", "months_between"]
+__all__ = [
+    "MOMENT_PARTS",
+    "Age",
+    "DateAfter",
+    "DateBy",
+    "DateOf",
+    "MomentPart",
+    "MomentRule",
+    "days_between",
+    "is_clock",
+    "months_between",
+    "moved",
+    "moved_by",
+    "part_of",
+    "working_days_between",
+]
 
 MomentPart = Literal[
+    "moment",
     "date",
     "time",
     "time to the minute",
@@ -21,61 +59,212 @@ MomentPart = Literal[
     "start of the month",
     "start of the quarter",
     "start of the year",
+    "end of the week",
+    "end of the month",
+    "end of the quarter",
+    "end of the year",
+    "last second of the day",
+    "last second of the month",
+    "last second of the quarter",
+    "last second of the year",
 ]
-MOMENT_PARTS: tuple[MomentPart, ...] = get_args(MomentPart)
-_PERIODS: dict[str, str] = {
-    "start of the week": "W",
-    "start of the month": "M",
-    "start of the quarter": "Q",
-    "start of the year": "Y",
-}
+# What a sentence names; without a part, it speaks of the moment itself.
+MOMENT_PARTS: tuple[MomentPart, ...] = get_args(MomentPart)[1:]
 _DAY = 86_400
+# What float64 may lose of seconds since 1970, and what is lost of nanoseconds.
+_ERROR = 2e-6
 
 
-class DateOf(ColumnRule):
-    """``column = date of another date-time``, in its own time zone, or its time of day.
+class _MomentRule(ColumnRule):
+    """A rule that computes a date-time from another one.
 
     Args:
         of: The other date-time.
-        part: Its date, at midnight, its time of day, or the start of a longer period. Times of day
-            are moments of 1970-01-01.
+        part: Its date, at midnight, its time of day, or the start or end of a longer period: its
+            first or last day, or its last second. Times of day are moments of 1970-01-01.
+        months: How many months later the other date-time counts, as in a fiscal year.
+        offsets: How much later the part is, one step after the other.
     """
 
-    kind: Literal["date"] = "date"
     of: str
-    part: MomentPart = "date"
+    part: MomentPart = "moment"
+    months: int = Field(0, ge=-11, le=11)
+    offsets: tuple[Offset, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_offsets(self) -> Self:
+        if self.offsets and self.part.startswith("time"):
+            raise ValueError("a time of day must have no offsets")
+        return self
 
     @property
     def given(self) -> tuple[str, ...]:
         """Return the name of the date-time."""
         return (self.of,)
 
+    @property
+    def is_chosen_of_many(self) -> bool:
+        """Whether there are so many rules of its kind that one may fit a few values by chance."""
+        n_words = len(self.offsets) + (self.part != "moment") + (self.months != 0)
+        return n_words > 1 or any(step.unit == "business days" for step in self.offsets)
+
     def expected(self, table: TableView) -> Floats:
-        """Return ``(N,)`` seconds since 1970 of the parts, NaN where missing."""
+        """Return ``(N,)`` seconds since 1970 of the results, NaN where missing."""
         moments = table[self.of].moments
         assert moments is not None
+        if self.months:
+            moments = moved(moments, [Offset(count=self.months, unit="months")])
         if self.part in ("time", "time to the minute"):
             seconds = seconds_of(wall_clock(moments)) % _DAY
             return seconds if self.part == "time" else 60 * np.floor(seconds / 60)
-        if self.part == "start of the hour":
-            wall = wall_clock(moments)
-            within: pd.Series = 60 * wall.dt.minute + wall.dt.second + wall.dt.microsecond / 1e6
-            passed: Floats = within.to_numpy(np.float64, na_value=np.nan)
-            return seconds_of(moments) - passed
-        if self.part == "date":
-            return seconds_of(midnights(moments))
-        starts = wall_clock(moments).dt.to_period(_PERIODS[self.part]).dt.start_time
-        return seconds_of(at_wall_clock(starts, moments.dt.tz))
+        found = self._later(part_of(moments, self.part), table)
+        seconds = seconds_of(moved(found, self.offsets))
+        # Clocks begin again at midnight.
+        return seconds % _DAY if is_clock(table[self.of]) else seconds
 
     def broken(self, table: TableView) -> Mask:
         """Return ``(N,)`` true where a value is another one; missing values break nothing."""
         own, expected = table[self.column].seconds, self.expected(table)
         assert own is not None
-        wrong: Mask = (own != expected) & ~np.isnan(own) & ~np.isnan(expected)
+        # Comparisons with missing values are false.
+        wrong: Mask = np.abs(own - expected) > _ERROR
         return wrong
 
+    def _later(self, moments: pd.Series, table: TableView) -> pd.Series:
+        """Return moments as much later as other columns say."""
+        return moments
+
+    def _said_by_others(self) -> str:
+        return ""
+
     def __str__(self) -> str:
-        return f"{self.column} = {self.part} of {self.of}"
+        part = "" if self.part == "moment" else f"{self.part} of "
+        steps = [self._said_by_others(), *map(str, self.offsets)]
+        start = f"{self.column} = {part}{later(self.of, self.months)}"
+        return " ".join([start, *filter(None, steps)])
+
+
+class DateOf(_MomentRule):
+    """``column = date of another date-time``, in its own time zone, or its time of day.
+
+    And what is some days, business days or months after the other date-time, or after its date or
+    the start or end of its month.
+    """
+
+    kind: Literal["date"] = "date"
+    part: MomentPart = "date"
+
+
+class DateAfter(_MomentRule):
+    """``column = another date-time + a number of days``, business days, months or years.
+
+    Args:
+        number: The column of the number.
+        unit: What it counts.
+    """
+
+    kind: Literal["date after"] = "date after"
+    number: str
+    unit: OffsetUnit
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names of the date-time and of the number."""
+        return self.of, self.number
+
+    def _later(self, moments: pd.Series, table: TableView) -> pd.Series:
+        return moved_by(moments, numbers_of(table, self.number), self.unit)
+
+    def _said_by_others(self) -> str:
+        return f"+ {self.number} {self.unit}"
+
+
+class DateBy(_MomentRule):
+    """``column = another date-time + a number of days that a category says``.
+
+    Args:
+        by: The column of the categories.
+        labels: Its categories; rows of others break nothing.
+        counts: How many days, months or others each of them says.
+        unit: What is counted.
+    """
+
+    kind: Literal["date by"] = "date by"
+    by: str
+    labels: tuple[Label, ...] = Field(min_length=1)
+    counts: tuple[int, ...]
+    unit: OffsetUnit
+
+    @model_validator(mode="after")
+    def _check_counts(self) -> Self:
+        if len(self.labels) != len(self.counts):
+            raise ValueError("must have as many counts as labels")
+        return self
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names of the date-time and of the category."""
+        return self.of, self.by
+
+    def _later(self, moments: pd.Series, table: TableView) -> pd.Series:
+        codes, values = pd.factorize(table[self.by].values)
+        known = dict(zip(self.labels, self.counts, strict=True))
+        counts = np.array([*(known.get(plain(value), np.nan) for value in values), np.nan])
+        return moved_by(moments, counts[codes], self.unit)
+
+    def _said_by_others(self) -> str:
+        said = [
+            f"{count} where {f'{self.by} is ' if i == 0 else ''}{label}"
+            for i, (label, count) in enumerate(zip(self.labels, self.counts, strict=True))
+        ]
+        return f"+ ({', '.join(said)}) {self.unit}"
+
+
+MomentRule = DateOf | DateAfter | DateBy
+
+
+def is_clock(view: ColumnView) -> bool:
+    """Return True for a column of times of day, which are moments of 1970-01-01."""
+    dtype = dtype_from_name(view.column.dtype)
+    return isinstance(dtype, pd.ArrowDtype) and pa.types.is_time(dtype.pyarrow_dtype)
+
+
+def part_of(moments: pd.Series, part: MomentPart) -> pd.Series:
+    """Return the date of moments, or the start or end of a longer period, in their time zone."""
+    if part == "moment":
+        return moments
+    if part == "date":
+        return midnights(moments)
+    if part == "start of the hour":
+        wall = wall_clock(moments)
+        begun: pd.Series = moments - (wall - wall.dt.floor("h"))
+        return begun
+    which, _, period = part.partition(" of the ")
+    shown = pd.Series(
+        period_end(wall_clock(moments).to_numpy(), which, period), index=moments.index
+    )
+    return at_wall_clock(shown, moments.dt.tz)
+
+
+def moved(moments: pd.Series, offsets: Sequence[Offset]) -> pd.Series:
+    """Return moments some steps later, one after the other, in their own time zone."""
+    for offset in offsets:
+        moments = moved_by(moments, np.full(len(moments), float(offset.count)), offset.unit)
+    return moments
+
+
+def moved_by(moments: pd.Series, numbers: Floats, unit: OffsetUnit) -> pd.Series:
+    """Return moments as many units later as numbers say; missing where one is not whole."""
+    sound = is_bearable(numbers, unit)
+    counts = np.where(sound, numbers, 0).astype(np.int64)
+    # Nanoseconds span 584 years only.
+    found: pd.Series = moments.dt.as_unit("us")
+    if unit in LASTING:
+        found = found + (counts * LASTING[unit]).astype("m8[s]")
+    else:
+        shown = on_calendar(wall_clock(found).to_numpy(), counts, unit)
+        found = at_wall_clock(pd.Series(shown, index=moments.index), moments.dt.tz)
+    return found.where(sound)
 
 
 class Age(ComputingRule):
@@ -116,6 +305,18 @@ def days_between(start: pd.Series, end: pd.Series) -> Floats:
     days = last - first
     found: Floats = (days / pd.Timedelta(days=1)).to_numpy(np.float64, na_value=np.nan)
     return found
+
+
+def working_days_between(start: pd.Series, end: pd.Series, *, both: bool) -> Floats:
+    """Return ``(N,)`` days of Monday to Friday between moments, NaN where one is missing.
+
+    Args:
+        start: The moments that they are counted from.
+        end: Those that they are counted to.
+        both: Whether the day of the end is counted, as that of the start is.
+    """
+    first, last = (wall_clock(part).to_numpy().astype("M8[D]") for part in (start, end))
+    return business_days_between(first, last + both)
 
 
 def months_between(start: pd.Series, end: pd.Series) -> Floats:

@@ -9,10 +9,17 @@ from tabvae_ray.table.rules.column_views import Floats, TableView
 from tabvae_ray.table.rules.forms.around import ClockSum, Wrapped
 from tabvae_ray.table.rules.forms.column_rule import OF_PRESENT, ComputingRule, numbers_of
 from tabvae_ray.table.rules.forms.curves.smooth import Smooth
-from tabvae_ray.table.rules.forms.dates import Age, days_between, months_between
+from tabvae_ray.table.rules.forms.dates import (
+    Age,
+    days_between,
+    months_between,
+    moved,
+    working_days_between,
+)
 from tabvae_ray.table.rules.forms.functions import Function
-from tabvae_ray.table.rules.forms.parts import Part, date_part, part_name
+from tabvae_ray.table.rules.forms.parts import Part, date_part, later, part_name
 from tabvae_ray.table.rules.forms.several import Extreme, Rated, Scaled
+from tabvae_ray.table.values.offsets import Offset
 
 __all__ = [
     "SECONDS",
@@ -27,7 +34,18 @@ __all__ = [
     "Unit",
 ]
 
-Unit = Literal["seconds", "minutes", "hours", "days", "weeks", "calendar days", "months", "years"]
+Unit = Literal[
+    "seconds",
+    "minutes",
+    "hours",
+    "days",
+    "weeks",
+    "calendar days",
+    "business days",
+    "weekdays",
+    "months",
+    "years",
+]
 # Units that always last as long.
 SECONDS: dict[str, float] = {
     "seconds": 1.0,
@@ -182,12 +200,21 @@ class Remainder(_Division):
 
 
 class DatePart(ComputingRule):
-    """``column = part of a date-time + offset``, such as month 1 to 12; a weekday counts from 0."""
+    """``column = part of a date-time + offset``, such as month 1 to 12; a weekday counts from 0.
+
+    Args:
+        of: The date-time.
+        part: The part.
+        offset: What is added to it.
+        months: How many months later the date-time counts, such as 9 for a fiscal year that ends in
+            March.
+    """
 
     kind: Literal["date part"] = "date part"
     of: str
     part: Part
     offset: int = 0
+    months: int = Field(0, ge=-11, le=11)
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -198,18 +225,21 @@ class DatePart(ComputingRule):
         """Return ``(N,)`` the parts as numbers."""
         moments = table[self.of].moments
         assert moments is not None
+        if self.months:
+            moments = moved(moments, [Offset(count=self.months, unit="months")])
         return date_part(moments, self.part) + self.offset
 
     def __str__(self) -> str:
         offset = f" {'-' if self.offset < 0 else '+'} {abs(self.offset)}" if self.offset else ""
-        return f"{self.column} = {part_name(self.part)} of {self.of}{offset}"
+        return f"{self.column} = {part_name(self.part)} of {later(self.of, self.months)}{offset}"
 
 
 class Duration(ComputingRule):
     """``column = end - start`` in a unit, whole units rounded down if ``whole``.
 
-    Calendar days are midnights in between, as nights of a stay. Months and years are always whole,
-    as those of an age.
+    Calendar days are midnights in between, as nights of a stay. Business days are Monday to Friday,
+    without that of the end; weekdays count it, too. Months and years are always whole, as those of
+    an age.
     """
 
     kind: Literal["duration"] = "duration"
@@ -230,6 +260,8 @@ class Duration(ComputingRule):
             assert first is not None and last is not None
             if self.unit == "calendar days":
                 return days_between(first, last)
+            if self.unit in ("business days", "weekdays"):
+                return working_days_between(first, last, both=self.unit == "weekdays")
             months = months_between(first, last)
             return np.floor(months / 12) if self.unit == "years" else months
         start, end = table[self.start].seconds, table[self.end].seconds

@@ -9,13 +9,17 @@ import pandas as pd
 from tabvae_ray.table.formats.zones import wall_clock
 from tabvae_ray.table.rules.column_views import Floats, seconds_of
 
-__all__ = ["PARTS", "Part", "date_part", "part_name"]
+__all__ = ["PARTS", "Part", "date_part", "later", "part_name"]
 
 Part = Literal[
     "year",
     "quarter",
     "month",
     "week",
+    "week from Sunday",
+    "week from Monday",
+    "week of seven days",
+    "week of the month",
     "day",
     "day of the year",
     "weekday",
@@ -45,6 +49,14 @@ def part_name(part: Part) -> str:
     return "weekday (Monday = 0)" if part == "weekday" else part
 
 
+def later(of: str, months: int) -> str:
+    """Return a date-time some months later as rules are printed with it."""
+    if not months:
+        return of
+    unit = "month" if abs(months) == 1 else "months"
+    return f"({of} {'-' if months < 0 else '+'} {abs(months)} {unit})"
+
+
 def date_part(moments: pd.Series, part: Part) -> Floats:
     """Return ``(N,)`` a part of date-times as numbers, NaN where missing."""
     made = _MADE.get(part)
@@ -68,6 +80,11 @@ def _days(moments: pd.Series) -> pd.Series:
 _MADE: dict[str, Callable[[pd.Series], pd.Series]] = {
     "week": lambda m: m.dt.isocalendar().week,
     "weekday from Sunday": lambda m: (m.dt.day_of_week + 1) % 7,
+    # As those of %U and %W, of which the days before the first Sunday or Monday are week 0.
+    "week from Sunday": lambda m: (m.dt.day_of_year + 6 - (m.dt.day_of_week + 1) % 7) // 7,
+    "week from Monday": lambda m: (m.dt.day_of_year + 6 - m.dt.day_of_week) // 7,
+    "week of seven days": lambda m: (m.dt.day_of_year + 6) // 7,
+    "week of the month": lambda m: (m.dt.day + 6) // 7,
     "ISO year": lambda m: m.dt.isocalendar().year,
     "half-year": lambda m: (m.dt.month > 6) + 1 + 0 * m.dt.month,
     "yyyymmdd": lambda m: 10_000 * m.dt.year + 100 * m.dt.month + m.dt.day,

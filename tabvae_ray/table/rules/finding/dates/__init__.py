@@ -1,0 +1,1 @@
+"""Find date-times that are some time after others."""
