@@ -22,6 +22,7 @@ from tabvae_ray.command_line.input_document import InputDocument
 from tabvae_ray.command_line.input_path import UNREADABLE, InputPath, InputTable
 from tabvae_ray.command_line.json_log import JsonLog, asks_for_json, usage_message
 from tabvae_ray.command_line.lines import command_text, line_width, wrapped
+from tabvae_ray.command_line.termination import ending_in_order
 from tabvae_ray.errors import TabVAEError
 
 __all__ = [
@@ -96,7 +97,7 @@ def run(command: click.Command, program: str, arguments: Sequence[str] | None = 
 
     # Command.main() of click would end the process and has exit codes of its own.
     def parse_and_invoke() -> int:
-        with command.make_context(program, words) as context:
+        with ending_in_order(), command.make_context(program, words) as context:
             # Tell an error before the context closes what it holds, such as a Ray that starts.
             return run_told(lambda: command.invoke(context))
 
