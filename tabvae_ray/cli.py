@@ -20,7 +20,9 @@ from click.shell_completion import shell_complete
 from tabvae_ray._version import __version__
 from tabvae_ray.command_line.input_document import InputDocument
 from tabvae_ray.command_line.input_path import UNREADABLE, InputPath, InputTable
+from tabvae_ray.command_line.json_log import JsonLog, asks_for_json, usage_message
 from tabvae_ray.command_line.lines import command_text, line_width, wrapped
+from tabvae_ray.command_line.termination import ending_in_order
 from tabvae_ray.errors import TabVAEError
 
 __all__ = [
@@ -90,22 +92,16 @@ def run(command: click.Command, program: str, arguments: Sequence[str] | None = 
         arguments: The options; those of this process if None.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    # A collector of logs gets wrong options and unreadable files as JSON, too.
+    run_told = JsonLog().run_parsing if asks_for_json(words) else run_command
 
     # Command.main() of click would end the process and has exit codes of its own.
     def parse_and_invoke() -> int:
-        with command.make_context(program, words) as context:
+        with ending_in_order(), command.make_context(program, words) as context:
             # Tell an error before the context closes what it holds, such as a Ray that starts.
-            return run_command(lambda: command.invoke(context))
+            return run_told(lambda: command.invoke(context))
 
-    return run_command(parse_and_invoke)
-
-
-def _message_of(error: click.UsageError) -> str:
-    """Return the message of an error, with the nearest option in place of all similar ones."""
-    if not isinstance(error, click.NoSuchOption) or not error.possibilities:
-        return error.format_message()
-    near = get_close_matches(error.option_name, error.possibilities, n=1, cutoff=0)
-    return f"{error.message} Did you mean '{near[0]}'?"
+    return run_told(parse_and_invoke)
 
 
 def run_command(command: Callable[[], int]) -> int:
@@ -122,7 +118,7 @@ def run_command(command: Callable[[], int]) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.UsageError as error:
-        _say(f"error: {_message_of(error)}")
+        _say(f"error: {usage_message(error)}")
         if error.ctx is not None:
             _say(f"Try '{error.ctx.command_path} --help' for help.")
         return 2

@@ -5,17 +5,19 @@ import logging
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from functools import partial, wraps
+from itertools import pairwise
 from typing import Any
 
 import click
 
 from tabvae_ray.errors import TabVAEError
 
-__all__ = ["JsonLog", "logged"]
+__all__ = ["JsonLog", "asks_for_json", "logged", "usage_message"]
 
 
 class JsonLog:
@@ -68,15 +70,25 @@ class JsonLog:
                 logging.getLogger().removeHandler(handler)
 
     def run(self, command: Callable[[], int]) -> int:
-        """Run a command, write an event if it ends with an error, and return its exit code.
+        """Run a command, write its warnings and its error as events, and return its exit code.
 
         The codes are those of :func:`tabvae_ray.cli.run_command`.
         """
-        try:
+
+        def warned() -> int:
             with self.taking_warnings():
                 return command()
+
+        return self.run_parsing(warned)
+
+    def run_parsing(self, command: Callable[[], int]) -> int:
+        """Do the same without warnings, around a command that may log them itself."""
+        try:
+            return command()
+        except click.exceptions.Exit as end:
+            return end.exit_code
         except click.UsageError as error:
-            return self._failed(error.format_message(), 2)
+            return self._failed(" ".join(usage_message(error).split()), 2)
         except TabVAEError as error:
             return self._failed(str(error), error.exit_code)
         except KeyboardInterrupt:
@@ -105,6 +117,21 @@ def logged(command: Callable[..., int]) -> Callable[..., int]:
         return log.run(partial(command, log=log, **options))
 
     return run_logged
+
+
+def asks_for_json(words: Sequence[str]) -> bool:
+    """Return True if options, which need not be right, ask for lines of JSON."""
+    given = [after for before, after in pairwise(words) if before == "--log-format"]
+    given += [word.partition("=")[2] for word in words if word.startswith("--log-format=")]
+    return "json" in given
+
+
+def usage_message(error: click.UsageError) -> str:
+    """Return the message of an error, with the nearest option in place of all similar ones."""
+    if not isinstance(error, click.NoSuchOption) or not error.possibilities:
+        return error.format_message()
+    near = get_close_matches(error.option_name, error.possibilities, n=1, cutoff=0)
+    return f"{error.message} Did you mean '{near[0]}'?"
 
 
 class _Handler(logging.Handler):

@@ -46,6 +46,8 @@ __all__ = [
     "write_table",
 ]
 
+_NO_ROWS = "has a header, but no rows"
+
 
 def read_table(
     location: Source | Frame, declared: SpecDeclaration | None = None, *, what: str = "table"
@@ -253,6 +255,9 @@ def frame_from_files(
     Raises:
         DataError: If there are no rows or columns, or they cannot be read.
     """
+    if found.num_columns and not found.num_rows:
+        # Arrow encodes no text without a chunk, as files without rows have it.
+        raise DataError(f"{source}: {_NO_ROWS}")
     try:
         table = read_markers(
             frame_of(found, str(source)),
@@ -270,7 +275,7 @@ def _checked(table: pd.DataFrame, source: Location) -> pd.DataFrame:
     if len(table.columns) == 0:
         raise DataError(f"{source}: has no columns")
     if len(table) == 0:
-        raise DataError(f"{source}: has a header, but no rows")
+        raise DataError(f"{source}: {_NO_ROWS}")
     return table
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import click
 import pytest
 
+from tabvae_ray.cli import main
 from tabvae_ray.command_line.json_log import JsonLog
 from tabvae_ray.errors import DataError
 
@@ -92,3 +93,28 @@ def test_a_log_can_be_sent_to_another_process() -> None:
     log = JsonLog()
     log.search = "wards"
     assert pickle.loads(pickle.dumps(log)).search == "wards"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("search --log-format json --spce x", "No such option '--spce'. Did you mean '--space'?"),
+        ("search --trials 0 --log-format=json", "--trials must be >= 1, but got 0"),
+        ("search --data nope.csv --log-format json", "--data: nope.csv: cannot be read"),
+        ("serch --log-format json", "No such command 'serch'. Did you mean 'search'?"),
+        ("generate --log-format json --rows x", "No such option '--log-format'."),
+    ],
+)
+def test_errors_in_options_are_events_too(
+    arguments: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments.split()) == 2
+    (event,) = events(capsys)
+    assert (event["event"], event["exit_code"]) == ("failed", 2)
+    assert event["message"].startswith(message)
+
+
+def test_a_help_page_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", "--log-format", "json", "--help"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == "" and "Usage:" in captured.out

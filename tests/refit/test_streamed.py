@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import ray
 import torch
 
 from tabvae_ray.cli import main
@@ -13,6 +14,7 @@ from tabvae_ray.generation.synthesizer import load_synthesizer
 from tabvae_ray.refit import rows as module
 from tabvae_ray.refit.finished_search import FinishedSearchRefit
 from tabvae_ray.refit.streamed.encoding import EncodingTask, column_name
+from tabvae_ray.refit.streamed.training import StreamedTask, _resources
 from tabvae_ray.refit.training import untrained
 from tabvae_ray.storage import Location
 from tabvae_ray.table.dataset.parquet import ParquetTable
@@ -126,6 +128,21 @@ def test_workers_and_csv_do_not_go_together(
     options = ["--data", str(file), "--workers", "2"]
     assert main(["refit", str(sampled_search.path), *options]) == 2
     assert "Parquet only" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("n_workers", [1, 3])
+@pytest.mark.parametrize("cpus", [0.5, 1, 1.01, 2, 16])
+def test_workers_leave_a_cpu_to_read_with(
+    sampled_search: FinishedSearch, monkeypatch: pytest.MonkeyPatch, cpus: float, n_workers: int
+) -> None:
+    refit = prepared(sampled_search)
+    task = StreamedTask(refit.plan, N_ROWS, Location("codes"), n_workers)
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": cpus})
+    reserved = _resources(task)
+    # Ray refuses to reserve nothing.
+    assert all(amount > 0 for amount in reserved.values()) and reserved
+    assert n_workers * reserved.get("CPU", 0) <= max(0, cpus - 1) + 1e-9
+    assert ("CPU" in reserved) == (cpus >= 2 or (cpus > 1 and n_workers == 1))
 
 
 # Ray Data and Ray Train start four times: many minutes.

@@ -90,7 +90,7 @@ def train_on_codes(task: StreamedTask, home: Location, name: str) -> dict[str, A
             scaling_config=ScalingConfig(
                 num_workers=task.n_workers,
                 use_gpu=task.plan.device != "cpu",
-                resources_per_worker={"CPU": _cpus(task)},
+                resources_per_worker=_resources(task),
             ),
             run_config=RunConfig(
                 name=name,
@@ -107,11 +107,12 @@ def train_on_codes(task: StreamedTask, home: Location, name: str) -> dict[str, A
     return state
 
 
-def _cpus(task: StreamedTask) -> float:
-    """Return the CPUs that a worker reserves: Ray Data needs some to read with."""
-    total = float(ray.cluster_resources().get("CPU", 1.0))  # type: ignore[no-untyped-call]
-    for_all = total - 1 if total > 1 else total / 2
-    return max(0.01, min(float(task.plan.threads), int(100 * for_all / task.n_workers) / 100))
+def _resources(task: StreamedTask) -> dict[str, float]:
+    """Return what a worker reserves: it leaves a CPU, without which Ray Data waits for ever."""
+    free = float(ray.cluster_resources().get("CPU", 1.0)) - 1  # type: ignore[no-untyped-call]
+    cpus = min(float(task.plan.threads), int(100 * free / task.n_workers) / 100)
+    # Something has to be reserved: of a single CPU nothing, but a byte of memory.
+    return {"CPU": cpus} if cpus > 0 else {"memory": 1.0}
 
 
 def _train(task: StreamedTask) -> None:

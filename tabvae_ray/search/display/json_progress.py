@@ -79,7 +79,7 @@ class JsonProgress(SearchProgress):
         trial |= {"state": record.state, "seconds": record.seconds, "reason": record.reason}
         if self._statistics is not None:
             now = self._statistics.snapshot()
-            trial |= {"trials": now.states, "best": now.best}
+            trial |= {"trials": now.states, "best_scores": now.best}
             trial |= {"hypervolume": now.hypervolume, "left": now.left}
         failed = record.state == "FAIL"
         self._event("trial_ended", level="warning" if failed else "info", **trial)

@@ -111,7 +111,20 @@ def _listed(directory: Location, *, recursive: bool) -> list[tuple[str, fs.FileT
     found = directory.attempt("listed", lambda: directory.filesystem.get_file_info(selector))
     root = directory.path.rstrip("/") + "/"
     relative = [(info.path.removeprefix(root), info.type) for info in found]
+    relative += [(name, fs.FileType.File) for name in _broken_links(directory, recursive)]
     return [(name, kind) for name, kind in relative if not _is_hidden(name)]
+
+
+def _broken_links(directory: Location, recursive: bool) -> Iterator[str]:
+    """Yield the paths of links to files that are gone, which Arrow leaves out without a word."""
+    root = directory.on_this_machine()
+    for folder, _, names in () if root is None else os.walk(root):
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.path.islink(path) and not os.path.exists(path):
+                yield os.path.relpath(path, root)
+        if not recursive:
+            break
 
 
 def _matches(parts: list[str], segments: list[str]) -> bool:

@@ -131,6 +131,13 @@ def test_dictionaries_of_several_files_are_one(tmp_path: Path) -> None:
     assert read_table(tmp_path)["kind"].tolist() == ["x", "y", "z", "x"]
 
 
+@pytest.mark.parametrize("pattern", ["", "*.parquet", "*"])
+def test_a_link_to_a_file_that_is_gone_is_not_left_out(home: Path, pattern: str) -> None:
+    (home / "z.parquet").symlink_to(home / "gone")
+    with pytest.raises(StorageError, match=r"z\.parquet: cannot be read.*gone"):
+        read_table(home / pattern)
+
+
 def test_a_pipe_in_the_directory_is_refused_and_not_waited_for(home: Path) -> None:
     os.mkfifo(home / "t" / "c.parquet")
     with pytest.raises(StorageError, match=r"c\.parquet: .*is a named pipe"):
@@ -157,8 +164,10 @@ def test_a_directory_without_parquet_is_refused(tmp_path: Path) -> None:
         read_table(tmp_path)
 
 
-def test_a_table_without_rows_is_refused(tmp_path: Path) -> None:
-    part(tmp_path, "a.parquet", n=pa.array([], pa.int64()))
+@pytest.mark.parametrize("kind", [pa.int64(), pa.string(), pa.timestamp("us")])
+def test_a_table_without_rows_is_refused(tmp_path: Path, kind: pa.DataType) -> None:
+    part(tmp_path, "a.parquet", n=pa.array([], kind))
+    part(tmp_path, "b.parquet", n=pa.array([], kind))
     with pytest.raises(DataError, match="no rows"):
         read_sample(tmp_path, rows=9, seed=0)
 
