@@ -51,7 +51,7 @@ def main() -> None:
 def sample(name: str, n_rows: int) -> pd.DataFrame:
     """Read a table, and draw rows if it has more."""
     folder = DATA / name
-    file = str(folder / f"{name}.csv.gz") if folder.exists() else name
+    file = str(folder / f"{name}.csv.gz") if folder.is_dir() else name
     table = read_table(file)
     return table.sample(min(n_rows, len(table)), random_state=1).reset_index(drop=True)
 
