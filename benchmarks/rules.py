@@ -130,6 +130,10 @@ def table(name: str, *, exceptions: bool) -> tuple[pd.DataFrame, set[str]]:
         + pd.to_timedelta(rng.integers(0, 900, n), unit="D"),
     }
     found = pd.concat([base, pd.DataFrame(derived)], axis=1)
+    # Months as text are dates where fewer than 20 rows share one, and categories otherwise.
+    months = "start of the month of opened"
+    if n / found["opened_text"].nunique() >= 20:
+        months = "opened as %b %Y"
     sentences = {
         "whole = part + other",
         "amount = price * pieces",
@@ -155,7 +159,7 @@ def table(name: str, *, exceptions: bool) -> tuple[pd.DataFrame, set[str]]:
         "owed_to = largest of saldo, 0",
         "wage_band is low where wage < 1000, middle where < 5000, else high",
         "opened_key = yyyymmdd of opened",
-        "opened_text = start of the month of opened",
+        f"opened_text = {months}",
         "opened_clock = time of opened",
         "closed_late is False where hour of closed < 22, else True",
         "ends = starts + minutes minutes, as hhmm",
