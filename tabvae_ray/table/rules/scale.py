@@ -16,7 +16,7 @@ from tabvae_ray.table.dtypes import dtype_from_name
 from tabvae_ray.table.grids.timeline import numbers_at_seconds, seconds_at
 from tabvae_ray.table.rules.column_views import Floats
 
-__all__ = ["at_distance", "distances", "in_right_order", "moments_after"]
+__all__ = ["at_distance", "beside", "distances", "in_right_order", "moments_after"]
 
 # The smallest step of a column of numbers with more than 15 decimals.
 _TINY = 1e-9
@@ -69,6 +69,24 @@ def at_distance(
     if above:
         return np.minimum(_own(start + apart, other, np.ceil), _top(other))
     return np.maximum(_own(start - apart, other, np.floor), _bottom(other))
+
+
+def beside(own: Floats, column: Column, other: Column, *, above: bool, strict: bool) -> Floats:
+    """Return the own numbers of another column next to those of a column, beyond its range perhaps.
+
+    Args:
+        own: ``(N,)`` own numbers of the column.
+        column: The column.
+        other: The other column.
+        above: Whether the other one is the larger one.
+        strict: Whether they must differ.
+    """
+    start = _on_one_scale(own, column)
+    found = _own(start, other, np.ceil if above else np.floor)
+    if strict:
+        tied = _on_one_scale(found, other) == start
+        found = np.where(tied, found + (_step(other) if above else -_step(other)), found)
+    return found
 
 
 def moments_after(low: Floats, within: Floats, column: Column) -> Floats:
