@@ -83,7 +83,7 @@ class Completion:
             no_gaps: Draw no missing values.
         """
         generator = torch.Generator(given.device).manual_seed(self.seed)
-        for part in torch.split(given, max(1, _BATCH // self.draws)):
+        for part in torch.split(given, max(1, _BATCH // self.draws)) if len(given) else ():
             z = self.prior.sample(len(part) * self.draws, generator)
             codes, weight = self._draw(z, part.repeat_interleave(self.draws, 0), generator, no_gaps)
             yield codes.view(len(part), self.draws, -1), weight.view(len(part), self.draws)
@@ -136,7 +136,7 @@ def log_prob(completion: Completion, rows: Source | Frame) -> pd.Series:
 
 
 def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) -> pd.DataFrame:
-    """Return rows with the cells drawn that they lack; see the synthesizer's methods.
+    """Return rows with the cells drawn or computed that they lack; see the synthesizer's methods.
 
     Args:
         completion: The model and the options.
@@ -205,7 +205,8 @@ def _beside_given(
 ) -> pd.DataFrame:
     """Return decoded rows that keep the rules beside given cells, which stand in them.
 
-    Rows that cannot be mended are drawn anew, and the best draw of each is taken.
+    Rows that still break a rule are drawn anew, and of these draws the one is taken that breaks the
+    fewest.
     """
     encoder = completion.encoder
     keeper = GivenKeeper(encoder.keeper, encoder.spec.columns)

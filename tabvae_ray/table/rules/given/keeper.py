@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from tabvae_ray.errors import ExportError
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.rules.column_views import Codes, Mask
 from tabvae_ray.table.rules.forms.exclusive import Exclusive
@@ -13,8 +14,8 @@ from tabvae_ray.table.rules.given.bounds import keep_bounds
 from tabvae_ray.table.rules.given.chains import Chains
 from tabvae_ray.table.rules.given.turning import turn
 from tabvae_ray.table.rules.keeping import RuleKeeper
-from tabvae_ray.table.rules.rule import Constraint, Order
-from tabvae_ray.table.rules.steps import EndOf, steps_of
+from tabvae_ray.table.rules.rule import Constraint, Dependence, Order
+from tabvae_ray.table.rules.steps import EndOf, in_order, steps_of
 from tabvae_ray.table.rules.values import HeldRows
 
 __all__ = ["GivenKeeper"]
@@ -40,7 +41,12 @@ class GivenKeeper:
         # What follows from a column is looked at before what the column follows from.
         computing = [step.duration if isinstance(step, EndOf) else step for step in reversed(steps)]
         said = [r for r in keeper.rules if isinstance(r, Constraint)]
-        self._rules = [r for r in said if not isinstance(r, Order | Exclusive)] + computing
+        turned = [r for r in said if not isinstance(r, Order | Exclusive)]
+        try:
+            turned = in_order(turned)
+        except ExportError:
+            pass  # They go in a circle, so that any order is as good.
+        self._rules = turned[::-1] + computing
         self._orders = [r for r in said if isinstance(r, Order) and r.exceptions == 0]
 
     def keep(
@@ -79,7 +85,9 @@ class GivenKeeper:
         with np.errstate(all="ignore"):
             for rule in self._keeper.rules:
                 if rule.exceptions == 0:
-                    names = (rule.column, *rule.given)
+                    # Keys that are given say the value, or cannot be known.
+                    is_looked_up = isinstance(rule, Dependence)
+                    names = rule.given if is_looked_up else (rule.column, *rule.given)
                     none = np.zeros(len(rows), dtype=bool)
                     fixed = np.logical_and.reduce([held.get(name, none) for name in names])
                     found += self._keeper.broken(rule, rows) & ~fixed

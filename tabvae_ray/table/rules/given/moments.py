@@ -53,7 +53,7 @@ def _shift(chains: Chains, part: HeldRows, rule: Duration | DateOf, name: str, u
         apart = own - rule.expected(view)
     moved = numbers_at_seconds(seconds + unit * apart, column, np.floor)
     _, least, most = column_range(column)
-    moved = np.where((moved >= least) & (moved <= most), moved, np.nan)
+    moved = np.clip(moved, least, most)
     own_numbers = plain_values(part[name], column)
     write_values(part, column, np.where(np.isnan(moved), own_numbers, moved), compact=False)
 

@@ -5,16 +5,27 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from tabvae_ray.table.column import Column
 from tabvae_ray.table.rules.column_views import Floats
 from tabvae_ray.table.rules.forms.column_rule import numbers_of
 from tabvae_ray.table.rules.forms.formula import Formula
 from tabvae_ray.table.rules.given.chains import Chains, ends_of
-from tabvae_ray.table.rules.values import HeldRows, held_cells, plain_values, write_values
+from tabvae_ray.table.rules.lookup import keys_of
+from tabvae_ray.table.rules.scale import on_one_scale
+from tabvae_ray.table.rules.values import (
+    HeldRows,
+    as_dtype,
+    held_cells,
+    plain_values,
+    write_values,
+)
 
 __all__ = ["narrow", "narrow_beside_others"]
 
 # Halvings of an interval.
 _STEPS = 50
+# So many times the range is looked at on each side of it.
+_BEYOND = 1e4
 # Other rows whose inputs are tried.
 _TRIES = 12
 
@@ -22,8 +33,9 @@ _TRIES = 12
 def narrow(chains: Chains, part: HeldRows, rule: Formula, name: str) -> None:
     """Change one input until the result is the given one, as far as its range allows.
 
-    The result must rise or fall with the input. False positions find the input of a straight
-    line at once, and halvings any other.
+    The only input that is not given may lie beyond its range, as computed numbers may. The result
+    must rise or fall with the input. False positions find the input of a straight line at once, and
+    halvings any other.
     """
     column = chains.columns[name]
     own = plain_values(part[name], column)
@@ -38,7 +50,7 @@ def narrow(chains: Chains, part: HeldRows, rule: Formula, name: str) -> None:
     def gap(values: Floats) -> Floats:
         values = values if decimals is None else np.round(values, decimals)
         now[waiting] = values[waiting]
-        write_values(part, column, now, compact=False)
+        _write(part, column, now)
         chains.forward(part, rule)
         view = chains.view(part, rule)
         return rule.expected(view) - numbers_of(view, rule.column)
@@ -52,6 +64,13 @@ def narrow(chains: Chains, part: HeldRows, rule: Formula, name: str) -> None:
             ends[odd] += step
             at[odd] = gap(ends)[odd]
     inside = at_low * at_high <= 0
+    others = [held_cells(part, root) for root in chains.roots(rule) if root != name]
+    wide = np.logical_and.reduce([waiting, ~inside, *others])
+    if column.kind == "continuous" and wide.any():
+        span = _BEYOND * (most - least)
+        low, high = np.where(wide, least - span, low), np.where(wide, most + span, high)
+        at_low, at_high = gap(low), gap(high)
+        inside = at_low * at_high <= 0
     # The nearer end, from which another input may find the rest.
     gap(np.where(inside, own, np.where(np.abs(at_low) <= np.abs(at_high), low, high)))
     waiting &= inside
@@ -68,6 +87,16 @@ def narrow(chains: Chains, part: HeldRows, rule: Formula, name: str) -> None:
         waiting &= high - low > 0.1 * unit
 
 
+def _write(part: HeldRows, column: Column, numbers: Floats) -> None:
+    """Put own numbers into a column, beyond its range perhaps."""
+    _, least, most = ends_of(column)
+    beyond = (numbers < least) | (numbers > most)
+    write_values(part, column, np.where(beyond, least, numbers), compact=False)
+    if beyond.any():
+        made = as_dtype(on_one_scale(np.where(beyond, numbers, least), column), column, part)
+        part[column.name] = part[column.name].where(~beyond, made)
+
+
 def narrow_beside_others(
     chains: Chains,
     rows: HeldRows,
@@ -78,10 +107,14 @@ def narrow_beside_others(
 ) -> None:
     """Try other values of the inputs of fewer values, such as quantities that divide a price.
 
-    The input of most values is computed from these.
+    They are those of rows with nearly the same result. The input of most values follows from them.
     """
     first, *others = names
-    for _ in range(_TRIES if others else 0):
+    column = chains.columns[rule.column]
+    results = keys_of(rows[rule.column], column)
+    order = np.argsort(results, kind="stable")
+    wanted = np.searchsorted(results[order], keys_of(part[rule.column], column))
+    for turn in range(_TRIES if others else 0):
         wrong = chains.broken(part, rule)
         if not wrong.any():
             return
@@ -89,7 +122,8 @@ def narrow_beside_others(
             pd.DataFrame(part)[wrong].reset_index(drop=True),
             {name: mask[wrong] for name, mask in part.held.items()},
         )
-        places = rng.integers(0, len(rows), len(tried))
+        near = wanted[wrong] + rng.integers(-(2**turn), 2**turn + 1, len(tried))
+        places = order[np.clip(near, 0, len(rows) - 1)]
         for name in others:
             tried[name] = rows[name].iloc[places].reset_index(drop=True)
         chains.forward(tried, rule)
