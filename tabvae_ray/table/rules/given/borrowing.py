@@ -7,13 +7,13 @@ import numpy as np
 from tabvae_ray.table.rules.column_views import Mask
 from tabvae_ray.table.rules.given.chains import Chains
 from tabvae_ray.table.rules.lookup import MISSING, keys_of
-from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Rule
+from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.values import HeldRows, held_cells, plain_values, write_values
 
 __all__ = ["borrow", "look_back"]
 
-# Other rows whose inputs are tried.
-_TRIES = 12
+# Other rows whose inputs are tried, and in how many of these tries other rules must hold, too.
+_TRIES, _STRICT = 24, 18
 
 
 def borrow(
@@ -41,17 +41,33 @@ def borrow(
     pool, keys = pool[order], keys[order]
     wanted = keys_of(part[rule.column], column)
     first, last = np.searchsorted(keys, wanted), np.searchsorted(keys, wanted, side="right")
+    beside = [
+        other
+        for other in chains.keeper.rules
+        if other is not rule
+        and other.exceptions == 0
+        and {*other.given, other.column} & set(free)
+        and (isinstance(other, Order) or held_cells(part, other.column).any())
+    ]
     own = {name: part[name] for name in free}
     sources = {name: rows[name].iloc[pool] for name in free}
     for turn in range(_TRIES):
         near = first + rng.integers(-turn - 1, turn + 2, len(part))
+        at_random = isinstance(rule, Order) and turn % 2 == 1
+        if at_random:
+            # Rows with the same smaller end may all have too small a larger one.
+            near = rng.integers(0, len(pool), len(part))
         same = first + np.floor(rng.random(len(part)) * (last - first)).astype(np.int64)
-        places = np.clip(np.where(last > first, same, near), 0, len(pool) - 1)
+        places = np.clip(np.where((last > first) & (not at_random), same, near), 0, len(pool) - 1)
         for name in free:
             taken = sources[name].take(places).reset_index(drop=True)
             part[name] = part[name].where(~wrong, taken)
         chains.forward(part, rule)
-        wrong = wrong & chains.broken(part, rule)
+        fails = chains.broken(part, rule)
+        for other in beside if turn < _STRICT else ():
+            counts = isinstance(other, Order) | held_cells(part, other.column)
+            fails |= chains.broken(part, other) & counts
+        wrong = wrong & fails
         if not wrong.any():
             return
     for name in free:

@@ -11,7 +11,7 @@ from tabvae_ray.table.rules.column_views import Mask, TableView
 from tabvae_ray.table.rules.forms.column_rule import ComputingRule
 from tabvae_ray.table.rules.forms.formula import Duration
 from tabvae_ray.table.rules.keeping import RuleKeeper
-from tabvae_ray.table.rules.rule import Dependence, Rule
+from tabvae_ray.table.rules.rule import Dependence, Order, Rule
 from tabvae_ray.table.rules.steps import EndOf, steps_of
 from tabvae_ray.table.rules.values import HeldRows
 
@@ -21,6 +21,11 @@ __all__ = ["Chains", "ends_of", "is_number"]
 def is_number(rule: Rule) -> bool:
     """Return whether a rule computes a number; durations are those of their own two moments."""
     return isinstance(rule, ComputingRule) and not isinstance(rule, Duration)
+
+
+def _inputs(rule: Rule) -> list[str]:
+    """Return the columns whose inputs are looked for; both ends of an order follow from others."""
+    return [*rule.given, rule.column] if isinstance(rule, Order) else list(rule.given)
 
 
 class Chains:
@@ -52,7 +57,7 @@ class Chains:
     def roots(self, rule: Rule) -> list[str]:
         """Return the drawn columns that a result follows from, those of most values first."""
         found: dict[str, None] = {}
-        waiting, seen = list(rule.given), {rule.column}
+        waiting, seen = _inputs(rule), set[str]()
         while waiting:
             name = waiting.pop(0)
             if name in seen:
@@ -66,20 +71,20 @@ class Chains:
         return sorted(found, key=lambda name: -_n_values(self.columns[name]))
 
     def forward(self, part: HeldRows, rule: Rule) -> None:
-        """Compute the inputs of a number in place; the others are changed themselves."""
-        chain = self._chain(rule) if is_number(rule) else None
+        """Compute inputs of a number, or ends of an order, in place; others are not computed."""
+        chain = self._chain(rule) if is_number(rule) or isinstance(rule, Order) else None
         if chain is not None:
             # What computes the inputs draws nothing.
             chain.compute(part, np.random.default_rng(0), compact=False)
 
     def _chain(self, rule: Rule) -> RuleKeeper | None:
         """Return what computes the inputs of a rule, without exceptions; None if nothing does."""
-        key = (rule.column, *rule.given)
+        key = (rule.kind, rule.column, *rule.given)
         if key not in self._chains:
-            inputs, waiting = [], list(rule.given)
+            inputs, waiting = [], _inputs(rule)
             while waiting:
                 step = self._steps.get(waiting.pop())
-                if step is not None and step not in inputs and step.column != rule.column:
+                if step is not None and step not in inputs:
                     inputs.append(step)
                     waiting += step.given
             rules = [step.duration if isinstance(step, EndOf) else step for step in inputs]

@@ -100,7 +100,10 @@ class GivenKeeper:
         exempt: Sequence[Mask],
         rng: np.random.Generator,
     ) -> Mask:
-        """Change inputs of rules whose results are given, in place; return the rows changed."""
+        """Change inputs of rules whose results are given, in place; return the rows changed.
+
+        So are those of computed ends of orders.
+        """
         changed: Mask = np.zeros(len(rows), dtype=bool)
         pinned = {name: mask.copy() for name, mask in held.items()}
         for rule, may_break in zip(self._rules, exempt, strict=True):
@@ -118,6 +121,16 @@ class GivenKeeper:
             for name, cells in turn(self._chains, rows, rule, wrong, rng).items():
                 changed |= cells
                 pinned[name] = pinned.get(name, np.zeros(len(rows), dtype=bool)) | cells
+        for order in self._orders:
+            # What is computed cannot be moved, but what it follows from can.
+            if {order.column, order.upper} & self._computed:
+                none = np.zeros(len(rows), dtype=bool)
+                fixed = pinned.get(order.column, none) & pinned.get(order.upper, none)
+                wrong = self._keeper.broken(order, rows) & ~fixed
+                if wrong.any():
+                    rows.held.update(pinned)
+                    for cells in turn(self._chains, rows, order, wrong, rng).values():
+                        changed |= cells
         rows.held.clear()
         rows.held.update(held)
         return changed

@@ -16,7 +16,7 @@ from tabvae_ray.table.rules.given.chains import Chains
 from tabvae_ray.table.rules.given.moments import keep_date, keep_duration
 from tabvae_ray.table.rules.given.narrowing import narrow, narrow_beside_others
 from tabvae_ray.table.rules.lookup import keys_of
-from tabvae_ray.table.rules.rule import Dependence, Rule
+from tabvae_ray.table.rules.rule import Dependence, Order, Rule
 from tabvae_ray.table.rules.values import HeldRows
 
 __all__ = ["turn"]
@@ -55,6 +55,9 @@ def turn(
         if isinstance(rule, _ONE_TO_ONE):
             borrow(chains, rows, part, rule, names, ~wrong, rng)
             narrow_beside_others(chains, rows, part, rule, names, rng)
+    elif isinstance(rule, Order):
+        names = chains.roots(rule)
+        borrow(chains, rows, part, rule, names, ~wrong, rng)
     else:
         if isinstance(rule, Duration):
             names = (*rule.given, rule.column)
