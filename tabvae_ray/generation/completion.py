@@ -11,7 +11,7 @@ otherwise the effective sample size says how many draws carry the weight.
 import math
 import warnings
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -28,6 +28,9 @@ from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.table.encoding import TableEncoder, column_codes
 from tabvae_ray.table.reading.frames import Frame, Source, as_frame, is_frame
 from tabvae_ray.table.reading.markers import as_declared
+from tabvae_ray.table.rules.column_views import Codes
+from tabvae_ray.table.rules.given.keeper import GivenKeeper
+from tabvae_ray.table.rules.given.placing import placed
 
 __all__ = ["Completion", "fill_cells", "log_prob"]
 
@@ -38,6 +41,10 @@ _MISSPELT = 0.8
 _BATCH = 16_384
 # In place of a code: the cell is drawn.
 _DRAWN = -1
+# Generated rows beside the others, whose values may be taken to keep a rule.
+_OTHERS = 2_000
+# How often rows are drawn anew that break a rule.
+_TURNS = 3
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ class Completion:
             no_gaps: Draw no missing values.
         """
         generator = torch.Generator(given.device).manual_seed(self.seed)
-        for part in torch.split(given, max(1, _BATCH // self.draws)):
+        for part in torch.split(given, max(1, _BATCH // self.draws)) if len(given) else ():
             z = self.prior.sample(len(part) * self.draws, generator)
             codes, weight = self._draw(z, part.repeat_interleave(self.draws, 0), generator, no_gaps)
             yield codes.view(len(part), self.draws, -1), weight.view(len(part), self.draws)
@@ -129,7 +136,7 @@ def log_prob(completion: Completion, rows: Source | Frame) -> pd.Series:
 
 
 def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) -> pd.DataFrame:
-    """Return rows with the cells drawn that they lack; see the synthesizer's methods.
+    """Return rows with the cells drawn or computed that they lack; see the synthesizer's methods.
 
     Args:
         completion: The model and the options.
@@ -146,15 +153,12 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
     known = as_declared(table, completion.encoder.spec.columns)
     given = _codes(completion, known, missing=not impute)
     rng = np.random.default_rng([completion.seed, 1])
-    chosen, sizes = [], []
-    for codes, weight in completion.weighed(given, no_gaps=impute):
-        share = (weight - weight.amax(1, keepdim=True)).exp().cumsum(1)
-        level = torch.from_numpy(rng.random((len(share), 1))).to(share) * share[:, -1:]
-        pick = torch.searchsorted(share, level, right=True)[:, 0].clamp(max=share.shape[1] - 1)
-        chosen.append(codes[torch.arange(len(codes), device=codes.device), pick])
-        sizes.append(_effective(weight))
-    picked = torch.cat(chosen) if chosen else given
-    made = completion.encoder.decode(picked.cpu().numpy(), rng, seed=completion.seed)
+    picked, sizes = _picked(completion, given, rng, impute=impute)
+    if completion.encoder.keeper.rules and len(given):
+        kept_rows = _beside_given(completion, known, given, picked, rng, impute=impute)
+        made = completion.encoder.with_identifiers(kept_rows, 0, completion.seed)
+    else:
+        made = completion.encoder.decode(picked, rng, seed=completion.seed)
     drawn = as_in_memory(made, completion.encoder.spec)
     for name in known_names:
         own = table[name]
@@ -173,6 +177,70 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
         filled.index = rows.index
     filled.attrs = {"draws": completion.draws, **_sizes(sizes)}
     return filled
+
+
+def _picked(
+    completion: Completion, given: Tensor, rng: np.random.Generator, *, impute: bool
+) -> tuple[Codes, list[Tensor]]:
+    """Choose a draw of each row by its weight; return its codes, and effective sample sizes."""
+    chosen, sizes = [], []
+    for codes, weight in completion.weighed(given, no_gaps=impute):
+        share = (weight - weight.amax(1, keepdim=True)).exp().cumsum(1)
+        level = torch.from_numpy(rng.random((len(share), 1))).to(share) * share[:, -1:]
+        pick = torch.searchsorted(share, level, right=True)[:, 0].clamp(max=share.shape[1] - 1)
+        chosen.append(codes[torch.arange(len(codes), device=codes.device), pick])
+        sizes.append(_effective(weight))
+    picked = torch.cat(chosen) if chosen else given
+    return picked.cpu().numpy(), sizes
+
+
+def _beside_given(
+    completion: Completion,
+    known: pd.DataFrame,
+    given: Tensor,
+    picked: Codes,
+    rng: np.random.Generator,
+    *,
+    impute: bool,
+) -> pd.DataFrame:
+    """Return decoded rows that keep the rules beside given cells, which stand in them.
+
+    Rows that still break a rule are drawn anew, and of these draws the one is taken that breaks the
+    fewest.
+    """
+    encoder = completion.encoder
+    keeper = GivenKeeper(encoder.keeper, encoder.spec.columns)
+    none = torch.full((_OTHERS, given.shape[1]), _DRAWN, device=given.device)
+    others = _picked(replace(completion, draws=1), none, rng, impute=impute)[0]
+    held = (given != _DRAWN).cpu().numpy()
+
+    def drawn(codes: Codes, places: Codes) -> tuple[pd.DataFrame, Codes]:
+        rows = encoder.decode(np.concatenate([codes, others]), rng, first_row=None, raw=True)
+        masks = {}
+        for i, name in enumerate(encoder.columns):
+            if held[places, i].any():
+                cells, own = known[name].iloc[places], rows[name].iloc[: len(codes)]
+                mine = placed(cells, own, held[places, i], encoder.spec[name])
+                rest = rows[name].iloc[len(codes) :]
+                rows[name] = pd.concat([mine, rest], ignore_index=True)
+                masks[name] = np.append(held[places, i], np.zeros(len(others), dtype=bool))
+        made = keeper.keep(rows, masks, rng)
+        return made.iloc[: len(codes)], keeper.n_broken(made, masks)[: len(codes)]
+
+    rows, n_broken = drawn(picked, np.arange(len(picked)))
+    for turn in range(_TURNS):
+        places = np.flatnonzero(n_broken)
+        if len(places) == 0:
+            break
+        again = replace(completion, seed=completion.seed + turn + 1)
+        codes, _ = _picked(again, given[torch.from_numpy(places)], rng, impute=impute)
+        other, n_other = drawn(codes, places)
+        better = n_other < n_broken[places]
+        index = np.arange(len(rows))
+        index[places[better]] = len(rows) + np.flatnonzero(better)
+        rows = pd.concat([rows, other], ignore_index=True).iloc[index].reset_index(drop=True)
+        n_broken[places[better]] = n_other[better]
+    return rows
 
 
 def _table_of(completion: Completion, rows: Source | Frame) -> pd.DataFrame:

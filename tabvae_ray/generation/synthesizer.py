@@ -225,6 +225,10 @@ class TabularVAESynthesizer:
         where it has none. ``attrs`` have ``draws`` and the median and least
         ``effective_sample_size``: if it is small, ask for more draws.
 
+        Rows keep the rules of the spec beside given cells, which stay: results are computed from
+        what stands in the row, and inputs found for given results. Where several rules meet, a row
+        may be left that breaks one; given cells may contradict each other.
+
         Args:
             rows: Rows with some columns of the model; other columns are kept.
             draws: Latent vectors per row.
@@ -239,7 +243,7 @@ class TabularVAESynthesizer:
         """Fill missing cells by draws given the other cells of their rows; see :meth:`complete`.
 
         Args:
-            rows: Rows with some columns of the model, which are returned without gaps.
+            rows: Rows with some columns of the model, returned without gaps but those of rules.
             draws: Latent vectors per row.
             seed: The same seed gives the same rows.
 

@@ -151,6 +151,7 @@ class TableEncoder:
         compact: bool = False,
         first_row: int | None = 0,
         seed: int = 0,
+        raw: bool = False,
     ) -> pd.DataFrame:
         """Decode codes ``(N, C)`` to rows with the dtypes of the table.
 
@@ -162,6 +163,7 @@ class TableEncoder:
             first_row: Number of the first row among all rows, which identifiers depend on; None
                 leaves identifier columns out.
             seed: Seed of identifiers.
+            raw: Return rows as they are drawn, which may break rules.
         """
         decoded: dict[str, Any] = {}
         for i, (column, coder) in enumerate(self._pairs()):
@@ -180,7 +182,9 @@ class TableEncoder:
                 if any_missing:
                     numbers[missing] = np.nan
                 decoded[column.name] = restored(numbers, column)
-        kept = self.keeper.apply(pd.DataFrame(decoded, copy=False), rng, compact=compact)
+        kept = pd.DataFrame(decoded, copy=False)
+        if not raw:
+            kept = self.keeper.apply(kept, rng, compact=compact)
         if first_row is not None:
             return self.with_identifiers(kept, first_row, seed)
         names = [name for name in self.spec.names if name in kept]

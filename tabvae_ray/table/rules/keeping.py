@@ -30,6 +30,7 @@ from tabvae_ray.table.rules.settling.states import keep_exclusive, keep_fixed, k
 from tabvae_ray.table.rules.shared import filler, learnt_lookups
 from tabvae_ray.table.rules.steps import EndOf, steps_of
 from tabvae_ray.table.rules.values import (
+    HeldRows,
     as_dtype,
     as_series,
     plain_values,
@@ -63,7 +64,8 @@ class RuleKeeper:
     ) -> None:
         self.rules, self._spec = tuple(rules), tuple(columns)
         self._columns = {column.name: column for column in columns}
-        self._lookups, self._fillers = dict(lookups), dict(fillers)
+        self.lookups = self._lookups = dict(lookups)
+        self._fillers = dict(fillers)
         self._computed = steps_of(rules)
         self._names = {step.column for step in self._computed}
         self._inputs = {name for step in self._computed for name in step.given}
@@ -106,7 +108,7 @@ class RuleKeeper:
         """Return rows that keep the rules.
 
         Args:
-            rows: Decoded rows.
+            rows: Decoded rows; none takes the place of another if some cells of them stay.
             rng: Source of all draws.
             compact: Whether categorical columns are pandas categoricals whatever their dtype.
         """
@@ -129,7 +131,7 @@ class RuleKeeper:
                     write_values(rows, lookup.on[-1], lookup.known_keys(rows, rng), compact)
             self._keep_states(rows, rng, compact, computed=False)
             self._keep_orders(rows, rng, compact)
-            self._compute(rows, rng, compact)
+            self.compute(rows, rng, compact)
             orders = [rule for rule in self.rules if isinstance(rule, Order)]
             settle_orders(
                 rows, orders, self._columns, self._names, self._inputs, rng, compact=compact
@@ -138,13 +140,14 @@ class RuleKeeper:
             for rule in missing:
                 if rule.other in self._names:
                     self._keep_missing(rule, rows, rng, compact)
-            return self._replaced(rows, rng)
+            return rows if isinstance(rows, HeldRows) else self._replaced(rows, rng)
 
     def _is_settled(self, rule: MissingTogether) -> bool:
         """Return whether a computed column is missing where it is drawn as such: formulas say."""
         return not rule.values and rule.other not in self._lookups
 
-    def _compute(self, rows: pd.DataFrame, rng: np.random.Generator, compact: bool) -> None:
+    def compute(self, rows: pd.DataFrame, rng: np.random.Generator, compact: bool) -> None:
+        """Compute columns in place."""
         for computed in self._computed:
             if isinstance(computed, EndOf):
                 view = self._view(rows, computed.duration)
@@ -284,14 +287,15 @@ class RuleKeeper:
         """
         broken: Mask = np.zeros(len(rows), dtype=bool)
         for rule in self._exact:
-            broken |= self._broken(rule, rows)
+            broken |= self.broken(rule, rows)
         if not broken.any() or broken.all():
             return rows
         places = np.arange(len(rows))
         places[broken] = rng.choice(np.flatnonzero(~broken), int(broken.sum()))
         return rows.iloc[places].reset_index(drop=True)
 
-    def _broken(self, rule: Rule, rows: pd.DataFrame) -> Mask:
+    def broken(self, rule: Rule, rows: pd.DataFrame) -> Mask:
+        """Return ``(N,)`` true where a row breaks a rule, or may not be generated."""
         if isinstance(rule, Dependence):
             column, lookup = self._columns[rule.column], self._lookups[rule.column]
             own = plain_values(rows[rule.column], column)

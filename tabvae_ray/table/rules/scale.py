@@ -16,7 +16,14 @@ from tabvae_ray.table.dtypes import dtype_from_name
 from tabvae_ray.table.grids.timeline import numbers_at_seconds, seconds_at
 from tabvae_ray.table.rules.column_views import Floats
 
-__all__ = ["at_distance", "distances", "in_right_order", "moments_after"]
+__all__ = [
+    "at_distance",
+    "beside",
+    "distances",
+    "in_right_order",
+    "moments_after",
+    "on_one_scale",
+]
 
 # The smallest step of a column of numbers with more than 15 decimals.
 _TINY = 1e-9
@@ -37,11 +44,11 @@ def in_right_order(
     Returns:
         Own numbers of both, each not beyond the minimum of its column.
     """
-    first, second = _on_one_scale(lows, low), _on_one_scale(highs, high)
+    first, second = on_one_scale(lows, low), on_one_scale(highs, high)
     lows = np.maximum(_own(second, low, np.floor), _bottom(low))
     highs = np.maximum(_own(first, high, np.ceil), _bottom(high))
     if strict:
-        tied = _on_one_scale(lows, low) >= _on_one_scale(highs, high)
+        tied = on_one_scale(lows, low) >= on_one_scale(highs, high)
         up = tied & (highs + _step(high) <= _top(high))
         highs = np.where(up, highs + _step(high), highs)
         lows = np.where(tied & ~up, lows - _step(low), lows)
@@ -50,7 +57,7 @@ def in_right_order(
 
 def distances(lows: Floats, highs: Floats, low: Column, high: Column) -> Floats:
     """Return ``(N,)`` how far one column's own numbers are above another's, on their scale."""
-    return _on_one_scale(highs, high) - _on_one_scale(lows, low)
+    return on_one_scale(highs, high) - on_one_scale(lows, low)
 
 
 def at_distance(
@@ -65,10 +72,28 @@ def at_distance(
         other: The other column, whose range is not left.
         above: Whether the other one is the larger one.
     """
-    start = _on_one_scale(own, column)
+    start = on_one_scale(own, column)
     if above:
         return np.minimum(_own(start + apart, other, np.ceil), _top(other))
     return np.maximum(_own(start - apart, other, np.floor), _bottom(other))
+
+
+def beside(own: Floats, column: Column, other: Column, *, above: bool, strict: bool) -> Floats:
+    """Return the own numbers of another column next to those of a column, beyond its range perhaps.
+
+    Args:
+        own: ``(N,)`` own numbers of the column.
+        column: The column.
+        other: The other column.
+        above: Whether the other one is the larger one.
+        strict: Whether they must differ.
+    """
+    start = on_one_scale(own, column)
+    found = _own(start, other, np.ceil if above else np.floor)
+    if strict:
+        tied = on_one_scale(found, other) == start
+        found = np.where(tied, found + (_step(other) if above else -_step(other)), found)
+    return found
 
 
 def moments_after(low: Floats, within: Floats, column: Column) -> Floats:
@@ -89,7 +114,7 @@ def _counts(column: Column) -> bool:
     return column.kind == "datetime" or column.step is not None or bool(whole)
 
 
-def _on_one_scale(numbers: Floats, column: Column) -> Floats:
+def on_one_scale(numbers: Floats, column: Column) -> Floats:
     """Return values, or seconds since 1970, of own numbers."""
     if column.kind == "categorical":
         values = np.array([*map(float, column.categories), np.nan])

@@ -1,6 +1,7 @@
 """Values of generated rows as positions and numbers, and back in the dtype of their column."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +20,48 @@ from tabvae_ray.table.rules.column_views import Floats, Mask
 from tabvae_ray.table.values.decimals import decimals_from_numbers, is_decimal
 
 __all__ = [
+    "HeldRows",
     "as_dtype",
     "as_series",
+    "held_cells",
     "plain_values",
     "positions_of",
     "without_exceptions",
     "write_values",
 ]
+
+
+class HeldRows(pd.DataFrame):
+    """Rows of which some cells stay as they are, whatever is put into their columns."""
+
+    _metadata: ClassVar[list[str]] = ["held"]
+    held: dict[str, Mask]
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, held: Mapping[str, Mask]) -> "HeldRows":
+        """Return rows of which some cells, by column, stay."""
+        made = cls(pd.DataFrame(rows), copy=False)
+        object.__setattr__(made, "held", dict(held))
+        return made
+
+    def picked(self, places: npt.NDArray[np.int64]) -> "HeldRows":
+        """Return the rows at some places, numbered anew."""
+        rows = pd.DataFrame(self).iloc[places].reset_index(drop=True)
+        return HeldRows.of(rows, {name: mask[places] for name, mask in self.held.items()})
+
+    @property
+    def _constructor(self) -> type["HeldRows"]:
+        return HeldRows
+
+    def __setitem__(self, name: Any, values: Any) -> None:
+        mask = held_cells(self, name)
+        super().__setitem__(name, values.where(~mask, self[name]) if mask.any() else values)
+
+
+def held_cells(rows: pd.DataFrame, name: str) -> Mask:
+    """Return ``(N,)`` true where a cell must stay as it is."""
+    held: Mapping[str, Mask] = getattr(rows, "held", {})
+    return held.get(name, np.zeros(len(rows), dtype=bool))
 
 
 def plain_values(values: pd.Series, column: Column) -> Floats:

@@ -10,7 +10,12 @@ from tabvae_ray.table.rules.column_views import Floats, Mask, TableView
 from tabvae_ray.table.rules.forms.exclusive import Exclusive
 from tabvae_ray.table.rules.forms.fixed import Fixed
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
-from tabvae_ray.table.rules.values import plain_values, without_exceptions, write_values
+from tabvae_ray.table.rules.values import (
+    held_cells,
+    plain_values,
+    without_exceptions,
+    write_values,
+)
 
 __all__ = ["keep_exclusive", "keep_fixed", "keep_only_where"]
 
@@ -79,17 +84,19 @@ def keep_exclusive(
     if rule.exceptions:
         wrong = without_exceptions(wrong, rule.exceptions, rng)
     states: Mask = rule.states(view)
-    free: Mask = np.array([name not in fixed for name in names])
+    held: Mask = np.stack([held_cells(rows, name) for name in names], axis=1)
+    free: Mask = ~held & np.array([name not in fixed for name in names])
     weights: Floats = np.where(wrong[:, None], 0, states).sum(axis=0) + 1e-9
     # By the row's own columns if there are any, else by how often each is.
     shares = np.where(
         states.any(axis=1, keepdims=True), states + 2.0 * (states & ~free), weights * free
     )
+    shares = np.where(held & states, 1e9, shares)
     chosen = (np.log(np.maximum(shares, 1e-300)) + rng.gumbel(size=shares.shape)).argmax(axis=1)
     for i, name in enumerate(names):
         off = wrong & states[:, i] & (chosen != i)
         on = wrong & ~states[:, i] & (chosen == i)
-        if free[i] and (off.any() or on.any()):
+        if name not in fixed and (off.any() or on.any()):
             own = plain_values(rows[name], columns[name])
             absent = _without_value(columns[name], rule)
             drawn = _drawn_values(own, states[:, i], columns[name], rule, rng)

@@ -1,0 +1,1 @@
+"""Keep rules in rows of which some cells are given."""
