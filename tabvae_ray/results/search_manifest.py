@@ -133,6 +133,7 @@ class SearchManifest(BaseModel):
         data: Where the table was read from, credentials masked.
         spec: The table's spec.
         table: Fingerprint, rows and columns of the table; ``whole_rows`` if these are a sample.
+        left_out: Names of columns of the table that are not in the spec; None if unknown.
         rungs: Epochs after which trials report.
         sampler: The sampler, and why it is that one.
         resources: CPUs and GPUs per trial, and trials at once.
@@ -160,6 +161,7 @@ class SearchManifest(BaseModel):
     data: str
     spec: Annotated[dict[str, Any], AfterValidator(_check_spec)]
     table: Annotated[dict[str, Any], _shaped_as(_Table)]
+    left_out: list[str] | None = None
     rungs: list[Count] = Field(min_length=1)
     sampler: str
     resources: dict[str, Seconds]
