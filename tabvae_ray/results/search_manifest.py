@@ -141,6 +141,8 @@ class SearchManifest(BaseModel):
         levels: Reference levels of the scores.
         id: Distinguishes searches of the same name.
         state: ``running``, ``interrupted``, ``finished`` or ``failed``.
+        concluding: Whether its trials have ended and it chooses, exports and refits a model, while
+            ``running``.
         runs: How often it was started or resumed.
         seconds: Time spent, over all runs.
         trials: Count of trials by state.
@@ -169,6 +171,7 @@ class SearchManifest(BaseModel):
     levels: Annotated[dict[str, Any], _shaped_as(_Levels)] = {}
     id: str = Field(default_factory=lambda: uuid.uuid4().hex)
     state: str = Field("running", pattern="^(running|interrupted|finished|failed)$")
+    concluding: bool = False
     runs: Count = 0
     seconds: Seconds = 0.0
     trials: dict[str, Count] = {}
