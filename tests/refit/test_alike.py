@@ -151,7 +151,7 @@ def test_identifiers_stay_text_or_numbers(
 def test_columns_that_the_search_left_out_may_be_there(
     finished: FinishedSearch, left_out: list[str] | None, is_allowed: bool
 ) -> None:
-    model = {"spec": {"columns": []}}
+    model: dict[str, Any] = {"spec": {"columns": []}}
     rows = make_mixed(ROWS).assign(note="x")
     finished.manifest.left_out = left_out
     finished.manifest.table["columns"] = 12
