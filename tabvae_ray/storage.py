@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 from tabvae_ray.command_line.similar_paths import similar_beside
 from tabvae_ray.errors import StorageError, StorageUnavailableError
 from tabvae_ray.retries import attempt, is_transient, reason, storage_errors
-from tabvae_ray.uri import URI, obstacle, open_filesystem, special_kind
+from tabvae_ray.uri import URI, no_empty_directories, obstacle, open_filesystem, special_kind
 
 if TYPE_CHECKING:
     from pyarrow import fs
@@ -267,16 +267,17 @@ class Location:
 
 
 def check_writable(directory: Location) -> None:
-    """Write, read back and remove a small file in a directory, which is made if missing.
+    """Write, read back and remove a small file in a directory, which may be missing, and stays so.
 
     Raises:
         StorageError: If any of it fails.
     """
     probe = directory / f".tabvae_ray-{uuid.uuid4().hex}"
     try:
-        probe.write_bytes(b"tabvae_ray")
-        came_back = probe.read_bytes() == b"tabvae_ray"
-        probe.remove()
+        with no_empty_directories(directory.on_this_machine()):
+            probe.write_bytes(b"tabvae_ray")
+            came_back = probe.read_bytes() == b"tabvae_ray"
+            probe.remove()
     except StorageError as error:
         # The probe's name means nothing to the user.
         raise type(error)(str(error).replace(str(probe), str(directory))) from error

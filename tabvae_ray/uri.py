@@ -4,7 +4,8 @@ import errno
 import os
 import re
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ __all__ = [
     "check_slashes",
     "masked",
     "masked_within",
+    "no_empty_directories",
     "obstacle",
     "open_filesystem",
     "special_kind",
@@ -245,6 +247,19 @@ def obstacle(path: Path) -> str | None:
             if parent.exists():
                 return None if parent.is_dir() else f"{parent} is not a directory"
     return None
+
+
+@contextmanager
+def no_empty_directories(path: Path | None) -> Iterator[None]:
+    """Remove the directories of a path that the block has made and left empty; none if None."""
+    parts = [] if path is None else [path, *path.parents]
+    absent = [part for part in parts if not os.path.lexists(part)]
+    try:
+        yield
+    finally:
+        for part in absent:
+            with suppress(OSError):
+                part.rmdir()
 
 
 def open_filesystem(uri: URI) -> "tuple[fs.FileSystem, str]":

@@ -6,7 +6,7 @@ import click
 
 from tabvae_ray.cli import PATH_OR_URI, Command, json_option, option, spec_option, table_option
 from tabvae_ray.commands.early_checks import check_files
-from tabvae_ray.commands.shown_training import new_export, say
+from tabvae_ray.commands.shown_training import new_export, say, whole_or_nothing
 
 __all__ = ["command"]
 
@@ -111,7 +111,8 @@ def command(
     if chosen is None:
         say("no trial is usable: the weights of all became infinite; try lower learning rates")
         return 3
-    scores = search.save(chosen, target)
+    with whole_or_nothing(target):
+        scores = search.save(chosen, target)
     if not quiet:
         for name, value in chosen.parameters.items():
             say(f"  {name}: {value}")

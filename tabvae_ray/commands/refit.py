@@ -1,11 +1,12 @@
 """``tabvae refit``: the chosen model of a search, trained again on all rows."""
 
 import json
+from contextlib import nullcontext
 
 import click
 
 from tabvae_ray.cli import PATH_OR_URI, Command, json_option, option, table_option
-from tabvae_ray.commands.shown_training import ShownEpochs, new_export, say
+from tabvae_ray.commands.shown_training import ShownEpochs, new_export, say, whole_or_nothing
 
 __all__ = ["command"]
 
@@ -99,14 +100,16 @@ def command(
     if not quiet:
         say(f"refitting {refit.description}")
     hooks = [] if quiet else [ShownEpochs(refit.plan.epochs)]
-    if refit.rows.streamed is None:
-        done = refit.run(hooks)
-    else:
-        from tabvae_ray.refit.streamed.run import StreamedTraining
+    # The searched model, in best/, is replaced in one step.
+    with nullcontext() if target is None else whole_or_nothing(target):
+        if refit.rows.streamed is None:
+            done = refit.run(hooks)
+        else:
+            from tabvae_ray.refit.streamed.run import StreamedTraining
 
-        shown = (lambda _: None) if quiet else say
-        streamed = StreamedTraining(refit.rows.streamed, workers or 1, address, shown)
-        done = refit.run(hooks, train=streamed)
+            shown = (lambda _: None) if quiet else say
+            streamed = StreamedTraining(refit.rows.streamed, workers or 1, address, shown)
+            done = refit.run(hooks, train=streamed)
     if not quiet:
         say(done.scores_of)
         say(f"model: {refit.target}")

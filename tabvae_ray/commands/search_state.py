@@ -101,6 +101,7 @@ class SearchState:
                 "name": manifest.name,
                 "directory": str(self.directory),
                 "state": manifest.state,
+                "concluding": manifest.state == "running" and manifest.concluding,
                 "silent": self.is_silent,
                 "updated": manifest.updated,
                 "driver": manifest.driver,

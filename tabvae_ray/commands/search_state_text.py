@@ -49,7 +49,8 @@ def print_state(state: SearchState) -> None:
 def _head(state: SearchState) -> Sequence[str]:
     manifest = state.manifest
     age = duration(max(0.0, state.now - manifest.updated))
-    line = f"search {manifest.name}: {manifest.state}"
+    is_concluding = manifest.state == "running" and manifest.concluding
+    line = f"search {manifest.name}: {'concluding' if is_concluding else manifest.state}"
     if state.is_silent:
         line += (
             f" when it last wrote, but that was {age} ago; its process may have died "
@@ -57,6 +58,8 @@ def _head(state: SearchState) -> Sequence[str]:
         )
     elif manifest.state == "running":
         line += f" on {manifest.driver.get('host', 'an unknown host')}, last heard of {age} ago"
+    if is_concluding and not state.is_silent:
+        line += "; its trials have ended, and it chooses, exports or refits a model"
     words = {**_WORDS, "RUNNING": "running" if state.is_live else "not finished"}
     counts = ", ".join(f"{n} {words[kind]}" for kind, n in state.counts.items())
     settings = state.space.settings

@@ -1,16 +1,18 @@
 """Pieces that the commands which train one model share: checks and progress."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from tabvae_ray.errors import ConfigError, printable
+from tabvae_ray.errors import ConfigError, ExportError, StorageError, printable
 
 # What a training needs takes seconds to import; help and usage errors need none of it.
 if TYPE_CHECKING:
     from tabvae_ray.storage import Location
     from tabvae_ray.training.trainer import TabularVAETrainer
 
-__all__ = ["ShownEpochs", "new_export", "say"]
+__all__ = ["ShownEpochs", "new_export", "say", "whole_or_nothing"]
 
 
 def new_export(out: str) -> "Location":
@@ -33,6 +35,26 @@ def new_export(out: str) -> "Location":
                 "directory"
             )
     return target
+
+
+@contextmanager
+def whole_or_nothing(target: "Location") -> Iterator[None]:
+    """Leave nothing in the directory of a new export, nor the directory, if the block raises."""
+    from tabvae_ray.generation.export_files import EXPORT_FILES
+    from tabvae_ray.uri import no_empty_directories
+
+    with no_empty_directories(target.on_this_machine()):
+        try:
+            yield
+        except ExportError:
+            # Somebody else has written there meanwhile.
+            raise
+        except BaseException:
+            # None of them was there before, see new_export.
+            for name in EXPORT_FILES:
+                with suppress(StorageError):
+                    (target / name).remove()
+            raise
 
 
 class ShownEpochs:

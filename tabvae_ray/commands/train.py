@@ -15,7 +15,7 @@ from tabvae_ray.cli import (
 )
 from tabvae_ray.command_line.sampling import DEFAULT_ROWS
 from tabvae_ray.commands.early_checks import check_files
-from tabvae_ray.commands.shown_training import ShownEpochs, new_export, say
+from tabvae_ray.commands.shown_training import ShownEpochs, new_export, say, whole_or_nothing
 
 __all__ = ["command"]
 
@@ -121,7 +121,8 @@ def command(
         trainer = training.vae.trainer
         trainer.epoch_hooks.append(ShownEpochs(trainer.config.max_n_epochs))
     scores = training.train()
-    training.save(target, scores)
+    with whole_or_nothing(target):
+        training.save(target, scores)
     if not quiet:
         for line in score_lines(scores):
             say(line)

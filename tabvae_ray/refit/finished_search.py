@@ -8,6 +8,8 @@ import torch
 
 from tabvae_ray.command_line.lines import counted
 from tabvae_ray.errors import ConfigError, StorageError
+from tabvae_ray.generation.export_files import read_document
+from tabvae_ray.refit.alike import check_alike
 from tabvae_ray.refit.export import searched_export, write_refitted
 from tabvae_ray.refit.history import trial_history
 from tabvae_ray.refit.plan import STATE_DIRECTORY, RefitPlan, plan_refit
@@ -75,7 +77,9 @@ class FinishedSearchRefit:
 
         Raises:
             ConfigError: If the search has chosen no model, or its table has changed.
-            DataError: If the table cannot be modelled, or is not one of the search's columns.
+            DataError: If the table cannot be modelled, or its columns or their kinds are not those
+                of the search.
+            ExportError: If the export of the search cannot be read.
             StorageError: If a file cannot be read.
         """
         manifest = SearchManifest.read(directory)
@@ -105,6 +109,8 @@ class FinishedSearchRefit:
                     f"{source} has changed since the search: to train on these rows, name them by "
                     "--data"
                 )
+            if not is_same:
+                check_alike(rows.table, manifest, read_document(directory / "best"), str(source))
             declared = for_other_rows(declared, rows.table)
         spec = TableSpec.infer(rows.table, declared=declared, source=str(source))
         target = directory / "best" if out is None else out

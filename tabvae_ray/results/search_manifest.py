@@ -133,6 +133,7 @@ class SearchManifest(BaseModel):
         data: Where the table was read from, credentials masked.
         spec: The table's spec.
         table: Fingerprint, rows and columns of the table; ``whole_rows`` if these are a sample.
+        left_out: Names of columns of the table that are not in the spec; None if unknown.
         rungs: Epochs after which trials report.
         sampler: The sampler, and why it is that one.
         resources: CPUs and GPUs per trial, and trials at once.
@@ -140,6 +141,8 @@ class SearchManifest(BaseModel):
         levels: Reference levels of the scores.
         id: Distinguishes searches of the same name.
         state: ``running``, ``interrupted``, ``finished`` or ``failed``.
+        concluding: Whether its trials have ended and it chooses, exports and refits a model, while
+            ``running``.
         runs: How often it was started or resumed.
         seconds: Time spent, over all runs.
         trials: Count of trials by state.
@@ -160,6 +163,7 @@ class SearchManifest(BaseModel):
     data: str
     spec: Annotated[dict[str, Any], AfterValidator(_check_spec)]
     table: Annotated[dict[str, Any], _shaped_as(_Table)]
+    left_out: list[str] | None = None
     rungs: list[Count] = Field(min_length=1)
     sampler: str
     resources: dict[str, Seconds]
@@ -167,6 +171,7 @@ class SearchManifest(BaseModel):
     levels: Annotated[dict[str, Any], _shaped_as(_Levels)] = {}
     id: str = Field(default_factory=lambda: uuid.uuid4().hex)
     state: str = Field("running", pattern="^(running|interrupted|finished|failed)$")
+    concluding: bool = False
     runs: Count = 0
     seconds: Seconds = 0.0
     trials: dict[str, Count] = {}

@@ -136,6 +136,7 @@ class SearchInputs:
             data=str(self.data),
             spec=self.spec.to_mapping(with_sources=False),
             table=description_of(self.sample),
+            left_out=[name for name in self.table.columns if name not in self.spec.names],
             rungs=list(self.rungs),
             sampler=choose_sampler(self.space)[1],
             resources=resources,

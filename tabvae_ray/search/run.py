@@ -132,6 +132,9 @@ def _run(search: "SearchRun", address: str | None, concurrency: int | None) -> S
     except Exception:
         if parts is None:
             search.undo_start()
+        elif search.manifest.state == "running":
+            with suppress(StorageError):
+                search.writer.write("interrupted")
         raise
 
 
@@ -268,14 +271,8 @@ class SearchRun:
             chosen, reason, found = choice.chosen, choice.reason, choice.candidates
             best = self.inputs.directory / "best"
             attacks = export(self.task, self.manifest, chosen, reason, found, best)
-            refit_best(
-                self.task,
-                self.manifest,
-                chosen.record,
-                self.resources,
-                self._began_at,
-                self.progress.say,
-            )
+            when, say = self._began_at, self.progress.say
+            refit_best(self.task, self.manifest, chosen.record, self.resources, when, say)
             if self.mlflow is not None:
                 self.mlflow.choose(chosen.record.number, reason, best)
             state = "failed" if parts.state.failed else "finished"
@@ -347,4 +344,5 @@ class SearchRun:
                 self.log.write()
                 by_number = sorted(ledger.finished, key=lambda record: record.number)
                 self.records.write_table(by_number, list(self.inputs.space.objectives))
-            self.writer.write("interrupted")
+            ends = ledger.state.interrupted or ledger.state.storage_error is not None
+            self.writer.write("interrupted" if ends else "running", concluding=not ends)

@@ -81,6 +81,19 @@ def test_json_has_the_same_as_values(run: Location, capsys: pytest.CaptureFixtur
     assert best["scores"] == {"mean_js_distance": 0.1, "correlation_distance": 0.5}
 
 
+def test_a_search_that_chooses_its_model_is_not_said_to_be_interrupted(
+    space: SearchSpace, run: Location, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_manifest(space, run, concluding=True)
+    line = shown(run, capsys).splitlines()[0]
+    assert line.startswith("search mine: concluding on ") and "chooses, exports or refits" in line
+    document = json.loads((run / "search.json").read_text())
+    write_json(run / "search.json", {**document, "updated": time.time() - 600})
+    assert "concluding when it last wrote, but that was 10 min" in shown(run, capsys)
+    write_manifest(space, run, concluding=True, state="interrupted")
+    assert shown(run, capsys).startswith("search mine: interrupted\n")
+
+
 def test_a_search_whose_driver_has_died(
     run: Location, space: SearchSpace, capsys: pytest.CaptureFixture[str]
 ) -> None:

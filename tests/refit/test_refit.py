@@ -8,6 +8,7 @@ import torch
 
 from tabvae_ray import load_search
 from tabvae_ray.cli import main
+from tabvae_ray.errors import StorageError
 from tabvae_ray.generation.synthesizer import load_synthesizer
 from tabvae_ray.refit.finished_search import FinishedSearchRefit
 from tabvae_ray.refit.history import trial_history
@@ -15,6 +16,8 @@ from tabvae_ray.refit.plan import RefitPlan, chosen_epochs
 from tabvae_ray.refit.training import train_refit
 from tabvae_ray.report.chosen_model import chosen_model, privacy
 from tabvae_ray.report.contents import gather
+from tabvae_ray.storage import Location
+from tabvae_ray.tabular_vae import TabularVAE
 from tabvae_ray.training.trainer import TabularVAETrainer
 from tests.refit.conftest import FinishedSearch, make_search
 from tests.support.tables import make_mixed, small_config
@@ -166,6 +169,50 @@ def test_other_rows_and_epochs_go_to_another_directory(
     }  # fmt: skip
     assert main(["refit", str(finished.path), *options]) == 2
     assert "holds a model already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("ends", "code"),
+    [("training", 130), ("model.safetensors", 130), ("README.md", 130), ("full", 2)],
+)
+def test_a_refit_that_ends_early_leaves_nothing_of_its_directory(
+    finished: FinishedSearch,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ends: str,
+    code: int,
+) -> None:
+    """It ends while it trains, after a file of the model is written, or as the disk is full."""
+    out = tmp_path / "models" / "m"
+    write = Location.write_bytes
+
+    def writes_and_ends(file: Location, content: bytes) -> None:
+        if ends == "full" and file.name == "scores.json":
+            raise StorageError(f"{file}: cannot be written: no space is left")
+        write(file, content)
+        if file.name == ends:
+            raise KeyboardInterrupt
+
+    def trains(plan: RefitPlan, hooks: object) -> TabularVAE:
+        # A process that is killed here takes nothing back.
+        assert not out.parent.exists()
+        if ends == "training":
+            raise KeyboardInterrupt
+        return train_refit(plan)
+
+    monkeypatch.setattr(Location, "write_bytes", writes_and_ends)
+    run = FinishedSearchRefit.run
+    monkeypatch.setattr(
+        FinishedSearchRefit, "run", lambda self, hooks: run(self, hooks, train=trains)
+    )
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "notes.txt").write_text("mine")
+    assert main(["refit", str(finished.path), "--epochs", "1", "--out", str(out)]) == code
+    assert not out.parent.exists()
+    out = tmp_path / "unused" / "m"
+    there = ["--epochs", "1", "--out", str(tmp_path / "there")]
+    assert main(["refit", str(finished.path), *there]) == code
+    assert [file.name for file in (tmp_path / "there").iterdir()] == ["notes.txt"]
 
 
 @pytest.mark.parametrize(

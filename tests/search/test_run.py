@@ -22,9 +22,11 @@ import yaml
 
 from tabvae_ray import load_synthesizer
 from tabvae_ray.cluster.connection import connected
+from tabvae_ray.commands.search_state import SearchState
 from tabvae_ray.search.__main__ import main
 from tabvae_ray.search.driver import tune_loop
 from tabvae_ray.search.trials.trainable import VAETrial
+from tabvae_ray.storage import Location
 from tests.support.drivers import (
     SECONDS,
     fresh_search,
@@ -331,6 +333,9 @@ def test_a_search_that_is_interrupted_outside_of_training_can_go_on(
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.01)
         time.sleep(0.5)
+        if moment == "choosing":
+            shown = SearchState.read(Location(directory)).document()
+            assert (shown["state"], shown["concluding"]) == ("running", True)
         process.send_signal(number)
         _, said = process.communicate(timeout=SECONDS)
     assert process.returncode == 130, said
@@ -338,6 +343,29 @@ def test_a_search_that_is_interrupted_outside_of_training_can_go_on(
     assert "SIGTERM received" not in said and "Traceback" not in said
     assert json.loads((directory / "search.json").read_text())["state"] == "interrupted"
     assert not (directory / "best").exists()
+
+
+@pytest.mark.nightly
+def test_a_search_that_is_killed_while_it_chooses_its_model_can_go_on(
+    tiny: dict, tmp_path: Path, here: Here
+) -> None:
+    tiny["search"] |= {"n_trials": 1, "n_rescores": 30}
+    file, directory = tmp_path / "tiny.yaml", Location(tmp_path / "tiny")
+    file.write_text(yaml.safe_dump(tiny))
+    with started("--space", file, "--out", tmp_path) as process:
+        deadline = time.monotonic() + SECONDS
+        while not (
+            (directory / "search.json").exists()
+            and SearchState.read(directory).document()["concluding"]
+        ):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert not (directory / "best").exists()
+    assert search("--out", tmp_path, "--name", "tiny", "--resume").returncode == 0
+    shown = SearchState.read(directory).document()
+    assert (shown["state"], shown["concluding"]) == ("finished", False)
 
 
 @pytest.mark.nightly

@@ -26,10 +26,10 @@ class ManifestWriter:
         self._started = time.monotonic()
         self._seconds_before = manifest.seconds
 
-    def write(self, state: str) -> None:
+    def write(self, state: str, *, concluding: bool = False) -> None:
         """Write the manifest with this state."""
         with self._lock:
-            self.manifest.state = state
+            self.manifest.state, self.manifest.concluding = state, concluding
             self._write()
 
     @contextmanager
