@@ -116,6 +116,8 @@ def _extent(column: Column) -> str:
         places = f", {decimals} {'decimal' if decimals == 1 else 'decimals'}" if decimals else ""
         if column.digits is not None:
             places = f", {column.digits} significant digits"
+        if column.unit is not None:
+            places += f", products of {column.unit:.15g}"
         return f"{column.minimum} to {column.maximum}{places}"
     if column.kind == "datetime":
         first, last = pd.Series(restored(np.array([0.0, column_range(column)[2]]), column))

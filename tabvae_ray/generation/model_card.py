@@ -235,6 +235,8 @@ def _column(column: Column) -> tuple[object, ...]:
     elif column.decimals is not None:
         places = "decimal" if column.decimals == 1 else "decimals"
         values = f"{column.decimals} {places}" if column.decimals else "whole numbers"
+        if column.unit is not None:
+            values += f", products of {column.unit:.15g}"
     missing = "yes" if column.missing else "no"
     return column.name, column.kind, column.dtype, values, missing
 

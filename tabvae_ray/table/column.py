@@ -278,9 +278,10 @@ def _check_unit(column: Column, dtype: Any, where: str) -> None:
     """Check that the unit of a column of numbers is one of its decimals, in float64."""
     if column.unit is None:
         return
-    decimals = column.decimals
-    if decimals is None or column.unit != round(column.unit, decimals):
-        raise DataError(f"{where}: a unit of {column.unit} must have {decimals} decimals")
+    if column.decimals is None or column.digits is not None:
+        raise DataError(f"{where}: a unit needs decimals, and no significant digits")
+    if column.unit != round(column.unit, column.decimals):
+        raise DataError(f"{where}: a unit of {column.unit} must have {column.decimals} decimals")
     if float_type(column.dtype) is not np.float64 or not pd.api.types.is_float_dtype(dtype):
         raise DataError(f"{where}: a unit needs a dtype of 64-bit floats, not {column.dtype}")
 

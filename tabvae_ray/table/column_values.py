@@ -12,6 +12,7 @@ from tabvae_ray.table.coders.discretizer import Codes, Floats
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
 from tabvae_ray.table.grids.digits import with_digits
+from tabvae_ray.table.grids.steps import with_unit
 from tabvae_ray.table.grids.timeline import (
     last_number,
     moment_numbers,
@@ -151,9 +152,12 @@ def value_at(number: float, column: Column) -> int | float | Decimal:
         return value
     if column.step is not None:
         number = float(column.minimum) + round(number) * column.step
-    if column.unit is not None:
-        return round(number / column.unit) * column.unit
-    return number if column.decimals is None else round(number, column.decimals)
+    if column.decimals is None:
+        return number
+    number = round(number, column.decimals)
+    if column.unit is None:
+        return number
+    return float(with_unit(np.array([number]), column.unit, column.decimals)[0])
 
 
 def _distance(low: int | float | Decimal, high: int | float | Decimal) -> float:
@@ -196,8 +200,8 @@ def restored(numbers: Floats, column: Column) -> Any:
         return decimals_from_numbers(numbers, column.decimals, dtype)
     if column.digits is not None:
         numbers = with_digits(numbers, column.digits)
-    if column.unit is not None:
-        numbers = np.rint(numbers / column.unit) * column.unit
+    if column.unit is not None and column.decimals is not None:
+        numbers = with_unit(numbers, column.unit, column.decimals)
     if isinstance(dtype, np.dtype):
         return numbers.astype(dtype)
     if absent is None:

@@ -158,11 +158,11 @@ class TrialRun:
             self._kept = not broken
             return report
         trainer = self._build().trainer
-        reason = f"back at {counted(trainer.epoch, 'epoch')}, because after {report['epoch']} "
+        before, after = (counted(n, "epoch") for n in (trainer.epoch, report["epoch"]))
         return {
             **self._train_and_score(until=trainer.epoch),
             "done": True,
-            "stopped": reason + " and ".join(broken),
+            "stopped": f"back at {before}, because after {after} {' and '.join(broken)}",
         }
 
     def _shrink(self) -> None:

@@ -7,7 +7,14 @@ import numpy.typing as npt
 
 from tabvae_ray.table.column import MAX_DECIMALS
 
-__all__ = ["common_step", "decimals_of", "ends_on_grid", "float_unit", "number_step"]
+__all__ = [
+    "common_step",
+    "decimals_of",
+    "ends_on_grid",
+    "float_unit",
+    "number_step",
+    "with_unit",
+]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -22,6 +29,7 @@ _FEWEST_VALUES = 200
 # Fewer distinct numbers may have a common step by chance.
 _FEWEST_STEPPED = 20
 _TRIES = 12
+_MOST_PARTS = 64
 _SUBSET = 40
 # A result of arithmetic differs from its decimals by a few units in the last place of a float.
 _NOISE = 4.0
@@ -110,8 +118,20 @@ def float_unit(present: Floats, decimals: int | None) -> float | None:
     if (np.round(distinct, decimals) == distinct).all():
         return None
     ticks = np.rint(present * 10.0**decimals).astype(np.int64)
-    unit = round(common_step(np.append(ticks, 0))[0] / 10.0**decimals, decimals)
-    return unit if _is_rare(np.rint(distinct / unit) * unit != distinct, counts) else None
+    step = common_step(np.append(ticks, 0))[0]
+    # Multiples that are all even have a step of twice the unit.
+    for part in range(1, _MOST_PARTS + 1):
+        unit = round(step / part / 10.0**decimals, decimals)
+        if step % part == 0 and _is_rare(with_unit(distinct, unit, decimals) != distinct, counts):
+            return unit
+    return None
+
+
+def with_unit(numbers: Floats, unit: float, decimals: int) -> Floats:
+    """Return ``(N,)`` numbers as the nearest multiples, where these are the same decimals."""
+    products = np.rint(numbers / unit) * unit
+    is_same = np.abs(products - numbers) < 0.1 * 10.0**-decimals
+    return np.where(is_same, products, numbers)
 
 
 def _is_rare(odd: Mask, counts: Integers) -> bool:

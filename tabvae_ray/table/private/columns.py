@@ -128,10 +128,16 @@ def _ranged(
             "maximum": int(ends[1]) if is_integer else ends[1],
             "decimals": decimals,
             "digits": declared.digits,
-            "unit": declared.unit,
+            # Noise may find other decimals than those of the unit.
+            "unit": declared.unit if _suits(declared.unit, decimals) else None,
             "step": declared.step,
         }
     ), cells
+
+
+def _suits(unit: float | None, decimals: int | None) -> bool:
+    """Return True for a unit that has no more than these decimals."""
+    return unit is not None and decimals is not None and unit == round(unit, decimals)
 
 
 def _numeric(

@@ -302,7 +302,7 @@ def test_a_trial_that_breaks_a_constraint_by_training_on_goes_back_and_ends(
     breaking(monkeypatch, [], [], [BROKEN])
     trial = start(task, ONE)
     reports = run(trial)
-    said = {"done": True, "stopped": f"back at 3 epochs, because after 9 {BROKEN}"}
+    said = {"done": True, "stopped": f"back at 3 epochs, because after 9 epochs {BROKEN}"}
     assert reports == [*undisturbed[:2], undisturbed[1] | said]
     monkeypatch.undo()
     assert trial.epoch == 3
@@ -318,7 +318,9 @@ def test_a_resumed_trial_knows_whether_it_kept_the_constraints(
     first.step()
     keep(first, tmp_path)
     last = run(start(task, {**ONE, "checkpoint": "checkpoint"}))[-1]
-    assert last["epoch"] == 1 and last["stopped"].startswith("back at 1 epoch, because after 3 ")
+    assert last["epoch"] == 1 and last["stopped"].startswith(
+        "back at 1 epoch, because after 3 epochs "
+    )
 
 
 def test_a_trial_that_never_kept_a_constraint_trains_on(

@@ -10,6 +10,8 @@ from tabvae_ray import TabularVAE, TabularVAEConfig
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.column_values import column_numbers, restored
 from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.grids.steps import with_unit
+from tabvae_ray.table.rules.keeping import RuleKeeper
 from tabvae_ray.table.spec import TableSpec
 
 RNG = np.random.default_rng(0)
@@ -40,6 +42,48 @@ def test_products_come_back_to_the_last_bit(unit: float, most: int) -> None:
 def test_other_numbers_have_no_unit(values: np.ndarray) -> None:
     """Rounded ones, sums of rounded ones, those of 32 bits, any, and what floats hold exactly."""
     assert TableSpec.infer(pd.DataFrame({"x": values, "y": WHOLE})).columns[0].unit is None
+
+
+@pytest.mark.parametrize("values", [np.full(300, 3 * 1.15078), WHOLE % 2 * (3 * 0.1)])
+def test_few_multiples_are_products_too(values: np.ndarray) -> None:
+    """A constant, and 0 and another one: the unit is a part of what they have in common."""
+    column = TableSpec.infer(pd.DataFrame({"x": values, "y": np.arange(len(values)) % 7})).columns[
+        0
+    ]
+    made = restored(column_numbers(pd.Series(values), column), column)
+    assert (made == values).all()
+
+
+def test_results_of_rules_are_products_too() -> None:
+    """What a rule computes has the last bit of the table's values."""
+    table = pd.DataFrame({"n": WHOLE, "x": WHOLE * 1.15078})
+    spec = TableSpec.infer(table)
+    assert [str(rule) for rule in spec.rules] == ["x = 1.15078 * n"]
+    keeper = RuleKeeper.fit(spec.rules, spec.columns, table)
+    mixed = table.assign(x=np.roll(table["x"], 1))
+    kept = keeper.apply(mixed, np.random.default_rng(0))
+    assert (kept["x"] == kept["n"] * 1.15078).all()
+
+
+def test_numbers_that_are_no_multiples_stay_as_they_are() -> None:
+    """Whatever an export or a spec says: a unit changes no more than the last bits."""
+    assert with_unit(np.array([1.0, 67.9, 300.0]), 100.0, 1).tolist() == [1.0, 67.9, 300.0]
+
+
+def test_a_private_spec_has_no_unit_that_does_not_suit_its_decimals() -> None:
+    """Noise finds the decimals if they are not declared."""
+    table = pd.DataFrame({"x": WHOLE * 1.15078, "y": RNG.normal(size=1_000)})
+    declared = SpecDeclaration.from_mapping(
+        {"columns": {"x": {"kind": "continuous", "unit": 1.15078}, "y": {"kind": "continuous"}}}
+    )
+    config = TabularVAEConfig().replace(
+        {"training.max_n_epochs": 1, "training.dp": {"epsilon": 3.0, "delta": 1e-5}}
+    )
+    spec = TableSpec.infer(table, declared=declared)
+    vae = TabularVAE.build(spec, config, device="cpu", declared=declared)
+    vae.fit(table, progress=False)
+    published = vae.synthesizer().encoder.spec
+    assert TableSpec.from_mapping(published.to_mapping()) == published
 
 
 def test_odd_values_do_not_change_the_unit() -> None:
@@ -75,6 +119,7 @@ def test_a_spec_with_a_unit_reads_the_table_that_it_is_of() -> None:
     [
         ({"unit": 0.123, "decimals": 2}, "must have 2 decimals"),
         ({"unit": 0.1, "decimals": 1, "dtype": "float32"}, "a unit needs a dtype of 64-bit floats"),
+        ({"unit": 0.1, "digits": 7}, "a unit needs decimals, and no significant digits"),
         ({"unit": 0.0}, "unit"),
     ],
 )
