@@ -303,6 +303,27 @@ def test_nanoseconds_are_some_time_apart() -> None:
     assert [str(rule) for rule in spec.rules] == ["b = a + 1 hour"]
 
 
+@pytest.mark.parametrize("n_days", [1, 2, 3, 4, 30])
+def test_days_that_lasted_24_hours_each_are_hours_where_clocks_are_set(n_days: int) -> None:
+    rng = np.random.default_rng(5)
+    # By day, when no clocks are set.
+    minutes = rng.integers(0, 365, 2_000) * 1440 + rng.integers(300, 1380, 2_000)
+    local = pd.Series(pd.Timestamp("2021-01-01") + pd.to_timedelta(minutes, unit="min"))
+    a = local.dt.tz_localize("Europe/Berlin")
+    quick = rng.random(2_000) < 0.5
+    spent = pd.Series(np.where(quick, n_days, n_days + 1))
+    hours = f"{24 * n_days} where k is quick, {24 * n_days + 24} where slow"
+    unit = "day" if n_days == 1 else "days"
+    for later, said in [
+        (a + pd.Timedelta(days=n_days), f"{24 * n_days} hours"),
+        (a + pd.DateOffset(days=n_days), f"{n_days} {unit}"),
+        (a + pd.to_timedelta(spent, unit="D"), f"({hours}) hours"),
+    ]:
+        table = pd.DataFrame({"a": a, "k": np.where(quick, "quick", "slow"), "b": later})
+        (rule,) = TableSpec.infer(table).rules
+        assert (str(rule), rule.exceptions) == (f"b = a + {said}", 0)
+
+
 def test_columns_named_like_days_are_added() -> None:
     names = ["total", "current", "30 days", "60 days"]
     rule = parse_rule("total = current + 30 days + 60 days", names)

@@ -13,7 +13,7 @@ from tabvae_ray.table.rules.finding.dates.pairs import (
     Part,
     Steps,
     after_business_days,
-    after_constant,
+    after_constants,
     is_known_enough,
     is_span,
     mode,
@@ -89,11 +89,10 @@ def _ways(pair: Pair, numbers: Floats, unit: OffsetUnit) -> Iterator[Steps]:
         return
     rest = pair._replace(base=pair.base[sound], own=pair.own[sound], lasted=pair.lasted[sound])
     rest = rest.after(counts, unit)
-    constant = after_constant(rest)
-    if constant is not None:
+    constants = after_constants(rest)
+    if constants:
         # Days and nothing else are a duration.
-        if constant or unit != "days":
-            yield constant
+        yield from (steps for steps in constants if steps or unit != "days")
     elif unit != "business days":
         yield from (steps for steps in after_business_days(rest) if rest.agrees(steps))
 
@@ -122,7 +121,9 @@ def category_candidates(
                 rule = _fitted(pair, view, way, table) if _agrees(codes, counts) else None
                 if rule is not None:
                     yield rule
-                    break
+                    # On clocks that are set, days may be a number of hours.
+                    if not pair.zoned or rule.unit in LASTING:
+                        break
 
 
 def _agrees(codes: Codes, counts: Floats) -> bool:
