@@ -113,8 +113,8 @@ def test_as_many_ends_are_before_their_starts(unit: str, zone: str | None) -> No
     paid = due + pd.to_timedelta(late, unit="D")
     if unit != "calendar days":
         last = paid + pd.Timedelta(f"{int(unit == 'weekdays')}D")
-        first, last = (part.to_numpy().astype("M8[D]") for part in (due, last))
-        late = pd.Series(np.busday_count(first, last))
+        dates = [part.to_numpy().astype("M8[D]") for part in (due, last)]
+        late = pd.Series(np.busday_count(*dates))
     if zone is not None:
         due, paid = due.dt.tz_localize(zone), paid.dt.tz_localize(zone)
     table = pd.DataFrame({"due": due, "paid": paid, "late": late})

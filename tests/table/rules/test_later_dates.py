@@ -5,9 +5,7 @@ import pandas as pd
 import pytest
 
 from tabvae_ray.errors import DataError
-from tabvae_ray.table.coders.crowd import Crowd
 from tabvae_ray.table.declaration import SpecDeclaration
-from tabvae_ray.table.published.spec import published_spec
 from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.counting import count_rules
 from tabvae_ray.table.rules.forms.dates import DateAfter, DateBy, DateOf
@@ -266,18 +264,6 @@ def test_rules_that_do_not_hold_are_refused(sentence: str, message: str) -> None
     declared = SpecDeclaration.model_validate({"rules": {"add": [sentence]}})
     with pytest.raises(DataError, match=message):
         TableSpec.infer(table, declared=declared)
-
-
-def test_what_few_rows_say_is_not_published() -> None:
-    a, kind = days(), RNG.choice(["quick", "slow"], N)
-    kind[:6] = "never"
-    spent = pd.Series(kind).map({"quick": 1, "slow": 5, "never": 77})
-    table = pd.DataFrame({"a": a, "kind": kind, "b": a + pd.to_timedelta(spent, unit="D")})
-    spec = TableSpec.infer(table)
-    (rule,) = spec.rules
-    assert str(rule) == "b = a + (77 where kind is never, 1 where quick, 5 where slow) days"
-    (left,) = published_spec(spec, table, Crowd.of(table, None, 7)).rules
-    assert str(left) == "b = a + (1 where kind is quick, 5 where slow) days"
 
 
 def test_a_denied_rule_is_left_out() -> None:
