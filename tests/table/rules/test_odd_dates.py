@@ -1,13 +1,21 @@
 """What rules of dates and factors that categories say publish, and dates beyond what is held."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from tabvae_ray.errors import DataError
 from tabvae_ray.table.coders.crowd import Crowd
 from tabvae_ray.table.published.spec import published_spec
-from tabvae_ray.table.rules.forms.dates import DateBy
+from tabvae_ray.table.rules.column_views import TableView
+from tabvae_ray.table.rules.forms.dates import DateBy, DateOf
+from tabvae_ray.table.rules.forms.formula import Duration
 from tabvae_ray.table.rules.forms.several import Scaled
+from tabvae_ray.table.rules.keeping import RuleKeeper
+from tabvae_ray.table.rules.sentences import parse_rule
+from tabvae_ray.table.rules.settling.moments import keep_end
 from tabvae_ray.table.spec import TableSpec
 
 N = 900
@@ -68,3 +76,98 @@ def test_what_a_label_says_is_published_of_rows_that_tell_it(
     assert isinstance(kept, DateBy | Scaled)
     assert kept.labels == ("quick", "slow")
     assert (kept.counts if isinstance(kept, DateBy) else kept.factors) == (1, 5)
+
+
+def contract(rule: dict[str, object]) -> dict[str, object]:
+    """Return a date rule of a table of contracts."""
+    return {"kind": "date", "column": "due", "of": "made", "part": "moment"} | rule
+
+
+def contracts(zone: str | None, unit: str) -> pd.DataFrame:
+    made = days().astype(f"M8[{unit}]").dt.tz_localize(zone)
+    terms = RNG.choice(["short", "long"], N)
+    spent = np.where(terms == "short", 14, 30)
+    due = (made + pd.to_timedelta(spent, unit="D")).dt.as_unit(unit)
+    return pd.DataFrame({"made": made, "due": due, "terms": terms, "n": spent})
+
+
+@pytest.mark.parametrize("unit", ["s", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC", "Europe/Berlin"])
+def test_what_a_column_cannot_hold_stays_as_drawn(zone: str | None, unit: str) -> None:
+    table = contracts(zone, unit)
+    spec = TableSpec.infer(table)
+    for years, part in product((200, 300, 1999, -1999), ("moment", "last second of the year")):
+        steps = [{"count": years, "unit": "years"}]
+        rule = DateOf.model_validate(contract({"part": part, "offsets": steps}))
+        kept = RuleKeeper([rule], spec.columns, {}, {}).apply(table, RNG)
+        if years == 200 or (unit == "s" and years > 0):
+            assert (kept["due"].dt.year - table["made"].dt.year - years).isin([0, 1]).all()
+        elif unit == "ns":
+            pd.testing.assert_series_equal(kept["due"], table["due"])
+
+
+@pytest.mark.parametrize("unit", ["days", "calendar days", "business days", "weekdays", "hours"])
+@pytest.mark.parametrize("zone", [None, "America/New_York"])
+def test_ends_that_a_column_cannot_hold_stay_as_drawn(unit: str, zone: str | None) -> None:
+    table = contracts(zone, "ns").assign(n=3e6 if unit == "hours" else 2e5)
+    columns = TableSpec.infer(table.assign(n=RNG.normal(0, 9, N))).columns
+    rule = Duration.model_validate({"column": "n", "start": "made", "end": "due", "unit": unit})
+    view = TableView(table, columns)
+    kept = table.copy()
+    keep_end(rule, view, kept, {c.name: c for c in columns}["due"], RNG)
+    pd.testing.assert_series_equal(kept["due"], table["due"])
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (contract({"offsets": [{"count": 1, "unit": "days"}] * 4}), "offsets: must have at most 3"),
+        (
+            contract({"offsets": [{"count": 1_500, "unit": "years"}] * 2}),
+            "date: must have offsets shorter than 2000 years in all",
+        ),
+        (
+            contract({"offsets": [{"count": 10**400, "unit": "days"}]}),
+            "offsets.0: must be shorter than 2000 years",
+        ),
+        (
+            contract({"part": "time", "offsets": [{"count": 1, "unit": "days"}]}),
+            "date: must have no offsets for a time of day",
+        ),
+        *(
+            (
+                {"kind": "date by", "column": "due", "of": "made", "by": "terms", "unit": "days"}
+                | {"labels": ["short", "long"], "counts": counts},
+                f"date by: must have {message}",
+            )
+            for counts, message in [
+                ([14, 10**400], "counts shorter than 2000 years"),
+                ([14], "as many counts as labels"),
+            ]
+        ),
+    ],
+)
+def test_exports_of_steps_that_are_too_long_are_refused(
+    rule: dict[str, object], message: str
+) -> None:
+    mapping = TableSpec.infer(contracts(None, "ns")).to_mapping()
+    with pytest.raises(DataError, match=rf"rules\.0\.[a-z .]*{message}"):
+        TableSpec.from_mapping({**mapping, "rules": [rule]})
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "due = made + 9 days",
+        "due = made - 1 month + 9 days",
+        "due = made + (9 where terms is short, 3 where long) days",
+        "due = made + (14 where terms is short, 30 where long) days + 9 days",
+        "n = year of made + 9",
+        "n = year of (made + 9 months)",
+    ],
+)
+def test_sentences_with_long_numbers_are_no_rules(sentence: str) -> None:
+    table = contracts(None, "ns")
+    categories = {"terms": ["short", "long"]}
+    assert parse_rule(sentence, list(table), categories) is not None
+    assert parse_rule(sentence.replace("9", "9" * 5_000), list(table), categories) is None

@@ -26,8 +26,10 @@ from tabvae_ray.table.values.offsets import (
     LASTING,
     Offset,
     OffsetUnit,
+    are_bearable,
     business_days_between,
     is_bearable,
+    known_years,
     on_calendar,
     period_end,
 )
@@ -89,12 +91,14 @@ class _MomentRule(ColumnRule):
     of: str
     part: MomentPart = "moment"
     months: int = Field(0, ge=-11, le=11)
-    offsets: tuple[Offset, ...] = ()
+    offsets: tuple[Offset, ...] = Field((), max_length=3)
 
     @model_validator(mode="after")
     def _check_offsets(self) -> Self:
         if self.offsets and self.part.startswith("time"):
-            raise ValueError("a time of day must have no offsets")
+            raise ValueError("must have no offsets for a time of day")
+        if not are_bearable(self.offsets):
+            raise ValueError("must have offsets shorter than 2000 years in all")
         return self
 
     @property
@@ -199,6 +203,8 @@ class DateBy(_MomentRule):
     def _check_counts(self) -> Self:
         if len(self.labels) != len(self.counts):
             raise ValueError("must have as many counts as labels")
+        if not all(is_bearable(count, self.unit) for count in self.counts):
+            raise ValueError("must have counts shorter than 2000 years")
         return self
 
     @property
@@ -254,17 +260,23 @@ def moved(moments: pd.Series, offsets: Sequence[Offset]) -> pd.Series:
 
 
 def moved_by(moments: pd.Series, numbers: Floats, unit: OffsetUnit) -> pd.Series:
-    """Return moments as many units later as numbers say; missing where one is not whole."""
+    """Return moments as many units later as numbers say.
+
+    They are missing where a number is not whole, and beyond the years 1 to 9999.
+    """
     sound = is_bearable(numbers, unit)
     counts = np.where(sound, numbers, 0).astype(np.int64)
     # Nanoseconds span 584 years only.
     found: pd.Series = moments.dt.as_unit("us")
+    zone = found.dt.tz
     if unit in LASTING:
         found = found + (counts * LASTING[unit]).astype("m8[s]")
-    else:
-        shown = on_calendar(wall_clock(found).to_numpy(), counts, unit)
-        found = at_wall_clock(pd.Series(shown, index=moments.index), moments.dt.tz)
-    return found.where(sound)
+        in_utc = found if zone is None else found.dt.tz_convert("UTC").dt.tz_localize(None)
+        return found.where(sound & known_years(in_utc.to_numpy(), zoned=zone is not None))
+    shown = on_calendar(wall_clock(found).to_numpy(), counts, unit)
+    sound &= known_years(shown, zoned=zone is not None)
+    later = pd.Series(np.where(sound, shown, np.datetime64("NaT")), index=moments.index)
+    return at_wall_clock(later, zone)
 
 
 class Age(ComputingRule):
