@@ -128,3 +128,21 @@ def test_as_many_ends_are_before_their_starts(unit: str, zone: str | None) -> No
     before = [(rows["paid"] < rows["due"]).mean() for rows in (table, kept)]
     assert before[0] > 0.4
     assert before[1] == pytest.approx(before[0], abs=0.04)
+
+
+@pytest.mark.parametrize("unit", ["days", "calendar days", "business days"])
+def test_missing_ends_stay_missing(unit: str) -> None:
+    rng = np.random.default_rng(4)
+    start = pd.Series(pd.Timestamp("2021-01-01") + pd.to_timedelta(rng.integers(0, 900, N), "D"))
+    end = start + pd.to_timedelta(rng.integers(1, 30, N), unit="D")
+    rule = Duration.model_validate({"column": "n", "start": "start", "end": "end", "unit": unit})
+    table = pd.DataFrame({"start": start, "end": end, "n": rng.integers(1, 30, N)})
+    columns = TableSpec.infer(table).columns
+    table["n"] = rule.expected(TableView(table, columns))
+    table.loc[::3, "end"] = pd.NaT
+    spec = TableSpec.infer(table)
+    kept = RuleKeeper.fit([rule], spec.columns, table).apply(
+        table.assign(end=table["end"] + pd.Timedelta("3D")), rng
+    )
+    pd.testing.assert_series_equal(kept["end"].isna(), table["end"].isna())
+    assert not rule.broken(TableView(kept, spec.columns)).any()
