@@ -171,3 +171,21 @@ def test_sentences_with_long_numbers_are_no_rules(sentence: str) -> None:
     categories = {"terms": ["short", "long"]}
     assert parse_rule(sentence, list(table), categories) is not None
     assert parse_rule(sentence.replace("9", "9" * 5_000), list(table), categories) is None
+
+
+@pytest.mark.parametrize("counts", [(2, 5), (0, 1), (-1, 3), (-4, -2)])
+@pytest.mark.parametrize("labels", [("quick", "slow"), (False, True)])
+def test_business_days_that_a_category_says_may_start_on_weekends(
+    labels: tuple[str | bool, str | bool], counts: tuple[int, int]
+) -> None:
+    start, is_second = days(), RNG.random(N) < 0.5
+    steps = [pd.offsets.BDay(count) for count in counts]
+    end = [day + steps[int(second)] for day, second in zip(start, is_second, strict=True)]
+    kind = [labels[int(second)] for second in is_second]
+    (rule,) = [
+        rule
+        for rule in TableSpec.infer(pd.DataFrame({"a": start, "k": kind, "b": end})).rules
+        if isinstance(rule, DateBy)
+    ]
+    said = f"({counts[0]} where k is {labels[0]}, {counts[1]} where {labels[1]}) business days"
+    assert (str(rule), rule.exceptions) == (f"b = a + {said}", 0)
