@@ -145,9 +145,14 @@ def test_ends_that_a_column_cannot_hold_stay_as_drawn(unit: str, zone: str | Non
                 ([14], "as many counts as labels"),
             ]
         ),
+        (
+            {"kind": "date after", "column": "due", "of": "made", "number": "n", "unit": "days"}
+            | {"months": 3},
+            "date after.months: no such key",
+        ),
     ],
 )
-def test_exports_of_steps_that_are_too_long_are_refused(
+def test_exports_of_what_no_sentence_says_are_refused(
     rule: dict[str, object], message: str
 ) -> None:
     mapping = TableSpec.infer(contracts(None, "ns")).to_mapping()

@@ -84,13 +84,11 @@ class _MomentRule(ColumnRule):
         of: The other date-time.
         part: Its date, at midnight, its time of day, or the start or end of a longer period: its
             first or last day, or its last second. Times of day are moments of 1970-01-01.
-        months: How many months later the other date-time counts, as in a fiscal year.
         offsets: How much later the part is, one step after the other.
     """
 
     of: str
     part: MomentPart = "moment"
-    months: int = Field(0, ge=-11, le=11)
     offsets: tuple[Offset, ...] = Field((), max_length=3)
 
     @model_validator(mode="after")
@@ -109,15 +107,15 @@ class _MomentRule(ColumnRule):
     @property
     def is_chosen_of_many(self) -> bool:
         """Whether there are so many rules of its kind that one may fit a few values by chance."""
-        n_words = len(self.offsets) + (self.part != "moment") + (self.months != 0)
+        n_words = len(self.offsets) + (self.part != "moment") + (_months(self) != 0)
         return n_words > 1 or any(step.unit == "business days" for step in self.offsets)
 
     def expected(self, table: TableView) -> Floats:
         """Return ``(N,)`` seconds since 1970 of the results, NaN where missing."""
         moments = table[self.of].moments
         assert moments is not None
-        if self.months:
-            moments = moved(moments, [Offset(count=self.months, unit="months")])
+        if months := _months(self):
+            moments = moved(moments, [Offset(count=months, unit="months")])
         if self.part in ("time", "time to the minute"):
             seconds = seconds_of(wall_clock(moments)) % _DAY
             return seconds if self.part == "time" else 60 * np.floor(seconds / 60)
@@ -144,7 +142,7 @@ class _MomentRule(ColumnRule):
     def __str__(self) -> str:
         part = "" if self.part == "moment" else f"{self.part} of "
         steps = [self._said_by_others(), *map(str, self.offsets)]
-        start = f"{self.column} = {part}{later(self.of, self.months)}"
+        start = f"{self.column} = {part}{later(self.of, _months(self))}"
         return " ".join([start, *filter(None, steps)])
 
 
@@ -153,10 +151,14 @@ class DateOf(_MomentRule):
 
     And what is some days, business days or months after the other date-time, or after its date or
     the start or end of its month.
+
+    Args:
+        months: How many months later the other date-time counts, as in a fiscal year.
     """
 
     kind: Literal["date"] = "date"
     part: MomentPart = "date"
+    months: int = Field(0, ge=-11, le=11)
 
 
 class DateAfter(_MomentRule):
@@ -227,6 +229,10 @@ class DateBy(_MomentRule):
 
 
 MomentRule = DateOf | DateAfter | DateBy
+
+
+def _months(rule: _MomentRule) -> int:
+    return rule.months if isinstance(rule, DateOf) else 0
 
 
 def is_clock(view: ColumnView) -> bool:
