@@ -236,7 +236,9 @@ def validation_messages(error: ValidationError, model: type[BaseModel] | None = 
                     is_number = _FINITE in (before, rule)
                     rule = _FINITE if is_number else rule if rule == before else _ONE_VALUE
                 refused[name] = rule
-            line = f"{name}: must {rule}, but got {brief(item['input'])}"
+            # What a validator says may be a sentence of its own.
+            said = message if " must " in f" {message}" else f"must {rule}"
+            line = f"{name}: {said}, but got {brief(item['input'])}"
             if kind == "literal_error" and isinstance(item["input"], str):
                 known = _QUOTED.findall(str(item.get("ctx", {}).get("expected", "")))
                 line += closest(item["input"], known)

@@ -20,6 +20,7 @@ from tabvae_ray.table.parsing import datetime_ticks
 from tabvae_ray.table.values.days import WEEKDAYS, find_days, from_line, of_line, off_days
 
 __all__ = [
+    "can_hold",
     "date_grid",
     "last_number",
     "moment_numbers",
@@ -35,6 +36,7 @@ Ticks = npt.NDArray[np.int64]
 
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _DAY_SECONDS = 86_400
+_YEAR_1, _YEAR_10000 = -62_135_596_800, 253_402_300_800
 
 
 def date_grid(
@@ -135,6 +137,18 @@ def seconds_at(numbers: Floats, column: Column) -> Floats:
         return (numbers * _step(column) + float(column.minimum or 0)) / per_second
     seconds = datetime_ticks(moments_at(numbers, column)) / per_second
     return np.where(np.isnan(numbers), np.nan, seconds)
+
+
+def can_hold(seconds: Floats, column: Column) -> npt.NDArray[np.bool_]:
+    """Return which seconds since 1970 in UTC a column can hold: its dtype, in years of 4 digits."""
+    top = 2**63 / _PER_SECOND[_unit(column)]
+    low, high = max(_YEAR_1, -top), min(_YEAR_10000, top)
+    # Time zones, and the way to the next of the days that a column has, must not lead beyond.
+    zoned = isinstance(moment_dtype(column.dtype), pd.DatetimeTZDtype)
+    spare = 2 * _DAY_SECONDS if zoned else 0
+    spare = 31 * _DAY_SECONDS if _days(column) else spare
+    held: npt.NDArray[np.bool_] = (seconds >= low + spare) & (seconds < high - spare)
+    return held
 
 
 def numbers_at_seconds(

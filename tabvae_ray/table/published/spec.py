@@ -1,5 +1,9 @@
 """Specs without the values that too few rows have."""
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 import pandas as pd
 
 from tabvae_ray.errors import DataError
@@ -52,9 +56,21 @@ def published_spec(spec: TableSpec, table: pd.DataFrame, crowd: Crowd) -> TableS
 def _shared(rule: Rule, spec: TableSpec, table: pd.DataFrame, crowd: Crowd) -> Rule | None:
     """Return a rule without what too few rows say.
 
-    That is a limit with few rows on one side, a range that few rows are in, and values beside which
-    few have a number above 0.
+    That is a limit with few rows on one side, a range that few rows are in, values beside which few
+    have a number above 0, and labels that few have beside what tells their number.
     """
+    if isinstance(rule, Scaled | DateBy):
+        view = TableView(table, [spec[name] for name in (rule.column, *rule.given)])
+        told = ~(np.isnan(rule.expected(view)) | view[rule.column].missing | rule.broken(view))
+        labels = view[rule.by].values
+        return _with_labels(
+            rule,
+            [
+                label
+                for label in rule.labels
+                if crowd.part(told & labels.isin([label]).to_numpy()).size >= crowd.min_rows
+            ],
+        )
     if isinstance(rule, Bins):
         view = TableView(table, [spec[rule.column], spec[rule.of]])
         places, _ = rule.model_copy(update={"absent": None}).coded(view)
@@ -87,11 +103,7 @@ def _published(rule: Rule | None, columns: dict[str, Column]) -> Rule | None:
         kept = len({*labels} - {None}) > 1
         return rule.model_copy(update={"labels": labels, "absent": absent}) if kept else None
     if isinstance(rule, Scaled | DateBy):
-        key = "factors" if isinstance(rule, Scaled) else "counts"
-        known = dict(zip(rule.labels, getattr(rule, key), strict=True))
-        shared = {label: known[label] for label in known if label in columns[rule.by].categories}
-        update = {"labels": tuple(shared), key: tuple(shared.values())}
-        return rule.model_copy(update=update) if shared else None
+        return _with_labels(rule, columns[rule.by].categories)
     if isinstance(rule, Bins):
         said = {*rule.labels, rule.labels[0] if rule.absent is None else rule.absent}
         return rule if said <= set(columns[rule.column].categories) else None
@@ -107,3 +119,12 @@ def _published(rule: Rule | None, columns: dict[str, Column]) -> Rule | None:
         return None
     # Without such values, the column is never missing: so says the rule if the other never is.
     return None if other.missing else rule.model_copy(update={"values": ()})
+
+
+def _with_labels(rule: Scaled | DateBy, labels: Sequence[Any]) -> Rule | None:
+    """Return a rule with those of its labels that are among others; None without any."""
+    key = "factors" if isinstance(rule, Scaled) else "counts"
+    known = dict(zip(rule.labels, getattr(rule, key), strict=True))
+    kept = {label: known[label] for label in known if label in labels}
+    update = {"labels": tuple(kept), key: tuple(kept.values())}
+    return rule.model_copy(update=update) if kept else None

@@ -17,7 +17,7 @@ from tabvae_ray.table.rules.forms.formula import Linear
 from tabvae_ray.table.rules.forms.parts import PARTS
 from tabvae_ray.table.rules.forms.several import Extreme, Rated, Scaled
 from tabvae_ray.table.rules.rule import Rule
-from tabvae_ray.table.values.offsets import OFFSET_UNITS, STEP_UNITS, offsets_of
+from tabvae_ray.table.values.offsets import COUNT, OFFSET_UNITS, STEP_UNITS, offsets_of
 
 __all__ = ["NUMBER", "long_rule", "one_of"]
 
@@ -255,8 +255,8 @@ def _date_by(text: str, name: str, categories: Mapping[str, Sequence[Any]]) -> D
     one = f"(?:{name})"
     found = re.fullmatch(
         rf"(?P<column>{one}) = (?:(?P<part>{'|'.join(MOMENT_PARTS)}) of )?(?P<of>{one}) \+ "
-        rf"\((?P<first>-?\d+) where (?P<by>{one}) is (?P<said>.+)\) "
-        rf"(?P<unit>{'|'.join(OFFSET_UNITS)})(?P<offsets>(?: [+-] \d+ (?:{STEP_UNITS}))*)",
+        rf"\((?P<first>-?{COUNT}) where (?P<by>{one}) is (?P<said>.+)\) "
+        rf"(?P<unit>{'|'.join(OFFSET_UNITS)})(?P<offsets>(?: [+-] {COUNT} (?:{STEP_UNITS}))*)",
         text,
     )
     said = None if found is None else _said_by(found, categories)

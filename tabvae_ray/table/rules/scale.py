@@ -13,7 +13,7 @@ import pandas as pd
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_range
 from tabvae_ray.table.dtypes import dtype_from_name
-from tabvae_ray.table.grids.timeline import numbers_at_seconds, seconds_at
+from tabvae_ray.table.grids.timeline import can_hold, numbers_at_seconds, seconds_at
 from tabvae_ray.table.rules.column_views import Floats
 
 __all__ = [
@@ -102,10 +102,12 @@ def moments_after(low: Floats, within: Floats, column: Column) -> Floats:
     Args:
         low: ``(N,)`` seconds since 1970 that a moment must not be before.
         within: ``(N,)`` seconds that it should be after that, as far as its steps allow.
-        column: The column of the moments.
+        column: The column of the moments. What its dtype cannot hold is NaN.
     """
-    wanted, least = _own(low + within, column, np.floor), _own(low, column, np.ceil)
-    return np.maximum(wanted, least)
+    held = can_hold(low, column) & can_hold(low + within, column)
+    wanted = _own(np.where(held, low + within, np.nan), column, np.floor)
+    found = np.maximum(wanted, _own(np.where(held, low, np.nan), column, np.ceil))
+    return np.where(can_hold(on_one_scale(found, column), column), found, np.nan)
 
 
 def _counts(column: Column) -> bool:

@@ -25,7 +25,7 @@ from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.forms.parts import PARTS
 from tabvae_ray.table.rules.phrases import NUMBER, long_rule, one_of
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
-from tabvae_ray.table.values.offsets import OFFSET_UNITS, STEP_UNITS, offsets_of
+from tabvae_ray.table.values.offsets import COUNT, OFFSET_UNITS, STEP_UNITS, offsets_of
 
 __all__ = ["EXAMPLES", "parse_rule", "shortened"]
 
@@ -43,9 +43,9 @@ _LISTS = (
 )
 _MOST_NAMES = 8
 # A date-time, or what is some months after it.
-_LATER = r"(?:(?P<of>NAME)|\((?P<base>NAME) (?P<months>[+-] \d+) months?\))"
+_LATER = rf"(?:(?P<of>NAME)|\((?P<base>NAME) (?P<months>[+-] {COUNT}) months?\))"
 # Unless that is the name of a column, which is added.
-_OFFSETS = rf"(?: [+-] (?!(?:NAME)(?: [+-] |$))\d+ (?:{STEP_UNITS}))"
+_OFFSETS = rf"(?: [+-] (?!(?:NAME)(?: [+-] |$)){COUNT} (?:{STEP_UNITS}))"
 
 
 def parse_rule(
@@ -199,7 +199,7 @@ _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
     ),
     (
         rf"(?P<column>NAME) = (?P<part>{_PARTS})(?: \(Monday = 0\))? of {_LATER}"
-        r"(?: (?P<offset>[+-] \d+))?",
+        rf"(?: (?P<offset>[+-] {COUNT}))?",
         lambda f: DatePart.model_validate(
             {"column": f["column"], "part": f["part"], "offset": _offset(f.get("offset"))}
             | _later(f)

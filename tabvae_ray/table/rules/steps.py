@@ -11,9 +11,17 @@ from tabvae_ray.errors import ExportError
 from tabvae_ray.table.formats.zones import at_wall_clock, midnights, wall_clock
 from tabvae_ray.table.rules.column_views import Floats, TableView, seconds_of
 from tabvae_ray.table.rules.forms.column_rule import numbers_of
+from tabvae_ray.table.rules.forms.dates import moved_by
 from tabvae_ray.table.rules.forms.formula import SECONDS, Duration
 from tabvae_ray.table.rules.rule import Constraint, Rule
-from tabvae_ray.table.values.offsets import FRIDAY, SUNDAY, weekdays
+from tabvae_ray.table.values.offsets import (
+    FRIDAY,
+    SUNDAY,
+    Clock,
+    is_bearable,
+    known_years,
+    weekdays,
+)
 
 __all__ = ["EndOf", "in_order", "start_of_end", "steps_of"]
 
@@ -75,7 +83,7 @@ def start_of_end(rule: Duration, rows: TableView) -> tuple[Floats, Floats]:
     days_begin = [seconds_of(midnights(moments)) for moments in (first, last)]
     day = SECONDS["days"]
     if rule.unit == "calendar days":
-        low = _after_days(first, spent)
+        low = seconds_of(moved_by(midnights(first), spent, "days"))
     else:
         low = _after_working_days(first, last, spent, both=rule.unit == "weekdays")
     within = np.minimum(old - days_begin[1], day - 1)
@@ -101,13 +109,6 @@ def in_order(rules: Sequence[Any]) -> list[Any]:
     return ordered
 
 
-def _after_days(moments: pd.Series, days: Floats) -> Floats:
-    """Return ``(N,)`` seconds since 1970 of the midnights some days after those of moments."""
-    dates = wall_clock(moments).dt.normalize()
-    later = dates + pd.Series(pd.to_timedelta(days, unit="D"), index=dates.index)
-    return seconds_of(at_wall_clock(later, moments.dt.tz))
-
-
 def _after_working_days(start: pd.Series, end: pd.Series, counts: Floats, *, both: bool) -> Floats:
     """Return ``(N,)`` seconds since 1970 of midnights some days of Monday to Friday after moments.
 
@@ -118,19 +119,39 @@ def _after_working_days(start: pd.Series, end: pd.Series, counts: Floats, *, bot
         both: Whether the first and the last day are among them.
     """
     first, last = (wall_clock(part).to_numpy().astype("M8[D]") for part in (start, end))
-    whole = np.where(np.isnan(counts), 0, counts).astype(np.int64)
+    sound = is_bearable(counts, "business days")
+    whole = np.where(sound, counts, 0).astype(np.int64)
     found = np.busday_offset(first, np.maximum(whole - both, 0), roll="forward")
     # As many days lead to a Monday as to the weekend before it, or to a Friday as to that after it.
-    least, edge = (0, FRIDAY) if both else (-2, 0)
-    from_edge = (weekdays(last) - edge + 3) % 7 - 3
-    near = (from_edge >= least) & (from_edge <= least + 2) & ~np.isnat(last)
-    if near.any():
-        usual = from_edge[near]
-        drawn = np.where(near, from_edge, usual[last.astype(np.int64) % len(usual)])
-        found = np.maximum(found + np.where(weekdays(found) == edge, drawn, 0), first)
+    found = _over_weekends(found, last, FRIDAY if both else 0, 0 if both else -2)
+    # Backwards, the start is counted and the end is not, or not even the day after it.
+    before = np.busday_offset(first, np.minimum(whole, 0), roll="backward") - both
+    before = _over_weekends(before, last, FRIDAY - both, 0)
+    found = np.where(whole < 0, before, np.maximum(found, first))
     if both:
-        # Without any such day, both are on one weekend.
+        # Without any such day, both are on one weekend, or the end is on the day before the start.
         sunday = first + np.where(weekdays(last) == SUNDAY, SUNDAY - weekdays(first), 0)
-        found = np.where(whole == 0, sunday, found)
-    later = pd.Series(np.where(np.isnan(counts), np.datetime64("NaT"), found), index=start.index)
+        earlier = (weekdays(first) <= FRIDAY) & (whole < 0).any()
+        found = np.where(whole == 0, np.where(earlier, first - 1, sunday), found)
+    sound &= known_years(found, zoned=start.dt.tz is not None)
+    later = pd.Series(np.where(sound, found, np.datetime64("NaT")), index=start.index)
     return seconds_of(at_wall_clock(later, start.dt.tz))
+
+
+def _over_weekends(days: Clock, drawn: Clock, edge: int, least: int) -> Clock:
+    """Return days of which some beside a weekend are as far in it as drawn ones are.
+
+    Args:
+        days: ``(N,)`` days of Monday to Friday.
+        drawn: ``(N,)`` days that may be on weekends.
+        edge: The weekday of the days that are moved.
+        least: How many days they are moved by at least; at most, it is two more.
+    """
+    from_edge = (weekdays(drawn) - edge + 3) % 7 - 3
+    near = (from_edge >= least) & (from_edge <= least + 2) & ~np.isnat(drawn)
+    if not near.any():
+        return days
+    usual = from_edge[near]
+    moved = np.where(near, from_edge, usual[drawn.astype(np.int64) % len(usual)])
+    later: Clock = days + np.where(weekdays(days) == edge, moved, 0)
+    return later

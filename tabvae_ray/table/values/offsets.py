@@ -1,6 +1,7 @@
 """Date-times that follow others by some days, business days or months, and ends of periods."""
 
 import re
+from collections.abc import Sequence
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
@@ -8,16 +9,20 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, model_validator
 
 __all__ = [
+    "COUNT",
     "FRIDAY",
     "LASTING",
     "OFFSET_UNITS",
     "STEP_UNITS",
     "SUNDAY",
+    "Clock",
     "Offset",
     "OffsetUnit",
     "after_business_days",
+    "are_bearable",
     "business_days_between",
     "is_bearable",
+    "known_years",
     "offsets_of",
     "on_calendar",
     "period_end",
@@ -32,6 +37,8 @@ OFFSET_UNITS: tuple[OffsetUnit, ...] = get_args(OffsetUnit)
 Clock = npt.NDArray[np.datetime64]
 Whole = npt.NDArray[np.int64]
 
+# Pattern of a number of units; more digits are too long in any of them.
+COUNT = r"\d{1,15}"
 # Pattern of a unit, also of one of them.
 STEP_UNITS = "|".join(f"{unit}?" for unit in OFFSET_UNITS)
 FRIDAY, SUNDAY = 4, 6
@@ -74,7 +81,7 @@ class Offset(BaseModel):
 
 def offsets_of(text: str) -> list[Offset]:
     """Return the steps of a text such as `` + 1 month - 1 day``."""
-    steps = re.findall(rf"([+-]) (\d+) ({STEP_UNITS})", text)
+    steps = re.findall(rf"([+-]) ({COUNT}) ({STEP_UNITS})", text)
     return [
         Offset.model_validate({"count": int(sign + count), "unit": unit.removesuffix("s") + "s"})
         for sign, count, unit in steps
@@ -88,6 +95,19 @@ def is_bearable(counts: Any, unit: OffsetUnit) -> npt.NDArray[np.bool_]:
         np.abs(counts * _ROUGHLY[unit]) < _LONGEST
     )
     return bearable
+
+
+def are_bearable(offsets: Sequence[Offset]) -> bool:
+    """Return whether steps one after the other are shorter than 2000 years, whichever way."""
+    return sum(abs(step.count) * _ROUGHLY[step.unit] for step in offsets) < _LONGEST
+
+
+def known_years(shown: Clock, *, zoned: bool) -> npt.NDArray[np.bool_]:
+    """Return which of ``(N,)`` moments are in the years 1 to 9999, in UTC too if in a zone."""
+    first = np.datetime64("0001-01-02" if zoned else "0001-01-01")
+    after = np.datetime64("9999-12-31" if zoned else "10000-01-01")
+    known: npt.NDArray[np.bool_] = (shown >= first) & (shown < after)
+    return known
 
 
 def on_calendar(shown: Clock, counts: Any, unit: OffsetUnit) -> Clock:

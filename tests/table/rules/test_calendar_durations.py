@@ -102,3 +102,47 @@ def test_an_age_on_the_day_of_the_table_is_found_and_kept(unit: str, length: int
     assert (kept["age"] == age(kept["born"])).all()
     shuffled = table.assign(age=rows["age"].to_numpy())
     assert find_rules(shuffled, TableSpec.infer(shuffled).columns) == []
+
+
+@pytest.mark.parametrize("unit", ["calendar days", "business days", "weekdays"])
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_as_many_ends_are_before_their_starts(unit: str, zone: str | None) -> None:
+    rng = np.random.default_rng(4)
+    due = pd.Series(pd.Timestamp("2021-01-01") + pd.to_timedelta(rng.integers(0, 900, N), "D"))
+    late = pd.Series(rng.choice([-9, -3, -1, 0, 2, 5, 30], N))
+    paid = due + pd.to_timedelta(late, unit="D")
+    if unit != "calendar days":
+        last = paid + pd.Timedelta(f"{int(unit == 'weekdays')}D")
+        dates = [part.to_numpy().astype("M8[D]") for part in (due, last)]
+        late = pd.Series(np.busday_count(*dates))
+    if zone is not None:
+        due, paid = due.dt.tz_localize(zone), paid.dt.tz_localize(zone)
+    table = pd.DataFrame({"due": due, "paid": paid, "late": late})
+    spec = TableSpec.infer(table)
+    rule = Duration.model_validate({"column": "late", "start": "due", "end": "paid", "unit": unit})
+    mixed = pd.DataFrame({name: rng.permutation(table[name]) for name in table})
+    mixed = mixed.astype(table.dtypes)
+    kept = RuleKeeper.fit([rule], spec.columns, table).apply(mixed, rng)
+    assert not rule.broken(TableView(kept, spec.columns)).any()
+    pd.testing.assert_series_equal(kept["late"], mixed["late"])
+    before = [(rows["paid"] < rows["due"]).mean() for rows in (table, kept)]
+    assert before[0] > 0.4
+    assert before[1] == pytest.approx(before[0], abs=0.04)
+
+
+@pytest.mark.parametrize("unit", ["days", "calendar days", "business days"])
+def test_missing_ends_stay_missing(unit: str) -> None:
+    rng = np.random.default_rng(4)
+    start = pd.Series(pd.Timestamp("2021-01-01") + pd.to_timedelta(rng.integers(0, 900, N), "D"))
+    end = start + pd.to_timedelta(rng.integers(1, 30, N), unit="D")
+    rule = Duration.model_validate({"column": "n", "start": "start", "end": "end", "unit": unit})
+    table = pd.DataFrame({"start": start, "end": end, "n": rng.integers(1, 30, N)})
+    columns = TableSpec.infer(table).columns
+    table["n"] = rule.expected(TableView(table, columns))
+    table.loc[::3, "end"] = pd.NaT
+    spec = TableSpec.infer(table)
+    kept = RuleKeeper.fit([rule], spec.columns, table).apply(
+        table.assign(end=table["end"] + pd.Timedelta("3D")), rng
+    )
+    pd.testing.assert_series_equal(kept["end"].isna(), table["end"].isna())
+    assert not rule.broken(TableView(kept, spec.columns)).any()

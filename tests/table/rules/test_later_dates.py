@@ -5,9 +5,7 @@ import pandas as pd
 import pytest
 
 from tabvae_ray.errors import DataError
-from tabvae_ray.table.coders.crowd import Crowd
 from tabvae_ray.table.declaration import SpecDeclaration
-from tabvae_ray.table.published.spec import published_spec
 from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.counting import count_rules
 from tabvae_ray.table.rules.forms.dates import DateAfter, DateBy, DateOf
@@ -268,18 +266,6 @@ def test_rules_that_do_not_hold_are_refused(sentence: str, message: str) -> None
         TableSpec.infer(table, declared=declared)
 
 
-def test_what_few_rows_say_is_not_published() -> None:
-    a, kind = days(), RNG.choice(["quick", "slow"], N)
-    kind[:6] = "never"
-    spent = pd.Series(kind).map({"quick": 1, "slow": 5, "never": 77})
-    table = pd.DataFrame({"a": a, "kind": kind, "b": a + pd.to_timedelta(spent, unit="D")})
-    spec = TableSpec.infer(table)
-    (rule,) = spec.rules
-    assert str(rule) == "b = a + (77 where kind is never, 1 where quick, 5 where slow) days"
-    (left,) = published_spec(spec, table, Crowd.of(table, None, 7)).rules
-    assert str(left) == "b = a + (1 where kind is quick, 5 where slow) days"
-
-
 def test_a_denied_rule_is_left_out() -> None:
     a = days()
     table = pd.DataFrame({"a": a, "b": a + pd.Timedelta("30D")})
@@ -301,6 +287,27 @@ def test_nanoseconds_are_some_time_apart() -> None:
     a = pd.Series((np.datetime64("2020-01-01", "ns").astype(np.int64) + ticks).astype("M8[ns]"))
     spec = TableSpec.infer(pd.DataFrame({"a": a, "b": a + pd.Timedelta("1h")}))
     assert [str(rule) for rule in spec.rules] == ["b = a + 1 hour"]
+
+
+@pytest.mark.parametrize("n_days", [1, 2, 3, 4, 30])
+def test_days_that_lasted_24_hours_each_are_hours_where_clocks_are_set(n_days: int) -> None:
+    rng = np.random.default_rng(5)
+    # By day, when no clocks are set.
+    minutes = rng.integers(0, 365, 2_000) * 1440 + rng.integers(300, 1380, 2_000)
+    local = pd.Series(pd.Timestamp("2021-01-01") + pd.to_timedelta(minutes, unit="min"))
+    a = local.dt.tz_localize("Europe/Berlin")
+    quick = rng.random(2_000) < 0.5
+    spent = pd.Series(np.where(quick, n_days, n_days + 1))
+    hours = f"{24 * n_days} where k is quick, {24 * n_days + 24} where slow"
+    unit = "day" if n_days == 1 else "days"
+    for later, said in [
+        (a + pd.Timedelta(days=n_days), f"{24 * n_days} hours"),
+        (a + pd.DateOffset(days=n_days), f"{n_days} {unit}"),
+        (a + pd.to_timedelta(spent, unit="D"), f"({hours}) hours"),
+    ]:
+        table = pd.DataFrame({"a": a, "k": np.where(quick, "quick", "slow"), "b": later})
+        (rule,) = TableSpec.infer(table).rules
+        assert (str(rule), rule.exceptions) == (f"b = a + {said}", 0)
 
 
 def test_columns_named_like_days_are_added() -> None:

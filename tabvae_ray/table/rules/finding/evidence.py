@@ -4,7 +4,7 @@ import numpy as np
 
 from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.forms.date_text import DateText
-from tabvae_ray.table.rules.forms.dates import MomentRule
+from tabvae_ray.table.rules.forms.dates import DateOf, MomentRule
 from tabvae_ray.table.rules.forms.formula import Formula, Quotient, Remainder
 from tabvae_ray.table.rules.forms.functions import Function
 from tabvae_ray.table.rules.rule import Order
@@ -53,7 +53,8 @@ def is_rule(
     if isinstance(rule, MomentRule) and rule.is_chosen_of_many:
         # Likewise of many steps in time. Years are few, but their beginning shows in many dates.
         assert expected is not None
-        values = table[rule.of].codes if rule.months else expected
+        shifts = isinstance(rule, DateOf) and rule.months != 0
+        values = table[rule.of].codes if shifts else expected
         n_values = len(np.unique(values[rows]))
         if n_values * np.log(max(by_chance, 1e-300)) > _CHANCE_OF_VALUES:
             return None

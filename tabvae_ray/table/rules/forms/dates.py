@@ -26,8 +26,10 @@ from tabvae_ray.table.values.offsets import (
     LASTING,
     Offset,
     OffsetUnit,
+    are_bearable,
     business_days_between,
     is_bearable,
+    known_years,
     on_calendar,
     period_end,
 )
@@ -82,19 +84,19 @@ class _MomentRule(ColumnRule):
         of: The other date-time.
         part: Its date, at midnight, its time of day, or the start or end of a longer period: its
             first or last day, or its last second. Times of day are moments of 1970-01-01.
-        months: How many months later the other date-time counts, as in a fiscal year.
         offsets: How much later the part is, one step after the other.
     """
 
     of: str
     part: MomentPart = "moment"
-    months: int = Field(0, ge=-11, le=11)
-    offsets: tuple[Offset, ...] = ()
+    offsets: tuple[Offset, ...] = Field((), max_length=3)
 
     @model_validator(mode="after")
     def _check_offsets(self) -> Self:
         if self.offsets and self.part.startswith("time"):
-            raise ValueError("a time of day must have no offsets")
+            raise ValueError("must have no offsets for a time of day")
+        if not are_bearable(self.offsets):
+            raise ValueError("must have offsets shorter than 2000 years in all")
         return self
 
     @property
@@ -105,15 +107,15 @@ class _MomentRule(ColumnRule):
     @property
     def is_chosen_of_many(self) -> bool:
         """Whether there are so many rules of its kind that one may fit a few values by chance."""
-        n_words = len(self.offsets) + (self.part != "moment") + (self.months != 0)
+        n_words = len(self.offsets) + (self.part != "moment") + (_months(self) != 0)
         return n_words > 1 or any(step.unit == "business days" for step in self.offsets)
 
     def expected(self, table: TableView) -> Floats:
         """Return ``(N,)`` seconds since 1970 of the results, NaN where missing."""
         moments = table[self.of].moments
         assert moments is not None
-        if self.months:
-            moments = moved(moments, [Offset(count=self.months, unit="months")])
+        if months := _months(self):
+            moments = moved(moments, [Offset(count=months, unit="months")])
         if self.part in ("time", "time to the minute"):
             seconds = seconds_of(wall_clock(moments)) % _DAY
             return seconds if self.part == "time" else 60 * np.floor(seconds / 60)
@@ -140,7 +142,7 @@ class _MomentRule(ColumnRule):
     def __str__(self) -> str:
         part = "" if self.part == "moment" else f"{self.part} of "
         steps = [self._said_by_others(), *map(str, self.offsets)]
-        start = f"{self.column} = {part}{later(self.of, self.months)}"
+        start = f"{self.column} = {part}{later(self.of, _months(self))}"
         return " ".join([start, *filter(None, steps)])
 
 
@@ -149,10 +151,14 @@ class DateOf(_MomentRule):
 
     And what is some days, business days or months after the other date-time, or after its date or
     the start or end of its month.
+
+    Args:
+        months: How many months later the other date-time counts, as in a fiscal year.
     """
 
     kind: Literal["date"] = "date"
     part: MomentPart = "date"
+    months: int = Field(0, ge=-11, le=11)
 
 
 class DateAfter(_MomentRule):
@@ -199,6 +205,8 @@ class DateBy(_MomentRule):
     def _check_counts(self) -> Self:
         if len(self.labels) != len(self.counts):
             raise ValueError("must have as many counts as labels")
+        if not all(is_bearable(count, self.unit) for count in self.counts):
+            raise ValueError("must have counts shorter than 2000 years")
         return self
 
     @property
@@ -221,6 +229,10 @@ class DateBy(_MomentRule):
 
 
 MomentRule = DateOf | DateAfter | DateBy
+
+
+def _months(rule: _MomentRule) -> int:
+    return rule.months if isinstance(rule, DateOf) else 0
 
 
 def is_clock(view: ColumnView) -> bool:
@@ -254,17 +266,23 @@ def moved(moments: pd.Series, offsets: Sequence[Offset]) -> pd.Series:
 
 
 def moved_by(moments: pd.Series, numbers: Floats, unit: OffsetUnit) -> pd.Series:
-    """Return moments as many units later as numbers say; missing where one is not whole."""
+    """Return moments as many units later as numbers say.
+
+    They are missing where a number is not whole, and beyond the years 1 to 9999.
+    """
     sound = is_bearable(numbers, unit)
     counts = np.where(sound, numbers, 0).astype(np.int64)
     # Nanoseconds span 584 years only.
     found: pd.Series = moments.dt.as_unit("us")
+    zone = found.dt.tz
     if unit in LASTING:
         found = found + (counts * LASTING[unit]).astype("m8[s]")
-    else:
-        shown = on_calendar(wall_clock(found).to_numpy(), counts, unit)
-        found = at_wall_clock(pd.Series(shown, index=moments.index), moments.dt.tz)
-    return found.where(sound)
+        in_utc = found if zone is None else found.dt.tz_convert("UTC").dt.tz_localize(None)
+        return found.where(sound & known_years(in_utc.to_numpy(), zoned=zone is not None))
+    shown = on_calendar(wall_clock(found).to_numpy(), counts, unit)
+    sound &= known_years(shown, zoned=zone is not None)
+    later = pd.Series(np.where(sound, shown, np.datetime64("NaT")), index=moments.index)
+    return at_wall_clock(later, zone)
 
 
 class Age(ComputingRule):

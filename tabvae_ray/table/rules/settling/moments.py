@@ -20,6 +20,8 @@ def keep_end(
 ) -> None:
     """Move the end of a duration to its start and the drawn duration, at the drawn time.
 
+    It stays missing where it was drawn so.
+
     Args:
         rule: The duration.
         view: Its columns in the rows.
@@ -30,7 +32,7 @@ def keep_end(
     low, within = start_of_end(rule, view)
     moved = moments_after(low, within, end)
     own = column_numbers(rows[rule.end], end)
-    kept = np.isnan(moved) | (rng.random(len(rows)) < rule.exceptions)
+    kept = np.isnan(moved) | np.isnan(own) | (rng.random(len(rows)) < rule.exceptions)
     write_values(rows, end, np.where(kept, own, moved), compact=False)
 
 

@@ -14,7 +14,7 @@ from tabvae_ray.table.rules.finding.dates.pairs import (
     Part,
     Steps,
     after_business_days,
-    after_constant,
+    after_constants,
     lasting,
     mode,
     pairs,
@@ -93,8 +93,8 @@ def _ways(pair: Pair) -> Iterator[Steps]:
     most = int((1 - _FEW) * len(ordered))
     if ordered[most - 1] - ordered[len(ordered) - most] > SPREAD * DAY:
         return
-    constant = after_constant(pair)
-    if constant is not None:
+    constants = after_constants(pair)
+    for constant in constants:
         # The way back says the same of the moments themselves.
         if pair.part == "moment":
             plain = all(step.count > 0 for step in constant)
@@ -103,6 +103,7 @@ def _ways(pair: Pair) -> Iterator[Steps]:
             plain = pair.part != _LAST or all(step.unit not in LASTING for step in constant)
         if plain:
             yield constant
+    if constants:
         return
     first, last = (clock.astype("M8[M]").astype(np.int64) for clock in (pair.base, pair.own))
     values, counts = np.unique(last - first, return_counts=True)
@@ -114,9 +115,9 @@ def _ways(pair: Pair) -> Iterator[Steps]:
         if count % 12 == 0:
             step = Offset(count=count // 12, unit="years")
         rest = pair.after(step.count, step.unit)
-        constant = after_constant(rest) if count else None
-        if constant is not None:
-            yield (step, *constant)
+        constants = after_constants(rest) if count else []
+        if constants:
+            yield from ((step, *constant) for constant in constants)
             continue
         for steps in after_business_days(rest):
             if rest.agrees(steps):

@@ -29,7 +29,7 @@ __all__ = [
     "Part",
     "Steps",
     "after_business_days",
-    "after_constant",
+    "after_constants",
     "is_known_enough",
     "is_span",
     "lasting",
@@ -62,6 +62,7 @@ class Pair(NamedTuple):
         base: ``(N,)`` what clocks show at the first one.
         own: ``(N,)`` what they show at the second one.
         lasted: ``(N,)`` seconds in between, whatever clocks show.
+        zoned: Whether the first column has a time zone, in which clocks may be set.
     """
 
     of: str
@@ -72,6 +73,7 @@ class Pair(NamedTuple):
     base: Clock
     own: Clock
     lasted: Floats
+    zoned: bool
 
     @property
     def apart(self) -> Floats:
@@ -111,7 +113,8 @@ def pairs(moments: Sequence[ColumnView], some: TableView, parts: Sequence[Part])
                 # Seconds since 1970 are not exact to the microsecond.
                 lasted = np.round((own - seconds)[known], 5)
                 clocks = base[known], shown[known]
-                yield Pair(of.name, part, months, column.name, known, *clocks, lasted)
+                in_zone = zoned.dt.tz is not None
+                yield Pair(of.name, part, months, column.name, known, *clocks, lasted, in_zone)
 
 
 def is_span(seconds: Floats) -> bool:
@@ -124,20 +127,21 @@ def is_known_enough(known: Mask) -> bool:
     return bool(known.sum() >= min(30, len(known) / 2)) and bool(known.any())
 
 
-def after_constant(pair: Pair) -> Steps | None:
-    """Return the days or hours that are between the moments of most rows."""
+def after_constants(pair: Pair) -> list[Steps]:
+    """Return the days or hours that are between the moments of most rows, the likeliest first.
+
+    On clocks that are set, a number of hours is none of days: then each may be meant.
+    """
+    found: list[tuple[float, Steps]] = []
     apart, share = mode(pair.apart)
-    on_clocks = share >= AGREEING
-    if on_clocks and apart % DAY == 0:
-        days = round(apart / DAY)
-        return (Offset(count=days, unit="days"),) if days else ()
+    days, rest = divmod(round(apart), DAY)
+    if share >= AGREEING and apart % 1 == 0 and (not rest or abs(apart) > 2 * DAY):
+        first = (Offset(count=days, unit="days"),) if days else ()
+        found.append((share, (*first, lasting(rest)) if rest else first))
     lasted, share = mode(pair.lasted)
-    if share < AGREEING or lasted % 1:
-        return None
-    # On clocks that are set, a number of hours is none of days.
-    days = int(lasted // DAY) if on_clocks and abs(lasted) > 2 * DAY else 0
-    first = (Offset(count=days, unit="days"),) if days else ()
-    return (*first, lasting(round(lasted) - days * DAY))
+    if share >= AGREEING and lasted % 1 == 0 and (not found or (pair.zoned and lasted)):
+        found.append((share, (lasting(round(lasted)),)))
+    return [steps for _, steps in sorted(found, key=lambda each: -each[0])]
 
 
 def after_business_days(pair: Pair) -> Iterator[Steps]:

@@ -13,7 +13,7 @@ from tabvae_ray.table.rules.finding.dates.pairs import (
     Part,
     Steps,
     after_business_days,
-    after_constant,
+    after_constants,
     is_known_enough,
     is_span,
     mode,
@@ -22,12 +22,14 @@ from tabvae_ray.table.rules.finding.dates.pairs import (
 from tabvae_ray.table.rules.forms.dates import DateAfter, DateBy
 from tabvae_ray.table.rules.rule import agrees_within_groups
 from tabvae_ray.table.values.offsets import (
+    FRIDAY,
     LASTING,
     Offset,
     OffsetUnit,
     business_days_between,
     is_bearable,
     on_calendar,
+    weekdays,
 )
 
 __all__ = ["category_candidates", "number_candidates"]
@@ -89,11 +91,10 @@ def _ways(pair: Pair, numbers: Floats, unit: OffsetUnit) -> Iterator[Steps]:
         return
     rest = pair._replace(base=pair.base[sound], own=pair.own[sound], lasted=pair.lasted[sound])
     rest = rest.after(counts, unit)
-    constant = after_constant(rest)
-    if constant is not None:
+    constants = after_constants(rest)
+    if constants:
         # Days and nothing else are a duration.
-        if constant or unit != "days":
-            yield constant
+        yield from (steps for steps in constants if steps or unit != "days")
     elif unit != "business days":
         yield from (steps for steps in after_business_days(rest) if rest.agrees(steps))
 
@@ -122,17 +123,25 @@ def category_candidates(
                 rule = _fitted(pair, view, way, table) if _agrees(codes, counts) else None
                 if rule is not None:
                     yield rule
-                    break
+                    # On clocks that are set, days may be a number of hours.
+                    if not pair.zoned or rule.unit in LASTING:
+                        break
 
 
 def _agrees(codes: Codes, counts: Floats) -> bool:
     """Return whether most rows have the usual number of their category."""
-    usual = agrees_within_groups(codes, np.unique(counts, return_inverse=True)[1])
+    known = ~np.isnan(counts)
+    if not is_known_enough(known):
+        return False
+    usual = agrees_within_groups(codes[known], np.unique(counts[known], return_inverse=True)[1])
     return float(usual.mean()) >= AGREEING
 
 
 def _counts(pair: Pair, unit: OffsetUnit, then: Steps) -> Floats:
-    """Return ``(N,)`` how many units are between the moments, odd numbers where none fits."""
+    """Return ``(N,)`` how many units are between the moments, odd numbers where none fits.
+
+    They are NaN where two numbers fit: of a weekend, the Monday is 0 and 1 business days after it.
+    """
     for step in then:
         pair = pair._replace(own=on_calendar(pair.own, -step.count, step.unit))
     if unit in LASTING:
@@ -142,10 +151,15 @@ def _counts(pair: Pair, unit: OffsetUnit, then: Steps) -> Floats:
     first, last = (clock.astype("M8[D]") for clock in (pair.base, pair.own))
     if unit == "business days":
         counts = business_days_between(first, last)
+        # Those from a weekend count as from the business day on its other side.
+        counts += np.where(weekdays(first) > FRIDAY, np.sign((last - first).astype(np.int64)), 0)
     else:
         months = [days.astype("M8[M]").astype(np.int64) for days in (first, last)]
         counts = (months[1] - months[0]).astype(np.float64)
     fits = pair.after(counts.astype(np.int64), unit).base == pair.own
+    if unit == "business days":
+        fits_both = fits & (counts == 1) & (weekdays(first) > FRIDAY)
+        counts = np.where(fits_both, np.nan, counts)
     return np.where(fits, counts, pair.apart / DAY + 0.5)
 
 
@@ -161,6 +175,7 @@ def _fitted(
     )
     unit, then = way
     counts, codes = _counts(whole, unit, then), view.codes[whole.rows]
+    counts, codes = counts[~np.isnan(counts)], codes[~np.isnan(counts)]
     found = {}
     for code in np.unique(codes):
         rows = np.flatnonzero(codes == code)
