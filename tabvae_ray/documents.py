@@ -226,7 +226,11 @@ def validation_messages(error: ValidationError, model: type[BaseModel] | None = 
             # pydantic says "Input should be", "List should have", or what a validator says.
             subject, should, rule = message.partition(" should ")
             if not should or " " in subject:
-                rule = f"be {message}"
+                rule = (
+                    message.removeprefix("must ")
+                    if message.startswith("must ")
+                    else f"be {message}"
+                )
             rule = _RULES.get(kind, rule)
             if of_union:
                 # One value that is of none of several types is one error.

@@ -94,7 +94,7 @@ class _MomentRule(ColumnRule):
     @model_validator(mode="after")
     def _check_offsets(self) -> Self:
         if self.offsets and self.part.startswith("time"):
-            raise ValueError("a time of day must have no offsets")
+            raise ValueError("must have no offsets if it is of a time of day")
         return self
 
     @property
