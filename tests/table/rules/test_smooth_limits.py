@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabvae_ray.errors import DataError
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.finding.curves.smooth import find_smooth
@@ -75,3 +76,68 @@ def test_columns_without_values_in_the_rows_that_are_looked_at_are_left_out(
     # The same seed as that of the rows.
     found = find_smooth(view, np.random.default_rng(0), {})
     assert said(list(found)) == ["made is a smooth function of celsius"]
+
+
+def small() -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    table = pd.DataFrame({"x": rng.normal(size=300).round(2), "z": rng.normal(size=300)})
+    table["y"] = (table["x"] ** 3).round(3)
+    table["constant"] = 2.5
+    # All but a few rows have the same number; few have any.
+    table["nearly"] = np.where(np.arange(300) < 5, table["z"], 7.5)
+    table["few"] = np.where(np.arange(300) < 8, table["z"], np.nan)
+    return table
+
+
+@pytest.mark.parametrize("name", ["constant", "nearly", "few"])
+def test_an_input_of_which_a_single_row_would_be_an_end_is_refused(name: str) -> None:
+    for sentence in (
+        f"y is a smooth function of {name}",
+        f"y is a smooth function of x and {name}",
+    ):
+        with pytest.raises(DataError, match=f"'{name}' must have different numbers in at least"):
+            spec_of(small(), find=False, add=[sentence])
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 5, 20])
+def test_a_few_rows_are_too_few_for_a_function(n_rows: int) -> None:
+    with pytest.raises(DataError, match="y is a smooth function of x: "):
+        spec_of(small()[["x", "y"]].head(n_rows), find=False, add=["y is a smooth function of x"])
+
+
+def test_ends_of_inputs_are_those_of_several_rows() -> None:
+    table = small()
+    table.loc[:8, "x"] = 87_321.0
+    sentence = "y is a smooth function of x"
+    (rule,) = spec_of(table, find=False, add=[sentence]).rules
+    assert isinstance(rule, Smooth) and rule.curve is not None
+    (part,) = rule.curve.inputs
+    assert abs(part.center) < 1 and part.scale < 3
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [
+        {
+            "of": "square",
+            "inputs": [{"center": 0, "scale": 1, "degree": 1}],
+            "coefficients": [-5, 0],
+        },
+        {
+            "inputs": [{"center": 0, "scale": 1, "degree": 1, "logarithm": True}],
+            "coefficients": [0, 1],
+        },
+    ],
+)
+def test_a_curve_without_any_result_is_refused(curve: dict[str, Any]) -> None:
+    table = small()
+    table["x"] = -1 - table["x"].abs()
+    entry = {"kind": "smooth", "column": "z", "of": ["x"], "curve": {**curve, "within": 0.01}}
+    with pytest.raises(DataError, match="z is a smooth function of x: has no result in any row"):
+        spec_of(table, find=False, add=[entry])
+
+
+def test_other_rules_say_what_they_must_have_too() -> None:
+    entry = {"kind": "extreme", "column": "y", "which": "largest", "of": ["x"]}
+    with pytest.raises(DataError, match="extreme: must have two columns or more, or a constant"):
+        spec_of(small(), find=False, add=[entry])

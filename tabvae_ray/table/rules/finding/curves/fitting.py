@@ -16,6 +16,7 @@ from tabvae_ray.table.rules.forms.curves.curve import (
 from tabvae_ray.table.rules.forms.curves.smooth import MAX_ODD
 
 __all__ = [
+    "ROWS_AT_END",
     "WIDEST",
     "Space",
     "closest_fit",
@@ -40,7 +41,7 @@ _DEVIATIONS = 3
 # power, a single one would outweigh all others.
 WIDEST = 6.0
 # Rows that each end of an input is the number of, or beyond.
-_ROWS_AT_END = 10
+ROWS_AT_END = 10
 # Exceptions are so far from what other rows say, in units of what is allowed: further than a curve
 # of half of the rows is from the others at the ends of its inputs.
 _FAR = 10
@@ -91,9 +92,9 @@ def curve_input(numbers: Floats, degree: int, *, logarithm: bool) -> CurveInput 
     """
     # A sample may have shown no other number than positive ones.
     own = np.log(numbers[numbers > 0]) if logarithm else numbers[~np.isnan(numbers)]
-    if len(own) < 2 * _ROWS_AT_END:
+    if len(own) < 2 * ROWS_AT_END:
         return None
-    share = max(0.01, (_ROWS_AT_END - 1) / (len(own) - 1))
+    share = max(0.01, (ROWS_AT_END - 1) / (len(own) - 1))
     low, high = np.quantile(own, [share, 1 - share])
     scale = float(f"{(high - low) / 2:.2g}")
     if not 0 < scale < np.inf:
