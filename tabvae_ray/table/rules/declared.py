@@ -228,8 +228,8 @@ def _fitted(rule: Rule, table: pd.DataFrame, columns: Sequence[Column], where: s
         for name in rule.of:
             if not is_spread(numbers_of(view, name)):
                 raise DataError(
-                    f"{where}: {rule}: {name!r} must have different numbers in at least "
-                    f"{ROWS_AT_END} rows at each end to fit a function to"
+                    f"{where}: {rule}: {name!r} must have different numbers at its two ends, in 1% "
+                    f"of its rows each and at least {ROWS_AT_END}, to fit a function to"
                 )
         fitted = fitted_smooth(rule, view)
         if fitted is None:

@@ -95,7 +95,9 @@ def test_an_input_of_which_a_single_row_would_be_an_end_is_refused(name: str) ->
         f"y is a smooth function of {name}",
         f"y is a smooth function of x and {name}",
     ):
-        with pytest.raises(DataError, match=f"'{name}' must have different numbers in at least"):
+        with pytest.raises(
+            DataError, match=f"'{name}' must have different numbers at its two ends"
+        ):
             spec_of(small(), find=False, add=[sentence])
 
 
