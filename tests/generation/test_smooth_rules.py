@@ -121,7 +121,7 @@ def _no_curve(rule: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (_short, "coefficients must be 9 for degree 2 and 2, but are 8"),
+        (_short, "must have 9 coefficients for degree 2 and 2, but has 8"),
         (_not_finite, "numbers must be finite"),
         (_text, "coefficients"),
         (_gone, "there is no column 'gone'"),

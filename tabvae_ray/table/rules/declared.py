@@ -11,10 +11,12 @@ from tabvae_ray.errors import DataError, ExportError, closest
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.declaration import RulesDeclaration
 from tabvae_ray.table.rules.column_views import TableView
+from tabvae_ray.table.rules.finding.curves.fitting import ROWS_AT_END, is_spread
 from tabvae_ray.table.rules.finding.curves.smooth import fitted_smooth
 from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.discovery import find_rules
 from tabvae_ray.table.rules.forms.bins import Bins, LabelRule
+from tabvae_ray.table.rules.forms.column_rule import numbers_of
 from tabvae_ray.table.rules.forms.comparison import Comparison
 from tabvae_ray.table.rules.forms.curves.smooth import MAX_ODD, Smooth
 from tabvae_ray.table.rules.forms.dates import Age, DateBy, DateOf, MomentRule
@@ -222,10 +224,27 @@ def _fitted(rule: Rule, table: pd.DataFrame, columns: Sequence[Column], where: s
     if not isinstance(rule, Smooth):
         return rule
     view = TableView(table, [c for c in columns if c.name in (rule.column, *rule.given)])
-    fitted = fitted_smooth(rule, view) if rule.curve is None else rule
-    if fitted is None:
-        raise DataError(f"{where}: {rule}: there are too few rows to fit a function to")
+    if rule.curve is None:
+        for name in rule.of:
+            if not is_spread(numbers_of(view, name)):
+                raise DataError(
+                    f"{where}: {rule}: {name!r} must have different numbers at its two ends, in 1% "
+                    f"of its rows each and at least {ROWS_AT_END}, to fit a function to"
+                )
+        fitted = fitted_smooth(rule, view)
+        if fitted is None:
+            raise DataError(f"{where}: {rule}: there are too few rows to fit a function to")
+    elif rule.has_no_result(view):
+        raise DataError(f"{where}: {rule}: has no result in any row")
+    else:
+        fitted = rule
     broken = float(fitted.broken(view).mean())
+    if rule.curve is None and broken <= MAX_ODD < fitted.exceptions:
+        raise DataError(
+            f"{where}: {rule}: holds only in the rows that it is fitted to: "
+            f"{100 * fitted.exceptions:.0f}% of others break it, but {100 * MAX_ODD:g}% may be "
+            "exceptions"
+        )
     exceptions = min(max(broken, fitted.exceptions), MAX_ODD)
     return fitted.model_copy(update={"exceptions": exceptions})
 

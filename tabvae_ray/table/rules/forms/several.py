@@ -35,7 +35,7 @@ class Extreme(ComputingRule):
         if len(self.of) + (self.bound is not None) < 2:
             raise ValueError("must have two columns or more, or a constant")
         if self.which == "first" and (self.bound is not None or not self.of_present):
-            raise ValueError("first must be of those present")
+            raise ValueError("must be of those present if it is the first")
         return self
 
     @property

@@ -13,8 +13,20 @@ from tabvae_ray.table.rules.forms.curves.curve import (
     ResultScale,
     powers,
 )
+from tabvae_ray.table.rules.forms.curves.smooth import MAX_ODD
 
-__all__ = ["Space", "closest_fit", "curve_input", "fit_curve", "spread_of", "within_of"]
+__all__ = [
+    "ROWS_AT_END",
+    "WIDEST",
+    "Space",
+    "closest_fit",
+    "curve_input",
+    "fit_checked",
+    "fit_curve",
+    "is_spread",
+    "spread_of",
+    "within_of",
+]
 
 # Of the spread: finer than anybody sees in rows, and as exact as a short polynomial becomes.
 _FINEST = 1e-4
@@ -25,6 +37,14 @@ _SMALLEST = 1e-7
 _QUARTILES, _MEDIAN = 1.349, 1.48
 # Residuals of so many deviations count half.
 _DEVIATIONS = 3
+# Rows with an input so far from its middle, in units of its scale, are not fitted to: with a high
+# power, a single one would outweigh all others.
+WIDEST = 6.0
+# Rows that each end of an input is the number of, or beyond.
+ROWS_AT_END = 10
+# Exceptions are so far from what other rows say, in units of what is allowed: further than a curve
+# of half of the rows is from the others at the ends of its inputs.
+_FAR = 10
 
 
 @dataclass(frozen=True)
@@ -64,17 +84,29 @@ def within_of(view: ColumnView) -> tuple[float, ...]:
     return (place, finest) if 0 < place < finest else (max(place, finest),)
 
 
-def curve_input(numbers: Floats, degree: int, *, logarithm: bool) -> CurveInput:
-    """Return how a polynomial takes a column, by two short numbers that tell of no single row."""
-    present = numbers[~np.isnan(numbers)]
-    own = np.log(present) if logarithm else present
-    low, high = np.quantile(own, [0.01, 0.99])
-    if high <= low:
-        low, high = float(own.min()), float(own.max())
-    scale = float(f"{(high - low) / 2 or 1.0:.2g}")
+def curve_input(numbers: Floats, degree: int, *, logarithm: bool) -> CurveInput | None:
+    """Return how a polynomial takes a column, by two short numbers that tell of no single row.
+
+    Returns:
+        None if nearly all rows have the same number, or there are too few of them.
+    """
+    # A sample may have shown no other number than positive ones.
+    own = np.log(numbers[numbers > 0]) if logarithm else numbers[~np.isnan(numbers)]
+    if len(own) < 2 * ROWS_AT_END:
+        return None
+    share = max(0.01, (ROWS_AT_END - 1) / (len(own) - 1))
+    low, high = np.quantile(own, [share, 1 - share])
+    scale = float(f"{(high - low) / 2:.2g}")
+    if not 0 < scale < np.inf:
+        return None
     unit = scale / 10
     center = float(f"{unit * round((high + low) / 2 / unit):.12g}")
     return CurveInput(center=center, scale=scale, degree=degree, logarithm=logarithm)
+
+
+def is_spread(numbers: Floats) -> bool:
+    """Return whether a polynomial can take a column: it has two ends that several rows share."""
+    return curve_input(numbers, 1, logarithm=False) is not None
 
 
 def fit_curve(
@@ -95,7 +127,7 @@ def fit_curve(
     """
     scaled = [part.scaled(each) for part, each in zip(parts, inputs, strict=True)]
     terms = powers(scaled, [part.degree for part in parts])
-    known = np.isfinite(terms).all(axis=1) & ~np.isnan(own)
+    known = np.all([np.abs(each) <= WIDEST for each in scaled], axis=0) & ~np.isnan(own)
     if known.sum() < 2 * terms.shape[1]:
         return None
     left, sizes, right = np.linalg.svd(terms[known], full_matrices=False)
@@ -110,6 +142,43 @@ def fit_curve(
         of=of,
         within=within,
     )
+
+
+def fit_checked(
+    own: Floats,
+    inputs: Sequence[Floats],
+    parts: Sequence[CurveInput],
+    of: ResultScale,
+    within: float,
+) -> tuple[Curve, Floats] | None:
+    """Fit a curve to the rows that others confirm, so that it goes through no exception.
+
+    The curve of each half of the rows says what the other half has to be. Rows that are far from
+    that are left out, unless they are so many that there is no function.
+
+    Args:
+        own: ``(N,)`` the column, in shuffled order.
+        inputs: One or two others, ``(N,)`` each.
+        parts: How the polynomial takes them.
+        of: What the polynomial gives.
+        within: How far the column may be from a result.
+
+    Returns:
+        The curve, and ``(N,)`` the results for each row by the curve of the other half; None if no
+        function of this kind is near.
+    """
+    results = np.full(len(own), np.nan)
+    even = np.arange(len(own)) % 2 == 0
+    for half in (even, ~even):
+        curve = fit_curve(own[half], [each[half] for each in inputs], parts, of, within)
+        if curve is None:
+            return None
+        results[~half] = curve.values([each[~half] for each in inputs])
+    near = np.abs(results - own) <= _FAR * within
+    if near.mean() < 1 - MAX_ODD:
+        near = np.ones(len(own), dtype=bool)
+    curve = fit_curve(own[near], [each[near] for each in inputs], parts, of, within)
+    return None if curve is None else (curve, results)
 
 
 def closest_fit(terms: Floats, own: Floats, of: ResultScale, within: float, rounds: int) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tabvae_ray.table.rules.column_views import Floats
-from tabvae_ray.table.rules.finding.curves.fitting import Space, closest_fit, curve_input
+from tabvae_ray.table.rules.finding.curves.fitting import WIDEST, Space, closest_fit, curve_input
 from tabvae_ray.table.rules.forms.curves.curve import SCALES, powers
 
 __all__ = ["Candidate", "Screen"]
@@ -48,7 +48,8 @@ class Screen:
     """Some rows of columns of numbers.
 
     Args:
-        numbers: ``(N, C)`` the columns in shuffled order, NaN where missing.
+        numbers: ``(N, C)`` the columns in shuffled order, NaN where missing, each with enough
+            values.
         results: Places of the columns to be explained, and how far each may be from a result.
     """
 
@@ -64,7 +65,9 @@ class Screen:
         for place, logarithms in enumerate(self._logarithms):
             for logarithm in logarithms:
                 part = curve_input(numbers[:, place], 1, logarithm=logarithm)
-                scaled = part.scaled(self._filled[:, place])
+                if part is None:
+                    continue
+                scaled = np.clip(part.scaled(self._filled[:, place]), -WIDEST, WIDEST)
                 self._powers[place, logarithm] = powers([scaled], [_DEGREES[1]])
         aims: list[Floats] = []
         self._aims: list[tuple[int, Space]] = []
@@ -72,6 +75,8 @@ class Screen:
             for of, scale in SCALES.items():
                 if scale.suits(numbers[:, place]):
                     aim = scale.taken(self._filled[:, place], results[place])
+                    # Some exceptions may be further away than all else together.
+                    aim = np.clip(aim, *np.quantile(aim, [0.1, 0.9]))
                     aims.append((aim - aim.mean()) / max(aim.std(), 1e-300))
                     self._aims.append((place, Space(of, ())))
         self._targets = np.stack(aims, axis=1)

@@ -1,5 +1,6 @@
 """Find columns of numbers that are a smooth function of one or two others."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -11,14 +12,16 @@ from tabvae_ray.table.rules.column_views import ColumnView, Floats, TableView
 from tabvae_ray.table.rules.finding.curves.fitting import (
     Space,
     curve_input,
+    fit_checked,
     fit_curve,
+    is_spread,
     spread_of,
     within_of,
 )
 from tabvae_ray.table.rules.finding.curves.screening import Candidate, Screen
 from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.forms.column_rule import agrees, numbers_of
-from tabvae_ray.table.rules.forms.curves.curve import SCALES, TENTHS, Curve
+from tabvae_ray.table.rules.forms.curves.curve import SCALES, TENTHS, CurveInput
 from tabvae_ray.table.rules.forms.curves.smooth import MAX_ODD, Smooth
 
 __all__ = ["find_smooth", "fitted_smooth"]
@@ -34,7 +37,7 @@ _FINE = 12
 # Rows that columns are known from in a screen, and that polynomials are fitted to.
 _SCREENED = 100_000
 _FIRST_ROWS, _FIT_ROWS = 512, 2048
-_ROWS_PER_COEFFICIENT = 5
+_ROWS_PER_COEFFICIENT = 10
 _DEGREES = (1, 2, 3, 5)
 # Exceptions of which the distances say nothing of a few rows.
 _MIN_ODD = 100
@@ -47,8 +50,12 @@ _RARER = 0.15
 # Share of rows just outside, and the median distance inside: exceptions are far away and all else
 # is as near as rounding leaves it, while noise is everywhere.
 _JUST_OUTSIDE, _MIDDLE = 0.015, 0.45
-# Share of rows that another column, or a higher degree, must add.
+# Share of rows that another column, or a higher degree, must add, and rows for each coefficient
+# more. All are rows that a curve was not fitted to, as it goes through a row for each of those.
 _GAIN, _GAIN_OF_DEGREE = 0.01, 0.002
+_GAINED_ROWS, _GAINED_ROWS_OF_DEGREE = 3, 1
+# Directions of one relation differ by fewer exceptions.
+_SAME_EXCEPTIONS = 0.02
 
 
 @dataclass(frozen=True)
@@ -57,13 +64,37 @@ class _Fit:
 
     Args:
         rule: The rule.
-        agreeing: Share of the rows without missing values that keep it.
+        n_rows: Rows without missing values.
+        agreeing: Share of them that keep what a curve says which was not fitted to them.
+        odd: Share of them that break it.
         is_clear: Whether the others are exceptions, not the ends of noise.
+        n_values: How many values the column has in rows that keep the rule.
     """
 
     rule: Smooth
+    n_rows: int
     agreeing: float
+    odd: float
     is_clear: bool
+    n_values: int
+
+    def gains(self, other: "_Fit | None", share: float, rows: int) -> bool:
+        """Return whether more rows keep it than another one, beyond what chance explains.
+
+        Args:
+            other: The other one; None if there is none.
+            share: Share of the rows that it must add.
+            rows: Rows that it must add for each coefficient more.
+        """
+        if other is None:
+            return True
+        gain = self.agreeing - other.agreeing
+        return gain >= share and gain * self.n_rows >= rows * (self._size - other._size)
+
+    @property
+    def _size(self) -> int:
+        assert self.rule.curve is not None
+        return len(self.rule.curve.coefficients)
 
 
 @np.errstate(all="ignore")
@@ -90,44 +121,54 @@ def find_smooth(
         names = [name for name in names if name not in known]
     if table.n_rows < _MIN_ROWS or not 2 <= len(names) <= _MAX_COLUMNS:
         return []
+    rows = rng.permutation(table.n_rows)
+    # Of a long table, these may have no value of a column that is mostly missing.
+    some = rows[:_SCREENED]
+    numbers = {name: numbers_of(table, name)[some] for name in names}
+    names = [name for name in names if is_spread(numbers[name])]
     results = {
         place: within_of(table[name])[-1]
         for place, name in enumerate(names)
         if name not in known and _is_fine(table[name])
     }
-    if not results:
+    if not results or len(names) < 2:
         return []
-    rows = rng.permutation(table.n_rows)
-    some = rows[:_SCREENED]
-    screen = Screen(np.stack([numbers_of(table, name)[some] for name in names], axis=1), results)
-    best: dict[str, float] = {}
+    screen = Screen(np.stack([numbers[name] for name in names], axis=1), results)
+    best: dict[str, _Fit] = {}
     found: list[_Fit] = []
     for n_of in (1, 2) if len(names) <= _MAX_COLUMNS_FOR_PAIRS else (1,):
         for place, candidates in screen.candidates(n_of):
             column = names[place]
-            least = best.get(column, 0.0) + _GAIN
-            if least > 1:
+            if column in best and best[column].agreeing + _GAIN > 1:
                 continue
             for of, spaces in _by_columns(candidates):
                 rule = Smooth(column=column, of=tuple(names[i] for i in of))
                 fit = _Fitter(rule, table, rows).best(spaces)
-                if fit is not None and fit.is_clear and fit.agreeing >= least:
-                    best[column] = max(best.get(column, 0.0), fit.agreeing)
+                if fit is None or not fit.is_clear:
+                    continue
+                if fit.gains(best.get(column), _GAIN, _GAINED_ROWS):
                     found.append(fit)
+                    if column not in best or fit.agreeing > best[column].agreeing:
+                        best[column] = fit
     return _without_circles(found, best, table, known)
 
 
 @np.errstate(all="ignore")
 def fitted_smooth(rule: Smooth, table: TableView, *, seed: int = 0) -> Smooth | None:
-    """Return a rule with the curve that most rows keep; None if there is none at all.
+    """Return a rule with the curve that most rows keep; None if there are too few rows.
 
     Args:
         rule: A rule that only names its columns.
         table: The real rows.
         seed: Seed of the sample.
+
+    Returns:
+        The rule, of which ``exceptions`` are those of rows that it was not fitted to.
     """
     inputs = [numbers_of(table, name) for name in rule.of]
     own = numbers_of(table, rule.column)
+    if any(np.isnan(each).all() for each in (own, *inputs)):
+        return None
     ways = [(False, True) if np.nanmin(each) > 0 else (False,) for each in inputs]
     spaces = [
         Space(of, logarithms)
@@ -137,7 +178,7 @@ def fitted_smooth(rule: Smooth, table: TableView, *, seed: int = 0) -> Smooth | 
     ]
     rows = np.random.default_rng(seed).permutation(table.n_rows)
     fit = _Fitter(rule, table, rows).best(spaces, least=0.0)
-    return None if fit is None else fit.rule
+    return None if fit is None else fit.rule.model_copy(update={"exceptions": fit.odd})
 
 
 def _by_columns(
@@ -172,7 +213,15 @@ class _Fitter:
         numbers = np.stack([numbers_of(table, name) for name in (rule.column, *rule.of)])
         known = ~np.asarray(np.isnan(numbers).any(axis=0))
         self._own, *self._inputs = numbers[:, rows[known[rows]]]
-        self._most_powers = [table[name].n_codes - 1 for name in rule.of]
+        most = [min(_DEGREES[-1], table[name].n_codes - 1) for name in rule.of]
+        n_rows = min(len(self._own), _FIT_ROWS)
+        sizes = {degree: math.prod(min(degree, n) + 1 for n in most) for degree in _DEGREES}
+        self._degrees = [
+            degree
+            for degree, size in sizes.items()
+            if min(most) > 0 and _ROWS_PER_COEFFICIENT * size <= n_rows
+        ]
+        self._most_powers = most
 
     def best(self, spaces: Sequence[Space], least: float = _PROMISING) -> _Fit | None:
         """Return the shortest polynomial that most rows keep, to the last place if there is one.
@@ -182,54 +231,68 @@ class _Fitter:
             least: Share of a sample that must agree.
         """
         best: _Fit | None = None
-        for within in self._withins:
-            # What the highest degree does not come near, no other does.
-            near = [
-                space
-                for space in spaces
-                if self._curve(space, _DEGREES[-1], within, least, _FIRST_ROWS) is not None
-            ]
-            for degree, space in product(_DEGREES, near):
+        for within in self._withins if self._degrees else ():
+            near = [space for space in spaces if self._comes_near(space, within, least)]
+            for degree, space in product(self._degrees, near):
                 fit = self._fit(space, degree, within, least)
-                if fit is not None and (
-                    best is None
-                    or (fit.is_clear and not best.is_clear)
-                    or fit.agreeing > best.agreeing + _GAIN_OF_DEGREE
+                if fit is None:
+                    continue
+                is_clear = best is not None and best.is_clear
+                if fit.is_clear > is_clear or (
+                    fit.is_clear == is_clear
+                    and fit.gains(best, _GAIN_OF_DEGREE, _GAINED_ROWS_OF_DEGREE)
                 ):
                     best = fit
             if best is not None and best.is_clear:
                 break
         return best
 
-    def _curve(
-        self, space: Space, degree: int, within: float, least: float, n_rows: int
-    ) -> Curve | None:
-        """Return the curve that so large a share of some rows keeps, None without one."""
+    def _comes_near(self, space: Space, within: float, least: float) -> bool:
+        """Return whether enough of some rows keep the highest degree; if not, none is kept."""
+        parts = self._parts(space, self._degrees[-1])
+        if parts is None:
+            return False
+        own, inputs = self._own[:_FIRST_ROWS], [each[:_FIRST_ROWS] for each in self._inputs]
+        curve = fit_curve(own, inputs, parts, space.of, within)
+        if curve is None:
+            return False
+        return bool((np.abs(curve.values(inputs) - own) <= within).mean() >= least)
+
+    def _parts(self, space: Space, degree: int) -> list[CurveInput] | None:
+        """Return how a polynomial takes the inputs; None if one is nearly always the same."""
         parts = [
             curve_input(own, min(degree, most), logarithm=logarithm)
             for own, most, logarithm in zip(
                 self._inputs, self._most_powers, space.logarithms, strict=True
             )
         ]
-        own, inputs = self._own[:n_rows], [each[:n_rows] for each in self._inputs]
-        curve = fit_curve(own, inputs, parts, space.of, within)
-        if curve is None or (np.abs(curve.values(inputs) - own) <= within).mean() < least:
-            return None
-        return curve
+        known = [part for part in parts if part is not None]
+        return known if len(known) == len(parts) else None
 
     def _fit(self, space: Space, degree: int, within: float, least: float) -> _Fit | None:
-        curve = self._curve(space, degree, within, least, _FIT_ROWS)
-        if curve is None:
+        parts = self._parts(space, degree)
+        if parts is None:
+            return None
+        own, inputs = self._own[:_FIT_ROWS], [each[:_FIT_ROWS] for each in self._inputs]
+        fitted = fit_checked(own, inputs, parts, space.of, within)
+        if fitted is None:
+            return None
+        curve, by_others = fitted
+        if (np.abs(by_others - own) <= within).mean() < least:
             return None
         results = curve.values(self._inputs)
+        # What a curve was fitted to says nothing of others.
+        unseen = np.concatenate([by_others, results[len(own) :]])
+        odd = ~agrees(unseen, self._own, within)
+        agreeing = float((~odd & ~np.isnan(unseen)).mean())
         apart = np.abs(results - self._own) / within
         broken = ~agrees(results, self._own, within)
-        agreeing = float((~broken & ~np.isnan(results)).mean())
-        enough = len(curve.coefficients) * _ROWS_PER_COEFFICIENT <= agreeing * len(apart)
         by_chance = float((np.abs(results[::-1] - self._own) <= within).mean())
         curve = curve.model_copy(update={"odd": _tenths(curve.above(self._own, results)[broken])})
         rule = self._rule.model_copy(update={"curve": curve, "exceptions": float(broken.mean())})
-        return _Fit(rule, agreeing, enough and _is_clear(apart, by_chance))
+        is_clear = agreeing >= 1 - MAX_ODD and _is_clear(apart, by_chance)
+        n_values = len(np.unique(self._own[~broken]))
+        return _Fit(rule, len(apart), agreeing, float(odd.mean()), is_clear, n_values)
 
 
 def _tenths(above: Floats) -> tuple[float, ...]:
@@ -258,7 +321,7 @@ def _is_clear(apart: Floats, by_chance: float) -> bool:
 
 def _without_circles(
     found: Sequence[_Fit],
-    best: Mapping[str, float],
+    best: Mapping[str, _Fit],
     table: TableView,
     known: Mapping[str, Sequence[str]],
 ) -> list[Smooth]:
@@ -270,14 +333,15 @@ def _without_circles(
 
     def turn(fit: _Fit) -> tuple[float, ...]:
         column = fit.rule.column
-        exact = round(best[column], 2)
-        return -exact, -table[column].n_codes, -places[column], len(fit.rule.of), -fit.agreeing
+        # One direction may need more powers than another, and lack them at some ends.
+        broken = round(best[column].rule.exceptions / _SAME_EXCEPTIONS)
+        return broken, -best[column].n_values, -places[column], len(fit.rule.of), -fit.agreeing
 
     given = {name: tuple(others) for name, others in known.items()}
     rules = []
     for fit in sorted(found, key=turn):
         rule = fit.rule
-        enough = fit.agreeing >= best[rule.column] - _GAIN
+        enough = fit.agreeing >= best[rule.column].agreeing - _GAIN
         if enough and rule.column not in given and not leads_to(rule.column, rule.of, given):
             given[rule.column] = rule.of
             rules.append(rule)

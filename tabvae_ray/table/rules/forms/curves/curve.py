@@ -80,10 +80,10 @@ class Curve(BaseModel):
         if len(self.coefficients) != n:
             degrees = " and ".join(str(part.degree) for part in self.inputs)
             raise ValueError(
-                f"coefficients must be {n} for degree {degrees}, but are {len(self.coefficients)}"
+                f"must have {n} coefficients for degree {degrees}, but has {len(self.coefficients)}"
             )
         if len(self.odd) not in (0, TENTHS - 1) or list(self.odd) != sorted(self.odd):
-            raise ValueError(f"odd must be {TENTHS - 1} numbers in ascending order, or none")
+            raise ValueError(f"must have {TENTHS - 1} numbers in ascending order in odd, or none")
         return self
 
     def above(self, own: Floats, results: Floats) -> Floats:

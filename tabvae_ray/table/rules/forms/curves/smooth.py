@@ -30,7 +30,7 @@ class Smooth(ComputingRule):
     @model_validator(mode="after")
     def _check_curve(self) -> Self:
         if self.curve is not None and len(self.curve.inputs) != len(self.of):
-            raise ValueError("curve must have as many inputs as there are columns in of")
+            raise ValueError("must have as many inputs in its curve as columns in of")
         return self
 
     @property
@@ -78,6 +78,11 @@ class Smooth(ComputingRule):
         found = np.zeros(len(own), dtype=bool)
         found[known[places]] = True
         return found
+
+    def has_no_result(self, table: TableView) -> bool:
+        """Return whether the curve gives none in any of the rows that have all inputs."""
+        known = ~np.isnan([numbers_of(table, name) for name in self.of]).any(axis=0)
+        return bool(known.any() and np.isnan(self._results(table)).all())
 
     def _results(self, table: TableView) -> Floats:
         assert self.curve is not None
