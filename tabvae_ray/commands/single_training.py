@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 
 from tabvae_ray._version import model_versions
+from tabvae_ray.command_line.lines import counted
 from tabvae_ray.commands.early_checks import read_config
 from tabvae_ray.comparison.options import ScoreName
 from tabvae_ray.comparison.plan import ComparisonPlan
@@ -220,7 +221,7 @@ class SingleTraining:
 
 def score_lines(scores: Mapping[str, Any]) -> Sequence[str]:
     """Return the scores as lines of text."""
-    lines = [f"trained {scores['epochs']} epochs"]
+    lines = [f"trained {counted(scores['epochs'], 'epoch')}"]
     if "privacy" in scores:
         spent = scores["privacy"]
         return [

@@ -70,7 +70,7 @@ def test_a_slow_machine_trains_fewer_epochs(
     assert 3 <= slower.epochs < slow.epochs < 90
     assert (slow.wanted, slow.epoch_seconds, slow.scoring_seconds) == (90, 2.0, 1.0)
     assert f"{slow.epochs} epochs instead of 90" in slow.text
-    assert f"in the {slow.left:.0f} s of the time budget that are left" in slow.text
+    assert f"in the {slow.left:.0f} s of the time budget left for training" in slow.text
     assert 0 < slow.left < 100
     assert slow == plan(task, Pace(1.0, 2.0, 1.0), 100.0, monkeypatch)
 

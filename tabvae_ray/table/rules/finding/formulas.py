@@ -62,7 +62,7 @@ def find_formulas(
 
         These compute its column, or from that one of those that it is computed from.
         """
-        if isinstance(candidate, Scaled):
+        if isinstance(candidate, Scaled) or candidate.column in known:
             return False
         if isinstance(candidate, Linear):
             # A rate of a sum, which tells the sum no more than roughly.

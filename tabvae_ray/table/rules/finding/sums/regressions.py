@@ -132,6 +132,9 @@ class Regressions:
                 continue
             slack = self._tolerances[np.array(places)[usable]]
             limits = 2 * (slack / spread) ** 2
+            # Copies of each other leave nothing to solve, whatever rounding makes of it.
+            if not (np.diag(precision) > 0).all():
+                continue
             clear = (slack > 0) & (spread > 6 * slack) & (1 / np.diag(precision) <= limits)
             for target in np.flatnonzero(clear):
                 column = places[usable[target]]
