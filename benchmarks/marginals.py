@@ -106,15 +106,21 @@ def with_categories(rows: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
     return rows.assign(**{name: rows[name].map(by_text) for name, by_text in texts.items()})
 
 
+def baselines(train: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield a resample of the rows, and rows of independent columns, with their names."""
+    rng, n = np.random.default_rng(0), len(train)
+    yield "resample", train.iloc[rng.integers(n, size=n)].reset_index(drop=True)
+    orders = {name: rng.permutation(n) for name in train}
+    shuffled = {name: column.take(orders[name]).array for name, column in train.items()}
+    yield "independent columns", pd.DataFrame(shuffled)
+
+
 def sources(
     train: pd.DataFrame, declared: SpecDeclaration, spec: TableSpec, options: argparse.Namespace
 ) -> Iterator[Made]:
     """Yield name, epsilon, rows and seconds of each model."""
-    rng, n = np.random.default_rng(0), len(train)
-    yield "resample", "-", train.iloc[rng.integers(n, size=n)].reset_index(drop=True), None
-    orders = {name: rng.permutation(n) for name in train}
-    shuffled = pd.DataFrame({k: v.take(orders[k]).array for k, v in train.items()})
-    yield "independent columns", "-", shuffled, None
+    for way, rows in baselines(train):
+        yield way, "-", rows, None
     if options.reference_python is not None:
         made, seconds = tvae(train, spec, str(Path(options.reference_python).absolute()))
         yield "ctgan's TVAE", "-", made, seconds

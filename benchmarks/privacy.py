@@ -17,12 +17,11 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 
 from benchmarks.common import show
-from benchmarks.marginals import target_of, tvae
+from benchmarks.marginals import baselines, target_of, tvae
 from benchmarks.minimum_rows import read
 from benchmarks.quality import shared_trends
 from benchmarks.tables import TABLES
@@ -67,11 +66,8 @@ def sources(
         vae.fit(table, progress=False)
         attacks = white_box_attacks(vae.trainer, most_rows=10_000, n_draws=8, n_bootstraps=200)
         yield f"{space}, first point", vae.generate(n, seed=_SEED), attacks
-    rng = np.random.default_rng(_SEED)
-    yield "resample", real.iloc[rng.integers(n, size=n)].reset_index(drop=True), None
-    orders = {name: rng.permutation(n) for name in real}
-    shuffled = pd.DataFrame({k: v.take(orders[k]).array for k, v in real.items()})
-    yield "independent columns", shuffled, None
+    for way, rows in baselines(real):
+        yield way, rows, None
     if options.reference_python is not None:
         complete = real.dropna(ignore_index=True)
         made, _ = tvae(complete, spec, str(Path(options.reference_python).absolute()))

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, with_config
 
+from tabvae_ray.command_line.lines import counted
 from tabvae_ray.space.parameters import Value
 
 __all__ = ["FORMAT_VERSION", "Count", "Moment", "Number", "Rung", "State", "TrialRecord"]
@@ -95,6 +96,11 @@ class TrialRecord:
     def epochs(self) -> int:
         """Epochs trained."""
         return self.rungs[-1].epoch if self.rungs else 0
+
+    def stop_at_rung(self) -> None:
+        """Note that the scheduler has stopped the trial at its last report."""
+        self.state = "PRUNED"
+        self.reason = f"stopped at the rung of {counted(self.epochs, 'epoch')}"
 
     def values(self, names: Iterable[str]) -> list[float]:
         """Return the objectives in the given order; a complete trial has them all."""

@@ -33,6 +33,7 @@ from tabvae_ray.table.values.object_types import period_start
 from tabvae_ray.table.values.spans import is_span, spans_of
 
 __all__ = [
+    "as_last_digits",
     "categories_at",
     "column_numbers",
     "column_positions",
@@ -198,15 +199,21 @@ def restored(numbers: Floats, column: Column) -> Any:
         return decimals_at(numbers, column.minimum, column.maximum, dtype)
     if is_decimal(dtype):
         return decimals_from_numbers(numbers, column.decimals, dtype)
-    if column.digits is not None:
-        numbers = with_digits(numbers, column.digits)
-    if column.unit is not None and column.decimals is not None:
-        numbers = with_unit(numbers, column.unit, column.decimals)
+    numbers = as_last_digits(numbers, column)
     if isinstance(dtype, np.dtype):
         return numbers.astype(dtype)
     if absent is None:
         return pd.array(numbers, dtype=dtype)
     return pd.Series(numbers).astype(object).mask(absent, pd.NA).astype(dtype).array
+
+
+def as_last_digits(numbers: Floats, column: Column) -> Floats:
+    """Return numbers with the significant digits, or as the float64 products, of a column."""
+    if column.digits is not None:
+        numbers = with_digits(numbers, column.digits)
+    if column.unit is not None and column.decimals is not None:
+        numbers = with_unit(numbers, column.unit, column.decimals)
+    return numbers
 
 
 def _moments(

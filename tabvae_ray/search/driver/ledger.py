@@ -10,7 +10,6 @@ import optuna
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
-from tabvae_ray.command_line.lines import counted
 from tabvae_ray.documents import finite
 from tabvae_ray.errors import StorageError
 from tabvae_ray.results.checkpoints import Checkpoints
@@ -159,8 +158,7 @@ class Ledger(Callback):
             record.objectives = dict(zip(names, values, strict=True))
             record.reason = "; ".join(filter(None, (record.reason, str(result["stopped"]))))
         else:
-            record.state = "PRUNED"
-            record.reason = f"stopped at the rung of {counted(record.epochs, 'epoch')}"
+            record.stop_at_rung()
         self._failures_in_a_row = 0
         self._finish(record)
 

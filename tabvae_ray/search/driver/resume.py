@@ -8,7 +8,6 @@ from typing import Any
 from ray.tune.schedulers import TrialScheduler
 
 from tabvae_ray.cluster.nodes import Resources
-from tabvae_ray.command_line.lines import counted
 from tabvae_ray.documents import finite
 from tabvae_ray.errors import ConfigError, StorageError
 from tabvae_ray.results.checkpoints import Checkpoints
@@ -228,8 +227,7 @@ def restore_trials(
     for record in unfinished:
         if record.number in stopped:
             # The driver died after the scheduler's decision and before it was recorded.
-            record.state = "PRUNED"
-            record.reason = f"stopped at the rung of {counted(record.epochs, 'epoch')}"
+            record.stop_at_rung()
             records.finish(record)
             finished.append(record)
         else:

@@ -9,14 +9,13 @@ import pandas as pd
 
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import (
+    as_last_digits,
     categories_at,
     column_numbers,
     column_positions,
     restored,
 )
 from tabvae_ray.table.dtypes import dtype_from_name, number_limits
-from tabvae_ray.table.grids.digits import with_digits
-from tabvae_ray.table.grids.steps import with_unit
 from tabvae_ray.table.rules.column_views import Floats, Mask
 from tabvae_ray.table.values.decimals import decimals_from_numbers, is_decimal
 
@@ -98,10 +97,7 @@ def as_dtype(numbers: Floats, column: Column, rows: pd.DataFrame) -> pd.Series:
     dtype = dtype_from_name(column.dtype)
     if column.decimals is not None:
         numbers = np.round(numbers, column.decimals)
-    if column.digits is not None:
-        numbers = with_digits(numbers, column.digits)
-    if column.unit is not None and column.decimals is not None:
-        numbers = with_unit(numbers, column.unit, column.decimals)
+    numbers = as_last_digits(numbers, column)
     if pd.api.types.is_integer_dtype(dtype):
         numbers = np.clip(numbers, *number_limits(dtype)).astype(np.int64)
     if is_decimal(dtype):

@@ -106,7 +106,7 @@ class _MomentRule(ColumnRule):
 
     @property
     def is_chosen_of_many(self) -> bool:
-        """Whether there are so many rules of its kind that one may fit a few values by chance."""
+        """Return whether so many rules are of its kind that one may fit few values by chance."""
         n_words = len(self.offsets) + (self.part != "moment") + (_months(self) != 0)
         return n_words > 1 or any(step.unit == "business days" for step in self.offsets)
 

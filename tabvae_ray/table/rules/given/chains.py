@@ -1,4 +1,4 @@
-"""What the inputs of a rule follow from."""
+"""Follow results back to the drawn columns that they come from, and compute what is between."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -49,7 +49,7 @@ _FAR = 10
 
 @dataclass(frozen=True)
 class Space:
-    """What is done to the numbers before a polynomial is fitted.
+    """Functions of the numbers that a polynomial is fitted to.
 
     Args:
         of: What the polynomial gives.

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from tabvae_ray.table.rules.column_views import Floats
 from tabvae_ray.table.rules.finding.curves.fitting import WIDEST, Space, closest_fit, curve_input
-from tabvae_ray.table.rules.forms.curves.curve import SCALES, powers
+from tabvae_ray.table.rules.forms.curves.curve import SCALES, powers, products_of
 
 __all__ = ["Candidate", "Screen"]
 
@@ -121,11 +121,8 @@ class Screen:
 
     def _terms(self, of: Sequence[int], logarithms: Sequence[bool]) -> Floats:
         degree = _DEGREES[len(of)]
-        parts = [self._powers[key][:, : degree + 1] for key in zip(of, logarithms, strict=True)]
-        if len(parts) == 1:
-            return parts[0]
-        both: Floats = (parts[0][:, :, None] * parts[1][:, None, :]).reshape(len(parts[0]), -1)
-        return both
+        keys = zip(of, logarithms, strict=True)
+        return products_of([self._powers[key][:, : degree + 1] for key in keys])
 
     def _near(self, place: int, of: tuple[int, ...], space: Space) -> Candidate | None:
         """Return a candidate if it is near most of the sample, but for exceptions."""

@@ -51,7 +51,7 @@ Steps = tuple[Offset, ...]
 
 
 class Pair(NamedTuple):
-    """What clocks show at two moments, in the time zone of the first, in rows that have both.
+    """Two moments as clocks in the time zone of the first show them, in rows that have both.
 
     Args:
         of: The name of the first column.

@@ -19,6 +19,7 @@ __all__ = [
     "ResultScale",
     "Scale",
     "powers",
+    "products_of",
 ]
 
 MAX_DEGREE = 5
@@ -27,7 +28,7 @@ ResultScale = Literal["plain", "logarithm", "square", "log odds", "log odds of p
 
 
 class CurveInput(BaseModel):
-    """How a polynomial takes one input: ``(x - center) / scale``.
+    """An input of a polynomial, which takes it as ``(x - center) / scale``.
 
     Args:
         center: A number in the middle of the column, or of its logarithms.
@@ -105,7 +106,13 @@ class Curve(BaseModel):
 
 def powers(inputs: Sequence[Floats], degrees: Sequence[int]) -> Floats:
     """Return ``(N, K)`` the products of all powers of one or two inputs."""
-    parts = [np.vander(own, n + 1, increasing=True) for own, n in zip(inputs, degrees, strict=True)]
+    return products_of(
+        [np.vander(own, n + 1, increasing=True) for own, n in zip(inputs, degrees, strict=True)]
+    )
+
+
+def products_of(parts: Sequence[Floats]) -> Floats:
+    """Return ``(N, K)`` the products of each power of one input with each of another, if any."""
     if len(parts) == 1:
         return parts[0]
     both: Floats = (parts[0][:, :, None] * parts[1][:, None, :]).reshape(len(parts[0]), -1)
