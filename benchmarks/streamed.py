@@ -2,11 +2,12 @@
 
     python -m benchmarks.streamed                      # 2,000,000 x 15 rows, one worker
     python -m benchmarks.streamed --rows 100000000 --workers 2
+    python -m benchmarks.streamed --rows 9000000 --layers 256 256   # a wider model
 
 The table is adult, tiled, with its numbers jittered, in Parquet files of a million rows. The search
-trains one small model on a sample. The refit trains it for one epoch on all rows; its rows per
-second are those between the first checkpoint and the last one, so that the start, the encoding and
-the end do not count.
+trains one model on a sample, a small one if no layers are given. The refit trains it for one epoch
+on all rows; its rows per second are those between the first checkpoint and the last one, so that
+the start, the encoding and the end do not count.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import time
 from collections import defaultdict
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -26,18 +28,25 @@ from tabvae_ray.refit.streamed.training import BLOCKS_PER_CHECKPOINT
 from tabvae_ray.training.blocks import BLOCK_ROWS
 
 PART_ROWS = 1_000_000
-SPACE = {
-    "base": {
-        "training": {"max_n_epochs": 1, "batch_size": 2048},
-        "architecture": {"encoder_layer_sizes": [64], "decoder_layer_sizes": [64]},
-    },
-    "parameters": {
-        "architecture.latent_dim": {"type": "int", "low": 4, "high": 8},
-    },
-    "search": {"n_trials": 1, "n_startup_trials": 1, "n_rescores": 1, "seed": 0},
-}
 # Seconds between two looks at the processes; their peaks are kept by the kernel.
 PERIOD = 0.5
+
+
+def space(layers: list[int]) -> dict[str, Any]:
+    """Return a space whose search trains one model.
+
+    Args:
+        layers: Widths of the decoder, and reversed those of the encoder.
+    """
+    architecture = {"encoder_layer_sizes": layers[::-1], "decoder_layer_sizes": layers}
+    return {
+        "base": {
+            "training": {"max_n_epochs": 1, "batch_size": 2048},
+            "architecture": architecture,
+        },
+        "parameters": {"architecture.latent_dim": {"type": "int", "low": 4, "high": 8}},
+        "search": {"n_trials": 1, "n_startup_trials": 1, "n_rescores": 1, "seed": 0},
+    }
 
 
 def write_parts(rows: int, folder: Path) -> None:
@@ -117,11 +126,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--layers", type=int, nargs="+", default=[64])
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         write_parts(options.rows, home / "table")
-        (home / "one.yaml").write_text(yaml.safe_dump(SPACE))
+        (home / "one.yaml").write_text(yaml.safe_dump(space(options.layers)))
         data = ("--data", home / "table")
         search = ("search", *data, "--space", home / "one.yaml", "--out", home, "--name", "run")
         refit = ("refit", home / "run", *data, "--epochs", 1, "--workers", options.workers)

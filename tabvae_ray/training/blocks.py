@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed
 from torch import Tensor
 
 from tabvae_ray.training.trainer import TabularVAETrainer
@@ -26,7 +27,8 @@ class BlockTraining:
         n_rows: Rows of an epoch that this worker trains on.
         seed: Seed of the order inside of blocks, of latent noise and of dropout.
         worker: Number of this worker.
-        n_workers: Workers, each of which takes its part of every batch.
+        n_workers: Workers, each of which takes its part of every batch. If there are several,
+            they are the process group of ``torch.distributed``.
 
     Attributes:
         block: Blocks done in the current epoch.
@@ -42,7 +44,7 @@ class BlockTraining:
         n_workers: int = 1,
     ) -> None:
         self.trainer, self.n_rows = trainer, n_rows
-        self._seed, self._worker = seed, worker
+        self._seed, self._worker, self._n_workers = seed, worker, n_workers
         self.batch_size = max(2, min(trainer.config.batch_size // n_workers, n_rows))
         self.block = 0
         self._totals = torch.zeros(3, dtype=torch.float64)
@@ -111,4 +113,8 @@ class BlockTraining:
                 losses = trainer.train_batch(batch, progress, len(batch) / self.n_rows)
                 totals += losses * len(batch)
                 self._n_done += len(batch)
+        if self._n_workers > 1:
+            # A schedule that follows the loss has to take the same steps in all workers.
+            torch.distributed.all_reduce(totals)
+            totals /= self._n_workers
         self._totals += totals.double().cpu()

@@ -1,11 +1,14 @@
 """Training on blocks of rows: all rows once per epoch, and the same weights after a kill."""
 
 import io
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch.multiprocessing.spawn import spawn
 
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE
@@ -26,9 +29,9 @@ def codes() -> np.ndarray:
     return prepared().trainer.codes.numpy()
 
 
-def prepared() -> TabularVAE:
+def prepared(**leaves: object) -> TabularVAE:
     table = make_mixed(N_ROWS)
-    leaves = {"training.batch_size": 64, "validation.holdout_fraction": 0.0}
+    leaves = {"training.batch_size": 64, "validation.holdout_fraction": 0.0, **leaves}
     vae = TabularVAE.build(TableSpec.infer(table), small_config(**leaves), device="cpu")
     vae.prepare(table)
     return vae
@@ -106,6 +109,28 @@ def test_workers_draw_other_noise_and_take_a_part_of_every_batch() -> None:
     vae = prepared()
     training = BlockTraining(vae.trainer, N_ROWS // 2, seed=1, worker=1, n_workers=2)
     assert training.batch_size == 32
+
+
+def train_with_others(worker: int, home: Path, codes: np.ndarray) -> None:
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{home / 'meeting'}", rank=worker, world_size=2
+    )
+    vae = prepared(**{"training.scheduler": "plateau", "training.scheduler_patience": 1})
+    training = BlockTraining(vae.trainer, N_ROWS // 2, seed=1, worker=worker, n_workers=2)
+    own = codes[worker::2]
+    for _ in range(EPOCHS):
+        training.train_epoch(parts(own, training.block_rows))
+    (home / f"{worker}.json").write_text(json.dumps(vae.trainer.history))
+
+
+@pytest.mark.slow
+def test_workers_know_the_same_losses_and_learn_at_the_same_rate(
+    codes: np.ndarray, tmp_path: Path
+) -> None:
+    spawn(train_with_others, (tmp_path, codes), nprocs=2)
+    histories = [json.loads((tmp_path / f"{worker}.json").read_text()) for worker in range(2)]
+    assert histories[0] == histories[1]
 
 
 def test_a_last_row_alone_is_left_out(codes: np.ndarray) -> None:

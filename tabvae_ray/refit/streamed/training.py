@@ -4,6 +4,7 @@ import io
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from ray.train import (
     ScalingConfig,
 )
 from ray.train.torch import TorchTrainer
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from tabvae_ray.cluster.secrets import credentials_hidden
 from tabvae_ray.refit.plan import RefitPlan
@@ -130,8 +133,7 @@ def _train(task: StreamedTask) -> None:
     kept = ray.train.get_checkpoint()
     if kept is not None:
         training.load_state_dict(_loaded(kept))
-    # Returns the model itself if there is one worker.
-    vae.trainer.forward = ray.train.torch.prepare_model(vae.trainer.model)
+    vae.trainer.forward = _shared(vae.trainer.model)
 
     def keep() -> None:
         last = vae.trainer.history[-1] if vae.trainer.history else {}
@@ -150,6 +152,17 @@ def _train(task: StreamedTask) -> None:
     while vae.trainer.epoch < plan.epochs:
         training.train_epoch(_blocks(training.block_rows), keep_at_times)
         keep()
+
+
+def _shared(model: nn.Module) -> nn.Module:
+    """Return the model with gradients that are means over all workers; itself for one worker."""
+    # Buffers are constants, or statistics of batch norm, of which the first worker's are kept.
+    known = signature(DistributedDataParallel).parameters
+    buffers = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
+    # Torch sends a small part of the gradients first, unless it is told a size.
+    options = {buffers: False, "bucket_cap_mb": 25, "gradient_as_bucket_view": True}
+    shared: nn.Module = ray.train.torch.prepare_model(model, parallel_strategy_kwargs=options)
+    return shared
 
 
 def _blocks(n_rows: int) -> Iterator[np.ndarray[Any, np.dtype[Any]]]:
