@@ -2,10 +2,12 @@
 
 `bare loop`: the same network, trained by the shortest loop with the same result.
 `bare network`: also a network in plain style, with an embedding and a head per column.
+With `--compiled`, the steps are timed beside themselves compiled by `torch.compile`.
 """
 
+import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from statistics import median
 
@@ -86,6 +88,11 @@ def bare_epoch(
 def main() -> None:
     """Time the demo's network on heart, and steps of full.yaml's first point on larger tables."""
     torch.set_num_threads(1)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--compiled", action="store_true")
+    if parser.parse_args().compiled:
+        beside_compiled(adult())
+        return
     beside_others()
     rows = []
     for name, table in (("adult", adult()), ("covertype", covertype())):
@@ -102,27 +109,69 @@ def main() -> None:
     )
 
 
-def share_of_products(table: pd.DataFrame, decoder: str, n_rows: int) -> tuple[str, ...]:
-    """Time steps and their matrix products in turns; CPU time, because others use the machine."""
+def built(table: pd.DataFrame, decoder: str, n_rows: int) -> TabularVAE:
+    """Return the first point of `full.yaml`, with epochs of some steps."""
     leaves = {**DECODERS[decoder], "training.batch_size": n_rows, **FIRST_POINT}
     table = table.iloc[:FIRST_ROWS]
     vae = TabularVAE.build(TableSpec.infer(table), FULL.replace(leaves), device="cpu")
     vae.prepare(table)
     vae.trainer.codes = vae.trainer.codes[: STEPS * n_rows]
-    products = matrix_products(vae)
-    sides = (lambda: vae.trainer.train(vae.trainer.epoch + 1), products)
-    seconds: list[list[float]] = [[], []]
+    return vae
+
+
+def times(n: int, run: Callable[[], object]) -> None:
+    """Run something several times."""
+    for _ in range(n):
+        run()
+
+
+def in_turns(sides: Sequence[Callable[[], object]]) -> list[list[float]]:
+    """Return CPU seconds per step of each side, by round; the first round warms up."""
+    seconds: list[list[float]] = [[] for _ in sides]
     for _ in range(ROUNDS + 1):
         for side, measured in zip(sides, seconds, strict=True):
             started = time.process_time()
-            for _ in range(1 if side is not products else STEPS):
-                side()
+            side()
             measured.append((time.process_time() - started) / STEPS)
-    # The first round warms up.
-    step, bound = (median(measured[1:]) for measured in seconds)
-    share = median(b / s for s, b in zip(*(measured[1:] for measured in seconds), strict=True))
-    times = (f"{1e3 * step:.1f} ms", f"{1e3 * bound:.1f} ms")
-    return f"{n_rows}", *times, f"{share:.2f}", f"{n_rows / step:,.0f}"
+    return [measured[1:] for measured in seconds]
+
+
+def beside_compiled(table: pd.DataFrame) -> None:
+    """Time steps beside the same steps compiled, and how long they take to compile."""
+    rows = []
+    for decoder in DECODERS:
+        for n_rows in (128, 512):
+            plain, compiled = (built(table, decoder, n_rows) for _ in range(2))
+            compiled.trainer.forward = torch.compile(compiled.trainer.model)
+            started = time.perf_counter()
+            compiled.trainer.train(1)
+            first = time.perf_counter() - started
+            ours, theirs = in_turns(
+                [
+                    lambda vae=vae: vae.trainer.train(vae.trainer.epoch + 1)  # type: ignore[misc]
+                    for vae in (plain, compiled)
+                ]
+            )
+            ratio = median(b / a for a, b in zip(ours, theirs, strict=True))
+            step, other = (f"{1e3 * median(side):.1f} ms" for side in (ours, theirs))
+            rows.append((decoder, f"{n_rows}", step, other, f"{ratio:.2f}", f"{first:.0f} s"))
+    show(
+        "A training step on adult, CPU time on one thread",
+        rows,
+        ("decoder", "batch", "step", "compiled", "compiled / step", "first epoch, compiled"),
+    )
+
+
+def share_of_products(table: pd.DataFrame, decoder: str, n_rows: int) -> tuple[str, ...]:
+    """Time steps and their matrix products in turns; CPU time, because others use the machine."""
+    vae = built(table, decoder, n_rows)
+    products = matrix_products(vae)
+    sides = (lambda: vae.trainer.train(vae.trainer.epoch + 1), lambda: times(STEPS, products))
+    seconds = in_turns(sides)
+    step, bound = (median(measured) for measured in seconds)
+    share = median(b / s for s, b in zip(*seconds, strict=True))
+    both = (f"{1e3 * step:.1f} ms", f"{1e3 * bound:.1f} ms")
+    return f"{n_rows}", *both, f"{share:.2f}", f"{n_rows / step:,.0f}"
 
 
 def matrix_products(vae: TabularVAE) -> Callable[[], object]:

@@ -1,6 +1,7 @@
 """The refit of a table that is read batch by batch."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from tabvae_ray.storage import Location
 from tabvae_ray.table.dataset.parquet import ParquetTable
 from tabvae_ray.tabular_vae import TabularVAE
 from tabvae_ray.training.blocks import BlockTraining
-from tests.refit.conftest import FinishedSearch, make_search
+from tests.refit.conftest import FinishedSearch, copied, make_search
 from tests.support.clusters import wait_for
 from tests.support.drivers import SECONDS, started
 from tests.support.tables import make_mixed
@@ -145,6 +146,22 @@ def test_workers_leave_a_cpu_to_read_with(
     assert ("CPU" in reserved) == (cpus >= 2 or (cpus > 1 and n_workers == 1))
 
 
+def killed_once(home: Path, options: Sequence[object]) -> None:
+    """Kill a refit once it has kept a checkpoint."""
+    with started(*options, module="tabvae_ray.cli") as process:
+        wait_for(
+            lambda: list(home.glob("streamed-*/checkpoint_*")) or process.poll() is not None,
+            2 * SECONDS,
+        )
+        process.kill()
+
+
+def ended(options: Sequence[object]) -> None:
+    with started(*options, module="tabvae_ray.cli") as process:
+        _, errors = process.communicate(2 * SECONDS)
+        assert process.returncode == 0, errors
+
+
 # Ray Data and Ray Train start four times: many minutes.
 @pytest.mark.nightly
 @pytest.mark.slow
@@ -156,16 +173,9 @@ def test_killed_and_started_again_it_ends_with_the_weights_of_an_undisturbed_tra
         *("refit", sampled_search.path, "--data", data_of(sampled_search), "--workers", 1),
         *("--epochs", EPOCHS, "--out", tmp_path / "model"),
     ]
-    with started(*options, module="tabvae_ray.cli") as process:
-        wait_for(
-            lambda: list(home.glob("streamed-*/checkpoint_*")) or process.poll() is not None,
-            2 * SECONDS,
-        )
-        process.kill()
+    killed_once(home, options)
     shutil.copytree(next(home.glob("streamed-*-codes")), kept)
-    with started(*options, module="tabvae_ray.cli") as process:
-        _, errors = process.communicate(2 * SECONDS)
-        assert process.returncode == 0, errors
+    ended(options)
     assert [file.name for file in home.iterdir()] == ["state.pt"]
     assert len(load_synthesizer(tmp_path / "model").generate(7)) == 7
     plan = prepared(sampled_search).plan
@@ -180,3 +190,25 @@ def test_killed_and_started_again_it_ends_with_the_weights_of_an_undisturbed_tra
     assert content["trainer"]["epoch"] == EPOCHS
     for name, tensor in content["trainer"]["model"].items():
         assert torch.equal(tensor, vae.trainer.model.state_dict()[name]), name
+
+
+@pytest.mark.nightly
+@pytest.mark.slow
+def test_killed_with_two_workers_it_ends_within_rounding_of_an_undisturbed_training(
+    sampled_search: FinishedSearch, tmp_path: Path
+) -> None:
+    weights = []
+    for name in ("killed", "undisturbed"):
+        run = copied(sampled_search, tmp_path / name)
+        options = [
+            *("refit", run.path, "--data", data_of(sampled_search), "--workers", 2),
+            *("--epochs", 4, "--out", tmp_path / f"{name}-model"),
+        ]
+        if name == "killed":
+            killed_once(run.path / "refit", options)
+        ended(options)
+        content = torch.load(run.path / "refit" / "state.pt", weights_only=True)
+        assert content["trainer"]["epoch"] == 4
+        weights.append(content["trainer"]["model"])
+    for tensor_name, tensor in weights[0].items():
+        torch.testing.assert_close(tensor, weights[1][tensor_name], msg=tensor_name)
