@@ -161,13 +161,15 @@ class FinishedSearchRefit:
                 default, which trains in memory.
 
         Raises:
+            ConfigError: If the search has gone on meanwhile.
             DivergenceError: If the loss becomes NaN or infinite.
-            ExportError: If the export of the search cannot be read.
+            ExportError: If the export of the search cannot be read, or is that of another trial.
             StorageError: If a file cannot be read or written.
         """
         is_best = self.target == self.directory / "best"
         searched = searched_export(self.directory, self.manifest, self.plan.trial, keep=is_best)
         vae = train(self.plan, hooks)
+        self._check_ended()
         done = write_refitted(
             vae, self.plan, self.rows, self.manifest, searched, self.target, data=str(self.source)
         )
@@ -176,6 +178,18 @@ class FinishedSearchRefit:
             self.manifest.chosen["refit"] = done.to_mapping()
             self.manifest.write(self.directory)
         return done
+
+    def _check_ended(self) -> None:
+        """Check that the search has not gone on since :meth:`prepare`, perhaps hours ago.
+
+        Its manifest and its model would otherwise be replaced by older ones.
+        """
+        now = SearchManifest.read(self.directory)
+        if (now.id, now.runs) != (self.manifest.id, self.manifest.runs):
+            raise ConfigError(
+                f"{self.directory}: the search was resumed while this model was trained, which is "
+                "therefore not written: give the same command again once the search has ended"
+            )
 
 
 def _chosen(directory: Location, manifest: SearchManifest, space: SearchSpace) -> TrialRecord:
