@@ -67,7 +67,7 @@ class MlflowLog:
         """End the runs of trials that did not finish and may be resumed."""
 
         def end() -> None:
-            for record in state.active.values():
+            for record in state.unfinished():
                 if record.number in self._runs:
                     self._runs[record.number][0].finish("KILLED")
 

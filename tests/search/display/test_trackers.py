@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from ray.tune.logger import TBXLoggerCallback
 
+from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.display import mlflow_log
 from tabvae_ray.search.display.mlflow_log import MlflowLog
 from tabvae_ray.search.display.tensorboard import TensorBoardLog
+from tests.support.records import run_state
 
 
 class Writer:
@@ -64,3 +66,29 @@ def test_where_mlflow_keeps_runs_is_said_if_no_server_is_named(
         MlflowLog("mine", manifest)
     said = "MLFLOW_TRACKING_URI is not set, so MLflow keeps the runs in" in caplog.text
     assert said == (not server)
+
+
+class Run:
+    """A run on an MLflow server that keeps how it ended."""
+
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+
+    def finish(self, status: str) -> None:
+        self.ended.append(status)
+
+
+def test_no_run_of_mlflow_is_left_running_when_the_time_of_a_search_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(mlflow_log, "find_runs", lambda *_: [])
+    manifest: Any = type("Manifest", (), {"id": "x"})
+    log = MlflowLog("mine", manifest)
+    runs = {number: Run() for number in range(3)}
+    log._runs = {number: (run, 0) for number, run in runs.items()}  # type: ignore[misc]
+    state = run_state(*(TrialRecord(number, "RUNNING", {}) for number in range(2)))
+    # Reported where it stands, as the time was over, and can be resumed; the other one is killed.
+    state.suspend("0")
+    log.close(state)
+    assert [run.ended for run in runs.values()] == [["KILLED"], ["KILLED"], []]
