@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import ray
@@ -17,7 +18,8 @@ from tabvae_ray.search.driver.finished import finished_outcome
 from tabvae_ray.search.driver.resume import begin_or_resume
 from tabvae_ray.search.inputs import SearchInputs
 from tabvae_ray.space.search_space import SearchSettings, SearchSpace
-from tests.refit.conftest import FinishedSearch
+from tests.refit.conftest import FinishedSearch, make_search
+from tests.support.tables import make_mixed
 
 
 @pytest.fixture
@@ -126,6 +128,22 @@ def test_a_storage_that_fails_ends_the_search_to_be_resumed(
     fail_in_ray(monkeypatch, StorageError("the disk is full"))
     with pytest.raises(StorageError, match="the disk is full"):
         refit(finished)
+
+
+@pytest.mark.parametrize("change", ["more rows", "no table"])
+def test_a_table_that_has_changed_since_is_not_refitted_on(
+    tmp_path: Path, here: list[RefitPlan], change: str
+) -> None:
+    finished = make_search(tmp_path, {"max_n_epochs": 1}, rows=150, refit=True)
+    if change == "more rows":
+        make_mixed(230).to_csv(tmp_path / "mixed.csv", index=False)
+    else:
+        (tmp_path / "mixed.csv").write_text("")
+    assert "its table has changed since the search began" in refit(finished)[-1]
+    assert here == [] and "skipped" in chosen_refit(finished)
+    make_mixed(200).to_csv(tmp_path / "mixed.csv", index=False)
+    refit(finished)
+    assert (len(here), chosen_refit(finished)["rows"]) == (1, 200)
 
 
 def test_an_interrupted_refit_is_cancelled(

@@ -142,7 +142,7 @@ def test_a_correction_for_very_few_held_out_rows_is_said_to_be_rough() -> None:
     assert "a rough estimate" in risk_in_words(found)
 
 
-def test_categories_that_only_the_synthetic_and_only_the_held_out_table_have_are_not_equal() -> None:
+def test_categories_that_only_synthetic_and_only_held_out_rows_have_are_not_equal() -> None:
     real = pd.DataFrame({"town": list("abcd") * 10, "ill": ["yes", "no"] * 20})
     held_out, synthetic = real.assign(ill="maybe"), real.assign(ill="unknown")
     spec = TableSpec.infer(real)
