@@ -178,6 +178,23 @@ def test_a_finished_search_is_refitted_when_it_is_resumed_with_it(
     assert outcome_is_there(plain) and outcome_is_there(space)
 
 
+def test_a_finished_search_says_what_all_attacks_have_found(finished: FinishedSearch) -> None:
+    file = finished.path / "best" / "scores.json"
+    scores = json.loads(file.read_text())
+    start = begin_or_resume(finished.inputs, Resources(), None, resume=True)
+    start.manifest.chosen = {**(start.manifest.chosen or {}), "refit": {"skipped": "x"}}
+
+    def said() -> str:
+        outcome = finished_outcome(finished.inputs, start, [finished.record], [])
+        assert outcome is not None
+        return outcome.membership
+
+    verdict = scores["membership_attacks"]["verdict"]
+    assert said() == verdict
+    file.write_text(json.dumps({**scores, "disclosure_attacks": {"verdict": "A secret leaks."}}))
+    assert said() == f"{verdict} A secret leaks."
+
+
 def fail_in_ray(monkeypatch: pytest.MonkeyPatch, cause: Exception | None) -> None:
     """Let the task of a refit fail with an error, or its process die."""
 
