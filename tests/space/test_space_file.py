@@ -271,6 +271,11 @@ def test_losses_may_be_minimised_but_not_the_weighted_one_where_its_weight_is_se
             "weights must be 2 numbers >= 0",
         ),
         (
+            "base: {validation: {holdout_fraction: 0}}\n"
+            "parameters: {training.early_stopping: {type: categorical, choices: [none, holdout]}}",
+            "parameters.training.early_stopping.choices: holdout needs held-out rows",
+        ),
+        (
             "parameters: {architecture.n_embd: {type: int, low: 1, high: 8}}\n"
             "search: {select: 'weights inf,1'}",
             "weights must be 2 numbers >= 0",
