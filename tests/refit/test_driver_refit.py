@@ -11,6 +11,7 @@ from ray.exceptions import RayTaskError, WorkerCrashedError
 
 from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.errors import DivergenceError, StorageError
+from tabvae_ray.refit.finished_search import FinishedSearchRefit
 from tabvae_ray.refit.plan import RefitPlan
 from tabvae_ray.refit.training import train_refit
 from tabvae_ray.search.driver import refit as module
@@ -144,6 +145,22 @@ def test_a_table_that_has_changed_since_is_not_refitted_on(
     make_mixed(200).to_csv(tmp_path / "mixed.csv", index=False)
     refit(finished)
     assert (len(here), chosen_refit(finished)["rows"]) == (1, 200)
+
+
+@pytest.mark.parametrize(("find", "n_rules"), [(True, 1), (False, 0)])
+def test_a_sampled_search_is_refitted_with_the_rules_that_it_has(
+    tmp_path: Path, here: list[RefitPlan], find: bool, n_rules: int
+) -> None:
+    table = make_mixed(200)[["age", "income", "children"]]
+    table["sum"] = table["age"] + table["children"]
+    spec = {"rules": {"find": find}}
+    finished = make_search(
+        tmp_path, {"max_n_epochs": 1}, table=table, spec=spec, rows=150, refit=True
+    )
+    refit(finished)
+    assert len(finished.inputs.spec.rules) == len(here[0].spec.rules) == n_rules
+    later = FinishedSearchRefit.prepare(finished.directory).plan.spec
+    assert len(later.rules) == n_rules
 
 
 def test_an_interrupted_refit_is_cancelled(
