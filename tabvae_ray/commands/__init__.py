@@ -1,1 +1,4 @@
-"""The commands ``tabvae train``, ``refit``, ``spec`` and ``show``, which need no Ray."""
+"""The commands ``tabvae train``, ``private-search``, ``refit``, ``spec`` and ``show``.
+
+Of them only ``refit`` needs Ray, for a table that does not fit in memory.
+"""

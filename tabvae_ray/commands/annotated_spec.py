@@ -33,7 +33,6 @@ _TARGET = """
 _N_EXAMPLES, _MAX_EXAMPLE, _MAX_GAP = 3, 30, 60
 # Values beyond the first rows are not looked at for examples.
 _MAX_ROWS = 10_000
-_N_CATEGORIES = 6
 
 
 def annotated_spec(

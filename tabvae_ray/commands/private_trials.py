@@ -1,17 +1,19 @@
 """A search whose trials are private, and whose choice is counted."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from tabvae_ray._version import model_versions
+from tabvae_ray.config import TabularVAEConfig
 from tabvae_ray.errors import ConfigError, DivergenceError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
 from tabvae_ray.space.named_spaces import find_space
-from tabvae_ray.space.parameters import CategoricalParameter
+from tabvae_ray.space.parameters import CategoricalParameter, Parameter
 from tabvae_ray.space.private import PRIVATE_SCORE
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import load_space
@@ -30,6 +32,8 @@ from tabvae_ray.training.private.trainer import PrivateTrainer
 __all__ = ["Chosen", "PrivateSearch"]
 
 Say = Callable[[str], None]
+# They decide whether other parameters have an effect.
+_KINDS = ("architecture.decoder", "architecture.latent")
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,7 @@ class PrivateSearch:
             )
         changed = {"training.dp": {**dp.model_dump(), **(leaves or {})}}
         base = found.base.replace(changed, "options")
+        # Before the table is read: each look at it spends epsilon.
         for config in _corners(found, base):
             check_private(config)
         table_source, spec_source = data or found.data, spec or found.spec
@@ -171,10 +176,27 @@ class PrivateSearch:
         return scores
 
 
-def _corners(space: SearchSpace, base: Any) -> list[Any]:
-    """Return the base, and a configuration with each choice of each parameter."""
-    found = [base]
-    for name, parameter in space.parameters.items():
-        if isinstance(parameter, CategoricalParameter):
-            found += [base.replace({name: choice}) for choice in parameter.choices]
-    return found
+def _corners(space: SearchSpace, base: TabularVAEConfig) -> list[TabularVAEConfig]:
+    """Return configurations with each choice, or end, of each parameter, for all kinds of model."""
+    values: dict[str, Sequence[Any]] = {
+        name: part.choices if isinstance(part, CategoricalParameter) else (part.low, part.high)
+        for name, part in space.parameters.items()
+    }
+    kinds = [name for name in _KINDS if name in values]
+    points = []
+    for chosen in product(*(values[name] for name in kinds)):
+        kind = dict(zip(kinds, chosen, strict=True))
+        points.append(kind)
+        for name, part in space.parameters.items():
+            if _applies(part, kind):
+                points += [{**kind, name: value} for value in values[name]]
+    return [base.replace(point) for point in points]
+
+
+def _applies(parameter: Parameter, kind: Mapping[str, Any]) -> bool:
+    """Return True if a parameter may be searched in a kind of model."""
+    wanted = {name: value for name, value in parameter.when.items() if name in kind}
+    return all(
+        kind[name] in value if isinstance(value, list) else kind[name] == value
+        for name, value in wanted.items()
+    )

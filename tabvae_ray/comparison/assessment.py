@@ -73,20 +73,17 @@ class Assessment:
         if has_levels:
             self.levels = reference_levels(prepared, n_synthetic=columns.n_rows)
         self.comparison = prepared.compute_columns(columns, title=self.levels.title)
+        training, held_out = prepared.training, prepared.held_out
+        if held_out is not None:
+            held_out = held_out.beside(columns)
+        most_rows = self._options.privacy_max_rows
         self.privacy: Privacy = self.comparison.privacy or privacy(
-            columns,
-            prepared.training or prepared.real,
-            prepared.held_out,
-            most_rows=prepared.plan.options.privacy_max_rows,
+            columns, training or prepared.real, held_out, most_rows=most_rows
         )
         self.disclosure: DisclosureAttacks | None = None
-        if self._spec.privacy is not None and prepared.training and prepared.held_out:
+        if self._spec.privacy is not None and training is not None and held_out is not None:
             self.disclosure = disclosure_attacks(
-                columns,
-                prepared.training,
-                prepared.held_out,
-                self._spec.privacy,
-                most_rows=prepared.plan.options.privacy_max_rows,
+                columns, training, held_out, self._spec.privacy, most_rows=most_rows
             )
 
     @property

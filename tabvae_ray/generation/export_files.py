@@ -14,6 +14,7 @@ from tabvae_ray.storage import Location
 __all__ = [
     "EXPORT_FILES",
     "copy_export",
+    "loaded_files",
     "read_document",
     "read_provenance",
     "read_weights",
@@ -87,6 +88,24 @@ def read_weights(source: Location, document: Mapping[str, Any]) -> tuple[Locatio
     return file, file.read_bytes(_MAX_WEIGHT_BYTES)
 
 
+def loaded_files(source: Location) -> dict[str, bytes]:
+    """Return the files that an export is loaded from, by their usual names.
+
+    So they are also where a replacement of the export goes on or was killed.
+
+    Raises:
+        ExportError: If it is not an export.
+        StorageError: If a file cannot be read.
+    """
+    document = read_document(source)
+    weights = read_weights(source, document)[1]
+    if _KEY in document:
+        content = _document_text(document).encode(errors="backslashreplace")
+    else:
+        content = (source / _DOCUMENT).read_bytes()
+    return {_DOCUMENT: content, _WEIGHTS: weights}
+
+
 def _check_length(file: Location) -> None:
     """Check that a large file of weights is as long as its header says, before it is read.
 
@@ -135,16 +154,15 @@ def replace_export(
                 raise ExportError(
                     f"{target}: holds {name}, which the model would replace; give another directory"
                 )
-    document = {name: value for name, value in document.items() if name != _KEY}
     staged = None
     if (target / _DOCUMENT).exists():
         staged = f"model-{hashlib.sha256(weights).hexdigest()[:16]}.safetensors"
         (target / staged).write_bytes(weights)
-        _write_document(target, {**document, _KEY: staged})
+        (target / _DOCUMENT).write_text(_document_text(document, staged))
     (target / _WEIGHTS).write_bytes(weights)
     for name, content in others.items():
         (target / name).write_bytes(content)
-    _write_document(target, document)
+    (target / _DOCUMENT).write_text(_document_text(document))
     if staged is not None:
         # Also those that a killed process has left.
         for file in target.children():
@@ -165,9 +183,12 @@ def copy_export(source: Location, target: Location) -> None:
     replace_export(target, document, weights, others)
 
 
-def _write_document(target: Location, document: Mapping[str, Any]) -> None:
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
-    (target / _DOCUMENT).write_text(text + "\n")
+def _document_text(document: Mapping[str, Any], weights: str | None = None) -> str:
+    """Return the content of ``synthesizer.json``, which names weights of an unusual name."""
+    content = {name: value for name, value in document.items() if name != _KEY}
+    if weights is not None:
+        content[_KEY] = weights
+    return json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _why_no_export(source: Location) -> str:

@@ -14,6 +14,7 @@ from tabvae_ray.errors import DataError, brief, closest
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration
 from tabvae_ray.table.dtypes import dtype_from_name
+from tabvae_ray.table.formats.clock import clock_format, clock_moments
 from tabvae_ray.table.formats.finding import possible_formats
 from tabvae_ray.table.formats.number_texts import find_text_format
 from tabvae_ray.table.kinds import as_numeric
@@ -28,7 +29,10 @@ Found = Literal[
 
 # So many different texts show what a column of text holds.
 _TEXTS = 10_000
+# So many show how they are written.
+_FEW_TEXTS = 100
 _TRUTHS = {"true", "false"}
+_WORD, _NUMBER = re.compile(r"[^\W\d_]+"), re.compile(r"\d+")
 _LETTER = re.compile(r"[A-Za-z]")
 _TIME = re.compile(r"time\d")
 _DAY = pd.Timedelta(days=1)
@@ -160,7 +164,7 @@ def _kind_of_typed(values: pd.Series) -> Found | None:
     if types.is_integer_dtype(dtype):
         return "whole numbers"
     if types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype):
-        return "whole numbers" if bool((values % 1 == 0).all()) and len(values) else "numbers"
+        return "whole numbers" if len(values) and not len(_fractions(values)) else "numbers"
     return "text" if types.is_string_dtype(dtype) and not types.is_object_dtype(dtype) else None
 
 
@@ -171,7 +175,11 @@ def _kind_of_text(texts: pd.Series, *, may_be: bool = False) -> Found:
         return "truth values"
     if find_text_format(distinct, is_number=True) is not None:
         return "numbers"
-    if (spans := moments_of_spans(distinct)) is not None:
+    spans = moments_of_spans(distinct)
+    if spans is None and clock_format(distinct.astype(object)) is not None:
+        # Without seconds, or with AM and PM.
+        spans = clock_moments(distinct)
+    if spans is not None:
         passed = spans - pd.Timestamp(0)
         is_day = bool(((passed >= pd.Timedelta(0)) & (passed < _DAY)).all())
         return "times of day" if is_day else "durations"
@@ -190,7 +198,18 @@ def _look_so(
     texts = [str(category) for category in known]
     if any(text.isdigit() for text in texts) and bool(values.str.isdigit().all()):
         return True
-    return any(_kind_of_text(pd.Series([text]), may_be=True) == found for text in texts)
+    if any(_kind_of_text(pd.Series([text]), may_be=True) == found for text in texts):
+        return True
+    # A single month, quarter or time of day looks like text.
+    shapes = {_shape(text) for text in values.drop_duplicates().head(_FEW_TEXTS)}
+    of_shape = [text for text in texts if _shape(text) in shapes]
+    joined = pd.Series([*of_shape, *values.drop_duplicates()], dtype="str")
+    return bool(of_shape) and _kind_of_text(joined, may_be=True) == found
+
+
+def _shape(text: str) -> str:
+    """Return a text with one letter for each word, and one digit for each number."""
+    return _WORD.sub("a", _NUMBER.sub("0", text))
 
 
 def _are_among(values: pd.Series, known: Collection[object]) -> bool:

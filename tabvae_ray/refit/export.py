@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 
 from tabvae_ray._version import model_versions
 from tabvae_ray.documents import read_versioned
+from tabvae_ray.errors import ExportError
 from tabvae_ray.generation.export_files import copy_export, read_provenance
 from tabvae_ray.refit.plan import RefitPlan
 from tabvae_ray.refit.rows import RefitRows
@@ -40,18 +41,25 @@ def searched_export(
         keep: Copy the model from ``best/`` to ``searched/``, unless it is there already.
 
     Raises:
-        ExportError: If ``best/`` is no export.
+        ExportError: If ``best/`` is no export, or that of another trial.
         StorageError: If a file cannot be read or written.
     """
-    searched = directory / SEARCHED
+    best, searched = directory / "best", directory / SEARCHED
     if (searched / "synthesizer.json").exists():
         found = read_provenance(searched)
         if (found.get("search_id"), found.get("trial")) == (manifest.id, trial):
             # best/ may be a refitted model by now.
             return searched
+    exported = read_provenance(best).get("trial")
+    if exported != trial:
+        # A driver was killed after it had exported a model and before it could write that down.
+        raise ExportError(
+            f"{best}: is the model of trial {exported}, but search.json says that trial {trial} "
+            "was chosen: go on with the search by --resume, which chooses again"
+        )
     if not keep:
-        return directory / "best"
-    copy_export(directory / "best", searched)
+        return best
+    copy_export(best, searched)
     return searched
 
 

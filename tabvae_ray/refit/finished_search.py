@@ -22,7 +22,7 @@ from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.storage import Location
-from tabvae_ray.table.declaration import RulesDeclaration, SpecDeclaration
+from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE
 from tabvae_ray.training.trainer import EpochHook
@@ -85,34 +85,7 @@ class FinishedSearchRefit:
         manifest = SearchManifest.read(directory)
         space = manifest.search_space()
         record = _chosen(directory, manifest, space)
-        source = manifest.table_location(directory) if data is None else Location(data)
-        if "***" in str(source) and data is None:
-            raise ConfigError(f"--data: must be given again, with credentials: {source}")
-        # As a search that is resumed reads it.
-        declared = SpecDeclaration.from_mapping(manifest.spec)
-        if not manifest.spec.get("rules"):
-            rules = RulesDeclaration(find=False)
-            declared = declared.model_copy(update={"rules": rules})
-        rows = read_refit_rows(
-            source,
-            declared,
-            space.settings,
-            min_rows=space.config(record.parameters).transformers.min_rows,
-            workers=workers,
-        )
-        if workers is not None and rows.streamed is None:
-            raise ConfigError("--workers: they train on Parquet only, but the table is CSV")
-        is_same = rows.are_those_of(manifest)
-        if not is_same or len(rows.table) > len(rows.sample.rows):
-            if data is None and not is_same:
-                raise ConfigError(
-                    f"{source} has changed since the search: to train on these rows, name them by "
-                    "--data"
-                )
-            if not is_same:
-                check_alike(rows.table, manifest, read_document(directory / "best"), str(source))
-            declared = for_other_rows(declared, rows.table)
-        spec = TableSpec.infer(rows.table, declared=declared, source=str(source))
+        source, rows, spec = _read_rows(directory, manifest, space, record, data, workers)
         target = directory / "best" if out is None else out
         history = trial_history(directory, record)
         config = space.config(record.parameters)
@@ -161,13 +134,15 @@ class FinishedSearchRefit:
                 default, which trains in memory.
 
         Raises:
+            ConfigError: If the search has gone on meanwhile.
             DivergenceError: If the loss becomes NaN or infinite.
-            ExportError: If the export of the search cannot be read.
+            ExportError: If the export of the search cannot be read, or is that of another trial.
             StorageError: If a file cannot be read or written.
         """
         is_best = self.target == self.directory / "best"
         searched = searched_export(self.directory, self.manifest, self.plan.trial, keep=is_best)
         vae = train(self.plan, hooks)
+        self._check_ended()
         done = write_refitted(
             vae, self.plan, self.rows, self.manifest, searched, self.target, data=str(self.source)
         )
@@ -176,6 +151,18 @@ class FinishedSearchRefit:
             self.manifest.chosen["refit"] = done.to_mapping()
             self.manifest.write(self.directory)
         return done
+
+    def _check_ended(self) -> None:
+        """Check that the search has not gone on since :meth:`prepare`, perhaps hours ago.
+
+        Its manifest and its model would otherwise be replaced by older ones.
+        """
+        now = SearchManifest.read(self.directory)
+        if (now.id, now.runs) != (self.manifest.id, self.manifest.runs):
+            raise ConfigError(
+                f"{self.directory}: the search was resumed while this model was trained, which is "
+                "therefore not written: give the same command again once the search has ended"
+            )
 
 
 def _chosen(directory: Location, manifest: SearchManifest, space: SearchSpace) -> TrialRecord:
@@ -193,6 +180,47 @@ def _chosen(directory: Location, manifest: SearchManifest, space: SearchSpace) -
     if found is None:
         raise StorageError(f"{directory}: there is no record of the chosen trial {number}")
     return found
+
+
+def _read_rows(
+    directory: Location,
+    manifest: SearchManifest,
+    space: SearchSpace,
+    record: TrialRecord,
+    data: str | None,
+    workers: int | None,
+) -> tuple[Location, RefitRows, TableSpec]:
+    """Read the table of a refit, and check that it is like that of the search.
+
+    The arguments are those of :meth:`FinishedSearchRefit.prepare`.
+
+    Returns:
+        Where the rows were read from, the rows, and what their columns are.
+    """
+    source = manifest.table_location(directory) if data is None else Location(data)
+    if "***" in str(source) and data is None:
+        raise ConfigError(f"--data: must be given again, with credentials: {source}")
+    declared = SpecDeclaration.from_mapping(manifest.spec)
+    rows = read_refit_rows(
+        source,
+        declared,
+        space.settings,
+        min_rows=space.config(record.parameters).transformers.min_rows,
+        workers=workers,
+    )
+    if workers is not None and rows.streamed is None:
+        raise ConfigError("--workers: they train on Parquet only, but the table is CSV")
+    is_same = rows.are_those_of(manifest)
+    if not is_same or len(rows.table) > len(rows.sample.rows):
+        if data is None and not is_same:
+            raise ConfigError(
+                f"{source} has changed since the search: to train on these rows, name them by "
+                "--data"
+            )
+        if not is_same:
+            check_alike(rows.table, manifest, read_document(directory / "best"), str(source))
+        declared = for_other_rows(declared, rows.table)
+    return source, rows, TableSpec.infer(rows.table, declared=declared, source=str(source))
 
 
 def _device(manifest: SearchManifest) -> str:

@@ -137,7 +137,7 @@ def course(contents: ReportContents) -> dict[str, str]:
         "stopped early": str(counts["PRUNED"]),
         "failed": str(counts["FAIL"]),
         "time": duration(manifest.seconds),
-        "sampler": manifest.sampler.removesuffix(": asked for"),
+        "sampler": manifest.sampler.removesuffix(": as set in the space"),
     }
 
 

@@ -37,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code.
 
     Returns:
-        0 if done, 2 if the input is wrong, 3 if the search has no usable trial (or the scores of a
-        replayed trial differ), 130 if the search was interrupted and can be resumed.
+        0 if done, 2 if the input is wrong, 3 if the search has no usable trial or too many failed
+        (or a replayed trial differs), 75 if a service does not answer, 130 if it was interrupted.
     """
     return run(command, "python -m tabvae_ray.search", arguments)
 

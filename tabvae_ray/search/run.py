@@ -274,7 +274,7 @@ class SearchRun:
             when, say = self._began_at, self.progress.say
             refit_best(self.task, self.manifest, chosen.record, self.resources, when, say)
             if self.mlflow is not None:
-                self.mlflow.choose(chosen.record.number, reason, best)
+                self.mlflow.choose(chosen.record, reason, best)
             state = "failed" if parts.state.failed else "finished"
             outcome = replace(
                 outcome,

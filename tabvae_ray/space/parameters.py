@@ -133,7 +133,8 @@ def value_at(parameter: Parameter, position: float) -> Value:
         low, high = parameter.low, parameter.high
         if parameter.step is not None:
             steps = int((high - low) / parameter.step + 1e-9)
-            return low + parameter.step * int(position * (steps + 1))
+            # 0.1 + 2 * 0.1 is above 0.3.
+            return min(low + parameter.step * int(position * (steps + 1)), high)
         if parameter.log:
             inside = math.exp(math.log(low) + position * (math.log(high) - math.log(low)))
             return min(max(inside, low), high)

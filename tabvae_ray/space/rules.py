@@ -220,6 +220,9 @@ def in_order(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
 
 def _broken_rule(name: str, value: object, base: TabularVAEConfig) -> str | None:
     """Return the configuration's rule that a value breaks."""
+    if (name, value) == ("training.early_stopping", "holdout"):
+        if not base.validation.holdout_fraction:
+            return "holdout needs held-out rows; raise validation.holdout_fraction in base"
     try:
         base.replace({name: value})
     except ConfigError as error:

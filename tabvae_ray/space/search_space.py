@@ -65,7 +65,7 @@ class SearchSettings(Strict):
         eta: At a rung, about one trial in ``eta`` goes on; rungs lie a factor ``eta`` apart.
         n_startup_trials: Quasi-random trials before the sampler begins.
         seed: Seed of all random numbers.
-        time_budget: Seconds after which no new trial starts.
+        time_budget: Seconds for the whole command, from its start to its report.
         max_failures: Failed trials in a row that end the search.
         n_candidates: Most trials of the front that are scored again before one is chosen. If the
             front has less than half as many, the next best trials join it.

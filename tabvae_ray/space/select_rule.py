@@ -1,5 +1,6 @@
 """The rule ``search.select``, which chooses a model of the Pareto front."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from tabvae_ray.errors import ConfigError, brief, closest
@@ -99,7 +100,8 @@ def parse_select(
             weights = [float(part) for part in rest.split(",")]
         except ValueError:
             weights = []
-        if len(weights) == len(names) and all(w >= 0 for w in weights) and sum(weights) > 0:
+        is_sum = all(w >= 0 for w in weights) and 0 < sum(weights) < math.inf
+        if len(weights) == len(names) and is_sum:
             return weights
         raise ConfigError(
             f"select: weights must be {len(names)} numbers >= 0, one for each of "

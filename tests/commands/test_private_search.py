@@ -99,11 +99,42 @@ def test_a_space_without_a_budget_is_refused(
     assert "base.training.dp: is required" in capsys.readouterr().err
 
 
-def test_a_choice_that_uses_rows_without_noise_is_refused(
-    home: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("name", "parameter", "reason"),
+    [
+        (
+            "architecture.prior",
+            {"type": "categorical", "choices": ["standard_normal", "gmm"]},
+            "a mixture is fitted to the encoded rows",
+        ),
+        # Only with the decoder that the base does not have.
+        ("architecture.column_hidden", {"type": "int", "low": 0, "high": 4}, "must be 0"),
+        (
+            "architecture.column_order",
+            {
+                "type": "categorical",
+                "choices": ["given", "mutual_information"],
+                "when": {"architecture.decoder": "autoregressive"},
+            },
+            "mutual information is computed from the rows",
+        ),
+    ],
+)
+def test_a_value_that_uses_rows_without_noise_is_refused(
+    home: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    parameter: dict[str, object],
+    reason: str,
 ) -> None:
-    prior = {"type": "categorical", "choices": ["standard_normal", "gmm"]}
-    space = {**SPACE, "parameters": {**SPACE["parameters"], "architecture.prior": prior}}
+    space = {**SPACE, "parameters": {**SPACE["parameters"], name: parameter}}
     (home / "space.yaml").write_text(yaml.safe_dump(space))
     assert _search() == 2
-    assert "a mixture is fitted to the encoded rows" in " ".join(capsys.readouterr().err.split())
+    assert reason in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_value_that_never_meets_the_decoder_that_it_matters_to_is_allowed(home: Path) -> None:
+    hidden = {"type": "int", "low": 0, "high": 4, "when": {"architecture.decoder": "independent"}}
+    parameters = {**SPACE["parameters"], "architecture.column_hidden": hidden}
+    (home / "space.yaml").write_text(yaml.safe_dump({**SPACE, "parameters": parameters}))
+    assert _search("--trials", "1", "--quiet") == 0

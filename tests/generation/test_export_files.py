@@ -8,7 +8,8 @@ import pytest
 
 from tabvae_ray.errors import ExportError
 from tabvae_ray.generation import export_files
-from tabvae_ray.generation.export_files import copy_export, read_provenance
+from tabvae_ray.generation.export_files import copy_export, loaded_files, read_provenance
+from tabvae_ray.generation.shards.run import generate_shards
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer, load_synthesizer
 from tabvae_ray.storage import Location
 from tabvae_ray.table.spec import TableSpec
@@ -72,6 +73,28 @@ def test_whenever_a_replacement_is_killed_one_of_the_two_exports_is_there(
         }  # fmt: skip
         assert load_synthesizer(directory).generate(20).equals(new)
     assert met == ["old", "old", *["new"] * 6]
+
+
+def test_shards_are_made_of_the_weights_that_a_killed_replacement_has_left(
+    synthesizer: TabularVAESynthesizer, other: TabularVAESynthesizer, tmp_path: Path
+) -> None:
+    """``synthesizer.json`` and weights of its own are the new ones, ``model.safetensors`` not."""
+    model, expected = tmp_path / "killed", tmp_path / "expected"
+    synthesizer.save(model)
+    other.save(expected)
+    document = json.loads((expected / "synthesizer.json").read_text())
+    staged = f"model-{'0' * 16}.safetensors"
+    (model / staged).write_bytes((expected / "model.safetensors").read_bytes())
+    (model / "synthesizer.json").write_text(json.dumps({**document, "weights": staged}))
+    assert loaded_files(Location(model)) == loaded_files(Location(expected))
+    for name in loaded_files(Location(expected)):
+        assert loaded_files(Location(expected))[name] == (expected / name).read_bytes()
+    of_killed, of_expected = (
+        generate_shards(path, 20, tmp_path / "rows" / path.name, shard_rows=20)
+        for path in (model, expected)
+    )
+    assert of_killed.fingerprint == of_expected.fingerprint
+    assert of_killed.shards == of_expected.shards
 
 
 def test_a_copy_is_the_same_export(synthesizer: TabularVAESynthesizer, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tabvae_ray.cluster.nodes import Resources
@@ -45,15 +46,20 @@ class FinishedSearch:
 
 
 def make_search(
-    home: Path, training: dict[str, Any] | None = None, **settings: Any
+    home: Path,
+    training: dict[str, Any] | None = None,
+    *,
+    table: pd.DataFrame | None = None,
+    spec: dict[str, Any] | None = None,
+    **settings: Any,
 ) -> FinishedSearch:
     """Train one trial to its end, and export its model."""
-    make_mixed(200).to_csv(home / "mixed.csv", index=False)
+    (make_mixed(200) if table is None else table).to_csv(home / "mixed.csv", index=False)
     space: dict[str, Any] = copy.deepcopy(TINY)
     space["base"]["training"] |= training or {}
     space["search"] |= {"n_trials": 1, **settings}
     inputs = prepare_inputs(
-        space=space, data=str(home / "mixed.csv"), out=str(home / "runs"), name="mine"
+        space=space, data=str(home / "mixed.csv"), spec=spec, out=str(home / "runs"), name="mine"
     )
     task = inputs.task(Resources())
     manifest = inputs.manifest(resources={"cpus": 1.0, "gpus": 0.0})

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -145,6 +146,43 @@ def test_identifiers_stay_text_or_numbers(
     else:
         with pytest.raises(DataError, match=message):
             check_alike(rows, manifest, model, "t")
+
+
+MONTHS = [f"{year}-{month:02d}" for year in (2019, 2020, 2021) for month in range(1, 13)]
+QUARTERS = [f"{year}-Q{n}" for year in range(2016, 2022) for n in range(1, 5)]
+TIMES = [f"{hour:02d}:{minute:02d}" for hour in range(24) for minute in (0, 15, 30, 45)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        # Categories, because many rows share each; in fewer rows they would be dates.
+        (MONTHS[:12] * 30, MONTHS),
+        (QUARTERS[:4] * 30, QUARTERS),
+        (TIMES[:4] * 30, TIMES),
+        (TIMES, TIMES[::-1] * 2),
+        ([f"{n % 12 + 1}:15 {half}" for n in range(90) for half in ("AM", "PM")], ["9:30 PM"] * 9),
+        ([Decimal(n) / 100 for n in range(200)], [Decimal(n) / 10 for n in range(90)]),
+        ([Decimal(n % 70) for n in range(200)], [Decimal(7), Decimal(9)] * 9),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_table_that_is_written_like_that_of_the_search_is_taken(
+    tmp_path: Path, first: list[Any], second: list[Any], suffix: str
+) -> None:
+    tables = []
+    for name, values in (("first", first), ("second", second)):
+        rows = pd.DataFrame({"value": values, "x": np.arange(len(values)) / 7})
+        file = tmp_path / f"{name}.{suffix}"
+        rows.to_csv(file, index=False) if suffix == "csv" else rows.to_parquet(file, index=False)
+        tables.append(file)
+    spec = TableSpec.infer(tables[0]).to_mapping()
+    manifest: Any = SimpleNamespace(spec=spec, table={"columns": 2}, left_out=[])
+    declared = SpecDeclaration.from_mapping(spec)
+    check_alike(read_table(tables[1], declared), manifest, {"spec": spec}, "t")
+    others = pd.DataFrame({"value": pd.date_range("2021-01-01", periods=50), "x": 0.5})
+    with pytest.raises(DataError, match=r"column 'value': must be .* as in the search, but has"):
+        check_alike(others, manifest, {"spec": spec}, "t")
 
 
 @pytest.mark.parametrize(("left_out", "is_allowed"), [(["note"], True), (None, True), ([], False)])

@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import ray
@@ -10,6 +11,7 @@ from ray.exceptions import RayTaskError, WorkerCrashedError
 
 from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.errors import DivergenceError, StorageError
+from tabvae_ray.refit.finished_search import FinishedSearchRefit
 from tabvae_ray.refit.plan import RefitPlan
 from tabvae_ray.refit.training import train_refit
 from tabvae_ray.search.driver import refit as module
@@ -17,7 +19,8 @@ from tabvae_ray.search.driver.finished import finished_outcome
 from tabvae_ray.search.driver.resume import begin_or_resume
 from tabvae_ray.search.inputs import SearchInputs
 from tabvae_ray.space.search_space import SearchSettings, SearchSpace
-from tests.refit.conftest import FinishedSearch
+from tests.refit.conftest import FinishedSearch, make_search
+from tests.support.tables import make_mixed
 
 
 @pytest.fixture
@@ -128,6 +131,38 @@ def test_a_storage_that_fails_ends_the_search_to_be_resumed(
         refit(finished)
 
 
+@pytest.mark.parametrize("change", ["more rows", "no table"])
+def test_a_table_that_has_changed_since_is_not_refitted_on(
+    tmp_path: Path, here: list[RefitPlan], change: str
+) -> None:
+    finished = make_search(tmp_path, {"max_n_epochs": 1}, rows=150, refit=True)
+    if change == "more rows":
+        make_mixed(230).to_csv(tmp_path / "mixed.csv", index=False)
+    else:
+        (tmp_path / "mixed.csv").write_text("")
+    assert "its table has changed since the search began" in refit(finished)[-1]
+    assert here == [] and "skipped" in chosen_refit(finished)
+    make_mixed(200).to_csv(tmp_path / "mixed.csv", index=False)
+    refit(finished)
+    assert (len(here), chosen_refit(finished)["rows"]) == (1, 200)
+
+
+@pytest.mark.parametrize(("find", "n_rules"), [(True, 1), (False, 0)])
+def test_a_sampled_search_is_refitted_with_the_rules_that_it_has(
+    tmp_path: Path, here: list[RefitPlan], find: bool, n_rules: int
+) -> None:
+    table = make_mixed(200)[["age", "income", "children"]]
+    table["sum"] = table["age"] + table["children"]
+    spec = {"rules": {"find": find}}
+    finished = make_search(
+        tmp_path, {"max_n_epochs": 1}, table=table, spec=spec, rows=150, refit=True
+    )
+    refit(finished)
+    assert len(finished.inputs.spec.rules) == len(here[0].spec.rules) == n_rules
+    later = FinishedSearchRefit.prepare(finished.directory).plan.spec
+    assert len(later.rules) == n_rules
+
+
 def test_an_interrupted_refit_is_cancelled(
     finished: FinishedSearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +193,23 @@ def test_a_finished_search_is_refitted_when_it_is_resumed_with_it(
     refit(finished)
     finished.manifest.write(finished.directory)
     assert outcome_is_there(plain) and outcome_is_there(space)
+
+
+def test_a_finished_search_says_what_all_attacks_have_found(finished: FinishedSearch) -> None:
+    file = finished.path / "best" / "scores.json"
+    scores = json.loads(file.read_text())
+    start = begin_or_resume(finished.inputs, Resources(), None, resume=True)
+    start.manifest.chosen = {**(start.manifest.chosen or {}), "refit": {"skipped": "x"}}
+
+    def said() -> str:
+        outcome = finished_outcome(finished.inputs, start, [finished.record], [])
+        assert outcome is not None
+        return outcome.membership
+
+    verdict = scores["membership_attacks"]["verdict"]
+    assert said() == verdict
+    file.write_text(json.dumps({**scores, "disclosure_attacks": {"verdict": "A secret leaks."}}))
+    assert said() == f"{verdict} A secret leaks."
 
 
 def fail_in_ray(monkeypatch: pytest.MonkeyPatch, cause: Exception | None) -> None:

@@ -8,7 +8,7 @@ import torch
 
 from tabvae_ray import load_search
 from tabvae_ray.cli import main
-from tabvae_ray.errors import StorageError
+from tabvae_ray.errors import ConfigError, ExportError, StorageError
 from tabvae_ray.generation.synthesizer import load_synthesizer
 from tabvae_ray.refit.finished_search import FinishedSearchRefit
 from tabvae_ray.refit.history import trial_history
@@ -16,6 +16,7 @@ from tabvae_ray.refit.plan import RefitPlan, chosen_epochs
 from tabvae_ray.refit.training import train_refit
 from tabvae_ray.report.chosen_model import chosen_model, privacy
 from tabvae_ray.report.contents import gather
+from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.storage import Location
 from tabvae_ray.tabular_vae import TabularVAE
 from tabvae_ray.training.trainer import TabularVAETrainer
@@ -237,3 +238,40 @@ def test_a_search_that_cannot_be_refitted_is_refused(
     file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
     assert main(["refit", str(finished.path)]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("out", [None, "elsewhere"])
+def test_a_search_that_was_resumed_during_the_training_is_not_written_over(
+    finished: FinishedSearch, tmp_path: Path, out: str | None
+) -> None:
+    target = None if out is None else Location(tmp_path / out)
+    refit = FinishedSearchRefit.prepare(finished.directory, epochs=1, out=target)
+    best = finished.path / "best" / "model.safetensors"
+    before = best.read_bytes()
+
+    def resume(_: TabularVAETrainer) -> None:
+        later = SearchManifest.read(finished.directory)
+        later.runs, later.trials = later.runs + 1, {"COMPLETE": 64}
+        later.write(finished.directory)
+
+    with pytest.raises(ConfigError, match="the search was resumed while this model was trained"):
+        refit.run([resume])
+    assert SearchManifest.read(finished.directory).trials == {"COMPLETE": 64}
+    assert best.read_bytes() == before and not (tmp_path / "elsewhere").exists()
+    again = FinishedSearchRefit.prepare(finished.directory, epochs=1, out=target)
+    epochs: list[int] = []
+    assert again.run([lambda trainer: epochs.append(trainer.epoch)]).epochs == 1
+    assert epochs == [] and SearchManifest.read(finished.directory).trials == {"COMPLETE": 64}
+
+
+def test_a_model_of_another_trial_is_not_taken_for_the_searched_one(
+    finished: FinishedSearch,
+) -> None:
+    """As where a resumed search was killed after the export, and before it wrote its choice."""
+    refit = FinishedSearchRefit.prepare(finished.directory, epochs=1)
+    file = finished.path / "best" / "synthesizer.json"
+    document = json.loads(file.read_text())
+    file.write_text(json.dumps({**document, "provenance": {"trial": 7}}))
+    with pytest.raises(ExportError, match=r"is the model of trial 7, but .* that trial 0 was chos"):
+        refit.run()
+    assert not (finished.path / "searched").exists()

@@ -26,9 +26,11 @@ from tabvae_ray.report.charts import Axis, Line, plane
 from tabvae_ray.report.chosen_model import chosen_model, parameters
 from tabvae_ray.report.contents import ReportContents, gather
 from tabvae_ray.report.parameter_charts import slices
+from tabvae_ray.report.trials import course
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.results.trial_record import Rung, TrialRecord
+from tabvae_ray.search.optimize.sampler import choose_sampler
 from tabvae_ray.space.space_file import parse_space
 from tabvae_ray.storage import Location
 from tabvae_ray.table.attacked.columns import AttackedColumns
@@ -120,7 +122,7 @@ def _write_search(
         spec=spec.to_mapping(),
         table={"fingerprint": fingerprint(table), "rows": 200, "columns": columns},
         rungs=[1, 3],
-        sampler="tpe: asked for",
+        sampler=choose_sampler(space)[1],
         resources={"cpus": 1.0},
         seconds=3723.0,
         state="finished" if export else "interrupted",
@@ -174,6 +176,10 @@ def test_the_page_shows_trials_scores_levels_and_the_chosen_model(page: str) -> 
         "trials after 3 epochs",
     ):
         assert words in text, words
+
+
+def test_a_sampler_that_the_space_names_has_no_reason(search: Path) -> None:
+    assert course(gather(Location(search)))["sampler"] == "tpe"
 
 
 def _text(page: str) -> str:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from tabvae_ray.command_line.terminal import Terminal
 from tabvae_ray.errors import ConfigError, StorageError
+from tabvae_ray.generation.export_files import loaded_files
 from tabvae_ray.generation.shards.maker import MadeShards, ShardMaker
 from tabvae_ray.generation.shards.manifest import ShardManifest, ShardRecord, versions
 from tabvae_ray.generation.shards.plan import ShardPlan
@@ -20,7 +21,6 @@ from tabvae_ray.storage import Location
 __all__ = ["SHARD_ROWS", "generate_shards"]
 
 SHARD_ROWS = 16 * BLOCK_ROWS
-_EXPORT_FILES = ("synthesizer.json", "model.safetensors")
 
 
 def generate_shards(
@@ -78,7 +78,7 @@ def generate_shards(
         raise ConfigError(f"--workers must be >= 1 and needs --address, but got {workers}")
     on_driver = device if address is None else "cpu"
     synthesizer = load_synthesizer(model, on_driver)
-    files = {name: (Location(model) / name).read_bytes() for name in _EXPORT_FILES}
+    files = loaded_files(Location(model))
     defaults = synthesizer.config.generation
     manifest = ShardManifest(
         rows=rows,
@@ -159,5 +159,5 @@ def _known(manifest: ShardManifest, out: Location) -> dict[int, ShardRecord]:
 
 
 def _fingerprint(files: Mapping[str, bytes]) -> str:
-    digests = (hashlib.sha256(files[name]).digest() for name in _EXPORT_FILES)
+    digests = (hashlib.sha256(content).digest() for content in files.values())
     return hashlib.sha256(b"".join(digests)).hexdigest()

@@ -67,17 +67,20 @@ class MlflowLog:
         """End the runs of trials that did not finish and may be resumed."""
 
         def end() -> None:
-            for record in state.active.values():
+            for record in state.unfinished():
                 if record.number in self._runs:
                     self._runs[record.number][0].finish("KILLED")
 
         self._attempt(end)
 
-    def choose(self, number: int, reason: str, best: Location) -> None:
+    def choose(self, record: TrialRecord, reason: str, best: Location) -> None:
         """Log the export to the run of the chosen trial."""
 
         def keep() -> None:
-            tracker = self._runs[number][0]
+            if record.number not in self._runs:
+                # It waits to be resumed, and has never run while it was logged.
+                self._log(record)
+            tracker = self._runs[record.number][0]
             tracker.tag("tabvae_ray.chosen", reason)
             for name in EXPORT_FILES:
                 tracker.file(f"best/{name}", (best / name).read_bytes())

@@ -8,15 +8,15 @@ from typing import Literal
 
 from ray.tune.experiment import Trial
 
-from tabvae_ray.errors import last_line
+from tabvae_ray.errors import StorageError, StorageUnavailableError, last_line
 from tabvae_ray.search.trials.trial import out_of_memory
 
 __all__ = ["Failure", "Retries", "failure_of"]
 
 # How often a trial continues after its process or node was lost, and after its code failed.
 _RETRIES = {"lost": 10, "code": 1}
-# An error that a trial raises when it has waited for the storage long enough.
-_STORAGE = "StorageError:"
+# Errors that a trial raises when the storage fails, or has not answered for long enough.
+_STORAGE = re.compile(r"\bStorage(Unavailable)?Error:")
 # What Ray says of a process or node that is gone; the text does not always name the error's class.
 _LOST = (
     "The actor died unexpectedly",
@@ -48,7 +48,14 @@ class Failure:
     def reason(self) -> str:
         """One line that says what went wrong."""
         line = last_line(self.text)
-        return line.partition(_STORAGE)[2].strip() if self.kind == "storage" else line
+        found = _STORAGE.search(line) if self.kind == "storage" else None
+        return line if found is None else line[found.end() :].strip()
+
+    @property
+    def storage_error(self) -> StorageError:
+        """The error of the storage that the trial has raised."""
+        is_away = any(found[1] for found in _STORAGE.finditer(self.text))
+        return (StorageUnavailableError if is_away else StorageError)(self.reason)
 
 
 def failure_of(trial: Trial) -> Failure:
@@ -59,7 +66,7 @@ def failure_of(trial: Trial) -> Failure:
     except (OSError, TypeError):
         text = str(trial.get_error() or "The actor died unexpectedly: nothing more is known")
     text = _COLOURS.sub("", text)
-    if _STORAGE in text:
+    if _STORAGE.search(text):
         return Failure("storage", text)
     if out_of_memory(text):
         return Failure("memory", text)

@@ -75,7 +75,9 @@ def _verdict(best: Location) -> str:
     """Return what the attacks on the exported model found; empty if that is not known."""
     try:
         document = json.loads((best / "scores.json").read_text())
-        return str(document["membership_attacks"]["verdict"])
+        # Those on named columns are made only if the spec names some.
+        found = [document["membership_attacks"], document.get("disclosure_attacks")]
+        return " ".join(str(attacks["verdict"]) for attacks in found if attacks is not None)
     except (StorageError, ValueError, KeyError, TypeError):
         return ""
 

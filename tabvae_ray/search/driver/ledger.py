@@ -11,7 +11,6 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from tabvae_ray.documents import finite
-from tabvae_ray.errors import StorageError
 from tabvae_ray.results.checkpoints import Checkpoints
 from tabvae_ray.results.front import best_of, best_so_far
 from tabvae_ray.results.trial_record import Rung, TrialRecord
@@ -193,7 +192,7 @@ class Ledger(Callback):
                 self.state.records.keep_running(record)
                 self.state.requeue(record)
                 return
-        self.state.give_up(StorageError(failure.reason))
+        self.state.give_up(failure.storage_error)
 
     def _keep_stopped(self, record: TrialRecord) -> None:
         """Keep the best of the stopped trials for as long as no trial is complete."""

@@ -9,7 +9,7 @@ from ray.exceptions import RayError, RayTaskError
 
 from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.command_line.lines import counted, duration
-from tabvae_ray.errors import DivergenceError, StorageError, TabVAEError, last_line
+from tabvae_ray.errors import DataError, DivergenceError, StorageError, TabVAEError, last_line
 from tabvae_ray.generation.export_files import copy_export
 from tabvae_ray.refit.export import write_refitted
 from tabvae_ray.refit.history import trial_history
@@ -70,7 +70,11 @@ def refit_best(
         reason = "its whole table needs credentials, which are not kept: use 'tabvae refit --data'"
         _skip(manifest, reason, say)
         return
-    rows, spec = _all_rows(task, manifest, record)
+    whole = _all_rows(task, manifest, record)
+    if whole is None:
+        _skip(manifest, "its table has changed since the search began", say)
+        return
+    rows, spec = whole
     plan = plan_refit(
         manifest,
         task.space,
@@ -104,14 +108,22 @@ def _skip(manifest: SearchManifest, reason: str, say: Callable[[str], None]) -> 
 
 def _all_rows(
     task: SearchTask, manifest: SearchManifest, record: TrialRecord
-) -> tuple[RefitRows, TableSpec]:
-    """Return the rows that trials saw, or the whole table if these are a sample, and their spec."""
+) -> tuple[RefitRows, TableSpec] | None:
+    """Return the rows that trials saw, or the whole table if these are a sample, and their spec.
+
+    None is returned if the table, which is read again, has changed since the search began.
+    """
     if "whole_rows" not in manifest.table:
         return RefitRows(task.table, Sample(task.table, len(task.table))), task.spec
     source = manifest.table_location(task.directory)
     declared = SpecDeclaration.from_mapping(manifest.spec)
     min_rows = task.space.config(record.parameters).transformers.min_rows
-    rows = read_refit_rows(source, declared, task.space.settings, min_rows=min_rows)
+    try:
+        rows = read_refit_rows(source, declared, task.space.settings, min_rows=min_rows)
+    except DataError:
+        return None
+    if not rows.are_those_of(manifest):
+        return None
     declared = for_other_rows(declared, rows.table)
     return rows, TableSpec.infer(rows.table, declared=declared, source=str(source))
 

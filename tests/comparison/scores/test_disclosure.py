@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabvae_ray.comparison.assessment import Assessment
+from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.comparison.reading.reader import ColumnReader
 from tabvae_ray.comparison.scores.disclosure.attacks import DisclosureAttacks, disclosure_attacks
 from tabvae_ray.comparison.scores.disclosure.risk import DisclosureRisk, wilson_rate
@@ -138,3 +140,17 @@ def test_a_correction_for_very_few_held_out_rows_is_said_to_be_rough() -> None:
     found = _attack(_people(200, 2), _people(200, 0), _people(50, 1), **columns).singling_out
     assert found is not None and found.is_rough
     assert "a rough estimate" in risk_in_words(found)
+
+
+def test_categories_that_only_synthetic_and_only_held_out_rows_have_are_not_equal() -> None:
+    real = pd.DataFrame({"town": list("abcd") * 10, "ill": ["yes", "no"] * 20})
+    held_out, synthetic = real.assign(ill="maybe"), real.assign(ill="unknown")
+    spec = TableSpec.infer(real)
+    named = AttackedColumns(known=("town",), secret=("ill",))
+    spec = spec.model_copy(update={"privacy": named})
+    plan = ComparisonPlan(scores=("mean_js_distance",))
+    found = Assessment(plan.prepare(real, spec, held_out=held_out), synthetic, has_levels=False)
+    assert found.disclosure is not None
+    assert found.disclosure.inference["ill"].n_control_success == 0
+    assert found.privacy.held_out_fifth_percentile == 0.5
+    assert found.privacy.raw_share == 0.5
