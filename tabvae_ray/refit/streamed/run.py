@@ -7,14 +7,22 @@ from ray.exceptions import RayError
 from ray.train import TrainingFailedError
 
 from tabvae_ray.cluster.connection import connected, through_client
-from tabvae_ray.errors import ConfigError, DivergenceError, TabVAEError, last_line
+from tabvae_ray.errors import (
+    ConfigError,
+    DataError,
+    DivergenceError,
+    TabVAEError,
+    last_line,
+)
 from tabvae_ray.refit.plan import RefitPlan
 from tabvae_ray.refit.streamed.encoding import EncodingTask, encode_table
+from tabvae_ray.refit.streamed.ray_data import errors_unlogged
 from tabvae_ray.refit.streamed.training import StreamedTask, train_on_codes
 from tabvae_ray.refit.training import keep_state, kept_state, untrained
 from tabvae_ray.table.dataset.parquet import ParquetTable
 from tabvae_ray.tabular_vae import TabularVAE
 from tabvae_ray.training.trainer import EpochHook
+from tabvae_ray.uri import no_empty_directories
 
 __all__ = ["StreamedTraining"]
 
@@ -64,7 +72,8 @@ class StreamedTraining:
         state = kept_state(plan)
         if state is None:
             _remove_others(plan, name)
-            with connected(self.address):
+            kept = no_empty_directories(home.on_this_machine())
+            with errors_unlogged(), kept, connected(self.address):
                 try:
                     self.say(f"encoding {self.table.n_rows:,} rows")
                     encoding = EncodingTask(self.table, plan.spec, vae.encoder)
@@ -72,7 +81,11 @@ class StreamedTraining:
                     self.say(f"training on {_workers(self.workers)}")
                     state = train_on_codes(task, home, name)
                 except (RayError, TrainingFailedError) as error:
-                    raise _cause(error) from error
+                    cause = _cause(error)
+                    if isinstance(cause, DataError):
+                        # No other try makes these codes complete.
+                        task.codes.remove_tree()
+                    raise cause from None
             keep_state(plan, state)
             _remove_others(plan, "")
         vae.load_state_dict(state)
@@ -96,8 +109,10 @@ def _cause(error: BaseException) -> TabVAEError:
     """Return the error of this package that made Ray fail, or one that quotes Ray's."""
     found: BaseException | None = error
     while found is not None:
-        inner = [found, *getattr(found, "worker_failures", {}).values(), getattr(found, "cause", 0)]
-        own = next((part for part in inner if isinstance(part, TabVAEError)), None)
+        inner = [found, *getattr(found, "worker_failures", {}).values()]
+        # Ray's error is of the class of its cause, too, but its text is a traceback.
+        causes = (getattr(part, "cause", part) for part in inner)
+        own = next((part for part in causes if isinstance(part, TabVAEError)), None)
         if own is not None:
             return own
         if "DivergenceError" in str(found):
