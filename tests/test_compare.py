@@ -333,7 +333,7 @@ def test_lines_wrap_at_words_where_columns_are_set(
 
 def test_tables_in_memory_are_compared_as_files_are(mixed: pd.DataFrame, tmp_path: Path) -> None:
     rows = mixed.sample(frac=1, replace=True, random_state=1)
-    with pytest.raises(ConfigError, match="^target must be text, but got 3$"):
+    with pytest.raises(ConfigError, match=r"^target must be text, but got 3$"):
         tabvae_ray.compare(mixed, rows, target=3)
     done = tabvae_ray.compare(mixed, rows, target="smoker")
     assert done.scores["column_shapes"] == done.column_shapes > 0.9
