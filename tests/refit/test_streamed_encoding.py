@@ -1,5 +1,6 @@
 """The encoding of a large table names what it refuses, as one message."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from ray.exceptions import RayTaskError
+from ray.train import WorkerGroupError
 
-from tabvae_ray.errors import DataError
+from tabvae_ray.errors import DataError, DivergenceError, StorageError, TabVAEError
 from tabvae_ray.refit.streamed.encoding import EncodingTask
+from tabvae_ray.refit.streamed.run import _cause
 from tabvae_ray.storage import Location
 from tabvae_ray.table.dataset.coverage import rare_rows
 from tabvae_ray.table.dataset.parquet import ParquetTable
@@ -114,3 +118,23 @@ def test_a_refit_of_it_ends_with_one_message_and_leaves_nothing(tmp_path: Path) 
     assert len(shown) <= 3, shown
     assert set(search.rglob("*")) == before
     assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (DataError("a.parquet: odd"), DataError, "^a.parquet: odd$"),
+        (OSError(28, "No space left on device"), StorageError, "^/x: cannot be .* No space left"),
+        (DivergenceError("loss is nan"), DivergenceError, "^loss is nan$"),
+        (ConnectionError("gone"), TabVAEError, "^the training failed: ConnectionError"),
+    ],
+)
+def test_an_error_of_a_task_is_told_without_its_traceback(
+    error: Exception, kind: type[TabVAEError], message: str
+) -> None:
+    failed = RayTaskError("map", f"Traceback\n  {error!r}", error).as_instanceof_cause()
+    # As Ray raises it: of both classes.
+    assert isinstance(failed, RayTaskError) and isinstance(failed, type(error))
+    for raised in (failed, WorkerGroupError(repr(error), {0: failed})):
+        found = _cause(raised, Location("/x"))
+        assert type(found) is kind and re.search(message, str(found))

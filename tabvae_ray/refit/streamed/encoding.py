@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import pyarrow as pa
 import ray
 
 from tabvae_ray.documents import read_document, write_json
-from tabvae_ray.errors import DataError, brief
+from tabvae_ray.errors import DataError, StorageError, brief
 from tabvae_ray.refit.streamed.ray_data import ordered_execution
 from tabvae_ray.storage import Location
 from tabvae_ray.table.column import MARKERS
@@ -119,13 +120,19 @@ def encode_table(task: EncodingTask, target: Location, *, seed: int) -> int:
     target.make_dir()
     pieces = task.pieces()
     items = [{"file": file, "groups": groups} for file, groups in pieces]
-    with ordered_execution():
-        data: Any = ray.data.from_items(items, override_num_blocks=len(items))
-        data = data.map_batches(
-            _encoded, batch_size=1, batch_format="pyarrow", fn_kwargs={"task": task}
-        )
-        data.random_shuffle(seed=seed).write_parquet(target.path, filesystem=target.filesystem)
-    write_json(done, {"rows": task.table.n_rows})
+    try:
+        with ordered_execution():
+            data: Any = ray.data.from_items(items, override_num_blocks=len(items))
+            data = data.map_batches(
+                _encoded, batch_size=1, batch_format="pyarrow", fn_kwargs={"task": task}
+            )
+            data.random_shuffle(seed=seed).write_parquet(target.path, filesystem=target.filesystem)
+        write_json(done, {"rows": task.table.n_rows})
+    except BaseException:
+        # Another try makes them anew, and they may be what has filled a disk.
+        with suppress(StorageError):
+            target.remove_tree()
+        raise
     return task.table.n_rows
 
 
