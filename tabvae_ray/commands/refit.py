@@ -108,6 +108,9 @@ def command(
         Location(run), data=data, epochs=epochs, out=target, device=device, workers=workers
     )
     check_writable(refit.target)
+    if not refit.plan.checkpoint.exists():
+        # It lies in the directory of the search, which may be somebody else's.
+        check_writable(refit.plan.checkpoint.parent)
     if log is not None:
         log.search = refit.manifest.name
     say = speaker(log, quiet=quiet)

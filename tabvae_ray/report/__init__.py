@@ -40,8 +40,8 @@ def write_report(
 
     directory = Location(search)
     target = directory / "report.html" if out is None else Location(out)
-    if out is not None:
-        # Drawing takes long.
+    if out is not None or (directory / "search.json").exists():
+        # Drawing takes long. Without a search, it is said that there is none.
         check_writable(target.parent)
     target.write_text(render(gather(directory, progress)))
     return target
