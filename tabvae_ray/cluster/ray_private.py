@@ -24,6 +24,7 @@ from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put
 
 __all__ = [
     "STATE_LOGGERS",
+    "TASK_LOGGERS",
     "autoscaling_state",
     "callbacks_not_counted",
     "draining_nodes",
@@ -43,6 +44,9 @@ _LOG = logging.getLogger(__name__)
 
 # Log tracebacks if Ray Tune's own state cannot be written, which no search resumes from.
 STATE_LOGGERS = ("ray.tune.execution.experiment_state", "ray.train._internal.storage")
+
+# Log tracebacks of errors in tasks that Ray Data starts, also of those that are raised.
+TASK_LOGGERS = ("ray.data", "ray._private.worker")
 
 # Ray warns of four processes for each CPU. Ray Data and Ray Train have more on a small machine, as
 # actors that need no CPU.

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 from ray.data import DataContext
 
-__all__ = ["errors_unlogged", "ordered_execution"]
+from tabvae_ray.cluster.ray_private import TASK_LOGGERS
 
-_DATA = "ray.data"
+__all__ = ["errors_unlogged", "ordered_execution"]
 
 
 @contextmanager
@@ -17,7 +17,7 @@ def errors_unlogged() -> Iterator[None]:
 
     Ray's worker logs what it knows of a task that nobody asks for, until it is shut down.
     """
-    loggers = [logging.getLogger(name) for name in (_DATA, "ray._private.worker")]
+    loggers = [logging.getLogger(name) for name in TASK_LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
