@@ -35,6 +35,7 @@ __all__ = [
     "FiniteRange",
     "Option",
     "json_option",
+    "log_format_option",
     "main",
     "option",
     "plain_warnings",
@@ -178,6 +179,13 @@ def json_option(section: str) -> Callable[[_Function], _Function]:
     """Declare the option ``--json``."""
     text = "Print one JSON object as the last line of stdout."
     return option("--json", "as_json", is_flag=True, section=section, help=text)
+
+
+def log_format_option(section: str) -> Callable[[_Function], _Function]:
+    """Declare the option ``--log-format``, of commands that :func:`logged` gives their log."""
+    known = {"type": click.Choice(("text", "json")), "default": "text", "section": section}
+    text = "What stderr has: lines for people, or one JSON object per event for collectors of logs."
+    return option("--log-format", help=text, **known)
 
 
 class FiniteRange(click.FloatRange):

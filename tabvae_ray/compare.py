@@ -17,13 +17,14 @@ from tabvae_ray.cli import (
     TABLE,
     Command,
     json_option,
+    log_format_option,
     option,
     run,
     spec_option,
 )
+from tabvae_ray.command_line.json_log import JsonLog, logged, speaker
 from tabvae_ray.command_line.lines import line_width, wrapped
 from tabvae_ray.comparison.plot_names import wanted_plots
-from tabvae_ray.errors import printable
 
 __all__ = ["command", "main"]
 
@@ -112,8 +113,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     help="Page to write, with scores, verdicts and pictures, that needs no network.",
 )
 @json_option(_OUTPUT)
+@log_format_option(_OUTPUT)
+@logged
 def command(
     *,
+    log: JsonLog | None,
     real: str,
     synthetic: str,
     held_out: str | None,
@@ -153,12 +157,16 @@ def command(
         levels=not no_levels,
         out=out or None,
     )
+    say = speaker(log)
     for warning in assessment.comparison.warnings:
-        print(printable(f"warning: {warning}"), file=sys.stderr)  # noqa: T201
+        if log is None:
+            say(f"warning: {warning}")
+        else:
+            log.message(warning, "warning")
     if out:
         from tabvae_ray.storage import Location
 
-        print(printable(f"written to {Location(out)}"), file=sys.stderr)  # noqa: T201
+        say(f"written to {Location(out)}")
     if html:
         from tabvae_ray.page.comparison_page import comparison_page
         from tabvae_ray.storage import Location
@@ -166,10 +174,12 @@ def command(
         names = str(Location(real)), str(Location(synthetic))
         page = Location(html)
         page.write_text(comparison_page(assessment, real=names[0], synthetic=names[1]))
-        print(printable(f"written to {page}"), file=sys.stderr)  # noqa: T201
+        say(f"written to {page}")
+    if log is not None:
+        log.event("comparison_ended", **assessment.document())
     if as_json:
         print(json.dumps(assessment.document(), ensure_ascii=False, allow_nan=False))  # noqa: T201
-    else:
+    elif log is None:
         print(wrapped(assessment.text(), line_width(sys.stdout)))  # noqa: T201
     return 0
 

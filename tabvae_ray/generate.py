@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tabvae_ray.cli import INPUT, PATH_OR_URI, Command, FiniteRange, option, run
+from tabvae_ray.cli import (
+    INPUT,
+    PATH_OR_URI,
+    Command,
+    FiniteRange,
+    log_format_option,
+    option,
+    run,
+)
+from tabvae_ray.command_line.json_log import JsonLog, logged, speaker
 from tabvae_ray.command_line.standard_output import STDOUT, table_for_stdout
-from tabvae_ray.errors import ConfigError, printable
+from tabvae_ray.errors import ConfigError
 
 # What the command needs takes seconds to import; help and usage errors need none of it.
 if TYPE_CHECKING:
@@ -151,8 +160,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     show_default="as many as its CPUs",
     help="Workers on the cluster.",
 )
+@log_format_option("Output")
+@logged
 def command(
     *,
+    log: JsonLog | None,
     model: str,
     rows: int,
     out: str,
@@ -193,19 +205,25 @@ def command(
         _check_device(device)
     if out == STDOUT:
         with table_for_stdout() as file:
-            generate_to_file(model, rows, file, options, na_rep=na_rep)
-        target = "stdout"
+            generate_to_file(model, rows, file, options, na_rep=na_rep, log=log)
+        target, n_shards = "stdout", None
     elif is_one_file:
-        generate_to_file(model, rows, Location(out), options, na_rep=na_rep)
-        target = str(Location(out))
+        generate_to_file(model, rows, Location(out), options, na_rep=na_rep, log=log)
+        target, n_shards = str(Location(out)), None
     else:
         if na_rep:
             raise ConfigError("--na-rep: is for CSV, but shards are Parquet")
         where_to = Location(out)
-        n_shards = _generate_shards(model, rows, where_to, options, shard_rows, address, workers)
-        target = f"{where_to} in {n_shards:,} shards"
+        cluster = address, workers
+        n_shards = _generate_shards(model, rows, where_to, options, shard_rows, *cluster, log)
+        target = str(where_to)
     seconds = time.perf_counter() - started
-    print(printable(f"{rows:,} rows written to {target} in {seconds:.1f} s"), file=sys.stderr)  # noqa: T201
+    if log is not None:
+        took = round(seconds, 3)
+        log.event("generation_ended", rows=rows, out=target, shards=n_shards, seconds=took)
+        return 0
+    parts = "" if n_shards is None else f" in {n_shards:,} shards"
+    speaker(None)(f"{rows:,} rows written to {target}{parts} in {seconds:.1f} s")
     return 0
 
 
@@ -217,6 +235,7 @@ def _generate_shards(
     shard_rows: int | None,
     address: str | None,
     workers: int | None,
+    log: JsonLog | None,
 ) -> int:
     """Make the shards and return their number."""
     from tabvae_ray.generation.shards.run import generate_shards
@@ -238,6 +257,7 @@ def _generate_shards(
         shard_rows=shard_rows or _SHARD_ROWS,
         address=address,
         workers=workers,
+        log=log,
     )
     return len(manifest.shards)
 

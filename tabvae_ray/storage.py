@@ -37,11 +37,11 @@ class Location:
         value: A path, a URI, or another location.
 
     Raises:
-        StorageError: If it is empty, or a URI without a bucket or with a fragment.
+        StorageError: If it is neither, empty, or a URI without a bucket or with a fragment.
     """
 
     def __init__(self, value: "str | PurePath | Location") -> None:
-        self._uri: URI = value._uri if isinstance(value, Location) else URI.parse(os.fspath(value))
+        self._uri: URI = value._uri if isinstance(value, Location) else URI.parse(value)
 
     def __str__(self) -> str:
         return str(self._uri)

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
@@ -88,12 +88,15 @@ class URI:
     query: str = ""
 
     @classmethod
-    def parse(cls, text: str) -> "URI":
+    def parse(cls, given: str | PurePath) -> "URI":
         """Parse a path or URI; a relative path is made absolute.
 
         Raises:
-            StorageError: If it is empty, or a URI without a bucket or with a fragment.
+            StorageError: If it is neither, empty, or a URI without a bucket or with a fragment.
         """
+        if not isinstance(given, str | os.PathLike):
+            raise StorageError(f"a path or URI must be text, but got {type(given).__name__}")
+        text = os.fspath(given)
         if not text or "\0" in text:
             rule = "must not be empty or hold a zero byte"
             raise StorageError(f"a path {rule}, but got {brief(text)}")

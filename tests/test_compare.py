@@ -12,7 +12,8 @@ from tabvae_ray.comparison.options import SCORES
 from tabvae_ray.comparison.pictures.canvas import Picture
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.comparison.plot_names import PICTURES, PLOTS
-from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.errors import ConfigError, DataError, StorageError
+from tabvae_ray.storage import Location
 
 # Messages and pages are the same with fewer trees.
 pytestmark = pytest.mark.usefixtures("few_trees")
@@ -331,8 +332,35 @@ def test_lines_wrap_at_words_where_columns_are_set(
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 60
 
 
+@pytest.mark.parametrize("is_there", [False, True])
+def test_what_cannot_be_written_as_a_whole_leaves_nothing(
+    sampled: tuple[Path, Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_there: bool,
+) -> None:
+    out = tmp_path / "a" / "b"
+    if is_there:
+        out.mkdir(parents=True)
+        (out / "notes.txt").write_text("mine")
+    write = Location.write_bytes
+
+    def full(location: Location, content: bytes) -> None:
+        if location.name == "scores.json":
+            raise StorageError(f"{location}: cannot be written: No space left on device")
+        write(location, content)
+
+    monkeypatch.setattr(Location, "write_bytes", full)
+    options = ["--no-levels", "--out", str(out), "--plots", "pdf"]
+    assert main(_arguments(sampled[:2], *options)) == 2
+    assert out.parent.exists() == is_there
+    assert [file.name for file in out.rglob("*")] == (["notes.txt"] if is_there else [])
+
+
 def test_tables_in_memory_are_compared_as_files_are(mixed: pd.DataFrame, tmp_path: Path) -> None:
     rows = mixed.sample(frac=1, replace=True, random_state=1)
+    with pytest.raises(ConfigError, match=r"^target must be text, but got 3$"):
+        tabvae_ray.compare(mixed, rows, target=3)
     done = tabvae_ray.compare(mixed, rows, target="smoker")
     assert done.scores["column_shapes"] == done.column_shapes > 0.9
     assert done.columns["js_distance"]["age"] < 0.2

@@ -14,7 +14,7 @@ import ray
 from tabvae_ray.cluster.ray_private import (
     STATE_LOGGERS,
     grpc_channel,
-    messages_on_stderr,
+    messages_logged,
     usable_cpus,
     waiting_for_node,
     without_services,
@@ -98,7 +98,7 @@ def connected(address: str | None) -> Iterator[bool]:
     _check_reachable(target, origin)
     mask_command_line()
     try:
-        with messages_on_stderr():
+        with messages_logged():
             _connect(target)
             yield target == "local"
     finally:

@@ -3,6 +3,7 @@
 ``pyproject.toml`` therefore bounds Ray above. A newer Ray is admitted after a look at this module.
 """
 
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -23,13 +24,14 @@ from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put
 
 __all__ = [
     "STATE_LOGGERS",
+    "TASK_LOGGERS",
     "autoscaling_state",
     "callbacks_not_counted",
     "draining_nodes",
     "get_from_head",
     "grpc_channel",
     "has_started_actor",
-    "messages_on_stderr",
+    "messages_logged",
     "put_on_head",
     "sends_token",
     "set_process_title",
@@ -38,8 +40,17 @@ __all__ = [
     "without_services",
 ]
 
+_LOG = logging.getLogger(__name__)
+
 # Log tracebacks if Ray Tune's own state cannot be written, which no search resumes from.
 STATE_LOGGERS = ("ray.tune.execution.experiment_state", "ray.train._internal.storage")
+
+# Log tracebacks of errors in tasks that Ray Data starts, also of those that are raised.
+TASK_LOGGERS = ("ray.data", "ray._private.worker")
+
+# Ray warns of four processes for each CPU. Ray Data and Ray Train have more on a small machine, as
+# actors that need no CPU.
+_MANY_PROCESSES = "worker processes have been started on node"
 
 # How often a node that starts is looked for.
 _PERIOD = 0.1
@@ -141,17 +152,19 @@ def callbacks_not_counted() -> Iterator[None]:
 
 
 @contextmanager
-def messages_on_stderr() -> Iterator[None]:
-    """Write messages of Ray's nodes to stderr in the block.
+def messages_logged() -> Iterator[None]:
+    """Log messages of Ray's nodes in the block as warnings, which go to stderr unless told apart.
 
     Ray writes them to stdout, where the one JSON object or the rows of a command belong.
     """
     before = worker.print_to_stdstream
 
-    def write(data: dict[str, Any], ignore_prefix: bool) -> None:
-        before({**data, "is_err": True}, ignore_prefix)
+    def log(data: dict[str, Any], ignore_prefix: bool) -> None:
+        for line in data["lines"]:
+            if _MANY_PROCESSES not in line:
+                _LOG.warning("Ray: %s", line.strip())
 
-    worker.print_to_stdstream = write
+    worker.print_to_stdstream = log
     try:
         yield
     finally:

@@ -15,9 +15,9 @@ from typing import Any
 
 import click
 
-from tabvae_ray.errors import TabVAEError
+from tabvae_ray.errors import TabVAEError, printable
 
-__all__ = ["JsonLog", "asks_for_json", "logged", "usage_message"]
+__all__ = ["JsonLog", "asks_for_json", "logged", "speaker", "usage_message"]
 
 
 class JsonLog:
@@ -25,12 +25,16 @@ class JsonLog:
 
     Every line has ``time`` (UTC), ``level``, ``event``, and ``search`` once that is known.
 
+    Args:
+        quiet: Write only warnings and errors.
+
     Attributes:
         search: The name of the search.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool = False) -> None:
         self.search: str | None = None
+        self._quiet = quiet
 
     def event(self, event: str, *, level: str = "info", **values: Any) -> None:
         """Write a line.
@@ -40,6 +44,8 @@ class JsonLog:
             level: ``info``, ``warning`` or ``error``.
             values: More entries of the object, without NaN and infinities.
         """
+        if self._quiet and level == "info":
+            return
         entry = {"time": _now(), "level": level, "event": event}
         if self.search is not None:
             entry["search"] = self.search
@@ -113,10 +119,17 @@ def logged(command: Callable[..., int]) -> Callable[..., int]:
     def run_logged(*, log_format: str, **options: Any) -> int:
         if log_format == "text":
             return command(log=None, **options)
-        log = JsonLog()
+        log = JsonLog(quiet=options.get("quiet", False))
         return log.run(partial(command, log=log, **options))
 
     return run_logged
+
+
+def speaker(log: JsonLog | None, *, quiet: bool = False) -> Callable[[str], None]:
+    """Return a function that shows a sentence: as an event, or on stderr; ``quiet`` shows none."""
+    if quiet:
+        return lambda text: None
+    return _say if log is None else log.message
 
 
 def asks_for_json(words: Sequence[str]) -> bool:
@@ -142,6 +155,10 @@ class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         level = "error" if record.levelno >= logging.ERROR else "warning"
         self._log.message(record.getMessage(), level)
+
+
+def _say(text: str) -> None:
+    print(printable(text), file=sys.stderr)  # noqa: T201
 
 
 def _now() -> str:

@@ -5,8 +5,9 @@ import json
 import click
 
 from tabvae_ray.cli import PATH_OR_URI, Command, json_option, option, spec_option, table_option
+from tabvae_ray.command_line.json_log import speaker
 from tabvae_ray.commands.early_checks import check_files
-from tabvae_ray.commands.shown_training import new_export, say, whole_or_nothing
+from tabvae_ray.commands.shown_training import new_export, whole_or_nothing
 
 __all__ = ["command"]
 
@@ -105,6 +106,7 @@ def command(
     check_writable(target)
     spent = search.guarantee
     promise = guarantee_in_words(spent.to_mapping())
+    say = speaker(None)
     if not quiet:
         say(f"{spent.mean_trials:g} trials on average, together with {promise}")
     chosen = search.run(None if quiet else say)

@@ -5,8 +5,16 @@ from contextlib import nullcontext
 
 import click
 
-from tabvae_ray.cli import PATH_OR_URI, Command, json_option, option, table_option
-from tabvae_ray.commands.shown_training import ShownEpochs, new_export, say, whole_or_nothing
+from tabvae_ray.cli import (
+    PATH_OR_URI,
+    Command,
+    json_option,
+    log_format_option,
+    option,
+    table_option,
+)
+from tabvae_ray.command_line.json_log import JsonLog, logged, speaker
+from tabvae_ray.commands.shown_training import ShownEpochs, new_export, whole_or_nothing
 
 __all__ = ["command"]
 
@@ -68,9 +76,12 @@ _TRAINING, _OUTPUT = "Training", "Output"
     help="Directory of the refitted model.",
 )
 @json_option(_OUTPUT)
+@log_format_option(_OUTPUT)
 @option("--quiet", is_flag=True, section=_OUTPUT, help="Show no progress.")
+@logged
 def command(
     *,
+    log: JsonLog | None,
     run: str,
     data: str | None,
     workers: int | None,
@@ -97,9 +108,14 @@ def command(
         Location(run), data=data, epochs=epochs, out=target, device=device, workers=workers
     )
     check_writable(refit.target)
-    if not quiet:
-        say(f"refitting {refit.description}")
-    hooks = [] if quiet else [ShownEpochs(refit.plan.epochs)]
+    if not refit.plan.checkpoint.exists():
+        # It lies in the directory of the search, which may be somebody else's.
+        check_writable(refit.plan.checkpoint.parent)
+    if log is not None:
+        log.search = refit.manifest.name
+    say = speaker(log, quiet=quiet)
+    say(f"refitting {refit.description}")
+    hooks = [] if quiet else [ShownEpochs(refit.plan.epochs, log)]
     # The searched model, in best/, is replaced in one step.
     with nullcontext() if target is None else whole_or_nothing(target):
         if refit.rows.streamed is None:
@@ -107,12 +123,14 @@ def command(
         else:
             from tabvae_ray.refit.streamed.run import StreamedTraining
 
-            shown = (lambda _: None) if quiet else say
-            streamed = StreamedTraining(refit.rows.streamed, workers or 1, address, shown)
+            streamed = StreamedTraining(refit.rows.streamed, workers or 1, address, say)
             done = refit.run(hooks, train=streamed)
-    if not quiet:
+    document = {"model": str(refit.target), **done.to_mapping()}
+    if log is not None:
+        log.event("refit_ended", **document)
+    else:
         say(done.scores_of)
         say(f"model: {refit.target}")
     if as_json:
-        print(json.dumps({"model": str(refit.target), **done.to_mapping()}))  # noqa: T201
+        print(json.dumps(document))  # noqa: T201
     return 0

@@ -1,18 +1,18 @@
 """Pieces that the commands which train one model share: checks and progress."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from tabvae_ray.errors import ConfigError, ExportError, StorageError, printable
+from tabvae_ray.command_line.json_log import JsonLog, speaker
+from tabvae_ray.errors import ConfigError, ExportError, StorageError
 
 # What a training needs takes seconds to import; help and usage errors need none of it.
 if TYPE_CHECKING:
     from tabvae_ray.storage import Location
     from tabvae_ray.training.trainer import TabularVAETrainer
 
-__all__ = ["ShownEpochs", "new_export", "say", "whole_or_nothing"]
+__all__ = ["ShownEpochs", "new_export", "whole_or_nothing"]
 
 
 def new_export(out: str) -> "Location":
@@ -58,25 +58,25 @@ def whole_or_nothing(target: "Location") -> Iterator[None]:
 
 
 class ShownEpochs:
-    """Prints the loss after every tenth part of the epochs, and at the end.
+    """Shows the loss after every tenth part of the epochs, and at the end.
 
     Args:
         last: The last epoch.
+        log: Where it is an event; without a log it is a line on stderr.
     """
 
-    def __init__(self, last: int) -> None:
-        self._last = last
+    def __init__(self, last: int, log: JsonLog | None = None) -> None:
+        self._last, self._log = last, log
 
     def __call__(self, trainer: "TabularVAETrainer") -> None:
-        """Print the loss, if it is time to."""
+        """Show the loss, if it is time to."""
         n, ends = trainer.epoch, trainer.stopped is not None
-        if n % max(1, self._last // 10) == 0 or n == self._last or ends:
-            # A private training has no loss to show.
-            loss = trainer.history[-1].get("loss")
-            shown = "" if loss is None else f": loss {loss:.4g} nats per row"
-            say(f"epoch {n} of {self._last}{shown}")
-
-
-def say(text: str) -> None:
-    """Print a line to stderr."""
-    print(printable(text), file=sys.stderr)  # noqa: T201
+        if n % max(1, self._last // 10) != 0 and n != self._last and not ends:
+            return
+        # A private training has no loss to show.
+        loss = trainer.history[-1].get("loss")
+        if self._log is not None:
+            self._log.event("epoch_ended", epoch=n, epochs=self._last, loss=loss)
+            return
+        shown = "" if loss is None else f": loss {loss:.4g} nats per row"
+        speaker(None)(f"epoch {n} of {self._last}{shown}")

@@ -9,13 +9,15 @@ from tabvae_ray.cli import (
     PATH_OR_URI,
     Command,
     json_option,
+    log_format_option,
     option,
     spec_option,
     table_option,
 )
+from tabvae_ray.command_line.json_log import JsonLog, logged, speaker
 from tabvae_ray.command_line.sampling import DEFAULT_ROWS
 from tabvae_ray.commands.early_checks import check_files
-from tabvae_ray.commands.shown_training import ShownEpochs, new_export, say, whole_or_nothing
+from tabvae_ray.commands.shown_training import ShownEpochs, new_export, whole_or_nothing
 
 __all__ = ["command"]
 
@@ -83,9 +85,12 @@ _INPUT, _TRAINING, _OUTPUT = "What to train", "Training", "Output"
     help="Directory of the exported model, which 'tabvae generate --model' reads.",
 )
 @json_option(_OUTPUT)
+@log_format_option(_OUTPUT)
 @option("--quiet", is_flag=True, section=_OUTPUT, help="Show no progress and no scores.")
+@logged
 def command(
     *,
+    log: JsonLog | None,
     data: str,
     rows: int,
     spec: str | None,
@@ -116,17 +121,20 @@ def command(
         seed=seed,
     )
     check_writable(target)
+    say = speaker(log, quiet=quiet)
+    say(f"training on {training.description}")
     if not quiet:
-        say(f"training on {training.description}")
         trainer = training.vae.trainer
-        trainer.epoch_hooks.append(ShownEpochs(trainer.config.max_n_epochs))
+        trainer.epoch_hooks.append(ShownEpochs(trainer.config.max_n_epochs, log))
     scores = training.train()
     with whole_or_nothing(target):
         training.save(target, scores)
-    if not quiet:
-        for line in score_lines(scores):
+    document = {"model": str(target), **scores}
+    if log is not None:
+        log.event("training_ended", **document)
+    else:
+        for line in (*score_lines(scores), f"model: {target}"):
             say(line)
-        say(f"model: {target}")
     if as_json:
-        print(json.dumps({"model": str(target), **scores}))  # noqa: T201
+        print(json.dumps(document))  # noqa: T201
     return 0

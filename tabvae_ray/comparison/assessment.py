@@ -1,6 +1,7 @@
 """The scores of a synthetic table together with what they are read against."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -21,11 +22,12 @@ from tabvae_ray.comparison.scores.disclosure.verdicts import (
 )
 from tabvae_ray.comparison.scores.membership.verdicts import grade, membership_verdict
 from tabvae_ray.comparison.scores.privacy import Privacy, privacy
-from tabvae_ray.errors import ConfigError, brief
+from tabvae_ray.errors import ConfigError, StorageError, brief
 from tabvae_ray.storage import Location
 from tabvae_ray.table.rules.counting import RuleCounts
 from tabvae_ray.table.rules.sentences import shortened
 from tabvae_ray.table.spec import TableSpec
+from tabvae_ray.uri import no_empty_directories
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -243,11 +245,20 @@ class Assessment:
         return lines
 
     def write(self, out: Location) -> None:
-        """Write ``scores.json``, arrays and pictures to a directory."""
+        """Write ``scores.json``, arrays and pictures to a directory; nothing new if it raises."""
         text = json.dumps(self.document(), indent=1, ensure_ascii=False, allow_nan=False)
         files = {**self.comparison.files(), "scores.json": (text + "\n").encode()}
-        for name, content in files.items():
-            (out / name).write_bytes(content)
+        before = {child.name for child in out.children()}
+        with no_empty_directories(out.on_this_machine()):
+            try:
+                for name, content in files.items():
+                    (out / name).write_bytes(content)
+            except BaseException:
+                for name in {name.partition("/")[0] for name in files} - before:
+                    with suppress(StorageError):
+                        (out / name).remove_tree()
+                        (out / name).remove()
+                raise
 
 
 def _kind_lines(spec: TableSpec) -> list[str]:

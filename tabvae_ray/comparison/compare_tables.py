@@ -9,7 +9,7 @@ from tabvae_ray.comparison.assessment import Assessment
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.comparison.plot_names import PlotName, wanted_plots
 from tabvae_ray.documents import read_json
-from tabvae_ray.errors import ConfigError, StorageError
+from tabvae_ray.errors import ConfigError, StorageError, brief
 from tabvae_ray.storage import Location, check_writable
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.io import read_table
@@ -57,6 +57,8 @@ def compare(
         DataError: If the tables do not fit each other.
         StorageError: If something cannot be read or written.
     """
+    if target is not None and not isinstance(target, str):
+        raise ConfigError(f"--target must be text, but got {brief(target)}")
     wanted = wanted_plots(plots, has_out=out is not None, has_plan=plan is not None)
     declared = _declaration(spec)
     directory = None if out is None else Location(out)

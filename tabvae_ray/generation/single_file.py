@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from tabvae_ray.command_line.json_log import JsonLog
 from tabvae_ray.command_line.terminal import Terminal
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.generation.rejection import MAX_DRAWS
@@ -48,6 +49,7 @@ def generate_to_file(
     options: GenerateOptions | None = None,
     *,
     na_rep: str = "",
+    log: JsonLog | None = None,
 ) -> int:
     """Make rows and write them to one file, block by block, in bounded memory.
 
@@ -57,6 +59,7 @@ def generate_to_file(
         out: The file to write, CSV or Parquet by its suffix. A failure leaves no partial file.
         options: Options of drawing rows.
         na_rep: Text of missing values in CSV.
+        log: Where it is said how many draws rows with conditions took; on stderr if None.
 
     Returns:
         The number of rows written.
@@ -75,7 +78,7 @@ def generate_to_file(
         raise ConfigError("--na-rep: is for CSV; Parquet has missing values of its own")
     synthesizer = load_synthesizer(model, options.device)
     where = parse_where(options.where, synthesizer.spec) if options.where else None
-    with _draws_shown(rows if where else 0) as on_draws:
+    with _draws_shown(rows if where else 0, log) as on_draws:
         blocks = synthesizer.generate_blocks(
             rows,
             seed=options.seed,
@@ -95,8 +98,8 @@ def generate_to_file(
 
 
 @contextmanager
-def _draws_shown(rows: int) -> Iterator[Callable[[int, int], None]]:
-    """Show on stderr the number of draws that rows with conditions take; nothing for 0 rows."""
+def _draws_shown(rows: int, log: JsonLog | None) -> Iterator[Callable[[int, int], None]]:
+    """Show the number of draws that rows with conditions take; nothing for 0 rows."""
     console = Terminal(stderr=True)
     counted = [0, 0]
     bar = Progress(
@@ -106,7 +109,7 @@ def _draws_shown(rows: int) -> Iterator[Callable[[int, int], None]]:
         TextColumn("{task.fields[draws]:,} draws"),
         console=console,
         transient=True,
-        disable=not rows or not console.is_terminal,
+        disable=not rows or log is not None or not console.is_terminal,
     )
     task = bar.add_task("rows", total=rows, draws=0)
 
@@ -118,4 +121,8 @@ def _draws_shown(rows: int) -> Iterator[Callable[[int, int], None]]:
         yield show
     if rows:
         kept, draws = counted
-        console.print(f"{kept:,} rows that satisfy the conditions, of {draws:,} draws")
+        text = f"{kept:,} rows that satisfy the conditions, of {draws:,} draws"
+        if log is None:
+            console.print(text)
+        else:
+            log.message(text)

@@ -16,7 +16,7 @@ from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration
 from tabvae_ray.table.dtypes import dtype_from_name
 from tabvae_ray.table.formats.clock import clock_format, clock_moments
 from tabvae_ray.table.formats.finding import possible_formats
-from tabvae_ray.table.formats.number_texts import find_text_format
+from tabvae_ray.table.formats.number_texts import find_text_format, odd_text
 from tabvae_ray.table.kinds import as_numeric
 from tabvae_ray.table.parsing import as_datetimes, parse_iso
 from tabvae_ray.table.values.spans import is_span, moments_of_spans
@@ -120,14 +120,14 @@ def _other_kind(
             or (found in numbers and _are_moments(present, column))
             or ((wanted, found) == ("durations", "times of day") and is_text)
         )
-    return None if fits else _said(wanted, found, present)
+    return None if fits else _said(wanted, found, present, column.format)
 
 
-def _said(wanted: Found, found: Found, values: pd.Series) -> str:
+def _said(wanted: Found, found: Found, values: pd.Series, written: str | None) -> str:
     odd = values
     if wanted in ("numbers", "whole numbers"):
         odd = _fractions(values) if found == "numbers" else values[_as_floats(values).isna()]
-    value = (odd if len(odd) else values).iloc[0]
+    value = odd_text(odd if len(odd) else values, written)
     value = value.item() if isinstance(value, np.generic) else value
     shown = brief(value if isinstance(value, bool | int | float | str) else str(value))
     return f"must be {wanted} as in the search, but has {found}, such as {shown}"

@@ -8,7 +8,7 @@ import torch
 
 from tabvae_ray.command_line.lines import counted
 from tabvae_ray.errors import ConfigError, StorageError
-from tabvae_ray.generation.export_files import read_document
+from tabvae_ray.generation.export_files import read_document, read_provenance
 from tabvae_ray.refit.alike import check_alike
 from tabvae_ray.refit.export import searched_export, write_refitted
 from tabvae_ray.refit.history import trial_history
@@ -140,9 +140,12 @@ class FinishedSearchRefit:
             StorageError: If a file cannot be read or written.
         """
         is_best = self.target == self.directory / "best"
-        searched = searched_export(self.directory, self.manifest, self.plan.trial, keep=is_best)
+        kept = self.directory, self.manifest, self.plan.trial
+        # Refused before the training, but copied after it, which may fail.
+        read_provenance(searched_export(*kept, keep=False))
         vae = train(self.plan, hooks)
         self._check_ended()
+        searched = searched_export(*kept, keep=is_best)
         done = write_refitted(
             vae, self.plan, self.rows, self.manifest, searched, self.target, data=str(self.source)
         )

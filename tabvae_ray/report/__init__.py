@@ -1,13 +1,12 @@
 """A search as one HTML page, and the command that writes it."""
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from tabvae_ray.cli import INPUT, PATH_OR_URI, Command, option, run
-from tabvae_ray.errors import printable
+from tabvae_ray.cli import INPUT, PATH_OR_URI, Command, log_format_option, option, run
+from tabvae_ray.command_line.json_log import JsonLog, logged, speaker
 
 # What the command needs takes seconds to import; help and usage errors need none of it.
 if TYPE_CHECKING:
@@ -41,8 +40,8 @@ def write_report(
 
     directory = Location(search)
     target = directory / "report.html" if out is None else Location(out)
-    if out is not None:
-        # Drawing takes long.
+    if out is not None or (directory / "search.json").exists():
+        # Drawing takes long. Without a search, it is said that there is none.
         check_writable(target.parent)
     target.write_text(render(gather(directory, progress)))
     return target
@@ -68,7 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     show_default="report.html in the search's directory",
     help="Page to write.",
 )
-def command(*, run: str | None, search: str | None, out: str | None) -> int:
+@log_format_option("Options")
+@logged
+def command(*, log: JsonLog | None, run: str | None, search: str | None, out: str | None) -> int:
     """Show the search in RUN as one HTML page that needs no network.
 
     RUN is the directory of the search, a path or URI.
@@ -76,6 +77,10 @@ def command(*, run: str | None, search: str | None, out: str | None) -> int:
     if (run is None) == (search is None):
         raise click.UsageError("RUN must be given, the directory of a search, and only once")
     directory = run or search or ""
-    target = write_report(directory, out, progress=lambda step: print(step, file=sys.stderr))  # noqa: T201
-    print(printable(f"written to {target}"), file=sys.stderr)  # noqa: T201
+    say = speaker(log)
+    target = write_report(directory, out, progress=say)
+    if log is None:
+        say(f"written to {target}")
+    else:
+        log.event("report_ended", page=str(target))
     return 0

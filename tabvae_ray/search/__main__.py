@@ -13,6 +13,7 @@ from tabvae_ray.cli import (
     Command,
     FiniteRange,
     json_option,
+    log_format_option,
     option,
     run,
     spec_option,
@@ -209,14 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     help="Print the table as it is understood, the space, and an estimate of time and memory; "
     "start nothing and write nothing.",
 )
-@option(
-    "--log-format",
-    type=click.Choice(("text", "json")),
-    default="text",
-    section=_OUTPUT,
-    help="Progress on stderr: for people, or one JSON object per line and event, for collectors of "
-    "logs.",
-)
+@log_format_option(_OUTPUT)
 @option("--quiet", is_flag=True, section=_OUTPUT, help="Show no progress and no final table.")
 @logged
 def command(

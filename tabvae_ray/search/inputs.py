@@ -181,7 +181,7 @@ def prepare_inputs(
     _check_options(space, data, resume=resume, name=name, out=out, spec=spec, target=target)
     settings = settings or {}
     # Settings are checked before the table is read, which may take long.
-    known = None if _is_auto(space) else read_space(space or "")
+    known = None if _is_auto(space) else read_space("" if space is None else space)
     if known is None:
         checked = {key: value for key, value in settings.items() if key != "select"}
         with_settings(load_space(str(named_space("small"))), checked)

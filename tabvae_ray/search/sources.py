@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.search.directory import name_of_space
 from tabvae_ray.space.named_spaces import find_space
 from tabvae_ray.space.search_space import SearchSpace
@@ -70,6 +70,10 @@ def read_spec(given: SpecSource) -> SpecDeclaration:
         return SpecDeclaration.from_mapping(given.to_mapping())
     if isinstance(given, Mapping):
         return SpecDeclaration.from_mapping(dict(given))
+    if not is_location(given):
+        raise DataError(
+            f"spec: must be a path, a mapping or a TableSpec, but got {type(given).__name__}"
+        )
     return SpecDeclaration.load(Location(given))
 
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from tabvae_ray.errors import ConfigError, DataError, closest
+from tabvae_ray.errors import ConfigError, DataError, brief, closest
 from tabvae_ray.table.coders.category_encoder import CategoryEncoder
 from tabvae_ray.table.coders.discretizer import Discretizer, Floats
 from tabvae_ray.table.coders.truncation import truncate
@@ -105,6 +105,11 @@ class RowConditions:
         Raises:
             ConfigError: If a column or value does not exist, or no row can meet a condition.
         """
+        if not isinstance(where, Mapping):
+            raise ConfigError(
+                'where: must be a mapping of columns to values, such as {"Sex": "F"}, but got '
+                f"{brief(where)}"
+            )
         made = []
         for name, wanted in where.items():
             if name not in encoder.columns:

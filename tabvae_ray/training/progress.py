@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from tabvae_ray.command_line.notebook import NotebookLive
 from tabvae_ray.command_line.terminal import Terminal
 from tabvae_ray.training.trainer import TabularVAETrainer
 
@@ -35,17 +36,21 @@ def shown_progress(
         TextColumn("{task.fields[loss]}"),
         TimeRemainingColumn(compact=True),
     )
-    with Progress(*columns, console=console) as bar:
-        total = trainer.config.max_n_epochs
-        task = bar.add_task("training", total=total, completed=trainer.epoch, loss="")
+    bar = Progress(*columns, console=console)
+    total = trainer.config.max_n_epochs
+    task = bar.add_task("training", total=total, completed=trainer.epoch, loss="")
 
-        def follow(trainer: TabularVAETrainer) -> None:
-            loss = trainer.history[-1].get("loss")
-            shown = "" if loss is None else f"loss {loss:.4g}"
-            bar.update(task, completed=trainer.epoch, loss=shown)
+    def follow(trainer: TabularVAETrainer) -> None:
+        loss = trainer.history[-1].get("loss")
+        shown = "" if loss is None else f"loss {loss:.4g}"
+        bar.update(task, completed=trainer.epoch, loss=shown)
 
-        trainer.epoch_hooks.append(follow)
-        try:
-            yield
-        finally:
-            trainer.epoch_hooks.remove(follow)
+    # rich shows nothing in a notebook without widgets, and asks for them.
+    live = NotebookLive(bar.get_renderable) if console.is_jupyter else bar
+    live.start()
+    trainer.epoch_hooks.append(follow)
+    try:
+        yield
+    finally:
+        trainer.epoch_hooks.remove(follow)
+        live.stop()

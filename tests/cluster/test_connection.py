@@ -1,5 +1,6 @@
 """Connections that fail once, that fail for good, and that begin before they are needed."""
 
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from ray._private import worker
 from tabvae_ray.cluster import connection, ray_private
 from tabvae_ray.cluster.connection import connected, started_early
 from tabvae_ray.cluster.ray_private import usable_cpus
+from tabvae_ray.command_line.json_log import JsonLog
 from tabvae_ray.errors import ClusterUnavailableError, ConfigError
 
 SLOW_START = "The current node timed out during startup. This could happen because of load."
@@ -57,17 +59,23 @@ def test_a_ray_that_starts_too_slowly_is_started_again(
     ]
 
 
-def test_messages_of_nodes_go_to_stderr(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_messages_of_nodes_are_logged_and_not_among_the_results(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     fail_first(monkeypatch)
-    message = {"lines": ["12 processes have been started"], "pid": "raylet", "is_err": False}
+    many = "WARNING: 4 PYTHON worker processes have been started on node: 1, which is 4x the"
+    message = {"lines": ["a node died\n", many], "pid": "raylet", "is_err": False}
     with connected(None):
         # As Ray's thread does that listens for them.
         worker.print_to_stdstream({**message, "ip": "a", "localhost": "a"}, ignore_prefix=False)
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert "12 processes" in err
+    assert capsys.readouterr().out == ""
+    # On a machine of one CPU, a streamed refit always has four processes.
+    assert [record.getMessage() for record in caplog.records] == ["Ray: a node died"]
+    with connected(None), JsonLog().taking_warnings():
+        worker.print_to_stdstream(message, ignore_prefix=False)
+    assert json.loads(capsys.readouterr().err)["message"] == "Ray: a node died"
 
 
 def test_a_cluster_that_does_not_answer_may_do_so_later(monkeypatch: pytest.MonkeyPatch) -> None:

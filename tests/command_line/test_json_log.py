@@ -89,6 +89,15 @@ def test_errors_are_events_with_the_exit_code_of_the_command(
     assert ("traceback" in event) == (code == 1)
 
 
+def test_a_quiet_log_has_warnings_and_errors_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    log = JsonLog(quiet=True)
+    log.message("starting")
+    log.event("epoch_ended", epoch=1)
+    log.message("odd", "warning")
+    assert log.run(raising(DataError("empty"))) == 2
+    assert [event["level"] for event in events(capsys)] == ["warning", "error"]
+
+
 def test_a_log_can_be_sent_to_another_process() -> None:
     log = JsonLog()
     log.search = "wards"
@@ -102,7 +111,8 @@ def test_a_log_can_be_sent_to_another_process() -> None:
         ("search --trials 0 --log-format=json", "--trials must be >= 1, but got 0"),
         ("search --data nope.csv --log-format json", "--data: nope.csv: cannot be read"),
         ("serch --log-format json", "No such command 'serch'. Did you mean 'search'?"),
-        ("generate --log-format json --rows x", "No such option '--log-format'."),
+        ("generate --log-format json --rows x", "--rows"),
+        ("spec --log-format json", "No such option '--log-format'."),
     ],
 )
 def test_errors_in_options_are_events_too(

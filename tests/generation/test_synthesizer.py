@@ -155,6 +155,7 @@ def test_the_defaults_are_those_of_the_configuration(trained: TabularVAE) -> Non
         ({"n_records": -1}, DataError, "must be a whole number >= 0, but got -1"),
         ({"n_records": "5"}, DataError, "number of rows must be a whole number >= 0, but got '5'"),
         ({"n_records": 2.5}, DataError, "must be a whole number >= 0, but got 2.5"),
+        ({"n_records": 5, "where": "Sex=F"}, ConfigError, "where: must be a mapping of columns"),
         ({"n_records": 5, "seed": -1}, ConfigError, "the seed must be >= 0, but got -1"),
         ({"n_records": 5, "temperature": 0.0}, ConfigError, "must be a number >= 1e-06, but got 0"),
         ({"n_records": 5, "temperature": 1e-320}, ConfigError, "must be a number >= 1e-06"),

@@ -206,3 +206,12 @@ def test_a_search_keeps_the_names_of_columns_that_it_leaves_out(finished: Finish
     spec = finished.inputs.spec.model_copy(update={"columns": finished.inputs.spec.columns[1:]})
     object.__setattr__(finished.inputs, "spec", spec)
     assert finished.inputs.manifest(resources={}).left_out == ["age"]
+
+
+def test_what_is_named_is_no_number_in_the_format_of_the_column(tmp_path: Path) -> None:
+    prices = [f"{1_000 + n / 4:,.2f} EUR" for n in range(ROWS)]
+    rows = pd.DataFrame({"name": [f"P-{n:06d}" for n in range(ROWS)], "x": prices})
+    manifest, model = search_of(rows, tmp_path)
+    rows.loc[7, "x"] = "about 3 EUR"
+    with pytest.raises(DataError, match="has text, such as 'about 3 EUR'"):
+        check_alike(rows, manifest, model, "other.csv")

@@ -172,6 +172,19 @@ def test_other_rows_and_epochs_go_to_another_directory(
     assert "holds a model already" in capsys.readouterr().err
 
 
+def test_a_search_whose_directory_cannot_be_written_is_refused_before_the_training(
+    finished: FinishedSearch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Where its checkpoints would be.
+    (finished.path / "refit").write_text("")
+    before = sorted(finished.path.rglob("*"))
+    assert main(["refit", str(finished.path), "--out", str(tmp_path / "model")]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"error: {finished.path / 'refit'}: cannot be written")
+    assert main(["refit", str(finished.path)]) == 2
+    assert sorted(finished.path.rglob("*")) == before and not (tmp_path / "model").exists()
+
+
 @pytest.mark.parametrize(
     ("ends", "code"),
     [("training", 130), ("model.safetensors", 130), ("README.md", 130), ("full", 2)],

@@ -21,6 +21,7 @@ from tabvae_ray.comparison.scores.disclosure.verdicts import disclosure_verdict
 from tabvae_ray.comparison.scores.membership.success import AttackSuccess, MembershipAttacks
 from tabvae_ray.comparison.scores.membership.verdicts import membership_verdict
 from tabvae_ray.config import TabularVAEConfig
+from tabvae_ray.errors import StorageError
 from tabvae_ray.report import main, write_report
 from tabvae_ray.report.charts import Axis, Line, plane
 from tabvae_ray.report.chosen_model import chosen_model, parameters
@@ -348,6 +349,21 @@ def test_an_interrupted_search_has_a_page_too(n_trials: int, tmp_path: Path) -> 
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "has not exported a model yet" in text
     assert not (directory / "report.html").exists()
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_it_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = _write_search(tmp_path / "theirs", n_trials=0, export=False)
+
+    def refuse(location: Location, content: bytes) -> None:
+        raise StorageError(f"{location}: cannot be written: Permission denied")
+
+    monkeypatch.setattr(Location, "write_bytes", refuse)
+    monkeypatch.setattr("tabvae_ray.report.contents.gather", None)
+    assert main([str(directory)]) == 2
+    said = f"error: {directory}: cannot be written: Permission denied"
+    assert capsys.readouterr().err.splitlines() == [said]
 
 
 def test_a_table_that_has_changed_is_said_and_not_compared(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import assert_type
+from typing import Any, assert_type
 
 import optuna
 import pandas as pd
@@ -137,6 +137,15 @@ def test_importing_the_package_and_its_functions_loads_nothing_heavy() -> None:
         ({"data": "nowhere.csv"}, StorageError, "there is no such file"),
         ({"name": "other", "resume": True}, ConfigError, "there is no search in"),
         ({"select": "neares"}, ConfigError, "select"),
+        ({"space": {}}, ConfigError, "space: parameters: is required"),
+        ({"spec": 3}, DataError, "spec: must be a path, a mapping or a TableSpec, but got int"),
+        ({"target": 5}, ConfigError, "target must be text, but got 5"),
+        ({"name": 5}, ConfigError, "name must be text, but got 5"),
+        ({"out": 5}, ConfigError, "out must be a path or URI, but got 5"),
+        ({"address": 5, "track": 5}, ConfigError, "(?s)address must be text.*track must be some"),
+        ({"study_storage": 4}, ConfigError, "study_storage must be text, but got 4"),
+        ({"resume": "no"}, ConfigError, "resume must be True or False, but got 'no'"),
+        ({"data": pd.Series([1, 2])}, DataError, "a Series cannot be read .* call its to_frame"),
     ],
 )
 def test_what_is_wrong_is_an_exception_and_leaves_nothing(
@@ -145,7 +154,18 @@ def test_what_is_wrong_is_an_exception_and_leaves_nothing(
     given = {"data": make_mixed(50), "space": SPACE, "out": tmp_path, "display": False, **options}
     with pytest.raises(error, match=message):
         tabvae_ray.search(**given)
+    if not options.keys() & {"track", "study_storage"}:
+        del given["display"]
+        with pytest.raises(error, match=message):
+            tabvae_ray.dry_run(**given)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("load", [tabvae_ray.load_search, tabvae_ray.load_synthesizer])
+def test_what_is_no_path_is_refused(load: Callable[[Any], object]) -> None:
+    for given in (3, None, b"runs/x"):
+        with pytest.raises(StorageError, match=f"must be text, but got {type(given).__name__}"):
+            load(given)
 
 
 def test_rows_in_memory_are_the_same_when_they_are_read_again(home: Path) -> None:

@@ -1,4 +1,6 @@
 import io
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -28,6 +30,21 @@ def test_epoch_and_loss_are_shown_on_a_terminal() -> None:
     assert "epoch 2 of 2" in file.getvalue()
     assert f"loss {history[-1]['loss']:.4g}" in file.getvalue()
     assert not vae.trainer.epoch_hooks
+
+
+def test_they_are_shown_in_a_notebook_that_has_no_widgets(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vae, shown = built(), []
+    vae.prepare(TABLE)
+    handle = SimpleNamespace(update=lambda content, raw: shown.append(content["text/plain"]))
+    monkeypatch.setattr("IPython.display.display", lambda content, **options: handle)
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    console = Console(file=io.StringIO(), force_jupyter=True, _environ={})
+    # Warnings are errors here.
+    with shown_progress(vae.trainer, console=console):
+        vae.trainer.train()
+    assert shown[-1].startswith("epoch 2 of 2") and "loss" in shown[-1]
 
 
 def test_nothing_is_shown_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from tabvae_ray.command_line.json_log import JsonLog
 from tabvae_ray.generation.shards.manifest import ShardRecord
 from tabvae_ray.generation.shards.plan import ShardPlan
 
@@ -17,21 +18,22 @@ INTERVAL_SECONDS = 5.0
 
 
 class ShardProgress:
-    """Shows finished shards: a bar on a terminal, lines elsewhere.
+    """Shows finished shards: a bar on a terminal, lines elsewhere, or events of a log.
 
     Args:
         console: Where to show them.
         plan: The division of the rows into shards.
+        log: The log in place of the console.
     """
 
-    def __init__(self, console: Console, plan: ShardPlan) -> None:
-        self.console, self.plan = console, plan
+    def __init__(self, console: Console, plan: ShardPlan, log: JsonLog | None = None) -> None:
+        self.console, self.plan, self._log = console, plan, log
         self._bar: Progress | None = None
         self._started = self._said = time.monotonic()
         self._n_shards = self._n_made = self._rows = self._rows_made = 0
 
     def __enter__(self) -> Self:
-        if self.console.is_terminal:
+        if self._log is None and self.console.is_terminal:
             self._bar = Progress(
                 TextColumn("shards"),
                 BarColumn(bar_width=40),
@@ -54,6 +56,9 @@ class ShardProgress:
 
     def say(self, message: str) -> None:
         """Print a line that stays above the bar."""
+        if self._log is not None:
+            self._log.message(message)
+            return
         self.console.print(message, markup=False, highlight=False, soft_wrap=True)
 
     def finished(self, record: ShardRecord, is_new: bool) -> None:
@@ -66,7 +71,20 @@ class ShardProgress:
             self._bar.update(self._task, completed=self._rows, state=self._state())
         elif time.monotonic() - self._said >= INTERVAL_SECONDS or self._n_shards == len(self.plan):
             self._said = time.monotonic()
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._log is None:
             self.say(self._state())
+            return
+        self._log.event(
+            "shards_made",
+            shards=self._n_shards,
+            shards_planned=len(self.plan),
+            rows=self._rows,
+            rows_planned=self.plan.rows,
+            shards_of_earlier_runs=self._n_shards - self._n_made,
+        )
 
     def _state(self) -> str:
         seconds = max(time.monotonic() - self._started, 1e-3)

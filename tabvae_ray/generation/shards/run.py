@@ -8,6 +8,7 @@ from contextlib import ExitStack, suppress
 
 from rich.console import Console
 
+from tabvae_ray.command_line.json_log import JsonLog
 from tabvae_ray.command_line.terminal import Terminal
 from tabvae_ray.errors import ConfigError, StorageError
 from tabvae_ray.generation.export_files import loaded_files
@@ -37,6 +38,7 @@ def generate_shards(
     address: str | None = None,
     workers: int | None = None,
     console: Console | None = None,
+    log: JsonLog | None = None,
 ) -> ShardManifest:
     """Make rows and write them to a directory of Parquet shards, with a manifest.
 
@@ -61,6 +63,7 @@ def generate_shards(
         workers: Processes on the cluster, each with one CPU, and one GPU for ``cuda``; one per CPU
             or GPU that the cluster has now if None.
         console: Where to show progress; stderr if None.
+        log: Where progress is events in place of what a console shows.
 
     Returns:
         The manifest.
@@ -95,7 +98,7 @@ def generate_shards(
         versions=versions(),
     )
     known = _known(manifest, target)
-    show = ShardProgress(console or Terminal(file=sys.stderr), plan)
+    show = ShardProgress(console or Terminal(file=sys.stderr), plan, log)
     with ExitStack() as stack:
         if address is None:
             maker = ShardMaker(synthesizer, manifest, target)

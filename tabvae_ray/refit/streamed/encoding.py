@@ -2,15 +2,19 @@
 
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import ray
 
 from tabvae_ray.documents import read_document, write_json
+from tabvae_ray.errors import DataError, StorageError, brief
 from tabvae_ray.refit.streamed.ray_data import ordered_execution
 from tabvae_ray.storage import Location
+from tabvae_ray.table.column import MARKERS
 from tabvae_ray.table.dataset.packed import smallest
 from tabvae_ray.table.dataset.parquet import ParquetTable
 from tabvae_ray.table.encoding import TableEncoder
@@ -57,7 +61,7 @@ class EncodingTask:
         """Yield the codes of a piece, in integers of the smallest dtype.
 
         Raises:
-            DataError: If a value is none of the spec.
+            DataError: If a value is none of the spec; names the file, the column and the value.
         """
         declared = self.spec.as_declaration()
         source = self.table.files[file].location
@@ -66,9 +70,27 @@ class EncodingTask:
                 # Those of the whole table have been shown with the sample.
                 warnings.simplefilter("ignore")
                 rows = frame_from_files(self.table.table([batch]), declared, source)
-            codes = self.encoder.encode(as_declared(rows, self.spec.columns))
+            self._check_present(rows, source)
+            try:
+                codes = self.encoder.encode(as_declared(rows, self.spec.columns))
+            except DataError as error:
+                raise DataError(f"{source}: {str(error).removeprefix('table: ')}") from None
             columns = (smallest(codes[:, i], n) for i, n in enumerate(self.encoder.cardinalities))
             yield pa.table({column_name(i): part for i, part in enumerate(columns)})
+
+    def _check_present(self, rows: pd.DataFrame, source: Location) -> None:
+        """Refuse text that is read as a missing value in a column that has none in the spec.
+
+        Of a whole column it would be; rows that the spec was made of did not have it.
+        """
+        for name in self.encoder.columns:
+            column, odd = self.spec[name], rows.attrs.get(MARKERS, {}).get(name)
+            if odd and not column.missing:
+                wanted = "dates" if column.kind == "datetime" else "numbers"
+                raise DataError(
+                    f"{source}: column {name!r}: must be {wanted} as in the other rows, but has "
+                    f"{brief(next(iter(odd)))}; correct it, or leave the cell empty"
+                )
 
 
 def column_name(position: int) -> str:
@@ -98,13 +120,19 @@ def encode_table(task: EncodingTask, target: Location, *, seed: int) -> int:
     target.make_dir()
     pieces = task.pieces()
     items = [{"file": file, "groups": groups} for file, groups in pieces]
-    with ordered_execution():
-        data: Any = ray.data.from_items(items, override_num_blocks=len(items))
-        data = data.map_batches(
-            _encoded, batch_size=1, batch_format="pyarrow", fn_kwargs={"task": task}
-        )
-        data.random_shuffle(seed=seed).write_parquet(target.path, filesystem=target.filesystem)
-    write_json(done, {"rows": task.table.n_rows})
+    try:
+        with ordered_execution():
+            data: Any = ray.data.from_items(items, override_num_blocks=len(items))
+            data = data.map_batches(
+                _encoded, batch_size=1, batch_format="pyarrow", fn_kwargs={"task": task}
+            )
+            data.random_shuffle(seed=seed).write_parquet(target.path, filesystem=target.filesystem)
+        write_json(done, {"rows": task.table.n_rows})
+    except BaseException:
+        # Another try makes them anew, and they may be what has filled a disk.
+        with suppress(StorageError):
+            target.remove_tree()
+        raise
     return task.table.n_rows
 
 

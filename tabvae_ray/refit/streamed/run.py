@@ -7,14 +7,24 @@ from ray.exceptions import RayError
 from ray.train import TrainingFailedError
 
 from tabvae_ray.cluster.connection import connected, through_client
-from tabvae_ray.errors import ConfigError, DivergenceError, TabVAEError, last_line
+from tabvae_ray.errors import (
+    ConfigError,
+    DivergenceError,
+    StorageError,
+    TabVAEError,
+    last_line,
+)
 from tabvae_ray.refit.plan import RefitPlan
 from tabvae_ray.refit.streamed.encoding import EncodingTask, encode_table
+from tabvae_ray.refit.streamed.ray_data import errors_unlogged
 from tabvae_ray.refit.streamed.training import StreamedTask, train_on_codes
 from tabvae_ray.refit.training import keep_state, kept_state, untrained
+from tabvae_ray.retries import reason
+from tabvae_ray.storage import Location
 from tabvae_ray.table.dataset.parquet import ParquetTable
 from tabvae_ray.tabular_vae import TabularVAE
 from tabvae_ray.training.trainer import EpochHook
+from tabvae_ray.uri import no_empty_directories
 
 __all__ = ["StreamedTraining"]
 
@@ -64,7 +74,8 @@ class StreamedTraining:
         state = kept_state(plan)
         if state is None:
             _remove_others(plan, name)
-            with connected(self.address):
+            kept = no_empty_directories(home.on_this_machine())
+            with errors_unlogged(), kept, connected(self.address):
                 try:
                     self.say(f"encoding {self.table.n_rows:,} rows")
                     encoding = EncodingTask(self.table, plan.spec, vae.encoder)
@@ -72,7 +83,7 @@ class StreamedTraining:
                     self.say(f"training on {_workers(self.workers)}")
                     state = train_on_codes(task, home, name)
                 except (RayError, TrainingFailedError) as error:
-                    raise _cause(error) from error
+                    raise _cause(error, home) from None
             keep_state(plan, state)
             _remove_others(plan, "")
         vae.load_state_dict(state)
@@ -88,18 +99,36 @@ def _remove_others(plan: RefitPlan, name: str) -> None:
             child.remove_tree()
 
 
+def _is_of_storage(error: object) -> bool:
+    """Return True for an error of a file; those of Ray's connections have no number."""
+    return isinstance(error, OSError) and error.errno is not None
+
+
 def _workers(n: int) -> str:
     return "1 worker" if n == 1 else f"{n} workers"
 
 
-def _cause(error: BaseException) -> TabVAEError:
-    """Return the error of this package that made Ray fail, or one that quotes Ray's."""
+def _cause(error: BaseException, home: Location) -> TabVAEError:
+    """Return the error of this package that made Ray fail, or one that quotes Ray's.
+
+    Args:
+        error: Ray's error.
+        home: The directory of the codes and checkpoints.
+    """
     found: BaseException | None = error
     while found is not None:
-        inner = [found, *getattr(found, "worker_failures", {}).values(), getattr(found, "cause", 0)]
-        own = next((part for part in inner if isinstance(part, TabVAEError)), None)
+        inner = [found, *getattr(found, "worker_failures", {}).values()]
+        # Ray's error is of the class of its cause, too, but its text is a traceback.
+        causes = [getattr(part, "cause", part) for part in inner]
+        own = next((part for part in causes if isinstance(part, TabVAEError)), None)
         if own is not None:
             return own
+        of_system = next((part for part in causes if _is_of_storage(part)), None)
+        if of_system is not None:
+            return StorageError(
+                f"{home}: cannot be read or written: {reason(of_system)}; the same command goes on "
+                "from what is there"
+            )
         if "DivergenceError" in str(found):
             return DivergenceError(last_line(found))
         found = found.__cause__

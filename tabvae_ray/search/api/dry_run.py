@@ -6,6 +6,7 @@ from html import escape
 from tabvae_ray.callable_module.python_words import in_python_words, python_words
 from tabvae_ray.command_line.terminal import Terminal
 from tabvae_ray.comparison.html import html_table
+from tabvae_ray.search.api.arguments import check_arguments
 from tabvae_ray.search.api.perform import Prepared, prepare
 from tabvae_ray.search.display.dry_run import dry_run_document, print_dry_run, space_text
 from tabvae_ray.search.sources import SpaceSource, SpecSource
@@ -128,6 +129,7 @@ def dry_run(
         DataError: If the table cannot be modelled.
         StorageError: If something cannot be read.
     """
+    check_arguments(locals())
     prepared = prepare(
         space=space,
         data=data,

@@ -5,8 +5,7 @@ from collections.abc import Collection
 from typing import Literal
 
 from tabvae_ray.callable_module.python_words import in_python_words
-from tabvae_ray.documents import is_finite_number
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.search.api.arguments import check_arguments
 from tabvae_ray.search.api.perform import draw_report, perform, prepare
 from tabvae_ray.search.api.result import SearchResult
 from tabvae_ray.search.display.live import SearchProgress
@@ -15,8 +14,6 @@ from tabvae_ray.search.sources import SpaceSource, SpecSource
 from tabvae_ray.table.reading.frames import Frame, Source
 
 __all__ = ["search"]
-
-_TRACKERS = ("mlflow", "tensorboard")
 
 
 def search(
@@ -104,7 +101,7 @@ def search(
         StorageError: If something cannot be read or written.
         KeyboardInterrupt: If the search is interrupted.
     """
-    _check(trials, time_budget, concurrency, cpus_per_trial, gpus_per_trial, track)
+    check_arguments(locals())
     began = time.time()
     resume = is_resumed(out, name, resume=resume, or_start=resume_or_start)
     prepared = prepare(
@@ -143,32 +140,3 @@ def search(
     if report:
         draw_report(done)
     return SearchResult(outcome.directory, reason=outcome.reason)
-
-
-def _check(
-    trials: int | None,
-    time_budget: float | None,
-    concurrency: int | None,
-    cpus: float,
-    gpus: float,
-    track: Collection[str],
-) -> None:
-    """Check the ranges that the command checks when it parses its options."""
-    errors = []
-    for key, count in (("trials", trials), ("concurrency", concurrency)):
-        if count is None:
-            continue
-        if not (is_finite_number(count) and int(count) == count and count >= 1):
-            errors.append(f"{key} must be a whole number >= 1, but got {count!r}")
-    for key, amount in (("time_budget", time_budget), ("cpus_per_trial", cpus)):
-        if amount is not None and not (is_finite_number(amount) and amount > 0):
-            errors.append(f"{key} must be a number > 0, but got {amount!r}")
-    if not (is_finite_number(gpus) and gpus >= 0):
-        errors.append(f"gpus_per_trial must be a number >= 0, but got {gpus!r}")
-    unknown = [
-        name for name in ((track,) if isinstance(track, str) else track) if name not in _TRACKERS
-    ]
-    if unknown:
-        errors.append(f"track must be some of {', '.join(_TRACKERS)}, but got {unknown[0]!r}")
-    if errors:
-        raise ConfigError("\n".join(errors))

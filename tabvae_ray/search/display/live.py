@@ -16,9 +16,9 @@ from rich.text import Text
 
 from tabvae_ray.cli import plain_warnings
 from tabvae_ray.command_line.lines import counted, duration, line_width, rough_duration, wrapped
+from tabvae_ray.command_line.notebook import NotebookLive
 from tabvae_ray.command_line.terminal import Terminal
 from tabvae_ray.results.trial_record import TrialRecord
-from tabvae_ray.search.display.notebook import NotebookLive
 from tabvae_ray.search.display.statistics import RunningTrial, RunStatistics, Snapshot
 from tabvae_ray.search.display.table_summary import choice_lines, table_summary
 from tabvae_ray.search.inputs import SearchInputs

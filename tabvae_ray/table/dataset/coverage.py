@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tabvae_ray.table.dataset.parquet import ParquetTable
 
@@ -78,8 +79,11 @@ class _ColumnValues:
             values: ``(N,)`` values.
             is_free: ``(N,)`` the rows that may be returned; all rows are only counted if None.
         """
-        if not self._every and not values.null_count:
-            return []
+        if not self._every:
+            # NaN is missing, too, as other programs than pandas write it.
+            absent = pc.is_null(values, nan_is_null=True)
+            if not pc.any(absent).as_py():
+                return []
         if self._every:
             if isinstance(values, pa.ChunkedArray):
                 values = values.combine_chunks()
@@ -89,7 +93,7 @@ class _ColumnValues:
             codes, distinct = encoded.indices.to_numpy(), encoded.dictionary.to_pylist()
         else:
             # Present values are all the same here.
-            codes, distinct = np.asarray(values.is_valid()).astype(np.intp), [None, ...]
+            codes, distinct = 1 - np.asarray(absent).astype(np.intp), [None, ...]
         if is_free is None:
             counts = np.bincount(codes, minlength=len(distinct)).tolist()
             self._rows.update(dict(zip(distinct, counts, strict=True)))

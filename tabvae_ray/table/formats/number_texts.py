@@ -8,7 +8,7 @@ import pandas as pd
 from tabvae_ray.table.formats.numeral_finding import find_number_format
 from tabvae_ray.table.formats.numerals import NumberFormat
 
-__all__ = ["find_text_format", "read_numbers", "respelled_texts", "spelled_in_text"]
+__all__ = ["find_text_format", "odd_text", "read_numbers", "respelled_texts", "spelled_in_text"]
 
 # So many different texts show a format, and a column of numbers has more than so many.
 _SPELLED, _MIN_DISTINCT = 10_000, 10
@@ -70,6 +70,16 @@ def read_numbers(values: pd.Series, written: str | None) -> pd.Series:
         return values
     numbers = _numbers_of(values, made)
     return values if numbers is None else numbers
+
+
+def odd_text(values: pd.Series, written: str | None) -> object:
+    """Return the first of some values that is no number in a format, or the first if all are."""
+    made = None if written is None else NumberFormat.parse(written)
+    if made is not None and _is_text(values):
+        plain = pd.Series(respelled_texts(values.tolist(), made), index=values.index)
+        odd = values[pd.to_numeric(plain, errors="coerce").isna()]
+        values = odd if len(odd) else values
+    return values.iloc[0]
 
 
 def _is_text(values: pd.Series) -> bool:

@@ -88,7 +88,10 @@ def as_frame(rows: Any, what: str = "table") -> pd.DataFrame:
     except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{what}: cannot be read through Arrow: {one_line(error)}") from None
+        hint = "; call its to_frame()" if hasattr(rows, "to_frame") else ""
+        raise DataError(
+            f"{what}: a {type(rows).__name__} cannot be read through Arrow: {one_line(error)}{hint}"
+        ) from None
     twice = [name for name in table.column_names if table.column_names.count(name) > 1]
     if twice:
         raise DataError(f"{what}: column {twice[0]!r}: occurs more than once")
