@@ -49,6 +49,8 @@ def there_and_back(file: str, declared: SpecDeclaration | None = None) -> pd.Dat
         ("${:,.2f}", r"\$\d{1,3}(,\d{3})*\.\d\d"),
         ("{:,.0f}", r"\d{1,3}(,\d{3})*"),
         ("{:.1f}%", r"\d+\.\d%"),
+        ("(${:,.2f})", r"\(\$\d{1,3}(,\d{3})*\.\d\d\)"),
+        ("£{:,.2f}-", r"£\d{1,3}(,\d{3})*\.\d\d-"),
     ],
 )
 def test_numbers_come_out_as_they_were_written(tmp_path: Path, spelling: str, pattern: str) -> None:
