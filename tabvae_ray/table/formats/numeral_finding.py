@@ -139,7 +139,9 @@ def may_have_decimals(made: NumberFormat, texts: Iterable[str]) -> bool:
         made: Format in which it separates thousands.
         texts: The texts of the column.
     """
-    if made.thousands != "," or made.places:
+    has_currency = re.search(CURRENCY, f"{made.before} {made.after}") is not None
+    # No currency that is written so has three decimals.
+    if made.thousands != "," or made.places or has_currency:
         return False
     return all(text.count(",") == 1 for text in texts)
 

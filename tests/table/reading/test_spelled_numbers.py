@@ -101,6 +101,14 @@ def test_a_comma_with_two_meanings_is_said(tmp_path: Path) -> None:
         assert read_table(file)["x"].min() == 1101
 
 
+def test_a_comma_in_amounts_of_money_has_one_meaning(tmp_path: Path) -> None:
+    file = write_csv(tmp_path / "real.csv", x=[f"£{i},{i % 9 * 100:03d}" for i in range(1, 301)])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read_table(file)["x"].min() == 1100
+
+
 def test_markers_among_spelled_numbers_are_missing(tmp_path: Path) -> None:
     texts = [f"${number:,.2f}" for number in NUMBERS]
     texts[3] = texts[9] = "n.v."
