@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.dtypes import advice_to_convert
-from tabvae_ray.table.formats.number_texts import read_numbers
+from tabvae_ray.table.formats.number_texts import are_numbers, read_numbers
 from tabvae_ray.table.formats.spelling import UNIX_UNITS, parsed
 from tabvae_ray.table.formats.zones import at_wall_clock, in_zone_of_offsets
 from tabvae_ray.table.values.spans import moments_of_spans
@@ -43,7 +43,10 @@ def as_numbers(
         converted = pd.to_numeric(values.astype(object), errors="coerce")
         bad = values[converted.isna() & values.notna()]
         if len(bad):
-            raise DataError(f"{where}: must be numbers to be continuous, but has {bad.iloc[0]!r}")
+            # Those in the format of the column are no example of what is wrong.
+            worst = bad[~are_numbers(bad, written)]
+            example = (worst if len(worst) else bad).iloc[0]
+            raise DataError(f"{where}: must be numbers to be continuous, but has {example!r}")
         values = converted
     numbers: np.ndarray[Any, np.dtype[np.float64]] = values.to_numpy(np.float64, na_value=np.nan)
     infinite = np.flatnonzero(np.isinf(numbers))

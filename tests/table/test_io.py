@@ -147,7 +147,13 @@ TWO_OF_A_NAME = pa.table([pa.array([1]), pa.array([2])], names=["a", "a"])
         ("t.csv.gz", b"\x1f\x8b\x08\0", "not CSV: .*ended before"),
         ("t.parquet", PNG, "not Parquet: "),
         ("t.parquet", b"PAR1" + struct.pack("<I", 5) + b"PAR1", "not Parquet: "),
-        ("t.xlsx", PNG, "a table must end in .csv, .csv.gz, .parquet"),
+        (
+            "t.xlsx",
+            PNG,
+            "a table must end in .csv, .csv.gz, .parquet; make it one by pandas.read_ex",
+        ),
+        ("t.TSV", b"a\tb\n1\t2\n", r"make it one by pandas.read_csv\(file, sep='\\t', dtype=str"),
+        ("t.txt", PNG, "a table must end in .csv, .csv.gz, .parquet$"),
     ],
 )
 def test_what_is_no_table_is_refused_in_one_line(

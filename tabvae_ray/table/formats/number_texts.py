@@ -8,7 +8,7 @@ import pandas as pd
 from tabvae_ray.table.formats.numeral_finding import find_number_format
 from tabvae_ray.table.formats.numerals import NumberFormat
 
-__all__ = ["find_text_format", "read_numbers", "respelled_texts", "spelled_in_text"]
+__all__ = ["are_numbers", "find_text_format", "read_numbers", "respelled_texts", "spelled_in_text"]
 
 # So many different texts show a format, and a column of numbers has more than so many.
 _SPELLED, _MIN_DISTINCT = 10_000, 10
@@ -70,6 +70,14 @@ def read_numbers(values: pd.Series, written: str | None) -> pd.Series:
         return values
     numbers = _numbers_of(values, made)
     return values if numbers is None else numbers
+
+
+def are_numbers(values: pd.Series, written: str | None) -> pd.Series:
+    """Return which values are text in a format of numbers."""
+    made = None if written is None else NumberFormat.parse(written)
+    return values.map(
+        lambda value: made is not None and isinstance(value, str) and made.plain([value]) != [None]
+    ).astype(bool)
 
 
 def _is_text(values: pd.Series) -> bool:
