@@ -101,8 +101,8 @@ class EpochPlan:
             f"{counted(self.epochs, 'epoch')} instead of {self.wanted}, so that several models may "
             f"fit in the {max(0.0, self.left):.0f} s of the time budget left for training: an "
             f"epoch takes about {self.epoch_seconds:.2g} s and a report "
-            f"{self.scoring_seconds:.2g} s on this machine; for {self.wanted} epochs, begin again "
-            f"with --time-budget {10 * math.ceil(self.enough / 10)}"
+            f"{self.scoring_seconds:.2g} s on this machine; a new search with --time-budget "
+            f"{10 * math.ceil(self.enough / 10)} would train {self.wanted}"
         )
 
 
