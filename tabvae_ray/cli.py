@@ -140,13 +140,20 @@ def run_command(command: Callable[[], int]) -> int:
 
 @contextmanager
 def plain_warnings() -> Iterator[None]:
-    """Show Python's warnings as one line each, without the file and line of the code."""
+    """Show Python's warnings as one line each, once, without the file and line of the code."""
+    said: set[str] = set()
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
-        _say(f"warning: {' '.join(str(message).split())}")
+        text = f"warning: {' '.join(str(message).split())}"
+        # Several steps of a command look at the same table.
+        if text not in said:
+            said.add(text)
+            _say(text)
 
     with warnings.catch_warnings():
-        warnings.showwarning = show
+        # A command within a command says nothing again that was said.
+        if getattr(warnings.showwarning, "__qualname__", "") != show.__qualname__:
+            warnings.showwarning = show
         yield
 
 

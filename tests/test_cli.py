@@ -82,6 +82,23 @@ def test_an_error_is_told_before_what_still_starts_is_ended(
     assert capsys.readouterr().err == ""
 
 
+def test_a_warning_is_said_once_in_a_command_and_what_it_calls(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def warn() -> int:
+        for name in "aba":
+            with cli.plain_warnings():
+                warnings.warn(f"column {name}: odd", stacklevel=1)
+        return 0
+
+    for _ in range(2):
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            assert cli.run_command(warn) == 0
+        said = capsys.readouterr().err
+        assert said == "warning: column a: odd\nwarning: column b: odd\n"
+
+
 def test_a_warning_is_one_line_without_the_place_in_the_code(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -296,6 +296,17 @@ def test_the_table_says_what_columns_are_and_which_way_is_better(
     assert "held-out real rows" not in out
 
 
+def test_names_with_ends_of_lines_stay_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = pd.DataFrame({"is\nit?": ["a", "b"] * 40, "City, Town": ["x", "y", "z", "z"] * 20})
+    table.to_csv(tmp_path / "real.csv", index=False)
+    assert main(_arguments([tmp_path / "real.csv"] * 2, "--no-levels")) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "  categories (2): is it?, 'City, Town'" in lines
+    assert [line for line in lines if line.startswith("  is it?  ")]
+
+
 def test_rules_that_are_broken_are_a_score_and_stand_with_their_rows(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,10 +9,26 @@ import click
 from tabvae_ray.command_line.similar_paths import similar_beside
 from tabvae_ray.uri import check_slashes, special_kind
 
-__all__ = ["TABLE_SUFFIXES", "UNREADABLE", "InputPath", "InputTable"]
+__all__ = ["TABLE_SUFFIXES", "UNREADABLE", "InputPath", "InputTable", "no_table"]
 
 TABLE_SUFFIXES = (".csv", ".csv.gz", ".parquet")
 UNREADABLE = "cannot be read"
+# How to convert files of other kinds with pandas, by suffix.
+_TEXT = "dtype=str, keep_default_na=False).to_csv(new_file, index=False)"
+_TYPED = ").to_parquet(new_file, index=False)"
+_CONVERTED = {
+    (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods"): "read_excel(file).to_csv(new_file, index=False)",
+    (".tsv", ".tab"): rf"read_csv(file, sep='\t', {_TEXT}",
+    (".jsonl", ".ndjson"): f"read_json(file, lines=True{_TYPED}",
+    (".json",): f"read_json(file{_TYPED}",
+    (".feather", ".arrow"): f"read_feather(file{_TYPED}",
+    (".orc",): f"read_orc(file{_TYPED}",
+    (".dta",): f"read_stata(file{_TYPED}",
+    (".sav",): f"read_spss(file{_TYPED}",
+    (".sas7bdat", ".xpt"): f"read_sas(file, encoding='latin-1'{_TYPED}",
+    (".pkl", ".pickle"): f"read_pickle(file{_TYPED}",
+    (".csv.zip", ".csv.bz2", ".csv.xz", ".csv.zst"): f"read_csv(file, {_TEXT}",
+}
 _ABSENT = f"{UNREADABLE}: there is no such file or directory"
 
 
@@ -67,4 +83,13 @@ class InputTable(InputPath):
             return text
         if self._may_be_many and (Path(text).expanduser().is_dir() or has_magic(text)):
             return text
-        self.fail(f"{text:.200}: a table must end in {', '.join(TABLE_SUFFIXES)}", param, ctx)
+        self.fail(f"{text:.200}: {no_table(text)}", param, ctx)
+
+
+def no_table(name: str) -> str:
+    """Return what is wrong with a file whose name is not that of a table, and what helps."""
+    rule = f"a table must end in {', '.join(TABLE_SUFFIXES)}"
+    for suffixes, call in _CONVERTED.items():
+        if name.lower().endswith(suffixes):
+            return f"{rule}; make it one by pandas.{call}"
+    return rule

@@ -8,7 +8,16 @@ from typing import TextIO
 
 from tabvae_ray.errors import printable
 
-__all__ = ["command_text", "counted", "duration", "line_width", "rough_duration", "wrapped"]
+__all__ = [
+    "command_text",
+    "counted",
+    "duration",
+    "in_one_line",
+    "line_width",
+    "listed_name",
+    "rough_duration",
+    "wrapped",
+]
 
 # Narrower terminals get lines of this width.
 _MIN_WIDTH = 40
@@ -18,6 +27,17 @@ def counted(n: float, noun: str) -> str:
     """Return a number with what is counted: ``1 trial``, ``2 trials``, ``0.5 GPUs``."""
     number = f"{n:.0f}" if n % 1 == 0 else f"{n:g}"
     return f"{number} {noun}{'' if n == 1 else 's'}"
+
+
+def in_one_line(text: str) -> str:
+    """Return a text, such as the name of a column, with blanks in place of ends of lines."""
+    return re.sub(r"\r\n|[\r\n\t\v\f\x85\u2028\u2029]", " ", text)
+
+
+def listed_name(name: str) -> str:
+    """Return a name as it stands among others: in one line, in quotes if they show its ends."""
+    text = in_one_line(name)
+    return f"'{text}'" if "," in text or text != text.strip() or not text else text
 
 
 def duration(seconds: float) -> str:

@@ -57,8 +57,12 @@ def annotated_spec(
     if spec.target is not None:
         parts.append(f"\ntarget: {_yaml(spec.target)}\n")
     else:
-        # An identifier is nothing to predict.
-        known = [c.name for c in spec.columns if c.kind != "identifier"] or spec.names[-1:]
+        # An identifier and a constant are nothing to predict.
+        known = [
+            c.name
+            for c in spec.columns
+            if c.kind != "identifier" and (c.kind != "categorical" or len(c.categories) > 1)
+        ] or spec.names[-1:]
         parts.append(_TARGET.format(name=_yaml(known[-1])))
     if spec.rules:
         parts.append("\n# Rules that generated rows keep. Copy one to deny, to let it go.\n")

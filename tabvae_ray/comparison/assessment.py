@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from tabvae_ray.command_line.lines import in_one_line, listed_name
 from tabvae_ray.comparison.html import html_table, score_table
 from tabvae_ray.comparison.options import SCORES
 from tabvae_ray.comparison.plan import Comparison, PreparedComparison
@@ -205,7 +206,7 @@ class Assessment:
             lines += ["", f"{collection} per column"]
             for name, value in members.items():
                 beside = levels.beside(f"{collection}/{name}")
-                lines.append(f"  {name:<{width}}{value:>8.3f}   {beside}".rstrip())
+                lines.append(f"  {in_one_line(name):<{width}}{value:>8.3f}   {beside}".rstrip())
         lines += self.rule_lines()
         return "\n".join([*lines, "", *self.verdicts])
 
@@ -272,7 +273,7 @@ def _kind_lines(spec: TableSpec) -> list[str]:
     lines = ["columns as inferred from the real table or declared"]
     for kind, names in kinds.items():
         if names:
-            shown = ", ".join(names[:_MOST_NAMES])
+            shown = ", ".join(map(listed_name, names[:_MOST_NAMES]))
             more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
             lines.append(f"  {kind} ({len(names):,}): {shown}{more}")
     return lines

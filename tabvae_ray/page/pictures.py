@@ -191,7 +191,8 @@ def _draw(
 def _column_sections(pictures: Pictures, source: str) -> list[PictureSection]:
     light, dark = pictures.comparison.plot_collections, pictures.dark.plot_collections
     n_left = pictures.n_columns - len(pictures.columns)
-    left = f" The {n_left} columns that differ least are left out." if n_left else ""
+    many = "The column that differs" if n_left == 1 else f"The {n_left} columns that differ"
+    left = f" {many} least {'is' if n_left == 1 else 'are'} left out." if n_left else ""
     sections = []
     for kind, title, what in (
         ("pdf", "Columns", "The distribution of values"),

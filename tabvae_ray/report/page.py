@@ -85,7 +85,11 @@ def _header(contents: ReportContents) -> Header:
 def _last_column(contents: ReportContents) -> str:
     """Return the name of the last column with a meaning, which often is what one would predict."""
     columns = contents.manifest.spec.get("columns", [])
-    names = [column["name"] for column in columns if column["kind"] != "identifier"]
+    names = [
+        column["name"]
+        for column in columns
+        if column["kind"] != "identifier" and len(column.get("categories", "ab")) > 1
+    ]
     return shlex.quote(str(names[-1])) if names else "outcome"
 
 

@@ -254,7 +254,10 @@ def _as_number(column: Column, end: Any, *, is_last: bool = False) -> float:
     """Convert an end to the numbers of the encoder; a day to its first or its last moment."""
     try:
         if column.kind != "datetime":
-            number = float(end)
+            try:
+                number = float(end)
+            except ValueError:
+                raise ValueError("it is no number") from None
             if not np.isfinite(number):
                 raise ValueError("must be finite")
             dtype = dtype_from_name(column.dtype)

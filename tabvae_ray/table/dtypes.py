@@ -7,12 +7,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from tabvae_ray.errors import DataError
 from tabvae_ray.table.arrow_types import arrow_type_from_name
 from tabvae_ray.table.values.decimals import decimal_limit, is_decimal
 from tabvae_ray.table.values.spans import is_span
 
 __all__ = [
     "advice_to_convert",
+    "check_labels",
     "dtype_from_name",
     "dtype_name",
     "float_type",
@@ -36,6 +38,23 @@ _DTYPE = re.compile(
     rf"|(date32\[day\]|date64\[ms\]|timestamp\[(s|ms|us|ns)(, tz={_ZONE})?\])\[pyarrow\]"
     rf"|{re.escape(_ARROW_STRING)}|{_ARROW.pattern}"
 )
+
+
+def check_labels(labels: pd.Index, source: str) -> None:
+    """Check that the columns of a DataFrame have different names that are text.
+
+    Raises:
+        DataError: With what to do.
+    """
+    odd = [name for name in labels if not isinstance(name, str)]
+    if odd:
+        raise DataError(
+            f"{source}: column names must be text, but one is {odd[0]!r}; give it names "
+            "such as `table.columns = [str(name) for name in table.columns]`"
+        )
+    twice = labels[labels.duplicated()]
+    if len(twice):
+        raise DataError(f"{source}: column {twice[0]!r}: occurs more than once; rename one of them")
 
 
 def advice_to_convert(dtype: Any = None) -> str:

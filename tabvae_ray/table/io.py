@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tabvae_ray.command_line.input_path import TABLE_SUFFIXES
+from tabvae_ray.command_line.input_path import TABLE_SUFFIXES, no_table
 from tabvae_ray.errors import DataError, one_line
 from tabvae_ray.storage import Location
 from tabvae_ray.table.arrow_types import (
@@ -81,7 +81,7 @@ def read_table(
     source = Location(location)
     if is_dataset(source):
         return frame_from_files(ParquetTable.open(source).read(), declared, source)
-    suffix = _suffix(source)
+    suffix = _suffix(source, no_table(source.name))
     content = source.read_bytes()
     if not content:
         raise DataError(f"{source}: is empty")
@@ -294,8 +294,8 @@ def _read_csv(
     return read_columns(file, declared, str(source))
 
 
-def _suffix(location: Location) -> str:
+def _suffix(location: Location, otherwise: str = "") -> str:
     suffix = location.suffix
     if suffix not in TABLE_SUFFIXES:
-        raise DataError(f"{location}: a table must end in {', '.join(TABLE_SUFFIXES)}")
+        raise DataError(f"{location}: {otherwise or no_table('')}")
     return suffix

@@ -19,12 +19,16 @@ __all__ = ["as_numeric", "common_type", "infer_kind", "plain_type", "text_names_
 # Integers with at most this many distinct values are codes rather than quantities.
 _FEW_INTEGERS = 10
 # Fewer values than this may all differ by chance.
-_IDENTIFIER_MIN_ROWS = 50
+_IDENTIFIER_MIN_ROWS = 20
 # An identifier column may hold a few duplicates. Then it must have more rows than one without, and
 # values as long as names.
 _IDENTIFIER_MIN_SHARE = 0.95
 _IDENTIFIER_MANY_ROWS = 100
 _IDENTIFIER_MIN_LENGTH = 5
+# If no value is in so many rows, as many as an export asks for, there are no categories to model.
+# Then more than half of the values must differ, as of addresses or remarks.
+_CATEGORY_MIN_ROWS = 5
+_UNSHARED_MIN_SHARE = 0.5
 
 
 def infer_kind(values: pd.Series, source: str) -> Kind:
@@ -98,12 +102,17 @@ def _check_is_flat(values: pd.Series, where: str) -> None:
 
 
 def text_names_rows(values: pd.Series) -> bool:
-    """Return True if all values differ, or nearly all, so that each names a row."""
+    """Return True if values name rows: all or nearly all differ, or most do and none is common."""
     present = values.dropna()
     n_distinct = present.nunique()
     if n_distinct == len(present):
         return len(present) >= _IDENTIFIER_MIN_ROWS
-    if len(present) < _IDENTIFIER_MANY_ROWS or n_distinct < _IDENTIFIER_MIN_SHARE * len(present):
+    if len(present) < _IDENTIFIER_MANY_ROWS or n_distinct <= _UNSHARED_MIN_SHARE * len(present):
+        return False
+    if (
+        n_distinct < _IDENTIFIER_MIN_SHARE * len(present)
+        and present.value_counts().iloc[0] >= _CATEGORY_MIN_ROWS
+    ):
         return False
     lengths = present.astype(object).map(lambda value: len(str(value)))
     return bool(lengths.median() >= _IDENTIFIER_MIN_LENGTH)

@@ -17,7 +17,7 @@ from tabvae_ray.storage import Location
 from tabvae_ray.table.attacked.columns import AttackedColumns
 from tabvae_ray.table.column import Column, as_stored, check_column
 from tabvae_ray.table.declaration import SpecDeclaration, SpecDocument
-from tabvae_ray.table.dtypes import moment_dtype
+from tabvae_ray.table.dtypes import check_labels, moment_dtype
 from tabvae_ray.table.inference import infer_column
 from tabvae_ray.table.io import read_table
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
@@ -293,15 +293,7 @@ def check_table(table: pd.DataFrame, spec: TableSpec, source: str = "table") -> 
 def _check_shape(table: pd.DataFrame, source: str) -> None:
     if len(table.columns) == 0:
         raise DataError(f"{source}: has no columns")
-    if not all(isinstance(name, str) for name in table.columns):
-        odd = next(name for name in table.columns if not isinstance(name, str))
-        raise DataError(
-            f"{source}: column names must be text, but one is {odd!r}; give it names "
-            "such as `table.columns = [str(name) for name in table.columns]`"
-        )
-    twice = table.columns[table.columns.duplicated()]
-    if len(twice):
-        raise DataError(f"{source}: column {twice[0]!r}: occurs more than once")
+    check_labels(table.columns, source)
     if len(table) == 0:
         raise DataError(f"{source}: has no rows")
 

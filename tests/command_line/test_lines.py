@@ -2,7 +2,14 @@ import io
 
 import pytest
 
-from tabvae_ray.command_line.lines import command_text, line_width, rough_duration, wrapped
+from tabvae_ray.command_line.lines import (
+    command_text,
+    in_one_line,
+    line_width,
+    listed_name,
+    rough_duration,
+    wrapped,
+)
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])
@@ -49,3 +56,9 @@ def test_a_long_command_can_be_copied() -> None:
 )
 def test_times_that_are_estimated_are_round(seconds: float, text: str) -> None:
     assert rough_duration(seconds) == text
+
+
+def test_names_of_columns_stay_in_one_line_and_apart() -> None:
+    assert in_one_line("Is it\r\nso?\n") == "Is it so? "
+    assert listed_name("Is it\nso?") == "Is it so?"
+    assert [*map(listed_name, (" age", "City, Town", "age"))] == ["' age'", "'City, Town'", "age"]

@@ -39,6 +39,7 @@ print(code, [name for name in {HEAVY!r} if name in sys.modules])
         ("train --data {table} --spec {broken} --out m", "cannot be read as YAML"),
         ("train --data {table} --config {broken} --out m", "cannot be read as YAML"),
         ("train --data nope.csv --out m", "--data: nope.csv: cannot be read"),
+        ("spec {table}.xlsx", "make it one by pandas.read_excel(file).to_csv(new_file"),
         ("search --data {here}", "a table must end in .csv, .csv.gz, .parquet"),
         ("compare --real {table} --synthetic {table} --plan {broken}", "cannot be read as YAML"),
         ("spec nope.csv", "nope.csv: cannot be read"),
@@ -54,6 +55,7 @@ def test_nothing_heavy_is_imported(tmp_path: Path, arguments: str, message: str)
     table, broken = tmp_path / "t.csv", tmp_path / "broken.yaml"
     table.write_text("a,b\n1,2\n")
     broken.write_text("a: [")
+    Path(f"{table}.xlsx").touch()
     pipe = tmp_path / "pipe.csv"
     os.mkfifo(pipe)
     words = arguments.format(here=__file__, table=table, broken=broken, pipe=pipe).split()

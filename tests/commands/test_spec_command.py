@@ -119,10 +119,11 @@ def test_the_command_prints_or_writes_the_file(
     assert "Missing argument 'DATA'" in capsys.readouterr().err
 
 
-def test_an_identifier_is_no_example_of_a_target() -> None:
+def test_an_identifier_or_a_constant_is_no_example_of_a_target() -> None:
     table = pd.DataFrame(
         {"age": [*range(20, 60)] * 3, "email": [f"u{i}@example.org" for i in range(120)]}
     )
+    table["country"] = "de"
     with warnings.catch_warnings(action="ignore"):
         spec = TableSpec.infer(table)
     assert spec["email"].kind == "identifier"

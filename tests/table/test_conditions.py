@@ -76,6 +76,7 @@ def test_a_day_without_a_time_is_all_of_it(synthesizer: TabularVAESynthesizer) -
         ({"age": (500, None)}, "no row can be at least 500"),
         ({"age": (1, 2, 3)}, "a tuple of two ends"),
         ({"age": np.inf}, "must be finite"),
+        ({"age": "> 30"}, "'> 30' cannot be compared with it: it is no number$"),
         ({"age": 40.5}, "no row can be 40.5: the column has no integer there"),
         ({"age": (40.2, 40.8)}, "the column has no integer there"),
         ({"weight": (70.01, 70.09)}, "the column has no value with 1 decimal there"),

@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from tabvae_ray.config import TransformersConfig
+from tabvae_ray.errors import DataError
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.encoding import TableEncoder
+from tabvae_ray.table.reading.frames import parquet_form
 from tabvae_ray.table.spec import TableSpec
 
 ROWS = 100
@@ -62,3 +64,18 @@ def test_integers_of_python_stay_integers_where_some_are_missing(start: int, dty
     for name in ("whole", "few"):
         assert str(rows[name].dtype) == dtype
         assert set(rows[name].dropna()) == set(table[name].dropna())
+
+
+@pytest.mark.parametrize(
+    ("table", "advice"),
+    [
+        (TABLE.rename(columns={"x": 0}), "names must be text, but one is 0; give it names such as"),
+        (TABLE.rename(columns={"x": "y"}), "'y': occurs more than once; rename one of them"),
+        (TABLE.assign(z=[1, "one"] * (ROWS // 2)), r"has int, str; convert them, such as by .*str"),
+    ],
+)
+def test_rows_that_no_search_can_keep_are_refused_with_what_to_do(
+    table: pd.DataFrame, advice: str
+) -> None:
+    with pytest.raises(DataError, match=advice):
+        parquet_form(table)

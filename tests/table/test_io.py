@@ -136,18 +136,24 @@ TWO_OF_A_NAME = pa.table([pa.array([1]), pa.array([2])], names=["a", "a"])
         (
             "t.csv",
             b"a;b;c\n1;2;3\n",
-            "not CSV: its columns are separated by semicolons; it",
+            "not CSV: its columns are separated by semicolons; make it UTF-8",
         ),
         ("t.csv", b"a;b\n1,5;2,5\n", "separated by semicolons; .*pandas.read_csv.file, sep=';'."),
-        ("t.csv", b"a\tb\r\n1\t2\r\n", "not CSV: its columns are separated by tabs; it must be"),
-        ("t.csv", b"\n\na\tb\n1\t2\n", "not CSV: its columns are separated by tabs; it must be"),
+        ("t.csv", b"a\tb\r\n1\t2\r\n", "not CSV: its columns are separated by tabs; make it UTF-8"),
+        ("t.csv", b"\n\na\tb\n1\t2\n", "not CSV: its columns are separated by tabs; make it UTF-8"),
         ("t.csv", PNG, "not CSV: it holds binary data"),
         ("t.csv", "a\nZürich\n".encode("latin-1"), "not CSV: line 2 is not UTF-8 text"),
         ("t.csv.gz", b"a,b\n1,2\n", "not CSV: Not a gzipped file"),
         ("t.csv.gz", b"\x1f\x8b\x08\0", "not CSV: .*ended before"),
         ("t.parquet", PNG, "not Parquet: "),
         ("t.parquet", b"PAR1" + struct.pack("<I", 5) + b"PAR1", "not Parquet: "),
-        ("t.xlsx", PNG, "a table must end in .csv, .csv.gz, .parquet"),
+        (
+            "t.xlsx",
+            PNG,
+            "a table must end in .csv, .csv.gz, .parquet; make it one by pandas.read_ex",
+        ),
+        ("t.TSV", b"a\tb\n1\t2\n", r"make it one by pandas.read_csv\(file, sep='\\t', dtype=str"),
+        ("t.txt", PNG, "a table must end in .csv, .csv.gz, .parquet$"),
     ],
 )
 def test_what_is_no_table_is_refused_in_one_line(

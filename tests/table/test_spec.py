@@ -113,11 +113,28 @@ def test_text_whose_values_all_differ_is_an_identifier_and_that_is_said() -> Non
         assert infer(keys).kind == "identifier"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert infer(keys[:49]).kind == "categorical"
+        assert infer(keys[:19]).kind == "categorical"
         assert infer([*keys[:49], keys[0]]).kind == "categorical"
         assert infer([*keys, *keys]).kind == "categorical"
         assert infer(keys, "categorical").kind == "categorical"
         assert infer(keys, "identifier", fill="number").fill == "number"
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([f"Street {i % 150}" for i in range(200)], "identifier"),
+        ([f"Street {i % 100}" for i in range(200)], "categorical"),
+        ([f"Street {max(i, 4)}" for i in range(200)], "identifier"),
+        ([f"Street {i % 150 if i < 190 else 0}" for i in range(200)], "categorical"),
+        ([f"A{i % 60}" for i in range(99)], "categorical"),
+        ([f"x{i % 150}" for i in range(200)], "categorical"),
+    ],
+)
+def test_text_of_which_no_value_is_common_is_an_identifier(values: list[str], kind: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert infer(values).kind == kind
 
 
 EMAILS = pd.Series([f"person.{i}@example.org" for i in range(400)])

@@ -24,11 +24,13 @@ from tabvae_ray.comparison.pictures.canvas import (
 from tabvae_ray.comparison.reading.table_columns import Floats, TableColumns
 from tabvae_ray.comparison.scores.jensen_shannon import joint_edges
 
-__all__ = ["cdf", "date_text", "pdf"]
+__all__ = ["cdf", "moment_text", "pdf"]
 
 _BINS = 40
 _MOST_CATEGORIES = 12
 _STEPS = 400
+# Days that are so few that a text has their hours, too, and the days of an hour and of a second.
+_FEW_DAYS, _HOUR, _SECOND = 3.0, 1 / 24, 1 / 86_400
 # Letters below a panel, side by side.
 _LETTERS = 34
 # Points below a panel, for upright texts.
@@ -165,15 +167,36 @@ def _name_values(axes: Axes, real: TableColumns, name: str, theme: Theme) -> Non
         return
     low, high = axes.get_xlim()
     places = [low + share * (high - low) for share in (0.1, 0.5, 0.9)]
-    ticks(axes, "x", theme, places, [date_text(real.epochs[name], days) for days in places])
+    texts = [moment_text(real, name, days, high - low) for days in places]
+    ticks(axes, "x", theme, places, texts)
 
 
-def date_text(epoch: pd.Timestamp, days: float) -> str:
-    """Return the date of a number of days since a moment; empty beyond the range of dates."""
+def moment_text(table: TableColumns, name: str, days: float, width: float) -> str:
+    """Return the text of a moment of a column; empty beyond the range of dates.
+
+    Args:
+        table: The table.
+        name: The column.
+        days: Days since the epoch of the column.
+        width: Days that are shown; of few ones the text has hours or seconds, too.
+    """
     try:
-        return str((epoch + pd.Timedelta(days=days)).strftime("%Y-%m-%d"))
+        moment = (table.epochs[name] + pd.Timedelta(days=days)).round("s")
+        if name in table.spans:
+            return _span_text((moment - pd.Timestamp(0, tz="UTC")).total_seconds(), width)
+        written = "%Y-%m-%d" if width >= _FEW_DAYS else "%m-%d %H:%M"
+        return str(moment.strftime("%H:%M:%S" if width <= _HOUR else written))
     except (OverflowError, ValueError):
         return ""
+
+
+def _span_text(seconds: float, width: float) -> str:
+    """Return a time of day or a duration, such as ``26:15``, or ``-3.5 d`` where days are wide."""
+    if width >= _FEW_DAYS:
+        return f"{seconds * _SECOND:.3g} d"
+    minutes, rest = divmod(abs(round(seconds)), 60)
+    text = f"{'-' if seconds < 0 else ''}{minutes // 60}:{minutes % 60:02d}"
+    return f"{text}:{rest:02d}" if width <= _HOUR else text
 
 
 def _name_categories(axes: Axes, labels: Sequence[str], rotation: float, theme: Theme) -> None:

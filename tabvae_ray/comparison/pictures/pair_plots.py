@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tabvae_ray.comparison.pictures.canvas import THEMES, Theme, dress, fitted, short, ticks
-from tabvae_ray.comparison.pictures.column_plots import date_text
+from tabvae_ray.comparison.pictures.column_plots import moment_text
 from tabvae_ray.comparison.reading.table_columns import Floats, Integers, TableColumns
 
 __all__ = ["PairDifference", "joint", "worst_pairs"]
@@ -176,8 +176,10 @@ def _text(table: TableColumns, name: str, low: float, high: float) -> str:
         between = " to " if low < 0 else "\N{EN DASH}"
         texts = (f"{_number(low, n)}{between}{_number(high, n)}" for n in (4, 3, 2))
         return next((text for text in texts if len(text) <= _LETTERS), f"from {_number(low, 4)}")
-    first = date_text(table.epochs[name], round(low))
-    return f"from {first}" if first else ""
+    days = table.sorted_numbers(name)
+    first = moment_text(table, name, low, float(days[-1] - days[0]) if len(days) else 0.0)
+    # With the next one, it is a range.
+    return f"{first}\N{EN DASH}" if first else ""
 
 
 def _number(value: float, digits: int) -> str:

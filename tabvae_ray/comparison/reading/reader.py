@@ -57,6 +57,11 @@ class ColumnReader:
         self.counter: RuleCounter | None = None
         self._labels: dict[str, Labels] = {}
         self._epochs: dict[str, pd.Timestamp] = {}
+        self._spans = frozenset(
+            column.name
+            for column in self.columns
+            if column.kind == "datetime" and is_span(dtype_from_name(column.dtype))
+        )
         self._truths: set[str] = set()
         for column in self.columns:
             name = column.name
@@ -84,7 +89,7 @@ class ColumnReader:
             raise DataError(f"{source} has no rows")
         self._check_names(frame, source)
         frame = as_declared(frame, self.columns)
-        table = TableColumns(len(frame), {}, {}, {}, {}, epochs=self._epochs)
+        table = TableColumns(len(frame), {}, {}, {}, {}, epochs=self._epochs, spans=self._spans)
         warnings: list[str] = []
         odd: dict[str, int] = {}
         for column in self.columns:

@@ -39,6 +39,7 @@ class TableColumns:
             real table, the same in both tables. The others occur in this table only.
         n_known: Number of labels that the real table has, for each categorical column.
         epochs: Moment that days are counted from, for each datetime column.
+        spans: Datetime columns that hold times of day or durations, which count from 1970.
         warnings: Oddities of the table, one sentence each.
         rules: How far its rows keep the rules of the real table, if that is needed.
     """
@@ -49,6 +50,7 @@ class TableColumns:
     labels: dict[str, tuple[str, ...]]
     n_known: dict[str, int]
     epochs: dict[str, pd.Timestamp] = field(default_factory=dict)
+    spans: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
     rules: RuleCounts | None = None
     _kept: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False)
@@ -87,6 +89,7 @@ class TableColumns:
             labels=self.labels,
             n_known=self.n_known,
             epochs=self.epochs,
+            spans=self.spans,
         )
 
     def beside(self, other: "TableColumns") -> "TableColumns":

@@ -59,6 +59,7 @@ class SearchProgress:
         self._statistics: RunStatistics | None = None
         self.at_end: Snapshot | None = None
         self._live: Live | NotebookLive | None = None
+        self._position = ""
 
     def __enter__(self) -> Self:
         if self.console.is_jupyter and not self.console.quiet:
@@ -131,7 +132,11 @@ class SearchProgress:
             self.say(self._line(now, record))
         elif not now.n_finished and record.rungs:
             loss = record.rungs[-1].losses.get("loss")
-            self.say(_position(record.number, record.epochs, loss, self.space))
+            position = _position(record.number, record.epochs, loss, self.space)
+            # A trial whose time is over reports once more where it stands.
+            if position != self._position:
+                self._position = position
+                self.say(position)
 
     def summary(self) -> str | None:
         """Return a line with the costs and the result of this run; None before its end."""

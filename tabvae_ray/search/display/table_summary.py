@@ -7,11 +7,13 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
+from tabvae_ray.command_line.lines import in_one_line, listed_name
+from tabvae_ray.errors import DataError
 from tabvae_ray.search.inputs import SPACE_FILE, SearchInputs
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_range, restored
 from tabvae_ray.table.grids.sentences import grid_sentence
-from tabvae_ray.table.identifiers.source import IdentifierSource
+from tabvae_ray.table.identifiers.maker import maker_of
 from tabvae_ray.table.rules.rule import Rule
 from tabvae_ray.table.rules.sentences import shortened
 
@@ -40,25 +42,26 @@ def table_summary(inputs: SearchInputs) -> Iterator[str | Table]:
         missing = f"{100 * n_missing / len(table):.1f}%" if n_missing else ""
         # Text, because names and values may look like markup of rich.
         cells = column.name, _WORDS[column.kind], _values(column), missing
-        shown.add_row(*map(Text, cells))
+        shown.add_row(*(Text(in_one_line(cell)) for cell in cells))
     yield shown
     if len(modelled) > _MAX_COLUMNS:
         yield f"and {len(modelled) - _MAX_COLUMNS} more columns"
     identifiers = [spec[name] for name in spec.identifier]
-    numbered = [column.name for column in identifiers if column.fill == "number"]
-    dropped = [column.name for column in identifiers if column.fill == "drop"]
+    names = {column.name: listed_name(column.name) for column in identifiers}
+    numbered = [names[column.name] for column in identifiers if column.fill == "number"]
+    dropped = [names[column.name] for column in identifiers if column.fill == "drop"]
     generated = [
-        f"{column.name} ({_source(column.made_of)})" for column in identifiers if column.made_of
+        f"{names[column.name]} ({_made(column)})" for column in identifiers if column.made_of
     ]
-    absent = [str(name) for name in table.columns if name not in spec.names]
-    for names, why in (
+    absent = [listed_name(str(name)) for name in table.columns if name not in spec.names]
+    for listed, why in (
         (dropped, "left out as identifiers"),
         (generated, "new identifiers, all different and none of the table's"),
         (numbered, "filled with 0, 1, 2, ... as identifiers"),
         (absent, "left out by the spec"),
     ):
-        if names:
-            yield f"{why}: {', '.join(names)}"
+        if listed:
+            yield f"{why}: {', '.join(listed)}"
     if spec.rules:
         yield f"rules that every generated row keeps ({len(spec.rules)}):"
         yield from (f"  {rule_line(rule)}" for rule in spec.rules[:_MAX_RULES])
@@ -93,22 +96,27 @@ def rule_line(rule: Rule) -> str:
     return f"{sentence} (but for {100 * rule.exceptions:.2g}% of rows)"
 
 
-def _source(source: IdentifierSource) -> str:
-    """Return the first pattern of identifiers, or the number that they are counted from."""
+def _made(column: Column) -> str:
+    """Return an example of the identifiers that are made, or the number they are counted from."""
+    source = column.made_of
+    assert source is not None
     if source.counter is not None:
         return f"counted from {source.counter}"
-    pattern = source.patterns[0].pattern
-    n_more = sum(part.weight > 0 for part in source.patterns) - 1
-    text = pattern if len(pattern) <= _MAX_TEXT else f"{pattern[:_MAX_TEXT]}..."
-    return f"like {text}" + (f" and {n_more} other patterns" if n_more > 0 else "")
+    try:
+        example = in_one_line(str(maker_of(source, column.name, 0).texts(0, 1)[0]))
+    except DataError:
+        # Which is said when rows are generated.
+        example = source.patterns[0].pattern
+    return f"such as {example if len(example) <= _MAX_TEXT else f'{example[:_MAX_TEXT]}...'}"
 
 
 def _values(column: Column) -> str:
     if column.kind == "categorical":
-        texts = [str(value) for value in column.categories[:_MAX_CATEGORIES]]
-        more = ", ..." if len(column.categories) > _MAX_CATEGORIES else ""
-        text = f"{len(column.categories)}: {', '.join(texts)}"
-        return (text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}...") + more
+        most = _MAX_CATEGORIES + (len(column.categories) == _MAX_CATEGORIES + 1)
+        texts = ", ".join(str(value) for value in column.categories[:most])
+        cut = texts if len(texts) <= _MAX_TEXT else f"{texts[:_MAX_TEXT]}..."
+        more = ", ..." if cut == texts and len(column.categories) > most else ""
+        return f"{len(column.categories)}: {cut}{more}"
     if column.kind == "datetime":
         first, last = pd.Series(restored(np.array([0.0, column_range(column)[2]]), column))
         return ", ".join(filter(None, (f"{first} to {last}", grid_sentence(column))))

@@ -80,6 +80,7 @@ class EpochPlan:
         epoch_seconds: Measured time of an epoch of the first trial.
         scoring_seconds: Measured time of a report.
         left: Seconds that were left for the trials.
+        enough: The time budget in seconds for which all epochs would fit.
     """
 
     epochs: int
@@ -87,6 +88,7 @@ class EpochPlan:
     epoch_seconds: float
     scoring_seconds: float
     left: float
+    enough: float
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the plan as ``search.json`` has it."""
@@ -99,7 +101,8 @@ class EpochPlan:
             f"{counted(self.epochs, 'epoch')} instead of {self.wanted}, so that several models may "
             f"fit in the {max(0.0, self.left):.0f} s of the time budget left for training: an "
             f"epoch takes about {self.epoch_seconds:.2g} s and a report "
-            f"{self.scoring_seconds:.2g} s on this machine"
+            f"{self.scoring_seconds:.2g} s on this machine; a new search with --time-budget "
+            f"{10 * math.ceil(self.enough / 10)} would train {self.wanted}"
         )
 
 
@@ -112,20 +115,22 @@ def within(space: SearchSpace, paces: Sequence[Pace], seconds: float, slots: int
         seconds: The time that they have.
         slots: Trials at once.
     """
-
-    def fits(epochs: int) -> bool:
-        rungs = rungs_of(planned_space(space, epochs))
-        free = [0.0] * max(1, slots)
-        for pace in paces:
-            first = free.index(min(free))
-            free[first] += pace.trial(rungs)
-        return max(free) <= seconds
-
     low, high = min(_FEWEST_EPOCHS, space.budget), space.budget
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+        fits = _together(space, paces, middle, slots) <= seconds
+        low, high = (middle, high) if fits else (low, middle - 1)
     return low
+
+
+def _together(space: SearchSpace, paces: Sequence[Pace], epochs: int, slots: int) -> float:
+    """Return the seconds in which trials train so many epochs, so many of them at once."""
+    rungs = rungs_of(planned_space(space, epochs))
+    free = [0.0] * max(1, slots)
+    for pace in paces:
+        first = free.index(min(free))
+        free[first] += pace.trial(rungs)
+    return max(free)
 
 
 def plan_epochs(
@@ -167,7 +172,9 @@ def plan_epochs(
     epochs = within(space, paces, seconds, slots)
     if epochs == space.budget:
         return None
-    return EpochPlan(epochs, space.budget, measured.epoch, measured.scoring, left - process)
+    wanted = (_together(space, paces, space.budget, slots) + process) / _FILL
+    enough = limit.seconds + wanted - left
+    return EpochPlan(epochs, space.budget, measured.epoch, measured.scoring, left - process, enough)
 
 
 def _estimated(task: SearchTask, configs: Sequence[TabularVAEConfig]) -> list[Pace]:

@@ -85,8 +85,8 @@ def find_format(values: pd.Series, where: str) -> str | None:
 def possible_formats(values: pd.Series, *, is_date: bool = False) -> list[str]:
     """Return the formats in which all texts of a column are dates, if they mean other days.
 
-    The first is one in which all are the same day of their months, if there is one. Text of times
-    of day or of durations has one format.
+    The first is the likely one, see :func:`_likely`. Text of times of day or of durations has one
+    format.
 
     Args:
         values: A column.
@@ -113,9 +113,9 @@ def possible_formats(values: pd.Series, *, is_date: bool = False) -> list[str]:
             if not any(days.equals(known) for known in fits.values()):
                 fits[written] = days
         if len(fits) > 1:
-            regular = [written for written, days in fits.items() if _are_days_of_months(days)]
-            if len(regular) == 1:
-                fits = {written: fits[written] for written in dict.fromkeys([*regular, *fits])}
+            likely = _likely(fits)
+            if likely is not None:
+                fits = {written: fits[written] for written in dict.fromkeys([likely, *fits])}
         if fits:
             return list(fits) if "%Y" in next(iter(fits)) or len(texts) >= _FEWEST_DAYS else []
     return []
@@ -247,6 +247,31 @@ def _days(texts: pd.Series, written: str) -> pd.Series | None:
         if len(texts) < _FEWEST_DAYS or not years.between(1900, 2100).all():
             return None
     return moments
+
+
+def _likely(fits: dict[str, pd.Series]) -> str | None:
+    """Return the format of some in which moments look as if they were meant so, None if unknown.
+
+    In one alone all are the same day of their months, or the rows are in the order of time, or,
+    with many times of day, the moments are close together: what happens does so on more days of
+    March than on the third of each month.
+    """
+    tests: list[list[str]] = [
+        [written for written, days in fits.items() if _are_days_of_months(days)],
+        [written for written, days in fits.items() if _are_in_order(days)],
+    ]
+    spans = {written: days.max() - days.min() for written, days in fits.items()}
+    times = {days.dt.time.nunique() for days in fits.values()}
+    if min(times) >= _FEWEST_DAYS:
+        shortest = 2 * min(spans.values())
+        tests.append([written for written, span in spans.items() if span <= shortest])
+    return next((found[0] for found in tests if len(found) == 1), None)
+
+
+def _are_in_order(moments: pd.Series) -> bool:
+    """Return True if enough moments rise, or fall, from row to row."""
+    is_sorted = moments.is_monotonic_increasing or moments.is_monotonic_decreasing
+    return len(moments) >= _FEWEST_DAYS and is_sorted
 
 
 def _are_days_of_months(moments: pd.Series) -> bool:

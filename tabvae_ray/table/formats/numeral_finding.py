@@ -20,6 +20,7 @@ _CELL = re.compile(
     rf"(?:(?P<letter>[eE])(?P<power>[+-]?\d{{1,3}}))?(?(inner)\))"
     rf"(?P<after>\s?(?:[%‰]|{CURRENCY}))?(?P<last>-)?(?P<close>\))?"
 )
+_AMOUNT = re.compile(rf"{CURRENCY}|[.,]\d\d(?!\d)")
 # A number and a unit: words after a space, or a word of two letters or one of the usual letters.
 _WITH_UNIT = re.compile(
     r"[+-]?[\d.,][\d.,' \u00a0\u202f]*?("
@@ -72,9 +73,11 @@ def find_number_format(texts: Iterable[str]) -> NumberFormat | None:
     if not found or len(cells) - len(found) > _ODD_SHARE * len(cells):
         return None
     before, after = (_usual(cell[key] or "" for cell in found) for key in ("before", "after"))
-    # Parentheses and signs at the end are for negative numbers, which are not all.
+    # Parentheses and signs at the end are for negative numbers. Where all have them, they are only
+    # if these are amounts, such as the money out of an account.
     if all(cell["open"] or cell["inner"] or cell["last"] for cell in found):
-        return None
+        if not all(_AMOUNT.search(cell[0]) for cell in found):
+            return None
     letters = {cell["letter"] for cell in found if cell["letter"]}
     kinds = {"open": "(", "inner": "inner", "last": "last", "outer": "-"}
     outer = next((kinds[key] for key in kinds if any(cell[key] for cell in found)), "")
@@ -136,7 +139,9 @@ def may_have_decimals(made: NumberFormat, texts: Iterable[str]) -> bool:
         made: Format in which it separates thousands.
         texts: The texts of the column.
     """
-    if made.thousands != "," or made.places:
+    has_currency = re.search(CURRENCY, f"{made.before} {made.after}") is not None
+    # No currency that is written so has three decimals.
+    if made.thousands != "," or made.places or has_currency:
         return False
     return all(text.count(",") == 1 for text in texts)
 

@@ -126,7 +126,12 @@ def _is_number(category: Any) -> bool:
 def _warn(column: Column, crowd: Crowd, effect: str, shared: str = "no value") -> None:
     numbers = column.kind == "categorical" and all(map(_is_number, column.categories))
     verb = "are" if shared.endswith("values") else "is"
-    advice = "declare it continuous" if numbers else "declare wider groups of its values"
+    is_text = column.kind == "categorical" and isinstance(column.categories[0], str)
+    advice = "declare wider groups of its values"
+    if numbers:
+        advice = "declare it continuous"
+    elif is_text and shared == "no value":
+        advice = "declare it an identifier or wider groups of its values"
     warnings.warn(
         f"column {column.name!r}: {shared} {verb} shared by {crowd.min_rows} {crowd.noun} "
         f"(transformers.min_rows), so {effect}; leave the column out, {advice}, or set "

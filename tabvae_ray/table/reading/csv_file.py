@@ -1,11 +1,13 @@
 """Content of a CSV file: its columns with inferred dtypes, and its cells as text."""
 
 import codecs
+import csv
 import io
 import re
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 
 import pandas as pd
 import pyarrow as pa
@@ -18,7 +20,11 @@ from tabvae_ray.table.reading.cells import Cells
 __all__ = ["CsvFile", "check_names"]
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_ADVICE = "must be UTF-8, as from pandas.read_csv(file, encoding='{}').to_csv(file, index=False)"
+_LETTER = re.compile(r"[^\W\d_]")
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+# So many bytes and rows show how a file is laid out.
+_SAMPLE = 2**20
+_SAMPLE_ROWS = 30
 
 
 class CsvFile:
@@ -39,8 +45,8 @@ class CsvFile:
     """
 
     def __init__(self, content: bytes, source: str, *, is_rewritten: bool = False) -> None:
-        _check_encoding(content)
-        _check_separator(content)
+        if not is_rewritten:
+            _check_layout(content)
         self._content, self._source = content, source
         try:
             # Two rows, because from the header alone pandas would take an unnamed column as index.
@@ -186,24 +192,62 @@ def check_names(names: Sequence[str], source: str) -> None:
     Raises:
         DataError: If one occurs more than once.
     """
-    seen: set[str] = set()
-    for name in names:
+    seen: dict[str, int] = {}
+    for place, name in enumerate(names, start=1):
         if name in seen:
-            raise DataError(f"{source}: column {name!r}: occurs more than once")
-        seen.add(name)
+            raise DataError(
+                f"{source}: column {name!r}: occurs more than once, as columns {seen[name]} and "
+                f"{place}; rename one of them"
+            )
+        seen[name] = place
 
 
-def _check_encoding(content: bytes) -> None:
-    """Refuse text that is not UTF-8, and say what it is if that can be seen.
+def _check_layout(content: bytes) -> None:
+    """Refuse text with another encoding or separator, or lines above its header.
 
     Raises:
-        ValueError: If it is not.
+        ValueError: Naming all of that, and how to convert the file without a loss.
+    """
+    faults, options = [], []
+    other = _other_encoding(content)
+    sample = content[:_SAMPLE].decode(other[1] if other else "utf-8", errors="ignore")
+    text = sample.lstrip("\ufeff")
+    if len(content) > _SAMPLE:
+        # The last line may be cut.
+        text = text[: text.rfind("\n") + 1]
+    rows, separator = _sample(text)
+    above = _n_above_header(rows)
+    if other is not None:
+        faults.append(other[0])
+    if separator != ",":
+        faults.append(f"its columns are separated by {_OTHER_SEPARATORS[separator]}")
+        options.append(f"sep={separator!r}")
+    if other is not None:
+        options.append(f"encoding={other[1]!r}")
+    if above:
+        has_mark = _names_separator(rows)
+        line = "its first line names a separator"
+        faults.append(line if has_mark else f"its columns are named in row {above + 1}, not 1")
+        options.append(f"skiprows={above}")
+    if faults:
+        raise ValueError(
+            f"{'; '.join(faults)}; make it UTF-8 with commas by pandas.read_csv(file, "
+            f"{', '.join(options)}, dtype=str, keep_default_na=False).to_csv(new_file, index=False)"
+        )
+
+
+def _other_encoding(content: bytes) -> tuple[str, str] | None:
+    """Return what text that is not UTF-8 is, in words and as Python calls it.
+
+    Raises:
+        ValueError: If it is no text.
     """
     start = content[:4096]
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or (
-        len(start) > 1 and (set(start[:100:2]) == {0} or set(start[1:100:2]) == {0})
-    ):
-        raise ValueError(f"it is text in UTF-16; it {_ADVICE.format('utf-16')}")
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "it is text in UTF-16", "utf-16"
+    for place, code in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if len(start) > 1 and set(start[place:100:2]) == {0}:
+            return "it is text in UTF-16", code
     if start.startswith(b"\x1f\x8b"):
         raise ValueError("it is compressed by gzip; its name must end in .csv.gz")
     if b"\0" in start:
@@ -215,25 +259,64 @@ def _check_encoding(content: bytes) -> None:
         # Where Latin-1 has control characters, Windows has the euro sign and quotation marks.
         is_windows = 0x80 <= content[error.start] < 0xA0
         name, code = ("Windows-1252", "cp1252") if is_windows else ("Latin-1", "latin-1")
-        raise ValueError(
-            f"line {line} is not UTF-8 text, but perhaps {name}; it {_ADVICE.format(code)}"
-        ) from None
+        return f"line {line} is not UTF-8 text, but perhaps {name}", code
+    return None
 
 
-def _check_separator(text: bytes) -> None:
-    """Refuse text with another separator than commas, which would be read as a single column.
+def _sample(text: str) -> tuple[list[list[str]], str]:
+    """Return the cells of the first rows and their separator, a comma if no other one is sure."""
+    samples = {separator: _first_rows(text, separator) for separator in (",", *_OTHER_SEPARATORS)}
+    widths = {separator: _even_width(rows) for separator, rows in samples.items()}
+    # The first of equal ones, which is the comma.
+    separator = max(widths, key=lambda key: widths[key])
+    return samples[separator], separator
 
-    Raises:
-        ValueError: Naming the separator.
+
+def _first_rows(text: str, separator: str) -> list[list[str]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    try:
+        return [[cell.strip() for cell in row] for row in islice(reader, _SAMPLE_ROWS)]
+    except csv.Error:
+        return []
+
+
+def _even_width(rows: list[list[str]]) -> int:
+    """Return the number of columns that all rows from the header on have, 0 for none or one."""
+    widths = {len(row) for row in rows[_n_above_header(rows) :] if row}
+    return widths.pop() if len(widths) == 1 and widths != {1} else 0
+
+
+def _names_separator(rows: list[list[str]]) -> bool:
+    return bool(rows) and "".join(rows[0])[:4].lower() == "sep="
+
+
+def _n_above_header(rows: list[list[str]]) -> int:
+    """Return the number of rows above the names of the columns, such as a title and a blank line.
+
+    0 unless it is sure: the rows above have less than half of their cells filled, and below a name
+    there are numbers or dates alone.
     """
-    if text.removeprefix(codecs.BOM_UTF8)[:4].lower() == b"sep=":
-        raise ValueError("its first line names a separator, as for Excel; remove that line")
-    lines = text[: 2**20].lstrip(b"\r\n").splitlines()[:2] or [b""]
-    for separator, name in ((b";", "semicolons"), (b"\t", "tabs"), (b"|", "vertical bars")):
-        counts = {line.count(separator) for line in lines}
-        # A quoted column name may hold the character, but then the next row does not.
-        if b"," not in lines[0] and len(counts) == 1 and counts != {0}:
-            raise ValueError(
-                f"its columns are separated by {name}; it must be commas, as from "
-                f"pandas.read_csv(file, sep={separator.decode()!r}).to_csv(file, index=False)"
+    if _names_separator(rows):
+        return 1 + _n_above_header(rows[1:])
+    width = max(map(len, rows), default=0)
+    for place, names in enumerate(rows):
+        written = [name for name in names if name]
+        if width > 1 and 2 * len(written) > width:
+            below = [row for row in rows[place + 1 :] if len(row) == width]
+            is_sure = (
+                any(map(any, rows[:place]))
+                and len(names) == width
+                and len({*written}) == len(written)
+                and all(_LETTER.search(name) for name in written)
+                and any(_are_amounts([row[i] for row in below]) for i in range(width) if names[i])
             )
+            return place if is_sure else 0
+    return 0
+
+
+def _are_amounts(cells: list[str]) -> bool:
+    """Return True if all of two cells or more are numbers, amounts or dates."""
+    present = [cell for cell in cells if cell]
+    return len(present) > 1 and all(
+        re.search(r"\d", cell) and not _LETTER.search(cell) for cell in present
+    )

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from tabvae_ray.errors import DataError, one_line
 from tabvae_ray.storage import Location
 from tabvae_ray.table.arrow_types import ARROW_TYPES, as_arrow, frame_of, typed_schema
+from tabvae_ray.table.dtypes import advice_to_convert, check_labels
 from tabvae_ray.table.values.object_types import OBJECT_TYPES, in_plain_types
 
 __all__ = [
@@ -124,12 +125,7 @@ def parquet_form(rows: pd.DataFrame, what: str = "table") -> pd.DataFrame:
         DataError: If a column's name is not text or occurs twice, or its values have no common
             type; or if there are no rows or columns.
     """
-    odd = [name for name in rows.columns if not isinstance(name, str)]
-    if odd:
-        raise DataError(f"{what}: column names must be text, but one is {odd[0]!r}")
-    twice = rows.columns[rows.columns.duplicated()]
-    if len(twice):
-        raise DataError(f"{what}: column {twice[0]!r}: occurs more than once")
+    check_labels(rows.columns, what)
     if len(rows.columns) == 0:
         raise DataError(f"{what}: has no columns")
     if len(rows) == 0:
@@ -153,5 +149,8 @@ def _culprit(rows: pd.DataFrame, types: Mapping[str, str]) -> str | None:
             as_arrow(one, typed_schema(one, types))
         except (pa.ArrowException, TypeError, ValueError, OverflowError):
             kinds = sorted({type(value).__name__ for value in rows[name].dropna()})
-            return f"column {name!r}: must have values of one type, but has {', '.join(kinds[:5])}"
+            return (
+                f"column {name!r}: must have values of one type, but has {', '.join(kinds[:5])}; "
+                f"{advice_to_convert(rows[name].dtype)}"
+            )
     return None

@@ -46,6 +46,8 @@ _SPELLED_NUMBER = (
     rf"^\s*[(]?[+-]?\s*({CURRENCY})?\s*[+-]?\d{{1,3}}(,?\d+)*([.,' ]\d{{3}})*([.,]\d+)?\s*"
     rf"(%|{CURRENCY})?[)]?\s*$"
 )
+# A number with decimals, and the unit after it.
+_WITH_UNIT = r"^[+-]?\d[\d,' ]*[.,]\d+\s?([A-Za-z%°µ]{1,6})$"
 # A code, or an amount with a currency.
 _LETTERS_AND_DIGITS = r"^([A-Za-zčł]+)[+-]?\d+$"
 
@@ -84,6 +86,11 @@ def say_what_it_may_be(cells: Cells, rest: Mask, numbers: Mask, say: Say) -> Non
             "all of them are in one format, so it is read as text; declare {kind: continuous, "
             "format: '{:,.2f}'} in the spec, or write plain numbers such as 1234.5"
         )
+    elif examples := _of_several_units(cells, rest):
+        say(
+            f"its cells are numbers with several units, such as {listed(examples)}, so it is read "
+            "as text; write all in one unit, or the unit in a column of its own"
+        )
     elif int(numbers.sum()) > MARKED_MIN_DISTINCT and (
         cells.count(numbers) >= MARKED_MIN_SHARE * total
         or (
@@ -107,6 +114,21 @@ def say_what_it_may_be(cells: Cells, rest: Mask, numbers: Mask, say: Say) -> Non
                 f"{cells.count(others):,} are not, such as {listed(cells.words(others))}, so it is "
                 "read as text; name them under missing_values in the spec, or clean them"
             )
+
+
+def _of_several_units(cells: Cells, rest: Mask) -> list[str]:
+    """Return an example of each unit if nearly all of many texts are numbers with one of a few."""
+    chosen = cells.match(_WITH_UNIT) & rest
+    if int(chosen.sum()) <= MARKED_MIN_DISTINCT:
+        return []
+    if cells.count(chosen) < MARKED_MIN_SHARE * cells.count(rest):
+        return []
+    by_unit: dict[str, str] = {}
+    for word in cells.words(chosen):
+        found = re.match(_WITH_UNIT, word)
+        if found is not None:
+            by_unit.setdefault(found[1], word)
+    return list(by_unit.values()) if 1 < len(by_unit) <= _FEW_OTHERS else []
 
 
 def _spelling(number: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from tabvae_ray.comparison.pictures.canvas import pixels
-from tabvae_ray.comparison.pictures.column_plots import cdf, pdf
+from tabvae_ray.comparison.pictures.column_plots import cdf, moment_text, pdf
 from tabvae_ray.comparison.pictures.pair_plots import _text, joint, worst_pairs
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.comparison.reading.table_columns import TableColumns
@@ -52,6 +52,40 @@ def test_all_kinds_of_columns_can_be_drawn() -> None:
     constant = pd.DataFrame({"a": [1.0] * 50, "b": ["z"] * 49 + [None]})
     prepared = ComparisonPlan(scores=()).prepare(constant, TableSpec.infer(constant))
     assert pixels(joint(prepared.real, prepared.real, "a", "b")).size
+
+
+@pytest.mark.parametrize(
+    ("ticks", "first", "last"),
+    [
+        (pd.timedelta_range("02:00:00", "50:30:00", periods=300), "2:00", "50:30"),
+        (pd.timedelta_range("-00:10:00", "00:20:30", periods=300), "-0:10:00", "0:20:30"),
+        (pd.timedelta_range("1 days", "400 days", periods=300), "1 d", "400 d"),
+        (pd.date_range("2024-03-01", "2025-03-01", periods=300), "2024-03-01", "2025-03-01"),
+        (
+            pd.date_range("2024-03-01 08:30", "2024-03-02", periods=300),
+            "03-01 08:30",
+            "03-02 00:00",
+        ),
+        (
+            pd.date_range("2024-03-01 08:30", "2024-03-01 09:10", periods=300),
+            "08:30:00",
+            "09:10:00",
+        ),
+    ],
+)
+def test_moments_and_times_have_texts_that_tell_them_apart(
+    ticks: pd.Index, first: str, last: str
+) -> None:
+    table = pd.DataFrame({"t": ticks, "c": ["a", "b"] * 150})
+    real = (
+        ComparisonPlan(scores=()).prepare(table, TableSpec.infer(table)).real.take(np.arange(300))
+    )
+    days = real.sorted_numbers("t")
+    width = float(days[-1] - days[0])
+    assert moment_text(real, "t", float(days[0]), width) == first
+    assert moment_text(real, "t", float(days[-1]), width) == last
+    assert _text(real, "t", float(days[0]), float(days[9])) == f"{first}\N{EN DASH}"
+    assert pixels(joint(real, real, "t", "c")).std() > 5
 
 
 def test_texts_of_cells_are_not_cut_off() -> None:

@@ -131,7 +131,8 @@ def test_without_a_terminal_reports_are_lines_until_the_first_trial_ends(
 ) -> None:
     progress, file = on(space, terminal=False)
     with progress:
-        follow(progress, clock, running(0), running(3), finished(0, "COMPLETE", 9), running(3))
+        trials = running(0), running(3), running(3), finished(0, "COMPLETE", 9), running(3)
+        follow(progress, clock, *trials)
     lines = file.getvalue().splitlines()
     assert lines[0] == f"trial 9: epoch 3 of {space.budget}, loss 12.35"
     assert len(lines) == 2

@@ -1,6 +1,7 @@
 """Fewer epochs for a time budget, from times that are handed in."""
 
 import dataclasses
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,11 @@ def test_a_slow_machine_trains_fewer_epochs(
     assert f"{slow.epochs} epochs instead of 90" in slow.text
     assert f"in the {slow.left:.0f} s of the time budget left for training" in slow.text
     assert 0 < slow.left < 100
+    found = re.search(r"a new search with --time-budget (\d+) would train 90$", slow.text)
+    assert found is not None
+    told = int(found[1])
+    assert plan(task, Pace(1.0, 2.0, 1.0), told, monkeypatch) is None
+    assert plan(task, Pace(1.0, 2.0, 1.0), 0.9 * told, monkeypatch) is not None
     assert slow == plan(task, Pace(1.0, 2.0, 1.0), 100.0, monkeypatch)
 
 

@@ -3,6 +3,7 @@
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -170,7 +171,7 @@ def test_days_and_months_that_could_be_either_are_told() -> None:
     texts = pd.Series(["03/04/2024", "05/06/2024", None], dtype="str")
     with pytest.warns(UserWarning, match=r"column 'x': its dates fit %d/%m/%Y and %m/%d/%Y"):
         assert find_format(texts, "column 'x'") == "%d/%m/%Y"
-    short = pd.Series([f"0{i}/0{j}/24" for i in range(1, 5) for j in range(1, 5)])
+    short = pd.Series([f"0{i}/0{j}/24" for i in (2, 4, 1, 3) for j in range(1, 5)])
     with pytest.warns(UserWarning, match=r"one of the formats %d/%m/%y, %m/%d/%y"):
         assert find_format(short, "column 'x'") is None
 
@@ -188,6 +189,25 @@ def test_of_two_readings_the_one_with_the_same_day_of_each_month_is_taken(
             texts = pd.Series([f"{date.strftime(written)}{time}" for date in dates])
             with pytest.warns(UserWarning, match=f"its dates fit {written}.* and {written}.* is"):
                 assert str(find_format(texts, "column 'x'")).startswith(written)
+
+
+@pytest.mark.parametrize("written", ["%d/%m/%Y", "%m/%d/%Y", "%m-%d-%Y"])
+@pytest.mark.parametrize("is_rising", [True, False])
+def test_of_two_readings_the_one_in_which_rows_are_in_order_is_taken(
+    written: str, is_rising: bool
+) -> None:
+    days = [pd.Timestamp(2024, month, day) for month in (2, 3) for day in range(1, 13)]
+    texts = pd.Series([day.strftime(written) for day in days])
+    with pytest.warns(UserWarning, match=f"its dates fit {written} and .* {written} is taken"):
+        assert find_format(texts if is_rising else texts[::-1], "column 'x'") == written
+
+
+@pytest.mark.parametrize("written", ["%d/%m/%Y %H:%M", "%m/%d/%Y %I:%M:%S %p"])
+def test_of_two_readings_of_many_times_the_one_of_few_days_is_taken(written: str) -> None:
+    seconds = np.random.default_rng(0).integers(0, 12 * 86_400, 200)
+    moments = pd.Timestamp("2024-03-01") + pd.to_timedelta(seconds, unit="s")
+    with pytest.warns(UserWarning, match=f"its dates fit {written} and .* {written} is taken"):
+        assert find_format(pd.Series(moments.strftime(written)), "column 'x'") == written
 
 
 def test_days_of_one_month_are_not_taken_for_a_day_of_each_month() -> None:

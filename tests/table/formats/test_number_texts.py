@@ -11,11 +11,13 @@ import pytest
 
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.config import TransformersConfig
+from tabvae_ray.errors import DataError
 from tabvae_ray.generation.written_values import as_in_memory, as_written
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.formats.number_texts import find_text_format, spelled_in_text
 from tabvae_ray.table.io import TableWriter, read_table
+from tabvae_ray.table.parsing import as_numbers
 from tabvae_ray.table.reading.markers import as_declared
 from tabvae_ray.table.spec import TableSpec
 
@@ -117,3 +119,9 @@ def test_a_declared_format_is_obeyed() -> None:
     spec, _, rows = made_of(table, SpecDeclaration.from_mapping(declared))
     assert spec["w"].format == "{:.1f} kg"
     assert as_in_memory(rows, spec)["w"].str.fullmatch(r"-?\d+\.\d kg").all()
+
+
+def test_the_cell_that_is_no_number_in_the_format_is_named() -> None:
+    values = pd.Series(["$5,000.00", "$7.50", "seven"], name="paid")
+    with pytest.raises(DataError, match="but has 'seven'"):
+        as_numbers(values, "table", written="${:,.2f}")

@@ -76,6 +76,65 @@ def test_a_header_that_looks_like_a_row_is_said(tmp_path: Path) -> None:
         read_table(str(file))
 
 
+SALES = "store,day,amount,paid\na,03.01.2024,12.5,yes\nb,04.01.2024,13.5,no\n"
+
+
+@pytest.mark.parametrize(
+    "title", ["Sales 2024\n\n", "Sales 2024,,,\n,,,\n", '"Sales\n2024"\nfrom,to\n']
+)
+@pytest.mark.parametrize(
+    ("separator", "options"), [(",", ""), (";", "sep=';', "), ("\t", r"sep='\t', ")]
+)
+def test_a_title_above_the_header_is_told_and_the_advice_converts_the_file(
+    tmp_path: Path, title: str, separator: str, options: str
+) -> None:
+    (tmp_path / "t.csv").write_text((title + SALES).replace(",", separator))
+    with pytest.raises(DataError, match="are named in row 3, not 1; make") as caught:
+        read_table(str(tmp_path / "t.csv"))
+
+    code = str(caught.value).partition("commas by ")[2]
+    assert code.startswith(f"pandas.read_csv(file, {options}skiprows=2, dtype=str")
+    places = {"file": tmp_path / "t.csv", "new_file": tmp_path / "new.csv"}
+    eval(code, {"pandas": pd, **places})
+    assert (tmp_path / "new.csv").read_text() == SALES
+
+
+def test_advice_names_all_that_is_wrong_and_keeps_codes(tmp_path: Path) -> None:
+    rows = "plz;ort;größe\n01067;NA;1,5\n01069;Köln;2,5\n"
+    for code, content in (("cp1252", "sep=;\n€;;\n" + rows), ("utf-16", rows)):
+        (tmp_path / "t.csv").write_bytes(content.encode(code))
+        with pytest.raises(
+            DataError, match=r"separated by semicolons.*; make it UTF-8 with commas"
+        ) as caught:
+            read_table(str(tmp_path / "t.csv"))
+
+        places = {"file": tmp_path / "t.csv", "new_file": tmp_path / "new.csv"}
+        eval(str(caught.value).partition("commas by ")[2], {"pandas": pd, **places})
+        assert (tmp_path / "new.csv").read_text() == (
+            'plz,ort,größe\n01067,NA,"1,5"\n01069,Köln,"2,5"\n'
+        )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a,,\nx,y,z\nu,v,w\nr,s,t\n",
+        ",,x\n0,1,a\n1,2,b\n",
+        "a,,\n?,x,x\n1,u,v\n2,r,s\n",
+        "tags\na;b\nc;d\ne;f\n",
+        "a,b\nx;y;z,1\nx;y;z,2\n",
+        "name,note,\nx\ny,1\nz,2\n",
+    ],
+)
+def test_headers_with_few_names_and_texts_with_separators_are_read(
+    tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert len(read_table(str(tmp_path / "t.csv"))) == text.count("\n") - 1
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

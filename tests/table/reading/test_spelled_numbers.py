@@ -49,6 +49,8 @@ def there_and_back(file: str, declared: SpecDeclaration | None = None) -> pd.Dat
         ("${:,.2f}", r"\$\d{1,3}(,\d{3})*\.\d\d"),
         ("{:,.0f}", r"\d{1,3}(,\d{3})*"),
         ("{:.1f}%", r"\d+\.\d%"),
+        ("(${:,.2f})", r"\(\$\d{1,3}(,\d{3})*\.\d\d\)"),
+        ("£{:,.2f}-", r"£\d{1,3}(,\d{3})*\.\d\d-"),
     ],
 )
 def test_numbers_come_out_as_they_were_written(tmp_path: Path, spelling: str, pattern: str) -> None:
@@ -97,6 +99,37 @@ def test_a_comma_with_two_meanings_is_said(tmp_path: Path) -> None:
 
     with pytest.warns(UserWarning, match="is taken for a separator of thousands"):
         assert read_table(file)["x"].min() == 1101
+
+
+@pytest.mark.parametrize(
+    ("units", "several"),
+    [
+        (" KB, MB", True),
+        (" CR, DR", True),
+        ("K,M,B", True),
+        (" kg", False),
+        (" A, B, C, D, E, F", False),
+    ],
+)
+def test_numbers_of_several_units_are_said(tmp_path: Path, units: str, several: bool) -> None:
+    ends = units.split(",")
+    texts = [f"{number:.1f}{ends[i % len(ends)]}" for i, number in enumerate(NUMBERS)]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        read_table(write_csv(tmp_path / "real.csv", x=texts))
+    said = [str(warning.message) for warning in caught]
+    assert (
+        any("column 'x': its cells are numbers with several units, such" in s for s in said)
+        is several
+    )
+
+
+def test_a_comma_in_amounts_of_money_has_one_meaning(tmp_path: Path) -> None:
+    file = write_csv(tmp_path / "real.csv", x=[f"£{i},{i % 9 * 100:03d}" for i in range(1, 301)])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read_table(file)["x"].min() == 1100
 
 
 def test_markers_among_spelled_numbers_are_missing(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def part_of(table: TableColumns, names: Sequence[str]) -> TableColumns:
         labels=table.labels,
         n_known=table.n_known,
         epochs=table.epochs,
+        spans=table.spans,
     )
 
 
