@@ -13,7 +13,7 @@ from tabvae_ray.refit.alike import check_alike
 from tabvae_ray.refit.export import searched_export, write_refitted
 from tabvae_ray.refit.history import trial_history
 from tabvae_ray.refit.plan import STATE_DIRECTORY, RefitPlan, plan_refit
-from tabvae_ray.refit.rows import RefitRows, for_other_rows, read_refit_rows
+from tabvae_ray.refit.rows import RefitRows, read_refit_rows, spec_of_other_rows
 from tabvae_ray.refit.training import train_refit
 from tabvae_ray.results.checkpoints import STATE_FILE
 from tabvae_ray.results.record_store import RecordStore
@@ -222,7 +222,7 @@ def _read_rows(
             )
         if not is_same:
             check_alike(rows.table, manifest, read_document(directory / "best"), str(source))
-        declared = for_other_rows(declared, rows.table)
+        return source, rows, spec_of_other_rows(manifest, rows.table, str(source))
     return source, rows, TableSpec.infer(rows.table, declared=declared, source=str(source))
 
 

@@ -15,14 +15,21 @@ from tabvae_ray.table.dataset.coverage import rare_rows
 from tabvae_ray.table.dataset.files import is_dataset
 from tabvae_ray.table.dataset.parquet import ParquetTable
 from tabvae_ray.table.dataset.sample import Sample, sample_positions
-from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.declaration import RulesDeclaration, SpecDeclaration
 from tabvae_ray.table.io import fingerprint, frame_from_files, read_sample, read_table
+from tabvae_ray.table.reading.markers import as_declared
+from tabvae_ray.table.rules.column_views import TableView
+from tabvae_ray.table.rules.declared import rules_of
+from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.table.values.spec_types import OF_THE_ROWS
 
-__all__ = ["RefitRows", "for_other_rows", "read_refit_rows"]
+__all__ = ["RefitRows", "read_refit_rows", "spec_of_other_rows"]
 
 # A table with more cells is streamed: in memory a training takes about 50 bytes for each.
 _MOST_CELLS = 20_000_000
+# Rules of a search have up to 1% of exceptions. Other rows, also the whole table of a sample, have
+# more by chance.
+_MOST_EXCEPTIONS = 0.02
 # Dtypes of NumPy that cannot be missing.
 _WITHOUT_MISSING = re.compile(r"u?int\d+|bool")
 
@@ -92,7 +99,35 @@ def read_refit_rows(
     return RefitRows(read_table(source, declared) if sample.is_part else sample.rows, sample)
 
 
-def for_other_rows(declared: SpecDeclaration, table: pd.DataFrame) -> SpecDeclaration:
+def spec_of_other_rows(manifest: SearchManifest, table: pd.DataFrame, source: str) -> TableSpec:
+    """Return the spec of rows that a search has not seen, in the same columns.
+
+    Ranges and categories are those of the rows, and rules have as many exceptions as there are.
+
+    Args:
+        manifest: The search.
+        table: The rows.
+        source: Name of the table in error messages.
+
+    Raises:
+        DataError: If the rows cannot be modelled, or too many of them break a rule of the search.
+    """
+    declared = _for_other_rows(SpecDeclaration.from_mapping(manifest.spec), table)
+    no_rules = declared.model_copy(update={"rules": RulesDeclaration(find=False)})
+    found = TableSpec.infer(table, declared=no_rules, source=source)
+    read = as_declared(table, found.columns)
+    entries = []
+    for rule in TableSpec.from_mapping(manifest.spec).rules:
+        view = TableView(read, [found[name] for name in (rule.column, *rule.given)])
+        share = float(rule.broken(view).mean())
+        if rule.exceptions < share <= _MOST_EXCEPTIONS:
+            rule = rule.model_copy(update={"exceptions": share})
+        entries.append({"kind": rule.kind, **rule.model_dump(mode="json", exclude_defaults=True)})
+    known = RulesDeclaration(find=False, add=tuple(entries))
+    return found.model_copy(update={"rules": rules_of(read, found.columns, known, source)})
+
+
+def _for_other_rows(declared: SpecDeclaration, table: pd.DataFrame) -> SpecDeclaration:
     """Return a declaration without what other rows of the same columns may change.
 
     A dtype that cannot be missing is left out where values of ``table`` are.

@@ -5,12 +5,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import ray
 from ray.exceptions import RayTaskError, WorkerCrashedError
 
 from tabvae_ray.cluster.nodes import Resources
-from tabvae_ray.errors import DivergenceError, StorageError
+from tabvae_ray.errors import DataError, DivergenceError, StorageError
 from tabvae_ray.refit.finished_search import FinishedSearchRefit
 from tabvae_ray.refit.plan import RefitPlan
 from tabvae_ray.refit.training import train_refit
@@ -19,7 +20,11 @@ from tabvae_ray.search.driver.finished import finished_outcome
 from tabvae_ray.search.driver.resume import begin_or_resume
 from tabvae_ray.search.inputs import SearchInputs
 from tabvae_ray.space.search_space import SearchSettings, SearchSpace
+from tabvae_ray.space.space_file import parse_space
+from tabvae_ray.table.dataset.sample import sample_positions
+from tabvae_ray.table.spec import TableSpec
 from tests.refit.conftest import FinishedSearch, make_search
+from tests.support.spaces import TINY
 from tests.support.tables import make_mixed
 
 
@@ -131,16 +136,19 @@ def test_a_storage_that_fails_ends_the_search_to_be_resumed(
         refit(finished)
 
 
-@pytest.mark.parametrize("change", ["more rows", "no table"])
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [("more rows", "mixed.csv has changed since the search began"), ("no table", "is empty")],
+)
 def test_a_table_that_has_changed_since_is_not_refitted_on(
-    tmp_path: Path, here: list[RefitPlan], change: str
+    tmp_path: Path, here: list[RefitPlan], change: str, reason: str
 ) -> None:
     finished = make_search(tmp_path, {"max_n_epochs": 1}, rows=150, refit=True)
     if change == "more rows":
         make_mixed(230).to_csv(tmp_path / "mixed.csv", index=False)
     else:
         (tmp_path / "mixed.csv").write_text("")
-    assert "its table has changed since the search began" in refit(finished)[-1]
+    assert reason in refit(finished)[-1]
     assert here == [] and "skipped" in chosen_refit(finished)
     make_mixed(200).to_csv(tmp_path / "mixed.csv", index=False)
     refit(finished)
@@ -161,6 +169,31 @@ def test_a_sampled_search_is_refitted_with_the_rules_that_it_has(
     assert len(finished.inputs.spec.rules) == len(here[0].spec.rules) == n_rules
     later = FinishedSearchRefit.prepare(finished.directory).plan.spec
     assert len(later.rules) == n_rules
+
+
+@pytest.mark.parametrize(("n_odd", "is_refitted"), [(20, True), (200, False)])
+def test_a_rule_may_have_more_exceptions_in_the_whole_table_than_in_its_sample(
+    tmp_path: Path, here: list[RefitPlan], n_odd: int, is_refitted: bool
+) -> None:
+    table = make_mixed(4_000)[["age", "income", "children"]]
+    table["sum"] = table["age"] + table["children"]
+    seen = sample_positions(4_000, 3_000, parse_space(TINY).settings.seed)
+    odd = [*np.setdiff1d(np.arange(4_000), seen)[: n_odd - 10], *seen[:10]]
+    table.loc[odd, "sum"] += 7
+    finished = make_search(tmp_path, {"max_n_epochs": 1}, table=table, rows=3_000, refit=True)
+
+    def exceptions(spec: TableSpec) -> dict[str, float]:
+        return {str(rule): rule.exceptions for rule in spec.rules}
+
+    assert exceptions(finished.inputs.spec)["sum = age + children"] == 10 / 3_000
+    said = refit(finished)
+    if is_refitted:
+        assert exceptions(here[0].spec)["sum = age + children"] == n_odd / 4_000
+        assert FinishedSearchRefit.prepare(finished.directory).plan.spec == here[0].spec
+    else:
+        assert here == [] and "sum = age + children: does not hold in row" in said[-1]
+        with pytest.raises(DataError, match="does not hold in row"):
+            FinishedSearchRefit.prepare(finished.directory)
 
 
 def test_an_interrupted_refit_is_cancelled(

@@ -14,7 +14,7 @@ from tabvae_ray.generation.export_files import copy_export
 from tabvae_ray.refit.export import write_refitted
 from tabvae_ray.refit.history import trial_history
 from tabvae_ray.refit.plan import STATE_DIRECTORY, RefitPlan, plan_refit
-from tabvae_ray.refit.rows import RefitRows, for_other_rows, read_refit_rows
+from tabvae_ray.refit.rows import RefitRows, read_refit_rows, spec_of_other_rows
 from tabvae_ray.refit.training import train_refit
 from tabvae_ray.results.checkpoints import STATE_FILE
 from tabvae_ray.results.refits import SEARCHED, refit_text
@@ -70,11 +70,12 @@ def refit_best(
         reason = "its whole table needs credentials, which are not kept: use 'tabvae refit --data'"
         _skip(manifest, reason, say)
         return
-    whole = _all_rows(task, manifest, record)
-    if whole is None:
-        _skip(manifest, "its table has changed since the search began", say)
+    try:
+        rows, spec = _all_rows(task, manifest, record)
+    except DataError as error:
+        # The result of the search must not be lost.
+        _skip(manifest, str(error), say)
         return
-    rows, spec = whole
     plan = plan_refit(
         manifest,
         task.space,
@@ -108,24 +109,22 @@ def _skip(manifest: SearchManifest, reason: str, say: Callable[[str], None]) -> 
 
 def _all_rows(
     task: SearchTask, manifest: SearchManifest, record: TrialRecord
-) -> tuple[RefitRows, TableSpec] | None:
+) -> tuple[RefitRows, TableSpec]:
     """Return the rows that trials saw, or the whole table if these are a sample, and their spec.
 
-    None is returned if the table, which is read again, has changed since the search began.
+    Raises:
+        DataError: If the table, which is read again, has changed since the search began, or its
+            other rows cannot be modelled like the sample.
     """
     if "whole_rows" not in manifest.table:
         return RefitRows(task.table, Sample(task.table, len(task.table))), task.spec
     source = manifest.table_location(task.directory)
     declared = SpecDeclaration.from_mapping(manifest.spec)
     min_rows = task.space.config(record.parameters).transformers.min_rows
-    try:
-        rows = read_refit_rows(source, declared, task.space.settings, min_rows=min_rows)
-    except DataError:
-        return None
+    rows = read_refit_rows(source, declared, task.space.settings, min_rows=min_rows)
     if not rows.are_those_of(manifest):
-        return None
-    declared = for_other_rows(declared, rows.table)
-    return rows, TableSpec.infer(rows.table, declared=declared, source=str(source))
+        raise DataError(f"{source} has changed since the search began")
+    return rows, spec_of_other_rows(manifest, rows.table, str(source))
 
 
 def _trained(
