@@ -43,7 +43,8 @@ def as_numbers(
         converted = pd.to_numeric(values.astype(object), errors="coerce")
         bad = values[converted.isna() & values.notna()]
         if len(bad):
-            found = brief(odd_text(bad, written))
+            odd = odd_text(bad, written)
+            found = brief(bad.iloc[0] if odd is None else odd)
             raise DataError(f"{where}: must be numbers to be continuous, but has {found}")
         values = converted
     numbers: np.ndarray[Any, np.dtype[np.float64]] = values.to_numpy(np.float64, na_value=np.nan)
