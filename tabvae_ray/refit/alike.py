@@ -127,7 +127,10 @@ def _said(wanted: Found, found: Found, values: pd.Series, written: str | None) -
     odd = values
     if wanted in ("numbers", "whole numbers"):
         odd = _fractions(values) if found == "numbers" else values[_as_floats(values).isna()]
-    value = odd_text(odd if len(odd) else values, written)
+    odd = odd if len(odd) else values
+    # The column may have a format in which most texts are numbers.
+    text = odd_text(odd, written) if wanted in ("numbers", "whole numbers") else None
+    value = odd.iloc[0] if text is None else text
     value = value.item() if isinstance(value, np.generic) else value
     shown = brief(value if isinstance(value, bool | int | float | str) else str(value))
     return f"must be {wanted} as in the search, but has {found}, such as {shown}"

@@ -119,7 +119,7 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
     if kind == "datetime":
         column = _infer_datetime(values, name, missing, source, declaration)
     else:
-        values = of_dtype(values, declaration.dtype, where)
+        values = of_dtype(values, declaration.dtype, where, written=declaration.format)
         if kind == "continuous":
             column = _infer_continuous(values, name, missing, source)
         else:

@@ -43,15 +43,16 @@ def as_numbers(
         converted = pd.to_numeric(values.astype(object), errors="coerce")
         bad = values[converted.isna() & values.notna()]
         if len(bad):
-            found = brief(odd_text(bad, written))
+            odd = odd_text(bad, written)
+            found = brief(bad.iloc[0] if odd is None else odd)
             raise DataError(f"{where}: must be numbers to be continuous, but has {found}")
         values = converted
     numbers: np.ndarray[Any, np.dtype[np.float64]] = values.to_numpy(np.float64, na_value=np.nan)
     infinite = np.flatnonzero(np.isinf(numbers))
     if len(infinite):
-        found = numbers[infinite[0]]
+        row, found = values.index[infinite[0]], numbers[infinite[0]]
         raise DataError(
-            f"{where}: must be finite, but row {infinite[0]} is {found}; name {found} under "
+            f"{where}: must be finite, but row {row} is {found}; name {found} under "
             "missing_values in the spec if it stands for none"
         )
     return numbers
@@ -97,8 +98,11 @@ def as_datetimes(
         try:
             values = _parsed(values) if written is None else _in_format(values, written)
         except (ValueError, TypeError, OverflowError) as error:
-            reason = str(error).partition("\n")[0]
-            raise DataError(f"{where}: must be datetimes: {reason}") from None
+            # The error may name no value, or the format alone.
+            odd = _odd_moment(values, written)
+            reason = str(error).partition("\n")[0] if odd is None else f"{brief(odd)} is none"
+            form = f" in the format {written}" if odd is not None and written is not None else ""
+            raise DataError(f"{where}: must be datetimes: {reason}{form}") from None
         if written in UNIX_UNITS and zone is not None:
             values = values.dt.tz_localize("UTC")
     if zone is None:
@@ -129,6 +133,19 @@ def datetime_ticks(moments: pd.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
         moments = moments.dt.tz_convert("UTC").dt.tz_localize(None)
     ticks: np.ndarray[Any, np.dtype[np.int64]] = moments.to_numpy().view(np.int64)
     return ticks
+
+
+def _odd_moment(values: pd.Series, written: str | None) -> object | None:
+    """Return the first value that is no point in time, None if each of them is one by itself."""
+    try:
+        if written is None:
+            moments = pd.to_datetime(values, format="ISO8601", utc=True, errors="coerce")
+        else:
+            moments = parsed(values, written, strict=False)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    odd = values[moments.isna() & values.notna()]
+    return odd.iloc[0] if len(odd) else None
 
 
 def _in_format(values: pd.Series, written: str) -> pd.Series:

@@ -302,6 +302,9 @@ def test_what_is_said_of_a_column_is_what_it_is() -> None:
     assert early.step == 2 * 24 * 60 * 60
 
 
+EUR = {"dtype": "float64", "format": "{:.2f} EUR"}
+
+
 @pytest.mark.parametrize(
     ("values", "kind", "said", "message"),
     [
@@ -317,8 +320,12 @@ def test_what_is_said_of_a_column_is_what_it_is() -> None:
             "'D' is none of the 2 declared categories",
         ),
         (["A", "D"], "categorical", {"dtype": "int64"}, "its values are not of dtype int64"),
+        (["1", "x"], "continuous", {"dtype": "float64"}, "not of dtype float64: 'x' is no number"),
+        # Only one of them is no number in the format that is declared.
+        (["1.50 EUR", "9 USD"], "continuous", EUR, "'9 USD' is no number"),
         (["1/2/2024"], "datetime", {}, "must be datetimes: .*1/2/2024"),
-        (["1/2/2024"], "datetime", {"format": "%Y"}, "must be datetimes: "),
+        (["1/2/2024"], "datetime", {"format": "%Y"}, "'1/2/2024' is none in the format %Y"),
+        (["2024", "soon"], "datetime", {"format": "%Y"}, "datetimes: 'soon' is none in the format"),
         (["2024-01-01", "2024-01-02"], "datetime", {"step": 10**15}, "between steps of"),
         (["2024-01-01"], "categorical", {"step": 1}, "columns.x.step: is not for categorical"),
         (["2024-01-01"], "datetime", {"timezone": "Mars"}, "timezone: must be one such as Eur"),

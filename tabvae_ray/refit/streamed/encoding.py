@@ -65,11 +65,15 @@ class EncodingTask:
         """
         declared = self.spec.as_declaration()
         source = self.table.files[file].location
+        start = sum(self.table.groups[file][: groups[0]])
         for batch in self.table.batches(file, groups):
             with warnings.catch_warnings():
                 # Those of the whole table have been shown with the sample.
                 warnings.simplefilter("ignore")
                 rows = frame_from_files(self.table.table([batch]), declared, source)
+            # Messages count the rows of the file.
+            rows.index = pd.RangeIndex(start, start + len(rows))
+            start += len(rows)
             self._check_present(rows, source)
             try:
                 codes = self.encoder.encode(as_declared(rows, self.spec.columns))

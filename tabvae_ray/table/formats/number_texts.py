@@ -8,7 +8,13 @@ import pandas as pd
 from tabvae_ray.table.formats.numeral_finding import find_number_format
 from tabvae_ray.table.formats.numerals import NumberFormat
 
-__all__ = ["find_text_format", "odd_text", "read_numbers", "respelled_texts", "spelled_in_text"]
+__all__ = [
+    "find_text_format",
+    "odd_text",
+    "read_numbers",
+    "respelled_texts",
+    "spelled_in_text",
+]
 
 # So many different texts show a format, and a column of numbers has more than so many.
 _SPELLED, _MIN_DISTINCT = 10_000, 10
@@ -72,14 +78,14 @@ def read_numbers(values: pd.Series, written: str | None) -> pd.Series:
     return values if numbers is None else numbers
 
 
-def odd_text(values: pd.Series, written: str | None) -> object:
-    """Return the first of some values that is no number in a format, or the first if all are."""
-    made = None if written is None else NumberFormat.parse(written)
-    if made is not None and _is_text(values):
-        plain = pd.Series(respelled_texts(values.tolist(), made), index=values.index)
-        odd = values[pd.to_numeric(plain, errors="coerce").isna()]
-        values = odd if len(odd) else values
-    return values.iloc[0]
+def odd_text(values: pd.Series, written: str | None) -> str | None:
+    """Return the first text that is no number, neither plainly nor in a format; None without."""
+    if not _is_text(values):
+        return None
+    made, texts = None if written is None else NumberFormat.parse(written), values.dropna().tolist()
+    plain = pd.Series(texts if made is None else respelled_texts(texts, made), dtype="str")
+    odd = pd.to_numeric(plain, errors="coerce").isna().tolist()
+    return next((text for text, is_odd in zip(texts, odd, strict=True) if is_odd), None)
 
 
 def _is_text(values: pd.Series) -> bool:

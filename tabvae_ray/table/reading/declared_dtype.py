@@ -6,15 +6,24 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from tabvae_ray.errors import DataError
+from tabvae_ray.errors import DataError, brief
 from tabvae_ray.table.dtypes import advice_to_convert, dtype_from_name, dtype_name, is_dtype_name
+from tabvae_ray.table.formats.number_texts import odd_text
 from tabvae_ray.table.values.decimals import as_decimals, is_decimal, series_of
 
 __all__ = ["checked_name", "of_dtype"]
 
 
-def of_dtype(values: pd.Series, name: str | None, where: str) -> pd.Series:
+def of_dtype(
+    values: pd.Series, name: str | None, where: str, *, written: str | None = None
+) -> pd.Series:
     """Convert a column to a declared dtype.
+
+    Args:
+        values: The column.
+        name: The dtype; None for the one that they have.
+        where: The table and the column in error messages.
+        written: The format of the column; a text that is in it is not what is wrong.
 
     Raises:
         DataError: If its values are not of that dtype.
@@ -32,6 +41,8 @@ def of_dtype(values: pd.Series, name: str | None, where: str) -> pd.Series:
         return converted
     except (ArithmeticError, TypeError, ValueError, pa.ArrowException) as error:
         reason = str(error).partition("\n")[0]
+        if pd.api.types.is_numeric_dtype(dtype) and (odd := odd_text(values, written)) is not None:
+            reason = f"{brief(odd)} is no number"
         raise DataError(f"{where}: its values are not of dtype {name}: {reason}") from None
 
 
