@@ -3,12 +3,21 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
 
 import click
 import pytest
 
 from tabvae_ray.cli import run
 from tabvae_ray.command_line.termination import ending_in_order
+
+
+@pytest.fixture(autouse=True)
+def default_handler() -> Iterator[None]:
+    """Undo the handler of SIGTERM that Ray has left after other tests."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 def test_sigterm_is_an_interrupt_and_what_is_half_done_is_undone(
