@@ -149,7 +149,9 @@ def audit(
     )
     # For the attack only: the training has not seen them.
     vae.trainer.held_out = held_out
-    inside, outside = white_box_signals(vae.trainer, members, held_out, n_draws=4)
+    inside, outside = white_box_signals(
+        vae.trainer, members, held_out, n_draws=4, knows_shares=True
+    )
     attacks = evaluate_attacks(inside, outside, n_bootstraps=0)
     n_guesses = math.ceil(_GUESSED * (len(members) + len(held_out)))
     # Each of the attacks of each run may be wrong with the same chance.

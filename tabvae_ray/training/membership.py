@@ -2,8 +2,9 @@
 
 An attacker who has the network takes rows with a low loss for training rows (Yeom et al. 2018). The
 second attack calibrates the loss: it subtracts the loss of the row under independent columns, so
-that common rows do not pass for training rows. Both use the encoder, which an export leaves out;
-they bound from above what the same attack gets from the decoder alone.
+that common rows do not pass for training rows. Their frequencies are those of other real rows that
+the attacker has, half of the held-out rows in turn. Both attacks use the encoder, which an export
+leaves out; they bound from above what the same attack gets from the decoder alone.
 """
 
 import torch
@@ -47,11 +48,17 @@ def white_box_attacks(
         most_rows = min(most_rows, most_per_other * len(others))
     members = trainer.codes[:most_rows]
     inside, outside = white_box_signals(trainer, members, others, n_draws=n_draws)
-    return evaluate_attacks(inside, outside, n_bootstraps=n_bootstraps)
+    n_reference = len(others) // 2
+    return evaluate_attacks(inside, outside, n_reference=n_reference, n_bootstraps=n_bootstraps)
 
 
 def white_box_signals(
-    trainer: TabularVAETrainer, members: Tensor, others: Tensor, *, n_draws: int = 2
+    trainer: TabularVAETrainer,
+    members: Tensor,
+    others: Tensor,
+    *,
+    n_draws: int = 2,
+    knows_shares: bool = False,
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """Return what each attack computes for training rows and for held-out rows.
 
@@ -62,13 +69,22 @@ def white_box_signals(
         members: Codes of training rows ``(N, C)``.
         others: Codes of held-out rows ``(M, C)``.
         n_draws: Draws of z that the loss of a row is the mean of.
+        knows_shares: The attacker knows how frequent codes are among all training and held-out rows
+            together, as in the game that an audit plays. Of few rows that alone betrays which are
+            which, even to a model that has learnt nothing but the shares of its rows.
     """
+    assert trainer.held_out is not None
     loss = _row_losses(trainer, torch.cat((members, others)), n_draws)
     losses = loss[: len(members)], loss[len(members) :]
-    marginal = _marginal_losses(trainer, members, others)
+    if knows_shares:
+        known = torch.cat((trainer.codes, trainer.held_out))
+        halves = known, known
+    else:
+        # A row is calibrated by the half that it is not in.
+        halves = others[1::2], others[::2]
     sides = [
-        {"loss": -loss, "calibrated_loss": base - loss}
-        for loss, base in zip(losses, marginal, strict=True)
+        {"loss": -loss, "calibrated_loss": _marginal_losses(trainer, rows, *halves) - loss}
+        for loss, rows in zip(losses, (members, others), strict=True)
     ]
     inside, outside = (
         {name: values.cpu().numpy() for name, values in side.items()} for side in sides
@@ -93,18 +109,20 @@ def _row_losses(trainer: TabularVAETrainer, codes: Tensor, n_draws: int) -> Tens
 
 
 def _marginal_losses(
-    trainer: TabularVAETrainer, members: Tensor, others: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Compute the loss of each row under independent columns, ``(N,)`` and ``(M,)``.
+    trainer: TabularVAETrainer, rows: Tensor, for_even: Tensor, for_odd: Tensor
+) -> Tensor:
+    """Compute the loss of each row under independent columns, ``(N,)``.
 
-    The frequencies are those of training and held-out rows together. They therefore favour
-    neither side, and a model that has learnt nothing is attacked in vain.
+    Args:
+        trainer: The training run.
+        rows: Codes ``(N, C)``.
+        for_even: Codes ``(R, C)`` whose frequencies are those of rows 0, 2, 4, ...
+        for_odd: Those of the other rows.
     """
-    assert trainer.held_out is not None
-    known = torch.cat((trainer.codes, trainer.held_out))
-    rows = torch.cat((members, others))
     total = torch.zeros(len(rows), dtype=torch.float64, device=trainer.device)
     for column, k in enumerate(trainer.model.cardinalities):
-        counts = torch.bincount(known[:, column], minlength=k).double()
-        total -= torch.log((counts[rows[:, column]] + 1) / (len(known) + k))
-    return total[: len(members)], total[len(members) :]
+        for start, known in enumerate((for_even, for_odd)):
+            counts = torch.bincount(known[:, column], minlength=k).double()
+            codes = rows[start::2, column]
+            total[start::2] -= torch.log((counts[codes] + 1) / (len(known) + k))
+    return total

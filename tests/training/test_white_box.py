@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from tabvae_ray import TableSpec, TabularVAE, TabularVAEConfig
-from tabvae_ray.training.membership import white_box_attacks
+from tabvae_ray.comparison.scores.membership.success import evaluate_attacks
+from tabvae_ray.training.membership import white_box_attacks, white_box_signals
 
 
 def _vae(
@@ -43,6 +44,18 @@ def test_a_model_that_has_learnt_little_betrays_little_and_the_same_each_time() 
     assert found is not None
     assert found.low <= 0.55
     assert white_box_attacks(vae.trainer) == found
+
+
+def test_shares_of_codes_betray_rows_only_to_those_who_know_the_shares_of_all_rows() -> None:
+    trainer = _vae(1, rate=1e-5).trainer
+    assert trainer.held_out is not None
+    areas = []
+    for knows_shares in (False, True):
+        sides = white_box_signals(
+            trainer, trainer.codes, trainer.held_out, knows_shares=knows_shares
+        )
+        areas.append(evaluate_attacks(*sides).attacks["calibrated_loss"].auc)
+    assert areas[0] < 0.65 and areas[1] > areas[0] + 0.1
 
 
 def test_without_held_out_rows_nothing_is_measured() -> None:
