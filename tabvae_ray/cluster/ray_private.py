@@ -3,6 +3,7 @@
 ``pyproject.toml`` therefore bounds Ray above. A newer Ray is admitted after a look at this module.
 """
 
+import io
 import logging
 import os
 import time
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import click
 import ray
 from ray._private import services, worker
 from ray._private.authentication.authentication_utils import is_token_auth_enabled
@@ -155,20 +157,23 @@ def callbacks_not_counted() -> Iterator[None]:
 def messages_logged() -> Iterator[None]:
     """Log messages of Ray's nodes in the block as warnings, which go to stderr unless told apart.
 
-    Ray writes them to stdout, where the one JSON object or the rows of a command belong.
+    Ray writes them to stdout, where the one JSON object or the rows of a command belong. What it
+    leaves out, such as repetitions, stays left out.
     """
-    before = worker.print_to_stdstream
+    before = worker.print_worker_logs
 
-    def log(data: dict[str, Any], ignore_prefix: bool) -> None:
-        for line in data["lines"]:
-            if _MANY_PROCESSES not in line:
+    def log(data: dict[str, Any], print_file: Any, ignore_prefix: bool = False) -> None:
+        text = io.StringIO()
+        before(data, text, ignore_prefix)
+        for line in click.unstyle(text.getvalue()).splitlines():
+            if line.strip() and _MANY_PROCESSES not in line:
                 _LOG.warning("Ray: %s", line.strip())
 
-    worker.print_to_stdstream = log
+    worker.print_worker_logs = log
     try:
         yield
     finally:
-        worker.print_to_stdstream = before
+        worker.print_worker_logs = before
 
 
 def sends_token() -> bool:

@@ -118,10 +118,13 @@ def spec_of_other_rows(manifest: SearchManifest, table: pd.DataFrame, source: st
     read = as_declared(table, found.columns)
     entries = []
     for rule in TableSpec.from_mapping(manifest.spec).rules:
-        view = TableView(read, [found[name] for name in (rule.column, *rule.given)])
-        share = float(rule.broken(view).mean())
-        if rule.exceptions < share <= _MOST_EXCEPTIONS:
-            rule = rule.model_copy(update={"exceptions": share})
+        names = (rule.column, *rule.given)
+        # A rule of columns that are not modelled is refused below.
+        if set(names) <= set(found.names):
+            view = TableView(read, [found[name] for name in names])
+            share = float(rule.broken(view).mean())
+            if rule.exceptions < share <= _MOST_EXCEPTIONS:
+                rule = rule.model_copy(update={"exceptions": share})
         entries.append({"kind": rule.kind, **rule.model_dump(mode="json", exclude_defaults=True)})
     known = RulesDeclaration(find=False, add=tuple(entries))
     return found.model_copy(update={"rules": rules_of(read, found.columns, known, source)})

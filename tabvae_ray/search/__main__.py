@@ -300,8 +300,8 @@ def command(
             print(json.dumps(document))  # noqa: T201
         return 0
     chosen_space = prepared.inputs.space
-    events = None if log is None or quiet else JsonProgress(chosen_space, log)
-    progress = events or SearchProgress(chosen_space, quiet=quiet or log is not None)
+    events = None if log is None else JsonProgress(chosen_space, log)
+    progress = events or SearchProgress(chosen_space, quiet=quiet)
     done = perform(
         prepared,
         resume=resume,

@@ -66,16 +66,23 @@ def test_messages_of_nodes_are_logged_and_not_among_the_results(
 ) -> None:
     fail_first(monkeypatch)
     many = "WARNING: 4 PYTHON worker processes have been started on node: 1, which is 4x the"
-    message = {"lines": ["a node died\n", many], "pid": "raylet", "is_err": False}
+
+    def arrives(text: str) -> None:
+        # As in Ray's thread that listens for them.
+        origin = {"pid": "raylet", "is_err": False, "ip": "a", "localhost": "a"}
+        worker.print_to_stdstream({"lines": [text, many], **origin}, ignore_prefix=False)
+
     with connected(None):
-        # As Ray's thread does that listens for them.
-        worker.print_to_stdstream({**message, "ip": "a", "localhost": "a"}, ignore_prefix=False)
+        arrives("a node died\nalone")
+        # Often the same from many nodes.
+        arrives("a node died\nalone")
     assert capsys.readouterr().out == ""
     # On a machine of one CPU, a streamed refit always has four processes.
-    assert [record.getMessage() for record in caplog.records] == ["Ray: a node died"]
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["Ray: (raylet) a node died", "Ray: alone"]
     with connected(None), JsonLog().taking_warnings():
-        worker.print_to_stdstream(message, ignore_prefix=False)
-    assert json.loads(capsys.readouterr().err)["message"] == "Ray: a node died"
+        arrives("a node slept")
+    assert json.loads(capsys.readouterr().err)["message"] == "Ray: (raylet) a node slept"
 
 
 def test_a_cluster_that_does_not_answer_may_do_so_later(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,7 +138,11 @@ def test_a_storage_that_fails_ends_the_search_to_be_resumed(
 
 @pytest.mark.parametrize(
     ("change", "reason"),
-    [("more rows", "mixed.csv has changed since the search began"), ("no table", "is empty")],
+    [
+        ("more rows", "mixed.csv has changed since the search began"),
+        ("no table", "is empty"),
+        ("no file", "there is no such file"),
+    ],
 )
 def test_a_table_that_has_changed_since_is_not_refitted_on(
     tmp_path: Path, here: list[RefitPlan], change: str, reason: str
@@ -146,8 +150,10 @@ def test_a_table_that_has_changed_since_is_not_refitted_on(
     finished = make_search(tmp_path, {"max_n_epochs": 1}, rows=150, refit=True)
     if change == "more rows":
         make_mixed(230).to_csv(tmp_path / "mixed.csv", index=False)
-    else:
+    elif change == "no table":
         (tmp_path / "mixed.csv").write_text("")
+    else:
+        (tmp_path / "mixed.csv").unlink()
     assert reason in refit(finished)[-1]
     assert here == [] and "skipped" in chosen_refit(finished)
     make_mixed(200).to_csv(tmp_path / "mixed.csv", index=False)

@@ -145,6 +145,11 @@ def test_importing_the_package_and_its_functions_loads_nothing_heavy() -> None:
         ({"address": 5, "track": 5}, ConfigError, "(?s)address must be text.*track must be some"),
         ({"study_storage": 4}, ConfigError, "study_storage must be text, but got 4"),
         ({"resume": "no"}, ConfigError, "resume must be True or False, but got 'no'"),
+        (
+            {"gpus_per_trial": None},
+            ConfigError,
+            "gpus_per_trial must be a number >= 0, but got None",
+        ),
         ({"data": pd.Series([1, 2])}, DataError, "a Series cannot be read .* call its to_frame"),
     ],
 )

@@ -41,10 +41,15 @@ _RULES: tuple[tuple[Callable[[Any], bool], str, tuple[str, ...]], ...] = (
     (_is_positive, "a number > 0", ("time_budget", "cpus_per_trial")),
     (_is_amount, "a number >= 0", ("gpus_per_trial",)),
 )
+# These have a default, and no other arguments stand for None.
+_NEVER_NONE = {
+    *("out", "resume", "resume_or_start", "report", "display"),
+    *("cpus_per_trial", "gpus_per_trial"),
+}
 
 
 def check_arguments(given: Mapping[str, Any]) -> None:
-    """Check types and ranges of the arguments of a search, by name; None is left to the space.
+    """Check types and ranges of the arguments of a search by name.
 
     Raises:
         ConfigError: With one line for each that is wrong.
@@ -53,7 +58,8 @@ def check_arguments(given: Mapping[str, Any]) -> None:
         f"{name} must be {rule}, but got {brief(given[name])}"
         for fits, rule, names in _RULES
         for name in names
-        if given.get(name) is not None and not fits(given[name])
+        if name in given and not fits(given[name])
+        if given[name] is not None or name in _NEVER_NONE
     ]
     track = given.get("track", ())
     try:

@@ -9,7 +9,14 @@ from ray.exceptions import RayError, RayTaskError
 
 from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.command_line.lines import counted, duration
-from tabvae_ray.errors import DataError, DivergenceError, StorageError, TabVAEError, last_line
+from tabvae_ray.errors import (
+    DataError,
+    DivergenceError,
+    StorageError,
+    StorageUnavailableError,
+    TabVAEError,
+    last_line,
+)
 from tabvae_ray.generation.export_files import copy_export
 from tabvae_ray.refit.export import write_refitted
 from tabvae_ray.refit.history import trial_history
@@ -72,7 +79,9 @@ def refit_best(
         return
     try:
         rows, spec = _all_rows(task, manifest, record)
-    except DataError as error:
+    except StorageUnavailableError:
+        raise
+    except (DataError, StorageError) as error:
         # The result of the search must not be lost.
         _skip(manifest, str(error), say)
         return
