@@ -267,7 +267,11 @@ def _other_encoding(content: bytes) -> tuple[str, str] | None:
 def _sample(text: str) -> tuple[list[list[str]], str]:
     """Return the cells of the first rows and their separator, a comma if no other one is sure."""
     samples = {separator: _first_rows(text, separator) for separator in (",", *_OTHER_SEPARATORS)}
-    widths = {separator: _even_width(rows) for separator, rows in samples.items()}
+    # Names and texts may hold another separator, but where all lines have as many commas as the
+    # header, these are no decimal commas.
+    if _even_width(samples[","]):
+        return samples[","], ","
+    widths = {key: _even_width(rows[_n_above_header(rows) :]) for key, rows in samples.items()}
     # The first of equal ones, which is the comma.
     separator = max(widths, key=lambda key: widths[key])
     return samples[separator], separator
@@ -282,8 +286,8 @@ def _first_rows(text: str, separator: str) -> list[list[str]]:
 
 
 def _even_width(rows: list[list[str]]) -> int:
-    """Return the number of columns that all rows from the header on have, 0 for none or one."""
-    widths = {len(row) for row in rows[_n_above_header(rows) :] if row}
+    """Return the number of columns that all rows have, 0 for none or one."""
+    widths = {len(row) for row in rows if row}
     return widths.pop() if len(widths) == 1 and widths != {1} else 0
 
 

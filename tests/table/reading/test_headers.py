@@ -129,6 +129,9 @@ def test_advice_names_all_that_is_wrong_and_keeps_codes(tmp_path: Path) -> None:
         "site,temp,,,\nalpha,n/a,low,x,y\ns1,1,lo,x,y\ns2,2,hi,x,y\n",
         ",,value\na,b,low\n1,2,3\n2,3,4\n",
         "place,\nalpha,Unknown\ns1,1\ns2,2\n",
+        "a|b|c,n\n0|1|1,3\n1|2|1,4\n",
+        "a;b;c,n\n0;1;1,3\n1;2;1,4\n",
+        '"x\ty\tz",n\n"0\t1\t1",3\n"1\t2\t1",4\n',
     ],
 )
 def test_headers_with_few_names_and_texts_with_separators_are_read(
@@ -139,6 +142,20 @@ def test_headers_with_few_names_and_texts_with_separators_are_read(
         warnings.simplefilter("ignore")
         table = read_table(str(tmp_path / "t.csv"))
     assert table.shape == (text.count("\n") - 1, 1 + text.partition("\n")[0].count(","))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a;b\n1,5;2\n2,5;3\n",
+        "a;b;c\n1,5;2;x\n2,5;3;y\n",
+        "Sales, 2024\n\na;b;c\n1,5;2;x\n2,5;3;y\n",
+    ],
+)
+def test_decimal_commas_do_not_hide_another_separator(tmp_path: Path, text: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(DataError, match="are separated by semicolons"):
+        read_table(str(tmp_path / "t.csv"))
 
 
 @pytest.mark.parametrize(
