@@ -132,16 +132,20 @@ def _unit(cells: Sequence[str]) -> str | None:
     return None if is_code and all(cell.removesuffix(usual).isdigit() for cell in cells) else usual
 
 
-def may_have_decimals(made: NumberFormat, texts: Iterable[str]) -> bool:
+def may_have_decimals(made: NumberFormat, texts: Sequence[str]) -> bool:
     """Return True if each comma of a column may be a decimal mark as well as a separator.
+
+    Where a currency stands before numbers, a comma separates thousands.
 
     Args:
         made: Format in which it separates thousands.
         texts: The texts of the column.
     """
-    has_currency = re.search(CURRENCY, f"{made.before} {made.after}") is not None
-    # No currency that is written so has three decimals.
-    if made.thousands != "," or made.places or has_currency:
+    if made.thousands != "," or made.places or made.before:
+        return False
+    # Prices of a unit, such as 1,459 €, may have three decimals, but hardly differ in length.
+    wholes = {len(re.sub(r"\D", "", text.partition(",")[0])) for text in texts}
+    if len(wholes) > 1 and re.fullmatch(CURRENCY, made.after.strip()):
         return False
     return all(text.count(",") == 1 for text in texts)
 

@@ -16,6 +16,7 @@ import pyarrow.csv as pa_csv
 
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.reading.cells import Cells
+from tabvae_ray.table.reading.hints import USUAL_MARKERS
 
 __all__ = ["CsvFile", "check_names"]
 
@@ -266,7 +267,11 @@ def _other_encoding(content: bytes) -> tuple[str, str] | None:
 def _sample(text: str) -> tuple[list[list[str]], str]:
     """Return the cells of the first rows and their separator, a comma if no other one is sure."""
     samples = {separator: _first_rows(text, separator) for separator in (",", *_OTHER_SEPARATORS)}
-    widths = {separator: _even_width(rows) for separator, rows in samples.items()}
+    # Names and texts may hold another separator, but where all lines have as many commas as the
+    # header, these are no decimal commas.
+    if _even_width(samples[","]):
+        return samples[","], ","
+    widths = {key: _even_width(rows[_n_above_header(rows) :]) for key, rows in samples.items()}
     # The first of equal ones, which is the comma.
     separator = max(widths, key=lambda key: widths[key])
     return samples[separator], separator
@@ -281,8 +286,8 @@ def _first_rows(text: str, separator: str) -> list[list[str]]:
 
 
 def _even_width(rows: list[list[str]]) -> int:
-    """Return the number of columns that all rows from the header on have, 0 for none or one."""
-    widths = {len(row) for row in rows[_n_above_header(rows) :] if row}
+    """Return the number of columns that all rows have, 0 for none or one."""
+    widths = {len(row) for row in rows if row}
     return widths.pop() if len(widths) == 1 and widths != {1} else 0
 
 
@@ -293,8 +298,8 @@ def _names_separator(rows: list[list[str]]) -> bool:
 def _n_above_header(rows: list[list[str]]) -> int:
     """Return the number of rows above the names of the columns, such as a title and a blank line.
 
-    0 unless it is sure: the rows above have less than half of their cells filled, and below a name
-    there are numbers or dates alone.
+    0 unless it is sure: the rows above may be a title, at least half of their cells are empty, and
+    below a name there are numbers or dates alone.
     """
     if _names_separator(rows):
         return 1 + _n_above_header(rows[1:])
@@ -305,13 +310,23 @@ def _n_above_header(rows: list[list[str]]) -> int:
             below = [row for row in rows[place + 1 :] if len(row) == width]
             is_sure = (
                 any(map(any, rows[:place]))
+                and all(_may_be_title(row, width) for row in rows[:place])
                 and len(names) == width
                 and len({*written}) == len(written)
-                and all(_LETTER.search(name) for name in written)
+                and all(map(_may_be_name, written))
                 and any(_are_amounts([row[i] for row in below]) for i in range(width) if names[i])
             )
             return place if is_sure else 0
     return 0
+
+
+def _may_be_title(row: list[str], width: int) -> bool:
+    """Return False for names of columns of which some have none, such as an index."""
+    return not any(row[1:]) or (len(row) < width and row[0] != "")
+
+
+def _may_be_name(cell: str) -> bool:
+    return _LETTER.search(cell) is not None and cell.lower() not in USUAL_MARKERS
 
 
 def _are_amounts(cells: list[str]) -> bool:

@@ -124,6 +124,14 @@ def test_advice_names_all_that_is_wrong_and_keeps_codes(tmp_path: Path) -> None:
         "tags\na;b\nc;d\ne;f\n",
         "a,b\nx;y;z,1\nx;y;z,2\n",
         "name,note,\nx\ny,1\nz,2\n",
+        '"","mpg"\n"Mazda RX4",NA\n"car1",21.1\n"car2",22.3\n',
+        ",value\nr0,low\nr1,1\nr2,2\n",
+        "site,temp,,,\nalpha,n/a,low,x,y\ns1,1,lo,x,y\ns2,2,hi,x,y\n",
+        ",,value\na,b,low\n1,2,3\n2,3,4\n",
+        "place,\nalpha,Unknown\ns1,1\ns2,2\n",
+        "a|b|c,n\n0|1|1,3\n1|2|1,4\n",
+        "a;b;c,n\n0;1;1,3\n1;2;1,4\n",
+        '"x\ty\tz",n\n"0\t1\t1",3\n"1\t2\t1",4\n',
     ],
 )
 def test_headers_with_few_names_and_texts_with_separators_are_read(
@@ -132,7 +140,22 @@ def test_headers_with_few_names_and_texts_with_separators_are_read(
     (tmp_path / "t.csv").write_text(text)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert len(read_table(str(tmp_path / "t.csv"))) == text.count("\n") - 1
+        table = read_table(str(tmp_path / "t.csv"))
+    assert table.shape == (text.count("\n") - 1, 1 + text.partition("\n")[0].count(","))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a;b\n1,5;2\n2,5;3\n",
+        "a;b;c\n1,5;2;x\n2,5;3;y\n",
+        "Sales, 2024\n\na;b;c\n1,5;2;x\n2,5;3;y\n",
+    ],
+)
+def test_decimal_commas_do_not_hide_another_separator(tmp_path: Path, text: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(DataError, match="are separated by semicolons"):
+        read_table(str(tmp_path / "t.csv"))
 
 
 @pytest.mark.parametrize(

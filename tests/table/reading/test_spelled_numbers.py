@@ -124,12 +124,27 @@ def test_numbers_of_several_units_are_said(tmp_path: Path, units: str, several: 
     )
 
 
-def test_a_comma_in_amounts_of_money_has_one_meaning(tmp_path: Path) -> None:
-    file = write_csv(tmp_path / "real.csv", x=[f"£{i},{i % 9 * 100:03d}" for i in range(1, 301)])
+@pytest.mark.parametrize("end", [" €", "€", " EUR/kg"])
+def test_a_comma_in_prices_of_a_unit_is_said(tmp_path: Path, end: str) -> None:
+    file = write_csv(tmp_path / "real.csv", x=[f"1,{i}{end}" for i in range(400, 600)])
+
+    with pytest.warns(UserWarning, match="is taken for a separator of thousands"):
+        assert read_table(file)["x"].min() == 1400
+
+
+@pytest.mark.parametrize(
+    ("written", "first"),
+    [("£{:,}", 1), ("£{:,}", 100), ("$ {:,}", 100), ("{:,} €", 1), ("{:,}EUR", 1)],
+)
+def test_a_comma_in_amounts_of_money_has_one_meaning(
+    tmp_path: Path, written: str, first: int
+) -> None:
+    amounts = [1000 * i + i % 9 * 100 for i in range(first, 400)]
+    file = write_csv(tmp_path / "real.csv", x=[written.format(amount) for amount in amounts])
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert read_table(file)["x"].min() == 1100
+        assert read_table(file)["x"].tolist() == amounts
 
 
 def test_markers_among_spelled_numbers_are_missing(tmp_path: Path) -> None:
