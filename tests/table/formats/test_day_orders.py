@@ -159,3 +159,10 @@ def test_days_of_one_month_are_not_taken_for_a_day_of_each_month() -> None:
     texts = pd.Series([f"{day:02}/03/2024" for day in range(1, 13)])
     with pytest.warns(UserWarning, match="%d/%m/%Y is taken"):
         assert find_format(texts) == "%d/%m/%Y"
+
+
+def test_formats_of_other_shapes_tell_nothing() -> None:
+    short = pd.Series([f"0{i}-0{j}-0{k}" for i in (2, 4, 1) for j in (3, 1) for k in (5, 2)])
+    named = pd.Series(["05 Mar 2024", "07 Apr 2024"])
+    with pytest.warns(UserWarning, match="one of the formats %d-%m-%y, %m-%d-%y, %y-%m-%d"):
+        assert find_formats({"x": short, "y": named}, "table") == {"y": "%d %b %Y"}
