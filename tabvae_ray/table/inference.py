@@ -21,7 +21,7 @@ from tabvae_ray.table.dtypes import (
     moment_dtype,
 )
 from tabvae_ray.table.formats.clock import is_clock
-from tabvae_ray.table.formats.finding import find_format, format_hint, iso_format, possible_formats
+from tabvae_ray.table.formats.finding import format_hint, iso_format, possible_formats
 from tabvae_ray.table.formats.number_texts import spelled_in_text
 from tabvae_ray.table.formats.spelling import readable
 from tabvae_ray.table.formats.truth_words import parse_truth_format
@@ -50,13 +50,16 @@ __all__ = ["infer_column"]
 _SPELLED = 10_000
 
 
-def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> Column:
+def infer_column(
+    values: pd.Series, declared: SpecDeclaration, source: str, written: str | None = None
+) -> Column:
     """Infer the spec of one column of a table.
 
     Args:
         values: The column.
         declared: What the user declares; it overrides what is inferred.
         source: Name of the table in error messages.
+        written: Format that was found for its text, if it is dates.
 
     Raises:
         DataError: If the values contradict the declaration.
@@ -76,10 +79,6 @@ def infer_column(values: pd.Series, declared: SpecDeclaration, source: str) -> C
     if declaration.dtype == "decimal":
         values = as_decimals(values, where)
         declaration = declaration.model_copy(update={"dtype": dtype_name(values.dtype)})
-    written = find_format(values, where) if kind is None else None
-    if kind == "datetime" and declaration.format is None:
-        possible = possible_formats(values, is_date=True)
-        written = possible[0] if len(possible) == 1 else None
     if numerals is None and kind in (None, "continuous") and written is None:
         values, numerals = spelled_in_text(values, declaration.format, is_number=kind is not None)
         kind = kind if numerals is None else "continuous"

@@ -18,6 +18,7 @@ from tabvae_ray.table.attacked.columns import AttackedColumns
 from tabvae_ray.table.column import Column, as_stored, check_column
 from tabvae_ray.table.declaration import SpecDeclaration, SpecDocument
 from tabvae_ray.table.dtypes import check_labels, moment_dtype
+from tabvae_ray.table.formats.finding import find_formats
 from tabvae_ray.table.inference import infer_column
 from tabvae_ray.table.io import read_table
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
@@ -33,6 +34,9 @@ from tabvae_ray.table.rules.rule import Rule
 from tabvae_ray.table.values.spec_types import Kind
 
 __all__ = ["TableSpec", "check_table", "checked_spec"]
+
+# Text that is declared to be of these is not read as dates.
+_NO_DATES = ("str", "string", "category", "decimal")
 
 
 class TableSpec(SpecDocument):
@@ -100,15 +104,15 @@ class TableSpec(SpecDocument):
             for name in dict.fromkeys(declared.names)
             if name not in table.columns
         ]
-        columns, empty = [], []
-        for name in table.columns:
-            if declared.leaves_out(name):
-                continue
-            if table[name].isna().all():
-                empty.append(name)
-            else:
+        names = [name for name in table.columns if not declared.leaves_out(name)]
+        empty = [name for name in names if table[name].isna().all()]
+        formats = _formats_of_dates(table[names], declared, source)
+        columns = []
+        for name in names:
+            if name not in empty:
                 try:
-                    columns.append(infer_column(table[name], declared, source))
+                    found = formats.get(name)
+                    columns.append(infer_column(table[name], declared, source, found))
                 except DataError as error:
                     errors.append(str(error))
         if errors:
@@ -288,6 +292,22 @@ def check_table(table: pd.DataFrame, spec: TableSpec, source: str = "table") -> 
             errors.append(str(error))
     if errors:
         raise DataError("\n".join(errors))
+
+
+def _formats_of_dates(
+    table: pd.DataFrame, declared: SpecDeclaration, source: str
+) -> dict[str, str]:
+    """Find the formats of columns of text that are dates, where the user declares none."""
+    columns, dates = {}, []
+    for name in table.columns:
+        column, kind = declared.columns.get(name), declared.kind_of(name)
+        if kind == "datetime" and (column is None or column.format is None):
+            dates.append(name)
+        elif kind is not None or (column is not None and column.dtype in _NO_DATES):
+            continue
+        columns[name] = table[name]
+    given = [column.format for column in declared.columns.values() if column.format is not None]
+    return find_formats(columns, source, dates=dates, declared=given)
 
 
 def _check_shape(table: pd.DataFrame, source: str) -> None:

@@ -2,7 +2,8 @@
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +21,12 @@ from tabvae_ray.table.formats.date_shapes import (
 )
 from tabvae_ray.table.formats.month_names import english, find_names
 from tabvae_ray.table.formats.spelling import UNIX_UNITS, parsed, readable, spelled
-from tabvae_ray.table.values.days import find_days
-from tabvae_ray.table.values.spec_types import OF_MONTH
+from tabvae_ray.table.values.likely_dates import likely_format
 
 __all__ = [
     "ROWS_OF_PERIODS",
     "candidate_formats",
-    "find_format",
+    "find_formats",
     "format_hint",
     "iso_format",
     "look_like_days",
@@ -49,55 +49,81 @@ _UNIX_SPAN = (946_684_800, 2_051_222_400)
 _DAY_SECONDS = 86_400
 # Formats of digits, and by how much they exceed months.
 _DIGITS = (("%Y%m", 1), ("%Y%m%d", 100), ("%Y%m%d%H%M", 10**6), ("%Y%m%d%H%M%S", 10**8))
+# Day and month before a year, and what separates them.
+_DAY_ORDER = re.compile(r"(%[dm](.?)%[dm])\2%[Yy]")
 
 
-def find_format(values: pd.Series, where: str) -> str | None:
-    """Find the format in which all texts of a column are dates; warn if two fit.
+class _Readings(NamedTuple):
+    """Formats in which all texts of a column are dates.
 
-    ISO 8601 is left to :func:`iso_format`.
+    Those in ``formats`` mean different days. Those in ``same`` mean the same days as one of them,
+    with day and month swapped, as of 03/03/2024. The first is only the default if several fit and
+    nothing in the column speaks for one; otherwise it is evidence for other columns.
+    """
+
+    formats: list[str]
+    same: list[str]
+    is_default: bool
+
+
+def find_formats(
+    columns: Mapping[str, pd.Series],
+    source: str,
+    *,
+    dates: Collection[str] = (),
+    declared: Iterable[str] = (),
+) -> dict[str, str]:
+    """Find the formats in which all texts of columns are dates; warn of columns that two fit.
+
+    Where nothing in a column says whether the day or the month comes first, it is as in the others
+    with the same separator, if these agree. ISO 8601 is left to :func:`iso_format`.
 
     Args:
-        values: A column of text.
-        where: The column, in the warning.
+        columns: Columns of a table.
+        source: Name of the table in warnings.
+        dates: Names of columns of which the user says that they have dates. One that two formats
+            fit has none.
+        declared: Formats of other columns.
     """
-    possible = possible_formats(values)
-    if not possible:
-        return None
-    _say_if_spelled_otherwise(values, possible[0], where)
-    if len(possible) == 1:
-        return possible[0]
-    names = [readable(written) for written in possible]
-    if "%Y" in names[0]:
-        warnings.warn(
-            f"{where}: its dates fit {names[0]} and {names[1]}, and {names[0]} is taken; declare "
-            "the format in the spec if it is the other",
-            stacklevel=4,
-        )
-        return possible[0]
-    warnings.warn(
-        f"{where}: its text looks like dates in one of the formats {', '.join(names)}, but is "
-        f"taken for text; declare {{kind: datetime, format: '{names[0]}'}} in the spec",
-        stacklevel=4,
-    )
-    return None
+    readings = {name: _readings(columns[name], is_date=name in dates) for name in columns}
+    told = [read.formats[0] for read in readings.values() if read.formats and not read.is_default]
+    orders = {_day_order(written) for written in (*told, *declared)} - {None}
+    found = {}
+    for name, (formats, same, is_default) in readings.items():
+        if not formats or (name in dates and len(formats) > 1):
+            continue
+        likely = [*formats, *same]
+        if is_default:
+            # The first stays so where the other columns have both orders, or none.
+            likely.sort(key=lambda written: _day_order(written) not in orders)
+        where = f"{source}: column {name!r}"
+        if name not in dates:
+            _say_if_spelled_otherwise(columns[name], likely[0], where)
+        if len(formats) == 1 or _takes_likely(likely, where):
+            found[name] = likely[0]
+    return found
 
 
 def possible_formats(values: pd.Series, *, is_date: bool = False) -> list[str]:
     """Return the formats in which all texts of a column are dates, if they mean other days.
 
-    The first is the likely one, see :func:`_likely`. Text of times of day or of durations has one
-    format.
+    The first is the likely one, see :func:`likely_format`. Text of times of day or of durations
+    has one format.
 
     Args:
         values: A column.
         is_date: Whether the user says that it has dates; otherwise seasons, and months, quarters
             and weeks that many rows share have no format.
     """
-    texts = _distinct(values)
+    return _readings(values, is_date=is_date).formats
+
+
+def _readings(values: pd.Series, *, is_date: bool) -> _Readings:
+    texts, none = _distinct(values), _Readings([], [], is_default=False)
     if texts is None:
-        return []
+        return none
     if (clock := clock_format(texts)) is not None:
-        return [clock]
+        return _Readings([clock], [], is_default=False)
     sample = texts.head(_SPELLED)
     usual, short = _candidates(sample, DATES), _candidates(sample, SHORT_YEARS)
     kinds = [usual, short, _named(sample, DATES + SHORT_YEARS)]
@@ -106,19 +132,49 @@ def possible_formats(values: pd.Series, *, is_date: bool = False) -> list[str]:
         kinds += [_candidates(sample, PERIODS), _named(sample, PERIODS)]
     for candidates in kinds:
         fits: dict[str, pd.Series] = {}
+        same: list[str] = []
         for written in dict.fromkeys(candidates):
             days = _days(texts, written)
             if days is None or (not is_date and _are_seasons(days, written)):
                 continue
-            if not any(days.equals(known) for known in fits.values()):
+            twin = next((known for known, other in fits.items() if days.equals(other)), None)
+            if twin is None:
                 fits[written] = days
-        if len(fits) > 1:
-            likely = _likely(fits)
-            if likely is not None:
-                fits = {written: fits[written] for written in dict.fromkeys([likely, *fits])}
-        if fits:
-            return list(fits) if "%Y" in next(iter(fits)) or len(texts) >= _FEWEST_DAYS else []
-    return []
+            elif _day_order(twin) != _day_order(written):
+                same.append(written)
+        if not fits:
+            continue
+        first = next(iter(fits))
+        if "%Y" not in first and len(texts) < _FEWEST_DAYS:
+            return none
+        likely = likely_format(fits, texts) if len(fits) > 1 else None
+        is_default = likely is None and len(fits) + len(same) > 1
+        return _Readings([*dict.fromkeys([likely or first, *fits])], same, is_default)
+    return none
+
+
+def _day_order(written: str) -> str | None:
+    """Return the day and the month of a format, such as ``%d/%m``; None if a year is before."""
+    found = _DAY_ORDER.search(readable(written))
+    return None if found is None else found[1]
+
+
+def _takes_likely(formats: list[str], where: str) -> bool:
+    """Return True if a column is read in the first of several formats; warn that it is, or not."""
+    names = [readable(written) for written in formats]
+    if "%Y" in names[0]:
+        warnings.warn(
+            f"{where}: its dates fit {names[0]} and {names[1]}, and {names[0]} is taken; declare "
+            "the format in the spec if it is the other",
+            stacklevel=5,
+        )
+        return True
+    warnings.warn(
+        f"{where}: its text looks like dates in one of the formats {', '.join(names)}, but is "
+        f"taken for text; declare {{kind: datetime, format: '{names[0]}'}} in the spec",
+        stacklevel=5,
+    )
+    return False
 
 
 def iso_format(texts: pd.Series, moments: pd.Series) -> str | None:
@@ -247,39 +303,6 @@ def _days(texts: pd.Series, written: str) -> pd.Series | None:
         if len(texts) < _FEWEST_DAYS or not years.between(1900, 2100).all():
             return None
     return moments
-
-
-def _likely(fits: dict[str, pd.Series]) -> str | None:
-    """Return the format of some in which moments look as if they were meant so, None if unknown.
-
-    In one alone all are the same day of their months, or the rows are in the order of time, or,
-    with many times of day, the moments are close together: what happens does so on more days of
-    March than on the third of each month.
-    """
-    tests: list[list[str]] = [
-        [written for written, days in fits.items() if _are_days_of_months(days)],
-        [written for written, days in fits.items() if _are_in_order(days)],
-    ]
-    spans = {written: days.max() - days.min() for written, days in fits.items()}
-    times = {days.dt.time.nunique() for days in fits.values()}
-    if min(times) >= _FEWEST_DAYS:
-        shortest = 2 * min(spans.values())
-        tests.append([written for written, span in spans.items() if span <= shortest])
-    return next((found[0] for found in tests if len(found) == 1), None)
-
-
-def _are_in_order(moments: pd.Series) -> bool:
-    """Return True if enough moments rise, or fall, from row to row."""
-    is_sorted = moments.is_monotonic_increasing or moments.is_monotonic_decreasing
-    return len(moments) >= _FEWEST_DAYS and is_sorted
-
-
-def _are_days_of_months(moments: pd.Series) -> bool:
-    """Return True for the first of some months, and for another day of months of several years."""
-    days = moments.dt.tz_localize(None).to_numpy("M8[D]").astype(np.int64)
-    name = find_days(days, 1, 1) or ""
-    several = name == "1 of month" or moments.dt.year.nunique() > 1
-    return several and OF_MONTH.fullmatch(name) is not None
 
 
 def _are_seasons(months: pd.Series, written: str) -> bool:

@@ -7,7 +7,7 @@ import pytest
 
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.declaration import SpecDeclaration
-from tabvae_ray.table.formats.finding import find_format
+from tabvae_ray.table.formats.finding import find_formats
 from tabvae_ray.table.formats.spelling import spelled
 from tabvae_ray.table.io import TableWriter, read_table, write_table
 from tabvae_ray.table.spec import TableSpec
@@ -215,8 +215,7 @@ def test_the_format_of_iso_dates_is_kept(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize("text", ["5 Mar 2024", "2024/03/05", "MAR 5, 2024"])
 def test_a_marker_among_dates_is_missing(tmp_path: Path, text: str) -> None:
     moments = pd.Series(pd.date_range("2023-01-01", periods=100))
-    written = find_format(pd.Series([text]), "")
-    assert written is not None
+    written = find_formats({"day": pd.Series([text])}, "")["day"]
     days = spelled(moments, written)
     days[7] = "unknown"
     days.rename("day").to_csv(tmp_path / "real.csv", index=False)
