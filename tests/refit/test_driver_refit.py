@@ -14,6 +14,7 @@ from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.errors import DataError, DivergenceError, StorageError
 from tabvae_ray.refit.finished_search import FinishedSearchRefit
 from tabvae_ray.refit.plan import RefitPlan
+from tabvae_ray.refit.rows import spec_of_other_rows
 from tabvae_ray.refit.training import train_refit
 from tabvae_ray.search.driver import refit as module
 from tabvae_ray.search.driver.finished import finished_outcome
@@ -175,6 +176,10 @@ def test_a_sampled_search_is_refitted_with_the_rules_that_it_has(
     assert len(finished.inputs.spec.rules) == len(here[0].spec.rules) == n_rules
     later = FinishedSearchRefit.prepare(finished.directory).plan.spec
     assert len(later.rules) == n_rules
+    if find:
+        without = table.assign(sum=np.nan)
+        with pytest.warns(UserWarning, match="sum"), pytest.raises(DataError, match="'sum'"):
+            spec_of_other_rows(finished.manifest, without, "mixed.csv")
 
 
 @pytest.mark.parametrize(("n_odd", "is_refitted"), [(20, True), (200, False)])
