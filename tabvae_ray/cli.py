@@ -138,22 +138,26 @@ def run_command(command: Callable[[], int]) -> int:
         return 1
 
 
+class _PlainWarnings:
+    """Shows warnings in one line, each once: steps of a command look at the same table."""
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+
+    def __call__(self, message: Warning | str, *_: object, **__: object) -> None:
+        """Show a warning."""
+        if (text := " ".join(str(message).split())) not in self._said:
+            self._said.add(text)
+            _say(f"warning: {text}")
+
+
 @contextmanager
 def plain_warnings() -> Iterator[None]:
     """Show Python's warnings as one line each, once, without the file and line of the code."""
-    said: set[str] = set()
-
-    def show(message: Warning | str, *_: object, **__: object) -> None:
-        text = f"warning: {' '.join(str(message).split())}"
-        # Several steps of a command look at the same table.
-        if text not in said:
-            said.add(text)
-            _say(text)
-
     with warnings.catch_warnings():
-        # A command within a command says nothing again that was said.
-        if getattr(warnings.showwarning, "__qualname__", "") != show.__qualname__:
-            warnings.showwarning = show
+        # It may be a command within a command.
+        if not isinstance(warnings.showwarning, _PlainWarnings):
+            warnings.showwarning = _PlainWarnings()
         yield
 
 

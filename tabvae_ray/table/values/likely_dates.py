@@ -1,4 +1,4 @@
-"""Which of several readings of dates is the likely one."""
+"""Choose the likely one of several readings of dates."""
 
 import numpy as np
 import pandas as pd
