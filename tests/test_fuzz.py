@@ -284,8 +284,8 @@ class FinishedSearch:
 
 
 @pytest.fixture
-def search(tmp_path: Path) -> FinishedSearch:
-    logging.getLogger("tabvae_ray").setLevel(logging.ERROR)
+def search(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> FinishedSearch:
+    caplog.set_level(logging.ERROR, logger="tabvae_ray")
     return FinishedSearch(tmp_path)
 
 
