@@ -10,6 +10,7 @@ import torch
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.config import ArchitectureConfig, TabularVAEConfig
 from tabvae_ray.errors import DataError
+from tabvae_ray.generation.arguments import check_seed
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
 from tabvae_ray.model.calibration import calibrate
 from tabvae_ray.model.column_order import mutual_information_order
@@ -78,6 +79,7 @@ class TabularVAE:
         epoch_hooks: Sequence[EpochHook] = (),
         declared: SpecDeclaration | None = None,
     ) -> None:
+        check_seed(seed, split_seed)
         self.spec, self.config, self.declared = checked_spec(spec), config, declared
         self.seed, self.split_seed = seed, split_seed
         self.device = resolve_device(config.training.device if device is None else device)
@@ -329,8 +331,7 @@ def _prior(trainer: TabularVAETrainer, config: TabularVAEConfig, seed: int) -> P
     model = trainer.model
     generator = torch.Generator(trainer.device).manual_seed(seed)
     with torch.inference_mode():
-        mean, log_variance = model.encode(trainer.codes[:_PRIOR_MAX_ROWS])
-        z = model.latent.draw(mean, log_variance, generator)
+        z = model.latent.draw(*model.encode(trainer.codes[:_PRIOR_MAX_ROWS]), generator)
     return GaussianMixturePrior.fit(
         z, architecture.prior_components, seed=seed, min_rows=config.transformers.min_rows
     )
@@ -344,7 +345,6 @@ def _calibrate(
     device: torch.device,
 ) -> None:
     generator = torch.Generator(device).manual_seed(seed)
-    n_rows = int(counts[0].sum())
-    rows = min(max(2 * n_rows, _CALIBRATION_ROWS[0]), _CALIBRATION_ROWS[1])
+    rows = int(np.clip(2 * int(counts[0].sum()), *_CALIBRATION_ROWS))
     rows = min(rows, max(_CALIBRATION_LOGITS // sum(decoder.cardinalities), _FEWEST_ROWS))
     calibrate(decoder, prior.sample(rows, generator), counts, generator)

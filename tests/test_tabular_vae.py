@@ -8,7 +8,7 @@ import torch
 
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.config import TabularVAEConfig
-from tabvae_ray.errors import DataError, DivergenceError
+from tabvae_ray.errors import ConfigError, DataError, DivergenceError
 from tabvae_ray.generation.synthesizer import load_synthesizer
 from tabvae_ray.model.heads import head_starts
 from tabvae_ray.table.declaration import SpecDeclaration
@@ -295,3 +295,10 @@ def test_a_model_is_fitted_to_a_file_and_shown_in_a_line(
 def test_a_table_in_place_of_its_spec_is_refused(mixed: pd.DataFrame) -> None:
     with pytest.raises(DataError, match=r"spec: must be a TableSpec, .* but got DataFrame"):
         TabularVAE.build(mixed)  # type: ignore[arg-type]
+
+
+def test_a_seed_that_torch_cannot_take_is_refused(mixed_spec: TableSpec) -> None:
+    with pytest.raises(ConfigError, match="the seed must be a whole number >= 0, but got -1"):
+        TabularVAE.build(mixed_spec, seed=-1)
+    with pytest.raises(ConfigError, match="the seed must be <= 9223372036854775807"):
+        TabularVAE.build(mixed_spec, split_seed=2**70)

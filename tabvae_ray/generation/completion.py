@@ -20,7 +20,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from tabvae_ray.errors import ConfigError, DataError, brief, closest
+from tabvae_ray.errors import DataError, brief, closest
+from tabvae_ray.generation.arguments import check_seed, check_whole
 from tabvae_ray.generation.written_values import as_in_memory
 from tabvae_ray.model.draw import Draw
 from tabvae_ray.model.prior import Prior
@@ -59,7 +60,7 @@ class Completion:
         seed: The same seed gives the same result, on the same kind of device.
 
     Raises:
-        ConfigError: If there are no draws, or the seed is negative.
+        ConfigError: If there are no draws, or torch cannot take the seed.
     """
 
     encoder: TableEncoder
@@ -69,10 +70,8 @@ class Completion:
     seed: int
 
     def __post_init__(self) -> None:
-        if self.draws < 1:
-            raise ConfigError(f"draws must be >= 1, but got {self.draws}")
-        if self.seed < 0:
-            raise ConfigError(f"the seed must be >= 0, but got {self.seed}")
+        check_whole("draws", self.draws, least=1)
+        check_seed(self.seed)
 
     @torch.inference_mode()
     def weighed(self, given: Tensor, *, no_gaps: bool) -> Iterator[tuple[Tensor, Tensor]]:

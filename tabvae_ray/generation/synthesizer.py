@@ -1,7 +1,6 @@
 """The synthesizer: a fitted encoder, decoder and prior that make rows."""
 
 from collections.abc import Callable, Iterator, Mapping
-from operator import index
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -11,7 +10,8 @@ import torch
 from torch import Tensor
 
 from tabvae_ray.config import GenerationConfig, TabularVAEConfig
-from tabvae_ray.errors import ConfigError, DataError, brief
+from tabvae_ray.errors import DataError
+from tabvae_ray.generation.arguments import check_seed, check_whole
 from tabvae_ray.generation.completion import Completion, fill_cells, log_prob
 from tabvae_ray.generation.export import ExportedModel, read_export, write_export
 from tabvae_ray.generation.rejection import MAX_DRAWS, Rejection
@@ -165,14 +165,8 @@ class TabularVAESynthesizer:
             ConfigError: See :meth:`generate`.
             DataError: See :meth:`generate`.
         """
-        try:
-            is_count = index(n_records) >= 0
-        except TypeError:
-            is_count = False
-        if not is_count:
-            raise DataError(
-                f"the number of rows must be a whole number >= 0, but got {brief(n_records)}"
-            )
+        check_whole("the number of rows", n_records, least=0, error=DataError)
+        check_seed(seed)
         drawing = _drawing(self.config.generation, temperature, use_mean, sample)
         self.encoder.check_identifiers(first_block * BLOCK_ROWS + n_records, seed)
         rejection = None
@@ -283,8 +277,7 @@ class TabularVAESynthesizer:
         on_draws: Callable[[int, int], None] | None,
         drawing: _Drawing,
     ) -> Rejection:
-        if max_draws < 1:
-            raise ConfigError(f"max_draws must be >= 1, but got {max_draws}")
+        check_whole("max_draws", max_draws, least=1)
         rejection = Rejection(
             conditions,
             self.decoder,
@@ -324,8 +317,6 @@ def _drawing(
 def _generators(
     device: torch.device, seed: int, block: int
 ) -> tuple[torch.Generator, np.random.Generator]:
-    if seed < 0:
-        raise ConfigError(f"the seed must be >= 0, but got {seed}")
     torch_seed, numpy_seed = np.random.SeedSequence([seed, block]).generate_state(2, np.uint64)
     # torch takes signed 64-bit seeds.
     generator = torch.Generator(device).manual_seed(int(torch_seed >> np.uint64(1)))

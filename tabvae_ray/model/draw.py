@@ -9,7 +9,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.documents import is_finite_number
+from tabvae_ray.errors import ConfigError, brief
 
 __all__ = ["MIN_TEMPERATURE", "Draw", "check_temperature"]
 
@@ -97,6 +98,8 @@ def check_temperature(temperature: float) -> None:
     Raises:
         ConfigError: If it is below ``MIN_TEMPERATURE``, above ``_MAX_TEMPERATURE``, or no number.
     """
-    rule = f">= {MIN_TEMPERATURE}" if not temperature > _MAX_TEMPERATURE else "<= 1e6"
-    if not MIN_TEMPERATURE <= temperature <= _MAX_TEMPERATURE:
-        raise ConfigError(f"the temperature must be a number {rule}, but got {temperature}")
+    if not is_finite_number(temperature) or not MIN_TEMPERATURE <= temperature <= _MAX_TEMPERATURE:
+        raise ConfigError(
+            f"the temperature must be a number from {MIN_TEMPERATURE} to 1e6, "
+            f"but got {brief(temperature)}"
+        )

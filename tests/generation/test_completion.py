@@ -62,7 +62,9 @@ def test_missing_cells_are_filled_and_others_stay(
     ("rows", "options", "error", "message"),
     [
         ({"unknown": [1]}, {}, DataError, r"have no column of the model, but \['unknown'\]"),
-        ({"age": [20]}, {"draws": 0}, ConfigError, "draws must be >= 1"),
+        ({"age": [20]}, {"draws": 0}, ConfigError, "draws must be a whole number >= 1, but got 0"),
+        ({"age": [20]}, {"draws": 2.5}, ConfigError, "draws must be a whole number >= 1"),
+        ({"age": [20]}, {"seed": 2**70}, ConfigError, "the seed must be <= "),
     ],
 )
 def test_rows_that_do_not_fit_are_refused(

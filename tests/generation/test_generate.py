@@ -112,9 +112,9 @@ def test_no_rows_are_a_file_with_the_names_and_types(
             "r.csv",
             {"temperature": 0.0},
             ConfigError,
-            "must be a number >= 1e-06",
+            "must be a number from 1e-06 to 1e6",
         ),
-        (5, "r.csv", {"seed": -1}, ConfigError, "the seed must be >= 0"),
+        (5, "r.csv", {"seed": -1}, ConfigError, "the seed must be a whole number >= 0"),
     ],
 )
 def test_what_cannot_be_done_leaves_nothing(

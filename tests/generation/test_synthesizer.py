@@ -156,10 +156,30 @@ def test_the_defaults_are_those_of_the_configuration(trained: TabularVAE) -> Non
         ({"n_records": "5"}, DataError, "number of rows must be a whole number >= 0, but got '5'"),
         ({"n_records": 2.5}, DataError, "must be a whole number >= 0, but got 2.5"),
         ({"n_records": 5, "where": "Sex=F"}, ConfigError, "where: must be a mapping of columns"),
-        ({"n_records": 5, "seed": -1}, ConfigError, "the seed must be >= 0, but got -1"),
-        ({"n_records": 5, "temperature": 0.0}, ConfigError, "must be a number >= 1e-06, but got 0"),
-        ({"n_records": 5, "temperature": 1e-320}, ConfigError, "must be a number >= 1e-06"),
-        ({"n_records": 5, "temperature": 1e300}, ConfigError, "must be a number <= 1e6"),
+        ({"n_records": 5, "seed": -1}, ConfigError, "seed must be a whole number >= 0, but got -1"),
+        (
+            {"n_records": 5, "seed": None},
+            ConfigError,
+            "seed must be a whole number >= 0, but got N",
+        ),
+        ({"n_records": 5, "seed": 2**63}, ConfigError, "the seed must be <= 9223372036854775807"),
+        ({"n_records": 5, "temperature": "1"}, ConfigError, "1e-06 to 1e6, but got '1'"),
+        (
+            {"n_records": 5, "where": {"age": 30}, "max_draws": 2.5},
+            ConfigError,
+            "max_draws must be a whole number >= 1, but got 2.5",
+        ),
+        (
+            {"n_records": 5, "temperature": 0.0},
+            ConfigError,
+            "must be a number from 1e-06 to 1e6, but got 0",
+        ),
+        (
+            {"n_records": 5, "temperature": 1e-320},
+            ConfigError,
+            "must be a number from 1e-06 to 1e6",
+        ),
+        ({"n_records": 5, "temperature": 1e300}, ConfigError, "must be a number from 1e-06 to 1e6"),
         ({"n_records": 5, "temperature": float("nan")}, ConfigError, "but got nan"),
     ],
 )
@@ -317,7 +337,7 @@ def test_what_is_no_directory_of_an_export_is_refused(export: Path) -> None:
         (lambda d: d["spec"]["columns"][5].update(dtype="S2000000000"), "is not a supported"),
         (
             lambda d: d["config"]["generation"].update(temperature=1e-320),
-            "must be a number >= 1e-0",
+            "must be a number from 1e-0",
         ),
         (lambda d: d.update(provenance=nested(40)), "must be nested at most 32 deep"),
         (lambda d: d["spec"]["columns"][0].update(dtype="no"), "'no' is not a supported dtype"),

@@ -1,9 +1,11 @@
 """``tabvae_ray.dry_run`` describes a search and starts nothing."""
 
 import inspect
+import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -76,3 +78,18 @@ def test_what_the_search_would_refuse_is_refused_in_the_words_of_python(home: Pa
         tabvae_ray.dry_run(make_mixed(50), space="smoke", name="taken")
     with pytest.raises(ConfigError, match=r"^resume=True: there is no search in"):
         tabvae_ray.search(make_mixed(50), space="smoke", name="absent", resume=True)
+
+
+def test_numbers_of_numpy_are_numbers(home: Path) -> None:
+    space = {
+        "objectives": {"mean_js_distance": "minimize", "correlation_distance": "minimize"},
+        "parameters": {
+            "architecture.latent_dim": {"type": "int", "low": np.int64(2), "high": np.int64(5)},
+            "training.batch_size": {"type": "categorical", "choices": list(np.array([32, 64]))},
+        },
+    }
+    plan = tabvae_ray.dry_run(make_mixed(60), space=space, trials=np.int64(7), rows=np.int32(50))
+    written = plan.document["space"]
+    assert written["search"]["n_trials"] == 7 and written["search"]["rows"] == 50
+    assert written["parameters"]["training.batch_size"]["choices"] == [32, 64]
+    json.dumps(written)

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from tabvae_ray.cluster.nodes import Resources, expected_slots
+from tabvae_ray.documents import plain
 from tabvae_ray.report import write_report
 from tabvae_ray.search.display.live import SearchProgress
 from tabvae_ray.search.driver.outcome import SearchOutcome
@@ -73,7 +74,7 @@ def prepare(
     Raises:
         TabVAEError: If an input is wrong.
     """
-    resources = Resources(cpus_per_trial, gpus_per_trial)
+    resources = Resources(plain(cpus_per_trial), plain(gpus_per_trial))
     slots = expected_slots(resources, concurrency, address)
     inputs = prepare_inputs(
         space=space,
@@ -83,14 +84,16 @@ def prepare(
         spec=spec,
         target=target,
         resume=resume,
-        settings={
-            "n_trials": trials,
-            "time_budget": time_budget,
-            "rows": rows,
-            "seed": seed,
-            "select": select,
-            "refit": refit,
-        },
+        settings=plain(
+            {
+                "n_trials": trials,
+                "time_budget": time_budget,
+                "rows": rows,
+                "seed": seed,
+                "select": select,
+                "refit": refit,
+            }
+        ),
         slots=slots,
         gpu=gpus_per_trial > 0,
     )
