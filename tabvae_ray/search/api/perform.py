@@ -1,7 +1,9 @@
 """The steps of a search that the command and the Python function share."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from inspect import signature
+from typing import Any
 
 from tabvae_ray.cluster.nodes import Resources, expected_slots
 from tabvae_ray.report import write_report
@@ -13,7 +15,7 @@ from tabvae_ray.search.run import run_search
 from tabvae_ray.search.sources import SpaceSource, SpecSource
 from tabvae_ray.table.reading.frames import Frame, Source
 
-__all__ = ["Performed", "Prepared", "draw_report", "perform", "prepare"]
+__all__ = ["Performed", "Prepared", "draw_report", "of_prepare", "perform", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,11 @@ def prepare(
         gpu=gpus_per_trial > 0,
     )
     return Prepared(inputs, resources, slots)
+
+
+def of_prepare(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of :func:`prepare` among those of a search."""
+    return {name: given[name] for name in signature(prepare).parameters}
 
 
 def perform(
