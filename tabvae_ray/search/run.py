@@ -261,7 +261,8 @@ class SearchRun:
 
     def conclude(self, parts: LoopParts) -> SearchOutcome:
         """Choose a model of the front and export it, if there is one."""
-        outcome, best_models = self._outcome("interrupted", parts.state.stop), parts.ledger.best()
+        outcome = self._outcome("interrupted", parts.ledger.ended_early())
+        best_models = parts.ledger.best()
         if parts.state.interrupted:
             return outcome
         if best_models[0]:

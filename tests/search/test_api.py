@@ -151,6 +151,12 @@ def test_importing_the_package_and_its_functions_loads_nothing_heavy() -> None:
             ConfigError,
             "gpus_per_trial must be a number >= 0, but got None",
         ),
+        ({"gpus_per_trial": 1.5}, ConfigError, "gpus_per_trial: must be a whole number if it is"),
+        (
+            {"gpus_per_trial": 1e-5, "cpus_per_trial": 1e-300},
+            ConfigError,
+            "(?s)cpus_per_trial: must be at least 0.0001, but got 1e-300.*gpus_per_trial: must be",
+        ),
         ({"data": pd.Series([1, 2])}, DataError, "a Series cannot be read .* call its to_frame"),
     ],
 )
