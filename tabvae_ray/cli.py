@@ -22,6 +22,7 @@ from tabvae_ray.command_line.input_document import InputDocument
 from tabvae_ray.command_line.input_path import UNREADABLE, InputPath, InputTable
 from tabvae_ray.command_line.json_log import JsonLog, asks_for_json, usage_message
 from tabvae_ray.command_line.lines import command_text, line_width, wrapped
+from tabvae_ray.command_line.standard_output import print_anything, without_reader
 from tabvae_ray.command_line.termination import ending_in_order
 from tabvae_ray.errors import TabVAEError
 
@@ -92,6 +93,7 @@ def run(command: click.Command, program: str, arguments: Sequence[str] | None = 
         program: The name of the program on help pages.
         arguments: The options; those of this process if None.
     """
+    print_anything()
     words = list(sys.argv[1:] if arguments is None else arguments)
     # A collector of logs gets wrong options and unreadable files as JSON, too.
     run_told = JsonLog().run_parsing if asks_for_json(words) else run_command
@@ -130,9 +132,7 @@ def run_command(command: Callable[[], int]) -> int:
         _say("interrupted")
         return 130
     except BrokenPipeError:
-        # The reader of stdout has gone (`... | head`); Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return without_reader()
     except Exception:
         traceback.print_exc()
         return 1

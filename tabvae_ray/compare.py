@@ -178,7 +178,7 @@ def command(
     if log is not None:
         log.event("comparison_ended", **assessment.document())
     if as_json:
-        print(json.dumps(assessment.document(), ensure_ascii=False, allow_nan=False))  # noqa: T201
+        print(json.dumps(assessment.document(), allow_nan=False))  # noqa: T201
     elif log is None:
         print(wrapped(assessment.text(), line_width(sys.stdout)))  # noqa: T201
     return 0

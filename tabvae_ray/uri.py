@@ -103,11 +103,11 @@ class URI:
         check_slashes(text)
         scheme, separator, _ = text.partition("://")
         if not separator or not _SCHEME.fullmatch(scheme):
-            return cls(os.path.abspath(os.path.expanduser(text)))
+            return cls(_absolute(os.path.expanduser(text)))
         _check_authority(scheme, text)
         parts = urlsplit(text)
         if parts.scheme == "file":
-            return cls(os.path.abspath(unquote(parts.path) or "/"))
+            return cls(_absolute(unquote(parts.path, errors="surrogateescape") or "/"))
         path = "/" + unquote(parts.path).strip("/")
         uri = cls(path, parts.scheme, parts.netloc, parts.query)
         if not uri.authority:
@@ -165,6 +165,29 @@ class URI:
     def _assemble(self, authority: str, query: str) -> str:
         path = quote(self.path, safe="/")
         return f"{self.scheme}://{authority}{path}" + (f"?{query}" if query else "")
+
+
+def _absolute(path: str) -> str:
+    """Return the absolute path on this machine.
+
+    Raises:
+        StorageError: If it is not UTF-8, or below a working directory that is gone.
+    """
+    try:
+        found = os.path.abspath(path)
+        # As Arrow needs it to open the file.
+        found.encode()
+    except FileNotFoundError:
+        raise StorageError(
+            f"{path}: the working directory has been removed: change to another one, or give an "
+            "absolute path"
+        ) from None
+    except UnicodeEncodeError:
+        raise StorageError(
+            f"{found!a}: a path must be UTF-8: rename what is not, or if it looks right in your "
+            "terminal, set LC_ALL=C.UTF-8"
+        ) from None
+    return found
 
 
 def check_slashes(text: str) -> None:

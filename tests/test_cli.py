@@ -1,10 +1,12 @@
 import json
+import os
 import shlex
 import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 import pytest
@@ -313,6 +315,25 @@ def test_a_reader_that_leaves_early_is_no_traceback() -> None:
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b""
+
+
+def test_what_the_encoding_of_stdout_lacks_is_printed(tmp_path: Path) -> None:
+    """Text has escapes; documents that become files have the encoding in which files are read."""
+    table = tmp_path / "t.csv"
+    table.write_text("größe,wert\n" + "".join(f"{i % 3},{i / 7}\n" for i in range(50)), "utf-8")
+    code = (
+        "import sys; from tabvae_ray import cli\n"
+        "def command():\n    print('größe'); return 0\n"
+        "cli.run(cli._tabvae, 'tabvae', ['spec', sys.argv[1]])\n"
+        "cli.run_command(command)\n"
+    )
+    words = [sys.executable, "-c", code, str(table)]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(words, env=environment, capture_output=True, check=True)
+    assert done.stderr == b""
+    spec, _, said = done.stdout.rpartition(b"gr\\xf6")
+    assert said == b"\\xdfe\n"
+    assert "größe:" in spec.decode("utf-8")
 
 
 def test_importing_the_package_loads_neither_torch_nor_ray() -> None:

@@ -25,11 +25,11 @@ from tabvae_ray.generation.synthesizer import load_synthesizer
 from tabvae_ray.report.chosen_model import chosen_model
 from tabvae_ray.report.contents import gather
 from tabvae_ray.report.page import render
+from tabvae_ray.results.claims import claim
+from tabvae_ray.results.claims.claim import Holder, claimed
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.search.display.progress_log import ProgressLog
 from tabvae_ray.search.display.statistics import RunStatistics
-from tabvae_ray.search.driver import claim
-from tabvae_ray.search.driver.claim import Holder, claimed
 from tabvae_ray.search.driver.finished import finished_outcome
 from tabvae_ray.search.driver.resume import begin_or_resume, make_scheduler, restore_trials
 from tabvae_ray.search.inputs import prepare_inputs

@@ -18,7 +18,7 @@ from tabvae_ray.generation.export import read_export
 from tabvae_ray.generation.shards.manifest import MANIFEST, ShardManifest
 from tabvae_ray.model.prior import GaussianMixturePrior
 from tabvae_ray.report import write_report
-from tabvae_ray.search.driver.claim import claimed
+from tabvae_ray.results.claims.claim import claimed
 from tabvae_ray.space.space_file import load_space, parse_space
 from tabvae_ray.storage import Location
 from tabvae_ray.table.declaration import SpecDeclaration

@@ -58,6 +58,24 @@ def test_a_relative_path_and_a_home_directory_are_made_absolute(
     assert Location("~/runs").path == "/home/someone/runs"
 
 
+def test_a_path_that_no_library_can_open_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is not UTF-8, and a relative one where the working directory has been removed."""
+    odd = tmp_path / os.fsdecode(b"caf\xe9")
+    odd.mkdir()
+    for value in (odd / "t.csv", odd.as_uri() + "/t.csv"):
+        with pytest.raises(StorageError, match=r"caf\\udce9/t.csv': a path must be UTF-8"):
+            Location(value)
+    monkeypatch.chdir(odd)
+    with pytest.raises(StorageError, match=r"caf\\udce9/t.csv': a path must be UTF-8"):
+        Location("t.csv")
+    odd.rmdir()
+    with pytest.raises(StorageError, match=r"t.csv: the working directory has been removed"):
+        Location("t.csv")
+    assert Location(tmp_path / "t.csv").path == str(tmp_path / "t.csv")
+
+
 @pytest.mark.parametrize(
     ("name", "suffix"),
     [("a.CSV", ".csv"), ("a.b.csv.gz", ".csv.gz"), ("a.b.parquet", ".parquet"), ("a", "")],

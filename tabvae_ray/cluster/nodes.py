@@ -9,6 +9,7 @@ from typing import Any
 import ray
 
 from tabvae_ray.cluster.ray_private import autoscaling_state, get_from_head, usable_cpus
+from tabvae_ray.errors import ConfigError
 
 __all__ = [
     "Resources",
@@ -19,6 +20,8 @@ __all__ = [
     "trials_at_once",
 ]
 
+# Ray counts resources in parts of this size.
+_LEAST = 0.0001
 # Trials at once that are expected of a cluster before it is reached.
 _SLOTS_OF_CLUSTER = 4
 
@@ -30,10 +33,27 @@ class Resources:
     Args:
         cpus: CPUs, which is also its number of threads.
         gpus: GPUs; a fraction lets several trials share one.
+
+    Raises:
+        ConfigError: If Ray cannot reserve so much, or so little.
     """
 
     cpus: float = 1.0
     gpus: float = 0.0
+
+    def __post_init__(self) -> None:
+        amounts = {"cpus": self.cpus, "gpus": self.gpus}
+        errors = [
+            f"--{name}-per-trial: must be at least {_LEAST}, but got {amount:g}"
+            for name, amount in amounts.items()
+            if 0 < amount < _LEAST
+        ]
+        if self.gpus > 1 and self.gpus % 1:
+            errors.append(
+                f"--gpus-per-trial: must be a whole number if it is above 1, but got {self.gpus:g}"
+            )
+        if errors:
+            raise ConfigError("\n".join(errors))
 
     @property
     def threads(self) -> int:

@@ -1,5 +1,7 @@
-"""A table on stdout, for the option ``--out -``."""
+"""Stdout: tables and documents in UTF-8, text in any encoding, and a reader that has gone."""
 
+import io
+import os
 import shutil
 import sys
 import tempfile
@@ -7,7 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["STDOUT", "table_for_stdout"]
+__all__ = [
+    "STDOUT",
+    "print_anything",
+    "print_document",
+    "table_for_stdout",
+    "without_reader",
+]
 
 STDOUT = "-"
 
@@ -24,3 +32,23 @@ def table_for_stdout() -> Iterator[str]:
         with path.open("rb") as file:
             shutil.copyfileobj(file, sys.stdout.buffer)
         sys.stdout.buffer.flush()
+
+
+def print_anything() -> None:
+    """Let text that the encoding of stdout does not have be printed as escapes, as on stderr."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def print_document(text: str) -> None:
+    """Print a document that may become a file, in the encoding in which files are read."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode(errors="backslashreplace"))
+    sys.stdout.buffer.flush()
+
+
+def without_reader() -> int:
+    """End a command whose reader has gone (``... | head``), and return its exit code."""
+    # Python would complain again at its end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1

@@ -101,30 +101,34 @@ def command(
     A table that does not fit in memory is encoded once, and workers of Ray train on its codes.
     """
     from tabvae_ray.refit.finished_search import FinishedSearchRefit
+    from tabvae_ray.results.claims.claim import claimed
+    from tabvae_ray.results.search_manifest import SearchManifest
     from tabvae_ray.storage import Location, check_writable
 
-    target = None if out is None else new_export(out)
-    refit = FinishedSearchRefit.prepare(
-        Location(run), data=data, epochs=epochs, out=target, device=device, workers=workers
-    )
-    check_writable(refit.target)
-    if not refit.plan.checkpoint.exists():
-        # It lies in the directory of the search, which may be somebody else's.
-        check_writable(refit.plan.checkpoint.parent)
-    if log is not None:
-        log.search = refit.manifest.name
-    say = speaker(log, quiet=quiet)
-    say(f"refitting {refit.description}")
-    hooks = [] if quiet else [ShownEpochs(refit.plan.epochs, log)]
-    # The searched model, in best/, is replaced in one step.
-    with nullcontext() if target is None else whole_or_nothing(target):
-        if refit.rows.streamed is None:
-            done = refit.run(hooks)
-        else:
-            from tabvae_ray.refit.streamed.run import StreamedTraining
+    target, directory = None if out is None else new_export(out), Location(run)
+    # Two refits would remove each other's checkpoints. Nothing is claimed where no search is.
+    with claimed(directory, lambda: SearchManifest.read(directory), doing="refit"):
+        refit = FinishedSearchRefit.prepare(
+            directory, data=data, epochs=epochs, out=target, device=device, workers=workers
+        )
+        check_writable(refit.target)
+        if not refit.plan.checkpoint.exists():
+            # It lies in the directory of the search, which may be somebody else's.
+            check_writable(refit.plan.checkpoint.parent)
+        if log is not None:
+            log.search = refit.manifest.name
+        say = speaker(log, quiet=quiet)
+        say(f"refitting {refit.description}")
+        hooks = [] if quiet else [ShownEpochs(refit.plan.epochs, log)]
+        # The searched model, in best/, is replaced in one step.
+        with nullcontext() if target is None else whole_or_nothing(target):
+            if refit.rows.streamed is None:
+                done = refit.run(hooks)
+            else:
+                from tabvae_ray.refit.streamed.run import StreamedTraining
 
-            streamed = StreamedTraining(refit.rows.streamed, workers or 1, address, say)
-            done = refit.run(hooks, train=streamed)
+                streamed = StreamedTraining(refit.rows.streamed, workers or 1, address, say)
+                done = refit.run(hooks, train=streamed)
     document = {"model": str(refit.target), **done.to_mapping()}
     if log is not None:
         log.event("refit_ended", **document)

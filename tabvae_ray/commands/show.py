@@ -28,7 +28,7 @@ def command(*, run: str, as_json: bool) -> int:
 
     state = SearchState.read(Location(run))
     if as_json:
-        print(json.dumps(state.document(), ensure_ascii=False))  # noqa: T201
+        print(json.dumps(state.document()))  # noqa: T201
     else:
         print_state(state)
     return 0

@@ -6,6 +6,7 @@ import click
 
 from tabvae_ray.cli import PATH_OR_URI, TABLES, Command, option
 from tabvae_ray.command_line.sampling import DEFAULT_ROWS
+from tabvae_ray.command_line.standard_output import print_document
 from tabvae_ray.errors import ConfigError, printable
 
 __all__ = ["command"]
@@ -51,7 +52,7 @@ def command(*, data: str, rows: int, out: str | None) -> int:
     found = TableSpec.infer(sample.rows, source=str(source))
     text = annotated_spec(sample.rows, found, source.name, size=sample.text)
     if target is None:
-        print(text, end="")  # noqa: T201
+        print_document(text)
     else:
         target.write_text(text)
         print(printable(f"written to {target}"), file=sys.stderr)  # noqa: T201

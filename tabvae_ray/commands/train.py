@@ -63,7 +63,7 @@ _INPUT, _TRAINING, _OUTPUT = "What to train", "Training", "Output"
 )
 @option(
     "--seed",
-    type=click.IntRange(min=0),
+    type=click.IntRange(min=0, max=2**63 - 1),
     default=0,
     metavar="N",
     section=_TRAINING,

@@ -6,15 +6,14 @@ from glob import has_magic
 from pathlib import Path
 
 from tabvae_ray.errors import ConfigError, brief
+from tabvae_ray.results.claims.claim_file import CLAIM_NAME
 from tabvae_ray.storage import Location
 
-__all__ = ["CLAIM_NAME", "HEART", "check_new", "check_search_name", "name_of_data", "name_of_space"]
+__all__ = ["HEART", "check_new", "check_search_name", "name_of_data", "name_of_space"]
 
 # The table that comes with the package.
 HEART = Path(__file__).parents[1] / "assets" / "heart.csv"
 _MAX_NAME_BYTES = 255
-# The name of a claim on a disk, and in an object store.
-CLAIM_NAME = re.compile(r"driver(-[0-9a-f]{32})?\.json")
 # What a driver that was killed while it began may leave: claims and files of writes and probes.
 _LEFT_BY_KILLED_DRIVER = re.compile(
     CLAIM_NAME.pattern + r"|\.(search|driver)\.json\.[0-9a-f]+\.tmp"

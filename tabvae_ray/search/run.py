@@ -15,6 +15,7 @@ from tabvae_ray.cluster.preflight import preflight
 from tabvae_ray.comparison.reference_levels import ReferenceLevels
 from tabvae_ray.errors import StorageError
 from tabvae_ray.results.checkpoints import Checkpoints
+from tabvae_ray.results.claims.claim import claimed
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.refits import refit_text
 from tabvae_ray.results.search_manifest import TABLE_FILE
@@ -23,7 +24,6 @@ from tabvae_ray.search.display.followers import followers_of
 from tabvae_ray.search.display.live import SearchProgress
 from tabvae_ray.search.display.mlflow_log import MlflowLog
 from tabvae_ray.search.display.tensorboard import TensorBoardLog
-from tabvae_ray.search.driver.claim import claimed
 from tabvae_ray.search.driver.export import export
 from tabvae_ray.search.driver.finished import finished_outcome
 from tabvae_ray.search.driver.interrupts import Interrupts
@@ -261,7 +261,8 @@ class SearchRun:
 
     def conclude(self, parts: LoopParts) -> SearchOutcome:
         """Choose a model of the front and export it, if there is one."""
-        outcome, best_models = self._outcome("interrupted", parts.state.stop), parts.ledger.best()
+        outcome = self._outcome("interrupted", parts.ledger.ended_early())
+        best_models = parts.ledger.best()
         if parts.state.interrupted:
             return outcome
         if best_models[0]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import click
 
 from tabvae_ray.cli import Command, FiniteRange, option, run, spec_option, table_option
+from tabvae_ray.command_line.standard_output import print_document
 from tabvae_ray.errors import ConfigError
 from tabvae_ray.space.named_spaces import AUTO, SpaceType, named_space, space_names
 
@@ -68,7 +69,7 @@ def command(
         print(f"{AUTO}: see 'tabvae space {AUTO} --data TABLE'", file=sys.stderr)  # noqa: T201
     else:
         text = named_space(name).read_text("utf-8")
-    print(text.rstrip())  # noqa: T201
+    print_document(f"{text.rstrip()}\n")
     return 0
 
 

@@ -77,8 +77,8 @@ class SearchSettings(Strict):
         suggestion_seconds: A warning follows a proposal that takes longer.
     """
 
-    n_trials: int = Field(32, ge=1)
-    rows: int | None = Field(DEFAULT_ROWS, ge=2)
+    n_trials: int = Field(32, ge=1, lt=2**63)
+    rows: int | None = Field(DEFAULT_ROWS, ge=2, lt=2**63)
     sampler: Literal["auto", "tpe", "random", "nsga2", "qmc", "gp"] = "tpe"
     scheduler: Literal["moasha", "none"] = "moasha"
     grace_period: int | None = Field(None, ge=1)

@@ -64,6 +64,9 @@ def arrow_type_from_name(name: str) -> pa.DataType | None:
     if dictionary := _DICTIONARY.fullmatch(name):
         values = None if name.count("dictionary<") > 1 else arrow_type_from_name(dictionary[1])
         indices = _SIMPLE.get(dictionary[2])
+        if values == pa.string_view():
+            # Categories of polars, of which Arrow writes no Parquet.
+            values = pa.large_string()
         if values is not None and indices is not None:
             return pa.dictionary(indices, values, dictionary[3] == "1")
     return None

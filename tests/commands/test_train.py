@@ -131,6 +131,7 @@ def test_few_held_out_rows_are_told(home: Path, capsys: pytest.CaptureFixture[st
         (["--config", "wrong.yaml"], "wrong.yaml: training.max_n_epochs: must be greater than"),
         (["--epochs", "0"], "--epochs must be >= 1, but got 0"),
         (["--epochs", "2000000"], "training.max_n_epochs: must be less than or equal to 1000000"),
+        (["--seed", str(2**64)], f"--seed must be <= {2**63 - 1:,}, but got {2**64}"),
         (["--out", "full"], "full: holds a model already"),
         (["--device", "cuda"], "torch finds no CUDA device here"),
         (["--confg", "small.yaml"], "No such option '--confg'"),

@@ -1,6 +1,8 @@
 """The refit of a finished search: its training, its checkpoint, and the origin of its scores."""
 
 import json
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from tabvae_ray.refit.plan import RefitPlan, chosen_epochs
 from tabvae_ray.refit.training import train_refit
 from tabvae_ray.report.chosen_model import chosen_model, privacy
 from tabvae_ray.report.contents import gather
+from tabvae_ray.results.claims.claim import Holder, claimed
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.storage import Location
 from tabvae_ray.tabular_vae import TabularVAE
@@ -183,6 +186,28 @@ def test_a_search_whose_directory_cannot_be_written_is_refused_before_the_traini
     assert said.startswith(f"error: {finished.path / 'refit'}: cannot be written")
     assert main(["refit", str(finished.path)]) == 2
     assert sorted(finished.path.rglob("*")) == before and not (tmp_path / "model").exists()
+
+
+def test_of_two_refits_at_once_the_second_is_refused(
+    finished: FinishedSearch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their codes and checkpoints lie in one directory, wherever their models go."""
+    out = tmp_path / "model"
+    with claimed(finished.directory, doing="refit"):
+        before = sorted(finished.path.rglob("*"))
+        assert main(["refit", str(finished.path), "--out", str(out)]) == 2
+        assert sorted(finished.path.rglob("*")) == before and not out.exists()
+    (said,) = capsys.readouterr().err.splitlines()
+    held = f"the search is being refitted by process {os.getpid()} on "
+    assert said.startswith(f"error: {finished.path}: {held}") and "wait until it has ended" in said
+    with claimed(finished.directory):
+        assert main(["refit", str(finished.path), "--out", str(out)]) == 2
+    assert "is being run by" in capsys.readouterr().err
+    # The claim of one that was killed.
+    killed = replace(Holder.here("refit"), pid=2**31 - 2)
+    (finished.path / "driver.json").write_bytes(killed.content())
+    assert main(["refit", str(finished.path), "--epochs", "1", "--out", str(out)]) == 0
+    assert not (finished.path / "driver.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, assert_type
 
+import numpy as np
 import optuna
 import pandas as pd
 import pyarrow as pa
@@ -150,6 +151,12 @@ def test_importing_the_package_and_its_functions_loads_nothing_heavy() -> None:
             ConfigError,
             "gpus_per_trial must be a number >= 0, but got None",
         ),
+        ({"gpus_per_trial": 1.5}, ConfigError, "gpus_per_trial: must be a whole number if it is"),
+        (
+            {"gpus_per_trial": 1e-5, "cpus_per_trial": 1e-300},
+            ConfigError,
+            "(?s)cpus_per_trial: must be at least 0.0001, but got 1e-300.*gpus_per_trial: must be",
+        ),
         ({"data": pd.Series([1, 2])}, DataError, "a Series cannot be read .* call its to_frame"),
     ],
 )
@@ -164,6 +171,21 @@ def test_what_is_wrong_is_an_exception_and_leaves_nothing(
         with pytest.raises(error, match=message):
             tabvae_ray.dry_run(**given)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
+    numbers: dict[str, Any] = {
+        "trials": np.int64(3), "rows": np.int32(40), "seed": np.uint8(5),
+        "time_budget": np.float32(60), "concurrency": 2.0, "cpus_per_trial": np.int64(1),
+        "gpus_per_trial": np.float64(0), "refit": np.bool_(True), "resume": np.bool_(False),
+    }  # fmt: skip
+    found = tabvae_ray.dry_run(make_mixed(50), space=SPACE, out=tmp_path, **numbers).document
+    settings = found["space"]["search"]
+    assert (settings["n_trials"], settings["rows"], settings["seed"]) == (3, 40, 5)
+    assert (settings["time_budget"], settings["refit"]) == (60, True)
+    assert json.loads(json.dumps(found["resources"]))["at_once"] == 2
+    with pytest.raises(ConfigError, match="trials must be a whole number >= 1, but got 0"):
+        tabvae_ray.dry_run(make_mixed(50), space=SPACE, out=tmp_path, trials=np.int64(0))
 
 
 @pytest.mark.parametrize("load", [tabvae_ray.load_search, tabvae_ray.load_synthesizer])
@@ -211,6 +233,20 @@ def test_rows_of_other_libraries_are_read_alike(library: str, home: Path) -> Non
     assert len(inputs.table) == 100
     assert inputs.spec.continuous == TableSpec.infer(rows).continuous
     assert inputs.spec.datetime == ("visited",)
+
+
+@pytest.mark.parametrize("kind", ["Categorical", "Enum"])
+def test_categories_of_polars_are_read(kind: str, home: Path, tmp_path: Path) -> None:
+    polars = pytest.importorskip("polars")
+    dtype = polars.Categorical if kind == "Categorical" else polars.Enum(["no", "yes"])
+    rows = polars.from_pandas(make_mixed(100)[["age"]])
+    said = polars.Series("said", ["yes", "no", None, "no"] * 25, dtype=dtype)
+    rows = rows.with_columns(said)
+    inputs = prepare_inputs(space=SPACE, out=home / "none", data=rows)
+    assert set(inputs.spec["said"].categories) == {"no", "yes"} and inputs.spec["said"].missing
+    write_table(inputs.table, str(tmp_path / "kept.parquet"))
+    kept = read_table(str(tmp_path / "kept.parquet"))
+    assert fingerprint(kept) == fingerprint(inputs.table)
 
 
 def test_spaces_and_specs_may_be_objects(space: SearchSpace, home: Path) -> None:

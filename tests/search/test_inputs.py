@@ -121,6 +121,10 @@ def test_an_option_that_is_empty_is_not_one_that_was_left_out(
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        (
+            {"n_trials": 10**30, "rows": 10**30},
+            "(?s)--trials: must be less than 92.*--rows: must be",
+        ),
         ({"seed": 2**64}, r"--seed: must be less than 9223372036854775808, but got 1844674"),
         ({"n_trials": 0}, r"--trials: must be greater than or equal to 1, but got 0"),
         ({"time_budget": -1.0}, r"--time-budget: must be greater than 0, but got -1"),

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from tabvae_ray.documents import is_finite_number
 from tabvae_ray.errors import ConfigError, brief
 from tabvae_ray.table.reading.frames import is_location
@@ -32,12 +34,13 @@ def _is_amount(value: Any) -> bool:
     return is_finite_number(value) and value >= 0
 
 
+_COUNTS = ("trials", "concurrency")
 # Of each kind of argument, the test and the words for it. Others are checked with the space.
 _RULES: tuple[tuple[Callable[[Any], bool], str, tuple[str, ...]], ...] = (
     (_is_text, "text", ("target", "name", "select", "address", "study_storage")),
     (is_location, "a path or URI", ("out",)),
     (_is_flag, "True or False", ("resume", "resume_or_start", "refit", "report", "display")),
-    (_is_count, "a whole number >= 1", ("trials", "concurrency")),
+    (_is_count, "a whole number >= 1", _COUNTS),
     (_is_positive, "a number > 0", ("time_budget", "cpus_per_trial")),
     (_is_amount, "a number >= 0", ("gpus_per_trial",)),
 )
@@ -48,12 +51,19 @@ _NEVER_NONE = {
 }
 
 
-def check_arguments(given: Mapping[str, Any]) -> None:
+def check_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
     """Check types and ranges of the arguments of a search by name.
+
+    Returns:
+        The arguments, in which numbers of NumPy are those of Python, and counts are integers.
 
     Raises:
         ConfigError: With one line for each that is wrong.
     """
+    given = {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in given.items()
+    }
     errors = [
         f"{name} must be {rule}, but got {brief(given[name])}"
         for fits, rule, names in _RULES
@@ -71,6 +81,8 @@ def check_arguments(given: Mapping[str, Any]) -> None:
         errors.append(f"track must be some of {', '.join(_TRACKERS)}, but got {found}")
     if errors:
         raise ConfigError("\n".join(errors))
+    counts = {name: given[name] for name in _COUNTS if given.get(name) is not None}
+    return {**given, **{name: int(value) for name, value in counts.items()}}
 
 
 def _names(track: Any) -> list[Any]:

@@ -7,7 +7,7 @@ from tabvae_ray.callable_module.python_words import in_python_words, python_word
 from tabvae_ray.command_line.terminal import Terminal
 from tabvae_ray.comparison.html import html_table
 from tabvae_ray.search.api.arguments import check_arguments
-from tabvae_ray.search.api.perform import Prepared, prepare
+from tabvae_ray.search.api.perform import Prepared, of_prepare, prepare
 from tabvae_ray.search.display.dry_run import dry_run_document, print_dry_run, space_text
 from tabvae_ray.search.sources import SpaceSource, SpecSource
 from tabvae_ray.space.search_space import SearchSpace
@@ -129,24 +129,6 @@ def dry_run(
         DataError: If the table cannot be modelled.
         StorageError: If something cannot be read.
     """
-    check_arguments(locals())
-    prepared = prepare(
-        space=space,
-        data=data,
-        spec=spec,
-        target=target,
-        out=out,
-        name=name,
-        resume=resume,
-        trials=trials,
-        time_budget=time_budget,
-        rows=rows,
-        seed=seed,
-        select=select,
-        refit=refit,
-        address=address,
-        cpus_per_trial=cpus_per_trial,
-        gpus_per_trial=gpus_per_trial,
-        concurrency=concurrency,
-    )
+    given = check_arguments(locals())
+    prepared = prepare(**of_prepare(given))
     return DryRun(prepared, resume=resume)

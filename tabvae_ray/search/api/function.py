@@ -6,7 +6,7 @@ from typing import Literal
 
 from tabvae_ray.callable_module.python_words import in_python_words
 from tabvae_ray.search.api.arguments import check_arguments
-from tabvae_ray.search.api.perform import draw_report, perform, prepare
+from tabvae_ray.search.api.perform import draw_report, of_prepare, perform, prepare
 from tabvae_ray.search.api.result import SearchResult
 from tabvae_ray.search.display.live import SearchProgress
 from tabvae_ray.search.resume_or_start import is_resumed
@@ -101,33 +101,15 @@ def search(
         StorageError: If something cannot be read or written.
         KeyboardInterrupt: If the search is interrupted.
     """
-    check_arguments(locals())
+    given = check_arguments(locals())
     began = time.time()
-    resume = is_resumed(out, name, resume=resume, or_start=resume_or_start)
-    prepared = prepare(
-        space=space,
-        data=data,
-        spec=spec,
-        target=target,
-        out=out,
-        name=name,
-        resume=resume,
-        trials=trials,
-        time_budget=time_budget,
-        rows=rows,
-        seed=seed,
-        select=select,
-        refit=refit,
-        address=address,
-        cpus_per_trial=cpus_per_trial,
-        gpus_per_trial=gpus_per_trial,
-        concurrency=concurrency,
-    )
+    resume = is_resumed(out, name, resume=given["resume"], or_start=resume_or_start)
+    prepared = prepare(**of_prepare(given) | {"resume": resume})
     done = perform(
         prepared,
         resume=resume,
         address=address,
-        concurrency=concurrency,
+        concurrency=given["concurrency"],
         study_storage=study_storage,
         trackers=(track,) if isinstance(track, str) else track,
         progress=SearchProgress(prepared.inputs.space, quiet=not display, words=in_python_words),

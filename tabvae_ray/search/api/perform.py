@@ -1,10 +1,11 @@
 """The steps of a search that the command and the Python function share."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from inspect import signature
+from typing import Any
 
 from tabvae_ray.cluster.nodes import Resources, expected_slots
-from tabvae_ray.documents import plain
 from tabvae_ray.report import write_report
 from tabvae_ray.search.display.live import SearchProgress
 from tabvae_ray.search.driver.outcome import SearchOutcome
@@ -14,7 +15,7 @@ from tabvae_ray.search.run import run_search
 from tabvae_ray.search.sources import SpaceSource, SpecSource
 from tabvae_ray.table.reading.frames import Frame, Source
 
-__all__ = ["Performed", "Prepared", "draw_report", "perform", "prepare"]
+__all__ = ["Performed", "Prepared", "draw_report", "of_prepare", "perform", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def prepare(
     Raises:
         TabVAEError: If an input is wrong.
     """
-    resources = Resources(plain(cpus_per_trial), plain(gpus_per_trial))
+    resources = Resources(cpus_per_trial, gpus_per_trial)
     slots = expected_slots(resources, concurrency, address)
     inputs = prepare_inputs(
         space=space,
@@ -84,20 +85,23 @@ def prepare(
         spec=spec,
         target=target,
         resume=resume,
-        settings=plain(
-            {
-                "n_trials": trials,
-                "time_budget": time_budget,
-                "rows": rows,
-                "seed": seed,
-                "select": select,
-                "refit": refit,
-            }
-        ),
+        settings={
+            "n_trials": trials,
+            "time_budget": time_budget,
+            "rows": rows,
+            "seed": seed,
+            "select": select,
+            "refit": refit,
+        },
         slots=slots,
         gpu=gpus_per_trial > 0,
     )
     return Prepared(inputs, resources, slots)
+
+
+def of_prepare(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of :func:`prepare` among those of a search."""
+    return {name: given[name] for name in signature(prepare).parameters}
 
 
 def perform(

@@ -10,7 +10,7 @@ __all__ = ["RayMetrics"]
 
 
 class RayMetrics:
-    """Gauges of a search, with its name as the label ``search``.
+    r"""Gauges of a search, with its name as the label ``search``.
 
     Prometheus shows them with Ray's prefix: ``ray_tabvae_trials`` (label ``state``: COMPLETE,
     PRUNED, FAIL or RUNNING), ``ray_tabvae_best`` (label ``objective``), ``ray_tabvae_hypervolume``,
@@ -18,13 +18,14 @@ class RayMetrics:
     ``ray_tabvae_slots``, ``ray_tabvae_slots_busy`` and ``ray_tabvae_seconds_left``.
 
     Args:
-        search: Name of the search.
+        search: Name of the search, in which letters beyond ASCII become escapes such as ``\xfc``.
         statistics: Statistics of this run, which must be told of every trial before this is.
     """
 
     def __init__(self, search: str, statistics: RunStatistics) -> None:
         self.statistics = statistics
-        self._labels = {"search": search}
+        # Ray takes ASCII only.
+        self._labels = {"search": search.encode("ascii", "backslashreplace").decode()}
         self._trials = self._gauge("trials", "Trials by state", "state")
         self._best = self._gauge("best", "Best value among complete trials", "objective")
         self._hypervolume = self._gauge("hypervolume", "Hypervolume of the complete trials")

@@ -84,6 +84,15 @@ class Ledger(Callback):
         """Return the best trials as far as they came, see :func:`best_so_far`."""
         return best_so_far([*self._stopped, *self.state.unfinished()], self.space)
 
+    def ended_early(self) -> str | None:
+        """Return why the search ended before its last trial; None if it did not.
+
+        The time may be over just as the last trial ends.
+        """
+        n_known = max((record.number + 1 for record in self.finished), default=0)
+        done = n_known >= self.space.settings.n_trials and not self.state.unfinished()
+        return None if done and self.state.out_of_time else self.state.stop
+
     def needed(self) -> list[TrialRecord]:
         """Return the trials whose checkpoints may still be needed."""
         return [*self.state.unfinished(), *self._front, *self._runners_up, *self._stopped]

@@ -30,7 +30,7 @@ def port() -> Iterator[int]:
     ray.shutdown()
 
 
-def exported(port: int) -> dict[tuple[str, str], float]:
+def exported(port: int, search: str) -> dict[tuple[str, str], float]:
     """Return the values of the metrics, by name and by the label that differs."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
         lines = answer.read().decode().splitlines()
@@ -38,15 +38,18 @@ def exported(port: int) -> dict[tuple[str, str], float]:
     for line in lines:
         if match := re.match(r"ray_tabvae_(\w+)\{(.*)\} (\S+)$", line):
             name, labels, value = match.groups()
-            assert 'search="heart"' in labels
+            assert f'search="{search}"' in labels
             label = re.search(r'(?:state|objective)="(\w+)"', labels)
             found[name, label[1] if label else ""] = float(value)
     return found
 
 
-def test_prometheus_finds_trials_objectives_and_slots(space: SearchSpace, port: int) -> None:
+@pytest.mark.parametrize(("search", "label"), [("heart", "heart"), ("Übung", r"\\xdcbung")])
+def test_prometheus_finds_trials_objectives_and_slots(
+    space: SearchSpace, port: int, search: str, label: str
+) -> None:
     statistics = RunStatistics(space, slots=2)
-    metrics = RayMetrics("heart", statistics)
+    metrics = RayMetrics(search, statistics)
     running = TrialRecord(1, "RUNNING", {})
     record = finished(0, "COMPLETE", 9, js=0.25)
     state = run_state(running)
@@ -67,5 +70,5 @@ def test_prometheus_finds_trials_objectives_and_slots(space: SearchSpace, port: 
     # Ray sends metrics every few seconds.
     while not expected.items() <= found.items() and time.monotonic() < end:
         time.sleep(0.5)
-        found = exported(port)
+        found = exported(port, label)
     assert expected.items() <= found.items()

@@ -267,6 +267,29 @@ def test_a_trial_whose_time_is_over_is_kept_to_be_resumed(search: Search) -> Non
     assert [record.number for record in search.records.finished()] == list(range(6))
 
 
+def test_a_search_whose_trials_are_all_done_when_the_time_is_over_has_not_ended_early(
+    search: Search,
+) -> None:
+    limited(search)
+    for _ in range(5):
+        search.propose()
+        (ray_id,) = search.trials
+        for value in (0.3, 0.2, 0.1):
+            if ray_id in search.trials:
+                search.report(ray_id, value)
+    search.state.end_for_time()
+    assert search.ledger.ended_early() == "the time budget of 100 s is spent"
+    limited(search)
+    search.propose()
+    (ray_id,) = search.trials
+    search.state.end_for_time()
+    assert search.ledger.ended_early() == "the time budget of 100 s is spent"
+    for value in (0.3, 0.2, 0.1):
+        if ray_id in search.trials:
+            search.report(ray_id, value)
+    assert len(search.ledger.finished) == 6 and search.ledger.ended_early() is None
+
+
 def test_stopped_trials_can_be_chosen_until_one_is_complete(search: Search) -> None:
     limited(search)
     for value in (0.5, 0.2, 0.4):

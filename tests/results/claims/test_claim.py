@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -10,9 +12,9 @@ import pytest
 
 from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.errors import ConfigError, StorageError
+from tabvae_ray.results.claims import claim
+from tabvae_ray.results.claims.claim import Holder, claimed
 from tabvae_ray.search import run
-from tabvae_ray.search.driver import claim
-from tabvae_ray.search.driver.claim import Holder, claimed
 from tabvae_ray.search.driver.resume import begin_or_resume
 from tabvae_ray.search.inputs import prepare_inputs
 from tabvae_ray.space.search_space import SearchSpace
@@ -182,3 +184,82 @@ def test_drivers_of_an_object_store_see_each_other(
     at_once(take, 3)
     assert (len(held), len(refused)) == (1, 2)
     assert directory.children() == []
+
+
+def test_a_refit_and_a_driver_refuse_each_other_in_words_of_their_own(
+    directory: Location,
+) -> None:
+    who = f"by process {os.getpid()} on .*, since 20.* UTC"
+    with claimed(directory, doing="refit"):
+        with pytest.raises(ConfigError, match=f"{directory} is being refitted {who}: stop it"):
+            with claimed(directory):
+                pass
+        with pytest.raises(ConfigError, match=f"is being refitted {who}: wait until it has ended"):
+            with claimed(directory, doing="refit"):
+                pass
+    with (
+        claimed(directory),
+        pytest.raises(ConfigError, match=f"is being run {who}: refit it when it has ended"),
+        claimed(directory, doing="refit"),
+    ):
+        pass
+
+
+def claim_in_a_child(directory: Location, changes: dict[str, object]) -> subprocess.Popen[str]:
+    """Start a process that claims a directory as one elsewhere, until its input ends."""
+    code = (
+        "import sys, json, dataclasses\n"
+        "from tabvae_ray.results.claims import claim\n"
+        "from tabvae_ray.storage import Location\n"
+        "claim.HEARTBEAT_SECONDS = 0.2\n"
+        "here, changes = claim.Holder.here, json.loads(sys.argv[2])\n"
+        "claim.Holder.here = lambda doing: dataclasses.replace(here(doing), **changes)\n"
+        "with claim.claimed(Location(sys.argv[1]), doing='refit'):\n"
+        "    print('claimed', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    words = [sys.executable, "-c", code, str(directory), json.dumps(changes)]
+    pipe = subprocess.PIPE
+    child = subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "claimed\n"
+    return child
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"host": "elsewhere"},
+        # Containers that share the network of their machine have its name, too.
+        {"pids": "pid:[1]", "pid": os.getpid()},
+    ],
+)
+def test_a_refit_elsewhere_is_respected_while_it_lives_and_not_for_long_once_it_is_killed(
+    directory: Location, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object]
+) -> None:
+    monkeypatch.setattr(claim, "HEARTBEAT_SECONDS", 0.5)
+    with claim_in_a_child(directory, changes) as child:
+        try:
+            with pytest.raises(ConfigError, match="is being refitted by"), claimed(directory):
+                pass
+        finally:
+            child.kill()
+    assert (Path(str(directory)) / "driver.json").exists()
+    with claimed(directory):
+        pass
+
+
+def test_a_refit_in_an_object_store_shows_that_it_lives(
+    directory: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claim, "HEARTBEAT_SECONDS", 0.2)
+    monkeypatch.setattr(Location, "on_this_machine", lambda _: None)
+    with claimed(directory, doing="refit") as mine:
+        elsewhere = replace(mine, id="0" * 32, host="elsewhere")
+        file = directory / f"driver-{mine.id}.json"
+        before = claim._signs(mine, directory)
+        time.sleep(1.0)
+        assert claim._signs(mine, directory) != before
+        assert claim._signs(elsewhere, directory) == claim._signs(elsewhere, directory)
+        assert file.exists()
+    assert not file.exists()

@@ -1,15 +1,17 @@
-"""Claim a search for one driver.
+"""Claim a search for one process, its driver or a refit.
 
-Two drivers would train the same trials and remove each other's checkpoints. A driver therefore
-claims the search before it writes anything else, and gives the claim back at its end. On a disk the
-claim is ``driver.json``, which only one process can create. An object store that pyarrow reaches
-has no such operation: each driver writes its own ``driver-<id>.json`` there and then lists the
-others. Of two drivers, the one that lists last sees both files, so that at most one goes on.
+Two drivers would train the same trials and remove each other's checkpoints, as two refits would
+their codes. Each therefore claims the search before it writes anything else, and gives the claim
+back at its end. On a disk the claim is ``driver.json``, which only one process can create. An
+object store that pyarrow reaches has no such operation: each process writes its own
+``driver-<id>.json`` there and then lists the others. Of two processes, the one that lists last sees
+both files, so that at most one goes on.
 """
 
 import json
 import os
 import socket
+import threading
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator
@@ -17,25 +19,27 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, TypeAdapter
 
 from tabvae_ray.documents import read_versioned
 from tabvae_ray.errors import ConfigError, StorageError
+from tabvae_ray.results.claims import claim_file
+from tabvae_ray.results.claims.claim_file import CLAIM_NAME
 from tabvae_ray.results.search_manifest import HEARTBEAT_SECONDS, SearchManifest
 from tabvae_ray.results.trial_record import Moment
-from tabvae_ray.search.directory import CLAIM_NAME
-from tabvae_ray.search.driver import claim_file
 from tabvae_ray.storage import Location
 
-__all__ = ["Holder", "claimed"]
+__all__ = ["Doing", "Holder", "claimed"]
 
-# After this long without a sign of life, a driver on another machine counts as dead.
+Doing = Literal["run", "refit"]
+
+# After this long without a sign of life, a process on another machine counts as dead.
 _SURELY_DEAD_SECONDS = 3600.0
-# How long a driver waits in an object store for others to withdraw, and how often it looks.
+# How long a process waits in an object store for others to withdraw, and how often it looks.
 _WITHDRAW_SECONDS, _PERIOD = 10.0, 0.2
-# Often enough to meet another driver that ends just now.
+# Often enough to meet another process that ends just now.
 _ATTEMPTS = 20
 # Claims of this process.
 _HELD: set[str] = set()
@@ -43,7 +47,7 @@ _HELD: set[str] = set()
 
 @dataclass(frozen=True)
 class Holder:
-    """A driver that has claimed a search.
+    """A process that has claimed a search.
 
     Args:
         id: Distinguishes claims of the same process.
@@ -51,6 +55,9 @@ class Holder:
         pid: The process.
         since: When it made the claim, in seconds since 1970.
         started: When the process started, in the clock of its machine, or None if unknown.
+        doing: Whether it runs the search or refits its model.
+        pids: The namespace in which its number is known, or None if unknown. Containers may share
+            the name of their machine, and number their processes anew.
     """
 
     id: str
@@ -58,12 +65,20 @@ class Holder:
     pid: Annotated[int, Field(ge=1, lt=2**31, strict=True)]
     since: Moment
     started: str | None
+    doing: Doing = "run"
+    pids: str | None = None
 
     @classmethod
-    def here(cls) -> Self:
+    def here(cls, doing: Doing = "run") -> Self:
         """Return a new claim of this process."""
-        pid = os.getpid()
-        return cls(uuid.uuid4().hex, socket.gethostname(), pid, time.time(), _process_start(pid))
+        pid, host = os.getpid(), socket.gethostname()
+        started = _process_start(pid)
+        return cls(uuid.uuid4().hex, host, pid, time.time(), started, doing, _pids())
+
+    @property
+    def is_on_this_machine(self) -> bool:
+        """True if the number of its process means the same here."""
+        return self.host == socket.gethostname() and self.pids in (None, _pids())
 
     def __str__(self) -> str:
         since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(self.since))
@@ -78,7 +93,9 @@ _HOLDERS = TypeAdapter(Holder)
 
 
 @contextmanager
-def claimed(directory: Location, check: Callable[[], None] = lambda: None) -> Iterator[Holder]:
+def claimed(
+    directory: Location, check: Callable[[], object] = lambda: None, *, doing: Doing = "run"
+) -> Iterator[Holder]:
     """Hold the claim on a search during the block.
 
     A directory that is made for the claim is removed at the end if nothing else is in it.
@@ -86,12 +103,13 @@ def claimed(directory: Location, check: Callable[[], None] = lambda: None) -> It
     Args:
         directory: The search's directory.
         check: Checks the directory before anything is written; it may raise.
+        doing: Whether the block runs the search or refits its model.
 
     Raises:
-        ConfigError: If another driver holds it; the message names the holder.
+        ConfigError: If another process holds it; the message names the holder.
         StorageError: If a claim cannot be read or written.
     """
-    mine = Holder.here()
+    mine = Holder.here(doing)
     path = directory.on_this_machine()
     file = directory / ("driver.json" if path is not None else f"driver-{mine.id}.json")
     made = False
@@ -102,7 +120,8 @@ def claimed(directory: Location, check: Callable[[], None] = lambda: None) -> It
             _claim_in_store(directory, file, mine, check)
         else:
             made = _claim_on_disk(directory, path, mine, check)
-        yield mine
+        with _heartbeat(file, mine):
+            yield mine
     finally:
         _HELD.discard(mine.id)
         if path is None:
@@ -116,8 +135,31 @@ def claimed(directory: Location, check: Callable[[], None] = lambda: None) -> It
                     path.rmdir()
 
 
+@contextmanager
+def _heartbeat(file: Location, mine: Holder) -> Iterator[None]:
+    """Write the claim regularly, to show processes on other machines that this one lives."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        path = file.on_this_machine()
+        while not ended.wait(HEARTBEAT_SECONDS):
+            with suppress(OSError, StorageError):
+                if path is not None:
+                    os.utime(path)
+                elif not ended.is_set():
+                    file.write_bytes(mine.content())
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 def _claim_on_disk(
-    directory: Location, path: Path, mine: Holder, check: Callable[[], None]
+    directory: Location, path: Path, mine: Holder, check: Callable[[], object]
 ) -> bool:
     """Claim a directory on a disk, and return True if the directory is new."""
     file, made = path / "driver.json", False
@@ -131,7 +173,7 @@ def _claim_on_disk(
         try:
             return claim_file.create(file, mine.content())
         except FileNotFoundError:
-            # Another driver has just given up and removed the directory.
+            # Another process has just given up and removed the directory.
             made = False
             return False
         except OSError:
@@ -142,7 +184,7 @@ def _claim_on_disk(
 
     for _ in range(_ATTEMPTS):
         content = file.read_bytes() if file.is_file() else b""
-        dead = _dead_holders(directory)
+        dead = _dead_holders(directory, mine)
         check()
         if not dead:
             done = directory.attempt("written", create)
@@ -152,14 +194,14 @@ def _claim_on_disk(
         if done:
             return made
         time.sleep(_PERIOD / 4)
-    raise _taken(directory, next(iter(_holders(directory)), None))
+    raise _taken(directory, next(iter(_holders(directory)), None), mine)
 
 
 def _claim_in_store(
-    directory: Location, file: Location, mine: Holder, check: Callable[[], None]
+    directory: Location, file: Location, mine: Holder, check: Callable[[], object]
 ) -> None:
     """Claim a directory in an object store, after the holders there are found dead."""
-    dead = _dead_holders(directory)
+    dead = _dead_holders(directory, mine)
     check()
     file.write_bytes(mine.content())
     end = time.monotonic() + _WITHDRAW_SECONDS
@@ -168,22 +210,22 @@ def _claim_in_store(
         # The lowest id stays. One that listed before this one wrote stays as well.
         if min(rival.id for rival in rivals) < mine.id or time.monotonic() > end:
             file.remove()
-            raise _taken(directory, rivals[0])
+            raise _taken(directory, rivals[0], mine)
         time.sleep(_PERIOD)
     for holder in dead:
         (directory / f"driver-{holder.id}.json").remove()
 
 
-def _dead_holders(directory: Location) -> list[Holder]:
-    """Return the claims of drivers that have died.
+def _dead_holders(directory: Location, mine: Holder) -> list[Holder]:
+    """Return the claims of processes that have died.
 
     Raises:
-        ConfigError: If a driver is alive.
+        ConfigError: If one is alive.
     """
     holders = _holders(directory)
     for holder in holders or _driver_without_claim(directory):
         if _lives(holder, directory):
-            raise _taken(directory, holder)
+            raise _taken(directory, holder, mine)
     return holders
 
 
@@ -193,11 +235,11 @@ def _holders(directory: Location) -> list[Holder]:
         if not CLAIM_NAME.fullmatch(file.name):
             continue
         try:
-            found.append(read_versioned(file, _HOLDERS, 1, "the claim of a driver"))
+            found.append(read_versioned(file, _HOLDERS, 1, "the claim of a process"))
         except StorageError as error:
-            # Otherwise its driver has just ended.
+            # Otherwise its process has just ended.
             if file.exists():
-                hint = "if no process runs this search, remove the file"
+                hint = "if no process runs or refits this search, remove the file"
                 raise type(error)(f"{error}; {hint}") from None
     return found
 
@@ -214,25 +256,34 @@ def _driver_without_claim(directory: Location) -> Collection[Holder]:
 def _lives(holder: Holder, directory: Location) -> bool:
     if holder.id in _HELD:
         return True
-    sign = _last_sign(holder, directory)
-    if holder.host == socket.gethostname():
+    signs = _signs(holder, directory)
+    if holder.is_on_this_machine:
         if holder.pid == os.getpid() or not _process_runs(holder.pid):
             return False
         if holder.started is not None:
             return _process_start(holder.pid) in (holder.started, None)
         # A process that has been silent for this long is another one with the same number.
-        return time.time() - sign < 6 * HEARTBEAT_SECONDS
+        return time.time() - max(signs) < 6 * HEARTBEAT_SECONDS
     # The clocks of two machines may differ by minutes, but not by an hour.
-    if abs(time.time() - sign) > _SURELY_DEAD_SECONDS:
+    if abs(time.time() - max(signs)) > _SURELY_DEAD_SECONDS:
         return False
     time.sleep(2.5 * HEARTBEAT_SECONDS)
-    return _last_sign(holder, directory) != sign
+    return _signs(holder, directory) != signs
 
 
-def _last_sign(holder: Holder, directory: Location) -> float:
-    """Return when the driver has last written the manifest, or else made its claim."""
+def _signs(holder: Holder, directory: Location) -> list[float]:
+    """Return when the process has made its claim, and last written it and the manifest.
+
+    These are moments of several clocks, so that the latest of them may stay the same for long.
+    """
     manifest = _manifest(directory)
-    return holder.since if manifest is None else max(holder.since, manifest.updated)
+    signs = [holder.since, 0.0 if manifest is None else manifest.updated]
+    for name in ("driver.json", f"driver-{holder.id}.json"):
+        file = directory / name
+        with suppress(StorageError):
+            info = file.attempt("read", partial(file.filesystem.get_file_info, file.path))
+            signs.append((info.mtime_ns or 0) / 1e9)
+    return signs
 
 
 def _manifest(directory: Location) -> SearchManifest | None:
@@ -243,12 +294,28 @@ def _manifest(directory: Location) -> SearchManifest | None:
     return None
 
 
-def _taken(directory: Location, holder: Holder | None) -> ConfigError:
+def _taken(directory: Location, holder: Holder | None, mine: Holder) -> ConfigError:
     by = "another process" if holder is None else str(holder)
+    refits = holder is not None and holder.doing == "refit"
+    held = f"is being {'refitted' if refits else 'run'} by {by}"
+    if mine.doing == "refit":
+        until = (
+            "wait until it has ended, or stop it, and give the same command again"
+            if refits
+            else "refit it when it has ended"
+        )
+        return ConfigError(f"{directory}: the search {held}: {until}")
     return ConfigError(
-        f"--name: the search in {directory} is being run by {by}: stop it first, or give another "
-        "--name"
+        f"--name: the search in {directory} {held}: stop it first, or give another --name"
     )
+
+
+def _pids() -> str | None:
+    """Return the namespace of process numbers on Linux; None elsewhere."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return None
 
 
 def _process_runs(pid: int) -> bool:

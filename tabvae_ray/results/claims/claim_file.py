@@ -2,12 +2,16 @@
 
 import fcntl
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["create", "remove", "replace"]
+__all__ = ["CLAIM_NAME", "create", "remove", "replace"]
+
+# The name of a claim on a disk, and in an object store.
+CLAIM_NAME = re.compile(r"driver(-[0-9a-f]{32})?\.json")
 
 
 def create(file: Path, content: bytes) -> bool:
