@@ -210,7 +210,10 @@ class _Draft:
                 if n_epochs >= floor:
                     break
             self._set(max(_MIN_EPOCHS, n_epochs), factor, *level)
-            why = f"{n_compared} trials train to the end in {time_budget:g} s, {slots} at once"
+            why = (
+                f"at least {n_compared} trials train to the end in {time_budget:g} s, "
+                f"{slots} at once"
+            )
             if n_epochs < _MIN_EPOCHS:
                 why = f"the fewest there are; {time_budget:g} s may be too short for this table"
             self.document["search"]["time_budget"] = time_budget
