@@ -134,9 +134,7 @@ def test_the_only_candidate_that_there_is_time_for_is_the_one_that_the_rule_take
     _, reason = select(found, task.space, n_front=3)
     says = {"ideal": "the most balanced", "correlation_distance": "best correlation_distance"}
     assert reason.startswith(says.get(rule, "least weighted sum of 1 mean_js_distance, 0 "))
-    assert reason.endswith(
-        "of 3 trials on the front; there was time to score only one of them again"
-    )
+    assert reason.endswith("of 3 trials on the front; there was time to score only one again")
 
 
 def test_the_rule_constraint_needs_constraints(tiny: dict, space_file: object) -> None:
