@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,25 +67,21 @@ def expected_slots(resources: Resources, concurrency: int | None, address: str |
 
     Args:
         resources: The resources of a trial.
-        concurrency: The limit that the user gives, which is trusted.
+        concurrency: The limit that the user gives, which is trusted of a cluster and of GPUs.
         address: The address of the cluster; ``RAY_ADDRESS`` or this machine if None.
     """
+    is_local = (address or os.environ.get("RAY_ADDRESS") or "local") == "local"
+    if is_local and not resources.gpus:
+        fitting = max(1, int(usable_cpus() / resources.cpus))
+        return fitting if concurrency is None else min(concurrency, fitting)
     if concurrency is not None:
         return concurrency
-    if (address or os.environ.get("RAY_ADDRESS") or "local") != "local":
-        return _SLOTS_OF_CLUSTER
-    if resources.gpus:
-        return max(1, int(1 / resources.gpus))
-    return max(1, int(usable_cpus() / resources.cpus))
+    return max(1, int(1 / resources.gpus)) if is_local else _SLOTS_OF_CLUSTER
 
 
 def free_slots(resources: Resources) -> int:
     """Return how many trials fit into the cluster's free resources; at least 1."""
-    free = ray.available_resources()  # type: ignore[no-untyped-call]
-    slots = free.get("CPU", 0.0) / resources.cpus if resources.cpus else float("inf")
-    if resources.gpus:
-        slots = min(slots, free.get("GPU", 0.0) / resources.gpus)
-    return max(1, int(slots + 1e-6))
+    return _fitting(resources, ray.available_resources())  # type: ignore[no-untyped-call]
 
 
 def trials_at_once(resources: Resources, concurrency: int | None, n_trials: int) -> tuple[int, int]:
@@ -97,11 +94,22 @@ def trials_at_once(resources: Resources, concurrency: int | None, n_trials: int)
     """
     free, grows = free_slots(resources), autoscales()
     # If nodes are added on demand, the sampler should still learn from most trials.
-    wished = max(free, math.ceil(n_trials / 4)) if grows else free
-    slots = concurrency or wished
+    slots = max(free, math.ceil(n_trials / 4)) if grows else free
+    if concurrency is not None:
+        # More than ever fit would be proposed without the results of those that run.
+        every = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        slots = concurrency if grows else min(concurrency, _fitting(resources, every))
     # One trial more than there are slots waits for the next free process, because Ray keeps
     # processes only for trials that wait. An autoscaler must not add a node for it.
     return slots, slots + 1 if slots >= free and not grows else slots
+
+
+def _fitting(resources: Resources, amounts: Mapping[str, float]) -> int:
+    """Return how many trials fit into amounts of a cluster's resources; at least 1."""
+    slots = amounts.get("CPU", 0.0) / resources.cpus if resources.cpus else float("inf")
+    if resources.gpus:
+        slots = min(slots, amounts.get("GPU", 0.0) / resources.gpus)
+    return max(1, int(slots + 1e-6))
 
 
 def autoscales() -> bool:

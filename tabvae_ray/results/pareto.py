@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 __all__ = [
+    "Floats",
     "Ranking",
     "as_losses",
     "choose",

@@ -21,7 +21,7 @@ from tabvae_ray.cli import (
 )
 from tabvae_ray.cluster.quick_imports import garbage_left
 from tabvae_ray.command_line.json_log import JsonLog, logged
-from tabvae_ray.search.early_checks import check_early, check_place
+from tabvae_ray.search.early_checks import check_early, check_place, check_replay
 from tabvae_ray.search.resume_or_start import is_resumed
 from tabvae_ray.space.named_spaces import SpaceType
 
@@ -247,6 +247,7 @@ def command(
     """
     began = time.time()
     if replay is not None:
+        check_replay(click.get_current_context())
         return _replay(replay, data, spec, as_json=as_json, quiet=quiet or log is not None)
     resume = is_resumed(out, name, resume=resume, or_start=resume_or_start)
     if space is None and data is None and not (resume and name):

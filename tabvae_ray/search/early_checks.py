@@ -2,11 +2,16 @@
 
 import os
 
+import click
+from click.core import ParameterSource
+
 from tabvae_ray.command_line.input_document import local_document
 from tabvae_ray.space.named_spaces import find_space, is_auto, named_space
 from tabvae_ray.space.select_rule import check_select
 
-__all__ = ["check_early", "check_place"]
+__all__ = ["check_early", "check_place", "check_replay"]
+
+_OF_REPLAY = ("replay", "data", "spec", "as_json", "quiet", "log_format")
 
 
 def check_early(space: str | None, spec: str | None, select: str | None) -> None:
@@ -62,3 +67,23 @@ def check_place(space: str | None, data: str | None, out: str, name: str | None)
     # A directory that is not there needs no library to be listed.
     if path is not None and os.path.exists(path):
         check_new(directory)
+
+
+def check_replay(context: click.Context) -> None:
+    """Check that no option is given with ``--replay`` that would not change anything.
+
+    Raises:
+        UsageError: Naming all that are.
+    """
+    typed = ParameterSource.COMMANDLINE
+    others = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name not in _OF_REPLAY
+        and context.get_parameter_source(str(parameter.name)) is typed
+    ]
+    if others:
+        raise click.UsageError(
+            "--replay: trains a trial as its search did, and takes only --data, --spec and options "
+            f"of the output beside it, but got {', '.join(others)}"
+        )

@@ -24,6 +24,7 @@ print(code, [name for name in {HEAVY!r} if name in sys.modules])
         ("search --space nope.yaml", "--space: nope.yaml: cannot be read"),
         ("search --space beta --data nope.csv", "--data: nope.csv: cannot be read"),
         ("search --space beta --spec nope.yaml", "--spec: nope.yaml: cannot be read"),
+        ("search --replay {here} --trials 3 --resume", "beside it, but got --resume, --trials"),
         ("search --replay nope.json", "--replay: nope.json: cannot be read"),
         ("search --space beta --trials 0", "--trials must be >= 1"),
         ("generate --model nope --rows 1 --out a.csv", "--model: nope: cannot be read"),

@@ -183,7 +183,7 @@ def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
     settings = found["space"]["search"]
     assert (settings["n_trials"], settings["rows"], settings["seed"]) == (3, 40, 5)
     assert (settings["time_budget"], settings["refit"]) == (60, True)
-    assert json.loads(json.dumps(found["resources"]))["at_once"] == 2
+    assert type(found["resources"]["at_once"]) is int
     with pytest.raises(ConfigError, match="trials must be a whole number >= 1, but got 0"):
         tabvae_ray.dry_run(make_mixed(50), space=SPACE, out=tmp_path, trials=np.int64(0))
 

@@ -54,6 +54,10 @@ def test_the_trials_at_once_are_known_before_ray_is(monkeypatch) -> None:
     assert expected_slots(Resources(), None, None) == 6
     assert expected_slots(Resources(cpus=16), None, None) == 1
     assert expected_slots(Resources(gpus=0.5), None, None) == 2
+    # More than fit do not run at once.
+    assert expected_slots(Resources(), 50, None) == 6
+    assert expected_slots(Resources(cpus=0.5), 5, None) == 5
+    assert expected_slots(Resources(gpus=1.0), 8, None) == 8
     assert expected_slots(Resources(), 5, "auto") == 5
     assert expected_slots(Resources(), None, "auto") == 4
     monkeypatch.setenv("RAY_ADDRESS", "head:6379")

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from tabvae_ray.results.constraints import total_violation
-from tabvae_ray.results.pareto import as_losses, choose
+from tabvae_ray.results.pareto import Floats, as_losses, choose
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.select_rule import parse_select
 
-__all__ = ["Candidate", "as_scores", "select"]
+__all__ = ["Candidate", "as_scores", "first_choice", "select"]
 
 
 @dataclass(frozen=True)
@@ -50,15 +50,18 @@ def select(
     least = min(total_violation(candidate.means, space) for candidate in found)
     kept = [candidate for candidate in found if total_violation(candidate.means, space) <= least]
     values = as_losses([[c.means[name] for name in names] for c in kept], space.directions)
+    is_single = len(found) == 1 and n_front > 1
     if least > 0:
         # Better than no model at all.
         reason = "breaks the constraints least; no candidate keeps them"
+        if is_single:
+            reason = f"breaks the constraints; there was time to score only one of {n_front} again"
         return kept[choose(values, "ideal")], reason
     chosen = kept[choose(values, "ideal" if rule == "constraint" else rule)]
-    if len(found) == 1 and n_front > 1:
+    if is_single:
+        by = "the most balanced" if isinstance(rule, str) else _meaning(rule, names)
         return chosen, (
-            f"the most balanced of {n_front} trials on the front; there was time to score only one "
-            "of them again"
+            f"{by} of {n_front} trials on the front; there was time to score only one again"
         )
     if len(found) == 1:
         return chosen, "the only one there is"
@@ -67,6 +70,22 @@ def select(
     if space.constraints:
         reason += f", among {len(kept)} of {len(found)} that keep the constraints"
     return chosen, reason
+
+
+def first_choice(losses: Floats, space: SearchSpace) -> int | None:
+    """Return the position of the trial that the rule takes by what trials of the front reported.
+
+    It must be among the candidates, however few these are. None if the rule is for all objectives:
+    a balanced trial is always among them.
+
+    Args:
+        losses: The reported objectives of the front.
+        space: The search space.
+    """
+    rule = parse_select(
+        space.settings.select, list(space.objectives), constrained=bool(space.constraints)
+    )
+    return None if isinstance(rule, str) else choose(losses, rule)
 
 
 def as_scores(candidate: Candidate) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.errors import StorageError
 from tabvae_ray.results.pareto import as_losses, epsilon_net_order
 from tabvae_ray.results.trial_record import TrialRecord
-from tabvae_ray.search.optimize.selection import Candidate
+from tabvae_ray.search.optimize.selection import Candidate, first_choice
 from tabvae_ray.search.trials.membership import attack_model
 from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.search.trials.trial import draw_rows, n_scored_rows, restore_trial
@@ -49,6 +49,9 @@ def candidates(
     settings, names = task.space.settings, list(task.space.objectives)
     losses = as_losses([record.values(names) for record in best], task.space.directions)
     order = epsilon_net_order(losses, settings.n_candidates)
+    first = first_choice(losses, task.space)
+    if first is not None:
+        order = [first, *(i for i in order if i != first)][: settings.n_candidates]
     others = list(runners_up)[: max(0, settings.n_candidates - len(order))]
     chosen = sorted([*(best[i] for i in order), *others], key=lambda record: record.number)
     if is_scored_here(task, len(chosen), settings.n_rescores):

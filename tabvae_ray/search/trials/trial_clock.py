@@ -43,12 +43,14 @@ class TrialClock:
         """Measure an epoch, without the report at its end."""
         started, before = self._clock(), self._scored
         yield
-        self._epoch_seconds = self._clock() - started - (self._scored - before)
+        passed = self._clock() - started - (self._scored - before)
+        # Clocks are set back now and then, and nothing gives time back.
+        self._epoch_seconds = max(0.0, passed)
 
     @contextmanager
     def report(self) -> Iterator[None]:
         """Measure a report."""
         started = self._clock()
         yield
-        self.scoring_seconds = self._clock() - started
+        self.scoring_seconds = max(0.0, self._clock() - started)
         self._scored += self.scoring_seconds

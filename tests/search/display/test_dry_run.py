@@ -19,6 +19,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     table.to_csv(tmp_path / "wards.csv", index=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    # No more trials are expected at once than fit.
+    monkeypatch.setattr("tabvae_ray.cluster.nodes.usable_cpus", lambda: 3.0)
     return tmp_path
 
 

@@ -106,6 +106,37 @@ def test_one_candidate_is_chosen_by_any_rule(tiny: dict) -> None:
     assert reason.startswith("the most balanced of 4 trials on the front; there was time to score")
 
 
+def test_one_of_many_that_breaks_the_constraints_is_not_said_to_be_the_best_of_them(
+    tiny: dict,
+) -> None:
+    space = searching(tiny, constraints={"mean_js_distance": {"max": 0.05}})
+    _, reason = select(FOUND[:1], space, n_front=4)
+    assert reason == "breaks the constraints; there was time to score only one of 4 again"
+
+
+@pytest.mark.parametrize(
+    ("rule", "number"),
+    [("ideal", 1), ("correlation_distance", 2), ("weights 1,0", 0)],
+)
+def test_the_only_candidate_that_there_is_time_for_is_the_one_that_the_rule_takes(
+    tiny: dict,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rule: str,
+    number: int,
+) -> None:
+    tiny["search"] |= {"select": rule, "n_candidates": 1}
+    task = prepare_inputs(space=tiny, out=str(tmp_path)).task()
+    monkeypatch.setattr(rescoring, "_score_again", lambda _, known, n: [known.objectives] * n)
+    front = [TrialRecord(c.record.number, "COMPLETE", {}, c.means, c.record.rungs) for c in FOUND]
+    found = candidates(task, front, Resources())
+    assert [c.record.number for c in found] == [number]
+    _, reason = select(found, task.space, n_front=3)
+    says = {"ideal": "the most balanced", "correlation_distance": "best correlation_distance"}
+    assert reason.startswith(says.get(rule, "least weighted sum of 1 mean_js_distance, 0 "))
+    assert reason.endswith("of 3 trials on the front; there was time to score only one again")
+
+
 def test_the_rule_constraint_needs_constraints(tiny: dict, space_file: object) -> None:
     with pytest.raises(ConfigError, match="select: constraint needs constraints"):
         prepare_inputs(space=str(space_file), settings={"select": "constraint"})

@@ -39,3 +39,19 @@ def test_a_trial_may_begin_until_the_time_is_over() -> None:
     assert clock.has_time()
     hands.now += 1
     assert not clock.has_time()
+
+
+def test_a_clock_that_is_set_back_gives_no_time() -> None:
+    hands = Hands()
+    clock = TrialClock(LIMIT, hands)
+    with clock.epoch():
+        hands.now += 5
+        with clock.report():
+            hands.now -= 300
+    assert clock.scoring_seconds == 0
+    hands.now = LIMIT.training_ends(0.0) + 0.5
+    assert not clock.has_time()
+    with clock.epoch():
+        hands.now -= 300
+    hands.now = LIMIT.training_ends(0.0) + 0.5
+    assert not clock.has_time()
