@@ -116,7 +116,8 @@ def find_formulas(
             if fits(rule) or not turns.isdisjoint((rule.column, *rule.given))
         ]
         # A formula that tells all values of its column goes before one that needs what rows lack.
-        for candidate in sorted(search.ranked(fitting), key=lambda rule: not tells_all(rule, table)):
+        ranked = search.ranked(fitting)
+        for candidate in sorted(ranked, key=lambda rule: not tells_all(rule, table)):
             exceptions = is_rule(candidate, table, rng)
             if exceptions is not None and search.is_needed(candidate, exceptions):
                 if not tells_all(candidate, table):
