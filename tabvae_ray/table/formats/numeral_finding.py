@@ -8,7 +8,14 @@ from math import isfinite
 
 from tabvae_ray.table.formats.numerals import SEPARATORS, NumberFormat
 
-__all__ = ["CURRENCY", "find_number_format", "is_default", "may_have_decimals", "usual_format"]
+__all__ = [
+    "CURRENCY",
+    "ZERO",
+    "find_number_format",
+    "is_default",
+    "may_have_decimals",
+    "usual_format",
+]
 
 CURRENCY = (
     r"[$€£¥₹₽₩₺₪฿₱₫₦₴]|Rs\.?|Rp\.?|RM|(?:A|C|CA|HK|NZ|R|S|US)\$|kr\.?|zł|Kč|Ft|Fr\.|AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP"
@@ -21,6 +28,13 @@ _CELL = re.compile(
     rf"(?P<after>\s?(?:[%‰]|{CURRENCY}))?(?P<last>-)?(?P<close>\))?"
 )
 _AMOUNT = re.compile(rf"{CURRENCY}|[.,]\d\d(?!\d)")
+# Zero, as spreadsheets write it among amounts.
+ZERO = re.compile(rf"(?:{CURRENCY})\s*[-\u2013]|[-\u2013]\s*(?:{CURRENCY})")
+# A number below or above a limit, such as one of detection.
+_LIMIT = re.compile(r"(?P<side>[<>\u2264\u2265])\s?[\d.,].*")
+# An amount of money paid in or out, and the words of these.
+_SIDED = re.compile(r"(?P<body>.*\d)(?P<after>\s?(?P<word>[A-Za-z]{1,6}))")
+_SIDES = (("cr", "dr"), ("cr", "db"), ("credit", "debit"), ("c", "d"), ("h", "s"))
 # A number and a unit: words after a space, or a word of two letters or one of the usual letters.
 _WITH_UNIT = re.compile(
     r"[+-]?[\d.,][\d.,' \u00a0\u202f]*?("
@@ -61,6 +75,23 @@ def find_number_format(texts: Iterable[str]) -> NumberFormat | None:
         texts: The different texts of the column, without those that are missing.
     """
     cells = [text.strip() for text in texts]
+    zeros = [cell for cell in cells if ZERO.fullmatch(cell)]
+    limits = [cell for cell in cells if _LIMIT.fullmatch(cell)]
+    low = [cell for cell in limits if cell[0] in "<\u2264"]
+    if len(zeros) > 1 or len(low) > 1 or len(limits) - len(low) > 1:
+        return None
+    if zeros or limits:
+        made = find_number_format(cell for cell in cells if cell not in {*zeros, *limits})
+        if made is None:
+            return None
+        high = [cell for cell in limits if cell not in low]
+        whole = replace(made, zero="".join(zeros), below="".join(low), above="".join(high))
+        if whole.has_limits and _holds(whole, cells):
+            return whole
+        # Beside zeros in digits, a dash is a missing value.
+        return None if limits else made
+    if (made := _sided(cells)) is not None:
+        return made if _holds(made, cells) else None
     unit = _unit(cells)
     if unit is not None:
         plain = [cell.removesuffix(unit) for cell in cells if cell.endswith(unit)]
@@ -83,7 +114,9 @@ def find_number_format(texts: Iterable[str]) -> NumberFormat | None:
     outer = next((kinds[key] for key in kinds if any(cell[key] for cell in found)), "")
     signs = [(cell["outer"] or cell["sign"] or "") for cell in found]
     bodies = [cell["body"] for cell in found]
-    for thousands, mark in _SEPARATIONS:
+    # A few large ones may be the only ones with a separator.
+    grouped = (any("," in body for body in bodies) and _parts(bodies, ",", ".")) or ()
+    for thousands, mark in _SEPARATIONS[len(grouped) == len(bodies) :]:
         parts = _parts(bodies, thousands, mark)
         if parts is None:
             continue
@@ -113,6 +146,37 @@ def find_number_format(texts: Iterable[str]) -> NumberFormat | None:
             power=_power([cell["power"] for cell in found if cell["power"]]),
         )
         return made if _holds(made, cells) and not _are_codes(made, cells) else None
+    return None
+
+
+def _sided(cells: Sequence[str]) -> NumberFormat | None:
+    """Return the format of amounts after which a word says whether they are paid in or out.
+
+    Both words occur, or the only one is that of some amounts among others without.
+    """
+    found = [_SIDED.fullmatch(cell) for cell in cells]
+    texts = {cell["after"] for cell in found if cell is not None}
+    words = {text.strip().lower(): text for text in texts}
+    if len(words) != len(texts) or not words:
+        return None
+    if len(words) == 1 and None not in found:
+        return None
+    for plus, minus in _SIDES:
+        if not words.keys() <= {plus, minus} or (len(words) == 1 and len(plus) == 1):
+            continue
+        if len(words) == 2 and None in found:
+            return None
+        bodies = [cell if of is None else of["body"] for cell, of in zip(cells, found, strict=True)]
+        made = find_number_format(bodies)
+        if made is None or made.after or made.outer or made.sign:
+            return None
+        # Seats and flats are numbers with a letter, too.
+        if len(plus) == 1 and not made.places:
+            return None
+        # Among amounts without a word, either word is that of the other side.
+        if len(words) == 1:
+            return replace(made, minus=next(iter(words.values())), outer="words")
+        return replace(made, after=words[plus], minus=words[minus], outer="words")
     return None
 
 
@@ -254,7 +318,7 @@ def _holds(made: NumberFormat, cells: Sequence[str]) -> bool:
             continue
         as_integer = made.letter == "f" and plain.lstrip("+-").isdigit()
         text = made.text(int(plain) if as_integer else value)
-        if not value and re.search(r"[-\u2212(]", cell):
+        if text != cell and not value and re.search(r"[-\u2212(]", cell):
             # Rounding leaves -0.00, which is written as 0.00 or +0.00.
             cell, text = re.sub(r"[-\u2212()]", "", cell), text.replace("+", "")
         odd += text != cell

@@ -8,6 +8,7 @@ import pandas as pd
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.formats.number_texts import respelled_texts
 from tabvae_ray.table.formats.numeral_finding import (
+    ZERO,
     find_number_format,
     is_default,
     may_have_decimals,
@@ -156,7 +157,7 @@ def _say_if_others_differ(texts: list[str], made: NumberFormat | None, say: Say)
 
 def _numerals(file: CsvFile, name: str) -> list[str]:
     found = (text.strip() for text in file.texts(name, _SPELLED))
-    return [text for text in found if re.search(r"\d", text)]
+    return [text for text in found if re.search(r"\d", text) or ZERO.fullmatch(text)]
 
 
 def _default(text: str, *, whole: bool) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration
+from tabvae_ray.table.formats.numeral_finding import find_number_format
 from tabvae_ray.table.formats.padding import find_padding
 from tabvae_ray.table.reading.cells import NULL_WORDS, Cells, Mask
 from tabvae_ray.table.reading.csv_file import CsvFile
@@ -84,9 +85,11 @@ def _are_values(
 
 
 def _are_plain(stripped: Cells, own: ColumnDeclaration | None) -> bool:
-    """Return True for numbers, dates and truth values, to which spaces add nothing."""
+    """Return True for numbers, amounts, dates and truth values, to which spaces add nothing."""
     rest = ~stripped.are_null_words & ~stripped.are_blank
     if not stripped.match(r"^[+-]?0\d")[rest].any() and stripped.are_numbers[rest].all():
+        return True
+    if find_number_format(stripped.words(rest)) is not None:
         return True
     moments, _ = moments_among(stripped, rest, None if own is None else own.format)
     return bool(moments[rest].all()) or _are_truths(stripped, rest)

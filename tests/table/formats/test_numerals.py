@@ -51,6 +51,18 @@ TEXTS = {
     "RM{:.2f}": ["RM12.50", "RM3.00"],
     "Rp{:.,0f}": ["Rp1.234.500", "Rp17"],
     "US${:.0f}": ["US$12", "US$1450"],
+    "${:,.2f}[0=$ -]": ["$1,234.50", "$ -", "$0.99"],
+    "$({:,.2f})[0=$-]": ["$(1,234.50)", "$-", "$0.99"],
+    "{:.,2f} €[0=- €]": ["1.234,50 €", "- €"],
+    "{:.1f}[<0.5]": ["<0.5", "0.5", "12.3"],
+    "{:,1f}[< 0,5]": ["< 0,5", "0,7", "12,3"],
+    "{:.2f}[<0.10][>10.00]": ["<0.10", "9.75", ">10.00"],
+    "{:.0f}[≥90]": ["17", "89", "≥90"],
+    "{:.1f} mg[<1.0 mg]": ["<1.0 mg", "2.5 mg"],
+    "{:,.2f}[ CR| DR]": ["1,234.50 CR", "17.00 DR"],
+    "{:.2f}[Cr|Dr]": ["12.50Cr", "17.00Dr"],
+    "{:.,2f}[ H| S]": ["1.234,50 H", "17,00 S"],
+    "{:,.2f}[| CR]": ["1,234.50", "17.00 CR"],
 }
 
 
@@ -85,6 +97,11 @@ def test_a_format_is_found_and_writes_what_it_reads(written: str) -> None:
         ["Rp-89969", "Rp-1704"],
         ["Rs1029", "Rs88"],
         ["EUR7", "EUR12"],
+        ["<0.5", "0.3", "1.2"],
+        ["<0.5", "<1", "1.2"],
+        ["12C", "14D"],
+        ["12 CR", "-14 DR"],
+        ["$-", "$ -", "$1.20"],
         [],
     ],
 )
@@ -102,8 +119,42 @@ def test_one_odd_number_in_a_thousand_leaves_the_format() -> None:
     assert str(find_number_format([*texts, "7.125"])) == "{:.2f}"
 
 
+def test_the_only_number_above_a_thousand_shows_the_separator() -> None:
+    texts = [f"{number / 100:.2f}" for number in range(1, 2000)]
+
+    assert str(find_number_format([*texts, "1,019.82"])) == "{:,.2f}"
+
+
+def test_a_dash_beside_zeros_in_digits_is_no_zero() -> None:
+    assert str(find_number_format(["$1.25", "$0.00", "$ -"])) == "${:.2f}"
+
+
+def test_all_numbers_beyond_a_limit_have_its_text() -> None:
+    made = NumberFormat.parse("{:.1f}[<0.5][>10.0]")
+
+    assert made is not None
+    assert [made.text(number) for number in (-3, 0.44, 0.46, 10.04, 10.1, 99)] == [
+        *("<0.5", "<0.5", "0.5", "10.0", ">10.0", ">10.0")
+    ]
+    assert made.plain(["<0.5", ">10.0", "<0.6"]) == ["0.4", "10.1", None]
+
+
 @pytest.mark.parametrize(
-    "text", ["", "x", "{}", "{:f}", "{:,f}", "{:.2f}5", "7{:.2f}", "({:.2f}", "{:,,2f}", "{:.99f}"]
+    "text",
+    [
+        "",
+        "x",
+        "{}",
+        "{:f}",
+        "{:,f}",
+        "{:.2f}5",
+        "7{:.2f}",
+        "({:.2f}",
+        "{:,,2f}",
+        "{:.99f}",
+        "{:.1f}[>x]",
+        "{:.1f}[CR|CR]",
+    ],
 )
 def test_other_text_is_no_format(text: str) -> None:
     assert NumberFormat.parse(text) is None
@@ -123,6 +174,7 @@ def test_other_text_is_no_format(text: str) -> None:
         outer=st.sampled_from(["", "(", "inner", "last"]),
         bare=st.booleans(),
         keeps_mark=st.booleans(),
+        zero=st.sampled_from(["", "$ -"]),
     ),
     numbers=st.lists(st.integers(-(10**9), 10**9), min_size=1),
 )

@@ -105,7 +105,7 @@ def test_a_comma_with_two_meanings_is_said(tmp_path: Path) -> None:
     ("units", "several"),
     [
         (" KB, MB", True),
-        (" CR, DR", True),
+        (" hours, min", True),
         ("K,M,B", True),
         (" kg", False),
         (" A, B, C, D, E, F", False),
@@ -203,3 +203,57 @@ def test_digits_after_letters_are_codes_unless_declared_amounts(tmp_path: Path) 
     mapping = {"columns": {"code": {"kind": "continuous", "format": "Rp{:.0f}"}}}
     declared = SpecDeclaration.from_mapping(mapping)
     assert read_table(file, declared)["code"].tolist() == [int(text[2:]) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("spelling", "dash"), [("${:,.2f}", "$ -"), ("{:,.0f} €", "- €"), ("${:,.2f}", "$-")]
+)
+def test_a_dash_of_a_spreadsheet_is_zero_and_comes_back(
+    tmp_path: Path, spelling: str, dash: str
+) -> None:
+    rng = np.random.default_rng(5)
+    amounts = [dash if rng.random() < 0.4 else spelling.format(x) for x in rng.uniform(1, 9e4, 500)]
+    file = write_csv(tmp_path / "t.csv", paid=amounts)
+
+    assert (read_table(file)["paid"] == 0).sum() == amounts.count(dash)
+    assert there_and_back(file)["paid"].eq(dash).mean() > 0.2
+
+
+def test_what_is_below_a_limit_of_detection_is_a_number_and_comes_back(tmp_path: Path) -> None:
+    rng = np.random.default_rng(6)
+    found = [f"{x:.2f}" if x >= 0.5 else "<0.50" for x in rng.lognormal(0, 1, 800)]
+    file = write_csv(tmp_path / "t.csv", lead=found)
+
+    table = read_table(file)
+    assert table["lead"].dtype == np.float64
+    assert table["lead"].min() == 0.49
+    rows = there_and_back(file)["lead"]
+    assert 0.1 < rows.eq("<0.50").mean() < 0.5
+    assert rows[rows.ne("<0.50")].astype(float).min() >= 0.5
+
+
+def test_amounts_paid_in_and_out_are_signed_and_keep_their_words(tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    amounts = rng.normal(0, 300, 800).round(2)
+    texts = [f"{abs(x):,.2f} {'DR' if x < 0 else 'CR'}" for x in amounts]
+    file = write_csv(tmp_path / "t.csv", amount=texts)
+
+    assert read_table(file)["amount"].to_numpy() == pytest.approx(amounts)
+    assert set(there_and_back(file)["amount"].str[-3:]) == {" CR", " DR"}
+
+
+def test_text_in_memory_keeps_dashes_limits_and_sides() -> None:
+    rng = np.random.default_rng(8)
+    paid, level, amount = rng.uniform(1, 900, 400), rng.lognormal(0, 1, 400), rng.normal(0, 9, 400)
+    table = pd.DataFrame(
+        {
+            "paid": np.where(rng.random(400) < 0.3, "$ -", [f"${x:,.2f}" for x in paid]),
+            "level": ["<0.5" if x < 0.5 else f"{x:.1f}" for x in level],
+            "amount": [f"{abs(x):.2f}{'Dr' if x < 0 else 'Cr'}" for x in amount],
+        }
+    )
+    spec = TableSpec.infer(table)
+    assert [column.kind for column in spec.columns] == ["continuous"] * 3
+    assert [column.format for column in spec.columns] == [
+        *("${:.2f}[0=$ -]", "{:.1f}[<0.5]", "{:.2f}[Cr|Dr]")
+    ]

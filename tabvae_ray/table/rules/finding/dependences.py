@@ -24,6 +24,8 @@ _FIRST_ROWS = 48
 # determines is looked up by its values, which are then kept: they must be few, and many rows each.
 _MAX_DISTINCT = 0.5
 _MAX_NUMBERS, _MIN_ROWS_EACH = 1_500, 5
+# What is missing is said by columns of so many categories.
+_MAX_LABELS = 50
 # Pairs of determinants grow with the square of the columns.
 _MAX_COLUMNS_FOR_PAIRS = 80
 
@@ -205,6 +207,8 @@ class _Search:
         # Pairs of numbers are nearly all different, and generated ones would have to be known ones.
         if numbers and not large:
             return None
+        if self._says_presence(rule):
+            return None
         # Only a row whose group has another row could disagree.
         n_repeated = len(codes) - n_groups
         by_chance = _agreeing_by_chance(codes)
@@ -218,6 +222,21 @@ class _Search:
         if not large or share >= MAX_EXCEPTIONS or not unlikely(by_chance, n_repeated, share):
             return None
         return n_broken / len(codes)
+
+    def _says_presence(self, rule: Dependence) -> bool:
+        """Return whether the category itself says which of the determining columns have a value.
+
+        A status says which dates are missing; so the dates must not say the status. A state says
+        its country, though, even if only one country has states.
+        """
+        view = self.table[rule.column]
+        if view.column.kind != "categorical" or view.n_codes > _MAX_LABELS or view.missing.any():
+            return False
+        gaps = [of.missing for name in rule.on if (of := self.table[name]).missing.any()]
+        said = [part for part in gaps if agrees_within_groups(view.codes, part * 1).all()]
+        if len(rule.on) > 1:
+            return bool(said)
+        return bool(said) and bool(agrees_within_groups(said[0] * 1, view.codes).all())
 
 
 def _agreeing_by_chance(codes: Codes) -> float:

@@ -8,7 +8,7 @@ from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.finding.candidates import Candidates
 from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.evidence import is_rule
-from tabvae_ray.table.rules.finding.strength import of_present
+from tabvae_ray.table.rules.finding.strength import of_present, tells_all
 from tabvae_ray.table.rules.finding.sums.turning import plainer_inputs
 from tabvae_ray.table.rules.forms.formula import Formula, Linear
 from tabvae_ray.table.rules.forms.several import Scaled
@@ -50,6 +50,7 @@ def find_formulas(
     search = Candidates(table, names, added, rng, given)
     formulas: list[Formula] = []
     inexact: list[Formula] = []
+    partial: list[Formula] = []
     related: set[frozenset[str]] = set()
 
     def fits(candidate: Formula) -> bool:
@@ -114,9 +115,14 @@ def find_formulas(
             for rule in candidates
             if fits(rule) or not turns.isdisjoint((rule.column, *rule.given))
         ]
-        for candidate in search.ranked(fitting):
+        # A formula that tells all values of its column goes before one that needs what rows lack.
+        ranked = search.ranked(fitting)
+        for candidate in sorted(ranked, key=lambda rule: not tells_all(rule, table)):
             exceptions = is_rule(candidate, table, rng)
             if exceptions is not None and search.is_needed(candidate, exceptions):
+                if not tells_all(candidate, table):
+                    partial.append(candidate.model_copy(update={"exceptions": exceptions}))
+                    continue
                 if not fits(candidate) and (exceptions or not makes_room(candidate)):
                     continue
                 related.add(columns)
@@ -125,8 +131,8 @@ def find_formulas(
                 else:
                     inexact.append(candidate.model_copy(update={"exceptions": exceptions}))
                 break
-    # What has exceptions explains what exact rules leave.
-    for rule in inexact:
+    # What has exceptions, or tells a part of the rows, explains what exact rules leave.
+    for rule in (*inexact, *partial):
         if fits(rule):
             accept(rule)
     return plainer_inputs(formulas, table, search.results, known, rng)

@@ -10,7 +10,7 @@ from tabvae_ray.table.rules.finding.agreement import AGREEING
 from tabvae_ray.table.rules.forms.formula import Formula, Linear
 from tabvae_ray.table.rules.forms.several import Extreme
 
-__all__ = ["hides_nothing", "needs_all", "of_present", "strongest_first"]
+__all__ = ["hides_nothing", "needs_all", "of_present", "strongest_first", "tells_all"]
 
 # An input that can be shuffled without breaking so many rows says nothing.
 _MIN_BROKEN = 0.1
@@ -19,6 +19,8 @@ _MOST_STEPS = 9
 _MORE_PARTS = 3
 # Rows with missing parts and a sum, of which fewer say nothing.
 _FEWEST_WITH_GAPS = 10
+# A formula tells its column unless its inputs lack a larger share of the values.
+_UNTOLD = 0.05
 # What adding float64 may lose.
 _ERROR = 1e-6
 
@@ -100,6 +102,28 @@ def of_present(rule: Formula, table: TableView) -> Formula:
         return rule
     shorter = rule.model_copy(update={"of_present": True})
     return rule if shorter.broken(table)[told].any() else shorter
+
+
+def tells_all(rule: Formula, table: TableView) -> bool:
+    """Return whether inputs are there wherever the column of a formula has a value.
+
+    A balance is the one before it and a signed amount, not the one before it less a debit, which
+    only some rows have.
+
+    Args:
+        rule: A formula that all rows without missing values keep.
+        table: The real rows.
+    """
+    gaps = [of.missing for name in rule.given if (of := table[name]).missing.any()]
+    if not gaps:
+        return True
+    present = ~table[rule.column].missing
+    untold = present & np.logical_or.reduce(gaps)
+    if untold.sum() <= _UNTOLD * present.sum():
+        return True
+    if isinstance(rule, Extreme) and (rule.which == "first" or rule.of_present):
+        return True
+    return getattr(of_present(rule, table), "of_present", False)
 
 
 def _recombined(formula: Formula, some: TableView, rng: np.random.Generator) -> TableView:

@@ -7,6 +7,7 @@ import numpy as np
 from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.evidence import is_rule
+from tabvae_ray.table.rules.finding.strength import tells_all
 from tabvae_ray.table.rules.forms.formula import Formula, Linear
 
 __all__ = ["plainer_inputs", "solved_for"]
@@ -62,6 +63,8 @@ def plainer_inputs(
             others = [each for each in found if each is not rule]
             for way in _ways(rule):
                 if way.column not in results or way.column in known:
+                    continue
+                if not tells_all(way, table):
                     continue
                 changed = _with_way(way, rule, others, results, worth)
                 if changed is None:

@@ -1,0 +1,71 @@
+"""Columns of which other columns say whether they have a value."""
+
+import numpy as np
+import pandas as pd
+
+from tabvae_ray import TabularVAE
+from tabvae_ray.table.rules.finding.discovery import find_rules
+from tabvae_ray.table.spec import TableSpec
+from tests.support.tables import small_config
+
+N = 3_000
+
+
+def found(table: pd.DataFrame) -> set[str]:
+    return set(map(str, find_rules(table, TableSpec.infer(table).columns)))
+
+
+def houses() -> pd.DataFrame:
+    rng = np.random.default_rng(11)
+    sold = rng.random(N) < 0.6
+    price = rng.integers(90, 4_000, N) * 1_000
+    paid = np.where(sold, np.round(price * rng.uniform(0.9, 1.05, N), -2), np.nan)
+    table = pd.DataFrame({"status": np.where(sold, "sold", "active"), "price": price, "paid": paid})
+    return table.assign(ratio=(100 * paid / price).round(1))
+
+
+def test_a_status_says_which_numbers_are_missing_and_not_the_other_way_round() -> None:
+    assert found(houses()) == {
+        "ratio = 100 * paid / price",
+        "paid is missing exactly where status is active",
+        "ratio is missing exactly where paid is",
+    }
+
+
+def test_a_status_keeps_its_shares_beside_numbers_that_it_has() -> None:
+    table = houses()
+    spec = TableSpec.infer(table)
+    model = TabularVAE.build(spec, small_config())
+    model.fit(table)
+    rows = model.generate(4_000, seed=1)
+    assert abs((rows["status"] == "sold").mean() - 0.6) < 0.1
+    assert (rows["paid"].isna() == (rows["status"] == "active")).all()
+
+
+def test_a_kind_is_not_told_by_two_numbers_that_only_some_kinds_have() -> None:
+    rng = np.random.default_rng(12)
+    kind = rng.choice(["voice", "text", "data"], N)
+    minutes = pd.Series(rng.integers(1, 40, N)).where(kind == "voice")
+    megabytes = pd.Series(rng.integers(1, 90, N)).where(kind == "data")
+    rules = found(pd.DataFrame({"kind": kind, "minutes": minutes, "megabytes": megabytes}))
+    assert not any(rule.startswith("kind ") for rule in rules)
+    assert "minutes is missing exactly where kind is data, text" in rules
+
+
+def test_a_region_still_tells_its_country_if_only_one_country_has_regions() -> None:
+    rng = np.random.default_rng(13)
+    region = rng.choice(["CA", "NY", "TX", "BC", "ON", None], N)
+    country = pd.Series(region).map({"CA": "us", "NY": "us", "TX": "us", "BC": "ca", "ON": "ca"})
+    table = pd.DataFrame({"region": region, "country": country.fillna("fr")})
+    assert "country is determined by region" in found(table)
+
+
+def test_a_balance_is_computed_from_a_signed_amount_not_from_debits_that_some_rows_have() -> None:
+    rng = np.random.default_rng(14)
+    amount, opening = rng.normal(0, 300, N).round(2), rng.normal(900, 400, N).round(2)
+    table = pd.DataFrame({"debit": pd.Series(-amount).where(amount < 0)})
+    table["credit"] = pd.Series(amount).where(amount >= 0)
+    table = table.assign(amount=amount, opening=opening, closing=(opening + amount).round(2))
+    rules = found(table)
+    assert {"debit = -amount", "credit = amount"} <= rules
+    assert rules & {"closing = amount + opening", "closing = opening + amount"}
