@@ -1,5 +1,7 @@
 """The page of a comparison: scores in words, verdicts, rules and pictures."""
 
+from dataclasses import replace
+
 from tabvae_ray.comparison.assessment import Assessment
 from tabvae_ray.page.cards import (
     Card,
@@ -61,12 +63,15 @@ def _cards(assessment: Assessment) -> tuple[Card, ...]:
     scores, levels, comparison = assessment.scores, assessment.levels, assessment.comparison
     title, anchor = "How private?", "verdicts"
     if comparison.membership is None:
+        near = assessment.privacy
         private = unknown_card(
             title,
             "Not measured: give --held-out, real rows that the synthetic table was not made from. "
-            f"{assessment.privacy.copies_verdict}",
+            f"{near.verdict if near.is_close else near.copies_verdict}",
             anchor,
         )
+        if near.is_close:
+            private = replace(private, tone="poor")
     else:
         private = attack_card(title, "only synthetic rows", comparison.membership, anchor=anchor)
     advice = "name the column that you would predict, by --target."

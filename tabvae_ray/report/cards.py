@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from tabvae_ray.command_line.lines import counted
 from tabvae_ray.comparison.scores.membership.verdicts import strongest
 from tabvae_ray.page.cards import (
     Card,
@@ -44,7 +45,6 @@ def _privacy(contents: ReportContents) -> Card:
         share = contents.pictures.privacy.dcr_share
     if share is None:
         return unknown_card(title, "Not measured: no rows were held out of training.", anchor)
-    position = 1 - 2 * abs(share - 0.5)
     verdict = (
         f"{share:.0%} of the rows are nearer to a training row than to a held-out row; 50% is "
         "chance. Leaks can pass this test, and attacks on membership were not measured."
@@ -54,7 +54,7 @@ def _privacy(contents: ReportContents) -> Card:
         "good" if share <= 0.55 else "fair" if share <= 0.65 else "poor",
         verdict,
         f"nearer to training {share:.3f}",
-        clipped(position),
+        clipped(2 - 2 * share),
         "copies 1",
         "chance 0.5",
         anchor,
@@ -65,6 +65,7 @@ def _search(contents: ReportContents) -> Card:
     title, anchor = "How did the search go?", "trials"
     done, planned = len(contents.records), contents.space.settings.n_trials
     end = ended_by(contents)
+    plan = contents.manifest.plan
     if not contents.complete:
         over = contents.manifest.state == "finished"
         verdict = f"No trial has reached the full budget{'' if over else ' yet'}"
@@ -75,14 +76,19 @@ def _search(contents: ReportContents) -> Card:
         return replace(card, tone="poor") if over else card
     complete = len(contents.complete)
     verdict = f"{done} of {planned} trials, {complete} to the end{f'; {end}' if end else ''}. "
+    if plan is not None:
+        verdict += (
+            f"Its time was enough for {plan['epochs']} of {counted(plan['wanted'], 'epoch')} each. "
+        )
     tone: Tone = "fair"
     if done < _FEW_TRIALS:
         verdict += "So few trials are a beginning: more time is likely to help."
     elif contents.late_gain() <= _NEGLIGIBLE_GAIN:
-        verdict += "The last quarter of them brought nothing new."
-        tone = "good"
+        verdict += "The last quarter of the trials brought nothing new."
+        # Longer training might.
+        tone = "good" if plan is None else "fair"
     else:
-        verdict += "The last quarter of them still improved the front: go on if you can."
+        verdict += "The last quarter of the trials still improved the front: go on if you can."
     return Card(title, tone, verdict, "", clipped(done / planned), "", f"{planned} trials", anchor)
 
 

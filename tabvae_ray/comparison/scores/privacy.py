@@ -14,6 +14,10 @@ from tabvae_ray.errors import DataError
 __all__ = ["Privacy", "is_copy_of", "privacy", "share_text"]
 
 
+# Shares of the distance between real rows: nearer is suspicious, and nearer is not the same.
+_CLOSE, _ALIKE = 0.5, 0.9
+
+
 @dataclass(frozen=True)
 class Privacy:
     """Distances from synthetic rows to real rows, and exact copies.
@@ -65,17 +69,27 @@ class Privacy:
         return {**asdict(self), "verdict": self.verdict}
 
     @property
+    def is_close(self) -> bool:
+        """Whether synthetic rows are as near to training rows as copies with noise would be.
+
+        It is never so where the real rows have copies themselves.
+        """
+        return self.fifth_percentile < _CLOSE * self.held_out_fifth_percentile
+
+    @property
     def share_verdict(self) -> str:
         """Meaning of the share; without held-out rows, of the distances."""
         if self.dcr_share is None or self.standard_error is None:
-            if self.fifth_percentile < 0.5 * self.held_out_fifth_percentile:
+            if self.is_close:
                 return (
                     "Synthetic rows lie closer to real rows than real rows lie to each other: "
                     "look for copies."
                 )
+            near = self.fifth_percentile < _ALIKE * self.held_out_fifth_percentile
             return (
-                "Synthetic rows lie no closer to real rows than real rows to each other. Whether "
-                "the model memorised its training rows shows only with held-out rows."
+                f"Synthetic rows lie {'somewhat' if near else 'no'} closer to real rows than real "
+                "rows to each other. Whether the model memorised its training rows shows only with "
+                "held-out rows."
             )
         share = f"{self.dcr_share:.2f} ± {self.standard_error:.2f} of the synthetic rows are nearer"
         if self.n_training != self.n_held_out:
