@@ -8,9 +8,11 @@ from tabvae_ray.comparison.reference_levels import Level, ReferenceLevels
 from tabvae_ray.comparison.score_words import Place, is_above, place, place_of
 from tabvae_ray.comparison.scores.membership.success import MembershipAttacks
 from tabvae_ray.comparison.scores.membership.verdicts import attack_in_words, attack_tone, grade
+from tabvae_ray.comparison.scores.privacy import Privacy
 from tabvae_ray.comparison.scores.usefulness import Usefulness
 
 __all__ = [
+    "NO_MODEL",
     "Card",
     "Tone",
     "attack_card",
@@ -22,6 +24,9 @@ __all__ = [
 
 Tone = Literal["good", "fair", "poor", "unknown"]
 
+NO_MODEL = "there is no model or no table yet."
+# A predictor that makes no mistake found a column that tells the target.
+_NO_MISTAKE = 0.9995
 # What a predictor reaches that has learnt nothing, where no levels were computed.
 _FLOORS: Mapping[str, tuple[str, float]] = {
     "AUC": ("guessing", 0.5),
@@ -75,7 +80,7 @@ def likeness_card(scores: Mapping[str, float], levels: ReferenceLevels, *, ancho
         if part is not None
     ]
     if not found:
-        return unknown_card(title, "Not measured: there is no model or no table yet.", anchor)
+        return unknown_card(title, f"Not measured: {NO_MODEL}", anchor)
     tone: Tone = found[0][1].tone
     if tone == "good" and _are_far(columns, rows):
         tone = "fair"
@@ -122,6 +127,11 @@ def usefulness_card(
             f"{tested}",
             anchor,
         )
+    if real.mean >= _NO_MISTAKE:
+        tested += (
+            f" Real rows predict it without a mistake: other columns tell {found.target}, and "
+            "another target would show more."
+        )
     share = (real.mean - value) / (real.mean - floor.mean)
     found_place = place_of(share, useful=True)
     return Card(
@@ -137,20 +147,28 @@ def usefulness_card(
     )
 
 
-def attack_card(title: str, holder: str, attacks: MembershipAttacks, *, anchor: str) -> Card:
+def attack_card(
+    title: str, holder: str, attacks: MembershipAttacks, near: Privacy | None, *, anchor: str
+) -> Card:
     """Return what the strongest attack on membership found.
 
     Args:
         title: The question.
         holder: What the attacker has.
         attacks: The attacks.
+        near: How near the rows come to real rows, if that is known.
         anchor: The section with the evidence.
     """
+    tone: Tone = attack_tone(attacks)
+    verdict = f"{grade(attacks)}: {attack_in_words(holder, attacks)}"
+    if near is not None and near.is_one_sided:
+        # No attack found it, or the held-out rows were none.
+        verdict += f" {near.share_verdict}"
+        tone = "fair" if tone == "good" else tone
     return Card(
         title,
-        attack_tone(attacks),
-        f"{grade(attacks)}: {attack_in_words(holder, attacks)} This measures, it does not "
-        "guarantee.",
+        tone,
+        f"{verdict} This measures, it does not guarantee.",
         f"strongest attack, AUC {attacks.auc:.3f}",
         clipped(2 - 2 * attacks.auc),
         "betrays all 1",

@@ -62,8 +62,8 @@ def _cards(assessment: Assessment) -> tuple[Card, ...]:
     """Return the answers to a reader's first questions; likeness needs the reference levels."""
     scores, levels, comparison = assessment.scores, assessment.levels, assessment.comparison
     title, anchor = "How private?", "verdicts"
+    near = assessment.privacy
     if comparison.membership is None:
-        near = assessment.privacy
         private = unknown_card(
             title,
             "Not measured: give --held-out, real rows that the synthetic table was not made from. "
@@ -73,7 +73,9 @@ def _cards(assessment: Assessment) -> tuple[Card, ...]:
         if near.is_close:
             private = replace(private, tone="poor")
     else:
-        private = attack_card(title, "only synthetic rows", comparison.membership, anchor=anchor)
+        private = attack_card(
+            title, "only synthetic rows", comparison.membership, near, anchor=anchor
+        )
     advice = "name the column that you would predict, by --target."
     useful = usefulness_card(comparison.usefulness, levels, advice=advice, anchor=anchor)
     if not levels.n_rows:

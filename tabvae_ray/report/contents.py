@@ -98,6 +98,11 @@ class ReportContents:
         return self.space.comparison
 
     @property
+    def target(self) -> str | None:
+        """The column to predict, if one is named."""
+        return self.options.target or self.manifest.spec.get("target")
+
+    @property
     def complete(self) -> list[TrialRecord]:
         """Trials that reached the full budget."""
         return [record for record in self.records if record.state == "COMPLETE"]
@@ -285,8 +290,7 @@ def _prepared(
     held_out = split_rows(len(table), fraction, seed)[1]
     scores: list[ScoreName] = [*_SCORES]
     scores += ["dcr_share"] if len(held_out) else []
-    scores += ["tstr"] if contents.options.target is not None or spec.target is not None else []
-    scores += ["rules_kept"] if spec.rules else []
+    scores += ["tstr"] * (contents.target is not None) + ["rules_kept"] * bool(spec.rules)
     plan = ComparisonPlan(
         scores=tuple(scores), score_collections=("js_distance",), options=contents.options
     )

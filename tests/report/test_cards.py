@@ -9,6 +9,7 @@ from tabvae_ray.comparison.score_words import score_in_words
 from tabvae_ray.comparison.scores.membership.success import AttackSuccess, MembershipAttacks
 from tabvae_ray.report.cards import Card, cards
 from tabvae_ray.report.contents import ReportContents
+from tabvae_ray.space.search_space import Constraint
 
 LEVELS = ReferenceLevels(
     fresh={
@@ -38,6 +39,10 @@ def made(
     levels: ReferenceLevels = LEVELS,
     plan: dict[str, int] | None = None,
     trtr: float = 0.9,
+    constraints: dict[str, Constraint] | None = None,
+    target: str | None = None,
+    has_model: bool = True,
+    one_sided: bool = False,
 ) -> dict[str, Card]:
     """Return the cards of a search, by the last word of their titles."""
     useful = tstr is not None and SimpleNamespace(
@@ -51,13 +56,21 @@ def made(
         levels=levels,
         pictures=SimpleNamespace(
             comparison=SimpleNamespace(scores={}),
-            privacy=SimpleNamespace(dcr_share=None),
+            privacy=SimpleNamespace(
+                dcr_share=None, is_one_sided=one_sided, share_verdict="Some memorising."
+            ),
             usefulness=useful or None,
-        ),
+        )
+        if has_model
+        else None,
+        target=target,
         records=[None] * max(len(volumes), 1),
         complete=[None] * max(len(volumes), 1) if complete else [],
         hypervolumes=lambda: list(enumerate(volumes, start=1)),
-        space=SimpleNamespace(settings=SimpleNamespace(n_trials=planned, time_budget=budget)),
+        space=SimpleNamespace(
+            settings=SimpleNamespace(n_trials=planned, time_budget=budget),
+            constraints=constraints or {},
+        ),
         manifest=SimpleNamespace(state=state, plan=plan),
     )
     contents.late_gain = lambda: ReportContents.late_gain(contents)
@@ -212,7 +225,9 @@ def test_a_search_without_a_complete_trial_says_why_and_what_helps() -> None:
     )
     running = made({}, budget=200, complete=False, state="running")["go"]
     assert running.tone == "unknown"
-    assert running.verdict == "No trial has reached the full budget yet."
+    assert running.verdict == (
+        "No trial has reached the full budget yet: the search is still running."
+    )
 
 
 # Its columns tell nothing of each other: shuffled ones are as good as a fresh sample.
@@ -271,3 +286,38 @@ def test_fewer_epochs_than_wanted_are_said_and_not_called_good() -> None:
     card = made({}, volumes=volumes, budget=60, plan={"epochs": 23, "wanted": 100})["go"]
     assert "Its time was enough for 23 of 100 epochs each." in card.verdict
     assert card.tone == "fair"
+
+
+def test_a_predictor_without_a_mistake_is_no_strong_evidence() -> None:
+    card = made({}, tstr=1.0, trtr=1.0)["useful"]
+    assert "other columns tell outcome, and another target would show more" in card.verdict
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_broken_constraints_are_told_at_the_top(complete: bool) -> None:
+    bounds = {"dcr_share": Constraint(max=0.2), "detection": Constraint(min=0.99)}
+    scores = {"dcr_share": 0.515, "detection": 0.4}
+    card = made(scores, constraints=bounds, volumes=(0.1, *[0.2] * 11), complete=complete)["go"]
+    assert card.tone == "poor"
+    assert (
+        "The chosen model breaks the constraints dcr_share at most 0.2 (0.515) and detection at "
+        "least 0.99 (0.400)." in card.verdict
+    )
+    kept = made({"dcr_share": 0.1}, constraints=bounds, volumes=(0.1, *[0.2] * 11))["go"]
+    assert "breaks" not in kept.verdict and kept.tone == "good"
+
+
+def test_without_a_model_no_other_reason_is_given() -> None:
+    cards = made({}, has_model=False, complete=False, state="interrupted", target="outcome")
+    for word in ("table", "useful", "private"):
+        assert cards[word].verdict == "Not measured: there is no model or no table yet."
+    assert cards["go"].verdict == (
+        "No trial has reached the full budget yet: the search was interrupted, and goes on by "
+        "--resume."
+    )
+    assert "--target" in made({}, has_model=False)["useful"].verdict
+
+
+def test_rows_on_one_side_are_told_although_no_attack_finds_them() -> None:
+    card = made({}, attacks={"black_box": attacked(0.52, 0.04)}, one_sided=True)["private"]
+    assert card.tone == "fair" and "Some memorising. This measures" in card.verdict

@@ -77,6 +77,16 @@ class Privacy:
         return self.fifth_percentile < _CLOSE * self.held_out_fifth_percentile
 
     @property
+    def is_one_sided(self) -> bool:
+        """Whether rows lie nearer to training or to held-out rows than chance explains."""
+        share = self.dcr_share
+        return share is not None and abs(share - 0.5) > self._most_by_chance
+
+    @property
+    def _most_by_chance(self) -> float:
+        return max(3 * (self.standard_error or 0.0), 0.02)
+
+    @property
     def share_verdict(self) -> str:
         """Meaning of the share; without held-out rows, of the distances."""
         if self.dcr_share is None or self.standard_error is None:
@@ -98,15 +108,15 @@ class Privacy:
                 f"training rows and {self.n_held_out:,} held-out ones)"
             )
         excess = self.dcr_share - 0.5
-        if excess > max(3 * self.standard_error, 0.02):
+        if excess > self._most_by_chance:
             much = "The model repeats its training rows" if excess > 0.25 else "Some memorising"
             return f"{much}: {share} to training than to held-out rows, where chance gives 0.50."
-        if -excess > max(3 * self.standard_error, 0.02):
+        if -excess > self._most_by_chance:
             return (
                 f"Only {share} to training than to held-out rows, where chance gives 0.50: was "
                 "the model trained on the held-out rows?"
             )
-        sign = 0.5 + max(3 * self.standard_error, 0.02)
+        sign = 0.5 + self._most_by_chance
         return (
             f"No sign of copying by distance: {share} to training than to held-out rows; chance is "
             f"0.50, and above {sign:.2f} would be a sign with so many held-out rows. "

@@ -51,7 +51,8 @@ class SearchResult:
         self._manifest = SearchManifest.read(self._directory)
         self._space = self._manifest.search_space()
         # Read now, as the search may go on later.
-        self._records = RecordStore(self._directory, list(self._space.objectives)).finished()
+        store = RecordStore(self._directory, list(self._space.objectives))
+        self._records, self._unfinished = store.finished(), store.running()
         self.reason = reason
 
     @property
@@ -113,7 +114,7 @@ class SearchResult:
 
     @property
     def spread(self) -> dict[str, float]:
-        """Standard deviations of the scores over fresh samples, by name."""
+        """Standard deviations of the scores over fresh samples, by name; 0 of a single sample."""
         return dict(self._candidates.get(self.chosen, {}).get("spread", {}))
 
     @property
@@ -125,12 +126,14 @@ class SearchResult:
     def front(self) -> pd.DataFrame:
         """The trials that no other dominates, with scores and parameters, by number.
 
-        Scores are means over fresh samples of a trial that was ``rescored``, and otherwise those
-        that it reported; compare only alike ones. ``chosen`` marks the chosen trial.
+        If none is complete, these are the candidates that were scored again. Scores are means over
+        fresh samples of a trial that was ``rescored``, and otherwise those that it reported;
+        compare only alike ones. ``chosen`` marks the chosen trial.
         """
-        records = {record.number: record for record in self._records}
+        records = {record.number: record for record in [*self._unfinished, *self._records]}
         rows = []
-        for number in self._manifest.front:
+        # Without a complete trial there is no front, but there may be candidates.
+        for number in self._manifest.front or sorted(n for n in self._candidates if n is not None):
             record = records.get(number)
             fresh = _means(self._candidates.get(number, {}))
             if record is not None:
@@ -250,7 +253,9 @@ class SearchResult:
 
     def _headline(self) -> str:
         counts = ", ".join(f"{n} {s.lower()}" for s, n in sorted(self._manifest.trials.items()))
-        text = f"search {self.name!r} {self.state}: {counts or 'no trial has ended'}"
+        unfinished = f"{len(self._unfinished)} unfinished" if self._unfinished else ""
+        known = ", ".join(filter(None, (counts, unfinished))) or "no trial has ended"
+        text = f"search {self.name!r} {self.state}: {known}"
         return f"{text}, in {duration(self._manifest.seconds)}"
 
     def _choice(self) -> str:
