@@ -89,23 +89,20 @@ def _search(contents: ReportContents) -> Card:
             verdict += " The model is as far as its trial came: more time is likely to help."
         card = unknown_card(title, verdict, anchor)
         return replace(card, tone="poor") if over else card
-    complete = len(contents.complete)
-    verdict = (
-        f"{done} of {planned} trials, {complete} to the end{f'; the search {end}' if end else ''}. "
-    )
-    if plan is not None:
-        verdict += (
-            f"Its time was enough for {plan['epochs']} of {counted(plan['wanted'], 'epoch')} each. "
-        )
+    verdict = f"{done} of {planned} trials, {len(contents.complete)} to the end"
+    verdict += f"; {end.removeprefix('was ').removeprefix('is ')}. " if end else ". "
     tone: Tone = "fair"
     if done < _FEW_TRIALS:
         verdict += "So few trials are a beginning: more time is likely to help."
     elif contents.late_gain() <= _NEGLIGIBLE_GAIN:
-        verdict += "The last quarter of the trials brought nothing new."
+        verdict += "The last quarter of them brought nothing new."
         # Longer training might.
         tone = "good" if plan is None else "fair"
     else:
-        verdict += "The last quarter of the trials still improved the front: go on if you can."
+        verdict += "The last quarter of them still improved the front: go on if you can."
+    if plan is not None:
+        epochs = counted(plan["wanted"], "epoch")
+        verdict += f" The time was enough for {plan['epochs']} of {epochs} each."
     if broken:
         verdict, tone = f"{verdict}{broken}", "poor"
     return Card(title, tone, verdict, "", clipped(done / planned), "", f"{planned} trials", anchor)

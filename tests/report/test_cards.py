@@ -284,7 +284,7 @@ def test_rows_nearer_to_held_out_ones_are_no_leak() -> None:
 def test_fewer_epochs_than_wanted_are_said_and_not_called_good() -> None:
     volumes = (0.1, *[0.2] * 11)
     card = made({}, volumes=volumes, budget=60, plan={"epochs": 23, "wanted": 100})["go"]
-    assert "Its time was enough for 23 of 100 epochs each." in card.verdict
+    assert "The time was enough for 23 of 100 epochs each." in card.verdict
     assert card.tone == "fair"
 
 
@@ -316,6 +316,10 @@ def test_without_a_model_no_other_reason_is_given() -> None:
         "--resume."
     )
     assert "--target" in made({}, has_model=False)["useful"].verdict
+    some = made({}, volumes=(0.1, 0.2), state="interrupted")["go"]
+    assert some.verdict.startswith(
+        "2 of 20 trials, 2 to the end; interrupted, and goes on by --resume. "
+    )
 
 
 def test_rows_on_one_side_are_told_although_no_attack_finds_them() -> None:

@@ -23,4 +23,8 @@ def test_the_chosen_trial_is_in_the_front_though_it_is_unfinished(
     assert result.trials.empty
     assert list(result.front.index) == [1]
     assert result.front.loc[1, "chosen"] and result.front.loc[1, "mean_js_distance"] == 0.3
+    (directory / "best" / "scores.json").write_bytes(b"{}")
     assert "finished: 2 unfinished" in repr(result)
+    assert "was not measured" in result._repr_html_() and "or compare held_out)" in repr(result)
+    manifest(space, state="interrupted").write(directory)
+    assert tabvae_ray.load_search(directory.uri).privacy is None

@@ -8,13 +8,15 @@ from typing import Any, TypeVar
 import optuna
 import pandas as pd
 
-from tabvae_ray.callable_module.python_words import python_words
+from tabvae_ray.callable_module.python_words import in_python_words, python_words
 from tabvae_ray.command_line.lines import duration
 from tabvae_ray.comparison.html import score_table
 from tabvae_ray.comparison.reference_levels import ReferenceLevels
+from tabvae_ray.comparison.scores.membership.verdicts import membership_verdict
 from tabvae_ray.errors import ConfigError, ExportError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer, load_synthesizer
 from tabvae_ray.report import write_report
+from tabvae_ray.report.attacks import kept_attacks, read_scores
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.refits import SEARCHED, RefitRecord
 from tabvae_ray.results.search_manifest import SearchManifest
@@ -116,6 +118,18 @@ class SearchResult:
     def spread(self) -> dict[str, float]:
         """Standard deviations of the scores over fresh samples, by name; 0 of a single sample."""
         return dict(self._candidates.get(self.chosen, {}).get("spread", {}))
+
+    @cached_property
+    def privacy(self) -> str | None:
+        """What an attacker learns of who is in the table, in words; None without a model.
+
+        It is that of the model as the search trained it.
+        """
+        model = self._directory / ("best" if self._refit is None else SEARCHED)
+        # It may have been moved away.
+        if self.chosen is None or not (model / "scores.json").exists():
+            return None
+        return in_python_words(membership_verdict(*kept_attacks(read_scores(model))))
 
     @property
     def levels(self) -> ReferenceLevels:
@@ -274,6 +288,7 @@ class SearchResult:
         lines += [f"  {name} {levels.describe(name, v)}" for name, v in scores[:_MOST_SCORES]]
         if len(scores) > _MOST_SCORES:
             lines.append(f"  and {len(scores) - _MOST_SCORES} more scores")
+        lines += [f"  privacy: {self.privacy}"] if self.privacy else []
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -283,6 +298,7 @@ class SearchResult:
         table = table if scores else ""
         notes = [self._choice(), *([f"ended early: {self.reason}"] if self.reason else [])]
         notes += self.levels.verdicts(self.scores)
+        notes += [f"privacy: {self.privacy}"] if self.privacy else []
         lines = "".join(f"<div>{escape(note)}</div>" for note in [*notes, self.path])
         return f"<div><strong>{escape(self._headline())}</strong>{table}{lines}</div>"
 
