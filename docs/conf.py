@@ -4,6 +4,7 @@ import tabvae_ray
 
 project = "tabvae_ray"
 author = "The tabvae_ray authors"
+copyright = author
 version = release = tabvae_ray.__version__
 
 extensions = [

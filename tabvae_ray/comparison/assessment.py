@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from tabvae_ray.callable_module.python_words import in_python_words
 from tabvae_ray.command_line.lines import in_one_line, listed_name
 from tabvae_ray.comparison.html import html_table, score_table
 from tabvae_ray.comparison.options import SCORES
@@ -163,7 +164,8 @@ class Assessment:
 
     def _repr_html_(self) -> str:
         table = score_table(self.comparison.scores, self.levels, self._options)
-        notes = "".join(f"<div>{escape(note)}</div>" for note in [*self.verdicts, *self.warnings])
+        said = map(in_python_words, [*self.verdicts, *self.warnings])
+        notes = "".join(f"<div>{escape(note)}</div>" for note in said)
         broken = [[shortened(rule), f"{n:,}"] for rule, n in self.rules.broken.items() if n]
         rules = html_table(["rule of the real table", "rows that break it"], broken)
         return f"<div>{table}{notes}{rules if broken else ''}</div>"

@@ -57,7 +57,7 @@ class Level:
     spread: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ReferenceLevels:
     """Reference levels by score, such as ``tstr`` or ``js_distance/<column>``.
 
@@ -76,6 +76,13 @@ class ReferenceLevels:
     n_rows: int = 0
     n_synthetic: int = 0
     higher_is_better: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        known = list(dict.fromkeys([*self.resample, *self.fresh, *self.independent]))
+        names = [name for name in known if "/" not in name]
+        lines = [f"  {name}: {self.beside(name)}" for name in names]
+        lines += [f"  js_distance of {n:,} columns"] if (n := len(known) - len(names)) else []
+        return "\n".join(["ReferenceLevels", *(lines or ["  none are known"])])
 
     def describe(self, name: str, value: float) -> str:
         """Format a score beside its levels: ``0.047; resample 0.044 ± 0.002, fresh 0.066``."""

@@ -9,7 +9,7 @@ from typing import Literal
 
 from tabvae_ray.comparison.reference_levels import Level, ReferenceLevels
 
-__all__ = ["OF_COLUMNS", "Place", "direction", "place_of", "score_in_words"]
+__all__ = ["OF_COLUMNS", "Place", "direction", "is_above", "place", "place_of", "score_in_words"]
 
 # Shuffled columns have the same values, so that they are no ceiling for these.
 OF_COLUMNS = ("mean_js_distance", "column_shapes")
@@ -30,8 +30,14 @@ _USEFUL_WAY = (
     (0.95, "hardly more useful than independent columns"),
 )
 _USELESS = "no more useful than independent columns"
-# The same shares as a verdict.
+# Where real rows tell no more of the target than independent columns do.
+_USELESS_REAL = (
+    "less useful than real rows, but these are hardly more useful than independent columns"
+)
+# The same shares as a verdict, and how many times as far as a fresh sample scores may be that have
+# no ceiling.
 _GOOD, _FAIR = 0.25, 0.5
+_GOOD_TIMES, _FAIR_TIMES = 1.5, 3.0
 # Values that lie nearer together are the same.
 _SPREADS = 2
 
@@ -43,10 +49,13 @@ class Place:
     Args:
         words: The place in words, to follow "is" or "are".
         tone: The verdict.
+        share: Share of the way from the fresh sample to the columns; None where these are no
+            ceiling.
     """
 
     words: str
     tone: Literal["good", "fair", "poor"]
+    share: float | None = None
 
 
 def place_of(share: float, *, useful: bool = False) -> Place:
@@ -59,7 +68,7 @@ def place_of(share: float, *, useful: bool = False) -> Place:
     """
     way, end = (_USEFUL_WAY, _USELESS) if useful else (_ON_THE_WAY, _AT_THE_END)
     words = next((words for limit, words in way if share <= limit), end)
-    return Place(words, "good" if share <= _GOOD else "fair" if share <= _FAIR else "poor")
+    return Place(words, _tone(share, _GOOD, _FAIR), share)
 
 
 def direction(name: str, *, higher_is_better: bool) -> str:
@@ -72,6 +81,12 @@ def direction(name: str, *, higher_is_better: bool) -> str:
 
 
 def score_in_words(name: str, value: float, levels: ReferenceLevels) -> str | None:
+    """Return where a score lies between its floor and its ceiling, see :func:`place`."""
+    found = place(name, value, levels)
+    return None if found is None else found.words
+
+
+def place(name: str, value: float, levels: ReferenceLevels) -> Place | None:
     """Return where a score lies between its floor and its ceiling.
 
     The floor is a fresh sample of the same population, the ceiling separately shuffled columns.
@@ -84,7 +99,7 @@ def score_in_words(name: str, value: float, levels: ReferenceLevels) -> str | No
         levels: The reference levels.
 
     Returns:
-        The words; None for ``dcr_share``, and for scores without levels.
+        The place; None for ``dcr_share``, and for scores without levels.
     """
     floor = levels.fresh.get(name) or levels.resample.get(name)
     if floor is None or name == "dcr_share" or not math.isfinite(value):
@@ -92,23 +107,38 @@ def score_in_words(name: str, value: float, levels: ReferenceLevels) -> str | No
     sign = -1.0 if name in levels.higher_is_better else 1.0
     ceiling = None if name in OF_COLUMNS else levels.independent.get(name)
     best = 1.0 if sign < 0 else 0.0
-    if ceiling is not None and _is_above(ceiling, floor, best, sign):
-        share = (value - floor.mean) / (ceiling.mean - floor.mean)
-        return place_of(share, useful=name == "tstr").words
+    useful = name == "tstr"
+    if ceiling is not None and is_above(ceiling, floor, best, sign):
+        return place_of((value - floor.mean) / (ceiling.mean - floor.mean), useful=useful)
     distance, honest = sign * (value - best), sign * (floor.mean - best)
     if distance <= honest + _SPREADS * floor.spread:
         # Few rows, or no associations: the score tells little.
         also = "" if ceiling is None else ", but so are independent columns here"
-        return f"{_ON_THE_WAY[0][1]}{also}"
+        return Place(f"{(_USEFUL_WAY if useful else _ON_THE_WAY)[0][1]}{also}", "good")
+    if useful:
+        return Place(_USELESS_REAL, "fair")
     if honest <= 0:
         return None
     times = distance / honest
-    if times < 1.5:
-        return _ON_THE_WAY[1][1]
-    return f"{times:.1f} times as far from the real table as a fresh sample"
+    tone = _tone(times, _GOOD_TIMES, _FAIR_TIMES)
+    if tone == "good":
+        return Place(_ON_THE_WAY[1][1], tone)
+    return Place(f"{times:.1f} times as far from the real table as a fresh sample", tone)
 
 
-def _is_above(ceiling: Level, floor: Level, best: float, sign: float) -> bool:
+def is_above(ceiling: Level, floor: Level, best: float, sign: float) -> bool:
+    """Return whether a ceiling is surely worse than the floor, so that a score may lie between.
+
+    Args:
+        ceiling: Level of separately shuffled columns.
+        floor: Level of real rows.
+        best: The best score that there is.
+        sign: -1 if higher scores are better, else 1.
+    """
     spread = math.hypot(floor.spread, ceiling.spread)
     distance = sign * (ceiling.mean - floor.mean)
     return distance > max(_SPREADS * spread, 0.1 * abs(floor.mean - best), 1e-9)
+
+
+def _tone(value: float, good: float, fair: float) -> Literal["good", "fair", "poor"]:
+    return "good" if value <= good else "fair" if value <= fair else "poor"

@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from tabvae_ray.comparison.reference_levels import Level, ReferenceLevels
-from tabvae_ray.comparison.score_words import place_of, score_in_words
+from tabvae_ray.comparison.score_words import Place, is_above, place, place_of
 from tabvae_ray.comparison.scores.membership.success import MembershipAttacks
 from tabvae_ray.comparison.scores.membership.verdicts import attack_in_words, attack_tone, grade
+from tabvae_ray.comparison.scores.privacy import Privacy
 from tabvae_ray.comparison.scores.usefulness import Usefulness
 
 __all__ = [
+    "NO_MODEL",
     "Card",
     "Tone",
     "attack_card",
@@ -21,6 +23,16 @@ __all__ = [
 ]
 
 Tone = Literal["good", "fair", "poor", "unknown"]
+
+NO_MODEL = "there is no model or no table yet."
+# A predictor that makes no mistake found a column that tells the target.
+_NO_MISTAKE = 0.9995
+# What a predictor reaches that has learnt nothing, where no levels were computed.
+_FLOORS: Mapping[str, tuple[str, float]] = {
+    "AUC": ("guessing", 0.5),
+    "R2": ("always the mean", 0.0),
+    "macro-F1": ("never right", 0.0),
+}
 
 
 @dataclass(frozen=True)
@@ -51,33 +63,45 @@ class Card:
 def likeness_card(scores: Mapping[str, float], levels: ReferenceLevels, *, anchor: str) -> Card:
     """Return how like the real table the rows are: pairs of columns, columns, and whole rows."""
     title, name = "How like the real table?", "correlation_distance"
-    share = _share(name, scores, levels)
-    if share is None:
-        return unknown_card(title, "Not measured: there is no model or no table yet.", anchor)
-    place = place_of(share)
-    card = Card(
-        title,
-        place.tone,
-        f"The associations between columns are {place.words}.",
-        f"correlation distance {scores[name]:.3f}",
-        clipped(1 - share),
-        f"columns shuffled {levels.independent[name].mean:.3f}",
-        f"fresh rows {levels.fresh[name].mean:.3f}",
-        anchor,
+    pairs, columns, rows = (
+        place(which, scores[which], levels) if which in scores else None
+        for which in (name, "mean_js_distance", "detection")
     )
-    distance = scores.get("mean_js_distance")
-    columns = distance and score_in_words("mean_js_distance", distance, levels)
-    if columns:
-        card = replace(card, verdict=f"{card.verdict} Single columns are {columns}.")
-    told = _share("detection", scores, levels)
-    if told is not None:
-        rows = place_of(told)
-        card = replace(
-            card, verdict=f"{card.verdict} Whole rows, to a classifier, are {rows.words}."
+    if name not in levels.independent:
+        # A single column has no associations.
+        pairs = None
+    found = [
+        (f"{what} {part.words}.", part)
+        for what, part in (
+            ("The associations between columns are", pairs),
+            ("Single columns are", columns),
+            ("Whole rows, to a classifier, are", rows),
         )
-        if rows.tone == "poor" and card.tone == "good":
-            card = replace(card, tone="fair")
-    return card
+        if part is not None
+    ]
+    if not found:
+        return unknown_card(title, f"Not measured: {NO_MODEL}", anchor)
+    tone: Tone = found[0][1].tone
+    if tone == "good" and _are_far(columns, rows):
+        tone = "fair"
+    card = Card(title, tone, " ".join(words for words, _ in found), "", None, "", "", anchor)
+    if pairs is None or pairs.share is None:
+        return card
+    return replace(
+        card,
+        number=f"correlation distance {scores[name]:.3f}",
+        position=clipped(1 - pairs.share),
+        floor=f"columns shuffled {levels.independent[name].mean:.3f}",
+        ceiling=f"fresh rows {levels.fresh[name].mean:.3f}",
+    )
+
+
+def _are_far(columns: Place | None, rows: Place | None) -> bool:
+    """Return whether the associations alone would tell too good a story of the rows."""
+    # A classifier finds what nobody would call poor, so rows that are between do not count.
+    return (columns is not None and columns.tone != "good") or (
+        rows is not None and rows.tone == "poor"
+    )
 
 
 def usefulness_card(
@@ -89,37 +113,62 @@ def usefulness_card(
         return unknown_card(title, f"Not measured: {advice}", anchor)
     # That of fresh samples comes from the smaller models of a search.
     value = found.tstr
-    floor = _mean(levels.independent, "tstr") or 0.0
-    span = found.trtr - floor
-    share = (found.trtr - value) / span if span > 0 else 0.0
-    place = place_of(share, useful=True)
+    floor, name = levels.independent.get("tstr"), "columns shuffled"
+    if floor is None:
+        name, lowest = _FLOORS[found.metric]
+        floor = Level(lowest, 0.0)
+    real = Level(found.trtr, levels.fresh.get("tstr", floor).spread)
+    tested = f"It was tested on {found.n_tested:,} real rows."
+    if not is_above(floor, real, best=1.0, sign=-1.0):
+        return unknown_card(
+            title,
+            f"Real rows hardly tell {found.target} ({found.metric} {real.mean:.3f}; {name} "
+            f"{floor.mean:.3f}), so these rows ({value:.3f}) cannot show how useful they are. "
+            f"{tested}",
+            anchor,
+        )
+    if real.mean >= _NO_MISTAKE:
+        tested += (
+            f" Real rows predict it without a mistake: other columns tell {found.target}, and "
+            "another target would show more."
+        )
+    share = (real.mean - value) / (real.mean - floor.mean)
+    found_place = place_of(share, useful=True)
     return Card(
         title,
-        place.tone,
-        f"To train a model that predicts {found.target}, these rows are {place.words}. It was "
-        f"tested on {found.n_tested:,} real rows.",
+        found_place.tone,
+        f"To train a model that predicts {found.target}, these rows are {found_place.words}. "
+        f"{tested}",
         f"{found.metric} {value:.3f}",
         clipped(1 - share),
-        f"columns shuffled {floor:.3f}",
-        f"real rows {found.trtr:.3f}",
+        f"{name} {floor.mean:.3f}",
+        f"real rows {real.mean:.3f}",
         anchor,
     )
 
 
-def attack_card(title: str, holder: str, attacks: MembershipAttacks, *, anchor: str) -> Card:
+def attack_card(
+    title: str, holder: str, attacks: MembershipAttacks, near: Privacy | None, *, anchor: str
+) -> Card:
     """Return what the strongest attack on membership found.
 
     Args:
         title: The question.
         holder: What the attacker has.
         attacks: The attacks.
+        near: How near the rows come to real rows, if that is known.
         anchor: The section with the evidence.
     """
+    tone: Tone = attack_tone(attacks)
+    verdict = f"{grade(attacks)}: {attack_in_words(holder, attacks)}"
+    if near is not None and near.is_one_sided:
+        # No attack found it, or the held-out rows were none.
+        verdict += f" {near.share_verdict}"
+        tone = "fair" if tone == "good" else tone
     return Card(
         title,
-        attack_tone(attacks),
-        f"{grade(attacks)}: {attack_in_words(holder, attacks)} This measures, it does not "
-        "guarantee.",
+        tone,
+        f"{verdict} This measures, it does not guarantee.",
         f"strongest attack, AUC {attacks.auc:.3f}",
         clipped(2 - 2 * attacks.auc),
         "betrays all 1",
@@ -136,19 +185,3 @@ def unknown_card(title: str, verdict: str, anchor: str) -> Card:
 def clipped(position: float) -> float:
     """Return a position on the bar of a card, which ends at 0 and 1."""
     return min(max(position, 0.0), 1.0)
-
-
-def _share(name: str, scores: Mapping[str, float], levels: ReferenceLevels) -> float | None:
-    """Return the share of the way from a fresh sample to shuffled columns; None if unknown."""
-    value = scores.get(name)
-    fresh, shuffled = _mean(levels.fresh, name), _mean(levels.independent, name)
-    if value is None or fresh is None or shuffled is None:
-        return None
-    sign = -1.0 if name in levels.higher_is_better else 1.0
-    span = sign * (shuffled - fresh)
-    return sign * (value - fresh) / span if span > 0 else None
-
-
-def _mean(levels: Mapping[str, Level], name: str) -> float | None:
-    level = levels.get(name)
-    return None if level is None else level.mean

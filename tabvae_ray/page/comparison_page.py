@@ -1,5 +1,7 @@
 """The page of a comparison: scores in words, verdicts, rules and pictures."""
 
+from dataclasses import replace
+
 from tabvae_ray.comparison.assessment import Assessment
 from tabvae_ray.page.cards import (
     Card,
@@ -60,15 +62,20 @@ def _cards(assessment: Assessment) -> tuple[Card, ...]:
     """Return the answers to a reader's first questions; likeness needs the reference levels."""
     scores, levels, comparison = assessment.scores, assessment.levels, assessment.comparison
     title, anchor = "How private?", "verdicts"
+    near = assessment.privacy
     if comparison.membership is None:
         private = unknown_card(
             title,
             "Not measured: give --held-out, real rows that the synthetic table was not made from. "
-            f"{assessment.privacy.copies_verdict}",
+            f"{near.verdict if near.is_close else near.copies_verdict}",
             anchor,
         )
+        if near.is_close:
+            private = replace(private, tone="poor")
     else:
-        private = attack_card(title, "only synthetic rows", comparison.membership, anchor=anchor)
+        private = attack_card(
+            title, "only synthetic rows", comparison.membership, near, anchor=anchor
+        )
     advice = "name the column that you would predict, by --target."
     useful = usefulness_card(comparison.usefulness, levels, advice=advice, anchor=anchor)
     if not levels.n_rows:

@@ -3,11 +3,36 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ConfigDict, TypeAdapter, with_config
+from typing_extensions import TypedDict
+
 from tabvae_ray.comparison.scores.disclosure.attacks import DisclosureAttacks
 from tabvae_ray.comparison.scores.disclosure.verdicts import risk_in_words
 from tabvae_ray.comparison.scores.membership.success import MembershipAttacks
+from tabvae_ray.documents import read_versioned
+from tabvae_ray.results.trial_record import Number
+from tabvae_ray.storage import Location
 
-__all__ = ["disclosure_facts", "kept_attacks", "membership_facts"]
+__all__ = ["disclosure_facts", "kept_attacks", "membership_facts", "read_scores"]
+
+
+@with_config(ConfigDict(extra="allow"))
+class _ModelScores(TypedDict, total=False):
+    spread: dict[str, Number]
+
+
+_SCORES_FILE = TypeAdapter(_ModelScores)
+
+
+def read_scores(model: Location) -> dict[str, Any]:
+    """Read the document ``scores.json`` of an export.
+
+    Raises:
+        StorageError: If it cannot be read.
+        DataError: If it is another document.
+    """
+    what = "the scores of a model"
+    return dict(read_versioned(model / "scores.json", _SCORES_FILE, 1, what))
 
 
 def kept_attacks(

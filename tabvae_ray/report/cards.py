@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+from tabvae_ray.command_line.lines import counted
+from tabvae_ray.comparison.scores.disclosure.verdicts import listed
 from tabvae_ray.comparison.scores.membership.verdicts import strongest
 from tabvae_ray.page.cards import (
+    NO_MODEL,
     Card,
     Tone,
     attack_card,
@@ -14,18 +17,27 @@ from tabvae_ray.page.cards import (
 )
 from tabvae_ray.report.attacks import kept_attacks
 from tabvae_ray.report.contents import ReportContents
+from tabvae_ray.results.constraints import bounds_text, is_broken
 
 __all__ = ["Card", "cards", "ended_by"]
 
 # Fewer finished trials tell nothing about the course of a search.
 _FEW_TRIALS = 8
 _NEGLIGIBLE_GAIN = 0.005
+# Of searches that are not over, to follow "the search".
+_STATES = {
+    "interrupted": "was interrupted, and goes on by --resume",
+    "running": "is still running",
+    "failed": "failed",
+}
 
 
 def cards(contents: ReportContents) -> tuple[Card, ...]:
     """Return the cards: likeness, usefulness, privacy, and the search itself."""
     useful = None if contents.pictures is None else contents.pictures.usefulness
     advice = "give the search the column that you would predict, by --target."
+    if contents.pictures is None and contents.target is not None:
+        advice = NO_MODEL
     return (
         likeness_card(_scores(contents), contents.levels, anchor="chosen"),
         usefulness_card(useful, contents.levels, advice=advice, anchor="usefulness"),
@@ -38,13 +50,14 @@ def _privacy(contents: ReportContents) -> Card:
     title, anchor = "How private?", "privacy"
     attack = strongest(*kept_attacks(contents.scores))
     if attack is not None:
-        return attack_card(title, *attack, anchor=anchor)
+        near = None if contents.pictures is None else contents.pictures.privacy
+        return attack_card(title, *attack, near, anchor=anchor)
     share = contents.fresh_scores.get("dcr_share")
     if share is None and contents.pictures is not None:
         share = contents.pictures.privacy.dcr_share
     if share is None:
-        return unknown_card(title, "Not measured: no rows were held out of training.", anchor)
-    position = 1 - 2 * abs(share - 0.5)
+        why = NO_MODEL if contents.pictures is None else "no rows were held out of training."
+        return unknown_card(title, f"Not measured: {why}", anchor)
     verdict = (
         f"{share:.0%} of the rows are nearer to a training row than to a held-out row; 50% is "
         "chance. Leaks can pass this test, and attacks on membership were not measured."
@@ -54,7 +67,7 @@ def _privacy(contents: ReportContents) -> Card:
         "good" if share <= 0.55 else "fair" if share <= 0.65 else "poor",
         verdict,
         f"nearer to training {share:.3f}",
-        clipped(position),
+        clipped(2 - 2 * share),
         "copies 1",
         "chance 0.5",
         anchor,
@@ -64,26 +77,47 @@ def _privacy(contents: ReportContents) -> Card:
 def _search(contents: ReportContents) -> Card:
     title, anchor = "How did the search go?", "trials"
     done, planned = len(contents.records), contents.space.settings.n_trials
-    end = ended_by(contents)
+    state, plan = contents.manifest.state, contents.manifest.plan
+    end = ended_by(contents) or _STATES.get(state, "")
+    broken = _broken(contents)
     if not contents.complete:
-        over = contents.manifest.state == "finished"
+        over = state == "finished"
         verdict = f"No trial has reached the full budget{'' if over else ' yet'}"
         verdict += f": the search {end}." if end else "."
+        verdict += broken
         if contents.scores:
             verdict += " The model is as far as its trial came: more time is likely to help."
         card = unknown_card(title, verdict, anchor)
         return replace(card, tone="poor") if over else card
-    complete = len(contents.complete)
-    verdict = f"{done} of {planned} trials, {complete} to the end{f'; {end}' if end else ''}. "
+    verdict = f"{done} of {planned} trials, {len(contents.complete)} to the end"
+    verdict += f"; {end.removeprefix('was ').removeprefix('is ')}. " if end else ". "
     tone: Tone = "fair"
     if done < _FEW_TRIALS:
         verdict += "So few trials are a beginning: more time is likely to help."
     elif contents.late_gain() <= _NEGLIGIBLE_GAIN:
         verdict += "The last quarter of them brought nothing new."
-        tone = "good"
+        # Longer training might.
+        tone = "good" if plan is None else "fair"
     else:
         verdict += "The last quarter of them still improved the front: go on if you can."
+    if plan is not None:
+        epochs = counted(plan["wanted"], "epoch")
+        verdict += f" The time was enough for {plan['epochs']} of {epochs} each."
+    if broken:
+        verdict, tone = f"{verdict}{broken}", "poor"
     return Card(title, tone, verdict, "", clipped(done / planned), "", f"{planned} trials", anchor)
+
+
+def _broken(contents: ReportContents) -> str:
+    """Return a sentence on the constraints that the chosen model breaks; empty if it keeps all."""
+    scores = contents.fresh_scores
+    names = [
+        f"{name} {bounds_text(bounds)} ({scores[name]:.3f})"
+        for name, bounds in contents.space.constraints.items()
+        if name in scores and is_broken(scores[name], bounds)
+    ]
+    many = "constraints" if len(names) > 1 else "constraint"
+    return f" The chosen model breaks the {many} {listed(names)}." if names else ""
 
 
 def ended_by(contents: ReportContents) -> str:

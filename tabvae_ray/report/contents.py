@@ -7,8 +7,6 @@ from functools import cached_property
 from typing import Any
 
 import pandas as pd
-from pydantic import ConfigDict, TypeAdapter, with_config
-from typing_extensions import TypedDict
 
 from tabvae_ray.comparison.options import ScoreName
 from tabvae_ray.comparison.plan import (
@@ -19,17 +17,17 @@ from tabvae_ray.comparison.plan import (
 )
 from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_levels
 from tabvae_ray.config import ValidationConfig
-from tabvae_ray.documents import read_versioned
 from tabvae_ray.errors import TabVAEError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer, load_synthesizer
 from tabvae_ray.page.pictures import Pictures, drawn_pictures
+from tabvae_ray.report.attacks import read_scores
 from tabvae_ray.report.importances import Importances, importances
 from tabvae_ray.results.hypervolumes import hypervolume_of
 from tabvae_ray.results.pareto import as_losses, front
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.refits import SEARCHED, RefitRecord
 from tabvae_ray.results.search_manifest import SearchManifest
-from tabvae_ray.results.trial_record import Number, TrialRecord
+from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.storage import Location
 from tabvae_ray.table.declaration import SpecDeclaration
@@ -47,14 +45,6 @@ _SCORES: tuple[ScoreName, ...] = (
     "pair_trends",
     "detection",
 )
-
-
-@with_config(ConfigDict(extra="allow"))
-class _ModelScores(TypedDict, total=False):
-    spread: dict[str, Number]
-
-
-_SCORES_FILE = TypeAdapter(_ModelScores)
 
 
 @dataclass
@@ -96,6 +86,11 @@ class ReportContents:
     def options(self) -> ComparisonOptions:
         """The options that the search computes its scores with."""
         return self.space.comparison
+
+    @property
+    def target(self) -> str | None:
+        """The column to predict, if one is named."""
+        return self.options.target or self.manifest.spec.get("target")
 
     @property
     def complete(self) -> list[TrialRecord]:
@@ -236,9 +231,7 @@ def _synthesizer(contents: ReportContents) -> TabularVAESynthesizer | None:
         contents.notes.append("The search has not exported a model yet.")
         return None
     try:
-        what = "the scores of a model"
-        scores = read_versioned(best / "scores.json", _SCORES_FILE, 1, what)
-        contents.scores = dict(scores)
+        contents.scores = read_scores(best)
         synthesizer = load_synthesizer(best)
     except TabVAEError as error:
         contents.notes.append(f"The exported model could not be read: {error}")
@@ -285,8 +278,7 @@ def _prepared(
     held_out = split_rows(len(table), fraction, seed)[1]
     scores: list[ScoreName] = [*_SCORES]
     scores += ["dcr_share"] if len(held_out) else []
-    scores += ["tstr"] if contents.options.target is not None or spec.target is not None else []
-    scores += ["rules_kept"] if spec.rules else []
+    scores += ["tstr"] * (contents.target is not None) + ["rules_kept"] * bool(spec.rules)
     plan = ComparisonPlan(
         scores=tuple(scores), score_collections=("js_distance",), options=contents.options
     )

@@ -14,6 +14,7 @@ from tabvae_ray.page.pictures import PictureSection, picture_sections
 from tabvae_ray.report import chosen_model, parameter_charts, trials
 from tabvae_ray.report.cards import cards
 from tabvae_ray.report.contents import ReportContents
+from tabvae_ray.results.search_manifest import TABLE_FILE
 
 __all__ = ["render"]
 
@@ -75,11 +76,17 @@ def _header(contents: ReportContents) -> Header:
     return Header(
         name=manifest.name,
         objectives=_objectives(contents),
-        # The page may be given away: it names the file, not where it lies.
-        data=manifest.data.rstrip("/").rpartition("/")[2],
+        data=_table_name(contents),
         size=f"{rows:,} rows and {columns:,} columns{sample}",
         updated=datetime.fromtimestamp(manifest.updated, UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
+
+
+def _table_name(contents: ReportContents) -> str:
+    """Return the name of the table's file, not where it lies, as the page may be given away."""
+    if (contents.directory / TABLE_FILE).exists():
+        return "a table in memory"
+    return contents.manifest.data.rstrip("/").rpartition("/")[2]
 
 
 def _last_column(contents: ReportContents) -> str:

@@ -158,3 +158,14 @@ def test_tiny_tables_have_levels(n: int) -> None:
     levels = reference_levels(PLAN.prepare(real, TableSpec.infer(real)), n_repeats=2)
     assert bool(levels.fresh) == (n >= 8)
     assert all(np.isfinite(level.mean) for level in levels.resample.values())
+
+
+def test_levels_show_themselves_in_few_lines() -> None:
+    columns = {f"js_distance/{i}": Level(0.1, 0.0) for i in range(150)}
+    levels = ReferenceLevels(resample={"detection": Level(0.9, 0.01), **columns}, n_rows=9)
+    assert repr(levels).splitlines() == [
+        "ReferenceLevels",
+        "  detection: resample 0.900 ± 0.010",
+        "  js_distance of 150 columns",
+    ]
+    assert repr(ReferenceLevels()).endswith("none are known")

@@ -79,3 +79,22 @@ def test_without_levels_there_are_no_words() -> None:
 def test_directions() -> None:
     assert direction("dcr_share", higher_is_better=False) == "0.5 is chance, 1 is copying"
     assert direction("tstr", higher_is_better=True) == "higher is better"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.75, "as useful as real rows, but so are independent columns here"),
+        (0.2, "less useful than real rows, but these are hardly more useful than independent"),
+    ],
+)
+def test_a_target_that_real_rows_cannot_tell_has_words_of_usefulness(
+    value: float, words: str
+) -> None:
+    levels = ReferenceLevels(
+        fresh={"tstr": Level(0.51, 0.05)},
+        independent={"tstr": Level(0.48, 0.05)},
+        higher_is_better=("tstr",),
+    )
+    said = score_in_words("tstr", value, levels)
+    assert said is not None and said.startswith(words)

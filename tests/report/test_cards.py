@@ -9,6 +9,7 @@ from tabvae_ray.comparison.score_words import score_in_words
 from tabvae_ray.comparison.scores.membership.success import AttackSuccess, MembershipAttacks
 from tabvae_ray.report.cards import Card, cards
 from tabvae_ray.report.contents import ReportContents
+from tabvae_ray.space.search_space import Constraint
 
 LEVELS = ReferenceLevels(
     fresh={
@@ -35,27 +36,42 @@ def made(
     budget: float | None = None,
     attacks: dict[str, MembershipAttacks] | None = None,
     complete: bool = True,
+    levels: ReferenceLevels = LEVELS,
+    plan: dict[str, int] | None = None,
+    trtr: float = 0.9,
+    constraints: dict[str, Constraint] | None = None,
+    target: str | None = None,
+    has_model: bool = True,
+    one_sided: bool = False,
 ) -> dict[str, Card]:
     """Return the cards of a search, by the last word of their titles."""
     useful = tstr is not None and SimpleNamespace(
-        target="outcome", metric="AUC", tstr=tstr, trtr=0.9, n_tested=100
+        target="outcome", metric="AUC", tstr=tstr, trtr=trtr, n_tested=100
     )
     contents = SimpleNamespace(
         fresh_scores=scores,
         scores={"membership_attacks": {kind: part.to_mapping() for kind, part in attacks.items()}}
         if attacks
         else dict(scores),
-        levels=LEVELS,
+        levels=levels,
         pictures=SimpleNamespace(
             comparison=SimpleNamespace(scores={}),
-            privacy=SimpleNamespace(dcr_share=None),
+            privacy=SimpleNamespace(
+                dcr_share=None, is_one_sided=one_sided, share_verdict="Some memorising."
+            ),
             usefulness=useful or None,
-        ),
+        )
+        if has_model
+        else None,
+        target=target,
         records=[None] * max(len(volumes), 1),
         complete=[None] * max(len(volumes), 1) if complete else [],
         hypervolumes=lambda: list(enumerate(volumes, start=1)),
-        space=SimpleNamespace(settings=SimpleNamespace(n_trials=planned, time_budget=budget)),
-        manifest=SimpleNamespace(state=state),
+        space=SimpleNamespace(
+            settings=SimpleNamespace(n_trials=planned, time_budget=budget),
+            constraints=constraints or {},
+        ),
+        manifest=SimpleNamespace(state=state, plan=plan),
     )
     contents.late_gain = lambda: ReportContents.late_gain(contents)
     return {card.title.rstrip("?").rpartition(" ")[2]: card for card in cards(contents)}
@@ -209,4 +225,103 @@ def test_a_search_without_a_complete_trial_says_why_and_what_helps() -> None:
     )
     running = made({}, budget=200, complete=False, state="running")["go"]
     assert running.tone == "unknown"
-    assert running.verdict == "No trial has reached the full budget yet."
+    assert running.verdict == (
+        "No trial has reached the full budget yet: the search is still running."
+    )
+
+
+# Its columns tell nothing of each other: shuffled ones are as good as a fresh sample.
+UNRELATED = ReferenceLevels(
+    fresh={"correlation_distance": Level(0.036, 0.01), "mean_js_distance": Level(0.06, 0.01)},
+    independent={"correlation_distance": Level(0.049, 0.01), "tstr": Level(0.48, 0.03)},
+    higher_is_better=("tstr",),
+)
+
+
+@pytest.mark.parametrize(("value", "tone"), [(0.04, "good"), (0.064, "fair"), (0.2, "poor")])
+def test_unrelated_columns_are_told_alike_by_card_and_table(value: float, tone: str) -> None:
+    said = score_in_words("correlation_distance", value, UNRELATED)
+    card = made({"correlation_distance": value}, levels=UNRELATED)["table"]
+    assert f"columns are {said}." in card.verdict
+    assert card.tone == tone and card.position is None
+
+
+def test_a_single_column_is_told_without_associations() -> None:
+    levels = ReferenceLevels(
+        fresh={"correlation_distance": Level(0.0, 0.0), "mean_js_distance": Level(0.1, 0.01)}
+    )
+    card = made({"correlation_distance": 0.0, "mean_js_distance": 0.4}, levels=levels)["table"]
+    assert card.verdict == (
+        "Single columns are 4.0 times as far from the real table as a fresh sample."
+    )
+    assert card.tone == "poor"
+
+
+def test_columns_that_are_far_off_are_not_called_good() -> None:
+    alike = {"correlation_distance": 0.04}
+    assert made({**alike, "mean_js_distance": 0.0})["table"].tone == "good"
+    card = made({**alike, "mean_js_distance": 0.3})["table"]
+    assert card.tone == "fair" and "Single columns are 5.0 times as far" in card.verdict
+
+
+def test_rows_are_not_called_useful_where_real_rows_are_not() -> None:
+    card = made({}, tstr=0.75, trtr=0.51, levels=UNRELATED)["useful"]
+    assert card.tone == "unknown" and card.position is None
+    assert "Real rows hardly tell outcome (AUC 0.510; columns shuffled 0.480)" in card.verdict
+    assert "as useful as" not in card.verdict
+
+
+def test_without_levels_a_predictor_that_guesses_is_the_floor() -> None:
+    card = made({}, tstr=0.7, levels=ReferenceLevels())["useful"]
+    assert card.floor == "guessing 0.500" and card.position == pytest.approx(0.5)
+
+
+def test_rows_nearer_to_held_out_ones_are_no_leak() -> None:
+    card = made({"dcr_share": 0.3})["private"]
+    assert card.tone == "good" and card.position == 1.0
+
+
+def test_fewer_epochs_than_wanted_are_said_and_not_called_good() -> None:
+    volumes = (0.1, *[0.2] * 11)
+    card = made({}, volumes=volumes, budget=60, plan={"epochs": 23, "wanted": 100})["go"]
+    assert "The time was enough for 23 of 100 epochs each." in card.verdict
+    assert card.tone == "fair"
+
+
+def test_a_predictor_without_a_mistake_is_no_strong_evidence() -> None:
+    card = made({}, tstr=1.0, trtr=1.0)["useful"]
+    assert "other columns tell outcome, and another target would show more" in card.verdict
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_broken_constraints_are_told_at_the_top(complete: bool) -> None:
+    bounds = {"dcr_share": Constraint(max=0.2), "detection": Constraint(min=0.99)}
+    scores = {"dcr_share": 0.515, "detection": 0.4}
+    card = made(scores, constraints=bounds, volumes=(0.1, *[0.2] * 11), complete=complete)["go"]
+    assert card.tone == "poor"
+    assert (
+        "The chosen model breaks the constraints dcr_share at most 0.2 (0.515) and detection at "
+        "least 0.99 (0.400)." in card.verdict
+    )
+    kept = made({"dcr_share": 0.1}, constraints=bounds, volumes=(0.1, *[0.2] * 11))["go"]
+    assert "breaks" not in kept.verdict and kept.tone == "good"
+
+
+def test_without_a_model_no_other_reason_is_given() -> None:
+    cards = made({}, has_model=False, complete=False, state="interrupted", target="outcome")
+    for word in ("table", "useful", "private"):
+        assert cards[word].verdict == "Not measured: there is no model or no table yet."
+    assert cards["go"].verdict == (
+        "No trial has reached the full budget yet: the search was interrupted, and goes on by "
+        "--resume."
+    )
+    assert "--target" in made({}, has_model=False)["useful"].verdict
+    some = made({}, volumes=(0.1, 0.2), state="interrupted")["go"]
+    assert some.verdict.startswith(
+        "2 of 20 trials, 2 to the end; interrupted, and goes on by --resume. "
+    )
+
+
+def test_rows_on_one_side_are_told_although_no_attack_finds_them() -> None:
+    card = made({}, attacks={"black_box": attacked(0.52, 0.04)}, one_sided=True)["private"]
+    assert card.tone == "fair" and "Some memorising. This measures" in card.verdict

@@ -1,9 +1,7 @@
 """The canvas that all pictures share: colours, panels, ticks, and image files."""
 
 import io
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.markers import TICKDOWN, TICKLEFT
-from matplotlib.textpath import text_to_path
+from matplotlib.text import Text
 from PIL import Image
 
+from tabvae_ray.comparison.pictures.letters import any_letters, families, short
 from tabvae_ray.comparison.pictures.round_numbers import round_numbers
 
 __all__ = [
@@ -28,7 +26,6 @@ __all__ = [
     "Theme",
     "cut",
     "dress",
-    "fitted",
     "framed",
     "grid",
     "in_a_row",
@@ -37,7 +34,6 @@ __all__ = [
     "number_ticks",
     "pixels",
     "png",
-    "short",
     "ticks",
     "tiled",
 ]
@@ -86,7 +82,11 @@ def pixels(figure: Figure, dpi: int = 100) -> Pixels:
     """Draw the figure as an image (H, W, 3)."""
     figure.set_dpi(dpi)
     canvas = FigureCanvasAgg(figure)
-    with _any_letters():
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        if not text.get_text().isascii():
+            text.set_fontfamily(families())
+    with any_letters():
         canvas.draw()  # type: ignore[no-untyped-call]
     image: Pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     return image[:, :, :3].copy()
@@ -301,29 +301,3 @@ def name_axes(axes: Axes, x: str, y: str, theme: Theme, gap: float) -> None:
     where: dict[str, Any] = {"transform": axes.transAxes, "fontsize": 8, "color": theme.ink}
     axes.text(0.5, gap, x, ha="center", va="top", **where)
     axes.text(gap, 0.5, y, ha="right", va="center", rotation=90, **where)
-
-
-def fitted(text: str, size: float, width: float) -> str:
-    """Return the text on one line, cut to a width in points at a font size."""
-    font = FontProperties(size=size)
-    # No letter that is worth reading is narrower than a fifth of its height.
-    with _any_letters():
-        for most in range(min(len(text), round(5 * width / size)), 1, -1):
-            cut_text = short(text, most)
-            if text_to_path.get_text_width_height_descent(cut_text, font, ismath=False)[0] <= width:
-                return cut_text
-    return short(text, 1)
-
-
-@contextmanager
-def _any_letters() -> Iterator[None]:
-    """Let letters that the font lacks be drawn as boxes, which is no reason to stop."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*Glyph.*missing from font")
-        yield
-
-
-def short(text: str, most: int) -> str:
-    """Return the text on one line, cut to ``most`` letters."""
-    text = " ".join(str(text).split())
-    return text if len(text) <= most else text[: most - 1] + "…"

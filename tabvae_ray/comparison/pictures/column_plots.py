@@ -15,12 +15,11 @@ from tabvae_ray.comparison.pictures.canvas import (
     LEGEND,
     THEMES,
     Theme,
-    fitted,
     grid,
     number_ticks,
-    short,
     ticks,
 )
+from tabvae_ray.comparison.pictures.letters import fitted, short
 from tabvae_ray.comparison.reading.table_columns import Floats, TableColumns
 from tabvae_ray.comparison.scores.jensen_shannon import joint_edges
 
@@ -31,8 +30,9 @@ _MOST_CATEGORIES = 12
 _STEPS = 400
 # Days that are so few that a text has their hours, too, and the days of an hour and of a second.
 _FEW_DAYS, _HOUR, _SECOND = 3.0, 1 / 24, 1 / 86_400
-# Letters below a panel, side by side.
-_LETTERS = 34
+# Letters below a panel, side by side, and the points that they have; letters of some scripts are
+# twice as wide as others.
+_LETTERS, _WIDTH, _GAP = 34, 155, 4
 # Points below a panel, for upright texts.
 _BELOW = 31
 
@@ -206,5 +206,9 @@ def _name_categories(axes: Axes, labels: Sequence[str], rotation: float, theme: 
         rotation = 90.0
     size = 6.5 if rotation else 7.5
     # Upright texts fill the space below the panel.
-    texts = [fitted(label, size, _BELOW) if rotation else short(label, letters) for label in labels]
+    width = _BELOW if rotation else _WIDTH / max(len(labels), 1) - _GAP
+    texts = [
+        short(label, letters) if label.isascii() and not rotation else fitted(label, size, width)
+        for label in labels
+    ]
     ticks(axes, "x", theme, range(len(labels)), texts, size=size, rotation=rotation)

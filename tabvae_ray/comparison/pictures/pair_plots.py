@@ -7,8 +7,9 @@ from itertools import combinations, pairwise
 import numpy as np
 from matplotlib.figure import Figure
 
-from tabvae_ray.comparison.pictures.canvas import THEMES, Theme, dress, fitted, short, ticks
+from tabvae_ray.comparison.pictures.canvas import THEMES, Theme, dress, ticks
 from tabvae_ray.comparison.pictures.column_plots import moment_text
+from tabvae_ray.comparison.pictures.letters import fitted, short
 from tabvae_ray.comparison.reading.table_columns import Floats, Integers, TableColumns
 
 __all__ = ["PairDifference", "joint", "worst_pairs"]

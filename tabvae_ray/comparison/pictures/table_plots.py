@@ -19,9 +19,9 @@ from tabvae_ray.comparison.pictures.canvas import (
     grid,
     name_axes,
     number_ticks,
-    short,
     ticks,
 )
+from tabvae_ray.comparison.pictures.letters import short
 from tabvae_ray.comparison.pictures.projections import Projection
 from tabvae_ray.comparison.reading.table_columns import Floats, TableColumns
 from tabvae_ray.comparison.scores.statistics import statistics

@@ -14,6 +14,10 @@ from tabvae_ray.errors import DataError
 __all__ = ["Privacy", "is_copy_of", "privacy", "share_text"]
 
 
+# Shares of the distance between real rows: nearer is suspicious, and nearer is not the same.
+_CLOSE, _ALIKE = 0.5, 0.9
+
+
 @dataclass(frozen=True)
 class Privacy:
     """Distances from synthetic rows to real rows, and exact copies.
@@ -65,17 +69,37 @@ class Privacy:
         return {**asdict(self), "verdict": self.verdict}
 
     @property
+    def is_close(self) -> bool:
+        """Whether synthetic rows are as near to training rows as copies with noise would be.
+
+        It is never so where the real rows have copies themselves.
+        """
+        return self.fifth_percentile < _CLOSE * self.held_out_fifth_percentile
+
+    @property
+    def is_one_sided(self) -> bool:
+        """Whether rows lie nearer to training or to held-out rows than chance explains."""
+        share = self.dcr_share
+        return share is not None and abs(share - 0.5) > self._most_by_chance
+
+    @property
+    def _most_by_chance(self) -> float:
+        return max(3 * (self.standard_error or 0.0), 0.02)
+
+    @property
     def share_verdict(self) -> str:
         """Meaning of the share; without held-out rows, of the distances."""
         if self.dcr_share is None or self.standard_error is None:
-            if self.fifth_percentile < 0.5 * self.held_out_fifth_percentile:
+            if self.is_close:
                 return (
                     "Synthetic rows lie closer to real rows than real rows lie to each other: "
                     "look for copies."
                 )
+            near = self.fifth_percentile < _ALIKE * self.held_out_fifth_percentile
             return (
-                "Synthetic rows lie no closer to real rows than real rows to each other. Whether "
-                "the model memorised its training rows shows only with held-out rows."
+                f"Synthetic rows lie {'somewhat' if near else 'no'} closer to real rows than real "
+                "rows to each other. Whether the model memorised its training rows shows only with "
+                "held-out rows."
             )
         share = f"{self.dcr_share:.2f} ± {self.standard_error:.2f} of the synthetic rows are nearer"
         if self.n_training != self.n_held_out:
@@ -84,15 +108,15 @@ class Privacy:
                 f"training rows and {self.n_held_out:,} held-out ones)"
             )
         excess = self.dcr_share - 0.5
-        if excess > max(3 * self.standard_error, 0.02):
+        if excess > self._most_by_chance:
             much = "The model repeats its training rows" if excess > 0.25 else "Some memorising"
             return f"{much}: {share} to training than to held-out rows, where chance gives 0.50."
-        if -excess > max(3 * self.standard_error, 0.02):
+        if -excess > self._most_by_chance:
             return (
                 f"Only {share} to training than to held-out rows, where chance gives 0.50: was "
                 "the model trained on the held-out rows?"
             )
-        sign = 0.5 + max(3 * self.standard_error, 0.02)
+        sign = 0.5 + self._most_by_chance
         return (
             f"No sign of copying by distance: {share} to training than to held-out rows; chance is "
             f"0.50, and above {sign:.2f} would be a sign with so many held-out rows. "

@@ -34,5 +34,5 @@ class Page:
         return (
             f'<iframe srcdoc="{escape(self.location.read_text(), quote=True)}" '
             f'sandbox="allow-scripts allow-popups" width="100%" height="{self.height}" '
-            f'style="border: 1px solid #8888" title="report"></iframe>'
+            f'style="box-sizing: border-box; border: 1px solid #8888" title="report"></iframe>'
         )

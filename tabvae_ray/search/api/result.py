@@ -8,13 +8,15 @@ from typing import Any, TypeVar
 import optuna
 import pandas as pd
 
-from tabvae_ray.callable_module.python_words import python_words
+from tabvae_ray.callable_module.python_words import in_python_words, python_words
 from tabvae_ray.command_line.lines import duration
 from tabvae_ray.comparison.html import score_table
 from tabvae_ray.comparison.reference_levels import ReferenceLevels
+from tabvae_ray.comparison.scores.membership.verdicts import membership_verdict
 from tabvae_ray.errors import ConfigError, ExportError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer, load_synthesizer
 from tabvae_ray.report import write_report
+from tabvae_ray.report.attacks import kept_attacks, read_scores
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.results.refits import SEARCHED, RefitRecord
 from tabvae_ray.results.search_manifest import SearchManifest
@@ -51,7 +53,8 @@ class SearchResult:
         self._manifest = SearchManifest.read(self._directory)
         self._space = self._manifest.search_space()
         # Read now, as the search may go on later.
-        self._records = RecordStore(self._directory, list(self._space.objectives)).finished()
+        store = RecordStore(self._directory, list(self._space.objectives))
+        self._records, self._unfinished = store.finished(), store.running()
         self.reason = reason
 
     @property
@@ -113,8 +116,20 @@ class SearchResult:
 
     @property
     def spread(self) -> dict[str, float]:
-        """Standard deviations of the scores over fresh samples, by name."""
+        """Standard deviations of the scores over fresh samples, by name; 0 of a single sample."""
         return dict(self._candidates.get(self.chosen, {}).get("spread", {}))
+
+    @cached_property
+    def privacy(self) -> str | None:
+        """What an attacker learns of who is in the table, in words; None without a model.
+
+        It is that of the model as the search trained it.
+        """
+        model = self._directory / ("best" if self._refit is None else SEARCHED)
+        # It may have been moved away.
+        if self.chosen is None or not (model / "scores.json").exists():
+            return None
+        return in_python_words(membership_verdict(*kept_attacks(read_scores(model))))
 
     @property
     def levels(self) -> ReferenceLevels:
@@ -125,12 +140,14 @@ class SearchResult:
     def front(self) -> pd.DataFrame:
         """The trials that no other dominates, with scores and parameters, by number.
 
-        Scores are means over fresh samples of a trial that was ``rescored``, and otherwise those
-        that it reported; compare only alike ones. ``chosen`` marks the chosen trial.
+        If none is complete, these are the candidates that were scored again. Scores are means over
+        fresh samples of a trial that was ``rescored``, and otherwise those that it reported;
+        compare only alike ones. ``chosen`` marks the chosen trial.
         """
-        records = {record.number: record for record in self._records}
+        records = {record.number: record for record in [*self._unfinished, *self._records]}
         rows = []
-        for number in self._manifest.front:
+        # Without a complete trial there is no front, but there may be candidates.
+        for number in self._manifest.front or sorted(n for n in self._candidates if n is not None):
             record = records.get(number)
             fresh = _means(self._candidates.get(number, {}))
             if record is not None:
@@ -250,7 +267,9 @@ class SearchResult:
 
     def _headline(self) -> str:
         counts = ", ".join(f"{n} {s.lower()}" for s, n in sorted(self._manifest.trials.items()))
-        text = f"search {self.name!r} {self.state}: {counts or 'no trial has ended'}"
+        unfinished = f"{len(self._unfinished)} unfinished" if self._unfinished else ""
+        known = ", ".join(filter(None, (counts, unfinished))) or "no trial has ended"
+        text = f"search {self.name!r} {self.state}: {known}"
         return f"{text}, in {duration(self._manifest.seconds)}"
 
     def _choice(self) -> str:
@@ -269,6 +288,7 @@ class SearchResult:
         lines += [f"  {name} {levels.describe(name, v)}" for name, v in scores[:_MOST_SCORES]]
         if len(scores) > _MOST_SCORES:
             lines.append(f"  and {len(scores) - _MOST_SCORES} more scores")
+        lines += [f"  privacy: {self.privacy}"] if self.privacy else []
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -278,6 +298,7 @@ class SearchResult:
         table = table if scores else ""
         notes = [self._choice(), *([f"ended early: {self.reason}"] if self.reason else [])]
         notes += self.levels.verdicts(self.scores)
+        notes += [f"privacy: {self.privacy}"] if self.privacy else []
         lines = "".join(f"<div>{escape(note)}</div>" for note in [*notes, self.path])
         return f"<div><strong>{escape(self._headline())}</strong>{table}{lines}</div>"
 

@@ -118,7 +118,9 @@ class SearchProgress:
     @property
     def width(self) -> int | None:
         """The characters of a line; None where lines should not be wrapped."""
-        return self.console.width if self.console.is_terminal else line_width(sys.stderr)
+        # Notebooks do not wrap what they show.
+        is_shown = self.console.is_terminal or self.console.is_jupyter
+        return self.console.width if is_shown else line_width(sys.stderr)
 
     def __call__(self, state: RunState, record: TrialRecord) -> None:
         """Print a line when a trial ends, unless there is a live display.
@@ -173,7 +175,7 @@ class SearchProgress:
 
     def _times(self, now: Snapshot | None) -> str:
         elapsed = f"{duration(time.monotonic() - self._started)} elapsed"
-        if now is None or not now.left:
+        if now is None or not now.left or self.at_end is not None:
             return elapsed
         return f"{elapsed}, about {rough_duration(now.left)} left"
 

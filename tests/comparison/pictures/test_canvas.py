@@ -1,22 +1,29 @@
 """Pictures of several panels, cut apart."""
 
 import io
+from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.text import Text
 from PIL import Image
 
+from tabvae_ray.comparison.pictures import letters
 from tabvae_ray.comparison.pictures.canvas import (
     THEMES,
     Theme,
     cut,
-    fitted,
     grid,
     in_few_colours,
     name_axes,
     pixels,
     png,
 )
+from tabvae_ray.comparison.pictures.column_plots import pdf
+from tabvae_ray.comparison.pictures.letters import families, fitted
+from tabvae_ray.comparison.reading.reader import ColumnReader
+from tabvae_ray.table.spec import TableSpec
 
 
 def test_no_panel_has_a_part_of_its_neighbour() -> None:
@@ -71,3 +78,33 @@ def test_a_text_is_cut_to_the_width_that_it_has() -> None:
     assert fitted("W", 6.5, 0) == "W"
     # Letters that the font lacks have a width, too.
     assert fitted("\u6771\u4eac" * 20, 6.5, 31).endswith("\u2026")
+
+
+def test_wide_letters_below_a_panel_do_not_touch() -> None:
+    labels = ["\u6771\u4eac\u90fd\u5343\u4ee3\u7530\u533a", "\u5927\u962a\u5e9c" * 4, "\u5317" * 12]
+    table = pd.DataFrame({"city": np.repeat(labels, 20)})
+    reader = ColumnReader(TableSpec.infer(table), table)
+    figure = pdf(reader.real, reader.read(table), "city")
+    pixels(figure)
+    texts = [text for text in figure.axes[0].texts if text.get_text()[0] in "\u6771\u5927\u5317"]
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    boxes = sorted((text.get_window_extent(renderer) for text in texts), key=lambda box: box.x0)
+    assert len(boxes) == 3
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+
+
+def test_letters_that_the_font_lacks_come_from_another_font(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # It stands for a font that a machine has; the tests' machine has none of Chinese.
+    monkeypatch.setattr(letters, "_MORE_FONTS", ("STIXGeneral", "no such font"))
+    families.cache_clear()
+    try:
+        figure, _ = grid(["\u6771", "latin"], THEMES["light"])
+        pixels(figure)
+        texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
+        found = {text.get_text(): text.get_fontfamily() for text in texts}
+        assert found["\u6771"] == ["DejaVu Sans", "STIXGeneral"]
+        assert "STIXGeneral" not in found["latin"]
+    finally:
+        families.cache_clear()

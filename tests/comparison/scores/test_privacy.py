@@ -142,3 +142,21 @@ def test_copies_are_found_in_wide_tables_with_missing_values() -> None:
     reader = ColumnReader(spec, real)
     changed = real.assign(x7=real["x7"].where(real.index >= 20, 5.0))
     assert privacy(reader.read(changed), reader.real).exact_copies == 40
+
+
+@pytest.mark.parametrize(
+    ("noise", "words", "is_close"),
+    [
+        (0.0, "lie closer to real rows than real rows lie to each other: look for copies", True),
+        (0.02, "lie closer to real rows than real rows lie to each other: look for copies", True),
+        (0.25, "lie somewhat closer to real rows than real rows to each other", False),
+        (3.0, "lie no closer to real rows than real rows to each other", False),
+    ],
+)
+def test_how_close_rows_lie_is_told_by_degrees(noise: float, words: str, is_close: bool) -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(200, 3)), columns=["a", "b", "c"])
+    reader = ColumnReader(TableSpec.infer(table), table)
+    found = privacy(reader.read(table + noise * rng.normal(size=table.shape)), reader.real, None)
+    assert words in found.verdict
+    assert found.is_close == is_close

@@ -146,6 +146,23 @@ def test_lines_on_a_terminal_break_between_words(space: SearchSpace) -> None:
     assert all(len(line) <= 60 or len(line.split()) == 1 for line in file.getvalue().splitlines())
 
 
+def test_messages_in_a_notebook_break_between_words(space: SearchSpace) -> None:
+    console = Console(file=io.StringIO(), width=60, _environ={})
+    assert SearchProgress(space, console=console).width is None
+    # As rich finds it out.
+    console.is_jupyter = True
+    assert SearchProgress(space, console=console).width == 60
+
+
+def test_an_ended_display_names_no_time_left(space: SearchSpace, clock: Clock) -> None:
+    progress, _ = on(space, terminal=False)
+    with progress:
+        follow(progress, clock, finished(0, "COMPLETE", 9))
+        clock.move(7)
+        assert "left" in rendered(progress, 100)
+    assert "left" not in rendered(progress, 100) and "7 s elapsed" in rendered(progress, 100)
+
+
 def test_quiet_says_nothing(
     space: SearchSpace, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
