@@ -11,7 +11,7 @@ from tabvae_ray.report.formatting import json_text, value_text
 from tabvae_ray.results.constraints import bounds_text, is_broken
 from tabvae_ray.results.latent_use import latent_verdict
 from tabvae_ray.results.memorising import GAP_LIMIT, gap_verdict, nats_gap
-from tabvae_ray.results.refits import RefitRecord, refit_text
+from tabvae_ray.results.refits import RefitRecord
 from tabvae_ray.space.parameters import CategoricalParameter, Parameter
 from tabvae_ray.table.rules.sentences import shortened
 
@@ -113,9 +113,7 @@ def chosen_model(contents: ReportContents) -> ChosenModel | None:
             text = "" if level is None else f"{level.mean:.4f}"
             cells.append(f"{text} ± {level.spread:.4f}" if level and level.spread > 0 else text)
         rows.append(TableRow(name, _remark(contents, name, fresh=name in fresh), tuple(cells)))
-    refit = refit_text(contents.manifest.chosen)
-    remarks = [] if refit is None else [refit]
-    remarks += levels.verdicts(shown)
+    remarks = levels.verdicts(shown)
     remarks += [_verdict(contents, name) for name in contents.space.constraints if name in fresh]
     record = contents.chosen_record
     memorises = None if record is None else gap_verdict(record)

@@ -325,3 +325,9 @@ def test_without_a_model_no_other_reason_is_given() -> None:
 def test_rows_on_one_side_are_told_although_no_attack_finds_them() -> None:
     card = made({}, attacks={"black_box": attacked(0.52, 0.04)}, one_sided=True)["private"]
     assert card.tone == "fair" and "Some memorising. This measures" in card.verdict
+
+
+def test_fewer_trials_asked_for_than_have_ended_are_no_goal() -> None:
+    card = made({}, volumes=(0.1, 0.2), planned=1)["go"]
+    assert card.verdict.startswith("2 of 2 trials, 2 to the end.") and card.ceiling == "2 trials"
+    assert made({}, volumes=(0.1,), planned=1)["go"].ceiling == "1 trial"

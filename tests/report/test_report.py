@@ -26,6 +26,7 @@ from tabvae_ray.report import main, write_report
 from tabvae_ray.report.charts import Axis, Line, plane
 from tabvae_ray.report.chosen_model import chosen_model, parameters
 from tabvae_ray.report.contents import ReportContents, gather
+from tabvae_ray.report.page import render
 from tabvae_ray.report.parameter_charts import slices
 from tabvae_ray.report.trials import course
 from tabvae_ray.results.record_store import RecordStore
@@ -219,6 +220,17 @@ def test_the_spread_of_a_score_is_that_of_several_samples(search: Path) -> None:
 
 def test_a_page_with_real_rows_says_whom_it_is_for(page: str) -> None:
     assert "it is for those who may see the real table" in " ".join(_text(page).split())
+
+
+def test_a_refit_is_said_right_below_the_cards(search: Path) -> None:
+    contents = gather(Location(search))
+    assert contents.manifest.chosen is not None
+    contents.manifest.chosen["refit"] = {"epochs": 3, "rows": 200}
+    text = " ".join(_text(render(contents)).split())
+    said = "The model was refitted on all 200 rows for 3 epochs. Its scores"
+    assert text.count(said) == 1
+    assert text.index("only differential privacy gives one") < text.index(said)
+    assert text.index(said) < text.index("Trial 0: nearest")
 
 
 def test_fewer_epochs_than_wanted_are_a_fact_of_the_search(search: Path) -> None:
