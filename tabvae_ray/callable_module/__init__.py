@@ -8,6 +8,7 @@ commands call the function itself, whose messages name options.
 
 import inspect
 import sys
+import textwrap
 from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
@@ -22,8 +23,19 @@ __all__ = ["CallableModule", "make_callable"]
 _FUNCTIONS: dict[str, tuple[str, str]] = {}
 
 
-class CallableModule(ModuleType):
-    """A module that passes calls on to a function."""
+class CallableModule(ModuleType):  # noqa: D101 - its documentation is that of its instances
+    # A module that passes calls on to a function.
+
+    @property
+    def __doc__(self) -> str:  # type: ignore[override]
+        """The documentation of the function, which ``help`` shows without the signature."""
+        first, _, rest = (inspect.getdoc(self.__wrapped__) or "").partition("\n")
+        bare = [
+            parameter.replace(annotation=inspect.Parameter.empty)
+            for parameter in self.__signature__.parameters.values()
+        ]
+        call = f"{self.__wrapped__.__name__}{inspect.Signature(bare)}"
+        return "\n".join([first, "", *textwrap.wrap(call, 88, subsequent_indent="    "), rest])
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Call the function of the module, whose signature and documentation are shown by help."""

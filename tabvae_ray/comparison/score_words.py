@@ -40,6 +40,8 @@ _GOOD, _FAIR = 0.25, 0.5
 _GOOD_TIMES, _FAIR_TIMES = 1.5, 3.0
 # Values that lie nearer together are the same.
 _SPREADS = 2
+# Levels of scores that train models are those of two repetitions, whose spread is luck itself.
+_MOST_SPREAD = 0.05
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def is_above(ceiling: Level, floor: Level, best: float, sign: float) -> bool:
         best: The best score that there is.
         sign: -1 if higher scores are better, else 1.
     """
-    spread = math.hypot(floor.spread, ceiling.spread)
+    spread = min(math.hypot(floor.spread, ceiling.spread), _MOST_SPREAD)
     distance = sign * (ceiling.mean - floor.mean)
     return distance > max(_SPREADS * spread, 0.1 * abs(floor.mean - best), 1e-9)
 

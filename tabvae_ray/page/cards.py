@@ -87,12 +87,14 @@ def likeness_card(scores: Mapping[str, float], levels: ReferenceLevels, *, ancho
     card = Card(title, tone, " ".join(words for words, _ in found), "", None, "", "", anchor)
     if pairs is None or pairs.share is None:
         return card
+    # Fewer than 8 rows have no fresh sample.
+    end, real = ("fresh", levels.fresh) if name in levels.fresh else ("resampled", levels.resample)
     return replace(
         card,
         number=f"correlation distance {scores[name]:.3f}",
         position=clipped(1 - pairs.share),
         floor=f"columns shuffled {levels.independent[name].mean:.3f}",
-        ceiling=f"fresh rows {levels.fresh[name].mean:.3f}",
+        ceiling=f"{end} rows {real[name].mean:.3f}",
     )
 
 

@@ -32,7 +32,8 @@ def read_scores(model: Location) -> dict[str, Any]:
         DataError: If it is another document.
     """
     what = "the scores of a model"
-    return dict(read_versioned(model / "scores.json", _SCORES_FILE, 1, what))
+    scores = read_versioned(model / "scores.json", _SCORES_FILE, 1, what)
+    return dict(scores)
 
 
 def kept_attacks(

@@ -76,7 +76,9 @@ def _privacy(contents: ReportContents) -> Card:
 
 def _search(contents: ReportContents) -> Card:
     title, anchor = "How did the search go?", "trials"
-    done, planned = len(contents.records), contents.space.settings.n_trials
+    done = len(contents.records)
+    # A resume may ask for fewer trials than have ended.
+    planned = max(done, contents.space.settings.n_trials)
     state, plan = contents.manifest.state, contents.manifest.plan
     end = ended_by(contents) or _STATES.get(state, "")
     broken = _broken(contents)
@@ -105,7 +107,8 @@ def _search(contents: ReportContents) -> Card:
         verdict += f" The time was enough for {plan['epochs']} of {epochs} each."
     if broken:
         verdict, tone = f"{verdict}{broken}", "poor"
-    return Card(title, tone, verdict, "", clipped(done / planned), "", f"{planned} trials", anchor)
+    end_of_bar = counted(planned, "trial")
+    return Card(title, tone, verdict, "", clipped(done / planned), "", end_of_bar, anchor)
 
 
 def _broken(contents: ReportContents) -> str:

@@ -11,7 +11,7 @@ from tabvae_ray.report.formatting import json_text, value_text
 from tabvae_ray.results.constraints import bounds_text, is_broken
 from tabvae_ray.results.latent_use import latent_verdict
 from tabvae_ray.results.memorising import GAP_LIMIT, gap_verdict, nats_gap
-from tabvae_ray.results.refits import RefitRecord, refit_text
+from tabvae_ray.results.refits import RefitRecord
 from tabvae_ray.space.parameters import CategoricalParameter, Parameter
 from tabvae_ray.table.rules.sentences import shortened
 
@@ -54,14 +54,14 @@ class ChosenModel:
         reason: Why it was chosen.
         scores: Its scores beside the reference levels.
         remarks: What the scores show, a sentence each.
-        n_samples: Fresh samples that it was scored on.
+        has_spread: Whether it was scored on several fresh samples.
     """
 
     number: int
     reason: str
     scores: StackedTable
     remarks: tuple[str, ...]
-    n_samples: int
+    has_spread: bool
 
 
 @dataclass(frozen=True)
@@ -106,16 +106,14 @@ def chosen_model(contents: ReportContents) -> ChosenModel | None:
         shown |= {k: v for k, v in more.items() if k not in shown and k not in _APART}
     rows = []
     for name, value in shown.items():
-        own = f"{value:.4f}" + (f" ± {spread[name]:.4f}" if spread.get(name) else "")
+        own = f"{value:.4f}" + (f" ± {_spread_text(spread[name])}" if spread.get(name) else "")
         cells = [own]
         for kind in (levels.resample, levels.fresh, levels.independent):
             level = kind.get(name)
             text = "" if level is None else f"{level.mean:.4f}"
             cells.append(f"{text} ± {level.spread:.4f}" if level and level.spread > 0 else text)
         rows.append(TableRow(name, _remark(contents, name, fresh=name in fresh), tuple(cells)))
-    refit = refit_text(contents.manifest.chosen)
-    remarks = [] if refit is None else [refit]
-    remarks += levels.verdicts(shown)
+    remarks = levels.verdicts(shown)
     remarks += [_verdict(contents, name) for name in contents.space.constraints if name in fresh]
     record = contents.chosen_record
     memorises = None if record is None else gap_verdict(record)
@@ -128,7 +126,7 @@ def chosen_model(contents: ReportContents) -> ChosenModel | None:
         str(contents.manifest.chosen["reason"]),
         StackedTable(heads, tuple(rows)),
         tuple(remarks),
-        contents.space.settings.n_rescores,
+        any(spread.values()),
     )
 
 
@@ -281,6 +279,11 @@ def _verdict(contents: ReportContents, name: str) -> str:
         f"The constraint that {name} be {bounds_text(constraint)} {kept}: "
         f"{value:.3f} on fresh samples."
     )
+
+
+def _spread_text(spread: float) -> str:
+    # Not 0.0000, which would be a score without luck.
+    return f"{spread:.4f}" if spread >= 0.00005 else f"{spread:.0e}"
 
 
 def _range_text(parameter: Parameter) -> str:

@@ -278,7 +278,8 @@ def _prepared(
     held_out = split_rows(len(table), fraction, seed)[1]
     scores: list[ScoreName] = [*_SCORES]
     scores += ["dcr_share"] if len(held_out) else []
-    scores += ["tstr"] * (contents.target is not None) + ["rules_kept"] * bool(spec.rules)
+    scores += ["tstr"] if contents.target is not None else []
+    scores += ["rules_kept"] if spec.rules else []
     plan = ComparisonPlan(
         scores=tuple(scores), score_collections=("js_distance",), options=contents.options
     )

@@ -14,6 +14,7 @@ from tabvae_ray.page.pictures import PictureSection, picture_sections
 from tabvae_ray.report import chosen_model, parameter_charts, trials
 from tabvae_ray.report.cards import cards
 from tabvae_ray.report.contents import ReportContents
+from tabvae_ray.results.refits import refit_text
 from tabvae_ray.results.search_manifest import TABLE_FILE
 
 __all__ = ["render"]
@@ -110,8 +111,10 @@ def _objectives(contents: ReportContents) -> str:
 
 
 def _notes(contents: ReportContents) -> list[str]:
-    pictures = contents.pictures
-    return [*contents.notes, *([] if pictures is None else pictures.comparison.warnings)]
+    pictures, refit = contents.pictures, refit_text(contents.manifest.chosen)
+    warnings = () if pictures is None else pictures.comparison.warnings
+    # First, because the cards above are of another model than the one to use.
+    return [*filter(None, [refit]), *contents.notes, *warnings]
 
 
 def _pictures(contents: ReportContents) -> tuple[list[PictureSection], list[PictureSection]]:

@@ -129,11 +129,11 @@ def states(contents: ReportContents) -> Figure | None:
 def course(contents: ReportContents) -> dict[str, str]:
     """Return facts about the search, by name."""
     manifest, counts = contents.manifest, Counter(r.state for r in contents.records)
-    end, plan = ended_by(contents), manifest.plan
+    end, plan, done = ended_by(contents), manifest.plan, len(contents.records)
     shorter = "" if plan is None else f" in place of {plan['wanted']}"
     return {
         "state": f"{manifest.state}, {end}" if end else manifest.state,
-        "trials": f"{len(contents.records)} of {contents.space.settings.n_trials}",
+        "trials": f"{done} of {max(done, contents.space.settings.n_trials)}",
         "epochs of a full budget": f"{contents.space.budget}{shorter}",
         "reached the full budget": str(counts["COMPLETE"]),
         "stopped early": str(counts["PRUNED"]),

@@ -325,3 +325,29 @@ def test_without_a_model_no_other_reason_is_given() -> None:
 def test_rows_on_one_side_are_told_although_no_attack_finds_them() -> None:
     card = made({}, attacks={"black_box": attacked(0.52, 0.04)}, one_sided=True)["private"]
     assert card.tone == "fair" and "Some memorising. This measures" in card.verdict
+
+
+def test_fewer_trials_asked_for_than_have_ended_are_no_goal() -> None:
+    card = made({}, volumes=(0.1, 0.2), planned=1)["go"]
+    assert card.verdict.startswith("2 of 2 trials, 2 to the end.") and card.ceiling == "2 trials"
+    assert made({}, volumes=(0.1,), planned=1)["go"].ceiling == "1 trial"
+
+
+def test_a_floor_of_two_repetitions_does_not_make_a_target_useless() -> None:
+    levels = ReferenceLevels(
+        fresh={"tstr": Level(0.7, 0.01)},
+        independent={"tstr": Level(0.47, 0.12)},
+        higher_is_better=("tstr",),
+    )
+    card = made({}, tstr=0.69, trtr=0.7, levels=levels)["useful"]
+    assert card.tone == "good" and "these rows are as useful as real rows." in card.verdict
+    assert score_in_words("tstr", 0.69, levels) == "as useful as real rows"
+
+
+def test_few_rows_without_a_fresh_sample_have_a_card() -> None:
+    levels = ReferenceLevels(
+        resample={"correlation_distance": Level(0.1, 0.01)},
+        independent={"correlation_distance": Level(0.3, 0.01)},
+    )
+    card = made({"correlation_distance": 0.2}, levels=levels)["table"]
+    assert card.ceiling == "resampled rows 0.100" and card.position == pytest.approx(0.5)

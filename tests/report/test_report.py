@@ -26,6 +26,7 @@ from tabvae_ray.report import main, write_report
 from tabvae_ray.report.charts import Axis, Line, plane
 from tabvae_ray.report.chosen_model import chosen_model, parameters
 from tabvae_ray.report.contents import ReportContents, gather
+from tabvae_ray.report.page import render
 from tabvae_ray.report.parameter_charts import slices
 from tabvae_ray.report.trials import course
 from tabvae_ray.results.record_store import RecordStore
@@ -205,6 +206,39 @@ def test_a_latent_that_is_not_used_is_a_remark(search: Path) -> None:
     assert any(remark.startswith("The latent is not used") for remark in model.remarks)
 
 
+def test_the_spread_of_a_score_is_that_of_several_samples(search: Path) -> None:
+    contents = gather(Location(search))
+    contents.scores["spread"] = {"mean_js_distance": 3e-6}
+    model = chosen_model(contents)
+    assert model is not None and model.has_spread
+    assert model.scores.rows[0].cells[0] == "0.1000 ± 3e-06"
+    contents.scores["spread"] = {"mean_js_distance": 0.0}
+    model = chosen_model(contents)
+    assert model is not None and not model.has_spread
+    assert model.scores.rows[0].cells[0] == "0.1000"
+
+
+def test_a_page_with_real_rows_says_whom_it_is_for(page: str) -> None:
+    assert "it is for those who may see the real table" in " ".join(_text(page).split())
+
+
+def test_a_refit_is_said_right_below_the_cards(search: Path) -> None:
+    contents = gather(Location(search))
+    assert contents.manifest.chosen is not None
+    contents.manifest.chosen["refit"] = {"epochs": 3, "rows": 200}
+    text = " ".join(_text(render(contents)).split())
+    said = "The model was refitted on all 200 rows for 3 epochs. Its scores"
+    assert text.count(said) == 1
+    assert text.index("only differential privacy gives one") < text.index(said)
+    assert text.index(said) < text.index("Trial 0: nearest")
+
+
+def test_fewer_epochs_than_wanted_are_a_fact_of_the_search(search: Path) -> None:
+    contents = gather(Location(search))
+    contents.manifest.plan = {"epochs": 3, "wanted": 100}
+    assert course(contents)["epochs of a full budget"] == "3 in place of 100"
+
+
 def test_a_chosen_trial_that_did_not_finish_is_shown(search: Path, tmp_path: Path) -> None:
     shutil.copytree(search, tmp_path / "beta")
     (tmp_path / "beta" / "running").mkdir(exist_ok=True)
@@ -348,6 +382,9 @@ def test_an_interrupted_search_has_a_page_too(n_trials: int, tmp_path: Path) -> 
     assert main([str(directory), "--out", str(tmp_path / "page.html")]) == 0
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "has not exported a model yet" in text
+    # Commands would name a model that is not there, and there are no real rows to protect.
+    assert "tabvae generate" not in text and "may see the real table" not in text
+    assert ("trials with their reported scores" in text) == (n_trials > 0)
     assert not (directory / "report.html").exists()
 
 
