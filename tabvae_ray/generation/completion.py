@@ -249,9 +249,11 @@ def _table_of(completion: Completion, rows: Source | Frame) -> pd.DataFrame:
 def _warn_of_misspelt(table: pd.DataFrame, names: Sequence[str]) -> None:
     """Warn of columns that stay as they are although their name is nearly that of a drawn one."""
     drawn = [name for name in names if name not in table.columns]
+    folded = {name.casefold().strip(): name for name in drawn}
     for name in map(str, table.columns):
         # A column that is really another one must not be taken for a misspelt name.
-        near = [] if name in names else get_close_matches(name, drawn, 1, _MISSPELT)
+        known = get_close_matches(name.casefold().strip(), folded, 1, _MISSPELT)
+        near = [] if name in names else [folded[each] for each in known]
         if near:
             warnings.warn(
                 f"column {name!r} is not in the model; did you mean {near[0]}?", stacklevel=4

@@ -37,11 +37,12 @@ def test_given_columns_stay_and_others_are_drawn_as_conditions_draw_them(
 def test_a_column_whose_name_is_nearly_that_of_a_drawn_one_is_named(
     synthesizer: TabularVAESynthesizer,
 ) -> None:
-    given = pd.DataFrame({"smoker": [True], "wieght": [70.0], "note": [1]})
+    given = pd.DataFrame({"smoker": [True], "wieght": [70.0], "AGE": [30], "note": [1]})
     with pytest.warns(UserWarning) as found:
         synthesizer.complete(given, draws=2)
     assert [str(warning.message) for warning in found] == [
-        "column 'wieght' is not in the model; did you mean weight?"
+        "column 'wieght' is not in the model; did you mean weight?",
+        "column 'AGE' is not in the model; did you mean age?",
     ]
 
 
