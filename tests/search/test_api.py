@@ -175,7 +175,7 @@ def test_what_is_wrong_is_an_exception_and_leaves_nothing(
 
 
 def test_a_second_search_in_another_thread_is_refused(tmp_path: Path) -> None:
-    """Ray Tune would give the trials of one the table of the other."""
+    """Ray Tune cannot run twice at once in a process."""
     refused: list[BaseException] = []
 
     def search() -> None:

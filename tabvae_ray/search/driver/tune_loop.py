@@ -2,6 +2,7 @@
 
 import os
 import threading
+import uuid
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -61,8 +62,7 @@ class LoopParts:
 def alone_in_process() -> Iterator[None]:
     """Let one search at a time run in this process.
 
-    Ray Tune knows trainables by name in the whole process: the trials of one search would be given
-    the table of the other.
+    Parts of Ray Tune that all its runs in a process share cannot be used by two threads.
 
     Raises:
         ConfigError: If another one runs, in another thread.
@@ -100,6 +100,9 @@ def run_loop(
     trainable = tune.with_resources(
         tune.with_parameters(VAETrial, task=task), {"cpu": resources.cpus, "gpu": resources.gpus}
     )
+    # Ray Tune knows trainables by name in a whole job, whose tasks may search at once. A process
+    # that is replaced would train on the table of the search that began last.
+    trainable.__name__ = f"{VAETrial.__name__}_{uuid.uuid4().hex[:12]}"
     with tune_configured(), credentials_hidden(home.filesystem), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tuner = tune.Tuner(
