@@ -338,6 +338,7 @@ def _process_start(pid: int) -> str | None:
 def _process_fields(pid: int) -> list[str] | None:
     """Return what Linux says about a process, from its state on; None elsewhere."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        # What precedes is the name of the program, cut after 15 bytes, perhaps within a letter.
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode().split()
     except OSError:
         return None

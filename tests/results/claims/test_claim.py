@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -97,6 +98,22 @@ def test_the_claim_of_a_living_process_is_respected(directory: Location) -> None
     leave(directory, pid=parent, started=claim._process_start(parent))
     with pytest.raises(ConfigError, match=f"process {parent} on"), claimed(directory):
         pass
+
+
+def test_the_claim_of_a_program_with_any_name_is_respected(
+    directory: Location, tmp_path: Path
+) -> None:
+    """Linux cuts names of programs after 15 bytes, here within a letter."""
+    program = tmp_path / "pruefe-diegroeße"
+    program.symlink_to(shutil.which("sleep") or "/bin/sleep")
+    directory.make_dir()
+    with subprocess.Popen([program, "60"]) as process:
+        try:
+            leave(directory, pid=process.pid, started=claim._process_start(process.pid))
+            with pytest.raises(ConfigError, match=f"process {process.pid} on"), claimed(directory):
+                pass
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("changes", [{}, {"pid": 2**31 - 2}, {"pid": os.getppid(), "started": "1"}])
