@@ -305,9 +305,8 @@ def _taken(directory: Location, holder: Holder | None, mine: Holder) -> ConfigEr
             else "refit it when it has ended"
         )
         return ConfigError(f"{directory}: the search {held}: {until}")
-    return ConfigError(
-        f"--name: the search in {directory} {held}: stop it first, or give another --name"
-    )
+    first = "wait until it has ended, stop it," if refits else "stop it first,"
+    return ConfigError(f"--name: the search in {directory} {held}: {first} or give another --name")
 
 
 def _pids() -> str | None:

@@ -208,7 +208,7 @@ def test_a_refit_and_a_driver_refuse_each_other_in_words_of_their_own(
 ) -> None:
     who = f"by process {os.getpid()} on .*, since 20.* UTC"
     with claimed(directory, doing="refit"):
-        with pytest.raises(ConfigError, match=f"{directory} is being refitted {who}: stop it"):
+        with pytest.raises(ConfigError, match=f"{directory} is being refitted {who}: wait until"):
             with claimed(directory):
                 pass
         with pytest.raises(ConfigError, match=f"is being refitted {who}: wait until it has ended"):
