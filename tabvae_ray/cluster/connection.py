@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 
 import ray
 
@@ -41,6 +41,8 @@ _LONGER_SECONDS = (0.0, 30.0, 60.0)
 _PASSING = ("timed out during startup", "starting ray client server failed", "zombieprocess")
 # A Ray that starts in a thread and that nobody has waited for yet.
 _early: Future[None] | None = None
+# Blocks of this process that use a Ray that this module has joined, and what ends with the last.
+_users, _inside, _LOCK = 0, ExitStack(), threading.Lock()
 
 
 @contextmanager
@@ -90,20 +92,40 @@ def connected(address: str | None) -> Iterator[bool]:
         ClusterUnavailableError: If no cluster answers at the address, or Ray does not start.
         ConfigError: If the address is none, or the cluster refuses the token.
     """
+    global _users
+    with _LOCK:
+        # Two threads of an application may search at once.
+        is_shared = _users > 0
+        started_here = False
+        if is_shared or (_early is None and ray.is_initialized()):
+            _quiet()
+        else:
+            started_here = _join(address)
+            is_shared = True
+        _users += is_shared
+    try:
+        yield started_here
+    finally:
+        if is_shared:
+            with _LOCK:
+                _users -= 1
+                if _users == 0:
+                    _inside.close()
+
+
+def _join(address: str | None) -> bool:
+    """Start Ray on this machine or join a cluster; ``_inside`` is closed to leave it."""
     target, origin = _target(address)
     _quiet()
-    if _early is None and ray.is_initialized():
-        yield False
-        return
     _check_reachable(target, origin)
     mask_command_line()
-    try:
-        with messages_logged():
-            _connect(target)
-            yield target == "local"
-    finally:
-        # Also after an interrupt in the middle of connecting.
-        ray.shutdown()
+    # Also after an interrupt in the middle of connecting.
+    with ExitStack() as leaving:
+        leaving.callback(ray.shutdown)
+        leaving.enter_context(messages_logged())
+        _connect(target)
+        _inside.push(leaving.pop_all())
+    return target == "local"
 
 
 def _connect(target: str) -> None:

@@ -14,6 +14,8 @@ __all__ = ["HEART", "check_new", "check_search_name", "name_of_data", "name_of_s
 # The table that comes with the package.
 HEART = Path(__file__).parents[1] / "assets" / "heart.csv"
 _MAX_NAME_BYTES = 255
+# What messages call spaces that are mappings.
+_SOURCES_OF_NO_FILE = ("space", "search space")
 # What a driver that was killed while it began may leave: claims and files of writes and probes.
 _LEFT_BY_KILLED_DRIVER = re.compile(
     CLAIM_NAME.pattern + r"|\.(search|driver)\.json\.[0-9a-f]+\.tmp"
@@ -23,12 +25,16 @@ _LEFT_BY_KILLED_DRIVER = re.compile(
 
 def name_of_space(path: str) -> str:
     """Return the name that a search gets from the path of its space."""
-    # Spaces that are no file have a source such as "search space".
-    return "search" if " " in path or path == "space" else Location(path).name.partition(".")[0]
+    is_file = path not in _SOURCES_OF_NO_FILE
+    return Location(path).name.partition(".")[0] if is_file else "search"
 
 
 def name_of_data(source: Location) -> str:
     """Return the name that a search gets from its table."""
+    path = source.on_this_machine()
+    if path is not None and path.is_file():
+        # It may lie in a directory whose name looks like a pattern.
+        return source.name.partition(".")[0]
     named = place = source
     while place != place.parent:
         if has_magic(place.name):

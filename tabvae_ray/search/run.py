@@ -39,7 +39,7 @@ from tabvae_ray.search.driver.resume import (
     n_reports,
     restore_trials,
 )
-from tabvae_ray.search.driver.tune_loop import LoopParts, run_loop
+from tabvae_ray.search.driver.tune_loop import LoopParts, alone_in_process, run_loop
 from tabvae_ray.search.inputs import SPACE_FILE, SearchInputs
 from tabvae_ray.search.optimize.proposals import Proposals
 from tabvae_ray.search.optimize.run_state import RunState
@@ -124,7 +124,7 @@ def _run(search: "SearchRun", address: str | None, concurrency: int | None) -> S
             return outcome
         search.begin()
         search.progress.say("starting Ray")
-        with search.writer.heartbeat(), connected(address) as started_here:
+        with alone_in_process(), search.writer.heartbeat(), connected(address) as started_here:
             preflight(search.inputs.directory, search.resources, started_here=started_here)
             parts = search.assemble(concurrency, here=started_here)
             search.train(parts)

@@ -24,6 +24,7 @@ __all__ = [
     "range_error",
     "same",
     "suggest",
+    "takes",
     "value_at",
     "value_error",
 ]
@@ -190,6 +191,17 @@ def value_error(parameter: Parameter, value: object) -> str | None:
 def same(a: object, b: object) -> bool:
     """Return True if two values of a YAML file are the same; 1, 1.0 and true are not."""
     return json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
+
+
+def takes(parameter: Parameter, value: Value, wanted: object) -> bool:
+    """Return True if a value of a parameter is the one that a condition names.
+
+    Steps add up to values such as 0.30000000000000004, and a file may say 1 for 1.0.
+    """
+    if isinstance(parameter, FloatParameter) and parameter.step is not None:
+        assert isinstance(value, int | float) and isinstance(wanted, int | float)
+        return abs(value - wanted) < parameter.step / 2
+    return same(value, wanted)
 
 
 def _on_grid(low: float, value: float, step: float) -> bool:

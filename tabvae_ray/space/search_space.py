@@ -16,8 +16,8 @@ from tabvae_ray.space.parameters import (
     Value,
     distribution,
     encode,
-    same,
     suggest,
+    takes,
     value_at,
 )
 
@@ -214,12 +214,12 @@ class SearchSpace:
             "comparison": self.comparison.model_dump(mode="json"),
         }
 
-    @staticmethod
-    def _holds(when: Mapping[str, Any], values: Mapping[str, Value]) -> bool:
+    def _holds(self, when: Mapping[str, Any], values: Mapping[str, Value]) -> bool:
         for parent, wanted in when.items():
             if parent not in values:
                 return False
             accepted = wanted if isinstance(wanted, list) else [wanted]
-            if not any(same(values[parent], value) for value in accepted):
+            known = self.parameters[parent]
+            if not any(takes(known, values[parent], value) for value in accepted):
                 return False
         return True

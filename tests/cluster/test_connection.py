@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -116,6 +117,32 @@ def test_an_error_that_lasts_ends_the_attempts(
     with pytest.raises(ConfigError, match=messages[-1]), connected(None):
         pass
     assert len(calls) == n_calls
+
+
+def test_ray_is_left_when_the_last_of_several_threads_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rows may be generated in shards while a search runs."""
+    calls, left, first_ended, started = fail_first(monkeypatch), [], threading.Event(), []
+    monkeypatch.setattr(ray, "shutdown", lambda: left.append(1))
+
+    def second() -> None:
+        with connected(None) as started_here:
+            started.append(started_here)
+            assert first_ended.wait(60)
+            left.append(0)
+
+    thread = threading.Thread(target=second)
+    with connected(None):
+        thread.start()
+        while not started:
+            time.sleep(0.01)
+    first_ended.set()
+    thread.join()
+    assert (calls, started, left) == (["local"], [False], [0, 1])
+    with connected(None):
+        pass
+    assert calls == ["local"] * 2
 
 
 def test_ray_starts_in_a_thread_while_the_block_prepares(monkeypatch: pytest.MonkeyPatch) -> None:

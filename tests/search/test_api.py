@@ -25,6 +25,7 @@ from tabvae_ray import SearchResult, SearchSpace, TabularVAESynthesizer
 from tabvae_ray.cluster.connection import connected
 from tabvae_ray.errors import ConfigError, DataError, ExportError, StorageError
 from tabvae_ray.search.__main__ import main
+from tabvae_ray.search.driver.tune_loop import alone_in_process
 from tabvae_ray.search.inputs import prepare_inputs
 from tabvae_ray.storage import Location
 from tabvae_ray.table.io import fingerprint, read_table, write_table
@@ -170,6 +171,24 @@ def test_what_is_wrong_is_an_exception_and_leaves_nothing(
         del given["display"]
         with pytest.raises(error, match=message):
             tabvae_ray.dry_run(**given)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_search_in_another_thread_is_refused(tmp_path: Path) -> None:
+    """Ray Tune cannot run twice at once in a process."""
+    refused: list[BaseException] = []
+
+    def search() -> None:
+        try:
+            tabvae_ray.search(make_mixed(50), space=SPACE, out=tmp_path, display=False)
+        except ConfigError as error:
+            refused.append(error)
+
+    with alone_in_process():
+        thread = threading.Thread(target=search)
+        thread.start()
+        thread.join()
+    assert "another search runs in this process" in str(refused[0])
     assert list(tmp_path.iterdir()) == []
 
 

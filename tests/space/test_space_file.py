@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
 import yaml
@@ -312,6 +313,27 @@ def test_a_condition_decides_whether_a_parameter_is_searched() -> None:
     for point in found:
         searched = "training.scheduler_gamma" in point
         assert searched == (point["training.scheduler"] == "exponential")
+
+
+@pytest.mark.parametrize(
+    ("low", "step", "wanted"),
+    # 0.1 + 2 * 0.1 is 0.30000000000000004, and whole numbers are floats there.
+    [(0.1, 0.1, [0.3, 0.6]), (0.0, 0.5, [1]), (1, 1, [2, 3.0]), (1e-9, 1e-9, [3e-9])],
+)
+def test_a_condition_on_a_step_of_a_float_holds_at_that_step(
+    low: float, step: float, wanted: list[float]
+) -> None:
+    parent, child = "architecture.loss_beta", "architecture.latent_dim"
+    stepped = {"type": "float", "low": low, "high": low + 6 * step, "step": step}
+    stepped["high"] = float(f"{stepped['high']:.9g}")
+    depends = {"type": "int", "low": 2, "high": 9, "when": {parent: wanted}}
+    space = parse_space({"parameters": {parent: stepped, child: depends}})
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    drawn = np.random.default_rng(0)
+    found = [space.suggest(study.ask()) for _ in range(40)]
+    found += [space.drawn(drawn) for _ in range(40)]
+    holds = {round((float(point[parent]) - low) / step) for point in found if child in point}  # type: ignore[arg-type]
+    assert holds == {round((value - low) / step) for value in wanted}
 
 
 def test_lists_travel_as_text_and_come_back_as_lists() -> None:

@@ -305,9 +305,8 @@ def _taken(directory: Location, holder: Holder | None, mine: Holder) -> ConfigEr
             else "refit it when it has ended"
         )
         return ConfigError(f"{directory}: the search {held}: {until}")
-    return ConfigError(
-        f"--name: the search in {directory} {held}: stop it first, or give another --name"
-    )
+    first = "wait until it has ended, stop it," if refits else "stop it first,"
+    return ConfigError(f"--name: the search in {directory} {held}: {first} or give another --name")
 
 
 def _pids() -> str | None:
@@ -338,6 +337,7 @@ def _process_start(pid: int) -> str | None:
 def _process_fields(pid: int) -> list[str] | None:
     """Return what Linux says about a process, from its state on; None elsewhere."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        # What precedes is the name of the program, cut after 15 bytes, perhaps within a letter.
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode().split()
     except OSError:
         return None

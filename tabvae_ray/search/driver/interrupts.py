@@ -36,7 +36,10 @@ class Interrupts:
         self._speaker.start()
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._handle)
+                # A program that Python is embedded in, such as R, handles its signals itself, and
+                # its handler could not be put back.
+                if signal.getsignal(number) is not None:
+                    self._before[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(

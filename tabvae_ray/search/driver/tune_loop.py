@@ -1,6 +1,8 @@
 """Run Ray Tune's loop the way a search needs it."""
 
 import os
+import threading
+import uuid
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,13 +17,16 @@ from ray.tune.schedulers import TrialScheduler
 from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.cluster.ray_private import callbacks_not_counted
 from tabvae_ray.cluster.secrets import credentials_hidden
+from tabvae_ray.errors import ConfigError
 from tabvae_ray.search.driver.ledger import Ledger
 from tabvae_ray.search.optimize.proposals import Proposals
 from tabvae_ray.search.optimize.run_state import RunState
 from tabvae_ray.search.trials.task import SearchTask
 from tabvae_ray.search.trials.trainable import VAETrial
 
-__all__ = ["LoopParts", "run_loop", "tune_configured"]
+__all__ = ["LoopParts", "alone_in_process", "run_loop", "tune_configured"]
+
+_TUNING = threading.Lock()
 
 _TUNE_ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -53,6 +58,26 @@ class LoopParts:
     ledger: Ledger
 
 
+@contextmanager
+def alone_in_process() -> Iterator[None]:
+    """Let one search at a time run in this process.
+
+    Parts of Ray Tune that all its runs in a process share cannot be used by two threads.
+
+    Raises:
+        ConfigError: If another one runs, in another thread.
+    """
+    if not _TUNING.acquire(blocking=False):
+        raise ConfigError(
+            "another search runs in this process, and Ray Tune takes one at a time: start this one "
+            "when that has ended, or in a process of its own"
+        )
+    try:
+        yield
+    finally:
+        _TUNING.release()
+
+
 def run_loop(
     task: SearchTask,
     parts: LoopParts,
@@ -75,6 +100,9 @@ def run_loop(
     trainable = tune.with_resources(
         tune.with_parameters(VAETrial, task=task), {"cpu": resources.cpus, "gpu": resources.gpus}
     )
+    # Ray Tune knows trainables by name in a whole job, whose tasks may search at once. A process
+    # that is replaced would train on the table of the search that began last.
+    trainable.__name__ = f"{VAETrial.__name__}_{uuid.uuid4().hex[:12]}"
     with tune_configured(), credentials_hidden(home.filesystem), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tuner = tune.Tuner(

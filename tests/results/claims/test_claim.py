@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -99,6 +100,22 @@ def test_the_claim_of_a_living_process_is_respected(directory: Location) -> None
         pass
 
 
+def test_the_claim_of_a_program_with_any_name_is_respected(
+    directory: Location, tmp_path: Path
+) -> None:
+    """Linux cuts names of programs after 15 bytes, here within a letter."""
+    program = tmp_path / "pruefe-diegroeße"
+    program.symlink_to(shutil.which("sleep") or "/bin/sleep")
+    directory.make_dir()
+    with subprocess.Popen([program, "60"]) as process:
+        try:
+            leave(directory, pid=process.pid, started=claim._process_start(process.pid))
+            with pytest.raises(ConfigError, match=f"process {process.pid} on"), claimed(directory):
+                pass
+        finally:
+            process.kill()
+
+
 @pytest.mark.parametrize("changes", [{}, {"pid": 2**31 - 2}, {"pid": os.getppid(), "started": "1"}])
 def test_the_claim_of_a_dead_process_is_taken_over_once(
     directory: Location, changes: dict[str, object]
@@ -191,7 +208,7 @@ def test_a_refit_and_a_driver_refuse_each_other_in_words_of_their_own(
 ) -> None:
     who = f"by process {os.getpid()} on .*, since 20.* UTC"
     with claimed(directory, doing="refit"):
-        with pytest.raises(ConfigError, match=f"{directory} is being refitted {who}: stop it"):
+        with pytest.raises(ConfigError, match=f"{directory} is being refitted {who}: wait until"):
             with claimed(directory):
                 pass
         with pytest.raises(ConfigError, match=f"is being refitted {who}: wait until it has ended"):
