@@ -25,12 +25,14 @@ from tabvae_ray.generation.written_values import as_in_memory
 from tabvae_ray.model.draw import Draw
 from tabvae_ray.model.prior import Prior
 from tabvae_ray.model.row_decoder import RowDecoder
+from tabvae_ray.table.composed.columns import compose, template_of
 from tabvae_ray.table.encoding import TableEncoder, column_codes
 from tabvae_ray.table.reading.frames import Frame, Source, as_frame, is_frame
 from tabvae_ray.table.reading.markers import as_declared
 from tabvae_ray.table.rules.column_views import Codes
 from tabvae_ray.table.rules.given.keeper import GivenKeeper
 from tabvae_ray.table.rules.given.placing import placed
+from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["Completion", "fill_cells", "log_prob"]
 
@@ -170,6 +172,7 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
             drawn[name] = own
         else:
             drawn[name] = own.astype(object).where(kept, drawn[name]).astype(drawn[name].dtype)
+    _compose(drawn, known, completion.encoder.spec)
     extra = [name for name in table.columns if name not in drawn]
     filled = pd.concat([drawn, table[extra]], axis=1)
     filled = filled[list(table.columns)] if impute else filled
@@ -177,6 +180,19 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
         filled.index = rows.index
     filled.attrs = {"draws": completion.draws, **_sizes(sizes)}
     return filled
+
+
+def _compose(drawn: pd.DataFrame, known: pd.DataFrame, spec: TableSpec) -> None:
+    """Put columns together, in place, from what the other columns now have; given cells stay."""
+    names = [column.name for column in spec.columns if template_of(column) is not None]
+    if not names:
+        return
+    plain = as_declared(drawn, spec.columns)
+    made: dict[str, Any] = {str(name): plain[name] for name in plain}
+    compose(made, spec.columns)
+    for name in names:
+        new = made[name].astype(drawn[name].dtype)
+        drawn[name] = drawn[name].where(known[name].notna(), new) if name in known else new
 
 
 def _picked(
