@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from tabvae_ray.errors import ConfigError, DataError, brief, closest
-from tabvae_ray.generation.written_values import as_in_memory
+from tabvae_ray.generation.written_values import as_in_memory, as_written
 from tabvae_ray.model.draw import Draw
 from tabvae_ray.model.prior import Prior
 from tabvae_ray.model.row_decoder import RowDecoder
@@ -170,6 +170,10 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
         kept = known[name].notna() | may_lack
         if name not in drawn or kept.all():
             drawn[name] = own
+        elif _is_text(own) and not _is_text(drawn[name]):
+            # Rows of a CSV file as pandas reads them: dates and amounts are text in its format.
+            written = as_written(made[[name]], completion.encoder.spec, as_text=True)[name]
+            drawn[name] = own.where(kept, written.map(str, na_action="ignore"))
         else:
             drawn[name] = own.astype(object).where(kept, drawn[name]).astype(drawn[name].dtype)
     _compose(drawn, known, completion.encoder.spec)
@@ -180,6 +184,10 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
         filled.index = rows.index
     filled.attrs = {"draws": completion.draws, **_sizes(sizes)}
     return filled
+
+
+def _is_text(values: pd.Series) -> bool:
+    return bool(pd.api.types.infer_dtype(values, skipna=True) == "string")
 
 
 def _compose(drawn: pd.DataFrame, known: pd.DataFrame, spec: TableSpec) -> None:
