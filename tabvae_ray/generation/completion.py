@@ -22,16 +22,18 @@ from torch import Tensor
 
 from tabvae_ray.errors import DataError, brief, closest
 from tabvae_ray.generation.arguments import check_seed, check_whole
-from tabvae_ray.generation.written_values import as_in_memory
+from tabvae_ray.generation.written_values import as_in_memory, as_written
 from tabvae_ray.model.draw import Draw
 from tabvae_ray.model.prior import Prior
 from tabvae_ray.model.row_decoder import RowDecoder
+from tabvae_ray.table.composed.columns import compose, template_of
 from tabvae_ray.table.encoding import TableEncoder, column_codes
 from tabvae_ray.table.reading.frames import Frame, Source, as_frame, is_frame
 from tabvae_ray.table.reading.markers import as_declared
 from tabvae_ray.table.rules.column_views import Codes
 from tabvae_ray.table.rules.given.keeper import GivenKeeper
 from tabvae_ray.table.rules.given.placing import placed
+from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["Completion", "fill_cells", "log_prob"]
 
@@ -167,8 +169,13 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
         kept = known[name].notna() | may_lack
         if name not in drawn or kept.all():
             drawn[name] = own
+        elif _is_text(own) and not _is_text(drawn[name]):
+            # Rows of a CSV file as pandas reads them: dates and amounts are text in its format.
+            written = as_written(made[[name]], completion.encoder.spec, as_text=True)[name]
+            drawn[name] = own.where(kept, written.map(str, na_action="ignore"))
         else:
             drawn[name] = own.astype(object).where(kept, drawn[name]).astype(drawn[name].dtype)
+    _compose(drawn, known, completion.encoder.spec)
     extra = [name for name in table.columns if name not in drawn]
     filled = pd.concat([drawn, table[extra]], axis=1)
     filled = filled[list(table.columns)] if impute else filled
@@ -176,6 +183,23 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
         filled.index = rows.index
     filled.attrs = {"draws": completion.draws, **_sizes(sizes)}
     return filled
+
+
+def _is_text(values: pd.Series) -> bool:
+    return bool(pd.api.types.infer_dtype(values, skipna=True) == "string")
+
+
+def _compose(drawn: pd.DataFrame, known: pd.DataFrame, spec: TableSpec) -> None:
+    """Put columns together, in place, from what the other columns now have; given cells stay."""
+    names = [column.name for column in spec.columns if template_of(column) is not None]
+    if not names:
+        return
+    plain = as_declared(drawn, spec.columns)
+    made: dict[str, Any] = {str(name): plain[name] for name in plain}
+    compose(made, spec.columns)
+    for name in names:
+        new = made[name].astype(drawn[name].dtype)
+        drawn[name] = drawn[name].where(known[name].notna(), new) if name in known else new
 
 
 def _picked(

@@ -16,6 +16,7 @@ from tabvae_ray.generation.private_card import (
     retained_privately,
 )
 from tabvae_ray.table.column import Column
+from tabvae_ray.table.composed.template import is_template
 from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["file_name", "model_card"]
@@ -230,6 +231,8 @@ def _column(column: Column) -> tuple[object, ...]:
         values = f"{len(column.categories):,} categories"
     elif column.kind == "identifier":
         values = {"drop": "left out", "number": "numbered", "generate": "new ones"}[column.fill]
+        if is_template(column.pattern):
+            values = f"put together as `{column.pattern}`"
     elif column.digits is not None:
         values = f"{column.digits} significant digits"
     elif column.decimals is not None:

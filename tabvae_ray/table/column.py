@@ -96,7 +96,8 @@ class Column(BaseModel):
             :mod:`tabvae_ray.table.formats.numerals`; None is that of Python.
         fill: Identifier only: ``drop`` leaves the column out of synthetic rows, ``number`` fills it
             with 0, 1, 2, ..., and ``generate`` with new identifiers.
-        pattern: Identifier only: declared pattern of new identifiers.
+        pattern: Identifier only: declared pattern of new identifiers, or template of text from
+            other columns, see :mod:`tabvae_ray.table.composed.template`.
         generator: Identifier only: declared generator of new identifiers.
         made_of: Identifier only, with ``generate``: source of new identifiers.
         unnamed: Whether the CSV file that the table was read from has no name for the column.

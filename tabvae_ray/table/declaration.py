@@ -107,7 +107,7 @@ class ColumnDeclaration(BaseModel):
         kind: Kind of its values; None for that which the other keys are for, or to infer it.
         fill: See :class:`tabvae_ray.table.column.Column`, also for the properties below. None is
             ``generate``, unless all identifiers are left out.
-        pattern: Pattern of new identifiers, a subset of regular expressions.
+        pattern: Pattern of new identifiers, a subset of regular expressions, or a template.
         generator: Generator of new identifiers.
         format: Format of text or numbers that hold moments, such as ``%d/%m/%Y`` or ``unix_s``, or
             of numbers, such as ``${:,.2f}``, or of truth values, such as ``yes/no``.

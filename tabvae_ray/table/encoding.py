@@ -20,6 +20,7 @@ from tabvae_ray.table.column_values import (
     origin_shift,
     restored,
 )
+from tabvae_ray.table.composed.columns import compose
 from tabvae_ray.table.identifiers.maker import maker_of
 from tabvae_ray.table.published.spec import published_spec
 from tabvae_ray.table.rules.keeping import RuleKeeper
@@ -209,6 +210,7 @@ class TableEncoder:
             elif column.made_of is not None:
                 maker = maker_of(column.made_of, name, seed)
                 found[name] = maker.values(column.dtype, first_row, n, complete=complete)
+        compose(found, self.spec.columns)
         names = [name for name in self.spec.names if name in found]
         return pd.DataFrame({name: found[name] for name in names}, copy=False)
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from tabvae_ray.documents import validated
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import Column, check_column
+from tabvae_ray.table.composed.template import is_template
 from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration
 from tabvae_ray.table.dtypes import (
     dtype_from_name,
@@ -139,13 +140,14 @@ def _infer_identifier(
     if fill is None:
         is_wanted = pattern is not None or generator is not None or not drop
         fill = "generate" if is_wanted else "drop"
-    source = source_of(values, pattern, generator, where) if fill == "generate" else None
+    is_learnt = fill == "generate" and not is_template(pattern)
+    source = source_of(values, pattern, generator, where) if is_learnt else None
     return Column(
         name=str(values.name),
         kind="identifier",
         dtype=dtype_name(values.dtype),
         missing=source is not None and bool(values.isna().any()),
-        fill="drop" if fill == "generate" and source is None else fill,
+        fill="drop" if is_learnt and source is None else fill,
         pattern=pattern,
         generator=generator,
         missing_values=declaration.missing_values,

@@ -16,6 +16,7 @@ from tabvae_ray.errors import DataError, closest
 from tabvae_ray.storage import Location
 from tabvae_ray.table.attacked.columns import AttackedColumns
 from tabvae_ray.table.column import Column, as_stored, check_column
+from tabvae_ray.table.composed.columns import check_templates, with_templates
 from tabvae_ray.table.declaration import SpecDeclaration, SpecDocument
 from tabvae_ray.table.dtypes import check_labels, moment_dtype
 from tabvae_ray.table.formats.finding import find_formats
@@ -125,6 +126,10 @@ class TableSpec(SpecDocument):
             warnings.warn(f"{source}: column {name!r}: {reason}, so it is left out", stacklevel=2)
         if all(column.kind == "identifier" for column in columns):
             raise DataError(f"{source}: has no columns to model, only identifiers")
+        said = (*declared.names, *map(str, (*declared.rules.add, *declared.rules.deny)))
+        fixed = [name for name in names if any(name in text for text in said)]
+        columns = with_templates(columns, as_declared(table, columns), fixed, source)
+        check_templates(columns, source)
         rules = rules_of(as_declared(table, columns), columns, declared.rules, source)
         columns = [
             column.model_copy(update={"missing_values": markers[column.name]})
@@ -165,6 +170,7 @@ class TableSpec(SpecDocument):
         self.check_attacked(source)
         for column in self.columns:
             check_column(column, source)
+        check_templates(self.columns, source)
         check_rules(self.rules, self.columns, f"{source}: rules")
 
     def check_attacked(self, source: str) -> None:

@@ -1,9 +1,15 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from tabvae_ray import TabularVAE
 from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
+from tabvae_ray.table.io import read_table
+from tabvae_ray.table.spec import TableSpec
+from tests.support.tables import small_config
 
 
 def test_probable_rows_have_a_higher_log_probability(
@@ -79,3 +85,32 @@ def test_rows_that_do_not_fit_are_refused(
         synthesizer.complete(pd.DataFrame(rows), **options)
     with pytest.raises(DataError, match="in the spec, but not in the table"):
         synthesizer.log_prob(pd.DataFrame({"age": [20]}))
+
+
+def test_rows_of_a_file_as_pandas_reads_them_are_filled_in_its_formats(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    day = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 300, 400), unit="D")
+    minute = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 1440, 400), unit="min")
+    table = pd.DataFrame(
+        {
+            "day": day.strftime("%d/%m/%Y"),
+            "clock": minute.strftime("%I:%M %p"),
+            "paid": [f"${x:,.2f}" for x in rng.uniform(1, 9000, 400)],
+            "kind": rng.choice(["a", "b"], 400),
+        }
+    )
+    table.to_csv(tmp_path / "t.csv", index=False)
+    read = read_table(tmp_path / "t.csv")
+    model = TabularVAE.build(TableSpec.infer(read), small_config())
+    model.fit(read)
+    given = pd.read_csv(tmp_path / "t.csv").head(60)
+    gaps = given.mask(rng.random(given.shape) < 0.3)
+    filled = model.synthesizer().impute(gaps)
+
+    assert filled.where(gaps.notna()).equals(gaps)
+    assert filled["day"].str.fullmatch(r"\d\d/\d\d/2024").all()
+    assert (
+        pd.to_datetime(filled["day"], format="%d/%m/%Y").between("2024-01-01", "2024-10-31").all()
+    )
+    assert filled["clock"].str.fullmatch(r"\d\d:\d\d [AP]M").all()
+    assert filled["paid"].str.fullmatch(r"\$(\d,)?\d{1,3}\.\d\d").all()

@@ -56,6 +56,9 @@ DATE_FORMATS = "date_formats"
 # More different texts are no markers.
 _MOST_MARKERS = 5
 
+# Capital letters among so few small whole numbers are codes like these, if not much rarer.
+_MOST_CODES, _AS_FREQUENT = 40, 0.2
+
 _DIGITS = r"^\+?\d+$"
 
 
@@ -265,10 +268,24 @@ def are_markers(cells: Cells, fits: Mask, odd: Mask) -> bool:
     """Return True if the odd texts of a column are few, and rare or usual words."""
     if int(odd.sum()) > _MOST_MARKERS or int(fits.sum()) <= MARKED_MIN_DISTINCT:
         return False
+    if _are_letters_among_codes(cells, fits, odd):
+        return False
     share = cells.count(fits) / max(1, cells.count(fits | odd))
     if all(word.strip().lower() in USUAL_MARKERS for word in cells.words(odd)):
         return share >= USUAL_MARKED_MIN_SHARE
     return share >= MARKED_MIN_SHARE and not bool((cells.match(r"\d") & odd).any())
+
+
+def _are_letters_among_codes(cells: Cells, fits: Mask, odd: Mask) -> bool:
+    """Return True for capital letters among few small whole numbers, such as chromosomes 1 to X.
+
+    Each letter is as frequent as the numbers, or nearly so.
+    """
+    if int(fits.sum()) > _MOST_CODES or not (cells.match(r"^\d{1,2}$") | ~fits).all():
+        return False
+    usual = float(np.median(cells.counts[fits]))
+    is_letter = cells.match("^[A-Z]{1,2}$") & ~cells.are_null_words
+    return bool(is_letter[odd].all() and (cells.counts[odd] >= _AS_FREQUENT * usual).all())
 
 
 def _is_in_doubt(plain: pd.Series) -> bool:

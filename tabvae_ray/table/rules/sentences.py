@@ -222,8 +222,10 @@ _FORMS: tuple[tuple[str, Callable[[Found], Rule]], ...] = (
         lambda f: Age.model_validate({key: f[key] for key in ("column", "of", "unit", "day")}),
     ),
     (
-        r"(?P<column>NAME) = (?P<of>NAME) divided by (?P<divisor>NUMBER), rounded down",
-        lambda f: Quotient(column=f["column"], of=f["of"], divisor=float(f["divisor"])),
+        r"(?P<column>NAME) = (?P<of>NAME) divided by (?P<divisor>NUMBER), rounded (?P<way>down|up)",
+        lambda f: Quotient(
+            column=f["column"], of=f["of"], divisor=float(f["divisor"]), up=f["way"] == "up"
+        ),
     ),
     (
         r"(?P<column>NAME) = remainder of (?P<of>NAME) divided by (?P<divisor>NUMBER)",

@@ -224,3 +224,19 @@ def test_placeholders_of_times_may_be_frequent(tmp_path: Path, nothing: str) -> 
     with pytest.warns(UserWarning, match="66.7% of its cells are times, so the 100 that read"):
         spec = TableSpec.infer(cells_in(tmp_path, cells), declared=NO_RULES)
     assert (spec["v"].format, spec["v"].missing_values) == ("%H:%M", (nothing,))
+
+
+def test_letters_among_few_small_numbers_are_codes_like_these(tmp_path: Path) -> None:
+    rng = np.random.default_rng(9)
+    names = [*map(str, range(1, 23)), "X", "Y"]
+    table = pd.DataFrame(
+        {"chromosome": rng.choice(names, 2_000), "reads": rng.integers(0, 99, 2_000)}
+    )
+    table.loc[rng.random(2_000) < 0.03, "reads"] = -1
+    texts = table.astype(str).replace({"reads": {"-1": "ND"}})
+    texts.to_csv(tmp_path / "t.csv", index=False)
+    with warnings.catch_warnings(record=True):
+        warnings.simplefilter("always")
+        read = read_table(tmp_path / "t.csv")
+    assert set(read["chromosome"]) == set(names)
+    assert read["reads"].isna().mean() > 0.01

@@ -60,6 +60,7 @@ def test_sums_of_columns_with_odd_names_are_read_as_they_are_printed(
     "rule",
     [
         {"kind": "quotient", "column": "a", "of": "a b", "divisor": 100},
+        {"kind": "quotient", "column": "a", "of": "a b", "divisor": 500, "up": True},
         {"kind": "remainder", "column": "a", "of": "a b", "divisor": 0.5},
         {"kind": "ratio", "column": "a", "numerator": "is", "denominator": "a b", "scale": 100},
         {"kind": "duration", "column": "a", "start": "is", "end": "a b", "unit": "hours"},

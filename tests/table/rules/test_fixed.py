@@ -145,3 +145,12 @@ def test_the_ends_of_correlated_numbers_fix_no_category(inside: int, alike: list
     )
     rules = TableSpec.infer(table.iloc[order].reset_index(drop=True)).rules
     assert not [rule for rule in rules if isinstance(rule, Fixed)]
+
+
+def test_numbers_of_two_values_fix_a_category() -> None:
+    rng = np.random.default_rng(31)
+    consent = (rng.random(2_000) < 0.9).astype(int)
+    letter = np.where(consent == 1, rng.choice(["yes", "no"], 2_000), "no")
+    table = pd.DataFrame({"consent": consent, "letter": letter, "x": rng.normal(0, 1, 2_000)})
+    rules = find_rules(table, TableSpec.infer(table).columns)
+    assert set(map(str, rules)) == {"letter is no where consent is 0"}

@@ -37,6 +37,10 @@ MADE = {
 TEXTS = ("year_month", "month", "quarter")
 
 
+def found(table: pd.DataFrame) -> set[str]:
+    return set(map(str, find_rules(table, TableSpec.infer(table).columns)))
+
+
 @pytest.mark.filterwarnings("ignore:.*look like dates")
 @pytest.mark.parametrize("texts", [False, True])
 def test_parts_of_a_date_time_are_found_kept_and_declared(texts: bool) -> None:
@@ -97,3 +101,19 @@ def test_dates_of_nanoseconds_are_compared_with_those_of_long_ago() -> None:
     table = pd.DataFrame({"old": old.astype("M8[s]"), "new": new.astype("M8[ns]")})
     table["days"] = (table["new"].dt.as_unit("s") - table["old"]).dt.days
     assert "days = whole days from old to new" in map(str, TableSpec.infer(table).rules)
+
+
+def test_clock_times_without_a_colon_are_told_by_a_date_time() -> None:
+    rng = np.random.default_rng(21)
+    left = pd.Timestamp("2024-03-01") + pd.to_timedelta(
+        5 * rng.integers(0, 30_000, 3_000), unit="min"
+    )
+    table = pd.DataFrame({"left": left, "scheduled": left.strftime("%H%M")})
+    assert "scheduled = left as %H%M" in found(table)
+
+
+def test_milliseconds_of_a_duration_are_told_by_it() -> None:
+    rng = np.random.default_rng(22)
+    taken = rng.integers(1, 90_000, 3_000)
+    table = pd.DataFrame({"taken": pd.to_timedelta(taken, unit="ms"), "ms": taken})
+    assert "ms = milliseconds since 1970 of taken" in found(table)

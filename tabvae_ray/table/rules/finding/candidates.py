@@ -39,6 +39,8 @@ _SAMPLE, _LARGER = 256, 2048
 _DIVISORS = (7, 10, 12, 24, 30, 52, 60, 100, 365, 1000, 1440, 3600, 10000, 86400)
 # Where fewer rows are above the divisor, a remainder is the number itself.
 _DIVIDED = 0.05
+# Rows that show whether a column rises with another one.
+_FEW = 32
 # Share of the sample that may be exceptions on either side.
 _EXCEPTIONAL = 0.02
 # Formulas of three columns are looked for in tables of up to so many columns of numbers.
@@ -226,6 +228,7 @@ class Candidates:
         for of, column in permutations(range(len(self.names)), 2):
             if low[of] < 0 or low[column] < 0 or high[column] >= high[of]:
                 continue
+            yield from self._rounded_up(of, column, low[column])
             near = _near_divisors(self._sample[:, of], self._sample[:, column])
             for divisor in sorted({*_DIVISORS, *near, round(high[column]) + 1}):
                 if not 1 < divisor <= high[of]:
@@ -240,6 +243,22 @@ class Candidates:
                     yield [Quotient(column=names[column], of=names[of], divisor=divisor)]
                 if high[column] < divisor and self._few.keeps(of_sample - divisor * whole, column):
                     yield [Remainder(column=names[column], of=names[of], divisor=divisor)]
+
+    def _rounded_up(self, of: int, column: int, low: float) -> Iterator[list[Formula]]:
+        """Yield whole quotients rounded up, such as pallets for a weight."""
+        first = self._sample[:_FEW, [of, column]]
+        ordered = first[np.argsort(first[:, 0], kind="stable"), 1]
+        # Of most pairs, one does not rise with the other.
+        if low % 1 or (np.diff(ordered[~np.isnan(ordered)]) < 0).sum() > 1:
+            return
+        numbers = self._sample[:, of]
+        some = self._sample[:, column] > 0
+        near = _near_divisors(numbers[some], self._sample[some, column] - 1)
+        for divisor in sorted({*_DIVISORS, *near} - {1.0}):
+            whole = np.ceil(numbers / divisor - 1e-12)
+            if (whole > 1).mean() >= _DIVIDED and self._few.keeps(whole, column):
+                rule = Quotient(column=self.names[column], of=self.names[of], divisor=divisor)
+                yield [rule.model_copy(update={"up": True})]
 
     def _linear(self, column: int, factors: dict[int, float], constant: float = 0.0) -> Linear:
         terms = {self.names[i]: factor for i, factor in factors.items()}

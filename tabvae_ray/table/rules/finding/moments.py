@@ -51,6 +51,7 @@ _PARTS_OF_SPANS: tuple[Part, ...] = (
     "second of the day",
     "days since 1970",
     "seconds since 1970",
+    "milliseconds since 1970",
 )
 
 

@@ -50,6 +50,7 @@ DATE_TEXTS = (
     "%G-W%V",
     "W%V",
     "%H:00",
+    "%H%M",
     "%p",
 )
 # Parts of formats that strftime does not know.
@@ -84,7 +85,8 @@ class DateText(LabelRule):
         wall = wall_clock(moments)
         hourly = "%H" in self.format or "%p" in self.format
         # Few different days or hours are written, not every row.
-        codes, distinct = pd.factorize(wall.dt.floor("h") if hourly else wall.dt.normalize())
+        unit = "min" if "%M" in self.format else "h" if hourly else "D"
+        codes, distinct = pd.factorize(wall.dt.floor(unit))
         return codes.astype(np.int64), texts_of(pd.Series(distinct), self.format)
 
     def __str__(self) -> str:

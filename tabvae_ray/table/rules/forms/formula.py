@@ -174,16 +174,20 @@ class _Division(ComputingRule):
 
 
 class Quotient(_Division):
-    """``column = of // divisor``, rounded down."""
+    """``column = of // divisor``, rounded down, or ``up``."""
 
     kind: Literal["quotient"] = "quotient"
+    up: bool = False
 
     def expected(self, table: TableView) -> Floats:
         """Return ``(N,)`` the whole quotients."""
-        return self._whole(table)
+        if not self.up:
+            return self._whole(table)
+        return np.asarray(np.ceil(numbers_of(table, self.of) / self.divisor - 1e-12))
 
     def __str__(self) -> str:
-        return f"{self.column} = {self.of} divided by {self.divisor:.12g}, rounded down"
+        way = "up" if self.up else "down"
+        return f"{self.column} = {self.of} divided by {self.divisor:.12g}, rounded {way}"
 
 
 class Remainder(_Division):

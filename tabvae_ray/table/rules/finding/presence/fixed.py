@@ -41,7 +41,14 @@ def find_fixed(
         grouped: Columns that exclude others, of which each would fix many.
         rng: Source of the sample.
     """
-    views = _labelled(table, grouped)
+    # Numbers of few values, such as 0 and 1, fix categories, too.
+    numbers = [
+        view
+        for view in table.labelled(_MAX_CATEGORIES)
+        if view.n_codes > 1 and view.numbers is not None and not view.is_flag
+    ]
+    labelled = _labelled(table, grouped)
+    views = [*labelled, *(view for view in numbers if view.name not in grouped)]
     if len(views) < 2 or sum(view.n_codes for view in views) > _MAX_LEVELS:
         return []
     rows = rng.permutation(table.n_rows)[:_SAMPLE]
@@ -54,7 +61,7 @@ def find_fixed(
     said = set(related)
     # What is exactly so is so the other way round.
     both: set[frozenset[str]] = set()
-    for i, view in enumerate(views):
+    for i, view in enumerate(labelled):
         if view.name in given:
             continue
         own = together[:, ends[i] - view.n_codes : ends[i]]

@@ -1,0 +1,1 @@
+"""Columns of text that is put together from other columns of its row."""

@@ -1,0 +1,163 @@
+"""Columns of a spec that are put together from others, found and made."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from tabvae_ray.errors import DataError, brief, closest
+from tabvae_ray.table.column import Column
+from tabvae_ray.table.composed.finding import find_template
+from tabvae_ray.table.composed.template import Template, is_template
+from tabvae_ray.table.dtypes import dtype_from_name
+from tabvae_ray.table.formats.numerals import NumberFormat
+from tabvae_ray.table.parsing import as_datetimes
+
+__all__ = ["check_templates", "compose", "template_of", "with_templates"]
+
+# Of more columns, each would be compared with too many.
+_MOST_COLUMNS = 200
+# Categories of which so many rows have one that few rows share are put together rather than drawn.
+_MIN_RARE, _MIN_ROWS = 0.05, 5
+
+
+def template_of(column: Column) -> Template | None:
+    """Return the template of a column that is put together from others, None for others."""
+    if column.kind != "identifier" or column.pattern is None or not is_template(column.pattern):
+        return None
+    return Template.parse(column.pattern)
+
+
+def with_templates(
+    columns: Sequence[Column], table: pd.DataFrame, fixed: Sequence[str], source: str
+) -> list[Column]:
+    """Return columns of which those of text that others say have templates.
+
+    These are identifiers, and categories of which few rows share one.
+
+    Args:
+        columns: Inferred columns.
+        table: The rows, with numbers in place of their text.
+        fixed: Names of columns that stay as they are.
+        source: Name of the table in warnings.
+    """
+    found = list(columns)
+    if not 2 <= len(columns) <= _MOST_COLUMNS:
+        return found
+    texts: dict[str, pd.Series] | None = None
+    uses: dict[str, tuple[str, ...]] = {}
+    for i, column in enumerate(columns):
+        if column.name in fixed or not _may_be_composed(table[column.name], column):
+            continue
+        if texts is None:
+            texts = {each.name: _texts(table[each.name], each) for each in columns}
+        others = {
+            name: of
+            for name, of in texts.items()
+            if name != column.name and column.name not in _used(name, uses)
+        }
+        template = find_template(texts[column.name], others)
+        if template is None or any(column.name == name for name in template.names):
+            continue
+        uses[column.name] = template.names
+        warnings.warn(
+            f"{source}: column {column.name!r}: is put together from other columns, as "
+            f"{brief(str(template))}, and so not modelled; declare its kind in the spec to change "
+            "that",
+            stacklevel=3,
+        )
+        found[i] = Column(
+            name=column.name,
+            kind="identifier",
+            dtype=column.dtype,
+            fill="generate",
+            pattern=str(template),
+            missing=column.missing,
+            missing_values=column.missing_values,
+            written_dtype=column.written_dtype,
+        )
+    return found
+
+
+def compose(found: dict[str, Any], columns: Sequence[Column]) -> None:
+    """Put the columns together that have a template, in place.
+
+    Args:
+        found: Values of the other columns, by name.
+        columns: The spec of all columns.
+    """
+    of = {column.name: column for column in columns}
+    waiting = {name: made for name, column in of.items() if (made := template_of(column))}
+    texts: dict[str, pd.Series] = {}
+    while waiting:
+        for name, template in list(waiting.items()):
+            if not waiting.keys().isdisjoint(template.names):
+                continue
+            for part in template.names:
+                if part not in texts:
+                    texts[part] = _texts(pd.Series(found[part]), of[part])
+            found[name] = template.texts(texts).astype(dtype_from_name(of[name].dtype))
+            del waiting[name]
+
+
+def check_templates(columns: Sequence[Column], source: str) -> None:
+    """Check that templates are of columns that are there, and not of each other in a circle.
+
+    Raises:
+        DataError: Naming the first one that is not.
+    """
+    of = {column.name: column for column in columns}
+    uses: dict[str, tuple[str, ...]] = {}
+    for column in columns:
+        where = f"{source}: column {column.name!r}: pattern"
+        try:
+            template = template_of(column)
+        except ValueError as error:
+            raise DataError(f"{where}: {error}") from None
+        if template is None:
+            continue
+        for name in template.names:
+            if name not in of or (of[name].fill == "drop" and of[name].kind == "identifier"):
+                near = closest(name, of)
+                raise DataError(f"{where}: there is no column {name!r} in generated rows{near}")
+        uses[column.name] = template.names
+    for name in uses:
+        if name in _used(name, uses):
+            raise DataError(f"{source}: column {name!r}: pattern: is put together from itself")
+
+
+def _used(name: str, uses: Mapping[str, Sequence[str]]) -> set[str]:
+    """Return all columns that one is put together from, directly or not."""
+    waiting, seen = list(uses.get(name, ())), set()
+    while waiting:
+        part = waiting.pop()
+        if part not in seen:
+            seen.add(part)
+            waiting += uses.get(part, ())
+    return seen
+
+
+def _may_be_composed(values: pd.Series, column: Column) -> bool:
+    """Return True for text that names rows, or that few rows share."""
+    if column.kind == "identifier":
+        return column.made_of is not None and not pd.api.types.is_numeric_dtype(values.dtype)
+    if column.kind != "categorical" or not isinstance(column.categories[0], str):
+        return False
+    counts = values.value_counts()
+    return bool(counts[counts < _MIN_ROWS].sum() > _MIN_RARE * counts.sum())
+
+
+def _texts(values: pd.Series, column: Column) -> pd.Series:
+    """Return the values of a column as text, None where missing."""
+    if column.kind == "datetime":
+        try:
+            moments = as_datetimes(values, "rows", written=column.format)
+        except DataError:
+            return pd.Series(None, index=values.index, dtype=object)
+        made_text = moments.dt.strftime("%Y-%m-%dT%H:%M:%S").astype(object)
+        return pd.Series(made_text.where(moments.notna(), None))
+    made = NumberFormat.parse(column.format or "") if column.kind == "continuous" else None
+    codes, distinct = pd.factorize(values)
+    texts = [*(made.text(v) if made else str(v) for v in distinct.tolist()), None]
+    return pd.Series([texts[code] for code in codes], index=values.index, dtype=object)
