@@ -10,7 +10,7 @@ import torch
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.config import ArchitectureConfig, TabularVAEConfig
 from tabvae_ray.errors import DataError
-from tabvae_ray.generation.arguments import check_seed
+from tabvae_ray.generation.arguments import seed_number
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
 from tabvae_ray.model.calibration import calibrate
 from tabvae_ray.model.column_order import mutual_information_order
@@ -79,9 +79,8 @@ class TabularVAE:
         epoch_hooks: Sequence[EpochHook] = (),
         declared: SpecDeclaration | None = None,
     ) -> None:
-        check_seed(seed, split_seed)
         self.spec, self.config, self.declared = checked_spec(spec), config, declared
-        self.seed, self.split_seed = seed, split_seed
+        self.seed, self.split_seed = seed_number(seed), seed_number(split_seed)
         self.device = resolve_device(config.training.device if device is None else device)
         self._batch_hooks, self._epoch_hooks = batch_hooks, epoch_hooks
         self.guarantee: Guarantee | None = None

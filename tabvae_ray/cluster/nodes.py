@@ -72,7 +72,7 @@ def expected_slots(resources: Resources, concurrency: int | None, address: str |
     """
     is_local = (address or os.environ.get("RAY_ADDRESS") or "local") == "local"
     if is_local and not resources.gpus:
-        fitting = max(1, int(usable_cpus() / resources.cpus))
+        fitting = _fitting(resources, {"CPU": usable_cpus()})
         return fitting if concurrency is None else min(concurrency, fitting)
     if concurrency is not None:
         return concurrency
@@ -84,21 +84,27 @@ def free_slots(resources: Resources) -> int:
     return _fitting(resources, ray.available_resources())  # type: ignore[no-untyped-call]
 
 
-def trials_at_once(resources: Resources, concurrency: int | None, n_trials: int) -> tuple[int, int]:
+def trials_at_once(
+    resources: Resources, concurrency: int | None, n_trials: int, *, here: bool
+) -> tuple[int, int]:
     """Return how many trials run at once, and how many may be started.
 
     Args:
         resources: The resources of a trial.
         concurrency: Trials that the user wants at once; as many as fit if None.
         n_trials: Trials of the search.
+        here: Whether this process started Ray, so that no node joins. Others are trusted to bring
+            what the user wants.
     """
     free, grows = free_slots(resources), autoscales()
     # If nodes are added on demand, the sampler should still learn from most trials.
     slots = max(free, math.ceil(n_trials / 4)) if grows else free
-    if concurrency is not None:
+    if concurrency is not None and here:
         # More than ever fit would be proposed without the results of those that run.
         every = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        slots = concurrency if grows else min(concurrency, _fitting(resources, every))
+        slots = min(concurrency, _fitting(resources, every))
+    elif concurrency is not None:
+        slots = concurrency
     # One trial more than there are slots waits for the next free process, because Ray keeps
     # processes only for trials that wait. An autoscaler must not add a node for it.
     return slots, slots + 1 if slots >= free and not grows else slots

@@ -5,34 +5,35 @@ from typing import Any
 
 from tabvae_ray.errors import ConfigError, TabVAEError, brief
 
-__all__ = ["check_seed", "check_whole"]
+__all__ = ["seed_number", "whole_number"]
 
 _MAX_SEED = 2**63 - 1
 
 
-def check_whole(
+def whole_number(
     name: str, value: Any, *, least: int, error: type[TabVAEError] = ConfigError
-) -> None:
-    """Check that an argument is a whole number, such as an int or one of numpy.
+) -> int:
+    """Return an argument that is a whole number, such as an int or one of NumPy, as an int.
 
     Raises:
         error: If it is none, or below ``least``.
     """
     try:
-        fits = index(value) >= least
+        number = index(value)
     except TypeError:
-        fits = False
-    if not fits:
+        number = least - 1
+    if number < least or isinstance(value, bool):
         raise error(f"{name} must be a whole number >= {least}, but got {brief(value)}")
+    return number
 
 
-def check_seed(*seeds: Any) -> None:
-    """Check that torch can take seeds.
+def seed_number(value: Any) -> int:
+    """Return a seed as an int.
 
     Raises:
-        ConfigError: If one is no whole number from 0 to 2^63 - 1.
+        ConfigError: If it is no whole number from 0 to 2^63 - 1, which torch takes.
     """
-    for seed in seeds:
-        check_whole("the seed", seed, least=0)
-        if seed > _MAX_SEED:
-            raise ConfigError(f"the seed must be <= {_MAX_SEED}, but got {brief(seed)}")
+    seed = whole_number("the seed", value, least=0)
+    if seed > _MAX_SEED:
+        raise ConfigError(f"the seed must be <= {_MAX_SEED}, but got {brief(seed)}")
+    return seed

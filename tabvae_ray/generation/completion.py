@@ -21,7 +21,6 @@ import torch
 from torch import Tensor
 
 from tabvae_ray.errors import DataError, brief, closest
-from tabvae_ray.generation.arguments import check_seed, check_whole
 from tabvae_ray.generation.written_values import as_in_memory, as_written
 from tabvae_ray.model.draw import Draw
 from tabvae_ray.model.prior import Prior
@@ -60,9 +59,6 @@ class Completion:
         prior: The distribution of latent vectors.
         draws: Latent vectors per row.
         seed: The same seed gives the same result, on the same kind of device.
-
-    Raises:
-        ConfigError: If there are no draws, or torch cannot take the seed.
     """
 
     encoder: TableEncoder
@@ -70,10 +66,6 @@ class Completion:
     prior: Prior
     draws: int
     seed: int
-
-    def __post_init__(self) -> None:
-        check_whole("draws", self.draws, least=1)
-        check_seed(self.seed)
 
     @torch.inference_mode()
     def weighed(self, given: Tensor, *, no_gaps: bool) -> Iterator[tuple[Tensor, Tensor]]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tabvae_ray.config import GenerationConfig, TabularVAEConfig
 from tabvae_ray.errors import DataError
-from tabvae_ray.generation.arguments import check_seed, check_whole
+from tabvae_ray.generation.arguments import seed_number, whole_number
 from tabvae_ray.generation.completion import Completion, fill_cells, log_prob
 from tabvae_ray.generation.export import ExportedModel, read_export, write_export
 from tabvae_ray.generation.rejection import MAX_DRAWS, Rejection
@@ -165,8 +165,8 @@ class TabularVAESynthesizer:
             ConfigError: See :meth:`generate`.
             DataError: See :meth:`generate`.
         """
-        check_whole("the number of rows", n_records, least=0, error=DataError)
-        check_seed(seed)
+        n_records = whole_number("the number of rows", n_records, least=0, error=DataError)
+        seed = seed_number(seed)
         drawing = _drawing(self.config.generation, temperature, use_mean, sample)
         self.encoder.check_identifiers(first_block * BLOCK_ROWS + n_records, seed)
         rejection = None
@@ -208,6 +208,7 @@ class TabularVAESynthesizer:
             seed: The same seed gives the same estimate.
 
         Raises:
+            ConfigError: If there are no draws, or torch cannot take the seed.
             DataError: If a column is absent, or a value is none of the table's.
         """
         return log_prob(_completion(self, draws, seed), rows)
@@ -229,6 +230,7 @@ class TabularVAESynthesizer:
             seed: The same seed gives the same rows.
 
         Raises:
+            ConfigError: If there are no draws, or torch cannot take the seed.
             DataError: If no column is one of the model's, or a value is none of the table's.
         """
         return fill_cells(_completion(self, draws, seed), rows, impute=False)
@@ -242,6 +244,7 @@ class TabularVAESynthesizer:
             seed: The same seed gives the same rows.
 
         Raises:
+            ConfigError: If there are no draws, or torch cannot take the seed.
             DataError: If no column is one of the model's, or a value is none of the table's.
         """
         return fill_cells(_completion(self, draws, seed), rows, impute=True)
@@ -277,14 +280,13 @@ class TabularVAESynthesizer:
         on_draws: Callable[[int, int], None] | None,
         drawing: _Drawing,
     ) -> Rejection:
-        check_whole("max_draws", max_draws, least=1)
         rejection = Rejection(
             conditions,
             self.decoder,
             lambda n, generator: self._latent(n, generator, drawing.use_mean),
             drawing.temperature,
             drawing.sample,
-            max_draws,
+            whole_number("max_draws", max_draws, least=1),
             on_draws,
         )
         rejection.learn_bound(_generators(self.device, seed, _PILOT_BLOCK)[0])
@@ -296,7 +298,8 @@ class TabularVAESynthesizer:
 
 
 def _completion(model: TabularVAESynthesizer, draws: int, seed: int) -> Completion:
-    return Completion(model.encoder, model.decoder, model.prior, draws, seed)
+    n_draws = whole_number("draws", draws, least=1)
+    return Completion(model.encoder, model.decoder, model.prior, n_draws, seed_number(seed))
 
 
 def _drawing(

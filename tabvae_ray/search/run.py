@@ -205,7 +205,7 @@ class SearchRun:
         finished, unfinished = self._finished, self._unfinished
         known = [*finished, *unfinished]
         n_trials = self.inputs.space.settings.n_trials
-        self._slots, n_at_once = trials_at_once(self.resources, concurrency, n_trials)
+        self._slots, n_at_once = trials_at_once(self.resources, concurrency, n_trials, here=here)
         limit = time_limit(self.task, self._began_at, self._slots)
         self.task = replace(self.task, limit=limit)
         if not known and self.manifest.plan is None:

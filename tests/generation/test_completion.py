@@ -70,6 +70,7 @@ def test_missing_cells_are_filled_and_others_stay(
     [
         ({"unknown": [1]}, {}, DataError, r"have no column of the model, but \['unknown'\]"),
         ({"age": [20]}, {"draws": 0}, ConfigError, "draws must be a whole number >= 1, but got 0"),
+        ({"age": [20]}, {"draws": True}, ConfigError, "draws must be a whole number >= 1"),
         ({"age": [20]}, {"draws": 2.5}, ConfigError, "draws must be a whole number >= 1"),
         ({"age": [20]}, {"seed": 2**70}, ConfigError, "the seed must be <= "),
     ],
@@ -114,3 +115,9 @@ def test_rows_of_a_file_as_pandas_reads_them_are_filled_in_its_formats(tmp_path:
     )
     assert filled["clock"].str.fullmatch(r"\d\d:\d\d [AP]M").all()
     assert filled["paid"].str.fullmatch(r"\$(\d,)?\d{1,3}\.\d\d").all()
+
+
+def test_whole_numbers_of_numpy_are_taken(synthesizer: TabularVAESynthesizer) -> None:
+    given = pd.DataFrame({"age": [20, 30]})
+    made = synthesizer.complete(given, draws=np.int64(3), seed=np.int32(4))
+    pd.testing.assert_frame_equal(made, synthesizer.complete(given, draws=3, seed=4))
