@@ -178,8 +178,13 @@ def _chosen(directory: Location, manifest: SearchManifest, space: SearchSpace) -
     if manifest.chosen is None:
         raise ConfigError(f"{directory}: the search is {manifest.state} and has chosen no model")
     number = int(manifest.chosen["trial"])
-    records = RecordStore(directory, list(space.objectives)).finished()
-    found = next((record for record in records if record.number == number), None)
+    store = RecordStore(directory, list(space.objectives))
+    found = next((record for record in store.finished() if record.number == number), None)
+    if found is None and any(record.number == number for record in store.running()):
+        raise ConfigError(
+            f"{directory}: the chosen trial {number} was not trained to its end: continue the "
+            "search by --resume and a longer --time-budget before you refit it"
+        )
     if found is None:
         raise StorageError(f"{directory}: there is no record of the chosen trial {number}")
     return found

@@ -278,6 +278,15 @@ def test_a_search_that_cannot_be_refitted_is_refused(
     assert message in capsys.readouterr().err
 
 
+def test_a_chosen_trial_that_has_not_ended_is_refused(
+    finished: FinishedSearch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (finished.path / "running").mkdir(exist_ok=True)
+    (finished.path / "trials" / "000000.json").rename(finished.path / "running" / "000000.json")
+    assert main(["refit", str(finished.path)]) == 2
+    assert "the chosen trial 0 was not trained to its end: continue" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("out", [None, "elsewhere"])
 def test_a_search_that_was_resumed_during_the_training_is_not_written_over(
     finished: FinishedSearch, tmp_path: Path, out: str | None
