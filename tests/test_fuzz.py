@@ -3,7 +3,7 @@
 import copy
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -284,9 +284,12 @@ class FinishedSearch:
 
 
 @pytest.fixture
-def search(tmp_path: Path) -> FinishedSearch:
-    logging.getLogger("tabvae_ray").setLevel(logging.ERROR)
-    return FinishedSearch(tmp_path)
+def search(tmp_path: Path) -> Iterator[FinishedSearch]:
+    logger = logging.getLogger("tabvae_ray")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    yield FinishedSearch(tmp_path)
+    logger.setLevel(before)
 
 
 @pytest.mark.parametrize(
