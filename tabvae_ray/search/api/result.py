@@ -101,6 +101,8 @@ class SearchResult:
         directory = self._directory / name
         if not (directory / "synthesizer.json").exists():
             why = "no trial was usable" if self.state == "failed" else f"it is {self.state}"
+            if self.chosen is not None:
+                why = f"there is no {directory}/synthesizer.json, which it had exported"
             raise ExportError(f"the search in {self.path} has no model: {why}")
         return load_synthesizer(directory)
 

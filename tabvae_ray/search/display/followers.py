@@ -53,7 +53,12 @@ def followers_of(
         trackers: Where trials are also shown.
     """
     if finished:
-        progress.say(f"going on after {len(finished)} of {space.settings.n_trials} trials")
+        n, wanted = len(finished), space.settings.n_trials
+        progress.say(
+            f"going on after {n} of {wanted} trials"
+            if n < wanted
+            else f"{n} trials have ended, and {wanted} are wanted"
+        )
     statistics = RunStatistics(space, slots, finished)
     progress.follow(statistics)
     log = ProgressLog(directory, statistics, finished)
