@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tabvae_ray.errors import DataError, brief, closest
@@ -18,6 +19,8 @@ __all__ = ["check_templates", "compose", "template_of", "with_templates"]
 
 # Of more columns, each would be compared with too many.
 _MOST_COLUMNS = 200
+# Rows that all columns are compared in.
+_SAMPLE = 1_000
 # Categories of which so many rows have one that few rows share are put together rather than drawn.
 _MIN_RARE, _MIN_ROWS = 0.05, 5
 
@@ -42,7 +45,7 @@ def with_templates(
         fixed: Names of columns that stay as they are.
         source: Name of the table in warnings.
     """
-    found = list(columns)
+    found, of = list(columns), {column.name: column for column in columns}
     if not 2 <= len(columns) <= _MOST_COLUMNS:
         return found
     texts: dict[str, pd.Series] | None = None
@@ -51,14 +54,15 @@ def with_templates(
         if column.name in fixed or not _may_be_composed(table[column.name], column):
             continue
         if texts is None:
-            texts = {each.name: _texts(table[each.name], each) for each in columns}
+            rows = np.random.default_rng(0).permutation(len(table))[:_SAMPLE]
+            texts = {each.name: _texts(table[each.name].iloc[rows], each) for each in columns}
         others = {
             name: of
             for name, of in texts.items()
             if name != column.name and column.name not in _used(name, uses)
         }
         template = find_template(texts[column.name], others)
-        if template is None or any(column.name == name for name in template.names):
+        if template is None or not _holds(template, column, table, of):
             continue
         uses[column.name] = template.names
         warnings.warn(
@@ -136,6 +140,15 @@ def _used(name: str, uses: Mapping[str, Sequence[str]]) -> set[str]:
             seen.add(part)
             waiting += uses.get(part, ())
     return seen
+
+
+def _holds(
+    template: Template, column: Column, table: pd.DataFrame, columns: Mapping[str, Column]
+) -> bool:
+    """Return True if all rows have the text of a template."""
+    own = _texts(table[column.name], column)
+    made = template.texts({name: _texts(table[name], columns[name]) for name in template.names})
+    return bool(((made == own) | (made.isna() & own.isna())).all())
 
 
 def _may_be_composed(values: pd.Series, column: Column) -> bool:
