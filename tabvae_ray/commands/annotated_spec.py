@@ -9,6 +9,7 @@ import pandas as pd
 from tabvae_ray.bounded_yaml import parse_yaml
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_range, restored
+from tabvae_ray.table.composed.columns import template_of
 from tabvae_ray.table.formats.numerals import NumberFormat
 from tabvae_ray.table.grids.sentences import grid_sentence
 from tabvae_ray.table.rules.sentences import shortened
@@ -125,6 +126,8 @@ def _extent(column: Column) -> str:
     if column.kind == "datetime":
         first, last = pd.Series(restored(np.array([0.0, column_range(column)[2]]), column))
         return f"{first} to {last}"
+    if template_of(column) is not None:
+        return "put together from other columns"
     return "left out of generated rows" if column.fill == "drop" else "generated anew"
 
 

@@ -12,6 +12,7 @@ from tabvae_ray.errors import DataError
 from tabvae_ray.search.inputs import SPACE_FILE, SearchInputs
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_range, restored
+from tabvae_ray.table.composed.columns import template_of
 from tabvae_ray.table.grids.sentences import grid_sentence
 from tabvae_ray.table.identifiers.maker import maker_of
 from tabvae_ray.table.rules.rule import Rule
@@ -53,10 +54,16 @@ def table_summary(inputs: SearchInputs) -> Iterator[str | Table]:
     generated = [
         f"{names[column.name]} ({_made(column)})" for column in identifiers if column.made_of
     ]
+    composed = [
+        f"{names[column.name]} as {shortened(in_one_line(str(template)))}"
+        for column in identifiers
+        if (template := template_of(column)) is not None
+    ]
     absent = [listed_name(str(name)) for name in table.columns if name not in spec.names]
     for listed, why in (
         (dropped, "left out as identifiers"),
         (generated, "new identifiers, all different and none of the table's"),
+        (composed, "put together from other columns"),
         (numbered, "filled with 0, 1, 2, ... as identifiers"),
         (absent, "left out by the spec"),
     ):

@@ -65,10 +65,11 @@ def with_templates(
         if template is None or not _holds(template, column, table, of):
             continue
         uses[column.name] = template.names
+        # What was said of it as an identifier holds no longer.
+        said = "not generated anew, but " if column.kind == "identifier" else ""
         warnings.warn(
-            f"{source}: column {column.name!r}: is put together from other columns, as "
-            f"{brief(str(template))}, and so not modelled; declare its kind in the spec to change "
-            "that",
+            f"{source}: column {column.name!r}: is {said}put together from other columns, as "
+            f"{brief(str(template))}; declare its kind in the spec to change that",
             stacklevel=3,
         )
         found[i] = Column(

@@ -8,8 +8,11 @@ import pandas as pd
 import pytest
 
 from tabvae_ray import TabularVAE, load_synthesizer
+from tabvae_ray.commands.annotated_spec import annotated_spec
 from tabvae_ray.errors import DataError
 from tabvae_ray.generation.single_file import generate_to_file
+from tabvae_ray.search.display.table_summary import table_summary
+from tabvae_ray.search.inputs import prepare_inputs
 from tabvae_ray.table.composed.finding import find_template
 from tabvae_ray.table.composed.template import is_template
 from tabvae_ray.table.declaration import SpecDeclaration
@@ -67,7 +70,10 @@ def test_text_of_other_columns_is_put_together_in_every_row(tmp_path: Path) -> N
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         spec = TableSpec.infer(table)
-    assert any("'code': is put together" in str(warning.message) for warning in said)
+    assert any(
+        "'code': is not generated anew, but put together" in str(warning.message)
+        for warning in said
+    )
     assert {name: spec[name].pattern for name in spec.identifier} == {
         "user": "{first:lower 1}{last:lower}{number}",
         "code": "{region}-{number:06}",
@@ -169,3 +175,15 @@ def test_patterns_of_identifiers_are_no_templates() -> None:
     assert not is_template("C-[0-9]{6}")
     assert not is_template("[A-Z]{2,4}")
     assert is_template("C-{number}")
+
+
+def test_the_template_is_shown_before_a_search_and_in_a_spec_to_edit(tmp_path: Path) -> None:
+    file = str(tmp_path / "staff.csv")
+    staff().to_csv(file, index=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        inputs = prepare_inputs(space="smoke", data=file, out=str(tmp_path))
+        text = annotated_spec(inputs.table, inputs.spec, "staff.csv")
+    lines = [line for line in table_summary(inputs) if isinstance(line, str)]
+    assert any(line.startswith("put together from other columns: ") for line in lines)
+    assert "; put together from other columns\n" in text and "generated anew" not in text
