@@ -12,6 +12,8 @@ from tabvae_ray.page.cards import (
     attack_card,
     clipped,
     likeness_card,
+    nearer_share,
+    share_card,
     unknown_card,
     usefulness_card,
 )
@@ -48,30 +50,16 @@ def cards(contents: ReportContents) -> tuple[Card, ...]:
 
 def _privacy(contents: ReportContents) -> Card:
     title, anchor = "How private?", "privacy"
+    near = None if contents.pictures is None else contents.pictures.privacy
+    fresh = contents.fresh_scores.get("dcr_share")
     attack = strongest(*kept_attacks(contents.scores))
     if attack is not None:
-        near = None if contents.pictures is None else contents.pictures.privacy
-        return attack_card(title, *attack, near, anchor=anchor)
-    share = contents.fresh_scores.get("dcr_share")
-    if share is None and contents.pictures is not None:
-        share = contents.pictures.privacy.dcr_share
-    if share is None:
-        why = NO_MODEL if contents.pictures is None else "no rows were held out of training."
+        return attack_card(title, *attack, near, fresh=fresh, anchor=anchor)
+    found = nearer_share(near, fresh)
+    if found is None:
+        why = NO_MODEL if near is None else "no rows were held out of training."
         return unknown_card(title, f"Not measured: {why}", anchor)
-    verdict = (
-        f"{share:.0%} of the rows are nearer to a training row than to a held-out row; 50% is "
-        "chance. Leaks can pass this test, and attacks on membership were not measured."
-    )
-    return Card(
-        title,
-        "good" if share <= 0.55 else "fair" if share <= 0.65 else "poor",
-        verdict,
-        f"nearer to training {share:.3f}",
-        clipped(2 - 2 * share),
-        "copies 1",
-        "chance 0.5",
-        anchor,
-    )
+    return share_card(title, *found, anchor=anchor)
 
 
 def _search(contents: ReportContents) -> Card:
