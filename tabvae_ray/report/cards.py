@@ -19,7 +19,7 @@ from tabvae_ray.page.cards import (
 )
 from tabvae_ray.report.attacks import kept_attacks
 from tabvae_ray.report.contents import ReportContents
-from tabvae_ray.results.constraints import bounds_text, is_broken
+from tabvae_ray.results.constraints import broken_in_words
 
 __all__ = ["Card", "cards", "ended_by"]
 
@@ -101,12 +101,7 @@ def _search(contents: ReportContents) -> Card:
 
 def _broken(contents: ReportContents) -> str:
     """Return a sentence on the constraints that the chosen model breaks; empty if it keeps all."""
-    scores = contents.fresh_scores
-    names = [
-        f"{name} {bounds_text(bounds)} ({scores[name]:.3f})"
-        for name, bounds in contents.space.constraints.items()
-        if name in scores and is_broken(scores[name], bounds)
-    ]
+    names = broken_in_words(contents.fresh_scores, contents.space)
     many = "constraints" if len(names) > 1 else "constraint"
     return f" The chosen model breaks the {many} {listed(names)}." if names else ""
 
