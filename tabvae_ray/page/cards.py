@@ -260,8 +260,7 @@ def nearer_share(near: Privacy | None, fresh: float | None) -> tuple[float, Tone
 def _share_in_words(share: float, tone: Tone) -> str:
     """Return a share of rows that are nearer to training rows, to follow "but"."""
     of_all = (
-        f"{share:.0%} of the rows are nearer to a training row than to a held-out row, where "
-        "chance gives 50%"
+        f"{share:.0%} of the rows are nearer to a training row than to a held-out row (chance: 50%)"
     )
     if tone == "good":
         return f"{of_all}."
