@@ -13,13 +13,11 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_click",
     "sphinx_copybutton",
-    "sphinxcontrib.mermaid",
 ]
 exclude_patterns = ["_build"]
 
 # Headings as targets of links, with the names that GitHub gives them.
 myst_heading_anchors = 3
-myst_fence_as_directive = ["mermaid"]
 
 html_theme = "furo"
 html_title = "tabvae_ray"

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import tomllib
+from configparser import ConfigParser
 from functools import cache
 from pathlib import Path
 
@@ -127,6 +128,25 @@ def test_the_architecture_describes_every_package() -> None:
     described = {text.rstrip("/") for text in quoted(GUIDES[0]) if text.endswith("/")}
     packages = {str(file.parent.relative_to(PACKAGE)) for file in PACKAGE.glob("*/**/__init__.py")}
     assert packages <= described
+
+
+def test_the_picture_of_the_packages_has_the_layers_that_are_enforced() -> None:
+    contracts = ConfigParser()
+    contracts.read(ROOT / ".importlinter")
+    layers = contracts["importlinter:contract:packages"]["layers"].split("\n")
+    enforced = [set(re.findall(r"tabvae_ray\.(\w+)", line)) for line in layers if line.strip()]
+    # Text, as a script that draws it would need the network.
+    picture = re.findall(r"^```text\n(┌.*?┘)$", GUIDES[0].read_text(), re.DOTALL | re.MULTILINE)
+    boxes = picture[0].split("├")
+    drawn = [
+        {
+            word.removesuffix(".py")
+            for line in re.findall(r"^│ (\S.{24})", box, re.MULTILINE)
+            for word in re.split(r",? +", line.strip())
+        }
+        for box in boxes
+    ]
+    assert drawn == enforced
 
 
 def test_the_version_and_the_pythons_are_the_same_wherever_they_are_said() -> None:

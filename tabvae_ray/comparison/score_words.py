@@ -9,7 +9,19 @@ from typing import Literal
 
 from tabvae_ray.comparison.reference_levels import Level, ReferenceLevels
 
-__all__ = ["OF_COLUMNS", "Place", "direction", "is_above", "place", "place_of", "score_in_words"]
+__all__ = [
+    "OF_COLUMNS",
+    "SHUFFLED",
+    "THE_MEAN",
+    "Place",
+    "direction",
+    "is_above",
+    "known",
+    "place",
+    "place_of",
+    "score_in_words",
+    "worst_use",
+]
 
 # Shuffled columns have the same values, so that they are no ceiling for these.
 OF_COLUMNS = ("mean_js_distance", "column_shapes")
@@ -22,14 +34,16 @@ _ON_THE_WAY = (
     (0.95, "close to independent columns"),
 )
 _AT_THE_END = "as far from the real table as independent columns"
-# The same for scores that train a model on the rows.
+# What useless rows are compared with.
+SHUFFLED, THE_MEAN = "independent columns", "always saying the mean"
+# The same for scores that train a model on the rows, beside one of these.
 _USEFUL_WAY = (
     (0.05, "as useful as real rows"),
     (0.25, "nearly as useful as real rows"),
-    (0.75, "less useful than real rows, more than independent columns"),
-    (0.95, "hardly more useful than independent columns"),
+    (0.75, "less useful than real rows, more than {than}"),
+    (0.95, "hardly more useful than {than}"),
 )
-_USELESS = "no more useful than independent columns"
+_USELESS = "no more useful than {than}"
 # Where real rows tell no more of the target than independent columns do.
 _USELESS_REAL = (
     "less useful than real rows, but these are hardly more useful than independent columns"
@@ -60,16 +74,16 @@ class Place:
     share: float | None = None
 
 
-def place_of(share: float, *, useful: bool = False) -> Place:
+def place_of(share: float, *, than: str | None = None) -> Place:
     """Return the place of a score.
 
     Args:
         share: Share of the way from a fresh sample to independent columns: 0 is as good as the
             fresh sample, 1 as bad as the columns.
-        useful: True for a score that trains a model on the rows.
+        than: For a score that trains a model on the rows, what such columns are called.
     """
-    way, end = (_USEFUL_WAY, _USELESS) if useful else (_ON_THE_WAY, _AT_THE_END)
-    words = next((words for limit, words in way if share <= limit), end)
+    way, end = (_ON_THE_WAY, _AT_THE_END) if than is None else (_USEFUL_WAY, _USELESS)
+    words = next((words for limit, words in way if share <= limit), end).format(than=than)
     return Place(words, _tone(share, _GOOD, _FAIR), share)
 
 
@@ -101,17 +115,24 @@ def place(name: str, value: float, levels: ReferenceLevels) -> Place | None:
         levels: The reference levels.
 
     Returns:
-        The place; None for ``dcr_share``, and for scores without levels.
+        The place; None for ``dcr_share``, for scores without levels, and for ``tstr`` where no
+        columns were shuffled, or where real rows are no better than the mean.
     """
-    floor = levels.fresh.get(name) or levels.resample.get(name)
+    floor = known(levels.fresh.get(name)) or known(levels.resample.get(name))
     if floor is None or name == "dcr_share" or not math.isfinite(value):
         return None
     sign = -1.0 if name in levels.higher_is_better else 1.0
-    ceiling = None if name in OF_COLUMNS else levels.independent.get(name)
+    ceiling = None if name in OF_COLUMNS else known(levels.independent.get(name))
     best = 1.0 if sign < 0 else 0.0
-    useful = name == "tstr"
+    useful, than = name == "tstr", None
+    if useful:
+        if ceiling is None:
+            return None
+        than, ceiling = worst_use(ceiling)
     if ceiling is not None and is_above(ceiling, floor, best, sign):
-        return place_of((value - floor.mean) / (ceiling.mean - floor.mean), useful=useful)
+        return place_of((value - floor.mean) / (ceiling.mean - floor.mean), than=than)
+    if than == THE_MEAN:
+        return None
     distance, honest = sign * (value - best), sign * (floor.mean - best)
     if distance <= honest + _SPREADS * floor.spread:
         # Few rows, or no associations: the score tells little.
@@ -126,6 +147,22 @@ def place(name: str, value: float, levels: ReferenceLevels) -> Place | None:
     if tone == "good":
         return Place(_ON_THE_WAY[1][1], tone)
     return Place(f"{times:.1f} times as far from the real table as a fresh sample", tone)
+
+
+def known(level: Level | None) -> Level | None:
+    """Return a level; None if it could not be computed."""
+    return level if level is not None and math.isfinite(level.mean) else None
+
+
+def worst_use(shuffled: Level) -> tuple[str, Level]:
+    """Return what useless rows are compared with, and its level.
+
+    An R2 below 0, which no other metric of usefulness reaches, is worse than the mean alone.
+
+    Args:
+        shuffled: Level of separately shuffled columns.
+    """
+    return (THE_MEAN, Level(0.0, 0.0)) if shuffled.mean < 0 else (SHUFFLED, shuffled)
 
 
 def is_above(ceiling: Level, floor: Level, best: float, sign: float) -> bool:

@@ -25,7 +25,7 @@ __all__ = ["file_name", "model_card"]
 _MOST_COLUMNS = 200
 
 # Parts of the provenance that the card shows in another place.
-_ELSEWHERE = ("versions", "parameters", "table", "latent", "privacy")
+_ELSEWHERE = ("versions", "parameters", "table", "latent", "privacy", "broken_constraints")
 
 _LOSSES = ("loss", "reconstruction", "train_nats", "holdout_nats", "membership")
 
@@ -132,6 +132,8 @@ def _overview(
     """Yield the lines of the table at the top."""
     table = provenance.get("table")
     table = table if isinstance(table, Mapping) else {}
+    if broken := _broken(provenance):
+        yield f"constraints{_whose(scores)}", broken
     if "data" in provenance:
         yield "table", file_name(provenance["data"])
     if "rows" in table:
@@ -166,6 +168,15 @@ def _overview(
     yield "exported", f"{datetime.now(UTC):%Y-%m-%d}, by tabvae_ray {__version__}"
 
 
+def _broken(provenance: Mapping[str, Any]) -> str:
+    """Return which constraints of its search the model breaks; empty if it keeps all."""
+    broken, reason = provenance.get("broken_constraints"), provenance.get("chosen")
+    if isinstance(broken, Sequence) and not isinstance(broken, str) and broken:
+        return f"broken: {', '.join(map(str, broken))}"
+    # Older exports have no names.
+    return reason if isinstance(reason, str) and reason.startswith("breaks the constr") else ""
+
+
 def _kinds(spec: TableSpec) -> Iterator[str]:
     kinds = [column.kind for column in spec.columns]
     for kind in dict.fromkeys(kinds):
@@ -193,7 +204,21 @@ def _scores(scores: Mapping[str, Any]) -> list[str]:
             for kind in kinds
         ]
         rows.append((name, value, *found, *([real] if with_real else []), _better(name)))
-    return [*_table(heading, rows), *(_LEGEND if kinds else ())]
+    return [*_table(heading, rows), *(_LEGEND if kinds else ()), *_quick_attack(scores)]
+
+
+def _quick_attack(scores: Mapping[str, Any]) -> Sequence[str]:
+    """Return why the score ``membership`` is not that of the verdict, if it is not."""
+    attacks = scores.get("membership_attacks")
+    hard = attacks.get("white_box") if isinstance(attacks, Mapping) else None
+    quick = scores.get("membership")
+    if quick is None or not isinstance(hard, Mapping) or hard.get("auc") == quick:
+        return ()
+    return (
+        "",
+        "Membership: a quick attack with the model, as on every trial. The verdict on privacy is "
+        "of the strongest of several harder attacks, so that the two may differ.",
+    )
 
 
 def _rank(name: str) -> int:

@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 from tabvae_ray.comparison.scores.membership.bounds import most_right_guesses
 
 __all__ = ["guarantee_in_words", "limit_of_privacy", "privacy_of", "retained_privately"]
 
+# Up to where epsilon is a strong promise, and from where it is a weak one.
+_STRONG, _WEAK = 1.0, 5.0
 _NO_BOUND = """\
 - Training was not differentially private. Attacks on membership measure known ways to learn who is
   in the table; they set no bound on others.
@@ -35,15 +38,31 @@ def limit_of_privacy(spent: Mapping[str, Any] | None) -> str:
     """Return the line about privacy among the limits of a model."""
     if spent is None:
         return _NO_BOUND
-    right = most_right_guesses(float(spent["epsilon"]), float(spent.get("delta", 0.0)))
-    return (
-        "- Training was differentially private: whoever sees the model or its rows learns nearly "
-        "the same as\n  from a training without any one of the rows. Guesses whether a row was in "
-        f"the table are right in at\n  most {math.ceil(1000 * right) / 10:.1f} of 100 cases, "
-        "whatever else is known; 50 is chance. The guarantee is about\n  rows: a person with "
-        "several rows has less. What holds for most people of the table can be\n  learnt all the "
-        "same.\n"
+    epsilon = float(spent["epsilon"])
+    right = most_right_guesses(epsilon, float(spent.get("delta", 0.0)))
+    text = (
+        f"- Training was differentially private. Epsilon {epsilon:.4g} is {_strength(epsilon)}. "
+        "Guesses whether a row was in the table are right in at most "
+        f"{math.ceil(1000 * right) / 10:.1f} of 100 cases, whatever else is known; 50 is chance. "
+        "The guarantee is about rows: a person with several rows has less. What holds for most "
+        "people of the table can be learnt all the same."
     )
+    return fill(text, 100, subsequent_indent="  ", break_on_hyphens=False) + "\n"
+
+
+def _strength(epsilon: float) -> str:
+    """Return in words how little a model tells of any one row."""
+    if epsilon <= _STRONG:
+        return (
+            "a strong promise: whoever sees the model or its rows learns nearly the same as from a "
+            "training without any one of the rows"
+        )
+    if epsilon < _WEAK:
+        return (
+            "a limited promise: the model and its rows may tell much of a row to someone who knows "
+            "nearly all else"
+        )
+    return "a weak promise: it hardly limits what the model and its rows may tell of a row"
 
 
 def retained_privately(spent: Mapping[str, Any]) -> Sequence[str]:

@@ -12,12 +12,14 @@ from tabvae_ray.page.cards import (
     attack_card,
     clipped,
     likeness_card,
+    nearer_share,
+    share_card,
     unknown_card,
     usefulness_card,
 )
 from tabvae_ray.report.attacks import kept_attacks
 from tabvae_ray.report.contents import ReportContents
-from tabvae_ray.results.constraints import bounds_text, is_broken
+from tabvae_ray.results.constraints import broken_in_words
 
 __all__ = ["Card", "cards", "ended_by"]
 
@@ -48,30 +50,16 @@ def cards(contents: ReportContents) -> tuple[Card, ...]:
 
 def _privacy(contents: ReportContents) -> Card:
     title, anchor = "How private?", "privacy"
+    near = None if contents.pictures is None else contents.pictures.privacy
+    fresh = contents.fresh_scores.get("dcr_share")
     attack = strongest(*kept_attacks(contents.scores))
     if attack is not None:
-        near = None if contents.pictures is None else contents.pictures.privacy
-        return attack_card(title, *attack, near, anchor=anchor)
-    share = contents.fresh_scores.get("dcr_share")
-    if share is None and contents.pictures is not None:
-        share = contents.pictures.privacy.dcr_share
-    if share is None:
-        why = NO_MODEL if contents.pictures is None else "no rows were held out of training."
+        return attack_card(title, *attack, near, fresh=fresh, anchor=anchor)
+    found = nearer_share(near, fresh)
+    if found is None:
+        why = NO_MODEL if near is None else "no rows were held out of training."
         return unknown_card(title, f"Not measured: {why}", anchor)
-    verdict = (
-        f"{share:.0%} of the rows are nearer to a training row than to a held-out row; 50% is "
-        "chance. Leaks can pass this test, and attacks on membership were not measured."
-    )
-    return Card(
-        title,
-        "good" if share <= 0.55 else "fair" if share <= 0.65 else "poor",
-        verdict,
-        f"nearer to training {share:.3f}",
-        clipped(2 - 2 * share),
-        "copies 1",
-        "chance 0.5",
-        anchor,
-    )
+    return share_card(title, *found, anchor=anchor)
 
 
 def _search(contents: ReportContents) -> Card:
@@ -113,12 +101,7 @@ def _search(contents: ReportContents) -> Card:
 
 def _broken(contents: ReportContents) -> str:
     """Return a sentence on the constraints that the chosen model breaks; empty if it keeps all."""
-    scores = contents.fresh_scores
-    names = [
-        f"{name} {bounds_text(bounds)} ({scores[name]:.3f})"
-        for name, bounds in contents.space.constraints.items()
-        if name in scores and is_broken(scores[name], bounds)
-    ]
+    names = broken_in_words(contents.fresh_scores, contents.space)
     many = "constraints" if len(names) > 1 else "constraint"
     return f" The chosen model breaks the {many} {listed(names)}." if names else ""
 

@@ -263,8 +263,12 @@ def _remark(contents: ReportContents, name: str, *, fresh: bool) -> str:
         better = "0.5 is chance, 1 betrays every training row"
     if name == "membership":
         chosen_by = name in {*contents.space.objectives, *contents.space.constraints}
-        quick = "" if chosen_by else "a quick attack with the model, on every trial; "
-        better = f"{quick}see Privacy; {better}"
+        quick = (
+            "a quick attack with the model, as on every trial; the verdict under Privacy may "
+            "differ, as it is of the strongest attack, harder, and calibrated by half of the "
+            "held-out rows"
+        )
+        better = f"{'see Privacy' if chosen_by else quick}; {better}"
     if name in _MEANING:
         better = f"{_MEANING[name]}; {better}"
     if name in contents.space.constraints:

@@ -8,6 +8,7 @@ from tabvae_ray.space.search_space import Constraint, SearchSpace
 __all__ = [
     "bounds_text",
     "broken_by_training",
+    "broken_in_words",
     "is_broken",
     "keeps_constraints",
     "total_violation",
@@ -56,6 +57,15 @@ def broken_by_training(scores: Mapping[str, float | None], space: SearchSpace) -
         if name in space.constraints
         and (value := scores.get(name)) is not None
         and is_broken(value, space.constraints[name])
+    ]
+
+
+def broken_in_words(scores: Mapping[str, float], space: SearchSpace) -> list[str]:
+    """Return the broken constraints with their scores, in words; those without a score are not."""
+    return [
+        f"{name} {bounds_text(bounds)} ({scores[name]:.3f})"
+        for name, bounds in space.constraints.items()
+        if name in scores and is_broken(scores[name], bounds)
     ]
 
 

@@ -98,3 +98,17 @@ def test_a_target_that_real_rows_cannot_tell_has_words_of_usefulness(
     )
     said = score_in_words("tstr", value, levels)
     assert said is not None and said.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("fresh", "independent"), [(0.9, None), (0.9, float("nan")), (-0.02, -0.2), (0.01, -0.2)]
+)
+def test_usefulness_has_no_words_without_something_to_compare_with(
+    fresh: float, independent: float | None
+) -> None:
+    shuffled = {} if independent is None else {"tstr": Level(independent, 0.01)}
+    levels = ReferenceLevels(
+        fresh={"tstr": Level(fresh, 0.01)}, independent=shuffled, higher_is_better=("tstr",)
+    )
+    assert score_in_words("tstr", fresh - 0.01, levels) is None
+    assert score_in_words("tstr", 0.6, levels) is None

@@ -1,6 +1,7 @@
 """The model card, as the README.md of an export shows it."""
 
 import pandas as pd
+import pytest
 
 from tabvae_ray.generation.model_card import file_name, model_card
 from tabvae_ray.table.spec import TableSpec
@@ -57,3 +58,52 @@ def test_a_card_without_scores_and_origin_says_so() -> None:
 def test_the_place_of_a_table_is_left_out() -> None:
     for place in ("/home/me/t.csv", "s3://bucket/x/t.csv", "C:\\secret\\t.csv", "t.csv"):
         assert file_name(place) == "t.csv"
+
+
+def top_of(card: str) -> str:
+    return card[: card.index("```")]
+
+
+@pytest.mark.parametrize(
+    ("origin", "said"),
+    [
+        (
+            {
+                "chosen": "breaks the constraints least; no candidate keeps them",
+                "broken_constraints": ["detection at least 0.99 (0.400)"],
+            },
+            "| constraints | broken: detection at least 0.99 (0.400) |",
+        ),
+        (
+            {"chosen": "breaks the constraints; there was time to score only one of 3 again"},
+            "| constraints | breaks the constraints; there was time",
+        ),
+        ({"chosen": "the only one there is"}, None),
+    ],
+)
+def test_broken_constraints_are_told_at_the_top(
+    origin: dict[str, object], said: str | None
+) -> None:
+    top = top_of(model_card(SPEC, {}, origin))
+    assert "| constraints" not in top if said is None else said in top
+    refitted = model_card(SPEC, {"scores_of": "Those of the searched model."}, origin)
+    assert ("| constraints of the searched model |" in top_of(refitted)) == (said is not None)
+
+
+@pytest.mark.parametrize(("quick", "said"), [(0.581, True), (0.55, False)])
+def test_a_quick_attack_beside_the_verdict_is_explained(quick: float, said: bool) -> None:
+    scores = {"membership": quick, "membership_attacks": {"white_box": {"auc": 0.55}}}
+    assert ("Membership: a quick attack" in model_card(SPEC, scores, {})) == said
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "promise", "right"),
+    [(0.5, "a strong promise", 62.3), (3.0, "a limited promise", 95.3), (10.0, "a weak", 100.0)],
+)
+def test_a_private_model_promises_what_its_epsilon_does(
+    epsilon: float, promise: str, right: float
+) -> None:
+    card = model_card(SPEC, {}, {"privacy": {"epsilon": epsilon, "delta": 1e-6}})
+    text = " ".join(card.split())
+    assert f"Epsilon {epsilon:g} is {promise}" in text and f"at most {right} of 100" in text
+    assert ("nearly the same" in text) == (epsilon <= 1)

@@ -42,7 +42,7 @@ def made(
     constraints: dict[str, Constraint] | None = None,
     target: str | None = None,
     has_model: bool = True,
-    one_sided: bool = False,
+    share: float | None = None,
 ) -> dict[str, Card]:
     """Return the cards of a search, by the last word of their titles."""
     useful = tstr is not None and SimpleNamespace(
@@ -56,9 +56,7 @@ def made(
         levels=levels,
         pictures=SimpleNamespace(
             comparison=SimpleNamespace(scores={}),
-            privacy=SimpleNamespace(
-                dcr_share=None, is_one_sided=one_sided, share_verdict="Some memorising."
-            ),
+            privacy=SimpleNamespace(dcr_share=share, standard_error=0.01),
             usefulness=useful or None,
         )
         if has_model
@@ -271,26 +269,11 @@ def test_rows_are_not_called_useful_where_real_rows_are_not() -> None:
     assert "as useful as" not in card.verdict
 
 
-def test_without_levels_a_predictor_that_guesses_is_the_floor() -> None:
-    card = made({}, tstr=0.7, levels=ReferenceLevels())["useful"]
-    assert card.floor == "guessing 0.500" and card.position == pytest.approx(0.5)
-
-
-def test_rows_nearer_to_held_out_ones_are_no_leak() -> None:
-    card = made({"dcr_share": 0.3})["private"]
-    assert card.tone == "good" and card.position == 1.0
-
-
 def test_fewer_epochs_than_wanted_are_said_and_not_called_good() -> None:
     volumes = (0.1, *[0.2] * 11)
     card = made({}, volumes=volumes, budget=60, plan={"epochs": 23, "wanted": 100})["go"]
     assert "The time was enough for 23 of 100 epochs each." in card.verdict
     assert card.tone == "fair"
-
-
-def test_a_predictor_without_a_mistake_is_no_strong_evidence() -> None:
-    card = made({}, tstr=1.0, trtr=1.0)["useful"]
-    assert "other columns tell outcome, and another target would show more" in card.verdict
 
 
 @pytest.mark.parametrize("complete", [True, False])
@@ -322,26 +305,37 @@ def test_without_a_model_no_other_reason_is_given() -> None:
     )
 
 
-def test_rows_on_one_side_are_told_although_no_attack_finds_them() -> None:
-    card = made({}, attacks={"black_box": attacked(0.52, 0.04)}, one_sided=True)["private"]
-    assert card.tone == "fair" and "Some memorising. This measures" in card.verdict
+@pytest.mark.parametrize(
+    ("share", "tone", "words"),
+    [
+        (0.5, "good", None),
+        (0.2, "fair", "only 20% of the rows are nearer to a training row"),
+        (0.58, "fair", "there is some memorising: 58% of the rows"),
+        (0.8, "poor", "the model repeats its training rows: 80% of the rows"),
+    ],
+)
+def test_a_share_of_nearer_rows_has_one_colour(share: float, tone: str, words: str | None) -> None:
+    attacks = {"black_box": attacked(0.52, 0.04)}
+    fresh, page = {"dcr_share": share}, share
+    found = made(fresh)["private"], made({}, share=page)["private"]
+    beside = (
+        made(fresh, attacks=attacks)["private"],
+        made({}, share=page, attacks=attacks)["private"],
+    )
+    assert {card.tone for card in (*found, *beside)} == {tone}
+    for card in beside:
+        opening = "No leak found: " if words is None else f"The attacks found no leak, but {words}"
+        assert card.verdict.startswith(opening)
+    if words is not None:
+        for card in (*found, *beside):
+            assert card.number == f"nearer to training {share:.3f}"
+            assert card.position == pytest.approx(1 - 2 * abs(share - 0.5))
 
 
 def test_fewer_trials_asked_for_than_have_ended_are_no_goal() -> None:
     card = made({}, volumes=(0.1, 0.2), planned=1)["go"]
     assert card.verdict.startswith("2 of 2 trials, 2 to the end.") and card.ceiling == "2 trials"
     assert made({}, volumes=(0.1,), planned=1)["go"].ceiling == "1 trial"
-
-
-def test_a_floor_of_two_repetitions_does_not_make_a_target_useless() -> None:
-    levels = ReferenceLevels(
-        fresh={"tstr": Level(0.7, 0.01)},
-        independent={"tstr": Level(0.47, 0.12)},
-        higher_is_better=("tstr",),
-    )
-    card = made({}, tstr=0.69, trtr=0.7, levels=levels)["useful"]
-    assert card.tone == "good" and "these rows are as useful as real rows." in card.verdict
-    assert score_in_words("tstr", 0.69, levels) == "as useful as real rows"
 
 
 def test_few_rows_without_a_fresh_sample_have_a_card() -> None:

@@ -131,6 +131,7 @@ def _write_search(
     )
     if export:
         scores = {"mean_js_distance": 0.1, "correlation_distance": 0.2, "dcr_share": 0.5}
+        scores["membership"] = 0.581
         spread = dict.fromkeys(scores, 0.01)
         candidates = [{"trial": 0, **scores, "spread": spread}]
         manifest.chosen = {"trial": 0, "reason": "nearest to the best", "candidates": candidates}
@@ -272,6 +273,11 @@ def test_privacy_begins_with_the_strongest_attack(page: str) -> None:
     assert "in 93 of 100 cases (95% interval 90 to 96); 50 is chance." in text
     assert text.index(card) < text.rindex(first) < text.index("share nearer to training")
     assert "strongest attack with the model (loss), AUC" in text
+    # The score of the table is another one than that of the verdict.
+    assert "0.5810" in text
+    assert (
+        "quick attack with the model, as on every trial; the verdict under Privacy may diff" in text
+    )
 
 
 def test_known_and_secret_columns_have_their_risks(page: str) -> None:

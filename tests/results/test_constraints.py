@@ -3,6 +3,7 @@ import pytest
 from tabvae_ray.results.constraints import (
     bounds_text,
     broken_by_training,
+    broken_in_words,
     is_broken,
     keeps_constraints,
     total_violation,
@@ -57,3 +58,10 @@ def test_one_score_is_told_against_its_bounds(
     constraint = Constraint(**bounds)
     assert bounds_text(constraint) == text
     assert is_broken(value, constraint) is broken
+
+
+def test_broken_constraints_are_named_with_their_scores(tiny: dict) -> None:
+    bounds = {"detection": {"min": 0.99}, "dcr_share": {"max": 0.6}, "kl": {"max": 1.0}}
+    space = parse_space(tiny | {"constraints": bounds})
+    scores = {"detection": 0.4, "dcr_share": 0.5}
+    assert broken_in_words(scores, space) == ["detection at least 0.99 (0.400)"]

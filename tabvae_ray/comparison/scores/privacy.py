@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +11,15 @@ from tabvae_ray.comparison.reading.table_columns import Floats, TableColumns
 from tabvae_ray.comparison.scores.nearest_rows import Scaler, closest_rows
 from tabvae_ray.errors import DataError
 
-__all__ = ["Privacy", "is_copy_of", "privacy", "share_text"]
+__all__ = ["Privacy", "is_copy_of", "privacy", "share_text", "share_tone"]
 
 
 # Shares of the distance between real rows: nearer is suspicious, and nearer is not the same.
 _CLOSE, _ALIKE = 0.5, 0.9
+# Shares this far above chance are those of a model that copies three rows in ten.
+_REPEATS = 0.15
+# What chance may do to a share whose error is not known.
+_UNKNOWN_ERROR = 0.05
 
 
 @dataclass(frozen=True)
@@ -77,16 +81,6 @@ class Privacy:
         return self.fifth_percentile < _CLOSE * self.held_out_fifth_percentile
 
     @property
-    def is_one_sided(self) -> bool:
-        """Whether rows lie nearer to training or to held-out rows than chance explains."""
-        share = self.dcr_share
-        return share is not None and abs(share - 0.5) > self._most_by_chance
-
-    @property
-    def _most_by_chance(self) -> float:
-        return max(3 * (self.standard_error or 0.0), 0.02)
-
-    @property
     def share_verdict(self) -> str:
         """Meaning of the share; without held-out rows, of the distances."""
         if self.dcr_share is None or self.standard_error is None:
@@ -107,16 +101,16 @@ class Privacy:
                 f" (corrected from {self.raw_share:.2f}, because there are {self.n_training:,} "
                 f"training rows and {self.n_held_out:,} held-out ones)"
             )
-        excess = self.dcr_share - 0.5
-        if excess > self._most_by_chance:
-            much = "The model repeats its training rows" if excess > 0.25 else "Some memorising"
+        tone = share_tone(self.dcr_share, self.standard_error)
+        if tone != "good" and self.dcr_share > 0.5:
+            much = "The model repeats its training rows" if tone == "poor" else "Some memorising"
             return f"{much}: {share} to training than to held-out rows, where chance gives 0.50."
-        if -excess > self._most_by_chance:
+        if tone != "good":
             return (
                 f"Only {share} to training than to held-out rows, where chance gives 0.50: was "
                 "the model trained on the held-out rows?"
             )
-        sign = 0.5 + self._most_by_chance
+        sign = 0.5 + _most_by_chance(self.standard_error)
         return (
             f"No sign of copying by distance: {share} to training than to held-out rows; chance is "
             f"0.50, and above {sign:.2f} would be a sign with so many held-out rows. "
@@ -140,6 +134,27 @@ class Privacy:
             f"{copies} of {'a training row' if one else 'training rows'}; of the held-out rows "
             f"{share_text(self.held_out_copies_share)} are."
         )
+
+
+def share_tone(share: float, standard_error: float | None) -> Literal["good", "fair", "poor"]:
+    """Return how bad a ``dcr_share`` is.
+
+    It is ``good`` if chance explains it, on either side, and ``poor`` if the model repeats its
+    training rows.
+
+    Args:
+        share: The share.
+        standard_error: Its standard error; None if it is not known.
+    """
+    # Without what 0.65 - 0.5 is too much.
+    excess = round(share - 0.5, 9)
+    if abs(excess) <= _most_by_chance(standard_error):
+        return "good"
+    return "poor" if excess > _REPEATS else "fair"
+
+
+def _most_by_chance(standard_error: float | None) -> float:
+    return _UNKNOWN_ERROR if standard_error is None else max(3 * standard_error, 0.02)
 
 
 def privacy(

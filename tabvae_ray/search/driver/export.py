@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from tabvae_ray.results.constraints import broken_in_words
 from tabvae_ray.results.latent_use import latent_verdict
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.search.optimize.selection import Candidate, as_scores
@@ -50,6 +51,7 @@ def export(
         **attacks.disclosure_mapping,
         "reference_levels": levels,
     }
+    broken = broken_in_words(chosen.means, task.space)
     unused = latent_verdict(chosen.means, vae.config.architecture.decoder)
     vae.synthesizer().save(
         best,
@@ -59,6 +61,7 @@ def export(
             "search_id": manifest.id,
             "trial": record.number,
             "chosen": reason,
+            **({"broken_constraints": broken} if broken else {}),
             "parameters": record.parameters,
             "epochs": record.epochs,
             **({} if unused is None else {"latent": unused}),

@@ -7,6 +7,7 @@ import pytest
 
 from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.results.trial_record import Rung, TrialRecord
+from tabvae_ray.search.driver.export import export
 from tabvae_ray.search.inputs import prepare_inputs
 from tabvae_ray.search.trials.membership import attack_chosen
 from tabvae_ray.search.trials.rescoring import candidates
@@ -44,3 +45,20 @@ def test_a_constraint_on_an_attack_is_checked_by_the_attack_that_is_reported(
     assert quick != hard
     assert found.means["membership"] == (hard if constraints else quick)
     assert found.spreads["membership"] == 0
+
+
+def test_an_export_that_breaks_a_constraint_says_so_at_the_top_of_its_card(
+    tiny: dict[str, Any], tmp_path: Path
+) -> None:
+    space = {**tiny, "constraints": {"correlation_distance": {"max": 0.0}, "kl": {"min": 0.0}}}
+    inputs = prepare_inputs(space=space, out=str(tmp_path), name="tiny")
+    task, manifest = inputs.task(), inputs.manifest(resources={"cpus": 1.0, "gpus": 0.0})
+    manifest.levels = {"resample": {}, "fresh": {}, "independent": {}}
+    found = candidates(task, [reported(task)], Resources())[0]
+    export(
+        task, manifest, found, "breaks the constraints least", [found], inputs.directory / "best"
+    )
+    card = (tmp_path / "tiny" / "best" / "README.md").read_text()
+    value = f"{found.means['correlation_distance']:.3f}"
+    assert f"| constraints | broken: correlation_distance at most 0 ({value}) |" in card
+    assert "broken_constraints" not in card
