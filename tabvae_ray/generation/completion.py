@@ -166,7 +166,7 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
             written = as_written(made[[name]], completion.encoder.spec, as_text=True)[name]
             drawn[name] = own.where(kept, written.map(str, na_action="ignore"))
         else:
-            drawn[name] = own.astype(object).where(kept, drawn[name]).astype(drawn[name].dtype)
+            drawn[name] = _with_given(drawn[name], own, kept)
     _compose(drawn, known, completion.encoder.spec)
     extra = [name for name in table.columns if name not in drawn]
     filled = pd.concat([drawn, table[extra]], axis=1)
@@ -175,6 +175,16 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
         filled.index = rows.index
     filled.attrs = {"draws": completion.draws, **_sizes(sizes)}
     return filled
+
+
+def _with_given(made: pd.Series, given: pd.Series, kept: pd.Series) -> pd.Series:
+    """Return made cells with given ones in the place of those that are kept."""
+    filled = given.astype(object).where(kept, made.astype(object))
+    if isinstance(made.dtype, pd.CategoricalDtype):
+        # A given identifier is none of those that were made.
+        more = [value for value in filled.dropna().unique() if value not in made.cat.categories]
+        return filled.astype(pd.CategoricalDtype([*made.cat.categories, *more], made.cat.ordered))
+    return filled.astype(made.dtype)
 
 
 def _is_text(values: pd.Series) -> bool:
@@ -190,8 +200,10 @@ def _compose(drawn: pd.DataFrame, known: pd.DataFrame, spec: TableSpec) -> None:
     made: dict[str, Any] = {str(name): plain[name] for name in plain}
     compose(made, spec.columns)
     for name in names:
-        new = made[name].astype(drawn[name].dtype)
-        drawn[name] = drawn[name].where(known[name].notna(), new) if name in known else new
+        if name in known:
+            drawn[name] = _with_given(made[name], drawn[name], known[name].notna())
+        else:
+            drawn[name] = made[name].astype(drawn[name].dtype)
 
 
 def _picked(

@@ -126,8 +126,12 @@ class TableSpec(SpecDocument):
             warnings.warn(f"{source}: column {name!r}: {reason}, so it is left out", stacklevel=2)
         if all(column.kind == "identifier" for column in columns):
             raise DataError(f"{source}: has no columns to model, only identifiers")
-        said = (*declared.names, *map(str, (*declared.rules.add, *declared.rules.deny)))
-        fixed = [name for name in names if any(name in text for text in said)]
+        sentences = [str(rule) for rule in (*declared.rules.add, *declared.rules.deny)]
+        fixed = [
+            name
+            for name in names
+            if name in declared.names or any(name in sentence for sentence in sentences)
+        ]
         columns = with_templates(columns, as_declared(table, columns), fixed, source)
         check_templates(columns, source)
         rules = rules_of(as_declared(table, columns), columns, declared.rules, source)

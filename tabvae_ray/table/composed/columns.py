@@ -23,6 +23,8 @@ _MOST_COLUMNS = 200
 _SAMPLE = 1_000
 # Categories of which so many rows have one that few rows share are put together rather than drawn.
 _MIN_RARE, _MIN_ROWS = 0.05, 5
+# Share of the rows that have different values where nearly all do.
+_NEARLY_ALL = 0.9
 
 
 def template_of(column: Column) -> Template | None:
@@ -57,11 +59,14 @@ def with_templates(
             rows = np.random.default_rng(0).permutation(len(table))[:_SAMPLE]
             texts = {each.name: _texts(table[each.name].iloc[rows], each) for each in columns}
         others = {
-            name: of
-            for name, of in texts.items()
+            name: text
+            for name, text in texts.items()
             if name != column.name and column.name not in _used(name, uses)
+            if not _is_left_out(of[name])
         }
-        template = find_template(texts[column.name], others)
+        # The first characters of an identifier that is made anew are any characters.
+        whole = [each.name for each in columns if each.kind == "identifier"]
+        template = find_template(texts[column.name], others, whole)
         if template is None or not _holds(template, column, table, of):
             continue
         uses[column.name] = template.names
@@ -123,9 +128,13 @@ def check_templates(columns: Sequence[Column], source: str) -> None:
         if template is None:
             continue
         for name in template.names:
-            if name not in of or (of[name].fill == "drop" and of[name].kind == "identifier"):
-                near = closest(name, of)
-                raise DataError(f"{where}: there is no column {name!r} in generated rows{near}")
+            if name not in of:
+                raise DataError(f"{where}: there is no column {name!r}{closest(name, of)}")
+            if _is_left_out(of[name]):
+                raise DataError(f"{where}: {name!r} is left out of generated rows")
+        for field in template.fields:
+            if misfit := field.misfit(of[field.name].kind):
+                raise DataError(f"{where}: {misfit}")
         uses[column.name] = template.names
     for name in uses:
         if name in _used(name, uses):
@@ -143,13 +152,25 @@ def _used(name: str, uses: Mapping[str, Sequence[str]]) -> set[str]:
     return seen
 
 
+def _is_left_out(column: Column) -> bool:
+    return column.kind == "identifier" and column.fill == "drop"
+
+
 def _holds(
     template: Template, column: Column, table: pd.DataFrame, columns: Mapping[str, Column]
 ) -> bool:
-    """Return True if all rows have the text of a template."""
+    """Return True if all rows have the text of a template, and generated ones may have it.
+
+    Text that is different in all rows stays so: one of its parts must be, too, but for a few rows.
+    """
+    if any(field.misfit(columns[field.name].kind) for field in template.fields):
+        return False
     own = _texts(table[column.name], column)
     made = template.texts({name: _texts(table[name], columns[name]) for name in template.names})
-    return bool(((made == own) | (made.isna() & own.isna())).all())
+    if not ((made == own) | (made.isna() & own.isna())).all():
+        return False
+    most = max(table[name].nunique() for name in template.names)
+    return not own.dropna().is_unique or most >= _NEARLY_ALL * own.notna().sum()
 
 
 def _may_be_composed(values: pd.Series, column: Column) -> bool:

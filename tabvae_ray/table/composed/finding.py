@@ -1,7 +1,7 @@
 """Search for the template of a column of text that is put together from others of its row."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -22,12 +22,15 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT.*")
 _MOST_FIRST, _MOST_WIDTH, _MOST_DECIMALS = 4, 12, 8
 
 
-def find_template(texts: pd.Series, others: Mapping[str, pd.Series]) -> Template | None:
+def find_template(
+    texts: pd.Series, others: Mapping[str, pd.Series], whole: Collection[str] = ()
+) -> Template | None:
     """Return the template that all texts of a column have, None if there is none.
 
     Args:
         texts: The column, None where it is missing.
         others: Text of the other columns.
+        whole: Those of them whose first characters alone say nothing.
     """
     present = np.flatnonzero(texts.notna().to_numpy())
     if len(present) < _MIN_ROWS:
@@ -38,14 +41,18 @@ def find_template(texts: pd.Series, others: Mapping[str, pd.Series]) -> Template
     for name, of in others.items():
         some = of.iloc[rows]
         # A row without one of the parts has no such text.
-        if any(char in name for char in "{}:") or some.isna().any():
+        if not Field(name).is_writable or some.isna().any():
             continue
         if len(rows) - some.value_counts().iloc[0] >= _MIN_OTHERS:
             parts[name] = some.tolist()
-    found = _Search(own, parts).found()
+    found = _Search(own, parts, whole).found()
     if found is None:
         return None
-    made, known = found.texts(others), texts.notna()
+    try:
+        made, known = found.texts(others), texts.notna()
+    except ValueError:
+        # Rows that were not looked at have text in place of numbers or date-times.
+        return None
     same = (made == texts) | (made.isna() & ~known)
     return found if bool(same.all()) else None
 
@@ -53,8 +60,10 @@ def find_template(texts: pd.Series, others: Mapping[str, pd.Series]) -> Template
 class _Search:
     """Puts a template together from left to right, the longest fields first."""
 
-    def __init__(self, own: Sequence[str], parts: Mapping[str, Sequence[str]]) -> None:
-        self._own, self._parts, self._tries = own, parts, 0
+    def __init__(
+        self, own: Sequence[str], parts: Mapping[str, Sequence[str]], whole: Collection[str]
+    ) -> None:
+        self._own, self._parts, self._whole, self._tries = own, parts, whole, 0
 
     def found(self) -> Template | None:
         """Return the first template that fits."""
@@ -96,6 +105,8 @@ class _Search:
         first = texts[0]
         for words in _ways(first, rest[0]):
             field = Field(name, words)
+            if field.is_cut and name in self._whole:
+                continue
             try:
                 if not rest[0].startswith(field.of(first)):
                     continue

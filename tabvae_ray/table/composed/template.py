@@ -47,6 +47,25 @@ class Field:
     def __str__(self) -> str:
         return f"{{{self.name}{':' if self.words else ''}{' '.join(self.words)}}}"
 
+    @property
+    def is_writable(self) -> bool:
+        """Whether a template can name the column: not one named ``0``, or with braces."""
+        return _FIELD.fullmatch(str(Field(self.name))) is not None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it has the first characters only."""
+        return any(word.isdigit() and not word.startswith("0") for word in self.words)
+
+    def misfit(self, kind: str) -> str | None:
+        """Return why a column of this kind has no such text; None if it has."""
+        for word in self.words:
+            if word.startswith("%") and kind != "datetime":
+                return f"{word} is for date-times, but {self.name!r} is {kind}"
+            if word.startswith(".") and kind != "continuous":
+                return f"{word} is for numbers, but {self.name!r} is {kind}"
+        return None
+
     def of(self, text: str) -> str:
         """Return a text as the field has it.
 
@@ -109,10 +128,14 @@ class Template:
         return "".join(map(str, self.parts))
 
     @property
+    def fields(self) -> tuple[Field, ...]:
+        """The fields, in their order."""
+        return tuple(part for part in self.parts if isinstance(part, Field))
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of the columns, each once."""
-        fields = [part.name for part in self.parts if isinstance(part, Field)]
-        return tuple(dict.fromkeys(fields))
+        return tuple(dict.fromkeys(field.name for field in self.fields))
 
     def texts(self, of: Mapping[str, pd.Series]) -> pd.Series:
         """Return the text of each row, None where a column is missing.

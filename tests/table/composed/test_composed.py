@@ -147,7 +147,9 @@ def test_a_single_row_of_another_form_makes_no_template() -> None:
 @pytest.mark.parametrize(
     ("pattern", "reason"),
     [
-        ("{region}-{numbre}", "no column 'numbre' in generated rows; did you mean number"),
+        ("{region}-{numbre}", "there is no column 'numbre'; did you mean number"),
+        ("{first:%Y}", "pattern: %Y is for date-times, but 'first' is categorical"),
+        ("{first:.2f}", r"pattern: \.2f is for numbers, but 'first' is categorical"),
         ("{region:tiny}", "'tiny' is no word of a template"),
         ("{region}-{", "has braces that are no field"),
         ("{code}", "is put together from itself"),
@@ -157,6 +159,66 @@ def test_templates_that_cannot_be_are_refused(pattern: str, reason: str) -> None
     declared = SpecDeclaration.from_mapping({"columns": {"code": {"pattern": pattern}}})
     with pytest.raises(DataError, match=reason):
         inferred(staff(), declared)
+
+
+def test_a_template_of_a_column_that_is_left_out_is_refused() -> None:
+    columns = {"key": {"fill": "drop"}, "code": {"pattern": "{key}"}}
+    declared = SpecDeclaration.from_mapping({"columns": columns})
+    with pytest.raises(DataError, match="pattern: 'key' is left out of generated rows"):
+        inferred(staff(), declared)
+
+
+def people(n: int = 400) -> pd.DataFrame:
+    """Return rows with a surname that is nearly always another one, and its first letter."""
+    rng = np.random.default_rng(4)
+    surname = ["".join(rng.choice(list("abcdefgh"), 7)).capitalize() for _ in range(n)]
+    table = pd.DataFrame({"surname": surname, "x": rng.normal(0, 1, n)})
+    return table.assign(initial=table["surname"].str[:4])
+
+
+def test_no_text_is_cut_from_an_identifier_or_taken_from_one_that_is_left_out() -> None:
+    table = people()
+    assert inferred(table)["surname"].kind == "identifier"
+    assert inferred(table)["initial"].pattern is None
+    dropped = SpecDeclaration.from_mapping({"columns": {"surname": {"fill": "drop"}}})
+    table["upper"] = table["surname"].str.upper()
+    assert inferred(table)["upper"].pattern == "{surname:upper}"
+    assert inferred(table, dropped)["upper"].pattern is None
+
+
+def test_columns_without_names_are_no_parts() -> None:
+    """A CSV file without a header has columns named 0, 1, 2, which a pattern takes for counts."""
+    names = ["region", "number", "lat", "code"]
+    table = staff()[names].set_axis([str(i) for i in range(4)], axis=1)
+    spec = inferred(table)
+    assert spec["3"].pattern is None and spec["3"].made_of is not None
+
+
+def test_text_that_is_different_in_all_rows_stays_so() -> None:
+    firsts = [f"{a}{b}" for a in ("Ann", "Ben", "Car", "Dav") for b in "abcdef"]
+    table = pd.DataFrame({"first": a, "last": b} for a in firsts for b in LAST)
+    table["user"] = table["first"].str.lower() + "." + table["last"].str.lower()
+    table["x"] = np.random.default_rng(5).normal(0, 1, len(table))
+    assert inferred(table)["user"].pattern is None
+    twice = pd.concat([table, table.head(20)], ignore_index=True)
+    assert inferred(twice)["user"].pattern == "{first:lower}.{last:lower}"
+
+
+def test_a_column_is_not_taken_for_declared_because_its_name_is_in_another() -> None:
+    table = staff().rename(columns={"code": "r"})
+    declared = SpecDeclaration.from_mapping({"target": "region"})
+    assert inferred(table, declared)["r"].pattern == "{region}-{number:06}"
+
+
+def test_given_text_of_a_category_stays() -> None:
+    table = staff()
+    table["code"] = table["code"].astype("category")
+    model = TabularVAE.build(inferred(table), small_config())
+    model.fit(table)
+    gaps = table.head(4).assign(code=lambda t: t["code"].where([True, False, True, True]))
+    filled = model.synthesizer().impute(gaps)
+    assert filled["code"].tolist() == table["code"].head(4).tolist()
+    assert filled["code"].dtype == "category"
 
 
 def test_a_declared_template_is_filled() -> None:
