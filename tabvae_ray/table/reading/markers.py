@@ -15,7 +15,7 @@ from tabvae_ray.table.formats.number_texts import (
     read_numbers,
     respelled_texts,
 )
-from tabvae_ray.table.formats.numeral_finding import ZERO
+from tabvae_ray.table.formats.numerals.shapes import is_numeral
 from tabvae_ray.table.reading.cells import NULL_WORDS, Cells, Mask
 from tabvae_ray.table.reading.codes import are_codes
 from tabvae_ray.table.reading.csv_columns import are_markers
@@ -226,8 +226,7 @@ def _number(value: Any) -> Decimal | None:
 def _with_plain_numbers(cells: Cells) -> Cells | None:
     """Return cells whose numbers are written plainly; None if they have no format."""
     sample: list[str] = cells.distinct.slice(0, _SAMPLE).to_pylist()
-    texts = [text for text in sample if any(map(str.isdigit, text)) or ZERO.fullmatch(text.strip())]
-    made = find_text_format(pd.Series(texts, dtype="str"))
+    made = find_text_format(pd.Series(list(filter(is_numeral, sample)), dtype="str"))
     if made is None or not made.is_spelled:
         return None
     return cells.respelled(respelled_texts(cells.distinct.to_pylist(), made))
