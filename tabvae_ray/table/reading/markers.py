@@ -15,6 +15,8 @@ from tabvae_ray.table.formats.number_texts import (
     read_numbers,
     respelled_texts,
 )
+from tabvae_ray.table.formats.numerals.finding import exact_among
+from tabvae_ray.table.formats.numerals.number_format import NumberFormat
 from tabvae_ray.table.formats.numerals.shapes import is_numeral
 from tabvae_ray.table.reading.cells import NULL_WORDS, Cells, Mask
 from tabvae_ray.table.reading.codes import are_codes
@@ -69,7 +71,7 @@ def read_markers(table: pd.DataFrame, declared: SpecDeclaration, say: Say) -> pd
         own = declared.columns.get(name)
         written = None if own is None else own.format
         if is_open and (cells := _cells(values, with_numbers=written is not None)) is not None:
-            read = _with_plain_numbers(cells)
+            read = _with_plain_numbers(cells, written)
             fitting = _fitting(read or cells, written)
             if fitting is not None:
                 fits, noun = fitting
@@ -223,13 +225,23 @@ def _number(value: Any) -> Decimal | None:
     return number if number.is_finite() else None
 
 
-def _with_plain_numbers(cells: Cells) -> Cells | None:
-    """Return cells whose numbers are written plainly; None if they have no format."""
-    sample: list[str] = cells.distinct.slice(0, _SAMPLE).to_pylist()
-    made = find_text_format(pd.Series(list(filter(is_numeral, sample)), dtype="str"))
+def _with_plain_numbers(cells: Cells, written: str | None) -> Cells | None:
+    """Return cells whose numbers are written plainly; None if they have no format.
+
+    Args:
+        cells: The cells.
+        written: Declared format; None if it is to be found.
+    """
+    distinct: list[str] = cells.distinct.to_pylist()
+    if written is not None:
+        made = NumberFormat.parse(written)
+    else:
+        numerals = list(filter(is_numeral, distinct[:_SAMPLE]))
+        made = find_text_format(pd.Series(numerals, dtype="str"))
+        made = made and exact_among(made, distinct)
     if made is None or not made.is_spelled:
         return None
-    return cells.respelled(respelled_texts(cells.distinct.to_pylist(), made))
+    return cells.respelled(respelled_texts(distinct, made))
 
 
 def _fitting(cells: Cells, written: str | None) -> tuple[Mask, str] | None:

@@ -123,9 +123,11 @@ def exact_among(made: NumberFormat, texts: Iterable[str]) -> NumberFormat:
         texts: The different texts of the column.
     """
     special = made.special
+    if not special:
+        return made
     plain = made.plain([text for text in texts if made.special_number(text) is None])
     numbers = [Decimal(text) for text in plain if text is not None]
-    if not special or not numbers:
+    if not numbers:
         return made
     least, most = min(numbers), max(numbers)
     kept = {
