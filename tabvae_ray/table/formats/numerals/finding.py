@@ -122,8 +122,7 @@ def exact_among(made: NumberFormat, texts: Iterable[str]) -> NumberFormat:
         made: The format.
         texts: The different texts of the column.
     """
-    special = made.special
-    if not special:
+    if not made.special:
         return made
     plain = made.plain([text for text in texts if made.special_number(text) is None])
     numbers = [Decimal(text) for text in plain if text is not None]
@@ -137,12 +136,7 @@ def exact_among(made: NumberFormat, texts: Iterable[str]) -> NumberFormat:
         if limit.value >= 0 or least < 0
         if limit.value <= 0 or most > 0
     }
-    exact = SpecialTexts(
-        zero="" if 0 in numbers else special.zero,
-        below=special.below if special.below in kept else "",
-        above=special.above if special.above in kept else "",
-    )
-    return replace(made, special=exact)
+    return replace(made, special=made.special.only(kept, zero=0 not in numbers))
 
 
 def _with_special_texts(cells: Sequence[str]) -> NumberFormat | None:

@@ -1,7 +1,7 @@
 """Texts in a column of numbers that stand for zero, or for all numbers beyond a limit."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
@@ -43,6 +43,16 @@ class SpecialTexts:
     def __str__(self) -> str:
         zero = f"[0={self.zero}]" if self.zero else ""
         return zero + "".join(f"[{text}]" for text in self.limits)
+
+    def only(self, limits: Collection[str], *, zero: bool) -> "SpecialTexts":
+        """Return some of these texts.
+
+        Args:
+            limits: Texts of limits that are kept.
+            zero: Whether the text of zero is kept.
+        """
+        below, above = (text if text in limits else "" for text in (self.below, self.above))
+        return SpecialTexts(self.zero if zero else "", below, above)
 
     @property
     def limits(self) -> list[str]:
