@@ -112,6 +112,7 @@ def test_a_format_is_found_and_writes_what_it_reads(written: str) -> None:
         ["42.10 C", "58.80 D"],
         ["1.25 Cr", "3.00", *(f"{number}.00" for number in range(10, 90))],
         ["3 credit", "4"],
+        ["7.00", *(f"{number}.00 dB" for number in range(10, 90))],
         ["1.50 CR", "2.50", "3.50 DR"],
         ["12 CR", "-14 DR"],
         [],
@@ -141,6 +142,11 @@ def test_a_dash_beside_a_zero_in_digits_is_no_zero() -> None:
     many = [f"${number}.25" for number in range(1, 3_000)]
 
     assert str(find_number_format([*many, "$0.00", "$ -"])) == "${:.2f}"
+
+
+def test_a_dash_with_another_currency_is_no_zero() -> None:
+    assert str(find_number_format(["1.25", "7.50", "$ -"])) == "{:.2f}"
+    assert str(find_number_format(["1.25 €", "7.50 €", "$ -"])) == "{:.2f} €"
 
 
 def test_a_dash_is_read_without_regard_to_its_spaces() -> None:

@@ -75,6 +75,15 @@ def test_a_declared_format_decides_whether_a_dash_is_missing(
     )
 
 
+@pytest.mark.parametrize("numbers", [np.arange(5, 300).tolist(), np.arange(300) / 7])
+def test_a_dash_among_numbers_of_python_is_missing(numbers: Any) -> None:
+    table = pd.DataFrame({"v": [*numbers, *["$ -"] * 9]})
+    table["n"] = np.arange(len(table)) % 7
+    with pytest.warns(UserWarning, match="so the 9 that read '[$] -' are taken for missing"):
+        spec = TableSpec.infer(table)
+    assert (spec["v"].kind, spec["v"].missing) == ("continuous", True)
+
+
 def test_a_number_in_text_that_a_declared_format_does_not_read_is_named(tmp_path: Path) -> None:
     file = tmp_path / "t.parquet"
     pd.DataFrame({"v": [*(f"${i}.50" for i in range(ROWS)), "<1.00"]}).to_parquet(file)

@@ -10,6 +10,7 @@ from math import isfinite
 from tabvae_ray.table.formats.numerals.number_format import MOST_PLACES, SEPARATORS, NumberFormat
 from tabvae_ray.table.formats.numerals.shapes import (
     CURRENCY,
+    DASHES,
     ODD_SHARE,
     is_dash,
     is_limit,
@@ -149,7 +150,9 @@ def _with_special_texts(cells: Sequence[str]) -> NumberFormat | None:
         return None
     limits = [cell for cell in cells if is_limit(cell)]
     is_low = [cell[0] in "<\u2264" for cell in limits]
-    zero = made.special.zero or _single(cell for cell in cells if is_dash(cell))
+    currency = (made.before or made.after).strip()
+    dash = _single(cell for cell in cells if is_dash(cell))
+    zero = made.special.zero or (dash if dash.strip(f"{DASHES} \u00a0\u202f") == currency else "")
     below = _single(cell for cell, low in zip(limits, is_low, strict=True) if low)
     above = _single(cell for cell, low in zip(limits, is_low, strict=True) if not low)
     for special in (SpecialTexts(zero, below, above), SpecialTexts(zero)):

@@ -32,7 +32,12 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tabvae_ray.table.formats.numerals.special_texts import Limit, SpecialTexts, squeezed
+from tabvae_ray.table.formats.numerals.special_texts import (
+    NO_SPECIAL,
+    Limit,
+    SpecialTexts,
+    squeezed,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +57,6 @@ _TEMPLATE = re.compile(
 )
 _WORDS = re.compile(r"(?P<rest>.*\})\[(?P<after>[^][{}|\d]*)\|(?P<minus>[^][{}|\d]*)\]")
 MOST_PLACES = 30
-_NO_SPECIAL = SpecialTexts()
 # What is written before and after a format, by where the sign is.
 _AROUND = {"(": ("(", ")"), "last": ("", "-")}
 
@@ -97,7 +101,7 @@ class NumberFormat:
     letter: str = "f"
     power: str = ""
     minus: str = ""
-    special: SpecialTexts = _NO_SPECIAL
+    special: SpecialTexts = NO_SPECIAL
 
     @classmethod
     def parse(cls, text: str) -> "NumberFormat | None":
@@ -175,7 +179,7 @@ class NumberFormat:
     @cached_property
     def limits(self) -> list[Limit]:
         """Limits beyond which all numbers have one text."""
-        read = replace(self, special=_NO_SPECIAL)._plain
+        read = replace(self, special=NO_SPECIAL)._plain
         found = (Limit.of(text, self.places, read) for text in self.special.limits)
         return [limit for limit in found if limit is not None]
 

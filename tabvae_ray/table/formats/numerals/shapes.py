@@ -9,6 +9,7 @@ from tabvae_ray.table.formats.numerals.number_format import NumberFormat
 
 __all__ = [
     "CURRENCY",
+    "DASHES",
     "ODD_SHARE",
     "Sides",
     "is_dash",
@@ -27,8 +28,9 @@ CURRENCY = (
 )
 # A smaller share of the cells may be in another format.
 ODD_SHARE = 0.001
-# Zero, as spreadsheets write it among amounts.
-_DASH = re.compile(rf"(?:{CURRENCY})\s*[-\u2013]|[-\u2013]\s*(?:{CURRENCY})")
+# Zero, as spreadsheets write it among amounts: a dash with the currency of these.
+DASHES = "-\u2013"
+_DASH = re.compile(rf"(?:{CURRENCY})\s*[{DASHES}]|[{DASHES}]\s*(?:{CURRENCY})")
 # A number below or above a limit, such as one of detection.
 _LIMIT = re.compile(rf"(?:[<>]=?|[\u2264\u2265])\s?(?:(?:{CURRENCY})\s?)?[\d.,].*")
 # An amount of money paid in or out, and the words of these.
@@ -87,12 +89,12 @@ def is_special(text: str) -> bool:
 def sides_of(cells: Sequence[str]) -> Sides | None:
     """Return the words that say whether amounts are paid in or out; None without that of debit.
 
-    A word alone may be a unit, such as ``Cr`` for ten million rupees.
+    A word alone may be a unit, such as ``Cr`` for ten million rupees, and ``dB`` is always one.
     """
     found = [_SIDED.fullmatch(cell) for cell in cells]
     texts = {cell["after"] for cell in found if cell is not None}
     words = {text.strip().lower(): text for text in texts}
-    if len(words) != len(texts):
+    if len(words) != len(texts) or any(text.strip() == "dB" for text in texts):
         return None
     for plus, minus in _SIDES:
         if minus in words and words.keys() <= {plus, minus}:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
-__all__ = ["Limit", "SpecialTexts", "squeezed"]
+__all__ = ["NO_SPECIAL", "Limit", "SpecialTexts", "squeezed"]
 
 _IN_FORMAT = re.compile(
     r"(?P<rest>.*?)(?:\[0=(?P<zero>[^][{}]+)\])?(?:\[(?P<below>[<\u2264][^][{}]+)\])?"
@@ -58,6 +58,9 @@ class SpecialTexts:
     def limits(self) -> list[str]:
         """Texts of the numbers beyond limits."""
         return [text for text in (self.below, self.above) if text]
+
+
+NO_SPECIAL = SpecialTexts()
 
 
 @dataclass(frozen=True)
