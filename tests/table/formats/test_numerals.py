@@ -105,6 +105,7 @@ def test_a_format_is_found_and_writes_what_it_reads(written: str) -> None:
         ["<0.5", "<1", "1.2"],
         ["<0.5", "0.3", *(f"{number}.5" for number in range(1, 900))],
         ["<0", "0", "7"],
+        ["$ -", "<1", "$1.20"],
         ["<-5.0", "0.3", "1.2"],
         [">0", "-3", "-7"],
         ["12C", "14D"],

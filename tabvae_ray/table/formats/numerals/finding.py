@@ -129,6 +129,9 @@ def exact_among(made: NumberFormat, texts: Iterable[str]) -> NumberFormat:
     numbers = [Decimal(text) for text in plain if text is not None]
     if not numbers:
         return made
+    has_zero = 0 in numbers
+    if made.special.zero:
+        numbers.append(Decimal(0))
     least, most = min(numbers), max(numbers)
     kept = {
         limit.text
@@ -137,7 +140,7 @@ def exact_among(made: NumberFormat, texts: Iterable[str]) -> NumberFormat:
         if limit.value >= 0 or least < 0
         if limit.value <= 0 or most > 0
     }
-    return replace(made, special=made.special.only(kept, zero=0 not in numbers))
+    return replace(made, special=made.special.only(kept, zero=not has_zero))
 
 
 def _with_special_texts(cells: Sequence[str]) -> NumberFormat | None:
