@@ -11,7 +11,7 @@ from tabvae_ray.table.formats.number_texts import respelled_texts
 from tabvae_ray.table.formats.numerals.finding import exact_among, find_number_format
 from tabvae_ray.table.formats.numerals.number_format import NumberFormat
 from tabvae_ray.table.formats.numerals.plain_numbers import is_default, usual_format
-from tabvae_ray.table.formats.numerals.shapes import is_numeral, may_have_decimals
+from tabvae_ray.table.formats.numerals.shapes import is_dash, is_numeral, may_have_decimals
 from tabvae_ray.table.formats.truth_words import truth_format
 from tabvae_ray.table.reading.cells import Cells
 from tabvae_ray.table.reading.csv_file import CsvFile
@@ -121,22 +121,23 @@ def number_format(
     whole = types.is_integer_dtype(values.dtype) and not is_float
     given = declared.missing_values_of(name) or ()
     texts = _numerals(file, name, given)
+    numbers = [text for text in texts if not is_dash(text)]
     # That of most columns, and found in a tenth of the time that a search for a format takes.
-    if is_default(texts, whole=whole):
+    if is_default(numbers, whole=whole):
         return None
     made = _found_format(file, name, texts, given)
     if made is not None and made.is_spelled:
         return str(made)
     if is_decimal(values.dtype):
         return None
-    if made is None and (odd := [text for text in texts if re.search(r"[eE]|^\+", text)]):
+    if made is None and (odd := [text for text in numbers if re.search(r"[eE]|^\+", text)]):
         say(
             f"some of its numbers are written like {odd[0][:40]!r} and others are not; synthetic "
             f"ones are written like {_default(odd[0], whole=whole)}"
         )
     elif made is None and not whole:
-        made = usual_format(texts)
-        _say_if_others_differ(texts, made, say)
+        made = usual_format(numbers)
+        _say_if_others_differ(numbers, made, say)
     return None if made is None else str(made)
 
 

@@ -240,6 +240,15 @@ def test_a_dash_beside_frequent_zeros_in_digits_is_missing(tmp_path: Path) -> No
     assert (int(paid.isna().sum()), int((paid == 0).sum())) == (300, 300)
 
 
+@pytest.mark.parametrize(
+    "numbers", [range(300), [0.5, 0.25, 0.125, *(i + 0.75 for i in range(297))]]
+)
+def test_plain_numbers_beside_a_dash_need_no_format(tmp_path: Path, numbers: list[float]) -> None:
+    file = write_csv(tmp_path / "t.csv", n=[*map(str, numbers), *["$ -"] * 9])
+    with pytest.warns(UserWarning, match="so the 9 that read '[$] -' are taken for missing"):
+        assert not read_table(file).attrs["number_formats"]
+
+
 def test_a_number_beyond_a_limit_is_seen_in_a_long_file(tmp_path: Path) -> None:
     levels = [f"{number / 100:.2f}" for number in range(50, 12_050)]
     file = write_csv(tmp_path / "t.csv", level=[*["<0.5"] * 90, *levels, "0.12"])
