@@ -148,6 +148,7 @@ def test_a_dash_beside_a_zero_in_digits_is_no_zero() -> None:
 def test_a_dash_with_another_currency_is_no_zero() -> None:
     assert str(find_number_format(["1.25", "7.50", "$ -"])) == "{:.2f}"
     assert str(find_number_format(["1.25 €", "7.50 €", "$ -"])) == "{:.2f} €"
+    assert str(find_number_format(["$1.25e+03", "$7.50e+04", "$ -"])) == "${:.2e}"
 
 
 def test_a_dash_is_read_without_regard_to_its_spaces() -> None:

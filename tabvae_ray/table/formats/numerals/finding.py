@@ -155,18 +155,18 @@ def _with_special_texts(cells: Sequence[str]) -> NumberFormat | None:
     is_low = [cell[0] in "<\u2264" for cell in limits]
     currency = (made.before or made.after).strip()
     dash = _single(cell for cell in cells if is_dash(cell))
-    zero = made.special.zero or (dash if dash.strip(f"{DASHES} \u00a0\u202f") == currency else "")
+    is_zero = made.letter == "f" and dash.strip(f"{DASHES} \u00a0\u202f") == currency
+    zero = made.special.zero or (dash if is_zero else "")
     below = _single(cell for cell, low in zip(limits, is_low, strict=True) if low)
     above = _single(cell for cell, low in zip(limits, is_low, strict=True) if not low)
-    for special in (SpecialTexts(zero, below, above), SpecialTexts(zero)):
-        whole = made.with_special(special)
-        if whole is None:
-            continue
+    whole = made.with_special(SpecialTexts(zero, below, above))
+    if whole is not None:
         whole = exact_among(whole, cells)
-        others = sum(whole.special_number(cell) is None for cell in limits)
-        if not others:
+        if all(whole.special_number(cell) is not None for cell in limits):
             return whole
-    return whole if others <= ODD_SHARE * len(cells) else None
+    if len(limits) > ODD_SHARE * len(cells):
+        return None
+    return exact_among(replace(made, special=SpecialTexts(zero)), cells)
 
 
 def _with_sides(cells: Sequence[str]) -> NumberFormat | None:
