@@ -10,7 +10,7 @@ from tabvae_ray.bounded_yaml import parse_yaml
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_range, restored
 from tabvae_ray.table.composed.columns import template_of
-from tabvae_ray.table.formats.numerals import NumberFormat
+from tabvae_ray.table.formats.numerals.number_format import NumberFormat
 from tabvae_ray.table.grids.sentences import grid_sentence
 from tabvae_ray.table.rules.sentences import shortened
 from tabvae_ray.table.spec import TableSpec

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from tabvae_ray.table.arrow_types import arrow_type_from_name
 from tabvae_ray.table.column import Column
-from tabvae_ray.table.formats.numerals import NumberFormat
+from tabvae_ray.table.formats.numerals.number_format import NumberFormat
 from tabvae_ray.table.formats.padding import padded
 from tabvae_ray.table.formats.spelling import UNIX_UNITS, spelled
 from tabvae_ray.table.formats.truth_words import spelled_truths

@@ -16,7 +16,7 @@ from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration
 from tabvae_ray.table.dtypes import dtype_from_name
 from tabvae_ray.table.formats.clock import clock_format, clock_moments
 from tabvae_ray.table.formats.finding import possible_formats
-from tabvae_ray.table.formats.number_texts import find_text_format, odd_text
+from tabvae_ray.table.formats.number_texts import find_text_format, odd_text, read_numbers
 from tabvae_ray.table.kinds import as_numeric
 from tabvae_ray.table.parsing import as_datetimes, parse_iso
 from tabvae_ray.table.values.spans import is_span, moments_of_spans
@@ -95,10 +95,13 @@ def _other_kind(
         return "has no values, but had some in the search"
     if isinstance(present.dtype, pd.CategoricalDtype):
         present = present.astype(present.cat.categories.dtype)
+    wanted = _wanted(column)
     present = as_numeric(present)
+    if wanted in ("numbers", "whole numbers"):
+        # As the search wrote them, such as those below a limit of detection.
+        present = read_numbers(present, column.format)
     is_text = pd.api.types.infer_dtype(present) == "string"
     found = _kind_of_text(present) if is_text else _kind_of_typed(present)
-    wanted = _wanted(column)
     if found is None or wanted is None:
         return None
     numbers = ("numbers", "whole numbers")

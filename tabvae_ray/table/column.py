@@ -17,7 +17,7 @@ from tabvae_ray.table.dtypes import (
     is_dtype_name,
     number_limits,
 )
-from tabvae_ray.table.formats.numerals import NumberFormat
+from tabvae_ray.table.formats.numerals.number_format import NumberFormat
 from tabvae_ray.table.formats.padding import is_padding
 from tabvae_ray.table.formats.truth_words import parse_truth_format
 from tabvae_ray.table.identifiers.fake import GeneratorName
@@ -93,7 +93,7 @@ class Column(BaseModel):
             :mod:`tabvae_ray.table.values.days`.
         format: Format in which text has the values. For a datetime see
             :mod:`tabvae_ray.table.formats.spelling`; None is ISO 8601. For numbers see
-            :mod:`tabvae_ray.table.formats.numerals`; None is that of Python.
+            :mod:`tabvae_ray.table.formats.numerals.number_format`; None is that of Python.
         fill: Identifier only: ``drop`` leaves the column out of synthetic rows, ``number`` fills it
             with 0, 1, 2, ..., and ``generate`` with new identifiers.
         pattern: Identifier only: declared pattern of new identifiers, or template of text from

@@ -3,6 +3,7 @@
 import math
 import warnings
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -121,7 +122,7 @@ def infer_column(
     else:
         values = of_dtype(values, declaration.dtype, where, written=declaration.format)
         if kind == "continuous":
-            column = _infer_continuous(values, name, missing, source)
+            column = _infer_continuous(values, name, missing, source, declaration.format)
         else:
             column = _infer_categorical(values, name, missing, where)
         example = next(iter(column.categories), 0)
@@ -267,8 +268,10 @@ def _format_of(values: pd.Series, moments: pd.Series, declared: str | None) -> s
     return next((name for name in possible if readable(name) == readable(declared)), declared)
 
 
-def _infer_continuous(values: pd.Series, name: str, missing: bool, source: str) -> Column:
-    numbers = as_numbers(values, source)
+def _infer_continuous(
+    values: pd.Series, name: str, missing: bool, source: str, written: str | None
+) -> Column:
+    numbers = as_numbers(values, source, written=written)
     present = numbers[~np.isnan(numbers)]
     where = f"{source}: column {name!r}"
     if not np.isfinite(float(present.max()) - float(present.min())):
@@ -278,37 +281,15 @@ def _infer_continuous(values: pd.Series, name: str, missing: bool, source: str) 
     # Numbers that the table has as text are generated as numbers.
     numeric = pd.api.types.is_numeric_dtype(values.dtype)
     dtype = checked_name(values.dtype, where) if numeric else "float64"
+    made = partial(Column, name=name, kind="continuous", dtype=dtype, missing=missing)
     if pd.api.types.is_integer_dtype(values.dtype):
         step, low, high = number_step(present, 0) or (None, values.min(), values.max())
-        return Column(
-            name=name,
-            kind="continuous",
-            dtype=dtype,
-            missing=missing,
-            minimum=int(low),
-            maximum=int(high),
-            decimals=0,
-            step=step,
-        )
+        return made(minimum=int(low), maximum=int(high), decimals=0, step=step)
     if is_decimal(values.dtype) and not fit_float(values):
-        return Column(
-            name=name,
-            kind="continuous",
-            dtype=dtype,
-            missing=missing,
-            minimum=min(values.dropna()),
-            maximum=max(values.dropna()),
-        )
+        return made(minimum=min(values.dropna()), maximum=max(values.dropna()))
     decimals = decimals_of(present, float_type(dtype))
     doubles = float_type(dtype) is np.float64 and not is_decimal(values.dtype)
-    return Column(
-        name=name,
-        kind="continuous",
-        dtype=dtype,
-        missing=missing,
-        decimals=decimals,
-        **number_grid(present, decimals, doubles=doubles),
-    )
+    return made(decimals=decimals, **number_grid(present, decimals, doubles=doubles))
 
 
 def _infer_categorical(values: pd.Series, name: str, missing: bool, where: str) -> Column:

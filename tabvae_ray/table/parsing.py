@@ -28,8 +28,8 @@ def as_numbers(
     Args:
         values: Numbers or text.
         source: Name of the table in error messages.
-        written: Format of text, see :mod:`tabvae_ray.table.formats.numerals`. Plain numbers are
-            read, too.
+        written: Format of text, see :mod:`tabvae_ray.table.formats.numerals.number_format`. Plain
+            numbers are read, too.
 
     Raises:
         DataError: If a value is not a number, or infinite.

@@ -10,7 +10,7 @@ import pandas as pd
 from tabvae_ray.errors import ConfigError, closest
 from tabvae_ray.table.coders.category_values import positions_in_other_types
 from tabvae_ray.table.column import Column
-from tabvae_ray.table.formats.numerals import NumberFormat
+from tabvae_ray.table.formats.numerals.number_format import NumberFormat
 from tabvae_ray.table.formats.truth_words import truth_of_word
 from tabvae_ray.table.spec import TableSpec
 

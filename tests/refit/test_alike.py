@@ -164,6 +164,9 @@ TIMES = [f"{hour:02d}:{minute:02d}" for hour in range(24) for minute in (0, 15, 
         ([f"{n % 12 + 1}:15 {half}" for n in range(90) for half in ("AM", "PM")], ["9:30 PM"] * 9),
         ([Decimal(n) / 100 for n in range(200)], [Decimal(n) / 10 for n in range(90)]),
         ([Decimal(n % 70) for n in range(200)], [Decimal(7), Decimal(9)] * 9),
+        # A new number is beyond the limit, or has no mark.
+        (["<5"] * 20 + [str(n) for n in range(5, 90)] * 3, ["<5", "3"] + ["17", "40"] * 20),
+        (["$ -"] * 20 + [f"${n}" for n in range(5, 90)] * 3, [f"${n}" for n in range(40)]),
     ],
 )
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])

@@ -12,7 +12,7 @@ from tabvae_ray.table.column import Column
 from tabvae_ray.table.composed.finding import find_template
 from tabvae_ray.table.composed.template import Template, is_template
 from tabvae_ray.table.dtypes import dtype_from_name
-from tabvae_ray.table.formats.numerals import NumberFormat
+from tabvae_ray.table.formats.numerals.number_format import NumberFormat
 from tabvae_ray.table.parsing import as_datetimes
 
 __all__ = ["check_templates", "compose", "template_of", "with_templates"]

@@ -3,7 +3,7 @@
 import re
 
 from tabvae_ray.errors import brief
-from tabvae_ray.table.formats.numerals import NumberFormat
+from tabvae_ray.table.formats.numerals.number_format import NumberFormat
 from tabvae_ray.table.formats.truth_words import parse_truth_format
 from tabvae_ray.table.values.spec_types import Kind
 

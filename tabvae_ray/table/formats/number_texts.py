@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from tabvae_ray.table.formats.numeral_finding import ZERO, find_number_format
-from tabvae_ray.table.formats.numerals import NumberFormat
+from tabvae_ray.table.formats.numerals.finding import exact_among, find_number_format
+from tabvae_ray.table.formats.numerals.number_format import NumberFormat
+from tabvae_ray.table.formats.numerals.shapes import is_numeral
 
 __all__ = [
     "find_text_format",
@@ -33,14 +34,16 @@ def find_text_format(texts: pd.Series, *, is_number: bool = False) -> NumberForm
         is_number: Whether the user says that it holds numbers.
     """
     present = texts.dropna()
-    distinct = present.drop_duplicates().head(_SPELLED).tolist()
+    different = present.drop_duplicates()
+    distinct = different.head(_SPELLED).tolist()
     if not is_number and len(distinct) <= _MIN_DISTINCT:
         return None
-    if not all(re.search(r"\d", text) or ZERO.fullmatch(text.strip()) for text in distinct[:100]):
+    if not all(map(is_numeral, distinct[:100])):
         return None
     made = find_number_format(distinct)
     if made is None:
         return None
+    made = exact_among(made, different.tolist())
     if is_number or made.is_spelled:
         return made
     is_whole = made.letter == "f" and not made.places and not made.sign and not made.keeps_mark

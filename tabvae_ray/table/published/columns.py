@@ -1,18 +1,22 @@
 """Columns of a spec without the values that too few rows have."""
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from tabvae_ray.table.coders.crowd import Crowd, Floats
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_numbers, column_positions, value_at
 from tabvae_ray.table.dtypes import dtype_from_name
+from tabvae_ray.table.formats.numerals.number_format import NumberFormat
 from tabvae_ray.table.identifiers.description import source_of
 from tabvae_ray.table.identifiers.maker import largest_of
 from tabvae_ray.table.identifiers.source import IdentifierSource
+from tabvae_ray.table.parsing import as_numbers
 from tabvae_ray.table.published.identifiers import published_source
 
 __all__ = ["published_column"]
@@ -47,7 +51,8 @@ def published_column(column: Column, values: pd.Series, crowd: Crowd) -> Column:
         return _with_shared_categories(column, values, crowd)
     numbers = column_numbers(values, column)
     present = ~np.isnan(numbers)
-    return _with_shared_range(column, numbers[present], crowd.part(present))
+    made = _with_shared_range(column, numbers[present], crowd.part(present))
+    return _with_shared_texts(made, values, crowd) if column.kind == "continuous" else made
 
 
 def _of_entities(column: Column, values: pd.Series, crowd: Crowd) -> IdentifierSource:
@@ -114,6 +119,32 @@ def _with_shared_range(column: Column, numbers: Floats, crowd: Crowd) -> Column:
         return column.model_copy(update={"minimum": zero, "maximum": zero})
     low, high = (value_at(end, column) for end in ends)
     return column.model_copy(update={"minimum": low, "maximum": high})
+
+
+def _with_shared_texts(column: Column, values: pd.Series, crowd: Crowd) -> Column:
+    """Return a column whose format has no text for numbers that too few rows have.
+
+    A limit such as that of ``>112`` may be the remark of a single row.
+    """
+    made = NumberFormat.parse(column.format or "")
+    if made is None or not made.special:
+        return column
+    numbers = as_numbers(values, "table", written=column.format)
+
+    def is_shared(rows: npt.NDArray[np.bool_]) -> bool:
+        return crowd.part(rows).size >= crowd.min_rows
+
+    shared = [
+        limit.text
+        for limit in made.limits
+        if is_shared(_beyond(numbers, float(limit.value), is_low=limit.is_low))
+    ]
+    special = made.special.only(shared, zero=is_shared(numbers == 0))
+    return column.model_copy(update={"format": str(replace(made, special=special))})
+
+
+def _beyond(numbers: Floats, limit: float, *, is_low: bool) -> npt.NDArray[np.bool_]:
+    return numbers <= limit if is_low else numbers >= limit
 
 
 def _is_number(category: Any) -> bool:

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pandas as pd
 
-from tabvae_ray.table.formats.numeral_finding import find_number_format, is_default
+from tabvae_ray.table.formats.numerals.finding import find_number_format
+from tabvae_ray.table.formats.numerals.plain_numbers import is_default
 from tabvae_ray.table.reading.cells import Cells, Mask
 from tabvae_ray.table.reading.csv_file import CsvFile
 from tabvae_ray.table.reading.hints import CODE, Say

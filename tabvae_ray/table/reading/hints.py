@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from tabvae_ray.table.formats.finding import possible_formats
-from tabvae_ray.table.formats.numeral_finding import CURRENCY
+from tabvae_ray.table.formats.numerals.shapes import CURRENCY
 from tabvae_ray.table.reading.cells import Cells, Mask
 from tabvae_ray.table.reading.odd_dates import moments_among
 

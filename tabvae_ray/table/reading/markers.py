@@ -1,6 +1,7 @@
 """Markers of missing values in tables that do not come from CSV, such as ``?`` among numbers."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -15,7 +16,10 @@ from tabvae_ray.table.formats.number_texts import (
     read_numbers,
     respelled_texts,
 )
-from tabvae_ray.table.formats.numeral_finding import ZERO
+from tabvae_ray.table.formats.numerals.finding import exact_among
+from tabvae_ray.table.formats.numerals.number_format import NumberFormat
+from tabvae_ray.table.formats.numerals.shapes import is_numeral
+from tabvae_ray.table.formats.numerals.special_texts import NO_SPECIAL
 from tabvae_ray.table.reading.cells import NULL_WORDS, Cells, Mask
 from tabvae_ray.table.reading.codes import are_codes
 from tabvae_ray.table.reading.csv_columns import are_markers
@@ -69,7 +73,7 @@ def read_markers(table: pd.DataFrame, declared: SpecDeclaration, say: Say) -> pd
         own = declared.columns.get(name)
         written = None if own is None else own.format
         if is_open and (cells := _cells(values, with_numbers=written is not None)) is not None:
-            read = _with_plain_numbers(cells)
+            read = _with_plain_numbers(cells, written, are_texts=_is_text(values))
             fitting = _fitting(read or cells, written)
             if fitting is not None:
                 fits, noun = fitting
@@ -223,14 +227,25 @@ def _number(value: Any) -> Decimal | None:
     return number if number.is_finite() else None
 
 
-def _with_plain_numbers(cells: Cells) -> Cells | None:
-    """Return cells whose numbers are written plainly; None if they have no format."""
-    sample: list[str] = cells.distinct.slice(0, _SAMPLE).to_pylist()
-    texts = [text for text in sample if any(map(str.isdigit, text)) or ZERO.fullmatch(text.strip())]
-    made = find_text_format(pd.Series(texts, dtype="str"))
+def _with_plain_numbers(cells: Cells, written: str | None, *, are_texts: bool) -> Cells | None:
+    """Return cells whose numbers are written plainly; None if they have no format.
+
+    Args:
+        cells: The cells.
+        written: Declared format; None if it is to be found.
+        are_texts: Whether all are text. Among numbers of Python, no text stands for one.
+    """
+    distinct: list[str] = cells.distinct.to_pylist()
+    if written is not None:
+        made = NumberFormat.parse(written)
+    else:
+        numerals = list(filter(is_numeral, distinct[:_SAMPLE]))
+        made = find_text_format(pd.Series(numerals, dtype="str"))
+        if made is not None:
+            made = exact_among(made, distinct) if are_texts else replace(made, special=NO_SPECIAL)
     if made is None or not made.is_spelled:
         return None
-    return cells.respelled(respelled_texts(cells.distinct.to_pylist(), made))
+    return cells.respelled(respelled_texts(distinct, made))
 
 
 def _fitting(cells: Cells, written: str | None) -> tuple[Mask, str] | None:

@@ -1,20 +1,17 @@
 """Columns of a CSV file whose numbers have a format, such as ``$1,234.50`` or ``1e3``."""
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 
 import pandas as pd
 
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.formats.number_texts import respelled_texts
-from tabvae_ray.table.formats.numeral_finding import (
-    ZERO,
-    find_number_format,
-    is_default,
-    may_have_decimals,
-    usual_format,
-)
-from tabvae_ray.table.formats.numerals import NumberFormat
+from tabvae_ray.table.formats.numerals.finding import exact_among, find_number_format
+from tabvae_ray.table.formats.numerals.number_format import NumberFormat
+from tabvae_ray.table.formats.numerals.plain_numbers import is_default, usual_format
+from tabvae_ray.table.formats.numerals.shapes import is_dash, is_numeral, may_have_decimals
 from tabvae_ray.table.formats.truth_words import truth_format
 from tabvae_ray.table.reading.cells import Cells
 from tabvae_ray.table.reading.csv_file import CsvFile
@@ -66,8 +63,9 @@ def spelled_numbers(
         return None if made is None or not made.is_spelled else respelled(file.cells(name), made)
     if kind == "categorical" or not isinstance(plain.dtype, pd.StringDtype):
         return None
-    texts = _numerals(file, name)
-    made = find_number_format(texts)
+    given = declared.missing_values_of(name) or ()
+    texts = _numerals(file, name, given)
+    made = _found_format(file, name, texts, given)
     if made is None or not made.is_spelled:
         return None
     cells = file.cells(name)
@@ -82,8 +80,9 @@ def spelled_numbers(
     if cells.count(fits & rest) < least * cells.count(rest):
         return None
     if may_have_decimals(made, texts):
+        example = next(text for text in texts if "," in text)
         say(
-            f"the comma in numbers such as {texts[0]!r} is taken for a separator of thousands; if "
+            f"the comma in numbers such as {example!r} is taken for a separator of thousands; if "
             "it is a decimal comma, declare {kind: continuous, format: "
             f"'{{:,3f}}{made.after}'}} in the spec"
         )
@@ -119,23 +118,26 @@ def number_format(
         return own.format
     # Whole numbers that are declared to be floats are not given a point for that.
     is_float = own is not None and (own.dtype or "").lower().startswith("float")
-    texts, whole = _numerals(file, name), types.is_integer_dtype(values.dtype) and not is_float
+    whole = types.is_integer_dtype(values.dtype) and not is_float
+    given = declared.missing_values_of(name) or ()
+    texts = _numerals(file, name, given)
+    numbers = [text for text in texts if not is_dash(text)]
     # That of most columns, and found in a tenth of the time that a search for a format takes.
-    if is_default(texts, whole=whole):
+    if is_default(numbers, whole=whole):
         return None
-    made = find_number_format(texts)
+    made = _found_format(file, name, texts, given)
     if made is not None and made.is_spelled:
         return str(made)
     if is_decimal(values.dtype):
         return None
-    if made is None and (odd := [text for text in texts if re.search(r"[eE]|^\+", text)]):
+    if made is None and (odd := [text for text in numbers if re.search(r"[eE]|^\+", text)]):
         say(
             f"some of its numbers are written like {odd[0][:40]!r} and others are not; synthetic "
             f"ones are written like {_default(odd[0], whole=whole)}"
         )
     elif made is None and not whole:
-        made = usual_format(texts)
-        _say_if_others_differ(texts, made, say)
+        made = usual_format(numbers)
+        _say_if_others_differ(numbers, made, say)
     return None if made is None else str(made)
 
 
@@ -155,9 +157,20 @@ def _say_if_others_differ(texts: list[str], made: NumberFormat | None, say: Say)
         )
 
 
-def _numerals(file: CsvFile, name: str) -> list[str]:
+def _found_format(
+    file: CsvFile, name: str, texts: list[str], given: Sequence[str]
+) -> NumberFormat | None:
+    """Return the format of some texts of a column, without special texts that its others refute."""
+    made = find_number_format(texts)
+    if made is None or not made.special:
+        return made
+    distinct = file.cells(name).distinct.to_pylist()
+    return exact_among(made, [text for text in distinct if text.strip() not in given])
+
+
+def _numerals(file: CsvFile, name: str, given: Sequence[str]) -> list[str]:
     found = (text.strip() for text in file.texts(name, _SPELLED))
-    return [text for text in found if re.search(r"\d", text) or ZERO.fullmatch(text)]
+    return [text for text in found if is_numeral(text) and text not in given]
 
 
 def _default(text: str, *, whole: bool) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration
-from tabvae_ray.table.formats.numeral_finding import find_number_format
+from tabvae_ray.table.formats.numerals.finding import find_number_format
 from tabvae_ray.table.formats.padding import find_padding
 from tabvae_ray.table.reading.cells import NULL_WORDS, Cells, Mask
 from tabvae_ray.table.reading.csv_file import CsvFile

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tabvae_ray.table.formats.numeral_finding import find_number_format
-from tabvae_ray.table.formats.numerals import NumberFormat
+from tabvae_ray.table.formats.numerals.finding import find_number_format
+from tabvae_ray.table.formats.numerals.number_format import NumberFormat
+from tabvae_ray.table.formats.numerals.special_texts import SpecialTexts
 
 TEXTS = {
     "{:.2f}": ["10.50", "0.00", "-3.25"],
@@ -61,8 +62,11 @@ TEXTS = {
     "{:.1f} mg[<1.0 mg]": ["<1.0 mg", "2.5 mg"],
     "{:,.2f}[ CR| DR]": ["1,234.50 CR", "17.00 DR"],
     "{:.2f}[Cr|Dr]": ["12.50Cr", "17.00Dr"],
-    "{:.,2f}[ H| S]": ["1.234,50 H", "17,00 S"],
-    "{:,.2f}[| CR]": ["1,234.50", "17.00 CR"],
+    "{:.2f}[ CR| DR][0=0.00]": ["1.50 CR", "17.00 DR", "0.00"],
+    "{:.2f}[ CR| DR][0=0.00 DR]": ["1.50 CR", "17.00 DR", "0.00 DR"],
+    "{:,.2f}[| DR]": ["1,234.50", *(f"{number}.25 DR" for number in range(10))],
+    "${:.2f}[<$0.50]": ["<$0.50", "$0.50", "$3.10"],
+    "{:.2f}[<=0.1][>=90]": ["<=0.1", "0.50", ">=90"],
 }
 
 
@@ -99,9 +103,19 @@ def test_a_format_is_found_and_writes_what_it_reads(written: str) -> None:
         ["EUR7", "EUR12"],
         ["<0.5", "0.3", "1.2"],
         ["<0.5", "<1", "1.2"],
+        ["<0.5", "0.3", *(f"{number}.5" for number in range(1, 900))],
+        ["<0", "0", "7"],
+        ["$ -", "<1", "$1.20"],
+        ["<-5.0", "0.3", "1.2"],
+        [">0", "-3", "-7"],
         ["12C", "14D"],
+        ["1.5 h", "30.0 s"],
+        ["42.10 C", "58.80 D"],
+        ["1.25 Cr", "3.00", *(f"{number}.00" for number in range(10, 90))],
+        ["3 credit", "4"],
+        ["7.00", *(f"{number}.00 dB" for number in range(10, 90))],
+        ["1.50 CR", "2.50", "3.50 DR"],
         ["12 CR", "-14 DR"],
-        ["$-", "$ -", "$1.20"],
         [],
     ],
 )
@@ -125,8 +139,45 @@ def test_the_only_number_above_a_thousand_shows_the_separator() -> None:
     assert str(find_number_format([*texts, "1,019.82"])) == "{:,.2f}"
 
 
-def test_a_dash_beside_zeros_in_digits_is_no_zero() -> None:
-    assert str(find_number_format(["$1.25", "$0.00", "$ -"])) == "${:.2f}"
+def test_a_dash_beside_a_zero_in_digits_is_no_zero() -> None:
+    many = [f"${number}.25" for number in range(1, 3_000)]
+
+    assert str(find_number_format([*many, "$0.00", "$ -"])) == "${:.2f}"
+
+
+def test_a_dash_with_another_currency_is_no_zero() -> None:
+    assert str(find_number_format(["1.25", "7.50", "$ -"])) == "{:.2f}"
+    assert str(find_number_format(["1.25 €", "7.50 €", "$ -"])) == "{:.2f} €"
+    assert str(find_number_format(["$1.25e+03", "$7.50e+04", "$ -"])) == "${:.2e}"
+
+
+def test_a_dash_is_read_without_regard_to_its_spaces() -> None:
+    made = find_number_format(["$-", "$ -", "$1.20"])
+
+    assert str(made) == "${:.2f}[0=$-]"
+    assert made is not None and made.plain(["$ -", "$-", "$1.20"]) == ["0", "0", "1.20"]
+
+
+@pytest.mark.parametrize(
+    ("written", "text", "number"),
+    [
+        ("{:.1f}[<0.05]", "<0.05", "0.04"),
+        ("{:.0f}[<0.5]", "<0.5", "0"),
+        ("{:.2f}[<0.001]", "<0.001", "0.000"),
+        ("{:.0f}[>99.5]", ">99.5", "100"),
+        ("{:.0f}[≤0.5]", "≤0.5", "0"),
+        ("{:.1f}[≥99.95]", "≥99.95", "99.95"),
+        ("{:.1f}[>10.02]", ">10.02", "10.03"),
+    ],
+)
+def test_a_finer_limit_crosses_no_zero_and_whole_numbers_stay_whole(
+    written: str, text: str, number: str
+) -> None:
+    made = NumberFormat.parse(written)
+
+    assert made is not None
+    assert made.plain([text]) == [number]
+    assert made.text(float(number)) == text
 
 
 def test_all_numbers_beyond_a_limit_have_its_text() -> None:
@@ -174,7 +225,7 @@ def test_other_text_is_no_format(text: str) -> None:
         outer=st.sampled_from(["", "(", "inner", "last"]),
         bare=st.booleans(),
         keeps_mark=st.booleans(),
-        zero=st.sampled_from(["", "$ -"]),
+        special=st.sampled_from([SpecialTexts(), SpecialTexts(zero="$ -")]),
     ),
     numbers=st.lists(st.integers(-(10**9), 10**9), min_size=1),
 )

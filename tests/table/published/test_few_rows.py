@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 
 from tabvae_ray.config import TransformersConfig
+from tabvae_ray.generation.written_values import as_written
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.identifiers.maker import IdentifierMaker
+from tabvae_ray.table.reading.markers import as_declared
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE
 from tests.support.tables import small_config
@@ -171,3 +173,43 @@ def test_a_range_of_numbers_that_one_person_is_in_is_not_kept() -> None:
     table["band"] = np.where(table["income"] < 15_000, "unusual", "usual")
     rules = [str(rule) for rule in fitted(table, entity="patient").spec.rules]
     assert rules == ["band is unusual where income < 15000, else usual"]
+
+
+@pytest.mark.parametrize(
+    ("mark", "n_rows", "written"),
+    [
+        (">112", 1, "{:.0f}"),
+        (">112", 5, "{:.0f}[>112]"),
+        ("<12", 1, "{:.0f}"),
+        ("<12", 5, "{:.0f}[<12]"),
+        ("$ -", 1, "${:.0f}"),
+        ("$ -", 5, "${:.0f}[0=$ -]"),
+    ],
+)
+def test_a_text_for_numbers_that_few_rows_have_is_not_kept(
+    mark: str, n_rows: int, written: str
+) -> None:
+    rng = np.random.default_rng(0)
+    sign = "$" if mark.startswith("$") else ""
+    texts = [f"{sign}{age}" for age in rng.integers(18, 90, 600)]
+    texts[:n_rows] = [mark] * n_rows
+    table = pd.DataFrame({"age": texts, "x": np.arange(600) % 7})
+    spec = TableSpec.infer(table)
+    assert mark in (spec["age"].format or "")
+    table = as_declared(table, spec.columns)
+    encoder = TableEncoder.fit(table, spec, TransformersConfig())
+    assert encoder.spec["age"].format == written
+    assert (mark in stored(encoder)) is (n_rows == 5)
+    rows = encoder.decode(encoder.encode(table), rng)
+    made = as_written(rows, encoder.spec, as_text=True)["age"].astype(str)
+    assert (made == mark).any() is np.bool_(n_rows == 5)
+    assert made[made != mark].str.removeprefix(sign).astype(int).between(18, 89).all()
+
+
+def test_rows_of_one_person_below_a_limit_are_few() -> None:
+    rng = np.random.default_rng(0)
+    person = np.repeat(np.arange(60), 10)
+    level = np.where(person == 7, "<0.3", [f"{x:.1f}" for x in rng.uniform(1, 9, 600)])
+    table = pd.DataFrame({"person": [f"P{i:04}" for i in person], "level": level})
+    assert fitted(table, entity="person").spec["level"].format == "{:.1f}"
+    assert fitted(table).spec["level"].format == "{:.1f}[<0.3]"

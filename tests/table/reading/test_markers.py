@@ -1,5 +1,6 @@
 """Markers of missing values in Parquet files and DataFrames."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,46 @@ def test_rare_markers_in_text_of_parquet_are_missing_and_named(
     assert pq.read_schema(tmp_path / "o.parquet").field("v").type == pa.string()
     # pandas reads the text as text, not as the numbers that it was made of.
     assert isinstance(pd.read_parquet(tmp_path / "o.parquet")["v"].dropna().iloc[0], str)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("written", ["${:.2f}", "${:.2f}[0=$ -]"])
+def test_a_declared_format_decides_whether_a_dash_is_missing(
+    tmp_path: Path, suffix: str, written: str
+) -> None:
+    texts = ["$ -" if i % 20 == 3 else f"${i + 1}.50" for i in range(ROWS)]
+    table, file = pd.DataFrame({"v": texts, "n": np.arange(ROWS) % 7}), str(tmp_path / f"t{suffix}")
+    table.to_csv(file, index=False) if suffix == ".csv" else table.to_parquet(file)
+    declared = SpecDeclaration.from_mapping(
+        {"columns": {"v": {"kind": "continuous", "format": written}}, "rules": {"find": False}}
+    )
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        spec = TableSpec.infer(read_table(file, declared), declared=declared)
+    is_zero = written.endswith("]")
+    assert (spec["v"].format, spec["v"].missing) == (written, not is_zero)
+    assert spec["v"].minimum == (0 if is_zero else 1.5)
+    assert ["so the 5 that read '$ -' are taken" in str(each.message) for each in said] == (
+        [] if is_zero else [True]
+    )
+
+
+@pytest.mark.parametrize("numbers", [np.arange(5, 300).tolist(), np.arange(300) / 7])
+def test_a_dash_among_numbers_of_python_is_missing(numbers: Any) -> None:
+    table = pd.DataFrame({"v": [*numbers, *["$ -"] * 9]})
+    table["n"] = np.arange(len(table)) % 7
+    with pytest.warns(UserWarning, match="so the 9 that read '[$] -' are taken for missing"):
+        spec = TableSpec.infer(table)
+    assert (spec["v"].kind, spec["v"].missing) == ("continuous", True)
+
+
+def test_a_number_in_text_that_a_declared_format_does_not_read_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "t.parquet"
+    pd.DataFrame({"v": [*(f"${i}.50" for i in range(ROWS)), "<1.00"]}).to_parquet(file)
+    columns = {"v": {"kind": "continuous", "format": "${:.2f}"}}
+    declared = SpecDeclaration.from_mapping({"columns": columns})
+    with pytest.raises(DataError, match=r"but has '<1\.00'"):
+        TableSpec.infer(read_table(str(file), declared), declared=declared)
 
 
 def test_markers_of_a_data_frame_are_known_to_its_spec() -> None:

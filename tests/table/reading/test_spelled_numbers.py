@@ -232,6 +232,44 @@ def test_what_is_below_a_limit_of_detection_is_a_number_and_comes_back(tmp_path:
     assert rows[rows.ne("<0.50")].astype(float).min() >= 0.5
 
 
+def test_a_dash_beside_frequent_zeros_in_digits_is_missing(tmp_path: Path) -> None:
+    amounts = [f"${x:,.2f}" for x in np.random.default_rng(9).uniform(1, 9_000, 2_400)]
+    file = write_csv(tmp_path / "t.csv", paid=[*amounts, *["$ -"] * 300, *["$0.00"] * 300])
+    with pytest.warns(UserWarning, match="the 300 that read '[$] -' are taken for missing"):
+        paid = read_table(file)["paid"]
+    assert (int(paid.isna().sum()), int((paid == 0).sum())) == (300, 300)
+
+
+@pytest.mark.parametrize(
+    "numbers", [range(300), [0.5, 0.25, 0.125, *(i + 0.75 for i in range(297))]]
+)
+def test_plain_numbers_beside_a_dash_need_no_format(tmp_path: Path, numbers: list[float]) -> None:
+    file = write_csv(tmp_path / "t.csv", n=[*map(str, numbers), *["$ -"] * 9])
+    with pytest.warns(UserWarning, match="so the 9 that read '[$] -' are taken for missing"):
+        assert not read_table(file).attrs["number_formats"]
+
+
+def test_a_number_beyond_a_limit_is_seen_in_a_long_file(tmp_path: Path) -> None:
+    levels = [f"{number / 100:.2f}" for number in range(50, 12_050)]
+    file = write_csv(tmp_path / "t.csv", level=[*["<0.5"] * 90, *levels, "0.12"])
+    with pytest.warns(UserWarning, match="but 90 are not, such as '<0.5'"):
+        assert read_table(file)["level"].dtype == "str"
+
+
+def test_missing_values_that_are_declared_are_not_beyond_a_limit(tmp_path: Path) -> None:
+    levels = [f"{number / 100:.2f}" for number in range(50, 950)]
+    file = write_csv(tmp_path / "t.csv", level=[*["<0.5"] * 90, *levels, "-9.00"])
+    declared = SpecDeclaration.from_mapping({"missing_values": ["-9.00"]})
+    level = read_table(file, declared)["level"]
+    assert (level.min(), int(level.isna().sum())) == (0.49, 1)
+
+
+def test_a_comma_with_two_meanings_is_said_beside_a_dash(tmp_path: Path) -> None:
+    file = write_csv(tmp_path / "t.csv", x=[f"1,{i} €" for i in range(400, 600)] + ["- €"] * 9)
+    with pytest.warns(UserWarning, match="comma in numbers such as '1,400 €' is taken for a sep"):
+        assert read_table(file)["x"].min() == 0
+
+
 def test_amounts_paid_in_and_out_are_signed_and_keep_their_words(tmp_path: Path) -> None:
     rng = np.random.default_rng(7)
     amounts = rng.normal(0, 300, 800).round(2)

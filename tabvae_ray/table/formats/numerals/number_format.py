@@ -22,6 +22,7 @@ positive and negative numbers, as in ``{:,.2f}[ CR| DR]``; one of them may be em
 
 At the end, brackets name texts that stand for numbers: ``[0=$ -]`` for zero, ``[<0.5]`` for all
 numbers below 0.5, such as what is below a limit of detection, and ``[>10.0]`` for all above 10.
+They are read without regard to spaces.
 """
 
 import re
@@ -31,10 +32,17 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from tabvae_ray.table.formats.numerals.special_texts import (
+    NO_SPECIAL,
+    Limit,
+    SpecialTexts,
+    squeezed,
+)
+
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SEPARATORS", "NumberFormat"]
+__all__ = ["MOST_PLACES", "SEPARATORS", "NumberFormat"]
 
 # Apostrophes, space, no-break space and its narrow form separate thousands, beside comma and point.
 SEPARATORS = ",.'\u2019 \u00a0\u202f"
@@ -47,13 +55,8 @@ _TEMPLATE = re.compile(
     r"(?:(?P<least>1?)(?P<trims>-))?(?P<places>\d{1,2})"
     r"(?P<letter>[feE])(?P<power>\+?0{1,3})?\}(?P<after>[^{}]*)"
 )
-# What stands for zero, and for numbers below and above a limit.
-_SPECIAL = re.compile(
-    r"(?P<rest>.*?)(?:\[0=(?P<zero>[^][{}]+)\])?(?:\[(?P<below>[<\u2264][^][{}]+)\])?"
-    r"(?:\[(?P<above>[>\u2265][^][{}]+)\])?"
-)
 _WORDS = re.compile(r"(?P<rest>.*\})\[(?P<after>[^][{}|\d]*)\|(?P<minus>[^][{}|\d]*)\]")
-_MOST_PLACES = 30
+MOST_PLACES = 30
 # What is written before and after a format, by where the sign is.
 _AROUND = {"(": ("(", ")"), "last": ("", "-")}
 
@@ -80,9 +83,7 @@ class NumberFormat:
         letter: ``f``, or the letter of scientific notation.
         power: Shortest exponent, such as ``+00`` or ``0``; empty unless in scientific notation.
         minus: Text after negative numbers in place of ``after``; with ``outer`` of ``words`` only.
-        zero: Text of zero, empty if it is written like other numbers.
-        below: Text of all numbers below the one that it has, such as ``<0.5``; may be empty.
-        above: The same of all numbers above it.
+        special: Texts that stand for zero and for numbers beyond limits.
     """
 
     places: int
@@ -100,21 +101,15 @@ class NumberFormat:
     letter: str = "f"
     power: str = ""
     minus: str = ""
-    zero: str = ""
-    below: str = ""
-    above: str = ""
+    special: SpecialTexts = NO_SPECIAL
 
     @classmethod
     def parse(cls, text: str) -> "NumberFormat | None":
         """Return the format that a text describes, None if it describes none."""
-        special = _SPECIAL.fullmatch(text)
-        if special is not None and special["rest"] != text:
-            own = cls.parse(special["rest"])
-            if own is None:
-                return None
-            zero, below, above = (special[key] or "" for key in ("zero", "below", "above"))
-            made = replace(own, zero=zero, below=below, above=above)
-            return made if made.has_limits else None
+        rest, special = SpecialTexts.split(text)
+        if special:
+            own = cls.parse(rest)
+            return None if own is None else own.with_special(special)
         if (words := _WORDS.fullmatch(text)) is not None:
             own = cls.parse(words["rest"])
             if own is None or own.after or own.outer or words["after"] == words["minus"]:
@@ -126,7 +121,7 @@ class NumberFormat:
         places, letter, outer = int(found["places"]), found["letter"], found["outer"]
         before, after, sign = found["before"], found["after"], found["sign"]
         is_plain = letter == "f"
-        if places > _MOST_PLACES or (is_plain and found["power"]):
+        if places > MOST_PLACES or (is_plain and found["power"]):
             return None
         if outer == "(":
             if not after.endswith(")"):
@@ -169,27 +164,30 @@ class NumberFormat:
         )
         number = f"{{:{number}{self.places}{self.letter}{power}}}"
         start, end = _AROUND.get(outer, (outer, ""))
-        special = "".join(f"[{text}]" for text in (self.below, self.above) if text)
-        if self.zero:
-            special = f"[0={self.zero}]{special}"
         if outer == "inner":
-            return f"{self.before}({number}){self.after}{special}"
+            return f"{self.before}({number}){self.after}{self.special}"
         if outer == "words":
-            return f"{self.before}{number}[{self.after}|{self.minus}]{special}"
-        return f"{start}{self.before}{number}{self.after}{end}{special}"
+            return f"{self.before}{number}[{self.after}|{self.minus}]{self.special}"
+        return f"{start}{self.before}{number}{self.after}{end}{self.special}"
 
     @property
     def is_spelled(self) -> bool:
         """Return True if texts in this format are no plain numbers, which every program reads."""
         is_marked = self.thousands or self.mark == "," or self.sign == "\u2212"
-        is_special = self.zero or self.below or self.above
-        return bool(self.before or self.after or self.outer or is_marked or is_special)
+        return bool(self.before or self.after or self.outer or is_marked or self.special)
 
-    @property
-    def has_limits(self) -> bool:
-        """Return True if the texts of numbers beyond limits have these limits in this format."""
-        limits = [self.limits[i] for i, text in enumerate((self.below, self.above)) if text]
-        return self.letter == "f" and not any(limit is None for limit in limits)
+    @cached_property
+    def limits(self) -> list[Limit]:
+        """Limits beyond which all numbers have one text."""
+        read = replace(self, special=NO_SPECIAL)._plain
+        found = (Limit.of(text, self.places, read) for text in self.special.limits)
+        return [limit for limit in found if limit is not None]
+
+    def with_special(self, special: SpecialTexts) -> "NumberFormat | None":
+        """Return the format with special texts, None if one of these has no number."""
+        made = replace(self, special=special)
+        can_be_read = len(made.limits) == len(special.limits)
+        return made if not special or (can_be_read and self.letter == "f") else None
 
     def spelled(self, numbers: "pd.Series") -> "pd.Series":
         """Write numbers as text; missing ones stay missing."""
@@ -205,9 +203,10 @@ class NumberFormat:
         # A float would lose digits of large integers.
         is_exact = isinstance(number, int) and self.letter == "f"
         exact = Decimal(number) if is_exact else number
+        for limit in self.limits:
+            if limit.has(exact):
+                return limit.text
         text = format(abs(exact), f".{self.places}{self.letter}")
-        if (special := _special_text(self, text, is_negative=exact < 0)) is not None:
-            return special
         digits, _, exponent = text.replace("E", "e").partition("e")
         whole, _, decimals = digits.partition(".")
         if self.trims:
@@ -215,6 +214,8 @@ class NumberFormat:
         if self.bare and whole == "0" and decimals:
             whole = ""
         is_zero = not re.search("[1-9]", digits)
+        if is_zero and self.special.zero:
+            return self.special.zero
         whole = _grouped(whole, self.thousands) if self.thousands else whole
         body = f"{whole}{self.mark}{decimals}" if decimals or self.keeps_mark else whole
         body = body.zfill(self.width)
@@ -243,19 +244,18 @@ class NumberFormat:
         """
         return [self._plain(text) for text in texts]
 
+    def special_number(self, text: str) -> str | None:
+        """Return the number for which a special text stands, None for other texts."""
+        return self._special_numbers.get(squeezed(text)) if self.special else None
+
     @cached_property
-    def limits(self) -> tuple[Decimal | None, Decimal | None]:
-        """Limits below and above which numbers have a text of their own, None without."""
-        plain = replace(self, zero="", below="", above="")
-        texts = [plain._plain(text[1:].strip()) for text in (self.below, self.above)]
-        low, high = (None if text is None else Decimal(text) for text in texts)
-        return low, high
+    def _special_numbers(self) -> dict[str, str]:
+        zero = {squeezed(self.special.zero): "0"} if self.special.zero else {}
+        return zero | {squeezed(limit.text): str(limit.value) for limit in self.limits}
 
     def _plain(self, text: str) -> str | None:
-        if self.zero or self.below or self.above:
-            special = _plain_of_special(self, text.strip())
-            if special is not None:
-                return special
+        if (special := self.special_number(text)) is not None:
+            return special
         found = self._pattern.fullmatch(text)
         if found is None:
             return None
@@ -294,30 +294,6 @@ class NumberFormat:
             rf"(?<=[\d{re.escape(self.mark)}])(?P<power>[eE][+-]?\d{{1,3}})?"
             rf"{closed}\s*(?:{after})?{last}{end}\s*"
         )
-
-
-def _special_text(made: NumberFormat, digits: str, *, is_negative: bool) -> str | None:
-    """Return the text that stands for a rounded number, None if that is written in digits."""
-    if not (made.zero or made.below or made.above) or made.letter != "f":
-        return None
-    number, (low, high) = Decimal(digits), made.limits
-    number = -number if is_negative else number
-    if low is not None and (number < low or (number == low and made.below[0] != "<")):
-        return made.below
-    if high is not None and (number > high or (number == high and made.above[0] != ">")):
-        return made.above
-    return made.zero if made.zero and number == 0 else None
-
-
-def _plain_of_special(made: NumberFormat, text: str) -> str | None:
-    """Return the number that a text stands for: of those beyond a limit, the next one."""
-    if made.zero and text == made.zero.strip():
-        return "0"
-    for own, limit, sign in zip((made.below, made.above), made.limits, (-1, 1), strict=True):
-        if limit is not None and text == own.strip():
-            step = Decimal(1).scaleb(-made.places) if own[0] in "<>" else 0
-            return str(limit + sign * step)
-    return None
 
 
 def _grouped(whole: str, thousands: str) -> str:
