@@ -60,6 +60,30 @@ def test_a_region_still_tells_its_country_if_only_one_country_has_regions() -> N
     assert "country is determined by region" in found(table)
 
 
+def test_two_columns_tell_a_zone_although_one_zone_says_that_the_state_is_missing() -> None:
+    rng = np.random.default_rng(15)
+    state, kind = rng.integers(0, 12, N), rng.choice(["standard", "express", "air"], N)
+    zones = rng.choice(["near", "middle", "far"], (10, 3))
+    home = state < 10
+    zone = np.where(home, zones[state % 10, pd.factorize(kind)[0]], "foreign")
+    table = pd.DataFrame({"state": pd.Series([f"S{i}" for i in state]).where(home), "kind": kind})
+    assert found(table.assign(zone=zone)) == {
+        "zone is determined by state and kind",
+        "state is missing exactly where zone is foreign",
+    }
+
+
+def test_a_region_and_a_city_still_tell_a_country_of_which_one_has_neither() -> None:
+    rng = np.random.default_rng(16)
+    region, city = rng.integers(0, 6, N), rng.integers(0, 5, N)
+    countries = rng.choice(["us", "ca", "mx"], (6, 5))
+    has = rng.random(N) < 0.8
+    table = pd.DataFrame({"region": pd.Series([f"R{i}" for i in region]).where(has)})
+    table["city"] = pd.Series([f"C{i}" for i in city]).where(has)
+    table["country"] = np.where(has, countries[region, city], "monaco")
+    assert "country is determined by region and city" in found(table)
+
+
 def test_a_balance_is_computed_from_a_signed_amount_not_from_debits_that_some_rows_have() -> None:
     rng = np.random.default_rng(14)
     amount, opening = rng.normal(0, 300, N).round(2), rng.normal(900, 400, N).round(2)
