@@ -93,3 +93,43 @@ def test_a_balance_is_computed_from_a_signed_amount_not_from_debits_that_some_ro
     rules = found(table)
     assert {"debit = -amount", "credit = amount"} <= rules
     assert rules & {"closing = amount + opening", "closing = opening + amount"}
+
+
+def with_gaps(values: pd.Series, seed: int) -> pd.Series:
+    return values.mask(np.random.default_rng(seed).random(len(values)) < 0.2)
+
+
+def test_a_product_is_not_divided_because_a_price_is_missing_in_some_rows() -> None:
+    rng = np.random.default_rng(17)
+    table = pd.DataFrame({"pieces": rng.integers(2, 9, N), "price": rng.uniform(1, 90, N).round(2)})
+    table["amount"] = (table["pieces"] * table["price"]).round(2)
+    table["price"] = with_gaps(table["price"], 18)
+    assert found(table) == {"amount = pieces * price"}
+
+
+def test_a_unit_is_not_turned_round_because_some_rows_lack_it() -> None:
+    rng = np.random.default_rng(19)
+    table = pd.DataFrame({"c": rng.uniform(-20, 40, N).round(1), "x": rng.normal(0, 1, N)})
+    table["f"] = (1.8 * table["c"] + 32).round(2)
+    table["c"] = with_gaps(table["c"], 20)
+    assert found(table) == {"f = 1.8 * c + 32"}
+
+
+def test_a_sum_is_not_solved_for_a_part_because_some_rows_lack_it() -> None:
+    rng = np.random.default_rng(21)
+    table = pd.DataFrame({"amount": rng.uniform(1, 700, N).round(2)})
+    tax, discount = rng.uniform(0, 9, N).round(2), rng.uniform(0, 5, N).round(2)
+    total = (table["amount"] + tax).round(2)
+    table = table.assign(tax=with_gaps(pd.Series(tax), 22), total=total, discount=discount)
+    rules = found(table.assign(net=(total - discount).round(2)))
+    assert {"total = amount + tax", "net = total - discount"} <= rules
+
+
+def test_a_balance_is_computed_from_credits_that_are_never_negative() -> None:
+    rng = np.random.default_rng(23)
+    is_credit, amount = rng.random(N) < 0.5, pd.Series(rng.integers(1, 500, N))
+    before = rng.integers(1_000, 9_000, N)
+    table = pd.DataFrame({"before": before, "credit": amount.where(is_credit)})
+    table["debit"] = amount.mask(is_credit)
+    table["after"] = before + amount.where(is_credit, -amount)
+    assert "after = before + credit" in found(table)

@@ -16,6 +16,7 @@ from tabvae_ray.table.rules.finding.several import extremes, first_present, rate
 from tabvae_ray.table.rules.finding.short_numbers import shortest
 from tabvae_ray.table.rules.finding.strength import (
     hides_nothing,
+    is_plain,
     needs_all,
     strongest_first,
 )
@@ -144,7 +145,7 @@ class Candidates:
         # A share of a sum, which is rounded, tells it less exactly than the other parts do.
         odd = False
         for totals in self._totals():
-            if _is_plain(totals[0]):
+            if is_plain(totals[0]):
                 yield totals
             else:
                 odd = True
@@ -280,10 +281,6 @@ def _is_whole(rule: Linear) -> bool:
 def _has_whole_factors(rule: Linear) -> bool:
     whole = all(factor > 0 and factor % 1 == 0 for factor in rule.terms.values())
     return whole and rule.constant == 0
-
-
-def _is_plain(rule: Linear) -> bool:
-    return all(abs(factor) == 1 for factor in rule.terms.values())
 
 
 def _whole_first(rules: list[Linear]) -> list[Linear]:
