@@ -179,13 +179,19 @@ def _alphabets(texts: list[str], tokens: re.Pattern[str]) -> Alphabets:
 
 def _alphabet(counts: Counter[str], tokens: re.Pattern[str]) -> str:
     """Return the alphabet of a run: what occurs if it was seen often enough, or else its class."""
+    known = _class_of(counts, tokens)
+    if 4 < len(counts) and counts.total() >= _SATURATED * len(known):
+        return _shared(counts) or known
+    return known
+
+
+def _class_of(counts: Counter[str], tokens: re.Pattern[str]) -> str:
+    """Return the smallest class that has all characters of a run."""
     chars = "".join(sorted(counts))
     known = next((known for known in _CLASSES if set(chars) <= set(known)), chars)
     if tokens is _TOKENS and chars.isalpha():
         # Or else its texts might be those of a run of digits.
         known = "".join(filter(str.isalpha, known))
-    if 4 < len(chars) and counts.total() >= _SATURATED * len(known):
-        return _shared(counts) or known
     return known
 
 
@@ -241,6 +247,9 @@ def _pattern(
         for i, column in enumerate(zip(*parts, strict=True)):
             counts = Counter(column)
             class_of = alphabet = alphabets[kinds, place, i == 0]
+            if 2 * sum(counts[char] for char in alphabet) < counts.total():
+                # It is that of more frequent shapes, which hardly have the characters of this one.
+                class_of = alphabet = _class_of(counts, tokens)
             if i == 0 and alphabet[0] == "0" and alphabet.isdigit() and "0" not in counts:
                 class_of = alphabet[1:]
             chosen.append(_choices(counts, class_of))

@@ -208,3 +208,15 @@ def test_characters_that_are_missing_by_chance_are_kept(
     rng = np.random.default_rng(n)
     texts = ["".join(rng.choice(list(alphabet), length)) for _ in range(n)]
     assert [found.pattern for found in learn_patterns(texts)] == [pattern]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_rare_shape_has_characters_that_the_frequent_one_lacks(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    pairs = zip(rng.choice(["EU", "US"], 6000), rng.integers(1, 90_000, 6000), strict=True)
+    texts = [f"{start}-{number:06d}" for start, number in pairs]
+    texts[:8] = [f"ZZ-{number:07d}" for number in rng.integers(10**6, 10**7, 8)]
+    common, rare = (parse_pattern(found.pattern)[0] for found in learn_patterns(texts))
+    assert common.positions[3] == ("0",)
+    assert rare.positions[3] == tuple("123456789")
+    assert rare.positions[4] == tuple(string.digits)

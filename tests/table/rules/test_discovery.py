@@ -56,6 +56,8 @@ def test_a_few_exceptions_are_counted_and_many_make_no_rule() -> None:
         ("share", lambda a, b: np.round(100 * a / b, 1), "share = 100 * a / b"),
         ("hundreds", lambda a, b: a // 100, "hundreds = a divided by 100, rounded down"),
         ("boxes", lambda a, b: -(-a // 24), "boxes = a divided by 24, rounded up"),
+        ("boxes", lambda a, b: -(-a // 33), "boxes = a divided by 33, rounded up"),
+        ("boxes", lambda a, b: np.ceil(a / 17.5), "boxes = a divided by 17.5, rounded up"),
         ("rest", lambda a, b: a % 60, "rest = remainder of a divided by 60"),
     ],
 )

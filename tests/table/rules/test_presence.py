@@ -60,6 +60,30 @@ def test_a_region_still_tells_its_country_if_only_one_country_has_regions() -> N
     assert "country is determined by region" in found(table)
 
 
+def test_two_columns_tell_a_zone_although_one_zone_says_that_the_state_is_missing() -> None:
+    rng = np.random.default_rng(15)
+    state, kind = rng.integers(0, 12, N), rng.choice(["standard", "express", "air"], N)
+    zones = rng.choice(["near", "middle", "far"], (10, 3))
+    home = state < 10
+    zone = np.where(home, zones[state % 10, pd.factorize(kind)[0]], "foreign")
+    table = pd.DataFrame({"state": pd.Series([f"S{i}" for i in state]).where(home), "kind": kind})
+    assert found(table.assign(zone=zone)) == {
+        "zone is determined by state and kind",
+        "state is missing exactly where zone is foreign",
+    }
+
+
+def test_a_region_and_a_city_still_tell_a_country_of_which_one_has_neither() -> None:
+    rng = np.random.default_rng(16)
+    region, city = rng.integers(0, 6, N), rng.integers(0, 5, N)
+    countries = rng.choice(["us", "ca", "mx"], (6, 5))
+    has = rng.random(N) < 0.8
+    table = pd.DataFrame({"region": pd.Series([f"R{i}" for i in region]).where(has)})
+    table["city"] = pd.Series([f"C{i}" for i in city]).where(has)
+    table["country"] = np.where(has, countries[region, city], "monaco")
+    assert "country is determined by region and city" in found(table)
+
+
 def test_a_balance_is_computed_from_a_signed_amount_not_from_debits_that_some_rows_have() -> None:
     rng = np.random.default_rng(14)
     amount, opening = rng.normal(0, 300, N).round(2), rng.normal(900, 400, N).round(2)
@@ -69,3 +93,43 @@ def test_a_balance_is_computed_from_a_signed_amount_not_from_debits_that_some_ro
     rules = found(table)
     assert {"debit = -amount", "credit = amount"} <= rules
     assert rules & {"closing = amount + opening", "closing = opening + amount"}
+
+
+def with_gaps(values: pd.Series, seed: int) -> pd.Series:
+    return values.mask(np.random.default_rng(seed).random(len(values)) < 0.2)
+
+
+def test_a_product_is_not_divided_because_a_price_is_missing_in_some_rows() -> None:
+    rng = np.random.default_rng(17)
+    table = pd.DataFrame({"pieces": rng.integers(2, 9, N), "price": rng.uniform(1, 90, N).round(2)})
+    table["amount"] = (table["pieces"] * table["price"]).round(2)
+    table["price"] = with_gaps(table["price"], 18)
+    assert found(table) == {"amount = pieces * price"}
+
+
+def test_a_unit_is_not_turned_round_because_some_rows_lack_it() -> None:
+    rng = np.random.default_rng(19)
+    table = pd.DataFrame({"c": rng.uniform(-20, 40, N).round(1), "x": rng.normal(0, 1, N)})
+    table["f"] = (1.8 * table["c"] + 32).round(2)
+    table["c"] = with_gaps(table["c"], 20)
+    assert found(table) == {"f = 1.8 * c + 32"}
+
+
+def test_a_sum_is_not_solved_for_a_part_because_some_rows_lack_it() -> None:
+    rng = np.random.default_rng(21)
+    table = pd.DataFrame({"amount": rng.uniform(1, 700, N).round(2)})
+    tax, discount = rng.uniform(0, 9, N).round(2), rng.uniform(0, 5, N).round(2)
+    total = (table["amount"] + tax).round(2)
+    table = table.assign(tax=with_gaps(pd.Series(tax), 22), total=total, discount=discount)
+    rules = found(table.assign(net=(total - discount).round(2)))
+    assert {"total = amount + tax", "net = total - discount"} <= rules
+
+
+def test_a_balance_is_computed_from_credits_that_are_never_negative() -> None:
+    rng = np.random.default_rng(23)
+    is_credit, amount = rng.random(N) < 0.5, pd.Series(rng.integers(1, 500, N))
+    before = rng.integers(1_000, 9_000, N)
+    table = pd.DataFrame({"before": before, "credit": amount.where(is_credit)})
+    table["debit"] = amount.mask(is_credit)
+    table["after"] = before + amount.where(is_credit, -amount)
+    assert "after = before + credit" in found(table)

@@ -16,6 +16,7 @@ from tabvae_ray.table.rules.finding.several import extremes, first_present, rate
 from tabvae_ray.table.rules.finding.short_numbers import shortest
 from tabvae_ray.table.rules.finding.strength import (
     hides_nothing,
+    is_plain,
     needs_all,
     strongest_first,
 )
@@ -39,6 +40,8 @@ _SAMPLE, _LARGER = 256, 2048
 _DIVISORS = (7, 10, 12, 24, 30, 52, 60, 100, 365, 1000, 1440, 3600, 10000, 86400)
 # Where fewer rows are above the divisor, a remainder is the number itself.
 _DIVIDED = 0.05
+# What dividing float64 may lose.
+_HAIR = 1e-13
 # Rows that show whether a column rises with another one.
 _FEW = 32
 # Share of the sample that may be exceptions on either side.
@@ -142,7 +145,7 @@ class Candidates:
         # A share of a sum, which is rounded, tells it less exactly than the other parts do.
         odd = False
         for totals in self._totals():
-            if _is_plain(totals[0]):
+            if is_plain(totals[0]):
                 yield totals
             else:
                 odd = True
@@ -253,7 +256,7 @@ class Candidates:
             return
         numbers = self._sample[:, of]
         some = self._sample[:, column] > 0
-        near = _near_divisors(numbers[some], self._sample[some, column] - 1)
+        near = _near_divisors(numbers[some], self._sample[some, column] - 1, up=True)
         for divisor in sorted({*_DIVISORS, *near} - {1.0}):
             whole = np.ceil(numbers / divisor - 1e-12)
             if (whole > 1).mean() >= _DIVIDED and self._few.keeps(whole, column):
@@ -280,18 +283,15 @@ def _has_whole_factors(rule: Linear) -> bool:
     return whole and rule.constant == 0
 
 
-def _is_plain(rule: Linear) -> bool:
-    return all(abs(factor) == 1 for factor in rule.terms.values())
-
-
 def _whole_first(rules: list[Linear]) -> list[Linear]:
     return sorted(rules, key=lambda rule: not _is_whole(rule))
 
 
-def _near_divisors(of: Floats, whole: Floats) -> set[float]:
+def _near_divisors(of: Floats, whole: Floats, *, up: bool = False) -> set[float]:
     """Return the shortest number, if any, by which a column is divided to give whole quotients.
 
-    A few rows at either end may be exceptions.
+    A few rows at either end may be exceptions. What is rounded up is one more than ``whole``, which
+    the smallest divisor still gives and the largest one no longer.
     """
     least, most = of / (whole + 1), of[whole > 0] / whole[whole > 0]
     least, most = least[~np.isnan(least)], most[~np.isnan(most)]
@@ -299,6 +299,8 @@ def _near_divisors(of: Floats, whole: Floats) -> set[float]:
         if len(most) and len(least):
             low, high = np.quantile(least, 1 - left_out), np.quantile(most, left_out)
             if low < high:
+                if up:
+                    return {-shortest(-float(high), -float(low) * (1 - _HAIR))}
                 return {shortest(float(low), float(high))}
     return set()
 

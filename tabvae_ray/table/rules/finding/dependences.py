@@ -226,17 +226,17 @@ class _Search:
     def _says_presence(self, rule: Dependence) -> bool:
         """Return whether the category itself says which of the determining columns have a value.
 
-        A status says which dates are missing; so the dates must not say the status. A state says
-        its country, though, even if only one country has states.
+        A status says which dates are missing; so the dates must not say the status, if no more than
+        which of them are there does. A state says its country, though, even if only one country has
+        states.
         """
         view = self.table[rule.column]
         if view.column.kind != "categorical" or view.n_codes > _MAX_LABELS or view.missing.any():
             return False
         gaps = [of.missing for name in rule.on if (of := self.table[name]).missing.any()]
         said = [part for part in gaps if agrees_within_groups(view.codes, part * 1).all()]
-        if len(rule.on) > 1:
-            return bool(said)
-        return bool(said) and bool(agrees_within_groups(said[0] * 1, view.codes).all())
+        pattern = sum(part * 2**i for i, part in enumerate(said))
+        return bool(said) and bool(agrees_within_groups(np.asarray(pattern), view.codes).all())
 
 
 def _agreeing_by_chance(codes: Codes) -> float:

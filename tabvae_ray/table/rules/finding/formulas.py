@@ -8,7 +8,7 @@ from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.finding.candidates import Candidates
 from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.evidence import is_rule
-from tabvae_ray.table.rules.finding.strength import of_present, tells_all
+from tabvae_ray.table.rules.finding.strength import is_partial_copy, is_plain, of_present, tells_all
 from tabvae_ray.table.rules.finding.sums.turning import plainer_inputs
 from tabvae_ray.table.rules.forms.formula import Formula, Linear
 from tabvae_ray.table.rules.forms.several import Scaled
@@ -50,13 +50,20 @@ def find_formulas(
     search = Candidates(table, names, added, rng, given)
     formulas: list[Formula] = []
     inexact: list[Formula] = []
-    partial: list[Formula] = []
     related: set[frozenset[str]] = set()
 
     def fits(candidate: Formula) -> bool:
         return candidate.column not in given and not leads_to(
             candidate.column, candidate.given, given
         )
+
+    def in_the_way(candidate: Formula) -> list[Formula]:
+        return [
+            rule
+            for rule in formulas
+            if rule.column == candidate.column
+            or (rule.column in candidate.given and leads_to(candidate.column, rule.given, given))
+        ]
 
     def makes_room(candidate: Formula) -> bool:
         """Solve sums that are in the way of a product or rate for other columns of theirs.
@@ -69,12 +76,7 @@ def find_formulas(
             # A rate of a sum, which tells the sum no more than roughly.
             if not search.is_late or len(candidate.terms) > 1 or candidate.column in given:
                 return False
-        old = [
-            rule
-            for rule in formulas
-            if rule.column == candidate.column
-            or (rule.column in candidate.given and leads_to(candidate.column, rule.given, given))
-        ]
+        old = in_the_way(candidate)
         others = {name: of for name, of in given.items() if name not in {r.column for r in old}}
         others[candidate.column] = candidate.given
         ways: list[Linear] = []
@@ -98,6 +100,27 @@ def find_formulas(
             accept(way)
         return True
 
+    def replaces(candidate: Formula) -> bool:
+        """Remove sums in the way of a candidate that tells all values, if they do not.
+
+        What they lack must itself be computed, so that no column is left without a rule.
+        """
+        old = in_the_way(candidate)
+        others = {name: of for name, of in given.items() if name not in {r.column for r in old}}
+        if leads_to(candidate.column, candidate.given, others) or candidate.column in others:
+            return False
+        for rule in old:
+            if not isinstance(rule, Linear) or not is_plain(rule) or tells_all(rule, table):
+                return False
+            if any(table[name].missing.any() and name not in others for name in rule.given):
+                return False
+        if not tells_all(candidate, table):
+            return False
+        for rule in old:
+            del given[rule.column]
+            formulas.remove(rule)
+        return True
+
     def accept(rule: Formula) -> None:
         given[rule.column] = rule.given
         formulas.append(rule)
@@ -115,15 +138,14 @@ def find_formulas(
             for rule in candidates
             if fits(rule) or not turns.isdisjoint((rule.column, *rule.given))
         ]
-        # A formula that tells all values of its column goes before one that needs what rows lack.
-        ranked = search.ranked(fitting)
-        for candidate in sorted(ranked, key=lambda rule: not tells_all(rule, table)):
+        # A copy goes to where values lack. What is more than a copy might round or become negative.
+        ranked = sorted(search.ranked(fitting), key=lambda rule: is_partial_copy(rule, table))
+        for candidate in ranked:
             exceptions = is_rule(candidate, table, rng)
             if exceptions is not None and search.is_needed(candidate, exceptions):
-                if not tells_all(candidate, table):
-                    partial.append(candidate.model_copy(update={"exceptions": exceptions}))
-                    continue
-                if not fits(candidate) and (exceptions or not makes_room(candidate)):
+                if not fits(candidate) and (
+                    exceptions or not (replaces(candidate) or makes_room(candidate))
+                ):
                     continue
                 related.add(columns)
                 if exceptions == 0:
@@ -131,8 +153,8 @@ def find_formulas(
                 else:
                     inexact.append(candidate.model_copy(update={"exceptions": exceptions}))
                 break
-    # What has exceptions, or tells a part of the rows, explains what exact rules leave.
-    for rule in (*inexact, *partial):
+    # What has exceptions explains what exact rules leave.
+    for rule in inexact:
         if fits(rule):
             accept(rule)
     return plainer_inputs(formulas, table, search.results, known, rng)

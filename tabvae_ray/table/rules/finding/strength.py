@@ -10,7 +10,15 @@ from tabvae_ray.table.rules.finding.agreement import AGREEING
 from tabvae_ray.table.rules.forms.formula import Formula, Linear
 from tabvae_ray.table.rules.forms.several import Extreme
 
-__all__ = ["hides_nothing", "needs_all", "of_present", "strongest_first", "tells_all"]
+__all__ = [
+    "hides_nothing",
+    "is_partial_copy",
+    "is_plain",
+    "needs_all",
+    "of_present",
+    "strongest_first",
+    "tells_all",
+]
 
 # An input that can be shuffled without breaking so many rows says nothing.
 _MIN_BROKEN = 0.1
@@ -124,6 +132,17 @@ def tells_all(rule: Formula, table: TableView) -> bool:
     if isinstance(rule, Extreme) and (rule.which == "first" or rule.of_present):
         return True
     return getattr(of_present(rule, table), "of_present", False)
+
+
+def is_partial_copy(rule: Formula, table: TableView) -> bool:
+    """Return whether a column is another one, or its negative, that lacks some of its values."""
+    is_copy = isinstance(rule, Linear) and len(rule.terms) == 1 and is_plain(rule)
+    return is_copy and not tells_all(rule, table)
+
+
+def is_plain(rule: Linear) -> bool:
+    """Return whether a sum adds or takes away whole columns."""
+    return all(abs(factor) == 1 for factor in rule.terms.values())
 
 
 def _recombined(formula: Formula, some: TableView, rng: np.random.Generator) -> TableView:

@@ -7,7 +7,7 @@ import numpy as np
 from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.finding.dependences import leads_to
 from tabvae_ray.table.rules.finding.evidence import is_rule
-from tabvae_ray.table.rules.finding.strength import tells_all
+from tabvae_ray.table.rules.finding.strength import is_partial_copy
 from tabvae_ray.table.rules.forms.formula import Formula, Linear
 
 __all__ = ["plainer_inputs", "solved_for"]
@@ -64,7 +64,7 @@ def plainer_inputs(
             for way in _ways(rule):
                 if way.column not in results or way.column in known:
                     continue
-                if not tells_all(way, table):
+                if is_partial_copy(way, table):
                     continue
                 changed = _with_way(way, rule, others, results, worth)
                 if changed is None:
