@@ -133,3 +133,12 @@ def test_a_balance_is_computed_from_credits_that_are_never_negative() -> None:
     table["debit"] = amount.mask(is_credit)
     table["after"] = before + amount.where(is_credit, -amount)
     assert "after = before + credit" in found(table)
+
+
+def test_a_total_stays_a_sum_of_amount_and_tax_where_amounts_are_missing() -> None:
+    rng = np.random.default_rng(25)
+    table = pd.DataFrame({"pieces": rng.integers(2, 9, N), "price": rng.uniform(1, 90, N).round(2)})
+    amount = (table["pieces"] * table["price"]).round(2)
+    tax = (0.2 * amount).round(2)
+    table = table.assign(amount=with_gaps(amount, 26), tax=tax, total=(amount + tax).round(2))
+    assert "total = amount + tax" in found(table)

@@ -101,10 +101,12 @@ def find_formulas(
         return True
 
     def replaces(candidate: Formula) -> bool:
-        """Remove sums in the way of a candidate that tells all values, if they do not.
+        """Remove sums in the way of a sum that tells all values, if they do not.
 
         What they lack must itself be computed, so that no column is left without a rule.
         """
+        if not isinstance(candidate, Linear) or not is_plain(candidate):
+            return False
         old = in_the_way(candidate)
         others = {name: of for name, of in given.items() if name not in {r.column for r in old}}
         if leads_to(candidate.column, candidate.given, others) or candidate.column in others:

@@ -27,7 +27,7 @@ _MOST_STEPS = 9
 _MORE_PARTS = 3
 # Rows with missing parts and a sum, of which fewer say nothing.
 _FEWEST_WITH_GAPS = 10
-# A formula tells its column unless its inputs lack a larger share of the values.
+# A sum tells its column unless its inputs lack a larger share of the values.
 _UNTOLD = 0.05
 # What adding float64 may lose.
 _ERROR = 1e-6
@@ -112,14 +112,14 @@ def of_present(rule: Formula, table: TableView) -> Formula:
     return rule if shorter.broken(table)[told].any() else shorter
 
 
-def tells_all(rule: Formula, table: TableView) -> bool:
-    """Return whether inputs are there wherever the column of a formula has a value.
+def tells_all(rule: Linear, table: TableView) -> bool:
+    """Return whether inputs are there wherever the column of a sum has a value.
 
     A balance is the one before it and a signed amount, not the one before it less a debit, which
     only some rows have.
 
     Args:
-        rule: A formula that all rows without missing values keep.
+        rule: A sum that all rows without missing values keep.
         table: The real rows.
     """
     gaps = [of.missing for name in rule.given if (of := table[name]).missing.any()]
@@ -129,15 +129,14 @@ def tells_all(rule: Formula, table: TableView) -> bool:
     untold = present & np.logical_or.reduce(gaps)
     if untold.sum() <= _UNTOLD * present.sum():
         return True
-    if isinstance(rule, Extreme) and (rule.which == "first" or rule.of_present):
-        return True
     return getattr(of_present(rule, table), "of_present", False)
 
 
 def is_partial_copy(rule: Formula, table: TableView) -> bool:
     """Return whether a column is another one, or its negative, that lacks some of its values."""
-    is_copy = isinstance(rule, Linear) and len(rule.terms) == 1 and is_plain(rule)
-    return is_copy and not tells_all(rule, table)
+    if not isinstance(rule, Linear) or len(rule.terms) > 1 or not is_plain(rule):
+        return False
+    return not tells_all(rule, table)
 
 
 def is_plain(rule: Linear) -> bool:
