@@ -1,6 +1,4 @@
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +6,9 @@ import pandas as pd
 import pytest
 
 from tabvae_ray.compare import main
+from tests.support.browser import CHROMIUM, widths
 
 EVIL = "<script>alert(1)</script>"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
 
 
 @pytest.fixture(scope="module")
@@ -81,23 +79,5 @@ def test_without_levels_there_is_a_page_too(page: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [400, 768, 1400])
 def test_nobody_must_scroll_sideways(page: Path, width: int, tmp_path: Path) -> None:
-    # Chromium has no window below 500 pixels, but a frame may be narrower.
-    frame = f"<iframe id=f src='{page.as_uri()}' width={width} height=2000></iframe>"
-    script = (
-        "onload = () => { const d = document.getElementById('f').contentDocument.documentElement;"
-        "document.title = d.scrollWidth + ' ' + d.clientWidth; }"
-    )
-    outer = tmp_path / "outer.html"
-    outer.write_text(f"<html><head></head><body>{frame}<script>{script}</script>")
-    assert CHROMIUM is not None
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files"]
-    done = subprocess.run(
-        [CHROMIUM, *flags, "--window-size=1600,1000", "--dump-dom", outer.as_uri()],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    found = re.search(r"<title>(\d+) (\d+)</title>", done.stdout)
-    assert found is not None, done.stdout[:500]
-    assert int(found[1]) <= int(found[2])
+    whole, seen = widths(page, width, tmp_path)
+    assert whole <= seen

@@ -40,6 +40,7 @@ from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.io import fingerprint, read_table
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE
+from tests.support.browser import CHROMIUM
 
 # Messages and pages are the same with fewer trees.
 pytestmark = pytest.mark.usefixtures("few_trees")
@@ -50,9 +51,6 @@ _RISK = DisclosureRisk(180, 90.0, 120, 30.0, 0.2)
 _NAMED = DisclosureAttacks(AttackedColumns(known=("a",), secret=("b",)), _RISK, {"b": _RISK}, None)
 DISCLOSURE = {"verdict": disclosure_verdict(_NAMED), **_NAMED.to_mapping()}
 ATTACKS = {"verdict": membership_verdict(_LEAK, None), "white_box": _LEAK.to_mapping()}
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 
 
 def _records(n: int) -> list[TrialRecord]:

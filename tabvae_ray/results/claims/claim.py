@@ -11,7 +11,6 @@ both files, so that at most one goes on.
 import json
 import os
 import socket
-import threading
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator
@@ -27,6 +26,7 @@ from tabvae_ray.documents import read_versioned
 from tabvae_ray.errors import ConfigError, StorageError
 from tabvae_ray.results.claims import claim_file
 from tabvae_ray.results.claims.claim_file import CLAIM_NAME
+from tabvae_ray.results.claims.heartbeat import regularly
 from tabvae_ray.results.search_manifest import HEARTBEAT_SECONDS, SearchManifest
 from tabvae_ray.results.trial_record import Moment
 from tabvae_ray.storage import Location
@@ -120,7 +120,7 @@ def claimed(
             _claim_in_store(directory, file, mine, check)
         else:
             made = _claim_on_disk(directory, path, mine, check)
-        with _heartbeat(file, mine):
+        with regularly(HEARTBEAT_SECONDS, partial(_beat, file, mine)):
             yield mine
     finally:
         _HELD.discard(mine.id)
@@ -135,27 +135,14 @@ def claimed(
                     path.rmdir()
 
 
-@contextmanager
-def _heartbeat(file: Location, mine: Holder) -> Iterator[None]:
-    """Write the claim regularly, to show processes on other machines that this one lives."""
-    ended = threading.Event()
-
-    def beat() -> None:
-        path = file.on_this_machine()
-        while not ended.wait(HEARTBEAT_SECONDS):
-            with suppress(OSError, StorageError):
-                if path is not None:
-                    os.utime(path)
-                elif not ended.is_set():
-                    file.write_bytes(mine.content())
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+def _beat(file: Location, mine: Holder) -> None:
+    """Write the claim again, to show processes on other machines that this one lives."""
+    path = file.on_this_machine()
+    with suppress(OSError, StorageError):
+        if path is not None:
+            os.utime(path)
+        else:
+            file.write_bytes(mine.content())
 
 
 def _claim_on_disk(

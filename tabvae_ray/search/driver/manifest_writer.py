@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from tabvae_ray.errors import StorageError
+from tabvae_ray.results.claims.heartbeat import regularly
 from tabvae_ray.results.search_manifest import HEARTBEAT_SECONDS, SearchManifest
 from tabvae_ray.storage import Location
 
@@ -35,21 +36,14 @@ class ManifestWriter:
     @contextmanager
     def heartbeat(self) -> Iterator[None]:
         """Write the manifest regularly, to show drivers on other machines that this one lives."""
-        ended = threading.Event()
 
         def beat() -> None:
-            while not ended.wait(HEARTBEAT_SECONDS):
-                with self._lock, suppress(StorageError):
-                    if self.manifest.state == "running" and not ended.is_set():
-                        self._write()
+            with self._lock, suppress(StorageError):
+                if self.manifest.state == "running":
+                    self._write()
 
-        thread = threading.Thread(target=beat, daemon=True)
-        thread.start()
-        try:
+        with regularly(HEARTBEAT_SECONDS, beat):
             yield
-        finally:
-            ended.set()
-            thread.join()
 
     def _write(self) -> None:
         self.manifest.seconds = self._seconds_before + time.monotonic() - self._started
