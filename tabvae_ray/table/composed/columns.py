@@ -23,8 +23,6 @@ _MOST_COLUMNS = 200
 _SAMPLE = 1_000
 # Categories of which so many rows have one that few rows share are put together rather than drawn.
 _MIN_RARE, _MIN_ROWS = 0.05, 5
-# Share of the rows that have different values where nearly all do.
-_NEARLY_ALL = 0.9
 
 
 def template_of(column: Column) -> Template | None:
@@ -72,9 +70,11 @@ def with_templates(
         uses[column.name] = template.names
         # What was said of it as an identifier holds no longer.
         said = "not generated anew, but " if column.kind == "identifier" else ""
+        # Nor is it different in all rows where two have the same parts.
+        may = " and may repeat" if table[column.name].dropna().is_unique else ""
         warnings.warn(
             f"{source}: column {column.name!r}: is {said}put together from other columns, as "
-            f"{brief(str(template))}; declare its kind in the spec to change that",
+            f"{brief(str(template))}{may}; declare its kind in the spec to change that",
             stacklevel=3,
         )
         found[i] = Column(
@@ -159,18 +159,12 @@ def _is_left_out(column: Column) -> bool:
 def _holds(
     template: Template, column: Column, table: pd.DataFrame, columns: Mapping[str, Column]
 ) -> bool:
-    """Return True if all rows have the text of a template, and generated ones may have it.
-
-    Text that is different in all rows stays so: one of its parts must be, too, but for a few rows.
-    """
+    """Return True if all rows have the text of a template, and generated ones may have it."""
     if any(field.misfit(columns[field.name].kind) for field in template.fields):
         return False
     own = _texts(table[column.name], column)
     made = template.texts({name: _texts(table[name], columns[name]) for name in template.names})
-    if not ((made == own) | (made.isna() & own.isna())).all():
-        return False
-    most = max(table[name].nunique() for name in template.names)
-    return not own.dropna().is_unique or most >= _NEARLY_ALL * own.notna().sum()
+    return bool(((made == own) | (made.isna() & own.isna())).all())
 
 
 def _may_be_composed(values: pd.Series, column: Column) -> bool:

@@ -13,12 +13,12 @@ from tabvae_ray.table.column_values import (
     categories_at,
     column_positions,
 )
-from tabvae_ray.table.rules.column_views import EXACT, Mask, TableView
+from tabvae_ray.table.rules.column_views import EXACT, Floats, Mask, TableView
 from tabvae_ray.table.rules.forms.bins import LabelRule
 from tabvae_ray.table.rules.forms.dates import MomentRule
 from tabvae_ray.table.rules.forms.exclusive import Exclusive
 from tabvae_ray.table.rules.forms.fixed import Fixed
-from tabvae_ray.table.rules.forms.formula import Formula
+from tabvae_ray.table.rules.forms.formula import Formula, Linear
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
 from tabvae_ray.table.rules.lookup import Lookup, check_values
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
@@ -239,6 +239,11 @@ class RuleKeeper:
                 categories_at(np.where(known, places, own).astype(np.int32), column, compact), rows
             )
             return
+        if column.missing and isinstance(rule, Linear) and rule.is_copy:
+            # An amount that is negative is no credit.
+            absent = wanted & _of_other_sign(expected, column)
+            rows[column.name] = rows[column.name].mask(absent)
+            wanted &= ~absent
         values = as_dtype(np.where(wanted, expected, 0.0), column, rows)
         rows[column.name] = rows[column.name].where(~wanted, values)
 
@@ -302,6 +307,12 @@ class RuleKeeper:
             same = np.isclose(own, lookup.values_of(rows), rtol=0, atol=0, equal_nan=True)
             return ~same | ~lookup.knows(rows)
         return rule.broken(self._view(rows, rule))
+
+
+def _of_other_sign(values: Floats, column: Column) -> Mask:
+    """Return ``(N,)`` true where numbers have a sign that those of a column never have."""
+    assert column.minimum is not None and column.maximum is not None
+    return ((values < 0) & (column.minimum >= 0)) | ((values > 0) & (column.maximum <= 0))
 
 
 def _keep_order(

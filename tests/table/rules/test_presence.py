@@ -5,6 +5,7 @@ import pandas as pd
 
 from tabvae_ray import TabularVAE
 from tabvae_ray.table.rules.finding.discovery import find_rules
+from tabvae_ray.table.rules.keeping import RuleKeeper
 from tabvae_ray.table.spec import TableSpec
 from tests.support.tables import small_config
 
@@ -93,6 +94,14 @@ def test_a_balance_is_computed_from_a_signed_amount_not_from_debits_that_some_ro
     rules = found(table)
     assert {"debit = -amount", "credit = amount"} <= rules
     assert rules & {"closing = amount + opening", "closing = opening + amount"}
+    spec = TableSpec.infer(table)
+    drawn = table.assign(amount=rng.permutation(amount))
+    kept = RuleKeeper.fit(spec.rules, spec.columns, table).apply(drawn, rng)
+    # A credit that is drawn beside a negative amount is none.
+    for name, sign in (("credit", 1), ("debit", -1)):
+        has = kept[name].notna()
+        assert has.any() and (kept.loc[has, name] == sign * kept.loc[has, "amount"]).all()
+        assert (kept.loc[has, name] >= 0).all()
 
 
 def with_gaps(values: pd.Series, seed: int) -> pd.Series:

@@ -78,6 +78,11 @@ class Linear(ComputingRule):
         """Names of the columns that are added."""
         return tuple(self.terms)
 
+    @property
+    def is_copy(self) -> bool:
+        """Whether the column is another one, or its negative."""
+        return not self.constant and [abs(factor) for factor in self.terms.values()] == [1]
+
     def expected(self, table: TableView) -> Floats:
         """Return ``(N,)`` the sum."""
         parts = [factor * numbers_of(table, name) for name, factor in self.terms.items()]
