@@ -21,6 +21,7 @@ from tabvae_ray.table.column_values import (
 )
 from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
 from tabvae_ray.table.encoding import TableEncoder
+from tabvae_ray.table.formats.numerals.number_format import NumberFormat
 from tabvae_ray.table.formats.spelling import spelled
 from tabvae_ray.table.formats.typed_dates import typed_moment, typed_time
 from tabvae_ray.table.grids.timeline import moments_at
@@ -184,12 +185,15 @@ def _round_inwards(low: float, high: float, decimals: int) -> tuple[float, float
     scale = 10.0**decimals
     ends = []
     for end, towards in ((low, np.ceil), (high, np.floor)):
+        if np.isinf(end):
+            ends.append(end)
+            continue
         scaled = end * scale
         # A product may be slightly off, as 0.3 times 10 is slightly above 3.
         nearest = np.rint(scaled)
         is_near = decimals > 0 and abs(scaled - nearest) <= 4 * np.spacing(abs(scaled))
         rounded = nearest if is_near else towards(scaled)
-        ends.append(end if np.isinf(end) else round(float(rounded / scale), decimals))
+        ends.append(round(float(rounded / scale), decimals))
     return ends[0], ends[1]
 
 
@@ -254,6 +258,11 @@ def _as_number(column: Column, end: Any, *, is_last: bool = False) -> float:
     """Convert an end to the numbers of the encoder; a day to its first or its last moment."""
     try:
         if column.kind != "datetime":
+            written = NumberFormat.parse(column.format or "")
+            if isinstance(end, str) and written is not None:
+                # As the column writes it, such as <0.5 or 12.00 DR.
+                plain = written.plain([end])[0]
+                end = end if plain is None else float(plain)
             try:
                 number = float(end)
             except ValueError:

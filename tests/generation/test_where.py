@@ -117,3 +117,22 @@ def test_the_command_takes_conditions(
     assert rows["Age"].tolist() == expected["Age"].tolist()
     assert main([*options, "--where", "Sex"]) == 2
     assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_conditions_from_python_may_be_written_as_the_column_is(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    level, balance = rng.gamma(1, 3, 400).round(1), rng.normal(0, 300, 400).round(2)
+    words = np.where(balance < 0, " DR", " CR")
+    written = [f"{abs(value):.2f}{word}" for value, word in zip(balance, words, strict=True)]
+    text = ["<0.5" if value < 0.5 else str(value) for value in level]
+    file = tmp_path / "levels.csv"
+    pd.DataFrame({"level": text, "balance": written}).to_csv(file, index=False)
+    table = read_table(str(file))
+    config = TabularVAEConfig().replace({"training.max_n_epochs": 1})
+    vae = TabularVAE.build(TableSpec.infer(table), config)
+    vae.fit(table)
+    model = vae.synthesizer()
+    assert (model.generate(5, where={"level": "<0.5"})["level"] < 0.5).all()
+    assert (model.generate(5, where={"balance": (None, "12.00 DR")})["balance"] <= -12).all()
+    with pytest.raises(TabVAEError, match="'about 5' cannot be compared with it: it is no number"):
+        model.generate(5, where={"level": "about 5"})
