@@ -74,7 +74,7 @@ class Privacy:
 
     @property
     def is_close(self) -> bool:
-        """Whether synthetic rows are as near to training rows as copies with noise would be.
+        """Tell whether synthetic rows are as near to training rows as copies with noise would be.
 
         It is never so where the real rows have copies themselves.
         """

@@ -123,7 +123,7 @@ class SearchResult:
 
     @cached_property
     def privacy(self) -> str | None:
-        """What an attacker learns of who is in the table, in words; None without a model.
+        """Say what an attacker learns of who is in the table; None without a model.
 
         It is that of the model as the search trained it.
         """

@@ -49,12 +49,12 @@ class Field:
 
     @property
     def is_writable(self) -> bool:
-        """Whether a template can name the column: not one named ``0``, or with braces."""
+        """Tell whether a template can name the column: not one named ``0``, or with braces."""
         return _FIELD.fullmatch(str(Field(self.name))) is not None
 
     @property
     def is_cut(self) -> bool:
-        """Whether it has the first characters only."""
+        """Tell whether it has the first characters only."""
         return any(word.isdigit() and not word.startswith("0") for word in self.words)
 
     def misfit(self, kind: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What cells of a column of numbers look like: special texts, words of amounts, units."""
+"""Tell what cells of a column of numbers look like: special texts, words of amounts, units."""
 
 import re
 from collections import Counter

@@ -80,7 +80,7 @@ class Linear(ComputingRule):
 
     @property
     def is_copy(self) -> bool:
-        """Whether the column is another one, or its negative."""
+        """Tell whether the column is another one, or its negative."""
         return not self.constant and [abs(factor) for factor in self.terms.values()] == [1]
 
     def expected(self, table: TableView) -> Floats:
