@@ -9,7 +9,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from numbers import Integral, Real
+from numbers import Real
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
@@ -25,7 +25,6 @@ __all__ = [
     "finite",
     "is_finite_number",
     "parse_json",
-    "plain",
     "read_document",
     "read_json",
     "read_versioned",
@@ -70,17 +69,6 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(item) for item in value]
     return value
-
-
-def plain(value: Any) -> Any:
-    """Return a mapping from Python as a file would give it: numbers of numpy become Python's."""
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, bool) or not isinstance(value, Real):
-        return value
-    return int(value) if isinstance(value, Integral) else float(value)
 
 
 def is_finite_number(value: object) -> bool:

@@ -94,7 +94,7 @@ def connected(address: str | None) -> Iterator[bool]:
     """
     global _users
     with _LOCK:
-        # Two threads of an application may search at once.
+        # One thread of an application may generate shards while another searches.
         is_shared = _users > 0
         started_here = False
         if is_shared or (_early is None and ray.is_initialized()):

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from tabvae_ray.documents import plain
 from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.search.directory import name_of_space
 from tabvae_ray.space.named_spaces import find_space
@@ -40,7 +39,7 @@ def read_space(given: SpaceSource) -> SearchSpace:
     if isinstance(given, SearchSpace):
         return given
     if isinstance(given, Mapping):
-        return parse_space(plain(given), "space")
+        return parse_space(given, "space")
     if not isinstance(given, str | os.PathLike):
         raise ConfigError(
             "space: must be a path, the name of a space, a mapping or a SearchSpace, but got "

@@ -60,10 +60,7 @@ def check_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: With one line for each that is wrong.
     """
-    given = {
-        name: value.item() if isinstance(value, np.generic) else value
-        for name, value in given.items()
-    }
+    given = {name: _plain(value) for name, value in given.items()}
     errors = [
         f"{name} must be {rule}, but got {brief(given[name])}"
         for fits, rule, names in _RULES
@@ -83,6 +80,15 @@ def check_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
         raise ConfigError("\n".join(errors))
     counts = {name: given[name] for name in _COUNTS if given.get(name) is not None}
     return {**given, **{name: int(value) for name, value in counts.items()}}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value in which numbers of NumPy are those of Python, as a file would give them."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _names(track: Any) -> list[Any]:

@@ -48,6 +48,8 @@ def with_templates(
     found, of = list(columns), {column.name: column for column in columns}
     if not 2 <= len(columns) <= _MOST_COLUMNS:
         return found
+    # The first characters of an identifier that is made anew are any characters.
+    whole = [column.name for column in columns if column.kind == "identifier"]
     texts: dict[str, pd.Series] | None = None
     uses: dict[str, tuple[str, ...]] = {}
     for i, column in enumerate(columns):
@@ -62,8 +64,6 @@ def with_templates(
             if name != column.name and column.name not in _used(name, uses)
             if not _is_left_out(of[name])
         }
-        # The first characters of an identifier that is made anew are any characters.
-        whole = [each.name for each in columns if each.kind == "identifier"]
         template = find_template(texts[column.name], others, whole)
         if template is None or not _holds(template, column, table, of):
             continue

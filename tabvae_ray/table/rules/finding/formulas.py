@@ -1,6 +1,6 @@
 """Find columns that are computed from numbers: sums, products, units, quotients, remainders."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -65,6 +65,9 @@ def find_formulas(
             or (rule.column in candidate.given and leads_to(candidate.column, rule.given, given))
         ]
 
+    def given_without(old: Sequence[Formula]) -> dict[str, tuple[str, ...]]:
+        return {name: of for name, of in given.items() if name not in {r.column for r in old}}
+
     def makes_room(candidate: Formula) -> bool:
         """Solve sums that are in the way of a product or rate for other columns of theirs.
 
@@ -77,7 +80,7 @@ def find_formulas(
             if not search.is_late or len(candidate.terms) > 1 or candidate.column in given:
                 return False
         old = in_the_way(candidate)
-        others = {name: of for name, of in given.items() if name not in {r.column for r in old}}
+        others = given_without(old)
         others[candidate.column] = candidate.given
         ways: list[Linear] = []
         for rule in old:
@@ -108,7 +111,7 @@ def find_formulas(
         if not isinstance(candidate, Linear) or not is_plain(candidate):
             return False
         old = in_the_way(candidate)
-        others = {name: of for name, of in given.items() if name not in {r.column for r in old}}
+        others = given_without(old)
         if leads_to(candidate.column, candidate.given, others) or candidate.column in others:
             return False
         for rule in old:
