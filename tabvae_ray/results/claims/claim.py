@@ -113,7 +113,7 @@ def claimed(
     path = directory.on_this_machine()
     file = directory / ("driver.json" if path is not None else f"driver-{mine.id}.json")
     made = False
-    # Before the claim is written, so that no other thread takes it for that of a dead process.
+    # As long as the claim is written, so that no other thread takes it for a dead process's.
     _HELD.add(mine.id)
     try:
         if path is None:
@@ -123,16 +123,12 @@ def claimed(
         with regularly(HEARTBEAT_SECONDS, partial(_beat, file, mine)):
             yield mine
     finally:
-        _HELD.discard(mine.id)
         if path is None:
             with suppress(StorageError):
                 file.remove()
         else:
-            with suppress(OSError):
-                claim_file.remove(path / "driver.json", mine.content())
-            if made:
-                with suppress(OSError):
-                    path.rmdir()
+            _give_back(path, mine, made=made)
+        _HELD.discard(mine.id)
 
 
 def _beat(file: Location, mine: Holder) -> None:
@@ -154,23 +150,26 @@ def _claim_on_disk(
     def create() -> bool:
         nonlocal made
         path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            path.mkdir()
-            made = True
-        try:
-            return claim_file.create(file, mine.content())
-        except FileNotFoundError:
-            # Another process has just given up and removed the directory.
-            made = False
-            return False
-        except OSError:
-            if made:
-                with suppress(OSError):
-                    path.rmdir()
-            raise
+        # Otherwise one process might make the directory and another one claim it first, so that
+        # neither of them removed it.
+        with claim_file.locked(path.parent):
+            with suppress(FileExistsError):
+                path.mkdir()
+                made = True
+            try:
+                return claim_file.create(file, mine.content())
+            except FileNotFoundError:
+                # Another process has just given up and removed the directory.
+                made = False
+                return False
+            except OSError:
+                if made:
+                    with suppress(OSError):
+                        path.rmdir()
+                raise
 
     for _ in range(_ATTEMPTS):
-        content = file.read_bytes() if file.is_file() else b""
+        content = claim_file.read(file)
         dead = _dead_holders(directory, mine)
         check()
         if not dead:
@@ -182,6 +181,14 @@ def _claim_on_disk(
             return made
         time.sleep(_PERIOD / 4)
     raise _taken(directory, next(iter(_holders(directory)), None), mine)
+
+
+def _give_back(path: Path, mine: Holder, *, made: bool) -> None:
+    """Remove a claim from a disk, and its directory if that was made for it and is empty."""
+    with suppress(OSError), claim_file.locked(path.parent):
+        claim_file.remove(path / "driver.json", mine.content())
+        if made:
+            path.rmdir()
 
 
 def _claim_in_store(
@@ -217,18 +224,24 @@ def _dead_holders(directory: Location, mine: Holder) -> list[Holder]:
 
 
 def _holders(directory: Location) -> list[Holder]:
-    found = []
-    for file in directory.children():
-        if not CLAIM_NAME.fullmatch(file.name):
-            continue
+    files = [file for file in directory.children() if CLAIM_NAME.fullmatch(file.name)]
+    return [holder for holder in map(_holder, files) if holder is not None]
+
+
+def _holder(file: Location) -> Holder | None:
+    """Read a claim; None if its process has just ended."""
+    for attempts_left in reversed(range(_ATTEMPTS)):
         try:
-            found.append(read_versioned(file, _HOLDERS, 1, "the claim of a process"))
+            return read_versioned(file, _HOLDERS, 1, "the claim of a process")
         except StorageError as error:
-            # Otherwise its process has just ended.
-            if file.exists():
+            if not file.exists():
+                break
+            # Perhaps it went, and another process has made its own since.
+            if not attempts_left:
                 hint = "if no process runs or refits this search, remove the file"
                 raise type(error)(f"{error}; {hint}") from None
-    return found
+            time.sleep(_PERIOD / 4)
+    return None
 
 
 def _driver_without_claim(directory: Location) -> Collection[Holder]:

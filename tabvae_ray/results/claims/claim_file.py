@@ -5,10 +5,10 @@ import os
 import re
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["CLAIM_NAME", "create", "remove", "replace"]
+__all__ = ["CLAIM_NAME", "create", "locked", "read", "remove", "replace"]
 
 # The name of a claim on a disk, and in an object store.
 CLAIM_NAME = re.compile(r"driver(-[0-9a-f]{32})?\.json")
@@ -44,12 +44,33 @@ def replace(file: Path, before: bytes, content: bytes) -> bool:
     return False
 
 
-def remove(file: Path, content: bytes) -> None:
-    """Remove a file if it still has this content."""
+def read(file: Path) -> bytes:
+    """Return the content of a file; nothing if there is none."""
     with suppress(FileNotFoundError):
         # Reading a pipe or a device that stands there might never end.
-        if file.is_file() and file.read_bytes() == content:
-            file.unlink()
+        if file.is_file():
+            return file.read_bytes()
+    return b""
+
+
+def remove(file: Path, content: bytes) -> None:
+    """Remove a file if it still has this content."""
+    if read(file) == content:
+        file.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Keep other processes of this machine out of such a block for the same directory.
+
+    Where a directory cannot be locked, as on some network file systems, the block runs unguarded.
+    """
+    with ExitStack() as stack:
+        with suppress(OSError):
+            opened = os.open(directory, os.O_RDONLY)
+            stack.callback(os.close, opened)
+            fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -91,6 +92,30 @@ def test_a_claim_is_held_and_given_back(directory: Location) -> None:
     with pytest.raises(KeyboardInterrupt), claimed(directory):
         raise KeyboardInterrupt
     assert not directory.exists()
+
+
+def test_of_many_that_start_and_end_together_the_last_removes_the_directory(
+    directory: Location,
+) -> None:
+    """A directory may be made by one process and claimed by another one."""
+    go = threading.Barrier(4)
+
+    def take() -> None:
+        go.wait()
+        with suppress(ConfigError), claimed(directory):
+            pass
+
+    for _ in range(20):
+        at_once(take, 4)
+        assert not directory.exists()
+
+
+def test_a_directory_that_was_there_before_stays(directory: Location) -> None:
+    directory.make_dir()
+    with claimed(directory):
+        pass
+    assert list(directory.children()) == []
+    assert directory.exists()
 
 
 def test_the_claim_of_a_living_process_is_respected(directory: Location) -> None:
