@@ -26,7 +26,8 @@ from tabvae_ray.report.chosen_model import chosen_model
 from tabvae_ray.report.contents import gather
 from tabvae_ray.report.page import render
 from tabvae_ray.results.claims import claim
-from tabvae_ray.results.claims.claim import Holder, claimed
+from tabvae_ray.results.claims.claim import claimed
+from tabvae_ray.results.claims.holder import Holder
 from tabvae_ray.results.record_store import RecordStore
 from tabvae_ray.search.display.progress_log import ProgressLog
 from tabvae_ray.search.display.statistics import RunStatistics

@@ -19,7 +19,8 @@ from tabvae_ray.refit.training import train_refit
 from tabvae_ray.report.chosen_model import privacy
 from tabvae_ray.report.contents import gather
 from tabvae_ray.report.page import render
-from tabvae_ray.results.claims.claim import Holder, claimed
+from tabvae_ray.results.claims.claim import claimed
+from tabvae_ray.results.claims.holder import Holder
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.storage import Location
 from tabvae_ray.tabular_vae import TabularVAE

@@ -8,32 +8,25 @@ object store that pyarrow reaches has no such operation: each process writes its
 both files, so that at most one goes on.
 """
 
-import json
 import os
-import socket
 import time
-import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal, Self
 
-from pydantic import Field, TypeAdapter
+from pydantic import TypeAdapter
 
 from tabvae_ray.documents import read_versioned
 from tabvae_ray.errors import ConfigError, StorageError
 from tabvae_ray.results.claims import claim_file
 from tabvae_ray.results.claims.claim_file import CLAIM_NAME
 from tabvae_ray.results.claims.heartbeat import regularly
+from tabvae_ray.results.claims.holder import Doing, Holder, process_runs, process_start
 from tabvae_ray.results.search_manifest import HEARTBEAT_SECONDS, SearchManifest
-from tabvae_ray.results.trial_record import Moment
 from tabvae_ray.storage import Location
 
-__all__ = ["Doing", "Holder", "claimed"]
-
-Doing = Literal["run", "refit"]
+__all__ = ["claimed"]
 
 # After this long without a sign of life, a process on another machine counts as dead.
 _SURELY_DEAD_SECONDS = 3600.0
@@ -43,51 +36,6 @@ _WITHDRAW_SECONDS, _PERIOD = 10.0, 0.2
 _ATTEMPTS = 20
 # Claims of this process.
 _HELD: set[str] = set()
-
-
-@dataclass(frozen=True)
-class Holder:
-    """A process that has claimed a search.
-
-    Args:
-        id: Distinguishes claims of the same process.
-        host: The machine.
-        pid: The process.
-        since: When it made the claim, in seconds since 1970.
-        started: When the process started, in the clock of its machine, or None if unknown.
-        doing: Whether it runs the search or refits its model.
-        pids: The namespace in which its number is known, or None if unknown. Containers may share
-            the name of their machine, and number their processes anew.
-    """
-
-    id: str
-    host: str
-    pid: Annotated[int, Field(ge=1, lt=2**31, strict=True)]
-    since: Moment
-    started: str | None
-    doing: Doing = "run"
-    pids: str | None = None
-
-    @classmethod
-    def here(cls, doing: Doing = "run") -> Self:
-        """Return a new claim of this process."""
-        pid, host = os.getpid(), socket.gethostname()
-        started = _process_start(pid)
-        return cls(uuid.uuid4().hex, host, pid, time.time(), started, doing, _pids())
-
-    @property
-    def is_on_this_machine(self) -> bool:
-        """True if the number of its process means the same here."""
-        return self.host == socket.gethostname() and self.pids in (None, _pids())
-
-    def __str__(self) -> str:
-        since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(self.since))
-        return f"process {self.pid} on {self.host}, since {since}"
-
-    def content(self) -> bytes:
-        """Return the content of the claim's file."""
-        return (json.dumps(asdict(self)) + "\n").encode()
-
 
 _HOLDERS = TypeAdapter(Holder)
 
@@ -258,10 +206,10 @@ def _lives(holder: Holder, directory: Location) -> bool:
         return True
     signs = _signs(holder, directory)
     if holder.is_on_this_machine:
-        if holder.pid == os.getpid() or not _process_runs(holder.pid):
+        if holder.pid == os.getpid() or not process_runs(holder.pid):
             return False
         if holder.started is not None:
-            return _process_start(holder.pid) in (holder.started, None)
+            return process_start(holder.pid) in (holder.started, None)
         # A process that has been silent for this long is another one with the same number.
         return time.time() - max(signs) < 6 * HEARTBEAT_SECONDS
     # The clocks of two machines may differ by minutes, but not by an hour.
@@ -307,37 +255,3 @@ def _taken(directory: Location, holder: Holder | None, mine: Holder) -> ConfigEr
         return ConfigError(f"{directory}: the search {held}: {until}")
     first = "wait until it has ended, stop it," if refits else "stop it first,"
     return ConfigError(f"--name: the search in {directory} {held}: {first} or give another --name")
-
-
-def _pids() -> str | None:
-    """Return the namespace of process numbers on Linux; None elsewhere."""
-    try:
-        return os.readlink("/proc/self/ns/pid")
-    except OSError:
-        return None
-
-
-def _process_runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    fields = _process_fields(pid)
-    return fields is None or fields[0] != "Z"
-
-
-def _process_start(pid: int) -> str | None:
-    """Return when a process started, in clock ticks since the machine did."""
-    fields = _process_fields(pid)
-    return None if fields is None else fields[19]
-
-
-def _process_fields(pid: int) -> list[str] | None:
-    """Return what Linux says about a process, from its state on; None elsewhere."""
-    try:
-        # What precedes is the name of the program, cut after 15 bytes, perhaps within a letter.
-        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode().split()
-    except OSError:
-        return None

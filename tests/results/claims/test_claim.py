@@ -15,7 +15,8 @@ import pytest
 from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.errors import ConfigError, StorageError
 from tabvae_ray.results.claims import claim
-from tabvae_ray.results.claims.claim import Holder, claimed
+from tabvae_ray.results.claims.claim import claimed
+from tabvae_ray.results.claims.holder import Holder, process_start
 from tabvae_ray.search import run
 from tabvae_ray.search.driver.resume import begin_or_resume
 from tabvae_ray.search.inputs import prepare_inputs
@@ -120,7 +121,7 @@ def test_a_directory_that_was_there_before_stays(directory: Location) -> None:
 
 def test_the_claim_of_a_living_process_is_respected(directory: Location) -> None:
     parent = os.getppid()
-    leave(directory, pid=parent, started=claim._process_start(parent))
+    leave(directory, pid=parent, started=process_start(parent))
     with pytest.raises(ConfigError, match=f"process {parent} on"), claimed(directory):
         pass
 
@@ -134,7 +135,7 @@ def test_the_claim_of_a_program_with_any_name_is_respected(
     directory.make_dir()
     with subprocess.Popen([program, "60"]) as process:
         try:
-            leave(directory, pid=process.pid, started=claim._process_start(process.pid))
+            leave(directory, pid=process.pid, started=process_start(process.pid))
             with pytest.raises(ConfigError, match=f"process {process.pid} on"), claimed(directory):
                 pass
         finally:
