@@ -21,14 +21,15 @@ import torch
 from torch import Tensor
 
 from tabvae_ray.errors import DataError, brief, closest
+from tabvae_ray.generation.given_cells import known_cells, read_given
 from tabvae_ray.generation.written_values import as_in_memory, as_written
 from tabvae_ray.model.draw import Draw
 from tabvae_ray.model.prior import Prior
 from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.table.composed.columns import compose, template_of
 from tabvae_ray.table.encoding import TableEncoder, column_codes
-from tabvae_ray.table.reading.frames import Frame, Source, as_frame, is_frame
-from tabvae_ray.table.reading.markers import as_declared
+from tabvae_ray.table.formats.number_texts import text_of_levels
+from tabvae_ray.table.reading.frames import Frame, Source
 from tabvae_ray.table.rules.column_views import Codes
 from tabvae_ray.table.rules.given.keeper import GivenKeeper
 from tabvae_ray.table.rules.given.placing import placed
@@ -111,11 +112,11 @@ class Completion:
 
 def log_prob(completion: Completion, rows: Source | Frame) -> pd.Series:
     """Return the log probability of each row's codes, in nats; see the synthesizer's method."""
-    table = _table_of(completion, rows)
+    table = read_given(rows, completion.encoder.spec)
     absent = [name for name in completion.encoder.columns if name not in table.columns]
     if absent:
         raise DataError(f"column {absent[0]!r}: in the spec, but not in the table")
-    known = as_declared(table, completion.encoder.spec.columns)
+    known = known_cells(table, completion.encoder.spec)
     given = _codes(completion, known, missing=True)
     found, sizes = [], []
     for _, weight in completion.weighed(given, no_gaps=False):
@@ -136,14 +137,14 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
         rows: Some columns of the table.
         impute: Draw missing values, too, and return the columns of the rows.
     """
-    table = _table_of(completion, rows)
+    table = read_given(rows, completion.encoder.spec)
     known_names = [name for name in table.columns if name in completion.encoder.spec.names]
     if len(table) and not known_names:
         names = list(map(str, table.columns))
         near = next(filter(None, (closest(n, completion.encoder.spec.names) for n in names)), "")
         raise DataError(f"the rows have no column of the model, but {brief(names)}{near}")
     _warn_of_misspelt(table, completion.encoder.spec.names)
-    known = as_declared(table, completion.encoder.spec.columns)
+    known = known_cells(table, completion.encoder.spec)
     given = _codes(completion, known, missing=not impute)
     rng = np.random.default_rng([completion.seed, 1])
     picked, sizes = _picked(completion, given, rng, impute=impute)
@@ -161,10 +162,11 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
         kept = known[name].notna() | may_lack
         if name not in drawn or kept.all():
             drawn[name] = own
-        elif _is_text(own) and not _is_text(drawn[name]):
+        elif _is_text(text_of_levels(own)) and not _is_text(drawn[name]):
             # Rows of a CSV file as pandas reads them: dates and amounts are text in its format.
             written = as_written(made[[name]], completion.encoder.spec, as_text=True)[name]
-            drawn[name] = own.where(kept, written.map(str, na_action="ignore"))
+            written = written.map(str, na_action="ignore")
+            drawn[name] = _in_dtype(text_of_levels(own).where(kept, written), own.dtype)
         else:
             drawn[name] = _with_given(drawn[name], own, kept)
     _compose(drawn, known, completion.encoder.spec)
@@ -179,12 +181,16 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
 
 def _with_given(made: pd.Series, given: pd.Series, kept: pd.Series) -> pd.Series:
     """Return made cells with given ones in the place of those that are kept."""
-    filled = given.astype(object).where(kept, made.astype(object))
-    if isinstance(made.dtype, pd.CategoricalDtype):
-        # A given identifier is none of those that were made.
-        more = [value for value in filled.dropna().unique() if value not in made.cat.categories]
-        return filled.astype(pd.CategoricalDtype([*made.cat.categories, *more], made.cat.ordered))
-    return filled.astype(made.dtype)
+    return _in_dtype(given.astype(object).where(kept, made.astype(object)), made.dtype)
+
+
+def _in_dtype(values: pd.Series, dtype: Any) -> pd.Series:
+    """Return values in a dtype; a category dtype gets the categories that it lacks."""
+    if isinstance(dtype, pd.CategoricalDtype):
+        # Such as a given identifier, which is none of those that were made.
+        more = [value for value in values.dropna().unique() if value not in dtype.categories]
+        dtype = pd.CategoricalDtype([*dtype.categories, *more], dtype.ordered)
+    return values.astype(dtype)
 
 
 def _is_text(values: pd.Series) -> bool:
@@ -196,7 +202,7 @@ def _compose(drawn: pd.DataFrame, known: pd.DataFrame, spec: TableSpec) -> None:
     names = [column.name for column in spec.columns if template_of(column) is not None]
     if not names:
         return
-    plain = as_declared(drawn, spec.columns)
+    plain = known_cells(drawn, spec, say=False)
     made: dict[str, Any] = {str(name): plain[name] for name in plain}
     compose(made, spec.columns)
     for name in names:
@@ -268,10 +274,6 @@ def _beside_given(
         rows = pd.concat([rows, other], ignore_index=True).iloc[index].reset_index(drop=True)
         n_broken[places[better]] = n_other[better]
     return rows
-
-
-def _table_of(completion: Completion, rows: Source | Frame) -> pd.DataFrame:
-    return as_frame(rows) if is_frame(rows) else completion.encoder.spec.read(rows)
 
 
 def _warn_of_misspelt(table: pd.DataFrame, names: Sequence[str]) -> None:

@@ -141,8 +141,14 @@ class Column(BaseModel):
     written_dtype: str | None = Field(None, max_length=200)
 
 
-def as_stored(column: Column, table: pd.DataFrame) -> Column:
-    """Return a column with what its table says of it: the Arrow type if it fits, and no name."""
+def as_stored(column: Column, table: pd.DataFrame, given: pd.DataFrame) -> Column:
+    """Return a column with what its table says of it: the Arrow type if it fits, and no name.
+
+    Args:
+        column: The column.
+        table: The rows, as they were read.
+        given: The rows as the user has them.
+    """
     if is_object_type(column.written_dtype or ""):
         # The table of a search that goes on has the plain type.
         return column
@@ -159,9 +165,12 @@ def as_stored(column: Column, table: pd.DataFrame) -> Column:
         column = column.model_copy(update={"written_dtype": "category"})
     elif _is_written_otherwise(values, column):
         example = values.dropna().head(1).to_frame()
-        own = name or str(pa.Schema.from_pandas(example, preserve_index=False).field(0).type)
-        column = column.model_copy(update={"written_dtype": dtype_name(values.dtype)})
-        return column.model_copy(update={"arrow_type": column.arrow_type or own})
+        text = str(pa.Schema.from_pandas(example, preserve_index=False).field(0).type)
+        dtype = given[column.name].dtype
+        # What is text in a category dtype is written as text.
+        own = text if name is None or isinstance(dtype, pd.CategoricalDtype) else name
+        update = {"written_dtype": dtype_name(dtype), "arrow_type": column.arrow_type or own}
+        return column.model_copy(update=update)
     if name is None or column.arrow_type is not None:
         return column
     if column.kind == "datetime" and column.format is not None:

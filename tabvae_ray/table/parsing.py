@@ -14,7 +14,7 @@ from tabvae_ray.table.formats.spelling import UNIX_UNITS, parsed
 from tabvae_ray.table.formats.zones import at_wall_clock, in_zone_of_offsets
 from tabvae_ray.table.values.spans import moments_of_spans
 
-__all__ = ["as_datetimes", "as_numbers", "datetime_ticks", "parse_iso"]
+__all__ = ["as_datetimes", "as_numbers", "datetime_ticks", "odd_moments", "parse_iso"]
 
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
 _OFFSET = re.compile(r"[T ]\d{2}.*(Z|[+-]\d{2}(:?\d{2})?)$")
@@ -99,9 +99,9 @@ def as_datetimes(
             values = _parsed(values) if written is None else _in_format(values, written)
         except (ValueError, TypeError, OverflowError) as error:
             # The error may name no value, or the format alone.
-            odd = _odd_moment(values, written)
-            reason = str(error).partition("\n")[0] if odd is None else f"{brief(odd)} is none"
-            form = f" in the format {written}" if odd is not None and written is not None else ""
+            odd = values[odd_moments(values, written)]
+            reason = str(error).partition("\n")[0] if odd.empty else f"{brief(odd.iloc[0])} is none"
+            form = f" in the format {written}" if len(odd) and written is not None else ""
             raise DataError(f"{where}: must be datetimes: {reason}{form}") from None
         if written in UNIX_UNITS and zone is not None:
             values = values.dt.tz_localize("UTC")
@@ -127,25 +127,24 @@ def parse_iso(values: pd.Series) -> pd.Series | None:
         return None
 
 
-def datetime_ticks(moments: pd.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Return ticks of the unit of the dtype since 1970 (UTC); the smallest int64 where missing."""
-    if moments.dt.tz is not None:
-        moments = moments.dt.tz_convert("UTC").dt.tz_localize(None)
-    ticks: np.ndarray[Any, np.dtype[np.int64]] = moments.to_numpy().view(np.int64)
-    return ticks
-
-
-def _odd_moment(values: pd.Series, written: str | None) -> object | None:
-    """Return the first value that is no point in time, None if each of them is one by itself."""
+def odd_moments(values: pd.Series, written: str | None) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return which values are no point in time; none if each of them is one by itself."""
     try:
         if written is None:
             moments = pd.to_datetime(values, format="ISO8601", utc=True, errors="coerce")
         else:
             moments = parsed(values, written, strict=False)
     except (ValueError, TypeError, OverflowError):
-        return None
-    odd = values[moments.isna() & values.notna()]
-    return odd.iloc[0] if len(odd) else None
+        return np.zeros(len(values), dtype=bool)
+    return (moments.isna() & values.notna()).to_numpy(bool)
+
+
+def datetime_ticks(moments: pd.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return ticks of the unit of the dtype since 1970 (UTC); the smallest int64 where missing."""
+    if moments.dt.tz is not None:
+        moments = moments.dt.tz_convert("UTC").dt.tz_localize(None)
+    ticks: np.ndarray[Any, np.dtype[np.int64]] = moments.to_numpy().view(np.int64)
+    return ticks
 
 
 def _in_format(values: pd.Series, written: str) -> pd.Series:

@@ -139,7 +139,7 @@ class TableSpec(SpecDocument):
             column.model_copy(update={"missing_values": markers[column.name]})
             if column.name in markers
             else column
-            for column in (as_stored(column, table) for column in columns)
+            for column in (as_stored(column, table, given) for column in columns)
         ]
         spec = cls(
             columns=tuple(columns),

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from tabvae_ray.table.formats.numerals.finding import exact_among, find_number_format
@@ -11,10 +13,12 @@ from tabvae_ray.table.formats.numerals.shapes import is_numeral
 
 __all__ = [
     "find_text_format",
+    "odd_numbers",
     "odd_text",
     "read_numbers",
     "respelled_texts",
     "spelled_in_text",
+    "text_of_levels",
 ]
 
 # So many different texts show a format, and a column of numbers has more than so many.
@@ -63,8 +67,11 @@ def spelled_in_text(
         written: Declared format; None if it is to be found.
         is_number: Whether the user says that the column holds numbers.
     """
-    if isinstance(values.dtype, pd.CategoricalDtype) or not _is_text(values):
+    # A category dtype says that its text is categories, if the user does not say otherwise.
+    texts = text_of_levels(values) if is_number else values
+    if not _is_text(texts):
         return values, None
+    values = texts
     if written is None:
         made = find_text_format(values, is_number=is_number)
         written = None if made is None else str(made)
@@ -75,20 +82,43 @@ def spelled_in_text(
 def read_numbers(values: pd.Series, written: str | None) -> pd.Series:
     """Return text in a format of numbers as numbers; the same object if it is something else."""
     made = None if written is None else NumberFormat.parse(written)
-    if made is None or not _is_text(values):
+    texts = text_of_levels(values)
+    if made is None or not _is_text(texts):
         return values
-    numbers = _numbers_of(values, made)
+    numbers = _numbers_of(texts, made)
     return values if numbers is None else numbers
 
 
 def odd_text(values: pd.Series, written: str | None) -> str | None:
     """Return the first text that is no number, neither plainly nor in a format; None without."""
+    values = text_of_levels(values)
     if not _is_text(values):
         return None
-    made, texts = None if written is None else NumberFormat.parse(written), values.dropna().tolist()
-    plain = pd.Series(texts if made is None else respelled_texts(texts, made), dtype="str")
-    odd = pd.to_numeric(plain, errors="coerce").isna().tolist()
-    return next((text for text, is_odd in zip(texts, odd, strict=True) if is_odd), None)
+    odd: list[str] = values[odd_numbers(values, written)].tolist()
+    return next(iter(odd), None)
+
+
+def odd_numbers(values: pd.Series, written: str | None) -> npt.NDArray[np.bool_]:
+    """Return which values of a column of text, or of text and numbers, are no numbers."""
+    made = None if written is None else NumberFormat.parse(written)
+    present = values.notna().to_numpy(bool)
+    cells = values[present].tolist()
+    plain = cells
+    if made is not None:
+        texts = [cell if isinstance(cell, str) else repr(cell) for cell in cells]
+        plain = respelled_texts(texts, made)
+    odd = np.zeros(len(values), dtype=bool)
+    numbers = pd.to_numeric(pd.Series(plain, dtype=object), errors="coerce")
+    odd[present] = numbers.isna().to_numpy(bool)
+    return odd
+
+
+def text_of_levels(values: pd.Series) -> pd.Series:
+    """Return a column of a category dtype whose categories are text as text; others as they are."""
+    dtype = values.dtype
+    if isinstance(dtype, pd.CategoricalDtype) and dtype.categories.inferred_type == "string":
+        return values.astype(object)
+    return values
 
 
 def _is_text(values: pd.Series) -> bool:

@@ -1,5 +1,6 @@
 """Columns of a spec without the values that too few rows have."""
 
+import re
 import warnings
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_numbers, column_positions, value_at
 from tabvae_ray.table.dtypes import dtype_from_name
 from tabvae_ray.table.formats.numerals.number_format import NumberFormat
+from tabvae_ray.table.formats.numerals.shapes import is_dash
 from tabvae_ray.table.identifiers.description import source_of
 from tabvae_ray.table.identifiers.maker import largest_of
 from tabvae_ray.table.identifiers.source import IdentifierSource
@@ -139,7 +141,9 @@ def _with_shared_texts(column: Column, values: pd.Series, crowd: Crowd) -> Colum
         for limit in made.limits
         if is_shared(_beyond(numbers, float(limit.value), is_low=limit.is_low))
     ]
-    special = made.special.only(shared, zero=is_shared(numbers == 0))
+    # Only a user gives another text to zero than a dash or digits.
+    is_declared = not (is_dash(made.special.zero) or re.search(r"\d", made.special.zero))
+    special = made.special.only(shared, zero=is_declared or is_shared(numbers == 0))
     return column.model_copy(update={"format": str(replace(made, special=special))})
 
 

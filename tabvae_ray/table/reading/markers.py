@@ -15,6 +15,7 @@ from tabvae_ray.table.formats.number_texts import (
     find_text_format,
     read_numbers,
     respelled_texts,
+    text_of_levels,
 )
 from tabvae_ray.table.formats.numerals.finding import exact_among
 from tabvae_ray.table.formats.numerals.number_format import NumberFormat
@@ -40,7 +41,8 @@ _FEW_CELLS = 5
 def read_markers(table: pd.DataFrame, declared: SpecDeclaration, say: Say) -> pd.DataFrame:
     """Make the declared markers of a table missing, and those that are recognised.
 
-    A text column in which a few other texts stand among numbers becomes numbers.
+    A text column in which a few other texts stand among numbers becomes numbers. A category dtype
+    of text becomes text where numbers or dates are declared.
 
     Args:
         table: The rows.
@@ -56,6 +58,10 @@ def read_markers(table: pd.DataFrame, declared: SpecDeclaration, say: Say) -> pd
         if not isinstance(name, str) or declared.leaves_out(name):
             continue
         values, given = table[name], declared.missing_values_of(name)
+        if declared.kind_of(name) in ("continuous", "datetime"):
+            texts = text_of_levels(values)
+            if texts is not values:
+                changed[name] = values = texts
         is_open = declared.kind_of(name) in (None, "continuous", "datetime")
         if given is not None:
             cells = _cells(values) if is_open else None

@@ -10,11 +10,11 @@ from math import isfinite
 from tabvae_ray.table.formats.numerals.number_format import MOST_PLACES, SEPARATORS, NumberFormat
 from tabvae_ray.table.formats.numerals.shapes import (
     CURRENCY,
-    DASHES,
     ODD_SHARE,
     is_dash,
     is_limit,
     is_special,
+    is_zero_in,
     sides_of,
     unit_of,
     usual,
@@ -153,10 +153,8 @@ def _with_special_texts(cells: Sequence[str]) -> NumberFormat | None:
         return None
     limits = [cell for cell in cells if is_limit(cell)]
     is_low = [cell[0] in "<\u2264" for cell in limits]
-    currency = (made.before or made.after).strip()
     dash = _single(cell for cell in cells if is_dash(cell))
-    is_zero = made.letter == "f" and dash.strip(f"{DASHES} \u00a0\u202f") == currency
-    zero = made.special.zero or (dash if is_zero else "")
+    zero = made.special.zero or (dash if is_zero_in(made, dash) else "")
     below = _single(cell for cell, low in zip(limits, is_low, strict=True) if low)
     above = _single(cell for cell, low in zip(limits, is_low, strict=True) if not low)
     whole = made.with_special(SpecialTexts(zero, below, above))

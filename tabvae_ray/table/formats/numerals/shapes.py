@@ -3,9 +3,11 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from tabvae_ray.table.formats.numerals.number_format import NumberFormat
+from tabvae_ray.table.formats.numerals.special_texts import NO_SPECIAL, SpecialTexts
 
 __all__ = [
     "CURRENCY",
@@ -16,10 +18,13 @@ __all__ = [
     "is_limit",
     "is_numeral",
     "is_special",
+    "is_zero_in",
     "may_have_decimals",
     "sides_of",
     "unit_of",
+    "unnamed_special",
     "usual",
+    "with_dash",
 ]
 
 CURRENCY = (
@@ -84,6 +89,35 @@ def is_limit(text: str) -> bool:
 def is_special(text: str) -> bool:
     """Return True for a text that may stand for zero, or for numbers beyond a limit."""
     return is_dash(text) or is_limit(text)
+
+
+def is_zero_in(made: NumberFormat, dash: str) -> bool:
+    """Return True if a dash has the currency of a format, so that it is zero there."""
+    currency = (made.before or made.after).strip()
+    return made.letter == "f" and dash.strip(f"{DASHES} \u00a0\u202f") == currency
+
+
+def unnamed_special(made: NumberFormat, text: str) -> str | None:
+    """Return the number of a text such as ``>112`` or ``$ -`` that a format does not name.
+
+    None if it is something else.
+    """
+    special = NO_SPECIAL
+    if is_limit(text):
+        is_low = text[0] in "<\u2264"
+        special = SpecialTexts(below=text) if is_low else SpecialTexts(above=text)
+    elif is_dash(text) and is_zero_in(made, text):
+        special = SpecialTexts(zero=text)
+    whole = made.with_special(special)
+    return None if whole is None else whole.special_number(text)
+
+
+def with_dash(made: NumberFormat) -> NumberFormat:
+    """Return a format of amounts that reads a dash with their currency as zero."""
+    dash = f"{made.before.strip()}-{made.after.strip()}"
+    if made.special.zero or not is_dash(dash):
+        return made
+    return made.with_special(replace(made.special, zero=dash)) or made
 
 
 def sides_of(cells: Sequence[str]) -> Sides | None:

@@ -1,0 +1,121 @@
+"""Cells of given rows, as the model reads them.
+
+A model does not name the texts that few rows of its table have, such as the only ``>112`` in a
+column of ages. Rows of that table have them nevertheless.
+"""
+
+import warnings
+
+import pandas as pd
+
+from tabvae_ray.errors import DataError, brief
+from tabvae_ray.table.column import Column
+from tabvae_ray.table.column_values import column_numbers
+from tabvae_ray.table.formats.number_texts import odd_numbers, read_numbers, text_of_levels
+from tabvae_ray.table.formats.numerals.number_format import NumberFormat
+from tabvae_ray.table.formats.numerals.shapes import unnamed_special, with_dash
+from tabvae_ray.table.parsing import odd_moments
+from tabvae_ray.table.reading.frames import Frame, Source, as_frame, is_frame
+from tabvae_ray.table.reading.markers import as_declared
+from tabvae_ray.table.spec import TableSpec
+
+__all__ = ["known_cells", "read_given"]
+
+# A few words in the place of numbers or dates stand for missing ones. More different texts, in most
+# cells of a column, are another column.
+_FEW_WORDS = 5
+
+
+def read_given(rows: Source | Frame, spec: TableSpec) -> pd.DataFrame:
+    """Return rows of a table, or of the file in which it is, whose numbers are numbers in CSV.
+
+    Raises:
+        DataError: If they are no table.
+        StorageError: If a file cannot be read.
+    """
+    if is_frame(rows):
+        return as_frame(rows)
+    columns = tuple(map(_reading_dashes, spec.columns))
+    table = spec.model_copy(update={"columns": columns}).read(rows)
+    read = {
+        column.name: read_numbers(_with_numbers(table[column.name], column), column.format)
+        for column in columns
+        if column.kind == "continuous" and column.written_dtype is None and column.name in table
+    }
+    return table.assign(**read)
+
+
+def known_cells(table: pd.DataFrame, spec: TableSpec, *, say: bool = True) -> pd.DataFrame:
+    """Return what a model knows of given rows: plain values, missing where a text is none.
+
+    A text such as ``>112`` that the spec does not name is the number for which it would stand. In a
+    column with missing values, a word in the place of a number or a date is missing; other columns
+    keep it, and it is refused when they are encoded.
+
+    Args:
+        table: Some columns of the table, and others.
+        spec: Spec of the model.
+        say: Whether to warn of words that are missing.
+    """
+    known = {}
+    for column in spec.columns:
+        if column.name not in table or column.kind not in ("continuous", "datetime"):
+            continue
+        values = text_of_levels(table[column.name])
+        if column.kind == "continuous":
+            values = _with_numbers(values, column)
+        known[column.name] = values
+    read = as_declared(table.assign(**known), spec.columns)
+    for column in spec.columns:
+        if column.missing and column.name in known:
+            read[column.name] = _without_words(read[column.name], column, say=say)
+    return as_declared(read, spec.columns)
+
+
+def _reading_dashes(column: Column) -> Column:
+    """Return a column in whose file a dash with the currency of its amounts is zero."""
+    made = None if column.kind != "continuous" else NumberFormat.parse(column.format or "")
+    if made is None or column.missing_values:
+        return column
+    return column.model_copy(update={"format": str(with_dash(made))})
+
+
+def _with_numbers(values: pd.Series, column: Column) -> pd.Series:
+    """Return text of a column with plain numbers in the place of special texts without a name."""
+    made = NumberFormat.parse(column.format or "")
+    if made is None or pd.api.types.infer_dtype(values, skipna=True) != "string":
+        return values
+    texts = values.dropna().unique().tolist()
+    odd = [text for text, plain in zip(texts, made.plain(texts), strict=True) if plain is None]
+    found = {text: unnamed_special(made, text.strip()) for text in odd}
+    numbers = {text: number for text, number in found.items() if number is not None}
+    if not numbers or made.plain(list(numbers.values())) != list(numbers.values()):
+        return values
+    return values.replace(numbers)
+
+
+def _without_words(values: pd.Series, column: Column, *, say: bool) -> pd.Series:
+    """Return values without texts that are no number or no date; a warning counts them."""
+    if not (pd.api.types.is_object_dtype(values.dtype) or pd.api.types.is_string_dtype(values)):
+        return values
+    try:
+        _ = column_numbers(values, column)
+    except DataError:
+        pass
+    else:
+        return values
+    is_number = column.kind == "continuous"
+    are_text = values.map(lambda value: isinstance(value, str)).to_numpy(bool, na_value=False)
+    are_odd = are_text & (odd_numbers if is_number else odd_moments)(values, column.format)
+    words, count = values[are_odd].unique(), int(are_odd.sum())
+    if not count or (len(words) > _FEW_WORDS and 2 * count > values.notna().sum()):
+        return values
+    if say:
+        noun = "number" if is_number else "date-time"
+        verb = "is" if count == 1 else "are"
+        warnings.warn(
+            f"column {column.name!r}: {count:,} of its cells, such as {brief(words[0])}, "
+            f"{verb} no {noun} that the model knows, and taken for missing",
+            stacklevel=5,
+        )
+    return values.mask(are_odd)
