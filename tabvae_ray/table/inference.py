@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -53,7 +54,11 @@ _SPELLED = 10_000
 
 
 def infer_column(
-    values: pd.Series, declared: SpecDeclaration, source: str, written: str | None = None
+    values: pd.Series,
+    declared: SpecDeclaration,
+    source: str,
+    say_identifier: Callable[[str], object],
+    written: str | None = None,
 ) -> Column:
     """Infer the spec of one column of a table.
 
@@ -61,6 +66,8 @@ def infer_column(
         values: The column.
         declared: What the user declares; it overrides what is inferred.
         source: Name of the table in error messages.
+        say_identifier: Called with a warning if the column is taken for an identifier. It may still
+            be put together from others.
         written: Format that was found for its text, if it is dates.
 
     Raises:
@@ -108,10 +115,9 @@ def infer_column(
             n, n_distinct = int(values.notna().sum()), values.nunique()
             how_many = f"all {n}" if n == n_distinct else f"{n_distinct} of {n}"
             done = "generated anew" if column.fill == "generate" else "left out"
-            warnings.warn(
+            say_identifier(
                 f"{where}: {how_many} values differ, so it is taken for an identifier and "
-                f"{done}, not modelled; declare its kind in the spec to change that",
-                stacklevel=2,
+                f"{done}, not modelled; declare its kind in the spec to change that"
             )
             return column
     if kind == "identifier":

@@ -6,6 +6,7 @@ is inferred from a table; the user can declare what is inferred wrongly.
 """
 
 import warnings
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -16,7 +17,7 @@ from tabvae_ray.errors import DataError, closest
 from tabvae_ray.storage import Location
 from tabvae_ray.table.attacked.columns import AttackedColumns
 from tabvae_ray.table.column import Column, as_stored, check_column
-from tabvae_ray.table.composed.columns import check_templates, with_templates
+from tabvae_ray.table.composed.columns import check_templates, say_identifiers, with_templates
 from tabvae_ray.table.declaration import SpecDeclaration, SpecDocument
 from tabvae_ray.table.dtypes import check_labels, moment_dtype
 from tabvae_ray.table.formats.finding import find_formats
@@ -108,12 +109,12 @@ class TableSpec(SpecDocument):
         names = [name for name in table.columns if not declared.leaves_out(name)]
         empty = [name for name in names if table[name].isna().all()]
         formats = _formats_of_dates(table[names], declared, source)
-        columns = []
+        columns, anew = [], dict[str, str]()
         for name in names:
             if name not in empty:
                 try:
-                    found = formats.get(name)
-                    columns.append(infer_column(table[name], declared, source, found))
+                    say, found = partial(anew.setdefault, name), formats.get(name)
+                    columns.append(infer_column(table[name], declared, source, say, found))
                 except DataError as error:
                     errors.append(str(error))
         if errors:
@@ -125,6 +126,7 @@ class TableSpec(SpecDocument):
         for name in empty:
             warnings.warn(f"{source}: column {name!r}: {reason}, so it is left out", stacklevel=2)
         if all(column.kind == "identifier" for column in columns):
+            say_identifiers(columns, anew)
             raise DataError(f"{source}: has no columns to model, only identifiers")
         sentences = [str(rule) for rule in (*declared.rules.add, *declared.rules.deny)]
         fixed = [
@@ -133,6 +135,7 @@ class TableSpec(SpecDocument):
             if name in declared.names or any(name in sentence for sentence in sentences)
         ]
         columns = with_templates(columns, as_declared(table, columns), fixed, source)
+        say_identifiers(columns, anew)
         check_templates(columns, source)
         rules = rules_of(as_declared(table, columns), columns, declared.rules, source)
         columns = [

@@ -15,7 +15,7 @@ from tabvae_ray.table.dtypes import dtype_from_name
 from tabvae_ray.table.formats.numerals.number_format import NumberFormat
 from tabvae_ray.table.parsing import as_datetimes
 
-__all__ = ["check_templates", "compose", "template_of", "with_templates"]
+__all__ = ["check_templates", "compose", "say_identifiers", "template_of", "with_templates"]
 
 # Of more columns, each would be compared with too many.
 _MOST_COLUMNS = 200
@@ -68,12 +68,10 @@ def with_templates(
         if template is None or not _holds(template, column, table, of):
             continue
         uses[column.name] = template.names
-        # What was said of it as an identifier holds no longer.
-        said = "not generated anew, but " if column.kind == "identifier" else ""
-        # Nor is it different in all rows where two have the same parts.
+        # It is not different in all rows where two have the same parts.
         may = " and may repeat" if table[column.name].dropna().is_unique else ""
         warnings.warn(
-            f"{source}: column {column.name!r}: is {said}put together from other columns, as "
+            f"{source}: column {column.name!r}: is put together from other columns, as "
             f"{brief(str(template))}{may}; declare its kind in the spec to change that",
             stacklevel=3,
         )
@@ -88,6 +86,13 @@ def with_templates(
             written_dtype=column.written_dtype,
         )
     return found
+
+
+def say_identifiers(columns: Sequence[Column], messages: Mapping[str, str]) -> None:
+    """Warn of identifiers, by name, that are not put together from other columns."""
+    for column in columns:
+        if column.name in messages and template_of(column) is None:
+            warnings.warn(messages[column.name], stacklevel=3)
 
 
 def compose(found: dict[str, Any], columns: Sequence[Column]) -> None:
