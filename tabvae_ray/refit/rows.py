@@ -11,6 +11,7 @@ import pyarrow as pa
 from tabvae_ray.results.search_manifest import SearchManifest
 from tabvae_ray.space.search_space import SearchSettings
 from tabvae_ray.storage import Location
+from tabvae_ray.table.composed.columns import say_other_texts
 from tabvae_ray.table.dataset.coverage import rare_rows
 from tabvae_ray.table.dataset.files import is_dataset
 from tabvae_ray.table.dataset.parquet import ParquetTable
@@ -103,6 +104,7 @@ def spec_of_other_rows(manifest: SearchManifest, table: pd.DataFrame, source: st
     """Return the spec of rows that a search has not seen, in the same columns.
 
     Ranges and categories are those of the rows, and rules have as many exceptions as there are.
+    A warning counts the rows in which text is not put together as in the search.
 
     Args:
         manifest: The search.
@@ -116,6 +118,7 @@ def spec_of_other_rows(manifest: SearchManifest, table: pd.DataFrame, source: st
     no_rules = declared.model_copy(update={"rules": RulesDeclaration(find=False)})
     found = TableSpec.infer(table, declared=no_rules, source=source)
     read = as_declared(table, found.columns)
+    say_other_texts(found.columns, read, source)
     entries = []
     for rule in TableSpec.from_mapping(manifest.spec).rules:
         names = (rule.column, *rule.given)

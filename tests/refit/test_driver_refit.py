@@ -2,6 +2,7 @@
 
 import json
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -205,6 +206,25 @@ def test_a_rule_may_have_more_exceptions_in_the_whole_table_than_in_its_sample(
         assert here == [] and "sum = age + children: does not hold in row" in said[-1]
         with pytest.raises(DataError, match="does not hold in row"):
             FinishedSearchRefit.prepare(finished.directory)
+
+
+@pytest.mark.parametrize("n_odd", [0, 1, 12])
+def test_rows_with_another_text_than_the_sample_has_are_counted(
+    tmp_path: Path, here: list[RefitPlan], n_odd: int
+) -> None:
+    table = make_mixed(4_000)[["age", "children", "income"]]
+    table["code"] = table["income"].map("{:.2f}".format) + "/" + table["age"].astype(str)
+    seen = sample_positions(4_000, 3_000, parse_space(TINY).settings.seed)
+    table.loc[np.setdiff1d(np.arange(4_000), seen)[:n_odd], "code"] = "by phone"
+    with pytest.warns(UserWarning, match="'code': is put together"):
+        finished = make_search(tmp_path, {"max_n_epochs": 1}, table=table, rows=3_000, refit=True)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        refit(finished)
+    verb = "has" if n_odd == 1 else "have"
+    expected = f"column 'code': {n_odd} of 4,000 rows {verb} another text than '{{income"
+    assert [expected in str(each.message) for each in said] == [True] * (n_odd > 0)
+    assert here[0].spec["code"].pattern == finished.inputs.spec["code"].pattern
 
 
 def test_an_interrupted_refit_is_cancelled(

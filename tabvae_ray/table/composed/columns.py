@@ -15,7 +15,14 @@ from tabvae_ray.table.dtypes import dtype_from_name
 from tabvae_ray.table.formats.numerals.number_format import NumberFormat
 from tabvae_ray.table.parsing import as_datetimes
 
-__all__ = ["check_templates", "compose", "say_identifiers", "template_of", "with_templates"]
+__all__ = [
+    "check_templates",
+    "compose",
+    "say_identifiers",
+    "say_other_texts",
+    "template_of",
+    "with_templates",
+]
 
 # Of more columns, each would be compared with too many.
 _MOST_COLUMNS = 200
@@ -95,6 +102,28 @@ def say_identifiers(columns: Sequence[Column], messages: Mapping[str, str]) -> N
             warnings.warn(messages[column.name], stacklevel=3)
 
 
+def say_other_texts(columns: Sequence[Column], table: pd.DataFrame, source: str) -> None:
+    """Warn of each template that does not have the text of all rows, and count these.
+
+    Args:
+        columns: The columns.
+        table: Other rows than those in which the templates were found, as they were read.
+        source: Name of the table in warnings.
+    """
+    of = {column.name: column for column in columns}
+    for column in columns:
+        if (template := template_of(column)) is None:
+            continue
+        count = int(_other_texts(template, column, table, of).sum())
+        if count:
+            verb = "has" if count == 1 else "have"
+            warnings.warn(
+                f"{source}: column {column.name!r}: {count:,} of {len(table):,} rows {verb} "
+                f"another text than {brief(str(template))}, which every generated row has",
+                stacklevel=3,
+            )
+
+
 def compose(found: dict[str, Any], columns: Sequence[Column]) -> None:
     """Put the columns together that have a template, in place.
 
@@ -167,9 +196,16 @@ def _holds(
     """Return True if all rows have the text of a template, and generated ones may have it."""
     if any(field.misfit(columns[field.name].kind) for field in template.fields):
         return False
+    return not _other_texts(template, column, table, columns).any()
+
+
+def _other_texts(
+    template: Template, column: Column, table: pd.DataFrame, columns: Mapping[str, Column]
+) -> pd.Series:
+    """Return which rows have another text than that of a template."""
     own = _texts(table[column.name], column)
     made = template.texts({name: _texts(table[name], columns[name]) for name in template.names})
-    return bool(((made == own) | (made.isna() & own.isna())).all())
+    return ~((made == own) | (made.isna() & own.isna()))
 
 
 def _may_be_composed(values: pd.Series, column: Column) -> bool:
