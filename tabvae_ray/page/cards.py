@@ -1,5 +1,6 @@
 """Cards at the top of a page: a verdict for each question that a reader comes with."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -17,7 +18,7 @@ from tabvae_ray.comparison.score_words import (
 )
 from tabvae_ray.comparison.scores.membership.success import MembershipAttacks
 from tabvae_ray.comparison.scores.membership.verdicts import attack_in_words, attack_tone, grade
-from tabvae_ray.comparison.scores.privacy import Privacy, share_tone
+from tabvae_ray.comparison.scores.privacy import Privacy, share_text, share_tone
 from tabvae_ray.comparison.scores.usefulness import Usefulness
 
 __all__ = [
@@ -253,14 +254,19 @@ def nearer_share(near: Privacy | None, fresh: float | None) -> tuple[float, Tone
     """
     shares = [fresh, None if near is None else near.dcr_share]
     error = None if near is None else near.standard_error
-    found = [(share, share_tone(share, error)) for share in shares if share is not None]
+    found = [
+        (share, share_tone(share, error))
+        for share in shares
+        if share is not None and math.isfinite(share)
+    ]
     return max(found, key=lambda pair: _FROM_THE_BEST.index(pair[1]), default=None)
 
 
 def _share_in_words(share: float, tone: Tone) -> str:
     """Return a share of rows that are nearer to training rows, to follow "but"."""
     of_all = (
-        f"{share:.0%} of the rows are nearer to a training row than to a held-out row (chance: 50%)"
+        f"{share_text(share, places=0)} of the rows are nearer to a training row than to a "
+        "held-out row (chance: 50%)"
     )
     if tone == "good":
         return f"{of_all}."

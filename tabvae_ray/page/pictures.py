@@ -17,7 +17,7 @@ from tabvae_ray.comparison.plan import (
 )
 from tabvae_ray.comparison.reading.table_columns import TableColumns
 from tabvae_ray.comparison.reference_levels import ReferenceLevels
-from tabvae_ray.comparison.scores.privacy import Privacy, privacy
+from tabvae_ray.comparison.scores.privacy import Privacy, privacy, share_text
 from tabvae_ray.comparison.scores.usefulness import Usefulness
 
 __all__ = ["Image", "PictureSection", "Pictures", "drawn_pictures", "picture_sections"]
@@ -219,7 +219,9 @@ def _column_sections(pictures: Pictures, source: str) -> list[PictureSection]:
         text = (
             "The pairs whose joint distributions differ most: the share of the rows in each cell, "
             "in the real table and in the synthetic one; the stronger the colour, the more rows. "
-            + "; ".join(f"{_title(pair)}: {pair.share:.0%}" for pair in pictures.pairs)
+            + "; ".join(
+                f"{_title(pair)}: {share_text(pair.share, places=0)}" for pair in pictures.pairs
+            )
             + " of the rows would have to change to make both sides equal."
         )
         sections.insert(1, PictureSection("joint", "Pairs of columns", text, images))

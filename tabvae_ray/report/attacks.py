@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 from tabvae_ray.comparison.scores.disclosure.attacks import DisclosureAttacks
 from tabvae_ray.comparison.scores.disclosure.verdicts import risk_in_words
 from tabvae_ray.comparison.scores.membership.success import MembershipAttacks
+from tabvae_ray.comparison.scores.privacy import share_text
 from tabvae_ray.documents import read_versioned
 from tabvae_ray.results.trial_record import Number
 from tabvae_ray.storage import Location
@@ -64,7 +65,8 @@ def membership_facts(attacks: Mapping[str, Any]) -> dict[str, str]:
                 f"{found.auc:.3f}, 95% interval {found.low:.3f} to {found.high:.3f}; chance is 0.5"
             )
             facts[f"training rows it finds {holder} at 1% and 0.1% false alarms"] = (
-                f"{best.tpr_at_1_percent:.1%} and {best.tpr_at_01_percent:.1%}"
+                f"{share_text(best.tpr_at_1_percent, places=1)} and "
+                f"{share_text(best.tpr_at_01_percent, places=1)}"
             )
     return facts
 

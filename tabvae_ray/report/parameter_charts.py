@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tabvae_ray.command_line.lines import counted
+from tabvae_ray.comparison.scores.privacy import share_text
 from tabvae_ray.report.charts import Axis, Bar, Figure, bars, plane
 from tabvae_ray.report.contents import ReportContents
 from tabvae_ray.report.formatting import value_text
@@ -56,7 +57,7 @@ def importance_charts(contents: ReportContents) -> ImportanceCharts | None:
     figures = []
     for objective, shares in found.shares.items():
         ordered = sorted(shares.items(), key=lambda item: -item[1])
-        rows = [Bar(name, share, f"{share:.0%}") for name, share in ordered]
+        rows = [Bar(name, share, share_text(share, places=0)) for name, share in ordered]
         chart = bars(rows, alt=f"Importances for {objective}")
         figures.append(Figure(chart, f"For {objective}."))
     few = found.n_trials < _FEW_TRIALS

@@ -5,9 +5,9 @@ import pytest
 from tabvae_ray.comparison.reference_levels import Level, ReferenceLevels
 from tabvae_ray.comparison.score_words import score_in_words
 from tabvae_ray.comparison.scores.membership.success import AttackSuccess, MembershipAttacks
-from tabvae_ray.comparison.scores.privacy import Privacy
+from tabvae_ray.comparison.scores.privacy import Privacy, share_text
 from tabvae_ray.comparison.scores.usefulness import Metric, Usefulness
-from tabvae_ray.page.cards import Card, attack_card, usefulness_card
+from tabvae_ray.page.cards import Card, attack_card, nearer_share, usefulness_card
 
 
 def levels_of(shuffled: float, fresh: float) -> ReferenceLevels:
@@ -101,3 +101,24 @@ def test_the_worse_of_attacks_and_nearest_rows_is_the_verdict() -> None:
     unsure = attacked(0.8, 0.4, 0.55, 0.7)
     assert unsure.verdict.startswith("The attacks found no leak, but the model repeats")
     assert "With so few rows a considerable leak cannot be excluded." in unsure.verdict
+
+
+@pytest.mark.parametrize("share", [float("nan"), float("inf")])
+def test_a_share_that_is_no_number_is_said_to_be_unknown(share: float) -> None:
+    assert share_text(share) == share_text(share, places=0) == "unknown"
+    assert nearer_share(None, share) is None
+    card = attacked(share, 0.4, 0.5, 0.6)
+    assert card.number == "strongest attack, AUC 0.500" and "nearer to" not in card.verdict
+    # What is known counts beside it.
+    near = Privacy(0.9, 0.01, 0.9, 0, 0.0, 0.0, 0.5, 0.5, 2_000, 1_000, 1_000)
+    assert nearer_share(near, share) == (0.9, "poor")
+
+
+def test_a_few_rows_are_not_none() -> None:
+    assert [share_text(share) for share in (0.0, 0.00001, 0.1234)] == [
+        "0.00%",
+        "under 0.01%",
+        "12.34%",
+    ]
+    shares = [share_text(share, places=0) for share in (0.0, 0.004, 0.006)]
+    assert shares == ["0%", "under 1%", "1%"]

@@ -237,9 +237,17 @@ def _corrected(
     return 0.5 + 0.5 * (raw - expected) / (1 - expected), 0.5 * raw_error / (1 - expected)
 
 
-def share_text(share: float) -> str:
-    """Return a share of rows as text, in which a few rows are not none."""
-    return "under 0.01%" if 0 < share < 0.00005 else f"{share:.2%}"
+def share_text(share: float, *, places: int = 2) -> str:
+    """Return a share as text, in which a few rows are not none, and no number is unknown.
+
+    Args:
+        share: The share.
+        places: Decimals of the percentage.
+    """
+    if not math.isfinite(share):
+        return "unknown"
+    least = 0.01 / 10**places
+    return f"under {least:.{places}%}" if 0 < share < least / 2 else f"{share:.{places}%}"
 
 
 def is_copy_of(table: TableColumns, reference: TableColumns) -> npt.NDArray[np.bool_]:
