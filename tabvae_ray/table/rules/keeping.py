@@ -168,11 +168,14 @@ class RuleKeeper:
         """Change drawn columns that others fix, before or after columns are computed."""
         settled = self._names | self._inputs if computed else self._names
         for rule in self.rules:
-            if isinstance(rule, Fixed) and rule.column not in settled:
-                # What is computed later says nothing yet.
-                if computed or rule.other not in self._names:
-                    keep_fixed(rows, rule, self._columns, rng, compact=compact)
-            if isinstance(rule, OnlyWhere):
+            if not isinstance(rule, Fixed | OnlyWhere):
+                continue
+            # What is computed later says nothing yet.
+            is_later = not computed and rule.other in self._names
+            if isinstance(rule, Fixed) and rule.column not in settled and not is_later:
+                keep_fixed(rows, rule, self._columns, rng, compact=compact)
+            # An input must not change once its results are computed.
+            if isinstance(rule, OnlyWhere) and (not is_later or rule.column in self._inputs):
                 keep_only_where(rows, rule, self._columns, settled, rng, compact=compact)
 
     def _keep_orders(self, rows: pd.DataFrame, rng: np.random.Generator, compact: bool) -> None:

@@ -82,6 +82,37 @@ def test_a_few_exceptions_stay_at_their_rate() -> None:
     assert 0.3 * rule.exceptions < share < 2 * rule.exceptions
 
 
+@pytest.mark.parametrize("gap", [np.nan, 0.0])
+@pytest.mark.parametrize("says", [False, True])
+def test_a_few_rows_with_none_of_them_stay_few(gap: float, says: bool) -> None:
+    """The balance at the start of a month is neither debit nor credit, and nothing is both."""
+    table, rng = answers()[["debit", "credit"]], np.random.default_rng(0)
+    table = table.where(table > 0, gap)
+    kind = np.where(table["debit"] > 0, "out", "in")
+    table.iloc[:6] = gap
+    kind[:6] = "opening"
+    if says:
+        table["kind"] = kind
+    columns = TableSpec.infer(table).columns
+    state = "is above 0" if gap == 0 else "has a value"
+    rules = find_rules(table, columns)
+    pair = [rule for rule in rules if rule.kind == "exclusive"]
+    assert [str(rule) for rule in pair] == [
+        f"at most one of debit, credit {state}",
+        f"exactly one of debit, credit {state}",
+    ]
+    assert [rule.exceptions for rule in pair] == [0, 6 / N]
+    mixed = table.apply(lambda column: rng.permutation(column))
+    rows = pd.concat([mixed] * 20, ignore_index=True)
+    kept = RuleKeeper.fit(rules, columns, table).apply(rows, rng)
+    n_given = (kept[["debit", "credit"]] > 0).sum(axis=1)
+    assert n_given.max() == 1
+    assert (mixed[["debit", "credit"]] > 0).sum(axis=1).eq(0).mean() > 0.1
+    assert 0.3 * 6 / N < n_given.eq(0).mean() < 2 * 6 / N
+    if says:
+        assert (n_given.eq(0) == kept["kind"].eq("opening")).mean() > 0.99
+
+
 def test_rare_columns_that_do_not_meet_by_chance_make_none() -> None:
     rng = np.random.default_rng(0)
     table = pd.DataFrame({f"rare_{i}": rng.random(N) < 0.03 for i in range(20)})

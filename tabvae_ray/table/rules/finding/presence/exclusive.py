@@ -40,9 +40,7 @@ def find_exclusive(table: TableView, rng: np.random.Generator) -> list[Exclusive
             if len(names) > 1:
                 names = _significant(_grown(names, left, apart, place), states)
             left = [column for column in left[1:] if column not in names]
-            exclusive = _rule_of(sorted(names), views, state, states)
-            if exclusive is not None:
-                found.append(exclusive)
+            found += _rules_of(sorted(names), views, state, states)
     return found
 
 
@@ -103,22 +101,23 @@ def _significant(group: list[int], states: Mask) -> list[int]:
     return group
 
 
-def _rule_of(
+def _rules_of(
     group: list[int], views: list[ColumnView], state: State, states: Mask
-) -> Exclusive | None:
+) -> list[Exclusive]:
+    """Return what holds of a group: one at most, exactly one, or both, the latter not in all rows.
+
+    An opening balance is neither debit nor credit, but nothing is both.
+    """
     if len(group) < 2:
-        return None
+        return []
     n_true: Floats = states[group].sum(axis=0)
     too_many, other = float((n_true > 1).mean()), float((n_true != 1).mean())
-    exactly = other == 0 or (too_many > 0 and other < MAX_EXCEPTIONS)
-    # Of two truth values each determines the other.
-    if exactly and len(group) == 2 and state == "is true":
-        return None
     first, *others = [views[i].name for i in group]
-    return Exclusive(
-        column=first,
-        others=tuple(others),
-        state=state,
-        exactly=exactly,
-        exceptions=other if exactly else too_many,
-    )
+    most = Exclusive(column=first, others=tuple(others), state=state, exceptions=too_many)
+    exactly = most.model_copy(update={"exactly": True, "exceptions": other})
+    # Of two truth values each determines the other.
+    if len(group) == 2 and state == "is true":
+        return [] if other == 0 or (too_many > 0 and other < MAX_EXCEPTIONS) else [most]
+    if other == 0 or (too_many > 0 and other < MAX_EXCEPTIONS):
+        return [exactly]
+    return [most, exactly] if other < MAX_EXCEPTIONS else [most]
