@@ -10,6 +10,9 @@ _FIXED = 15.0
 _SCORINGS_AT_END = 8
 # Share of the budget that may be reserved. Fewer fresh samples are scored if that is too little.
 _MOST_RESERVED = 0.2
+# The same for what does not depend on the table, of which nothing can be left out: it takes most of
+# a short budget that is not reserved.
+_MOST_FIXED = 0.4
 # Seconds that trials may report late. Ray Tune needs longer than that to end a busy process.
 _GRACE = 5.0
 
@@ -38,7 +41,8 @@ class TimeLimit:
         """Return the seconds to reserve, given the measured time of a scoring if there is one."""
         each = self.scoring_seconds if scoring_seconds is None else scoring_seconds
         wanted = _FIXED + (self.n_rescored + _SCORINGS_AT_END) * each
-        return min(wanted, _MOST_RESERVED * self.seconds)
+        fixed = min(_FIXED, _MOST_FIXED * self.seconds)
+        return min(wanted, max(fixed, _MOST_RESERVED * self.seconds))
 
     def training_ends(self, scoring_seconds: float | None = None) -> float:
         """Return when all trials should have reported, in seconds since 1970."""
