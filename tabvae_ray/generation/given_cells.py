@@ -13,7 +13,7 @@ from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_numbers
 from tabvae_ray.table.formats.number_texts import odd_numbers, read_numbers, text_of_levels
 from tabvae_ray.table.formats.numerals.number_format import NumberFormat
-from tabvae_ray.table.formats.numerals.shapes import unnamed_special, with_dash
+from tabvae_ray.table.formats.numerals.shapes import with_dash
 from tabvae_ray.table.parsing import odd_moments
 from tabvae_ray.table.reading.frames import Frame, Source, as_frame, is_frame
 from tabvae_ray.table.reading.markers import as_declared
@@ -38,7 +38,7 @@ def read_given(rows: Source | Frame, spec: TableSpec) -> pd.DataFrame:
     columns = tuple(map(_reading_dashes, spec.columns))
     table = spec.model_copy(update={"columns": columns}).read(rows)
     read = {
-        column.name: read_numbers(_with_numbers(table[column.name], column), column.format)
+        column.name: read_numbers(table[column.name], column.format, with_unnamed=True)
         for column in columns
         if column.kind == "continuous" and column.written_dtype is None and column.name in table
     }
@@ -57,19 +57,21 @@ def known_cells(table: pd.DataFrame, spec: TableSpec, *, say: bool = True) -> pd
         spec: Spec of the model.
         say: Whether to warn of words that are missing.
     """
-    known = {}
-    for column in spec.columns:
-        if column.name not in table or column.kind not in ("continuous", "datetime"):
-            continue
-        values = text_of_levels(table[column.name])
+    open_columns = [
+        column
+        for column in spec.columns
+        if column.name in table and column.kind in ("continuous", "datetime")
+    ]
+    texts = {column.name: text_of_levels(table[column.name]) for column in open_columns}
+    known = as_declared(table.assign(**texts), spec.columns)
+    for column in open_columns:
+        values = known[column.name]
+        if column.missing:
+            values = _without_words(values, column, say=say)
         if column.kind == "continuous":
-            values = _with_numbers(values, column)
+            values = read_numbers(values, column.format, with_unnamed=True)
         known[column.name] = values
-    read = as_declared(table.assign(**known), spec.columns)
-    for column in spec.columns:
-        if column.missing and column.name in known:
-            read[column.name] = _without_words(read[column.name], column, say=say)
-    return as_declared(read, spec.columns)
+    return known
 
 
 def _reading_dashes(column: Column) -> Column:
@@ -78,20 +80,6 @@ def _reading_dashes(column: Column) -> Column:
     if made is None or column.missing_values:
         return column
     return column.model_copy(update={"format": str(with_dash(made))})
-
-
-def _with_numbers(values: pd.Series, column: Column) -> pd.Series:
-    """Return text of a column with plain numbers in the place of special texts without a name."""
-    made = NumberFormat.parse(column.format or "")
-    if made is None or pd.api.types.infer_dtype(values, skipna=True) != "string":
-        return values
-    texts = values.dropna().unique().tolist()
-    odd = [text for text, plain in zip(texts, made.plain(texts), strict=True) if plain is None]
-    found = {text: unnamed_special(made, text.strip()) for text in odd}
-    numbers = {text: number for text, number in found.items() if number is not None}
-    if not numbers or made.plain(list(numbers.values())) != list(numbers.values()):
-        return values
-    return values.replace(numbers)
 
 
 def _without_words(values: pd.Series, column: Column, *, say: bool) -> pd.Series:
@@ -106,7 +94,10 @@ def _without_words(values: pd.Series, column: Column, *, say: bool) -> pd.Series
         return values
     is_number = column.kind == "continuous"
     are_text = values.map(lambda value: isinstance(value, str)).to_numpy(bool, na_value=False)
-    are_odd = are_text & (odd_numbers if is_number else odd_moments)(values, column.format)
+    if is_number:
+        are_odd = are_text & odd_numbers(values, column.format, with_unnamed=True)
+    else:
+        are_odd = are_text & odd_moments(values, column.format)
     words, count = values[are_odd].unique(), int(are_odd.sum())
     if not count or (len(words) > _FEW_WORDS and 2 * count > values.notna().sum()):
         return values

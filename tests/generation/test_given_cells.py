@@ -64,6 +64,23 @@ def test_a_text_for_numbers_that_the_model_does_not_name_is_read(
         assert synthesizer.log_prob(other, draws=8).equals(near)
 
 
+def test_a_limit_is_read_in_the_format_of_its_column_beside_missing_words() -> None:
+    rng = np.random.default_rng(4)
+    texts = [f"{x:,.2f} €".translate(str.maketrans(",.", ".,")) for x in rng.uniform(1, 9000, ROWS)]
+    table = pd.DataFrame({"x": texts, "kind": rng.choice(["a", "b"], ROWS)}, dtype=object)
+    table.loc[[0, 7], "x"] = "> 9.500,00 €"
+    table.loc[[3, 9], "x"] = "moved"
+    with pytest.warns(UserWarning, match="taken for missing"):
+        synthesizer = fitted(table)
+    assert synthesizer.spec["x"].format == "{:.,2f} €"
+    with pytest.warns(UserWarning, match="2 of its cells, such as 'moved', are no number"):
+        near = synthesizer.log_prob(table, draws=4)
+    other = table["x"].replace({"> 9.500,00 €": "9.999,00 €", "moved": None})
+    assert synthesizer.log_prob(table.assign(x=other), draws=4).equals(near)
+    with pytest.warns(UserWarning, match="2 of its cells"):
+        assert synthesizer.complete(table, draws=4)["x"].equals(table["x"])
+
+
 @pytest.mark.parametrize("make", [numbers, days])
 def test_a_word_that_the_model_does_not_name_is_missing(make) -> None:
     table = make()
@@ -84,6 +101,11 @@ def test_a_word_that_the_model_does_not_name_is_missing(make) -> None:
     with pytest.warns(UserWarning, match=message):
         filled = synthesizer.impute(table, draws=4)["x"]
     assert filled.equals(synthesizer.impute(gaps, draws=4)["x"])
+    # Among numbers of Python, a word is one, too.
+    if make is numbers:
+        mixed = table.assign(x=[x if x == "moved" else float(x) for x in table["x"]])
+        with pytest.warns(UserWarning, match=message):
+            assert synthesizer.log_prob(mixed, draws=4).equals(near)
     # Nor does a row by itself say what its word means.
     with pytest.warns(UserWarning, match="1 of its cells, such as 'moved', is no"):
         assert synthesizer.complete(table.iloc[[9]], draws=4)["x"].tolist() == ["moved"]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from tabvae_ray.table.formats.numerals.finding import exact_among, find_number_format
 from tabvae_ray.table.formats.numerals.number_format import NumberFormat
-from tabvae_ray.table.formats.numerals.shapes import is_numeral
+from tabvae_ray.table.formats.numerals.shapes import is_numeral, unnamed_special
 
 __all__ = [
     "find_text_format",
@@ -79,13 +79,21 @@ def spelled_in_text(
     return numbers, None if numbers is values else written
 
 
-def read_numbers(values: pd.Series, written: str | None) -> pd.Series:
-    """Return text in a format of numbers as numbers; the same object if it is something else."""
+def read_numbers(
+    values: pd.Series, written: str | None, *, with_unnamed: bool = False
+) -> pd.Series:
+    """Return text in a format of numbers as numbers; the same object if it is something else.
+
+    Args:
+        values: The column.
+        written: The format.
+        with_unnamed: Whether a text such as ``>112`` that the format does not name is a number.
+    """
     made = None if written is None else NumberFormat.parse(written)
     texts = text_of_levels(values)
     if made is None or not _is_text(texts):
         return values
-    numbers = _numbers_of(texts, made)
+    numbers = _numbers_of(texts, made, with_unnamed=with_unnamed)
     return values if numbers is None else numbers
 
 
@@ -98,15 +106,17 @@ def odd_text(values: pd.Series, written: str | None) -> str | None:
     return next(iter(odd), None)
 
 
-def odd_numbers(values: pd.Series, written: str | None) -> npt.NDArray[np.bool_]:
-    """Return which values of a column of text, or of text and numbers, are no numbers."""
+def odd_numbers(
+    values: pd.Series, written: str | None, *, with_unnamed: bool = False
+) -> npt.NDArray[np.bool_]:
+    """Return which values of text, or of text and numbers, are no numbers; see read_numbers."""
     made = None if written is None else NumberFormat.parse(written)
     present = values.notna().to_numpy(bool)
     cells = values[present].tolist()
     plain = cells
     if made is not None:
         texts = [cell if isinstance(cell, str) else repr(cell) for cell in cells]
-        plain = respelled_texts(texts, made)
+        plain = respelled_texts(texts, made, with_unnamed=with_unnamed)
     odd = np.zeros(len(values), dtype=bool)
     numbers = pd.to_numeric(pd.Series(plain, dtype=object), errors="coerce")
     odd[present] = numbers.isna().to_numpy(bool)
@@ -125,10 +135,10 @@ def _is_text(values: pd.Series) -> bool:
     return bool(pd.api.types.infer_dtype(values, skipna=True) == "string")
 
 
-def _numbers_of(texts: pd.Series, made: NumberFormat) -> pd.Series | None:
+def _numbers_of(texts: pd.Series, made: NumberFormat, *, with_unnamed: bool) -> pd.Series | None:
     """Return the numbers of a column of text, None if a text is none in the format."""
     codes, distinct = pd.factorize(texts)
-    plain = respelled_texts(distinct.tolist(), made)
+    plain = respelled_texts(distinct.tolist(), made, with_unnamed=with_unnamed)
     try:
         numbers = pd.to_numeric(pd.Series(plain, dtype="str"))
     except ValueError:
@@ -139,6 +149,12 @@ def _numbers_of(texts: pd.Series, made: NumberFormat) -> pd.Series | None:
     return pd.Series(taken, index=texts.index, name=texts.name)
 
 
-def respelled_texts(texts: Sequence[str], made: NumberFormat) -> list[str]:
-    """Return texts in which the numbers in a format are plain numbers."""
-    return [own if new is None else new for own, new in zip(texts, made.plain(texts), strict=True)]
+def respelled_texts(
+    texts: Sequence[str], made: NumberFormat, *, with_unnamed: bool = False
+) -> list[str]:
+    """Return texts in which the numbers in a format are plain numbers; see read_numbers."""
+    plain = made.plain(texts)
+    if with_unnamed:
+        pairs = zip(texts, plain, strict=True)
+        plain = [unnamed_special(made, own.strip()) if new is None else new for own, new in pairs]
+    return [own if new is None else new for own, new in zip(texts, plain, strict=True)]
