@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from hypothesis import HealthCheck, settings
 
 from tabvae_ray.comparison.scores import detection
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
@@ -33,6 +34,15 @@ torch.set_num_threads(1)
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 # pytest-xdist sets it, and lines of messages would then wrap.
 os.environ.pop("COLUMNS", None)
+# A busy machine may take long for an example, or to think of one. The examples are the same in
+# every run but in that of all tests, which looks for others.
+settings.register_profile(
+    "patient",
+    deadline=None,
+    derandomize="TEST_MUTATIONS" not in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("patient")
 
 
 def pytest_collection_finish() -> None:

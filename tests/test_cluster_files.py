@@ -23,6 +23,7 @@ from tabvae_ray.search.__main__ import command as search_command
 from tabvae_ray.search.display import ray_metrics
 from tabvae_ray.search.display.statistics import RunStatistics
 from tabvae_ray.space.search_space import SearchSpace
+from tests.support.clocks import SECONDS
 
 ROOT = Path(__file__).parent.parent
 CLUSTER = ROOT / "cluster.yaml"
@@ -366,7 +367,7 @@ def test_the_scheduler_works_with_any_trainable() -> None:
         [sys.executable, ROOT / "examples" / "any_trainable.py"],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=SECONDS,
         check=True,
     )
     steps, full = re.search(r"(\d+) steps instead of (\d+)", done.stdout).groups()  # type: ignore[union-attr]

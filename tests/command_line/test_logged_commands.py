@@ -83,7 +83,9 @@ def test_a_generation(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_shards(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["generate", "--model", "model", "--rows", "30", "--shard-rows", "10", "--out", "rows"]
     _, events = told(capsys, *words)
-    assert events[0] == {
+    # On a busy machine, others may have said how far it was.
+    *_, made, ended = events
+    assert made == {
         "level": "info",
         "event": "shards_made",
         "shards": 3,
@@ -92,9 +94,9 @@ def test_shards(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "rows_planned": 30,
         "shards_of_earlier_runs": 0,
     }
-    assert (events[1]["out"], events[1]["shards"]) == (str(home / "rows"), 3)
+    assert (ended["out"], ended["shards"]) == (str(home / "rows"), 3)
     _, events = told(capsys, *words)
-    assert events[0]["shards_of_earlier_runs"] == 3
+    assert events[-2]["shards_of_earlier_runs"] == 3
 
 
 @pytest.mark.usefixtures("few_trees")

@@ -8,6 +8,8 @@ import nbclient
 import nbformat
 import pytest
 
+from tests.support.clocks import SECONDS
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 ROOT = EXAMPLES.parent
 NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
@@ -69,8 +71,9 @@ def test_a_notebook_runs_from_top_to_bottom(
             cell.source, n = re.subn(pattern, shorter, cell.source)
             used |= {pattern} if n else set()
     assert len(used) >= 2
+    place = {"metadata": {"path": tmp_path}}
     client = nbclient.NotebookClient(
-        content, timeout=600, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
+        content, timeout=3 * SECONDS, kernel_name="python3", resources=place
     )
     # Raises the error of a cell.
     client.execute()
@@ -84,5 +87,5 @@ def test_a_notebook_runs_from_top_to_bottom(
 def test_importing_the_search_in_a_notebook_prints_nothing() -> None:
     notebook = nbformat.v4.new_notebook()
     notebook.cells = [nbformat.v4.new_code_cell("import tabvae_ray; _ = tabvae_ray.dry_run")]
-    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    nbclient.NotebookClient(notebook, timeout=SECONDS, kernel_name="python3").execute()
     assert notebook.cells[0].outputs == []

@@ -14,6 +14,7 @@ from tabvae_ray.generation.single_file import GenerateOptions, generate_to_file
 from tabvae_ray.generation.synthesizer import BLOCK_ROWS, TabularVAESynthesizer
 from tabvae_ray.storage import Location
 from tabvae_ray.table.io import read_table
+from tests.support.clocks import SECONDS
 
 
 @pytest.fixture(scope="session")
@@ -166,7 +167,7 @@ def test_the_command_says_what_it_wrote_on_stderr_and_ends_with_0(
     out = tmp_path / "rows.csv"
     command = [sys.executable, "-m", "tabvae_ray.generate", "--model", export]
     command += ["--rows", "1200", "--out", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.startswith(f"1,200 rows written to {out} in ")
     assert len(pd.read_csv(out)) == 1200

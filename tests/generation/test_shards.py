@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -31,7 +30,7 @@ from tabvae_ray.generation.shards.plan import ShardPlan
 from tabvae_ray.generation.shards.run import generate_shards
 from tabvae_ray.generation.synthesizer import BLOCK_ROWS, TabularVAESynthesizer
 from tabvae_ray.storage import Location
-from tests.support.clusters import wait_for
+from tests.support.clusters import listens, wait_for
 from tests.support.drivers import GENERATE, SECONDS, Driver, started
 from tests.support.s3_server import free_ports
 
@@ -392,14 +391,6 @@ def client_address(cluster: Cluster, tmp_path: Path) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(SECONDS)
-
-
-def listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
 
 
 @pytest.mark.nightly

@@ -41,6 +41,7 @@ from tabvae_ray.table.io import fingerprint, read_table
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE
 from tests.support.browser import CHROMIUM
+from tests.support.clocks import SECONDS
 
 # Messages and pages are the same with fewer trees.
 pytestmark = pytest.mark.usefixtures("few_trees")
@@ -545,7 +546,7 @@ def test_a_browser_shows_the_page(width: int, scheme: str, page: str, tmp_path: 
         "--dump-dom",
         file.as_uri(),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert "CONSOLE" not in done.stderr, done.stderr
     said = re.search(r'data-found="([^"]*)"', done.stdout)
     assert said is not None, done.stdout[-500:]

@@ -1,5 +1,6 @@
 """The search from Python, as a notebook or a script calls it."""
 
+import contextlib
 import copy
 import json
 import os
@@ -8,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, assert_type
@@ -30,6 +30,7 @@ from tabvae_ray.search.inputs import prepare_inputs
 from tabvae_ray.storage import Location
 from tabvae_ray.table.io import fingerprint, read_table, write_table
 from tabvae_ray.table.spec import TableSpec
+from tests.support.clocks import wait_for
 from tests.support.records import manifest
 from tests.support.tables import make_mixed
 
@@ -358,9 +359,8 @@ def test_an_interrupt_is_raised_and_the_search_goes_on_later(
     result: SearchResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop_soon() -> None:
-        deadline = time.monotonic() + 60
-        while not (tmp_path / "long" / "running").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        with contextlib.suppress(AssertionError):
+            wait_for((tmp_path / "long" / "running").exists)
         os.kill(os.getpid(), signal.SIGINT)
 
     long: dict = copy.deepcopy(SPACE)

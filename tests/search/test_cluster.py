@@ -28,6 +28,7 @@ from tabvae_ray.storage import Location
 from tests.support.clusters import (
     STEADY,
     TOKEN,
+    listens,
     n_checkpoints,
     n_finished,
     outcomes,
@@ -254,10 +255,9 @@ def test_nodes_come_for_a_search_and_go_after_it(tmp_path: Path, steady: Path) -
 def guarded() -> Iterator[tuple[str, str]]:
     """Start a head that asks for a token; yield its addresses for drivers and for clients."""
     port, client = free_ports(2)
-    with started_head(
-        "--num-cpus=1", f"--ray-client-server-port={client}", port=port,
-        **TOKEN,
-    ):  # fmt: skip
+    with started_head("--num-cpus=1", f"--ray-client-server-port={client}", port=port, **TOKEN):
+        # The server for clients starts beside the head.
+        wait_for(lambda: listens(client))
         yield f"127.0.0.1:{port}", f"ray://127.0.0.1:{client}"
 
 

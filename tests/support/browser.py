@@ -5,6 +5,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tests.support.clocks import SECONDS
+
 __all__ = ["CHROMIUM", "widths"]
 
 CHROMIUM = next(
@@ -34,7 +36,7 @@ def widths(page: Path, width: int, home: Path) -> tuple[int, int]:
         [CHROMIUM, *_FLAGS, "--window-size=1600,1000", "--dump-dom", outer.as_uri()],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=SECONDS,
         check=True,
     )
     found = re.search(r"<title>(\d+) (\d+)</title>", done.stdout)

@@ -5,19 +5,20 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ray.cluster_utils import Cluster
 
+from tabvae_ray.cluster.ray_private import waiting_for_node
 from tabvae_ray.storage import Location
-from tests.support.drivers import SECONDS
+from tests.support.clocks import SECONDS, wait_for
 from tests.support.spaces import TINY
 
 # What a trial becomes depends on its number alone, so that searches that went differently compare.
@@ -30,31 +31,33 @@ STEADY = {
 
 # A node ends without its agents, which may take long to start on a busy machine. By default the
 # processes of trials yield to all others, and next to busy tests they would hardly run.
-_PATIENT = {
+PATIENT = {
     "RAY_agent_register_timeout_ms": str(int(SECONDS * 1000)),
+    "RAY_gcs_server_port_wait_time_s": str(int(SECONDS)),
     "RAY_worker_niceness": "0",
 }
-
-
-def wait_for(condition: Callable[[], object], seconds: float = SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
+# As the command "ray" runs it, but patient with the node that it starts.
+_RAY = (
+    "from ray.scripts.scripts import main\n"
+    "from tabvae_ray.cluster.ray_private import waiting_for_node\n"
+    f"with waiting_for_node({SECONDS}):\n"
+    "    main()\n"
+)
 
 
 @contextlib.contextmanager
 def two_nodes(**environment: str) -> Iterator[Cluster]:
     """Start two nodes of one CPU each and a head without CPUs, with environment variables."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (_PATIENT | environment).items():
+        for name, value in (PATIENT | environment).items():
             patch.setenv(name, value)
-        started = Cluster(
-            initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
-        )
-        for _ in range(2):
-            started.add_node(num_cpus=1)
-        started.wait_for_nodes()
+        with waiting_for_node(SECONDS):
+            started = Cluster(
+                initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
+            )
+            for _ in range(2):
+                started.add_node(num_cpus=1)
+        started.wait_for_nodes(SECONDS)
     try:
         yield started
     finally:
@@ -122,10 +125,10 @@ def started_head(*options: str, port: int, **environment: str) -> Iterator[Path]
     """Start a head by ``ray start``; yield the directory of its and its nodes' files."""
     # Sockets have short names only.
     home = Path(tempfile.mkdtemp(prefix="head-", dir="/tmp"))
-    start = [str(Path(sys.executable).parent / "ray"), "start", "--head", "--block"]
+    start = [sys.executable, "-c", _RAY, "start", "--head", "--block"]
     start += [f"--port={port}", f"--temp-dir={home}", "--include-dashboard=false", *options]
     log = home / "log"
-    variables = without_ray() | _PATIENT | environment
+    variables = without_ray() | PATIENT | environment
     with log.open("wb") as out:
         head = subprocess.Popen(start, env=variables, stdout=out, stderr=out)
     try:
@@ -139,6 +142,15 @@ def started_head(*options: str, port: int, **environment: str) -> Iterator[Path]
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def listens(port: int) -> bool:
+    """Return whether somebody on this machine takes connections at a port."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def processes_in(home: Path, name: str = "") -> list[int]:

@@ -25,8 +25,8 @@ import pytest
 from optuna.storages.journal import JournalFileBackend
 from ray._private.authentication_test_utils import reset_auth_token_state
 
-# How long tests wait for something that should happen soon; a busy machine may need more.
-SECONDS = float(os.environ.get("TEST_SECONDS", "240"))
+from tests.support.clocks import SECONDS
+
 SEARCH = "tabvae_ray.search.__main__"
 GENERATE = "tabvae_ray.generate"
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import random
 import shutil
 import socket
@@ -13,10 +14,11 @@ import urllib.request
 from pathlib import Path
 from typing import Self
 
+from tests.support.clocks import SECONDS
+
 KEY, SECRET = "tabvae-key", "tabvae-secret"
 # May read and write in the bucket "tests" alone, and cannot make others.
 GUEST_KEY, GUEST_SECRET = "guest-key", "guest-secret"
-_STARTS_WITHIN = 60.0
 _STOPS_WITHIN = 3.0
 
 
@@ -57,7 +59,7 @@ class S3Server:
         ]  # fmt: skip
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.directory)
-        end = time.monotonic() + _STARTS_WITHIN
+        end = time.monotonic() + SECONDS
         while not self.answers():
             if self._process.poll() is not None or time.monotonic() > end:
                 self.stop()
@@ -100,13 +102,14 @@ def weed() -> Path | None:
 def free_ports(n: int) -> list[int]:
     """Return different ports on which nothing listens now.
 
-    They are not among those that the system gives to whoever asks for any, tests beside this one
-    for instance, before the server listens. Ray's workers have those below 20,000.
+    They are not among those that the system gives to whoever asks for any before the server
+    listens, nor among those that tests beside this one draw. Ray's workers have those below 20,000.
     """
     ports: list[int] = []
     draw = random.Random()
+    first = 20_000 + 1_000 * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 12)
     while len(ports) < n:
-        port = draw.randrange(20_000, 32_000)
+        port = draw.randrange(first, first + 1_000)
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             ports = [*dict.fromkeys([*ports, port])]
     return ports

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE
 from tabvae_ray.training.mlflow_tracking import MlflowTracker, find_runs
 from tests.support.drivers import SECONDS, started
+from tests.support.s3_server import free_ports
 from tests.support.tables import small_config
 
 pytest.importorskip("mlflow", reason="mlflow is not installed: pip install '.[mlflow]'")
@@ -41,9 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if subprocess.run(has_server, capture_output=True, check=False).returncode:
         pytest.skip("no MLflow server: MLFLOW_SERVER_PYTHON may name a Python that has mlflow")
     home = tmp_path_factory.mktemp("mlflow")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     uri = f"http://127.0.0.1:{port}"
     options = ["--backend-store-uri", f"sqlite:///{home}/mlflow.db"]
     options += ["--artifacts-destination", str(home / "files"), "--workers", "1"]
@@ -57,11 +55,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             yield uri
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(SECONDS)
 
 
 def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + 120
+    until = time.monotonic() + SECONDS
     while time.monotonic() < until and process.poll() is None:
         try:
             with urllib.request.urlopen(address, timeout=5) as answer:

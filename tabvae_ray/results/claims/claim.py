@@ -32,6 +32,8 @@ __all__ = ["claimed"]
 _SURELY_DEAD_SECONDS = 3600.0
 # How long a process waits in an object store for others to withdraw, and how often it looks.
 _WITHDRAW_SECONDS, _PERIOD = 10.0, 0.2
+# How often a process looks for a sign of life of one on another machine.
+_WATCH_PERIOD = 1.0
 # Often enough to meet another process that ends just now.
 _ATTEMPTS = 20
 # Claims of this process.
@@ -215,8 +217,13 @@ def _lives(holder: Holder, directory: Location) -> bool:
     # The clocks of two machines may differ by minutes, but not by an hour.
     if abs(time.time() - max(signs)) > _SURELY_DEAD_SECONDS:
         return False
-    time.sleep(2.5 * HEARTBEAT_SECONDS)
-    return _signs(holder, directory) != signs
+    end = time.monotonic() + 2.5 * HEARTBEAT_SECONDS
+    while True:
+        time.sleep(_WATCH_PERIOD)
+        if _signs(holder, directory) != signs:
+            return True
+        if time.monotonic() >= end:
+            return False
 
 
 def _signs(holder: Holder, directory: Location) -> list[float]:

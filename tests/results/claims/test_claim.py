@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,11 +18,13 @@ from tabvae_ray.errors import ConfigError, StorageError
 from tabvae_ray.results.claims import claim
 from tabvae_ray.results.claims.claim import claimed
 from tabvae_ray.results.claims.holder import Holder, process_start
+from tabvae_ray.results.search_manifest import HEARTBEAT_SECONDS
 from tabvae_ray.search import run
 from tabvae_ray.search.driver.resume import begin_or_resume
 from tabvae_ray.search.inputs import prepare_inputs
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.storage import Location
+from tests.support.clocks import SECONDS, Clock, wait_for
 from tests.support.records import manifest
 
 
@@ -55,11 +58,14 @@ def test_of_two_drivers_started_together_one_runs(
         made = begin_or_resume(inputs, Resources(), None, resume=False).manifest
         made.state = "interrupted"
         made.write(inputs.directory)
-    refused, running, go = [], [], threading.Barrier(2)
+    refused: list[str] = []
+    running: list[int] = []
+    go = threading.Barrier(2)
 
     def connect(_: object) -> None:
         running.append(1)
-        time.sleep(1.0)
+        # Until the other one has been refused, or runs as well.
+        wait_for(lambda: refused or len(running) == 2)
         raise ConfigError("no Ray here")
 
     def drive() -> None:
@@ -153,7 +159,7 @@ def test_the_claim_of_a_dead_process_is_taken_over_once(
         try:
             with claimed(directory) as mine:
                 held.append(mine)
-                ended.wait(5)
+                ended.wait(SECONDS)
         except ConfigError:
             refused.append(1)
             ended.set()
@@ -165,17 +171,26 @@ def test_the_claim_of_a_dead_process_is_taken_over_once(
 def test_a_driver_on_another_host_is_watched_for_a_heartbeat(
     space: SearchSpace, directory: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claim, "HEARTBEAT_SECONDS", 0.2)
     made = manifest(space)
     made.write(directory)
     leave(directory, host="elsewhere")
-    beat = threading.Timer(0.1, lambda: made.write(directory))
-    beat.start()
+    clock = Clock()
+
+    def wait_for_a_beat(seconds: float) -> None:
+        clock.move(seconds)
+        # The last one that is not too late.
+        if clock() > 2 * HEARTBEAT_SECONDS:
+            made.write(directory)
+
+    watch = SimpleNamespace(time=time.time, monotonic=clock, sleep=wait_for_a_beat)
+    monkeypatch.setattr(claim, "time", watch)
     with pytest.raises(ConfigError, match="on elsewhere, since"), claimed(directory):
         pass
-    beat.join()
+    assert clock() < 2.5 * HEARTBEAT_SECONDS
+    watch.sleep = clock.move
     with claimed(directory):
         pass
+    assert clock() > 4 * HEARTBEAT_SECONDS
 
 
 def test_a_search_of_a_version_without_claims_is_respected(
@@ -210,15 +225,24 @@ def test_drivers_of_an_object_store_see_each_other(
     directory: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Location, "on_this_machine", lambda _: None)
-    monkeypatch.setattr(claim, "_WITHDRAW_SECONDS", 1.0)
-    held, refused, go, ended = [], [], threading.Barrier(3), threading.Event()
+    held: list[int] = []
+    refused: list[int] = []
+    go, ended, clock = threading.Barrier(3), threading.Event(), Clock()
+
+    def now() -> float:
+        # Others have all the time that they need to withdraw, until one of them is there to stay.
+        clock.move(1.0 if held else 0.0)
+        return clock()
+
+    watch = SimpleNamespace(time=time.time, monotonic=now, sleep=lambda _: time.sleep(0.02))
+    monkeypatch.setattr(claim, "time", watch)
 
     def take() -> None:
         go.wait()
         try:
             with claimed(directory):
                 held.append(1)
-                ended.wait(20)
+                ended.wait(SECONDS)
         except ConfigError:
             refused.append(1)
             if len(refused) == 2:
@@ -280,7 +304,7 @@ def claim_in_a_child(directory: Location, changes: dict[str, object]) -> subproc
 def test_a_refit_elsewhere_is_respected_while_it_lives_and_not_for_long_once_it_is_killed(
     directory: Location, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object]
 ) -> None:
-    monkeypatch.setattr(claim, "HEARTBEAT_SECONDS", 0.5)
+    monkeypatch.setattr(claim, "HEARTBEAT_SECONDS", SECONDS)
     with claim_in_a_child(directory, changes) as child:
         try:
             with pytest.raises(ConfigError, match="is being refitted by"), claimed(directory):
@@ -288,6 +312,7 @@ def test_a_refit_elsewhere_is_respected_while_it_lives_and_not_for_long_once_it_
         finally:
             child.kill()
     assert (Path(str(directory)) / "driver.json").exists()
+    monkeypatch.setattr(claim, "HEARTBEAT_SECONDS", 0.2)
     with claimed(directory):
         pass
 
@@ -301,8 +326,7 @@ def test_a_refit_in_an_object_store_shows_that_it_lives(
         elsewhere = replace(mine, id="0" * 32, host="elsewhere")
         file = directory / f"driver-{mine.id}.json"
         before = claim._signs(mine, directory)
-        time.sleep(1.0)
-        assert claim._signs(mine, directory) != before
+        wait_for(lambda: claim._signs(mine, directory) != before)
         assert claim._signs(elsewhere, directory) == claim._signs(elsewhere, directory)
         assert file.exists()
     assert not file.exists()

@@ -1,31 +1,34 @@
 """A search's metrics arrive where Prometheus collects them."""
 
+import contextlib
 import re
-import socket
-import time
 import urllib.request
 from collections.abc import Iterator
 
 import pytest
 import ray
 
+from tabvae_ray.cluster.ray_private import waiting_for_node
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.display.ray_metrics import RayMetrics
 from tabvae_ray.search.display.statistics import RunStatistics
 from tabvae_ray.space.search_space import SearchSpace
-from tests.support.drivers import SECONDS
+from tests.support.clocks import SECONDS, wait_for
+from tests.support.clusters import PATIENT
 from tests.support.records import finished, run_state
+from tests.support.s3_server import free_ports
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        chosen: int = free.getsockname()[1]
+def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    (chosen,) = free_ports(1)
+    for name, value in PATIENT.items():
+        monkeypatch.setenv(name, value)
     # By default Ray would join a cluster that another test has started on this machine.
-    ray.init("local", num_cpus=1, include_dashboard=False, _metrics_export_port=chosen)
+    with waiting_for_node(SECONDS):
+        ray.init("local", num_cpus=1, include_dashboard=False, _metrics_export_port=chosen)
     yield chosen
     ray.shutdown()
 
@@ -65,10 +68,13 @@ def test_prometheus_finds_trials_objectives_and_slots(
         ("slots", ""): 2,
         ("slots_busy", ""): 1,
     }
-    end = time.monotonic() + SECONDS
     found: dict[tuple[str, str], float] = {}
+
+    def arrived() -> bool:
+        # The process that exports them starts last.
+        with contextlib.suppress(OSError):
+            found.update(exported(port, label))
+        return expected.items() <= found.items()
+
     # Ray sends metrics every few seconds.
-    while not expected.items() <= found.items() and time.monotonic() < end:
-        time.sleep(0.5)
-        found = exported(port, label)
-    assert expected.items() <= found.items()
+    wait_for(arrived)
