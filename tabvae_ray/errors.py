@@ -96,9 +96,11 @@ def brief(value: object) -> str:
     return text if len(text) <= _MAX_VALUE else f"{text[: _MAX_VALUE - 3]}..."
 
 
-def closest(name: str, known: Iterable[str]) -> str:
+def closest(name: object, known: Iterable[object]) -> str:
     """Return a question to end a message with, if a known name is similar to this one."""
-    found = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    # Names of columns and keys of mappings may be of any type.
+    names = [each for each in known if isinstance(each, str)]
+    found = get_close_matches(name, names, n=1, cutoff=0.6) if isinstance(name, str) else []
     return f"; did you mean {found[0]}?" if found else ""
 
 

@@ -27,7 +27,7 @@ from tabvae_ray.model.prior import Prior
 from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.table.composed.columns import compose, template_of
 from tabvae_ray.table.encoding import TableEncoder, column_codes
-from tabvae_ray.table.reading.frames import Frame, Source, as_frame, is_frame
+from tabvae_ray.table.reading.frames import Frame, Source, as_frame, index_columns, is_frame
 from tabvae_ray.table.reading.markers import as_declared
 from tabvae_ray.table.rules.column_views import Codes
 from tabvae_ray.table.rules.given.keeper import GivenKeeper
@@ -114,7 +114,8 @@ def log_prob(completion: Completion, rows: Source | Frame) -> pd.Series:
     table = _table_of(completion, rows)
     absent = [name for name in completion.encoder.columns if name not in table.columns]
     if absent:
-        raise DataError(f"column {absent[0]!r}: in the spec, but not in the table")
+        near = closest(absent[0], table.columns)
+        raise DataError(f"column {absent[0]!r}: in the model, but not in the rows{near}")
     known = as_declared(table, completion.encoder.spec.columns)
     given = _codes(completion, known, missing=True)
     found, sizes = [], []
@@ -171,8 +172,9 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
     extra = [name for name in table.columns if name not in drawn]
     filled = pd.concat([drawn, table[extra]], axis=1)
     filled = filled[list(table.columns)] if impute else filled
-    if isinstance(rows, pd.DataFrame) and rows.index.names == [None]:
-        filled.index = rows.index
+    if isinstance(rows, pd.DataFrame):
+        # Its levels that have a name were read as columns.
+        filled = filled.drop(columns=index_columns(rows)).set_axis(rows.index)
     filled.attrs = {"draws": completion.draws, **_sizes(sizes)}
     return filled
 
@@ -271,7 +273,11 @@ def _beside_given(
 
 
 def _table_of(completion: Completion, rows: Source | Frame) -> pd.DataFrame:
-    return as_frame(rows) if is_frame(rows) else completion.encoder.spec.read(rows)
+    table = as_frame(rows) if is_frame(rows) else completion.encoder.spec.read(rows)
+    twice = [name for name in completion.encoder.spec.names if list(table.columns).count(name) > 1]
+    if twice:
+        raise DataError(f"column {twice[0]!r}: occurs more than once; rename one of them")
+    return table
 
 
 def _warn_of_misspelt(table: pd.DataFrame, names: Sequence[str]) -> None:

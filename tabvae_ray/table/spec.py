@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from tabvae_ray.command_line.lines import counted
 from tabvae_ray.errors import DataError, closest
 from tabvae_ray.storage import Location
 from tabvae_ray.table.attacked.columns import AttackedColumns
 from tabvae_ray.table.column import Column, as_stored, check_column
 from tabvae_ray.table.composed.columns import check_templates, with_templates
-from tabvae_ray.table.declaration import SpecDeclaration, SpecDocument
+from tabvae_ray.table.declaration import SpecDeclaration, SpecSource, declaration_of
 from tabvae_ray.table.dtypes import check_labels, moment_dtype
 from tabvae_ray.table.formats.finding import find_formats
 from tabvae_ray.table.inference import infer_column
@@ -27,11 +28,11 @@ from tabvae_ray.table.reading.frames import (
     Frame,
     Source,
     is_location,
-    say_if_index_is_left_out,
 )
 from tabvae_ray.table.reading.markers import as_declared, read_markers, recognised_markers
 from tabvae_ray.table.rules.declared import check_rules, rules_of
 from tabvae_ray.table.rules.rule import Rule
+from tabvae_ray.table.values.spec_document import SpecDocument
 from tabvae_ray.table.values.spec_types import Kind
 
 __all__ = ["TableSpec", "check_table", "checked_spec"]
@@ -65,7 +66,7 @@ class TableSpec(SpecDocument):
         cls,
         table: Source | Frame,
         *,
-        declared: SpecDeclaration | None = None,
+        declared: SpecSource | None = None,
         source: str | None = None,
     ) -> Self:
         """Infer the spec of a table.
@@ -78,7 +79,8 @@ class TableSpec(SpecDocument):
 
         Args:
             table: The real rows: a path or URI, a DataFrame of pandas or polars, or an Arrow table.
-            declared: Declaration of some or all columns; it overrides what is inferred.
+            declared: What is known of some or all columns, which overrides what is inferred: a spec
+                file, its content as a mapping, or another spec.
             source: Name of the table in error messages; by default its path, or ``table``.
 
         Raises:
@@ -87,12 +89,10 @@ class TableSpec(SpecDocument):
                 declared column that is absent, and every column that contradicts its declaration.
                 Otherwise naming a declared rule that a row breaks, and the row.
         """
-        declared = declared or SpecDeclaration()
+        declared = SpecDeclaration() if declared is None else declaration_of(declared)
         if source is None:
             source = str(Location(table)) if is_location(table) else "table"
-        if isinstance(table, pd.DataFrame):
-            say_if_index_is_left_out(table, source)
-        table = read_table(table, declared)
+        table = read_table(table, declared, what=source)
         _check_shape(table, source)
         given = table
         table = read_markers(
@@ -257,7 +257,7 @@ class TableSpec(SpecDocument):
         kinds = ("continuous", "categorical", "datetime", "identifier")
         parts = [f"{len(names)} {kind}" for kind in kinds if (names := getattr(self, kind))]
         target = "" if self.target is None else f", target {self.target!r}"
-        rules = f", {len(self.rules)} rules" if self.rules else ""
+        rules = f", {counted(len(self.rules), 'rule')}" if self.rules else ""
         return f"TableSpec({len(self.columns)} columns: {', '.join(parts)}{target}{rules})"
 
     __str__ = __repr__
@@ -268,6 +268,9 @@ class TableSpec(SpecDocument):
             if column.name == name:
                 return column
         raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
 
     def _of_kind(self, kind: Kind) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns if column.kind == kind)

@@ -84,7 +84,7 @@ def test_rows_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         synthesizer.complete(pd.DataFrame(rows), **options)
-    with pytest.raises(DataError, match="in the spec, but not in the table"):
+    with pytest.raises(DataError, match="in the model, but not in the rows"):
         synthesizer.log_prob(pd.DataFrame({"age": [20]}))
 
 
@@ -121,3 +121,28 @@ def test_whole_numbers_of_numpy_are_taken(synthesizer: TabularVAESynthesizer) ->
     given = pd.DataFrame({"age": [20, 30]})
     made = synthesizer.complete(given, draws=np.int64(3), seed=np.int32(4))
     pd.testing.assert_frame_equal(made, synthesizer.complete(given, draws=3, seed=4))
+
+
+@pytest.mark.parametrize("method", ["log_prob", "complete", "impute"])
+def test_results_have_the_index_of_the_rows(
+    method: str, synthesizer: TabularVAESynthesizer, mixed: pd.DataFrame
+) -> None:
+    levels = pd.MultiIndex.from_product([["a", "b"], [1, 2]], names=["side", None])
+    rows = mixed.head(4)
+    with pytest.warns(UserWarning, match="a level of its index has no name"):
+        found = getattr(synthesizer, method)(rows.set_axis(levels), draws=4)
+    pd.testing.assert_index_equal(found.index, levels)
+    if method != "log_prob":
+        assert list(found.columns) == list(rows.columns)
+    # A level may be a column of the model.
+    found = getattr(synthesizer, method)(rows.set_index("age"), draws=4)
+    assert found.index.name == "age" and found.index.tolist() == rows["age"].tolist()
+
+
+@pytest.mark.parametrize("method", ["log_prob", "complete", "impute"])
+def test_a_column_that_occurs_twice_is_refused(
+    method: str, synthesizer: TabularVAESynthesizer, mixed: pd.DataFrame
+) -> None:
+    rows = pd.concat([mixed.head(3), mixed[["age"]].head(3)], axis=1)
+    with pytest.raises(DataError, match="column 'age': occurs more than once"):
+        getattr(synthesizer, method)(rows, draws=4)
