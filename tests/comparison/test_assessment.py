@@ -1,5 +1,6 @@
 """The object that compares two tables in Python."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pytest
 
 import tabvae_ray
 from tabvae_ray.comparison.assessment import Assessment
+from tabvae_ray.comparison.html import html_table
 from tabvae_ray.errors import ConfigError
 
 
@@ -36,3 +38,14 @@ def test_names_of_other_types_are_refused(compared: Assessment) -> None:
 def test_text_is_no_flag(_mixed: pd.DataFrame) -> None:
     with pytest.raises(ConfigError, match="levels must be True or False, but got 'no'"):
         tabvae_ray.compare(_mixed, _mixed, levels="no")
+
+
+def test_numbers_are_aligned_at_the_right_and_words_at_the_left() -> None:
+    table = html_table(["score", "value", "meaning"], [["detection", "0.9 ± 0.01", "10 of <12>"]])
+    cells = re.findall(r'<td style="([^"]*)">([^<]*)</td>', table)
+    assert [("right" in style, text) for style, text in cells] == [
+        (False, "detection"),
+        (True, "0.9 ± 0.01"),
+        (False, "10 of &lt;12&gt;"),
+    ]
+    assert "<tbody></tbody>" in html_table(["a"], [])

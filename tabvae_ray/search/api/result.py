@@ -301,9 +301,10 @@ class SearchResult:
     def _repr_html_(self) -> str:
         # Losses have no levels to be read against.
         scores = {name: v for name, v in self.scores.items() if name not in LOSSES}
-        options = self._space.comparison
-        table = score_table(scores, self.levels, options, self.spread) if scores else ""
-        notes = [self._choice(), *([f"ended early: {self.reason}"] if self.reason else [])]
+        beside = self.levels, self._space.comparison, self.spread
+        table = score_table(scores, *beside) if scores else ""
+        notes = [f"ended early: {self.reason}"] if self.reason else []
+        notes.append(f"chosen: {self._choice()}")
         notes += self.levels.verdicts(self.scores)
         notes += self._privacy_lines()
         lines = "".join(f"<div>{escape(note)}</div>" for note in [*notes, self.path])
