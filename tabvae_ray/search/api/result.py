@@ -305,8 +305,7 @@ class SearchResult:
         table = score_table(scores, *beside) if scores else ""
         notes = [f"ended early: {self.reason}"] if self.reason else []
         notes.append(f"chosen: {self._choice()}")
-        notes += self.levels.verdicts(self.scores)
-        notes += self._privacy_lines()
+        notes += [*self.levels.verdicts(self.scores), *self._privacy_lines()]
         lines = "".join(f"<div>{escape(note)}</div>" for note in [*notes, self.path])
         return f"<div><strong>{escape(self._headline())}</strong>{table}{lines}</div>"
 
