@@ -33,6 +33,7 @@ from tabvae_ray.table.rules.column_views import Codes
 from tabvae_ray.table.rules.given.keeper import GivenKeeper
 from tabvae_ray.table.rules.given.placing import placed
 from tabvae_ray.table.spec import TableSpec
+from tabvae_ray.table.values.object_types import OBJECT_TYPES, of_object_type
 
 __all__ = ["Completion", "fill_cells", "log_prob"]
 
@@ -172,6 +173,9 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
     extra = [name for name in table.columns if name not in drawn]
     filled = pd.concat([drawn, table[extra]], axis=1)
     filled = filled[list(table.columns)] if impute else filled
+    for name, kind in table.attrs.get(OBJECT_TYPES, {}).items():
+        # Given columns were read in plain types.
+        filled[name] = of_object_type(filled[name], kind)
     if isinstance(rows, pd.DataFrame):
         # Its levels that have a name were read as columns.
         filled = filled.drop(columns=index_columns(rows)).set_axis(rows.index)

@@ -1,3 +1,4 @@
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -146,3 +147,26 @@ def test_a_column_that_occurs_twice_is_refused(
     rows = pd.concat([mixed.head(3), mixed[["age"]].head(3)], axis=1)
     with pytest.raises(DataError, match="column 'age': occurs more than once"):
         getattr(synthesizer, method)(rows, draws=4)
+
+
+def test_given_columns_keep_the_types_of_pandas() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "x": rng.normal(size=60).round(2),
+            "month": pd.Series(pd.period_range("2000-01", periods=60, freq="M")),
+            "flag": pd.arrays.SparseArray(rng.integers(0, 2, 60)),
+            "range": pd.cut(rng.normal(size=60), 3),
+            "key": [uuid.UUID(int=i) for i in range(60)],
+        }
+    )
+    declared = {"rules": {"find": False}, "drop": ["key"]}
+    vae = TabularVAE.build(TableSpec.infer(table, declared=declared), small_config())
+    vae.fit(table)
+    rows = table.head(3).assign(x=[np.nan, 0.5, 1.0])
+    filled = vae.synthesizer().impute(rows, draws=4)
+    assert filled["x"].notna().all()
+    pd.testing.assert_frame_equal(filled.drop(columns="x"), rows.drop(columns="x"))
+    drawn = vae.synthesizer().complete(rows[["x", "key"]].iloc[1:], draws=4)
+    assert drawn["key"].tolist() == rows["key"].tolist()[1:]
+    assert drawn["month"].dtype == table["month"].dtype
