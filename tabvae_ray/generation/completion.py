@@ -9,7 +9,6 @@ otherwise the effective sample size says how many draws carry the weight.
 """
 
 import math
-import warnings
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -20,7 +19,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from tabvae_ray.errors import DataError, brief, closest
+from tabvae_ray.errors import DataError, brief, closest, warn
 from tabvae_ray.generation.written_values import as_in_memory, as_written
 from tabvae_ray.model.draw import Draw
 from tabvae_ray.model.prior import Prior
@@ -293,9 +292,7 @@ def _warn_of_misspelt(table: pd.DataFrame, names: Sequence[str]) -> None:
         known = get_close_matches(name.casefold().strip(), folded, 1, _MISSPELT)
         near = [] if name in names else [folded[each] for each in known]
         if near:
-            warnings.warn(
-                f"column {name!r} is not in the model; did you mean {near[0]}?", stacklevel=4
-            )
+            warn(f"column {name!r} is not in the model; did you mean {near[0]}?")
 
 
 def _codes(completion: Completion, table: pd.DataFrame, *, missing: bool) -> Tensor:

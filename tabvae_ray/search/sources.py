@@ -1,14 +1,13 @@
 """The inputs of a search as a user may give them: files, names, or Python objects."""
 
 import os
-import warnings
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
 import pandas as pd
 
-from tabvae_ray.errors import ConfigError
+from tabvae_ray.errors import ConfigError, warn
 from tabvae_ray.search.directory import name_of_space
 from tabvae_ray.space.named_spaces import find_space
 from tabvae_ray.space.search_space import SearchSpace
@@ -90,7 +89,7 @@ def _with_markers(table: pd.DataFrame, declared: SpecDeclaration | None) -> pd.D
     read = read_markers(
         table,
         declared or SpecDeclaration(),
-        lambda text: warnings.warn(f"table: {text}", stacklevel=5),
+        lambda text: warn(f"table: {text}"),
     )
     made = parquet_form(read)
     made.attrs = {**read.attrs, **made.attrs}

@@ -4,7 +4,6 @@ import csv
 import gzip
 import hashlib
 import io
-import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
 from types import TracebackType
@@ -16,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tabvae_ray.command_line.input_path import TABLE_SUFFIXES, no_table
-from tabvae_ray.errors import DataError, one_line
+from tabvae_ray.errors import DataError, one_line, warn
 from tabvae_ray.storage import Location
 from tabvae_ray.table.arrow_types import (
     ARROW_TYPES,
@@ -273,7 +272,7 @@ def frame_from_files(
         table = read_markers(
             frame_of(found, str(source)),
             declared or SpecDeclaration(),
-            lambda text: warnings.warn(f"{source}: {text}", stacklevel=5),
+            lambda text: warn(f"{source}: {text}"),
         )
     except (pa.ArrowException, ValueError) as error:
         if isinstance(error, DataError):

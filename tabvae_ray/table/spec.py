@@ -5,7 +5,6 @@ Kinds are ``continuous`` for numbers, ``categorical``, ``datetime`` for points i
 is inferred from a table; the user can declare what is inferred wrongly.
 """
 
-import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -13,7 +12,7 @@ import pandas as pd
 from pydantic import Field
 
 from tabvae_ray.command_line.lines import counted
-from tabvae_ray.errors import DataError, closest
+from tabvae_ray.errors import DataError, closest, warn
 from tabvae_ray.storage import Location
 from tabvae_ray.table.attacked.columns import AttackedColumns
 from tabvae_ray.table.column import Column, as_stored, check_column
@@ -95,9 +94,7 @@ class TableSpec(SpecDocument):
         table = read_table(table, declared, what=source)
         _check_shape(table, source)
         given = table
-        table = read_markers(
-            given, declared, lambda text: warnings.warn(f"{source}: {text}", stacklevel=4)
-        )
+        table = read_markers(given, declared, lambda text: warn(f"{source}: {text}"))
         markers = recognised_markers(table, given)
         errors = [
             f"{source}: column {name!r}: declared in the spec, but not in the table"
@@ -123,7 +120,7 @@ class TableSpec(SpecDocument):
             named = f"column {empty[0]!r}: {reason}" if empty else "has no columns to model"
             raise DataError(f"{source}: {named}")
         for name in empty:
-            warnings.warn(f"{source}: column {name!r}: {reason}, so it is left out", stacklevel=2)
+            warn(f"{source}: column {name!r}: {reason}, so it is left out")
         if all(column.kind == "identifier" for column in columns):
             raise DataError(f"{source}: has no columns to model, only identifiers")
         sentences = [str(rule) for rule in (*declared.rules.add, *declared.rules.deny)]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import tabvae_ray
 from tabvae_ray.config import TransformersConfig
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.declaration import SpecDeclaration
@@ -101,3 +102,15 @@ def test_rows_that_no_search_can_keep_are_refused_with_what_to_do(
 ) -> None:
     with pytest.raises(DataError, match=advice):
         parquet_form(table)
+
+
+def test_a_warning_names_the_line_that_called_the_package() -> None:
+    rows = TABLE.assign(key=[f"key {i}" for i in range(ROWS)])
+    for call in (
+        lambda: TableSpec.infer(rows, declared=PLAIN),
+        lambda: tabvae_ray.dry_run(rows, spec=PLAIN),
+        lambda: tabvae_ray.compare(rows, rows, spec=PLAIN, plan={}, levels=False),
+    ):
+        with pytest.warns(UserWarning, match="column 'key'") as found:
+            call()
+        assert {warning.filename for warning in found} == {__file__}

@@ -1,13 +1,12 @@
 """Columns of a spec that are put together from others, found and made."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tabvae_ray.errors import DataError, brief, closest
+from tabvae_ray.errors import DataError, brief, closest, warn
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.composed.finding import find_template
 from tabvae_ray.table.composed.template import Template, is_template
@@ -72,10 +71,9 @@ def with_templates(
         said = "not generated anew, but " if column.kind == "identifier" else ""
         # Nor is it different in all rows where two have the same parts.
         may = " and may repeat" if table[column.name].dropna().is_unique else ""
-        warnings.warn(
+        warn(
             f"{source}: column {column.name!r}: is {said}put together from other columns, as "
-            f"{brief(str(template))}{may}; declare its kind in the spec to change that",
-            stacklevel=3,
+            f"{brief(str(template))}{may}; declare its kind in the spec to change that"
         )
         found[i] = Column(
             name=column.name,

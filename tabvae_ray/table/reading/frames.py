@@ -2,7 +2,6 @@
 
 import io
 import os
-import warnings
 from collections.abc import Hashable, Mapping
 from pathlib import PurePath
 from typing import Any, Protocol, TypeGuard, runtime_checkable
@@ -11,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tabvae_ray.errors import DataError, one_line
+from tabvae_ray.errors import DataError, one_line, warn
 from tabvae_ray.storage import Location
 from tabvae_ray.table.arrow_types import ARROW_TYPES, as_arrow, frame_of, typed_schema
 from tabvae_ray.table.dtypes import advice_to_convert, check_labels
@@ -114,10 +113,7 @@ def _without_index(rows: pd.DataFrame, what: str) -> pd.DataFrame:
     # Integers are what is left of a count after rows were chosen or put in another order.
     if unnamed and not pd.api.types.is_integer_dtype(index.dtype):
         part = "its index" if len(unnamed) == index.nlevels else "a level of its index"
-        warnings.warn(
-            f"{what}: {part} has no name, so it is left out; name it to have it modelled",
-            stacklevel=4,
-        )
+        warn(f"{what}: {part} has no name, so it is left out; name it to have it modelled")
     if not named:
         only_counts = isinstance(index, pd.RangeIndex) and index.equals(pd.RangeIndex(len(rows)))
         return rows if only_counts and unnamed else rows.reset_index(drop=True)
