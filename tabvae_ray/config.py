@@ -9,15 +9,15 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AliasChoices,
-    BaseModel,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     model_serializer,
 )
 
+from tabvae_ray.command_line.short_repr import ShortRepr
 from tabvae_ray.documents import parse_json, validated
-from tabvae_ray.errors import ConfigError, closest
+from tabvae_ray.errors import ConfigError, brief, closest
 
 __all__ = [
     "ArchitectureConfig",
@@ -35,7 +35,7 @@ Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")]
 LayerSizes = Annotated[tuple[Annotated[int, Field(ge=1, le=65_536)], ...], Field(max_length=32)]
 
 
-class _Section(BaseModel):
+class _Section(ShortRepr):
     model_config = ConfigDict(
         extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False
     )
@@ -272,8 +272,9 @@ class TrackingConfig(_Section):
 class TabularVAEConfig(_Section):
     """The complete configuration of one training run.
 
-    Build one from keyword arguments, with :meth:`from_mapping` or :meth:`from_json`, or by
-    replacing dotted leaves of another one with :meth:`replace`.
+    Build one with :meth:`from_mapping` or :meth:`from_json`, or by replacing dotted leaves of
+    another one with :meth:`replace`. It is shown by what is not a default; ``model_dump()`` has
+    everything.
     """
 
     data: DataConfig = DataConfig()
@@ -302,7 +303,7 @@ class TabularVAEConfig(_Section):
         """
         try:
             mapping = parse_json(text)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise ConfigError(f"{source}: not JSON: {error}") from None
         if not isinstance(mapping, dict):
             raise ConfigError(f"{source}: must be a JSON object, but got {type(mapping).__name__}")
@@ -322,9 +323,13 @@ class TabularVAEConfig(_Section):
         Raises:
             ConfigError: If a name is unknown or a value breaks its rule.
         """
+        if not isinstance(leaves, Mapping):
+            raise ConfigError(
+                f"{source}: must be a mapping of dotted names to values, but got {brief(leaves)}"
+            )
         nested = self.model_dump(mode="json")
         for name, value in leaves.items():
-            section, _, leaf = name.partition(".")
+            section, _, leaf = str(name).partition(".")
             if section not in nested or not leaf:
                 known = [f"{part}.{key}" for part, keys in nested.items() for key in keys]
                 raise ConfigError(f"{source}: {name}: no such parameter{closest(name, known)}")

@@ -6,6 +6,8 @@ are bounded, because tables and files that strangers wrote may hold values of an
 """
 
 import re
+import sys
+import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import islice
@@ -25,6 +27,7 @@ __all__ = [
     "last_line",
     "one_line",
     "printable",
+    "warn",
 ]
 
 # Longer texts of other packages' errors are cut.
@@ -35,6 +38,8 @@ _MAX_MESSAGE_LINE = 1000
 # Messages of more lines end after these.
 MAX_LINES = 20
 _TRY_LATER = 75
+# Packages between a line of the user's and a warning: this one, and those that decorate functions.
+_INSIDE = ("tabvae_ray", "contextlib", "torch")
 # Control characters but for tabs and line ends, and marks that turn the direction of a text.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _LONG_WORD = re.compile(rf"\S{{{_MAX_VALUE + 1},}}")
@@ -96,9 +101,11 @@ def brief(value: object) -> str:
     return text if len(text) <= _MAX_VALUE else f"{text[: _MAX_VALUE - 3]}..."
 
 
-def closest(name: str, known: Iterable[str]) -> str:
+def closest(name: object, known: Iterable[object]) -> str:
     """Return a question to end a message with, if a known name is similar to this one."""
-    found = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    # Names of columns and keys of mappings may be of any type.
+    names = [each for each in known if isinstance(each, str)]
+    found = get_close_matches(name, names, n=1, cutoff=0.6) if isinstance(name, str) else []
     return f"; did you mean {found[0]}?" if found else ""
 
 
@@ -118,6 +125,17 @@ def one_line(error: BaseException | str) -> str:
 def printable(text: str) -> str:
     """Return a text with control characters as escapes, so that it cannot steer a terminal."""
     return _CONTROL.sub(lambda found: ascii(found.group())[1:-1], text)
+
+
+def warn(text: str) -> None:
+    """Warn of something, at the line of the user's that called this package."""
+    level, frame = 2, sys._getframe(1)
+    while (
+        frame.f_back is not None
+        and frame.f_globals.get("__name__", "").partition(".")[0] in _INSIDE
+    ):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, stacklevel=level)
 
 
 def _part(value: object) -> object:

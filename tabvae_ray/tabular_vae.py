@@ -9,8 +9,9 @@ import torch
 
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.config import ArchitectureConfig, TabularVAEConfig
+from tabvae_ray.documents import validated
 from tabvae_ray.errors import DataError
-from tabvae_ray.generation.arguments import seed_number
+from tabvae_ray.generation.arguments import flag, seed_number
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
 from tabvae_ray.model.calibration import calibrate
 from tabvae_ray.model.column_order import mutual_information_order
@@ -18,7 +19,7 @@ from tabvae_ray.model.devices import resolve_device
 from tabvae_ray.model.prior import GaussianMixturePrior, Prior, StandardNormalPrior
 from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.model.vae import VAE, build_vae
-from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.declaration import SpecSource, declaration_of
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.private.encoding import PrivateEncoding
 from tabvae_ray.table.published.markers import with_shared_markers
@@ -30,7 +31,7 @@ from tabvae_ray.training.private.preparation import check_untracked, prepare_pri
 from tabvae_ray.training.private.trainer import PrivateTrainer
 from tabvae_ray.training.progress import shown_progress
 from tabvae_ray.training.routines import ArtifactRoutine, CheckpointRoutine, LoaderRoutine
-from tabvae_ray.training.tracking import Tracker
+from tabvae_ray.training.tracking import Tracker, check_tracker
 from tabvae_ray.training.trainer import BatchHook, EpochHook, TabularVAETrainer
 
 __all__ = ["TabularVAE", "split_rows"]
@@ -54,7 +55,7 @@ class TabularVAE:
 
     Args:
         spec: The spec of the table's columns.
-        config: Every hyperparameter.
+        config: Every hyperparameter; a mapping may leave out those that have their defaults.
         seed: Seed of initialisation, training and generation.
         split_seed: Seed of the choice of held-out rows; trials that are compared share it.
         device: Where to train; ``config.training.device`` if None.
@@ -63,25 +64,26 @@ class TabularVAE:
         declared: With ``training.dp``, what is known of the columns without looking at the rows.
 
     Attributes:
-        guarantee: The differential privacy of the model, after :meth:`prepare` with
-            ``training.dp``; otherwise None.
+        guarantee: The differential privacy, after :meth:`prepare` with ``training.dp``; else None.
     """
 
     def __init__(
         self,
         spec: TableSpec,
-        config: TabularVAEConfig,
+        config: TabularVAEConfig | Mapping[str, Any],
         *,
         seed: int = 0,
         split_seed: int = 0,
         device: torch.device | str | None = None,
         batch_hooks: Sequence[BatchHook] = (),
         epoch_hooks: Sequence[EpochHook] = (),
-        declared: SpecDeclaration | None = None,
+        declared: SpecSource | None = None,
     ) -> None:
-        self.spec, self.config, self.declared = checked_spec(spec), config, declared
+        self.spec = checked_spec(spec)
+        self.config = validated(TabularVAEConfig, config, "config")
+        self.declared = None if declared is None else declaration_of(declared)
         self.seed, self.split_seed = seed_number(seed), seed_number(split_seed)
-        self.device = resolve_device(config.training.device if device is None else device)
+        self.device = resolve_device(self.config.training.device if device is None else device)
         self._batch_hooks, self._epoch_hooks = batch_hooks, epoch_hooks
         self.guarantee: Guarantee | None = None
         # With ``training.dp``, noisy rows per code of every column.
@@ -93,19 +95,19 @@ class TabularVAE:
     def build(
         cls,
         spec: TableSpec,
-        config: TabularVAEConfig | None = None,
+        config: TabularVAEConfig | Mapping[str, Any] | None = None,
         *,
         seed: int = 0,
         split_seed: int = 0,
         device: torch.device | str | None = None,
         batch_hooks: Sequence[BatchHook] = (),
         epoch_hooks: Sequence[EpochHook] = (),
-        declared: SpecDeclaration | None = None,
+        declared: SpecSource | None = None,
     ) -> Self:
         """Build a model, see the class; without ``config``, with the defaults."""
         return cls(
             spec,
-            TabularVAEConfig() if config is None else config,
+            config or {},
             seed=seed,
             split_seed=split_seed,
             device=device,
@@ -146,11 +148,13 @@ class TabularVAE:
         """
         if tracker is not None:
             check_untracked(self.config)
+            check_tracker(tracker)
         table = self.spec.read(table)
         self.prepare(table)
         if tracker is not None:
-            self._track(table, tracker, plan or ComparisonPlan.complete())
-        with shown_progress(self.trainer, wanted=progress):
+            chosen = ComparisonPlan.from_mapping(plan or ComparisonPlan.complete())
+            self._track(table, tracker, chosen)
+        with shown_progress(self.trainer, wanted=flag("progress", progress)):
             return self.trainer.train()
 
     def prepare(self, table: Source | Frame) -> None:
@@ -171,8 +175,7 @@ class TabularVAE:
         table = as_declared(as_read, self.spec.columns)
         check_table(table, self.spec)
         if self.config.training.dp is not None:
-            prepared = prepare_private(table, self.spec, self.declared, self.config)
-            self.prepare_encoded(*prepared)
+            self.prepare_encoded(*prepare_private(table, self.spec, self.declared, self.config))
             return
         fraction = self.config.validation.holdout_fraction
         training, held_out = split_rows(len(table), fraction, self.split_seed)
@@ -267,11 +270,9 @@ class TabularVAE:
         comparison = plan.prepare(table, self.spec, held_out=held_out if len(held_out) else None)
 
         def generate(n: int) -> pd.DataFrame:
+            temperature = validation.generation_temperature
             return self.synthesizer().generate(
-                n,
-                seed=self.seed,
-                temperature=validation.generation_temperature,
-                compact=True,
+                n, seed=self.seed, temperature=temperature, compact=True
             )
 
         self.trainer.epoch_hooks += [

@@ -109,3 +109,9 @@ def test_replacing_leaves_the_rest_alone() -> None:
     other = config.replace({"architecture.latent_dim": 7, "architecture.encoder_layer_sizes": [9]})
     assert other.architecture.latent_dim == 7 and other.architecture.encoder_layer_sizes == (9,)
     assert other.training == config.training and config.architecture.latent_dim == 128
+
+
+@pytest.mark.parametrize("leaves", [None, ["training.max_n_epochs"], {3: 4}])
+def test_leaves_of_other_types_are_refused(leaves: object) -> None:
+    with pytest.raises(ConfigError, match=r"mapping of dotted names|3: no such parameter"):
+        TabularVAEConfig().replace(leaves)

@@ -302,3 +302,34 @@ def test_a_seed_that_torch_cannot_take_is_refused(mixed_spec: TableSpec) -> None
         TabularVAE.build(mixed_spec, seed=-1)
     with pytest.raises(ConfigError, match="the seed must be <= 9223372036854775807"):
         TabularVAE.build(mixed_spec, split_seed=2**70)
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("gpu", "device must be auto, cpu, or such as cuda:0, but got 'gpu'"),
+        (0, "device must be auto, cpu, or such as cuda:0, but got 0"),
+        ("cuda:77", r"device 'cuda:77': torch finds \d+ GPUs here"),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused(
+    mixed_spec: TableSpec, device: object, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        TabularVAE.build(mixed_spec, device=device)
+
+
+def test_a_configuration_may_be_a_mapping(mixed_spec: TableSpec) -> None:
+    vae = TabularVAE.build(mixed_spec, {"training": {"max_n_epochs": 2}})
+    assert vae.config == TabularVAEConfig().replace({"training.max_n_epochs": 2})
+    with pytest.raises(ConfigError, match=r"config: training\.max_n_epoch: no such key"):
+        TabularVAE.build(mixed_spec, {"training": {"max_n_epoch": 2}})
+
+
+def test_what_keeps_or_compares_nothing_is_refused_before_training(
+    mixed: pd.DataFrame, mixed_spec: TableSpec
+) -> None:
+    with pytest.raises(ConfigError, match="tracker: must have the methods of a Tracker"):
+        build(mixed_spec).fit(mixed, tracker="runs")
+    with pytest.raises(ConfigError, match="plan: score: no such key; did you mean scores"):
+        build(mixed_spec).fit(mixed, tracker=MemoryTracker(), plan={"score": ["detection"]})

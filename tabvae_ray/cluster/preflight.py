@@ -4,7 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import ray
@@ -55,16 +55,13 @@ def preflight(directory: Location, resources: Resources, *, started_here: bool =
     if started_here:
         return
     here = versions_here()
-    with _probe_in(directory) as probe:
-        asked = {
-            _ask.options(
-                num_cpus=0,
-                scheduling_strategy=ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-                    node["NodeID"], soft=False
-                ),
-            ).remote(probe): node
-            for node in fitting
-        }
+    with _probe_in(directory) as probe, ExitStack() as asking:
+        asked = {}
+        for node in fitting:
+            place = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+                node["NodeID"], soft=False
+            )
+            asked[asking.enter_context(_asked(probe, scheduling_strategy=place))] = node
         done, silent = ray.wait(
             list(asked), num_returns=len(asked), timeout=_PREFLIGHT_SECONDS, fetch_local=True
         )
@@ -96,8 +93,7 @@ def preflight_head(directory: Location) -> None:
         ConfigError: If the head has other versions.
         StorageError: If it does not see the directory.
     """
-    with _probe_in(directory) as probe:
-        answer = _ask.options(num_cpus=0, resources=HEAD).remote(probe)
+    with _probe_in(directory) as probe, _asked(probe, resources=HEAD) as answer:
         _check_answer(answer, "of the head", versions_here(), directory)
 
 
@@ -156,18 +152,35 @@ def _nothing() -> None:
     pass
 
 
-@ray.remote
-def _ask(probe: Location) -> tuple[dict[str, str], bool, str | None]:
-    """Return the node's versions, True if it sends tokens, and any error of the storage."""
-    with_token = sends_token()
+@contextmanager
+def _asked(probe: Location, **options: Any) -> Iterator[Any]:
+    """Ask a node, and yield the reference of its answer; the process that answers ends after that.
+
+    A task would leave an idle process. One that has loaded ``pyarrow.fs`` may abort when Ray ends
+    it later, which an application that shows the logs of its processes would show.
+    """
+    node = _Node.options(num_cpus=0, **options).remote()  # type: ignore[attr-defined]
     try:
-        seen = probe.read_text()
-        answer = probe.parent / f"{probe.name}-{ray.get_runtime_context().get_node_id()}"
-        answer.write_text(seen)
-        answer.remove()
-        return versions_here(), with_token, None
-    except StorageError as error:
-        return versions_here(), with_token, str(error)
+        yield node.ask.remote(probe)
+    finally:
+        ray.kill(node)
+
+
+@ray.remote
+class _Node:
+    """A process on a node."""
+
+    def ask(self, probe: Location) -> tuple[dict[str, str], bool, str | None]:
+        """Return the node's versions, True if it sends tokens, and any error of the storage."""
+        with_token = sends_token()
+        try:
+            seen = probe.read_text()
+            answer = probe.parent / f"{probe.name}-{ray.get_runtime_context().get_node_id()}"
+            answer.write_text(seen)
+            answer.remove()
+            return versions_here(), with_token, None
+        except StorageError as error:
+            return versions_here(), with_token, str(error)
 
 
 def _check_answer(reference: Any, node: str, here: dict[str, str], directory: Location) -> None:

@@ -4,6 +4,7 @@ import json
 from contextlib import suppress
 from dataclasses import replace
 from html import escape
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -157,9 +158,9 @@ class Assessment:
 
     def __repr__(self) -> str:
         levels, scores = self.levels, self.comparison.scores
-        lines = [f"{self.synthetic.n_rows:,} synthetic rows compared with {levels.n_rows:,} real"]
-        if not levels.n_rows:
-            lines = [f"{self.synthetic.n_rows:,} synthetic rows compared with the real ones"]
+        n = self.synthetic.n_rows
+        real = f"{levels.n_rows:,} real" if levels.n_rows else "the real ones"
+        lines = [f"{n:,} synthetic {'row' if n == 1 else 'rows'} compared with {real}"]
         return "\n".join(lines + [f"  {n} {levels.describe(n, v)}" for n, v in scores.items()])
 
     def _repr_html_(self) -> str:
@@ -213,7 +214,14 @@ class Assessment:
         return "\n".join([*lines, "", *self.verdicts])
 
     def meaning(self, name: str) -> str:
-        """Return which values of a score are better, and what this value means."""
+        """Return which values of a score are better, and what this value means.
+
+        Raises:
+            ConfigError: If there is no such score.
+        """
+        if name not in self.comparison.scores:
+            known = ", ".join(self.comparison.scores)
+            raise ConfigError(f"score: must be some of {known}, but got {brief(name)}")
         better = direction(name, higher_is_better=self._options.higher_is_better(name))
         if name == "membership_black_box" and self.comparison.membership is not None:
             words: str | None = grade(self.comparison.membership).lower()
@@ -247,8 +255,9 @@ class Assessment:
             lines.append(f"  {shortened(sentence)}: {count}{aside}")
         return lines
 
-    def write(self, out: Location) -> None:
+    def write(self, out: Location | str | PurePath) -> None:
         """Write ``scores.json``, arrays and pictures to a directory; nothing new if it raises."""
+        out = Location(out)
         text = json.dumps(self.document(), indent=1, ensure_ascii=False, allow_nan=False)
         files = {**self.comparison.files(), "scores.json": (text + "\n").encode()}
         before = {child.name for child in out.children()}

@@ -1,6 +1,6 @@
 """Compare two tables with everything that they allow: the function behind the command."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,7 +11,7 @@ from tabvae_ray.comparison.plot_names import PlotName, wanted_plots
 from tabvae_ray.documents import read_json
 from tabvae_ray.errors import ConfigError, StorageError, brief
 from tabvae_ray.storage import Location, check_writable
-from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.declaration import SpecDeclaration, SpecSource, declaration_of
 from tabvae_ray.table.io import read_table
 from tabvae_ray.table.reading.frames import Frame, Source, as_frame, is_location
 from tabvae_ray.table.spec import TableSpec
@@ -24,9 +24,9 @@ def compare(
     synthetic: Source | Frame,
     *,
     held_out: Source | Frame | None = None,
-    spec: Source | dict[str, Any] | SpecDeclaration | TableSpec | None = None,
+    spec: SpecSource | None = None,
     target: str | None = None,
-    plan: Source | dict[str, Any] | ComparisonPlan | None = None,
+    plan: Source | Mapping[str, Any] | ComparisonPlan | None = None,
     plots: Sequence[PlotName] | str | None = None,
     levels: bool = True,
     out: Source | None = None,
@@ -60,7 +60,9 @@ def compare(
     if target is not None and not isinstance(target, str):
         raise ConfigError(f"--target must be text, but got {brief(target)}")
     wanted = wanted_plots(plots, has_out=out is not None, has_plan=plan is not None)
-    declared = _declaration(spec)
+    if not isinstance(levels, bool):
+        raise ConfigError(f"levels must be True or False, but got {brief(levels)}")
+    declared = None if spec is None else declaration_of(spec)
     directory = None if out is None else Location(out)
     if directory is not None:
         _check_free(directory)
@@ -127,19 +129,7 @@ def _rows(given: Source | Frame, declared: SpecDeclaration | None, what: str) ->
     return as_frame(given, what)
 
 
-def _declaration(
-    given: Source | dict[str, Any] | SpecDeclaration | TableSpec | None,
-) -> SpecDeclaration | None:
-    if given is None or isinstance(given, SpecDeclaration):
-        return given
-    if isinstance(given, TableSpec):
-        return SpecDeclaration.from_mapping(given.to_mapping())
-    if is_location(given):
-        return SpecDeclaration.load(Location(given))
-    return SpecDeclaration.from_mapping(given)
-
-
-def _plan(given: Source | dict[str, Any] | ComparisonPlan) -> ComparisonPlan:
+def _plan(given: Source | Mapping[str, Any] | ComparisonPlan) -> ComparisonPlan:
     """Return the plan of a file or a mapping."""
     if isinstance(given, ComparisonPlan):
         return given

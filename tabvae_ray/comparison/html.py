@@ -1,5 +1,6 @@
 """Scores beside their reference levels, as a table of HTML and as lines of text."""
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -14,7 +15,9 @@ _LEVELS = {
     "fresh": "another sample",
     "independent": "ceiling: columns shuffled",
 }
-_CELL = "padding: 0.2em 0.8em; text-align: {align}"
+_TEXT = "padding: 0.2em 0.8em; text-align: left"
+_NUMBER = "padding: 0.2em 0.8em; text-align: right; white-space: nowrap"
+_NUMBERS = re.compile(r"[-\d.,± ]*")
 
 
 def score_table(
@@ -56,14 +59,20 @@ def better(name: str, options: ComparisonOptions) -> str:
 
 
 def html_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table whose first column is text and whose others are numbers."""
-    body = "".join(f"<tr>{_cells('td', row)}</tr>" for row in rows)
-    head = f"<thead><tr>{_cells('th', heads)}</tr></thead>"
+    """Return a table in which columns of numbers are aligned at the right."""
+    styles = [
+        _NUMBER if all(map(_NUMBERS.fullmatch, cells)) else _TEXT
+        for cells in zip(*rows, strict=True)
+    ] or [_TEXT] * len(heads)
+    body = "".join(f"<tr>{_cells('td', row, styles)}</tr>" for row in rows)
+    # Heads of numbers are words, which may be broken.
+    wrapping = [style.partition("; white-space")[0] for style in styles]
+    head = f"<thead><tr>{_cells('th', heads, wrapping)}</tr></thead>"
     return f'<table style="border-collapse: collapse">{head}<tbody>{body}</tbody></table>'
 
 
-def _cells(tag: str, texts: Sequence[str]) -> str:
+def _cells(tag: str, texts: Sequence[str], styles: Sequence[str]) -> str:
     return "".join(
-        f'<{tag} style="{_CELL.format(align="right" if i else "left")}">{escape(text)}</{tag}>'
-        for i, text in enumerate(texts)
+        f'<{tag} style="{style}">{escape(text)}</{tag}>'
+        for text, style in zip(texts, styles, strict=True)
     )

@@ -2,7 +2,9 @@
 
 from typing import Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from tabvae_ray.command_line.short_repr import ShortRepr
 
 __all__ = [
     "PLOT_COLLECTIONS",
@@ -64,7 +66,7 @@ SCORE_COLLECTIONS: tuple[ScoreCollectionName, ...] = get_args(ScoreCollectionNam
 PLOT_COLLECTIONS: tuple[PlotCollectionName, ...] = get_args(PlotCollectionName)
 
 
-class QuickUsefulness(BaseModel):
+class QuickUsefulness(ShortRepr):
     """Smaller models of ``tstr`` for the trials of a search, which are scored many times."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -74,7 +76,7 @@ class QuickUsefulness(BaseModel):
     draws: int = Field(3, ge=1, description="Samples of synthetic rows, with a model each.")
 
 
-class ComparisonOptions(BaseModel):
+class ComparisonOptions(ShortRepr):
     """Options of a comparison; the defaults are those of artifact-core."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -18,10 +18,10 @@ from tabvae_ray.comparison.reading.table_columns import Integers, TableColumns
 from tabvae_ray.comparison.result import Comparison
 from tabvae_ray.comparison.scores.usefulness import check_target, split_for_test, trained_on_real
 from tabvae_ray.comparison.table_pair import TablePair, table_associations
-from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.errors import ConfigError, DataError, brief
 from tabvae_ray.table.reading.frames import Frame, Source, is_frame, is_location
 from tabvae_ray.table.rules.counting import RuleCounter
-from tabvae_ray.table.spec import TableSpec
+from tabvae_ray.table.spec import TableSpec, checked_spec
 
 __all__ = ["SCORES", "Comparison", "ComparisonOptions", "ComparisonPlan", "PreparedComparison"]
 
@@ -91,7 +91,7 @@ class ComparisonPlan(PlanDocument):
             ConfigError: If a score of the plan needs held-out rows or a target.
             DataError: If the table lacks columns of the spec, or holds infinite values.
         """
-        real = spec.read(real, "the real table")
+        real = checked_spec(spec).read(real, "the real table")
         prepared = PreparedComparison(self, spec, ColumnReader(spec, real))
         if "rules_kept" in self.scores:
             prepared.check_rules(real)
@@ -119,6 +119,9 @@ class PreparedComparison:
     held_out: TableColumns | None = None
     tested: tuple[TableColumns, TableColumns] | None = None
     _warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.plan!r}, {self.spec!r}, {self.real!r})"
 
     @property
     def real(self) -> TableColumns:
@@ -221,8 +224,11 @@ class PreparedComparison:
                 the counts of broken rules look at the others.
 
         Raises:
+            ConfigError: If ``n_rows`` is no whole number from 1 on.
             DataError: If the table is empty, lacks a column, or holds infinite values.
         """
+        if n_rows is not None and (not isinstance(n_rows, int | np.integer) or n_rows < 1):
+            raise ConfigError(f"n_rows must be a whole number >= 1, but got {brief(n_rows)}")
         rows = self.spec.read(synthetic, "the synthetic table")
         columns = self.reader.read(rows)
         if n_rows is None or n_rows >= columns.n_rows:

@@ -2,8 +2,9 @@
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
+from tabvae_ray.command_line.short_repr import ShortRepr
 from tabvae_ray.comparison.options import (
     ComparisonOptions,
     PlotCollectionName,
@@ -18,7 +19,7 @@ from tabvae_ray.storage import Location
 __all__ = ["PlanDocument"]
 
 
-class PlanDocument(BaseModel):
+class PlanDocument(ShortRepr):
     """The content of a plan, which can be checked without the libraries that compute it.
 
     ``tabvae_ray.comparison.plan.ComparisonPlan`` says what its keys are.

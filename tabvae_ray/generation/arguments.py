@@ -3,9 +3,11 @@
 from operator import index
 from typing import Any
 
+import numpy as np
+
 from tabvae_ray.errors import ConfigError, TabVAEError, brief
 
-__all__ = ["seed_number", "whole_number"]
+__all__ = ["flag", "seed_number", "whole_number"]
 
 _MAX_SEED = 2**63 - 1
 
@@ -25,6 +27,17 @@ def whole_number(
     if number < least or isinstance(value, bool):
         raise error(f"{name} must be a whole number >= {least}, but got {brief(value)}")
     return number
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return an argument that is True or False, such as one of NumPy, as a bool.
+
+    Raises:
+        ConfigError: If it is neither: the text ``no`` would count as True.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise ConfigError(f"{name} must be True or False, but got {brief(value)}")
+    return bool(value)
 
 
 def seed_number(value: Any) -> int:

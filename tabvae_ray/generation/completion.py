@@ -9,7 +9,6 @@ otherwise the effective sample size says how many draws carry the weight.
 """
 
 import math
-import warnings
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -20,7 +19,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from tabvae_ray.errors import DataError, brief, closest
+from tabvae_ray.errors import DataError, brief, closest, warn
 from tabvae_ray.generation.given_cells import known_cells, read_given
 from tabvae_ray.generation.written_values import as_in_memory, as_written
 from tabvae_ray.model.draw import Draw
@@ -29,11 +28,12 @@ from tabvae_ray.model.row_decoder import RowDecoder
 from tabvae_ray.table.composed.columns import compose, template_of
 from tabvae_ray.table.encoding import TableEncoder, column_codes
 from tabvae_ray.table.formats.number_texts import text_of_levels
-from tabvae_ray.table.reading.frames import Frame, Source
+from tabvae_ray.table.reading.frames import Frame, Source, index_columns
 from tabvae_ray.table.rules.column_views import Codes
 from tabvae_ray.table.rules.given.keeper import GivenKeeper
 from tabvae_ray.table.rules.given.placing import placed
 from tabvae_ray.table.spec import TableSpec
+from tabvae_ray.table.values.object_types import OBJECT_TYPES, of_object_type
 
 __all__ = ["Completion", "fill_cells", "log_prob"]
 
@@ -115,7 +115,8 @@ def log_prob(completion: Completion, rows: Source | Frame) -> pd.Series:
     table = read_given(rows, completion.encoder.spec)
     absent = [name for name in completion.encoder.columns if name not in table.columns]
     if absent:
-        raise DataError(f"column {absent[0]!r}: in the spec, but not in the table")
+        near = closest(absent[0], table.columns)
+        raise DataError(f"column {absent[0]!r}: in the model, but not in the rows{near}")
     known = known_cells(table, completion.encoder.spec)
     given = _codes(completion, known, missing=True)
     found, sizes = [], []
@@ -173,8 +174,12 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
     extra = [name for name in table.columns if name not in drawn]
     filled = pd.concat([drawn, table[extra]], axis=1)
     filled = filled[list(table.columns)] if impute else filled
-    if isinstance(rows, pd.DataFrame) and rows.index.names == [None]:
-        filled.index = rows.index
+    for name, kind in table.attrs.get(OBJECT_TYPES, {}).items():
+        # Given columns were read in plain types.
+        filled[name] = of_object_type(filled[name], kind)
+    if isinstance(rows, pd.DataFrame):
+        # Its levels that have a name were read as columns.
+        filled = filled.drop(columns=index_columns(rows)).set_axis(rows.index)
     filled.attrs = {"draws": completion.draws, **_sizes(sizes)}
     return filled
 
@@ -285,9 +290,7 @@ def _warn_of_misspelt(table: pd.DataFrame, names: Sequence[str]) -> None:
         known = get_close_matches(name.casefold().strip(), folded, 1, _MISSPELT)
         near = [] if name in names else [folded[each] for each in known]
         if near:
-            warnings.warn(
-                f"column {name!r} is not in the model; did you mean {near[0]}?", stacklevel=4
-            )
+            warn(f"column {name!r} is not in the model; did you mean {near[0]}?")
 
 
 def _codes(completion: Completion, table: pd.DataFrame, *, missing: bool) -> Tensor:

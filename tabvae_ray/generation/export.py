@@ -16,7 +16,7 @@ from torch import Tensor
 
 from tabvae_ray import __version__
 from tabvae_ray.config import TabularVAEConfig
-from tabvae_ray.errors import ConfigError, DataError, ExportError, brief
+from tabvae_ray.errors import ConfigError, DataError, ExportError, brief, one_line
 from tabvae_ray.generation.export_files import read_document, read_weights, replace_export
 from tabvae_ray.generation.model_card import file_name, model_card
 from tabvae_ray.model.draw import check_temperature
@@ -75,11 +75,19 @@ def write_export(
         provenance: The origin of the model: search, trial, table, versions.
 
     Raises:
+        ConfigError: If scores or provenance are no mapping, or cannot be written as JSON.
         ExportError: If the directory holds no export, but a file of the name of one of its files.
         StorageError: If a file cannot be written.
     """
     from safetensors.torch import save
 
+    for name, given in (("scores", scores), ("provenance", provenance)):
+        if not isinstance(given, Mapping):
+            raise ConfigError(f"{name} must be a mapping, but got {brief(given)}")
+        try:
+            json.dumps(dict(given))
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"{name} cannot be written as JSON: {one_line(error)}") from None
     config = model.config.model_dump(mode="json")
     path = config["data"]["training_dataset_path"]
     if path is not None:

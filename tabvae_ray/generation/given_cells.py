@@ -4,11 +4,9 @@ A model does not name the texts that few rows of its table have, such as the onl
 column of ages. Rows of that table have them nevertheless.
 """
 
-import warnings
-
 import pandas as pd
 
-from tabvae_ray.errors import DataError, brief
+from tabvae_ray.errors import DataError, brief, warn
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_numbers
 from tabvae_ray.table.formats.number_texts import odd_numbers, read_numbers, text_of_levels
@@ -34,7 +32,11 @@ def read_given(rows: Source | Frame, spec: TableSpec) -> pd.DataFrame:
         StorageError: If a file cannot be read.
     """
     if is_frame(rows):
-        return as_frame(rows)
+        table = as_frame(rows)
+        twice = [name for name in spec.names if list(table.columns).count(name) > 1]
+        if twice:
+            raise DataError(f"column {twice[0]!r}: occurs more than once; rename one of them")
+        return table
     columns = tuple(map(_reading_dashes, spec.columns))
     table = spec.model_copy(update={"columns": columns}).read(rows)
     read = {
@@ -104,9 +106,8 @@ def _without_words(values: pd.Series, column: Column, *, say: bool) -> pd.Series
     if say:
         noun = "number" if is_number else "date-time"
         verb = "is" if count == 1 else "are"
-        warnings.warn(
+        warn(
             f"column {column.name!r}: {count:,} of its cells, such as {brief(words[0])}, "
-            f"{verb} no {noun} that the model knows, and taken for missing",
-            stacklevel=5,
+            f"{verb} no {noun} that the model knows, and taken for missing"
         )
     return values.mask(are_odd)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tabvae_ray.config import GenerationConfig, TabularVAEConfig
 from tabvae_ray.errors import DataError
-from tabvae_ray.generation.arguments import seed_number, whole_number
+from tabvae_ray.generation.arguments import flag, seed_number, whole_number
 from tabvae_ray.generation.completion import Completion, fill_cells, log_prob
 from tabvae_ray.generation.export import ExportedModel, read_export, write_export
 from tabvae_ray.generation.rejection import MAX_DRAWS, Rejection
@@ -167,6 +167,7 @@ class TabularVAESynthesizer:
         """
         n_records = whole_number("the number of rows", n_records, least=0, error=DataError)
         seed = seed_number(seed)
+        compact = flag("compact", compact)
         drawing = _drawing(self.config.generation, temperature, use_mean, sample)
         self.encoder.check_identifiers(first_block * BLOCK_ROWS + n_records, seed)
         rejection = None
@@ -203,7 +204,8 @@ class TabularVAESynthesizer:
         have ``draws`` and the median and least ``effective_sample_size``.
 
         Args:
-            rows: Rows with all columns of the model.
+            rows: Rows with all columns of the model. A number beyond the range of its column counts
+                as the end of the range.
             draws: Latent vectors per row.
             seed: The same seed gives the same estimate.
 
@@ -265,6 +267,7 @@ class TabularVAESynthesizer:
             provenance: The origin of the model: search, trial, table, versions.
 
         Raises:
+            ConfigError: If scores or provenance are no mapping, or cannot be written as JSON.
             ExportError: If the directory holds no export, but a file of the name of one of its
                 files.
             StorageError: If a file cannot be written.
@@ -312,8 +315,8 @@ def _drawing(
     check_temperature(temperature)
     return _Drawing(
         temperature,
-        defaults.use_mean if use_mean is None else use_mean,
-        defaults.sample if sample is None else sample,
+        defaults.use_mean if use_mean is None else flag("use_mean", use_mean),
+        defaults.sample if sample is None else flag("sample", sample),
     )
 
 
@@ -336,6 +339,7 @@ def load_synthesizer(
         device: Where to generate: ``cpu``, ``cuda``, or ``auto``.
 
     Raises:
+        ConfigError: If there is no such device.
         ExportError: If it is not an export, was written by a newer format version, or its parts
             are damaged or do not fit each other.
         StorageError: If it cannot be read.

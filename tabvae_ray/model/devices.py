@@ -3,6 +3,7 @@
 import torch
 
 from tabvae_ray.config import TrainingConfig
+from tabvae_ray.errors import ConfigError, brief
 
 __all__ = ["autocasts", "resolve_device"]
 
@@ -13,10 +14,23 @@ def resolve_device(name: torch.device | str) -> torch.device:
     Args:
         name: ``auto`` is a GPU if there is one, otherwise the CPU; other names are PyTorch's, such
             as ``cuda:1``.
+
+    Raises:
+        ConfigError: If torch knows no such device, or finds none here.
     """
-    if isinstance(name, torch.device) or name != "auto":
-        return torch.device(name)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if isinstance(name, str) and name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        # A number would be a device of whatever accelerator there is.
+        device = torch.device(name) if isinstance(name, str | torch.device) else None
+    except RuntimeError:
+        device = None
+    if device is None:
+        raise ConfigError(f"device must be auto, cpu, or such as cuda:0, but got {brief(name)}")
+    n_gpus = torch.cuda.device_count() if device.type == "cuda" else 0
+    if device.type == "cuda" and (device.index or 0) >= n_gpus:
+        raise ConfigError(f"device {str(device)!r}: torch finds {n_gpus} GPUs here")
+    return device
 
 
 def autocasts(config: TrainingConfig, device: torch.device) -> bool:

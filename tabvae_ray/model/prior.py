@@ -18,6 +18,9 @@ class StandardNormalPrior:
     def __init__(self, latent_dim: int) -> None:
         self.latent_dim = latent_dim
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.latent_dim})"
+
     def mean(self, n: int, device: torch.device) -> Tensor:
         """Return ``(n, Z)`` copies of the mean."""
         return torch.zeros(n, self.latent_dim, device=device)
@@ -47,6 +50,10 @@ class GaussianMixturePrior:
     def __init__(self, weights: Tensor, means: Tensor, factors: Tensor) -> None:
         self.weights, self.means, self.factors = weights, means, factors
         self.latent_dim = means.shape[1]
+
+    def __repr__(self) -> str:
+        n = len(self.weights)
+        return f"{type(self).__name__}({n} components, latent_dim={self.latent_dim})"
 
     @classmethod
     def fit(

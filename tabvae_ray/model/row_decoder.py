@@ -77,6 +77,11 @@ class RowDecoder:
             for column, start in head_starts(self.groups).items()
         }
 
+    def __repr__(self) -> str:
+        kind = "independent" if self.order is None else "autoregressive"
+        codes = sum(self.cardinalities)
+        return f"{type(self).__name__}({kind}, {len(self.cardinalities)} columns, {codes} codes)"
+
     @classmethod
     def from_model(cls, model: VAE) -> "RowDecoder":
         """Freeze the decoder of a trained model; its weights are copied."""

@@ -23,10 +23,8 @@ from tabvae_ray.search.optimize.sampler import choose_sampler
 from tabvae_ray.search.settings import sampling, with_settings, without_credentials
 from tabvae_ray.search.sources import (
     SpaceSource,
-    SpecSource,
     read_rows,
     read_space,
-    read_spec,
     space_name,
 )
 from tabvae_ray.search.trials.task import SearchTask
@@ -39,7 +37,12 @@ from tabvae_ray.space.space_file import load_space
 from tabvae_ray.space.table_shape import TableShape
 from tabvae_ray.storage import Location
 from tabvae_ray.table.dataset.sample import Sample
-from tabvae_ray.table.declaration import RulesDeclaration, SpecDeclaration
+from tabvae_ray.table.declaration import (
+    RulesDeclaration,
+    SpecDeclaration,
+    SpecSource,
+    declaration_of,
+)
 from tabvae_ray.table.io import description_of
 from tabvae_ray.table.reading.frames import Frame, Source, is_location
 from tabvae_ray.table.spec import TableSpec
@@ -331,7 +334,7 @@ def _declaration(
 ) -> SpecDeclaration | None:
     given = space.spec if spec is None and space is not None else spec
     if given is not None:
-        return read_spec(given)
+        return declaration_of(given)
     if before is not None:
         return SpecDeclaration.from_mapping(before.spec)
     if space is None:

@@ -32,6 +32,10 @@ class Replay:
     record: TrialRecord
     rungs: list[Rung]
 
+    def __repr__(self) -> str:
+        n = len(self.rungs)
+        return f"{type(self).__name__}(trial {self.record.number}, {n} reports, same={self.same})"
+
     @property
     def same(self) -> bool:
         """True if all reports came back, bit for bit."""

@@ -1,14 +1,13 @@
 """The inputs of a search as a user may give them: files, names, or Python objects."""
 
 import os
-import warnings
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
 import pandas as pd
 
-from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.errors import ConfigError, warn
 from tabvae_ray.search.directory import name_of_space
 from tabvae_ray.space.named_spaces import find_space
 from tabvae_ray.space.search_space import SearchSpace
@@ -16,17 +15,15 @@ from tabvae_ray.space.space_file import load_space, parse_space
 from tabvae_ray.storage import Location
 from tabvae_ray.table.arrow_types import ARROW_TYPES, typed_schema
 from tabvae_ray.table.dataset.sample import Sample, sample_frame
-from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.declaration import SpecDeclaration, SpecSource
 from tabvae_ray.table.io import read_sample
-from tabvae_ray.table.reading.frames import Source, as_frame, is_location, parquet_form
+from tabvae_ray.table.reading.frames import as_frame, is_location, parquet_form
 from tabvae_ray.table.reading.markers import read_markers
-from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.table.values.object_types import OBJECT_TYPES
 
-__all__ = ["SpaceSource", "SpecSource", "read_rows", "read_space", "read_spec", "space_name"]
+__all__ = ["SpaceSource", "SpecSource", "read_rows", "read_space", "space_name"]
 
 SpaceSource = str | PurePath | Mapping[str, Any] | SearchSpace
-SpecSource = Source | Mapping[str, Any] | SpecDeclaration | TableSpec
 
 
 def read_space(given: SpaceSource) -> SearchSpace:
@@ -55,26 +52,6 @@ def space_name(given: SpaceSource) -> str:
     elif isinstance(given, Mapping):
         return "search"
     return name_of_space(os.fspath(given))
-
-
-def read_spec(given: SpecSource) -> SpecDeclaration:
-    """Return the declaration of columns that is given as a file, a mapping or a spec.
-
-    Raises:
-        DataError: If it breaks a rule.
-        StorageError: If it cannot be read.
-    """
-    if isinstance(given, SpecDeclaration):
-        return given
-    if isinstance(given, TableSpec):
-        return SpecDeclaration.from_mapping(given.to_mapping())
-    if isinstance(given, Mapping):
-        return SpecDeclaration.from_mapping(dict(given))
-    if not is_location(given):
-        raise DataError(
-            f"spec: must be a path, a mapping or a TableSpec, but got {type(given).__name__}"
-        )
-    return SpecDeclaration.load(Location(given))
 
 
 def read_rows(
@@ -112,7 +89,7 @@ def _with_markers(table: pd.DataFrame, declared: SpecDeclaration | None) -> pd.D
     read = read_markers(
         table,
         declared or SpecDeclaration(),
-        lambda text: warnings.warn(f"table: {text}", stacklevel=5),
+        lambda text: warn(f"table: {text}"),
     )
     made = parquet_form(read)
     made.attrs = {**read.attrs, **made.attrs}

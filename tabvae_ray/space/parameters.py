@@ -5,8 +5,9 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from tabvae_ray.command_line.short_repr import ShortRepr
 from tabvae_ray.errors import brief
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ __all__ = [
 Value = bool | int | float | str | None | list[Any]
 
 
-class Strict(BaseModel):
+class Strict(ShortRepr):
     """A part of a search space: no unknown keys, no conversions."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
@@ -46,7 +47,7 @@ class FloatParameter(Strict):
     high: float
     log: bool = False
     step: float | None = Field(None, gt=0)
-    when: dict[str, Any] = {}
+    when: dict[str, Any] = Field(default_factory=dict)
 
 
 class IntParameter(Strict):
@@ -57,7 +58,7 @@ class IntParameter(Strict):
     high: int
     log: bool = False
     step: int = Field(1, ge=1)
-    when: dict[str, Any] = {}
+    when: dict[str, Any] = Field(default_factory=dict)
 
 
 class CategoricalParameter(Strict):
@@ -65,7 +66,7 @@ class CategoricalParameter(Strict):
 
     type: Literal["categorical"]
     choices: list[Any] = Field(min_length=1, max_length=1000)
-    when: dict[str, Any] = {}
+    when: dict[str, Any] = Field(default_factory=dict)
 
 
 Parameter = Annotated[

@@ -3,14 +3,18 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from tabvae_ray.command_line.lines import counted
 from tabvae_ray.command_line.sampling import DEFAULT_ROWS
 from tabvae_ray.comparison.options import ComparisonOptions
 from tabvae_ray.config import TabularVAEConfig
+from tabvae_ray.errors import brief
 from tabvae_ray.space.parameters import (
+    CategoricalParameter,
     Parameter,
     Strict,
     Value,
@@ -105,6 +109,8 @@ class SearchSettings(Strict):
 class SearchSpace:
     """A search space, as one file describes it.
 
+    It is shown by its parameters, objectives and budget; :meth:`to_mapping` has everything.
+
     Args:
         source: Where it was read from.
         base: The configuration whose leaves the parameters replace.
@@ -130,6 +136,28 @@ class SearchSpace:
     data: str | None = None
     spec: str | None = None
     with_target: WithTarget | None = None
+
+    def __repr__(self) -> str:
+        settings, n = self.settings, len(self.parameters)
+        trials = f"{counted(settings.n_trials, 'trial')} of at most {counted(self.budget, 'epoch')}"
+        extra = self.with_target
+        bounds = [
+            f"{name} {kind} {bound:g}"
+            for name, constraint in self.constraints.items()
+            for kind, bound in constraint
+            if bound is not None
+        ]
+        return "\n".join(
+            [
+                f"SearchSpace of {PurePath(self.source).name}: {counted(n, 'parameter')}, {trials}",
+                *(f"  {name}: {_in_words(each)}" for name, each in self.parameters.items()),
+                f"  objectives: {_directed(self.objectives)}",
+                *([] if extra is None else [f"  with a target: {_directed(extra.objectives)}"]),
+                *([f"  constraints: {', '.join(bounds)}"] if bounds else []),
+                f"  sampler {settings.sampler}, scheduler {settings.scheduler}, "
+                f"seed {settings.seed}",
+            ]
+        )
 
     def for_target(self, *, has_target: bool) -> "SearchSpace":
         """Return the space with what it adds for a target, or without."""
@@ -223,3 +251,19 @@ class SearchSpace:
             if not any(takes(known, values[parent], value) for value in accepted):
                 return False
         return True
+
+
+def _directed(objectives: Mapping[str, str]) -> str:
+    return ", ".join(f"{direction} {name}" for name, direction in objectives.items())
+
+
+def _in_words(parameter: Parameter) -> str:
+    """Return the values of a parameter in a line."""
+    if isinstance(parameter, CategoricalParameter):
+        text = brief(parameter.choices)[1:-1]
+    else:
+        scale = ", logarithmic" if parameter.log else ""
+        step = f", step {parameter.step:g}" if parameter.step not in (None, 1) else ""
+        text = f"{parameter.low:g} to {parameter.high:g}{scale}{step}"
+    when = [f"{name} is {brief(value)}" for name, value in parameter.when.items()]
+    return f"{text}, where {' and '.join(when)}" if when else text

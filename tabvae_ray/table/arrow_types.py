@@ -2,14 +2,13 @@
 
 import json
 import re
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-from tabvae_ray.errors import DataError
+from tabvae_ray.errors import DataError, warn
 from tabvae_ray.table.values.decimals import is_decimal, plain_text
 from tabvae_ray.table.values.object_types import in_plain_types
 
@@ -90,16 +89,10 @@ def frame_of(table: pa.Table, what: str = "table") -> pd.DataFrame:
         if isinstance(name, str) and re.fullmatch(r"__index_level_\d+__", name)
     ]
     if unnamed:
-        warnings.warn(
-            f"{what}: its index has no name, so it is left out; name it to have it modelled",
-            stacklevel=3,
-        )
+        warn(f"{what}: its index has no name, so it is left out; name it to have it modelled")
     for entry in described.get("index_columns", []):
         if isinstance(entry, dict) and entry.get("name") is not None:
-            warnings.warn(
-                f"{what}: its index {entry['name']!r} only counts the rows, so it is left out",
-                stacklevel=3,
-            )
+            warn(f"{what}: its index {entry['name']!r} only counts the rows, so it is left out")
     table = table.drop_columns([name for name in unnamed if name in table.column_names])
     if described:
         changed = {**described, "index_columns": [], "column_indexes": []}

@@ -6,8 +6,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from tabvae_ray.command_line.short_repr import ShortRepr
 from tabvae_ray.errors import DataError, brief
 from tabvae_ray.table.arrow_types import ARROW_TYPES, arrow_type_from_name, as_arrow
 from tabvae_ray.table.dtypes import (
@@ -57,7 +58,7 @@ MAX_DECIMALS = 15
 MIN_DIGITS, MAX_DIGITS = 5, 15
 
 
-class Column(BaseModel):
+class Column(ShortRepr):
     """Kind and properties of one column.
 
     Args:

@@ -140,7 +140,8 @@ class RowConditions:
 def _condition(column: Column, wanted: Any, encoder: TableEncoder) -> Condition:
     coder = encoder.coder(column.name)
     gap = np.zeros(int(column.missing))
-    is_list = isinstance(wanted, list | set | frozenset)
+    # Such as the unique values of a column, or positions of an array.
+    is_list = pd.api.types.is_list_like(wanted) and not isinstance(wanted, tuple)
     if not is_list and not isinstance(wanted, tuple) and pd.isna(wanted):
         if not column.missing:
             raise ConfigError(f"where: {column.name!r} has no missing values")
@@ -151,18 +152,22 @@ def _condition(column: Column, wanted: Any, encoder: TableEncoder) -> Condition:
             positions = _between(column, wanted)
         else:
             values = list(wanted) if is_list else [wanted]
+            if any(pd.api.types.is_list_like(value) for value in values):
+                raise ConfigError(
+                    f"where: {column.name!r} must be a list of values, but got {brief(wanted)}"
+                )
             absent = column.missing and any(pd.isna(value) for value in values)
             min_rows = encoder.spec.min_rows
             positions = [_position(column, v, min_rows) for v in values if not pd.isna(v)]
         if not positions and not absent:
-            raise ConfigError(f"where: {column.name!r}: no category matches {wanted!r}")
+            raise ConfigError(f"where: {column.name!r}: no category matches {brief(wanted)}")
         part, shares = coder.only(positions)
         shares = np.append(shares, gap + absent)
         return Condition(column, shares, part, positions=tuple(positions), missing=absent)
     if is_list:
         raise ConfigError(
             f"where: {column.name!r} is {column.kind}: ask for a value or a tuple of two ends, "
-            f"but got {wanted!r}"
+            f"but got {brief(wanted)}"
         )
     low, high = _range(column, wanted)
     if low > coder.maximum or high < coder.minimum or low > high:
@@ -236,7 +241,7 @@ def _between(column: Column, wanted: tuple[Any, ...]) -> list[int]:
     if not all(isinstance(value, int | float) for value in column.categories):
         raise ConfigError(
             f"where: {column.name!r} is categorical: ask for a list of values in place of a range, "
-            f"but got {wanted!r}"
+            f"but got {brief(wanted)}"
         )
     low, high = _two_ends(column, wanted)
     return [
@@ -307,7 +312,7 @@ def _two_ends(column: Column, wanted: tuple[Any, ...]) -> tuple[Any, Any]:
     if len(wanted) != 2 or wanted == (None, None):
         raise ConfigError(
             f"where: {column.name!r}: a range must be a tuple of two ends, one of which may be "
-            f"None, but got {wanted!r}"
+            f"None, but got {brief(wanted)}"
         )
     return wanted[0], wanted[1]
 

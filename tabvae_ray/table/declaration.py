@@ -29,19 +29,22 @@ The result of :meth:`TableSpec.to_mapping` is also a declaration. It declares al
 columns of a table are left out. ``identifier`` is a list of columns, or ``drop`` for all of them.
 """
 
+from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from tabvae_ray.documents import broken_text, read_document, validated
-from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.command_line.short_repr import ShortRepr
+from tabvae_ray.errors import DataError
 from tabvae_ray.storage import Location
 from tabvae_ray.table.attacked.columns import AttackedColumns
 from tabvae_ray.table.formats.declared import format_error
 from tabvae_ray.table.formats.truth_words import parse_truth_format
 from tabvae_ray.table.identifiers.fake import GeneratorName
 from tabvae_ray.table.values.column_keys import KINDS_OF_KEYS, possible_kinds
+from tabvae_ray.table.values.spec_document import SpecDocument
 from tabvae_ray.table.values.spec_types import (
     Bound,
     Days,
@@ -55,52 +58,12 @@ __all__ = [
     "ColumnDeclaration",
     "RulesDeclaration",
     "SpecDeclaration",
-    "SpecDocument",
+    "SpecSource",
+    "declaration_of",
 ]
 
 
-class SpecDocument(BaseModel):
-    """Content of a YAML or JSON file about the columns of a table."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @classmethod
-    def load(cls, location: Location | str) -> Self:
-        """Read a YAML or JSON file; see :meth:`from_mapping` for its content.
-
-        Raises:
-            DataError: If it is neither, or breaks a rule.
-            StorageError: If it cannot be read.
-        """
-        source = Location(location)
-        try:
-            document = read_document(source)
-        except ConfigError as error:
-            raise DataError(str(error)) from None
-        return cls.from_mapping(document, str(source))
-
-    @classmethod
-    def from_mapping(cls, mapping: object, source: str = "spec") -> Self:
-        """Validate the content of a file.
-
-        Raises:
-            DataError: Naming every key that breaks a rule.
-        """
-        if broken := broken_text(mapping):
-            raise DataError(f"{source}: {broken}")
-        document = validated(cls, mapping, source, DataError)
-        document.check(source)
-        return document
-
-    def check(self, source: str) -> None:
-        """Check the rules that concern more than one key.
-
-        Raises:
-            DataError: If one is broken.
-        """
-
-
-class ColumnDeclaration(BaseModel):
+class ColumnDeclaration(ShortRepr):
     """Declared properties of one column; all others are inferred.
 
     Args:
@@ -187,7 +150,7 @@ class ColumnDeclaration(BaseModel):
         return self.model_dump(exclude_none=True, exclude=others)
 
 
-class RulesDeclaration(BaseModel):
+class RulesDeclaration(ShortRepr):
     """Declared rules between columns.
 
     Args:
@@ -231,7 +194,7 @@ class SpecDeclaration(SpecDocument):
     datetime: tuple[str, ...] = ()
     identifier: tuple[str, ...] = ()
     drop_identifiers: bool = False
-    columns: dict[str, ColumnDeclaration] = {}
+    columns: dict[str, ColumnDeclaration] = Field(default_factory=dict)
     missing_values: MissingValues = None
     drop: tuple[str, ...] = ()
     others: Literal["infer", "drop"] = "infer"
@@ -348,3 +311,26 @@ def _broken_rules(column: ColumnDeclaration) -> list[str]:
         except (ZoneInfoNotFoundError, ValueError, OSError):
             broken.append(f"timezone: must be one such as Europe/Berlin, but got {column.timezone}")
     return broken
+
+
+SpecSource = str | PurePath | Location | Mapping[str, Any] | SpecDocument
+
+
+def declaration_of(given: SpecSource) -> SpecDeclaration:
+    """Return the declaration of columns that is given as a file, a mapping or a spec.
+
+    Raises:
+        DataError: If it breaks a rule.
+        StorageError: If it cannot be read.
+    """
+    if isinstance(given, SpecDeclaration):
+        return given
+    if isinstance(given, SpecDocument):
+        return SpecDeclaration.from_mapping(given.to_mapping())
+    if isinstance(given, Mapping):
+        return SpecDeclaration.from_mapping(dict(given))
+    if not isinstance(given, str | PurePath | Location):
+        raise DataError(
+            f"spec: must be a path, a mapping or a TableSpec, but got {type(given).__name__}"
+        )
+    return SpecDeclaration.load(Location(given))

@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from tabvae_ray.command_line.lines import counted
 from tabvae_ray.config import TransformersConfig
 from tabvae_ray.errors import DataError, ExportError
 from tabvae_ray.table.coders.category_encoder import CategoryEncoder
@@ -49,6 +50,10 @@ class TableEncoder:
         self.spec, self.keeper = spec, keeper
         self._modelled = [column for column in spec.columns if column.kind != "identifier"]
         self._coders = list(coders)
+
+    def __repr__(self) -> str:
+        n, codes = len(self.columns), sum(self.cardinalities)
+        return f"{type(self).__name__}({counted(n, 'column')}, {counted(codes, 'code')})"
 
     @classmethod
     def fit(cls, table: pd.DataFrame, spec: TableSpec, config: TransformersConfig) -> Self:

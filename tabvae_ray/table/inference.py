@@ -1,7 +1,6 @@
 """Inference of the columns of a spec from a table, except where the user declares them."""
 
 import math
-import warnings
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
@@ -12,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tabvae_ray.documents import validated
-from tabvae_ray.errors import DataError
+from tabvae_ray.errors import DataError, warn
 from tabvae_ray.table.column import Column, check_column
 from tabvae_ray.table.composed.template import is_template
 from tabvae_ray.table.declaration import ColumnDeclaration, SpecDeclaration
@@ -96,10 +95,9 @@ def infer_column(
     if kind is None:
         if (hint := format_hint(values)) is not None:
             example = values.dropna().iloc[0]
-            warnings.warn(
+            warn(
                 f"{where}: its numbers look like dates, such as {example:.0f}; if they are, "
-                f"declare {{kind: datetime, format: '{hint}'}} in the spec",
-                stacklevel=2,
+                f"declare {{kind: datetime, format: '{hint}'}} in the spec"
             )
         kind = infer_kind(values, source)
         # Identifiers have no separators of thousands, and no sign.
@@ -108,7 +106,7 @@ def infer_column(
             kind = "identifier"
         if kind == "identifier":
             if counts_rows(values) and not declared.drop_identifiers:
-                warnings.warn(f"{where}: counts the rows, and is counted anew", stacklevel=2)
+                warn(f"{where}: counts the rows, and is counted anew")
                 declaration = declaration.model_copy(update={"fill": "number"})
                 return _infer_identifier(values, declaration, where, drop=False)
             column = _infer_identifier(values, declaration, where, drop=declared.drop_identifiers)

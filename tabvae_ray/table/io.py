@@ -4,7 +4,6 @@ import csv
 import gzip
 import hashlib
 import io
-import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
 from types import TracebackType
@@ -16,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tabvae_ray.command_line.input_path import TABLE_SUFFIXES, no_table
-from tabvae_ray.errors import DataError, one_line
+from tabvae_ray.errors import DataError, one_line, warn
 from tabvae_ray.storage import Location
 from tabvae_ray.table.arrow_types import (
     ARROW_TYPES,
@@ -28,13 +27,13 @@ from tabvae_ray.table.arrow_types import (
 from tabvae_ray.table.dataset.files import is_dataset
 from tabvae_ray.table.dataset.parquet import ParquetTable
 from tabvae_ray.table.dataset.sample import Sample, sample_frame, sample_positions
-from tabvae_ray.table.declaration import SpecDeclaration
+from tabvae_ray.table.declaration import SpecDeclaration, SpecSource, declaration_of
+from tabvae_ray.table.dtypes import check_labels
 from tabvae_ray.table.reading.csv_columns import read_columns
 from tabvae_ray.table.reading.csv_file import CsvFile, check_names
 from tabvae_ray.table.reading.expansion import check_parquet_size, expanded
-from tabvae_ray.table.reading.frames import Frame, Source, as_frame, is_location
+from tabvae_ray.table.reading.frames import Frame, Source, as_frame, culprit, is_location
 from tabvae_ray.table.reading.markers import read_markers
-from tabvae_ray.table.values.object_types import in_plain_types
 
 __all__ = [
     "TableWriter",
@@ -50,15 +49,16 @@ _NO_ROWS = "has a header, but no rows"
 
 
 def read_table(
-    location: Source | Frame, declared: SpecDeclaration | None = None, *, what: str = "table"
+    location: Source | Frame, declared: SpecSource | None = None, *, what: str = "table"
 ) -> pd.DataFrame:
-    """Read a CSV or Parquet file, or several Parquet files; a DataFrame of pandas stays as it is.
+    """Read a CSV or Parquet file, or several Parquet files, or convert a table in memory.
 
     The Parquet files of a directory, or of a glob pattern, are one table; directories such as
     ``year=2024`` add a column.
 
-    Parquet is read without loss; index columns with a name become columns, and those without a
-    name are left out. A few markers such as ``?`` in a text column of numbers or dates are missing.
+    Parquet and DataFrames are read without loss; levels of an index with a name become columns, and
+    those without a name are left out. A few markers such as ``?`` in a text column of numbers or
+    dates are missing.
 
     In CSV, ISO 8601 text becomes datetimes, a column of integers with missing values stays
     integer, and codes of digits with leading zeros stay text. The module
@@ -67,17 +67,17 @@ def read_table(
     Args:
         location: The file, a directory or glob pattern of Parquet files, or a table that is in
             memory already: of pandas, polars or Arrow.
-        declared: Declaration of some or all columns, which are read as it says.
+        declared: What is known of some or all columns, which are read so: a spec file, its content
+            as a mapping, or a spec.
         what: The name of a table in memory in error messages.
 
     Raises:
         DataError: If it is neither or empty, or the name of a column occurs twice.
         StorageError: If it cannot be read.
     """
-    if isinstance(location, pd.DataFrame):
-        return in_plain_types(location)
     if not is_location(location):
         return as_frame(location, what)
+    declared = None if declared is None else declaration_of(declared)
     source = Location(location)
     if is_dataset(source):
         return frame_from_files(ParquetTable.open(source).read(), declared, source)
@@ -130,11 +130,21 @@ def write_table(table: Frame, location: Source) -> None:
     """Write a table of pandas, polars or Arrow atomically, as CSV or Parquet by the suffix.
 
     Raises:
-        DataError: If the suffix is neither.
+        DataError: If the suffix is neither, or a column cannot be written as Parquet.
         StorageError: If it cannot be written.
     """
-    with TableWriter(Location(location)) as writer:
-        writer.write(read_table(table))
+    rows = read_table(table)
+    target = Location(location)
+    if target.suffix == ".parquet":
+        check_labels(rows.columns, "table")
+    try:
+        with TableWriter(target) as writer:
+            writer.write(rows)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        reason = culprit(rows, rows.attrs.get(ARROW_TYPES, {})) or one_line(error)
+        raise DataError(f"table: {reason}") from None
 
 
 class TableWriter:
@@ -262,7 +272,7 @@ def frame_from_files(
         table = read_markers(
             frame_of(found, str(source)),
             declared or SpecDeclaration(),
-            lambda text: warnings.warn(f"{source}: {text}", stacklevel=5),
+            lambda text: warn(f"{source}: {text}"),
         )
     except (pa.ArrowException, ValueError) as error:
         if isinstance(error, DataError):

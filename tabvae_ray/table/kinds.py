@@ -1,13 +1,12 @@
 """Inference of the kind of a column from its values."""
 
-import warnings
 from collections.abc import Collection
 from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 
-from tabvae_ray.errors import DataError
+from tabvae_ray.errors import DataError, warn
 from tabvae_ray.table.dtypes import advice_to_convert
 from tabvae_ray.table.parsing import as_numbers, parse_iso
 from tabvae_ray.table.values.decimals import as_decimals, is_decimal
@@ -42,10 +41,9 @@ def infer_kind(values: pd.Series, source: str) -> Kind:
     if isinstance(dtype, pd.CategoricalDtype):
         kinds = dtype.categories.inferred_type
         if kinds in ("datetime64", "datetime", "date"):
-            warnings.warn(
+            warn(
                 f"{where}: its categories are dates, so it is modelled as dates; generated rows "
-                "may have dates between them",
-                stacklevel=3,
+                "may have dates between them"
             )
             return "datetime"
         return "identifier" if kinds == "string" and text_names_rows(values) else "categorical"

@@ -5,7 +5,6 @@ Kinds are ``continuous`` for numbers, ``categorical``, ``datetime`` for points i
 is inferred from a table; the user can declare what is inferred wrongly.
 """
 
-import warnings
 from functools import partial
 from typing import Any, Self
 
@@ -13,12 +12,13 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from tabvae_ray.errors import DataError, closest
+from tabvae_ray.command_line.lines import counted
+from tabvae_ray.errors import DataError, closest, warn
 from tabvae_ray.storage import Location
 from tabvae_ray.table.attacked.columns import AttackedColumns
 from tabvae_ray.table.column import Column, as_stored, check_column
 from tabvae_ray.table.composed.columns import check_templates, say_identifiers, with_templates
-from tabvae_ray.table.declaration import SpecDeclaration, SpecDocument
+from tabvae_ray.table.declaration import SpecDeclaration, SpecSource, declaration_of
 from tabvae_ray.table.dtypes import check_labels, moment_dtype
 from tabvae_ray.table.formats.finding import find_formats
 from tabvae_ray.table.inference import infer_column
@@ -28,11 +28,11 @@ from tabvae_ray.table.reading.frames import (
     Frame,
     Source,
     is_location,
-    say_if_index_is_left_out,
 )
 from tabvae_ray.table.reading.markers import as_declared, read_markers, recognised_markers
 from tabvae_ray.table.rules.declared import check_rules, rules_of
 from tabvae_ray.table.rules.rule import Rule
+from tabvae_ray.table.values.spec_document import SpecDocument
 from tabvae_ray.table.values.spec_types import Kind
 
 __all__ = ["TableSpec", "check_table", "checked_spec"]
@@ -66,7 +66,7 @@ class TableSpec(SpecDocument):
         cls,
         table: Source | Frame,
         *,
-        declared: SpecDeclaration | None = None,
+        declared: SpecSource | None = None,
         source: str | None = None,
     ) -> Self:
         """Infer the spec of a table.
@@ -79,7 +79,8 @@ class TableSpec(SpecDocument):
 
         Args:
             table: The real rows: a path or URI, a DataFrame of pandas or polars, or an Arrow table.
-            declared: Declaration of some or all columns; it overrides what is inferred.
+            declared: What is known of some or all columns, which overrides what is inferred: a spec
+                file, its content as a mapping, or another spec.
             source: Name of the table in error messages; by default its path, or ``table``.
 
         Raises:
@@ -88,17 +89,13 @@ class TableSpec(SpecDocument):
                 declared column that is absent, and every column that contradicts its declaration.
                 Otherwise naming a declared rule that a row breaks, and the row.
         """
-        declared = declared or SpecDeclaration()
+        declared = SpecDeclaration() if declared is None else declaration_of(declared)
         if source is None:
             source = str(Location(table)) if is_location(table) else "table"
-        if isinstance(table, pd.DataFrame):
-            say_if_index_is_left_out(table, source)
-        table = read_table(table, declared)
+        table = read_table(table, declared, what=source)
         _check_shape(table, source)
         given = table
-        table = read_markers(
-            given, declared, lambda text: warnings.warn(f"{source}: {text}", stacklevel=4)
-        )
+        table = read_markers(given, declared, lambda text: warn(f"{source}: {text}"))
         markers = recognised_markers(table, given)
         errors = [
             f"{source}: column {name!r}: declared in the spec, but not in the table"
@@ -124,7 +121,7 @@ class TableSpec(SpecDocument):
             named = f"column {empty[0]!r}: {reason}" if empty else "has no columns to model"
             raise DataError(f"{source}: {named}")
         for name in empty:
-            warnings.warn(f"{source}: column {name!r}: {reason}, so it is left out", stacklevel=2)
+            warn(f"{source}: column {name!r}: {reason}, so it is left out")
         if all(column.kind == "identifier" for column in columns):
             say_identifiers(columns, anew)
             raise DataError(f"{source}: has no columns to model, only identifiers")
@@ -260,7 +257,7 @@ class TableSpec(SpecDocument):
         kinds = ("continuous", "categorical", "datetime", "identifier")
         parts = [f"{len(names)} {kind}" for kind in kinds if (names := getattr(self, kind))]
         target = "" if self.target is None else f", target {self.target!r}"
-        rules = f", {len(self.rules)} rules" if self.rules else ""
+        rules = f", {counted(len(self.rules), 'rule')}" if self.rules else ""
         return f"TableSpec({len(self.columns)} columns: {', '.join(parts)}{target}{rules})"
 
     __str__ = __repr__
@@ -271,6 +268,9 @@ class TableSpec(SpecDocument):
             if column.name == name:
                 return column
         raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
 
     def _of_kind(self, kind: Kind) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns if column.kind == kind)

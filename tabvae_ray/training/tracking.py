@@ -7,16 +7,19 @@ import copy
 import io
 import json
 from collections.abc import Mapping
-from typing import Any, Protocol
+from pathlib import PurePath
+from typing import Any, Protocol, runtime_checkable
 
 import pandas as pd
 import torch
 
+from tabvae_ray.errors import ConfigError, brief
 from tabvae_ray.storage import Location
 
-__all__ = ["DirectoryTracker", "MemoryTracker", "Tracker"]
+__all__ = ["DirectoryTracker", "MemoryTracker", "Tracker", "check_tracker"]
 
 
+@runtime_checkable
 class Tracker(Protocol):
     """A backend that keeps what the routines measure; ``step`` is the epoch."""
 
@@ -31,6 +34,19 @@ class Tracker(Protocol):
 
     def checkpoint(self, state: Mapping[str, Any], step: int) -> None:
         """Keep resumable state."""
+
+
+def check_tracker(tracker: object) -> None:
+    """Check that an object is a tracker, before the training that it would keep.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    if not isinstance(tracker, Tracker):
+        raise ConfigError(
+            "tracker: must have the methods of a Tracker, such as DirectoryTracker(directory), but "
+            f"got {brief(tracker)}"
+        )
 
 
 class MemoryTracker:
@@ -70,9 +86,12 @@ class DirectoryTracker:
         directory: A path or URI.
     """
 
-    def __init__(self, directory: Location | str) -> None:
+    def __init__(self, directory: Location | str | PurePath) -> None:
         self.directory = Location(directory)
         self._scores: tuple[int, dict[str, float]] = (0, {})
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.directory)!r})"
 
     def scores(self, scores: Mapping[str, float], step: int) -> None:
         """Keep scores by name; all scores of a step are in one file."""

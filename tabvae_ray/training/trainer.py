@@ -205,6 +205,9 @@ class TabularVAETrainer:
                 kl_total += float(kl.double().sum())
         return (totals / len(codes)).tolist(), kl_total / len(codes)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self.codes):,} rows, epoch {self.epoch})"
+
     def state_dict(self) -> dict[str, Any]:
         """Return the whole state: tensors, numbers, strings, and lists and dicts of them."""
         return {

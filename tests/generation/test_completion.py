@@ -1,3 +1,4 @@
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +85,7 @@ def test_rows_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         synthesizer.complete(pd.DataFrame(rows), **options)
-    with pytest.raises(DataError, match="in the spec, but not in the table"):
+    with pytest.raises(DataError, match="in the model, but not in the rows"):
         synthesizer.log_prob(pd.DataFrame({"age": [20]}))
 
 
@@ -121,3 +122,51 @@ def test_whole_numbers_of_numpy_are_taken(synthesizer: TabularVAESynthesizer) ->
     given = pd.DataFrame({"age": [20, 30]})
     made = synthesizer.complete(given, draws=np.int64(3), seed=np.int32(4))
     pd.testing.assert_frame_equal(made, synthesizer.complete(given, draws=3, seed=4))
+
+
+@pytest.mark.parametrize("method", ["log_prob", "complete", "impute"])
+def test_results_have_the_index_of_the_rows(
+    method: str, synthesizer: TabularVAESynthesizer, mixed: pd.DataFrame
+) -> None:
+    levels = pd.MultiIndex.from_product([["a", "b"], [1, 2]], names=["side", None])
+    rows = mixed.head(4)
+    with pytest.warns(UserWarning, match="a level of its index has no name"):
+        found = getattr(synthesizer, method)(rows.set_axis(levels), draws=4)
+    pd.testing.assert_index_equal(found.index, levels)
+    if method != "log_prob":
+        assert list(found.columns) == list(rows.columns)
+    # A level may be a column of the model.
+    found = getattr(synthesizer, method)(rows.set_index("age"), draws=4)
+    assert found.index.name == "age" and found.index.tolist() == rows["age"].tolist()
+
+
+@pytest.mark.parametrize("method", ["log_prob", "complete", "impute"])
+def test_a_column_that_occurs_twice_is_refused(
+    method: str, synthesizer: TabularVAESynthesizer, mixed: pd.DataFrame
+) -> None:
+    rows = pd.concat([mixed.head(3), mixed[["age"]].head(3)], axis=1)
+    with pytest.raises(DataError, match="column 'age': occurs more than once"):
+        getattr(synthesizer, method)(rows, draws=4)
+
+
+def test_given_columns_keep_the_types_of_pandas() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "x": rng.normal(size=60).round(2),
+            "month": pd.Series(pd.period_range("2000-01", periods=60, freq="M")),
+            "flag": pd.arrays.SparseArray(rng.integers(0, 2, 60)),
+            "range": pd.cut(rng.normal(size=60), 3),
+            "key": [uuid.UUID(int=i) for i in range(60)],
+        }
+    )
+    declared = {"rules": {"find": False}, "drop": ["key"]}
+    vae = TabularVAE.build(TableSpec.infer(table, declared=declared), small_config())
+    vae.fit(table)
+    rows = table.head(3).assign(x=[np.nan, 0.5, 1.0])
+    filled = vae.synthesizer().impute(rows, draws=4)
+    assert filled["x"].notna().all()
+    pd.testing.assert_frame_equal(filled.drop(columns="x"), rows.drop(columns="x"))
+    drawn = vae.synthesizer().complete(rows[["x", "key"]].iloc[1:], draws=4)
+    assert drawn["key"].tolist() == rows["key"].tolist()[1:]
+    assert drawn["month"].dtype == table["month"].dtype

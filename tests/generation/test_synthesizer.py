@@ -554,3 +554,26 @@ def test_what_is_too_large_is_not_read(export: Path) -> None:
             file.truncate(2**36)
         with pytest.raises(StorageError, match=rf"{name}: .* but has 65,536\.0 MiB"):
             load_synthesizer(export)
+
+
+@pytest.mark.parametrize("option", ["use_mean", "sample", "compact"])
+def test_text_is_no_flag(synthesizer: TabularVAESynthesizer, option: str) -> None:
+    with pytest.raises(ConfigError, match=f"{option} must be True or False, but got 'no'"):
+        synthesizer.generate(2, **{option: "no"})
+    synthesizer.generate(2, **{option: np.True_})
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ({"scores": 3}, "scores must be a mapping, but got 3"),
+        ({"provenance": "mine"}, "provenance must be a mapping, but got 'mine'"),
+        ({"scores": {"a": object()}}, "scores cannot be written as JSON"),
+    ],
+)
+def test_what_is_no_json_is_refused_before_anything_is_written(
+    synthesizer: TabularVAESynthesizer, tmp_path: Path, extra: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        synthesizer.save(tmp_path / "best", **extra)
+    assert not (tmp_path / "best").exists()

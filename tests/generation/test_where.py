@@ -136,3 +136,26 @@ def test_conditions_from_python_may_be_written_as_the_column_is(tmp_path: Path) 
     assert (model.generate(5, where={"balance": (None, "12.00 DR")})["balance"] <= -12).all()
     with pytest.raises(TabVAEError, match="'about 5' cannot be compared with it: it is no number"):
         model.generate(5, where={"level": "about 5"})
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ({3: 4}, "3 is not a column"),
+        ({"Age": np.array([40, 50])}, "'Age' is continuous: ask for a value or a tuple"),
+        ({"Age": range(40, 50)}, "'Age' is continuous: ask for a value or a tuple"),
+        ({"Sex": [["F"]]}, "'Sex' must be a list of values"),
+    ],
+)
+def test_conditions_of_other_types_are_refused(
+    synthesizer: TabularVAESynthesizer, where: dict, message: str
+) -> None:
+    with pytest.raises(TabVAEError, match=message):
+        synthesizer.generate(3, where=where)
+
+
+def test_categories_may_come_from_a_column(synthesizer: TabularVAESynthesizer) -> None:
+    wanted = pd.Series(["ATA", "NAP", "ATA"])
+    for values in (wanted, wanted.unique(), pd.Index(wanted), set(wanted)):
+        rows = synthesizer.generate(20, where={"ChestPainType": values})
+        assert set(rows["ChestPainType"]) <= {"ATA", "NAP"}

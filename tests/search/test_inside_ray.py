@@ -70,6 +70,7 @@ def test_an_application_that_has_called_ray_init_searches_twice_and_goes_on(home
     done = completed(sys.executable, script(home, ("first", "second"), **options))
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "the application goes on"
+    assert "SIGABRT" not in done.stdout + done.stderr
     assert {file.name for file in (home / "runs").iterdir()} == {"first", "second"}
 
 

@@ -26,5 +26,9 @@ def test_the_chosen_trial_is_in_the_front_though_it_is_unfinished(
     (directory / "best" / "scores.json").write_bytes(b"{}")
     assert "finished: 2 unfinished" in repr(result)
     assert "was not measured" in result._repr_html_() and "or compare held_out)" in repr(result)
+    (directory / "best" / "scores.json").write_bytes(b"{")
+    damaged = tabvae_ray.load_search(directory.uri)
+    assert "privacy: unknown: " in repr(damaged) and "privacy: unknown: " in damaged._repr_html_()
+    (directory / "best" / "scores.json").write_bytes(b"{}")
     manifest(space, state="interrupted").write(directory)
     assert tabvae_ray.load_search(directory.uri).privacy is None

@@ -2,15 +2,18 @@
 
 import datetime
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import tabvae_ray
 from tabvae_ray.config import TransformersConfig
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.encoding import TableEncoder
+from tabvae_ray.table.io import read_table, write_table
 from tabvae_ray.table.reading.frames import parquet_form
 from tabvae_ray.table.spec import TableSpec
 
@@ -22,13 +25,33 @@ PLAIN = SpecDeclaration.from_mapping({"rules": {"find": False}})
 @pytest.mark.parametrize(
     ("index", "words"),
     [
-        (pd.Index([f"p{i}" for i in range(ROWS)], name="key"), "its index 'key' is left out"),
-        (pd.date_range("2020-01-01", periods=ROWS), "its index, which has no name, is left out"),
+        (pd.Index([f"p{i}" for i in range(ROWS)]), "its index has no name"),
+        (pd.date_range("2020-01-01", periods=ROWS), "its index has no name"),
+        (
+            pd.MultiIndex.from_product([["a", "b"], range(ROWS // 2)], names=["side", None]),
+            "a level of its index has no name",
+        ),
     ],
 )
 def test_an_index_that_is_left_out_is_said(index: pd.Index, words: str) -> None:
-    with pytest.warns(UserWarning, match=words):
-        TableSpec.infer(TABLE.set_axis(index), declared=PLAIN)
+    rows = TABLE.set_axis(index)
+    with pytest.warns(UserWarning, match=f"table: {words}, so it is left out"):
+        TableSpec.infer(rows, declared=PLAIN)
+    with pytest.warns(UserWarning, match=f"table: {words}, so it is left out"):
+        read_table(rows)
+
+
+def test_an_index_with_a_name_is_a_column_wherever_rows_are_given(tmp_path: Path) -> None:
+    rows = TABLE.assign(side=["left", "right"] * (ROWS // 2))
+    named = rows.set_index("side")
+    assert TableSpec.infer(named, declared=PLAIN) == TableSpec.infer(
+        rows[["side", "x", "y"]], declared=PLAIN
+    )
+    for suffix in ("csv", "parquet"):
+        write_table(named, tmp_path / f"rows.{suffix}")
+        again = read_table(tmp_path / f"rows.{suffix}")
+        assert list(again) == ["side", "x", "y"]
+        assert again["side"].tolist() == rows["side"].tolist()
 
 
 def test_an_index_that_only_orders_the_rows_is_not_worth_a_word() -> None:
@@ -79,3 +102,15 @@ def test_rows_that_no_search_can_keep_are_refused_with_what_to_do(
 ) -> None:
     with pytest.raises(DataError, match=advice):
         parquet_form(table)
+
+
+def test_a_warning_names_the_line_that_called_the_package() -> None:
+    rows = TABLE.assign(key=[f"key {i}" for i in range(ROWS)])
+    for call in (
+        lambda: TableSpec.infer(rows, declared=PLAIN),
+        lambda: tabvae_ray.dry_run(rows, spec=PLAIN),
+        lambda: tabvae_ray.compare(rows, rows, spec=PLAIN, plan={}, levels=False),
+    ):
+        with pytest.warns(UserWarning, match="column 'key'") as found:
+            call()
+        assert {warning.filename for warning in found} == {__file__}

@@ -10,6 +10,7 @@ import pytest
 
 from tabvae_ray.errors import DataError, StorageError
 from tabvae_ray.table.io import TableWriter, fingerprint, read_table, write_table
+from tabvae_ray.table.spec import TableSpec
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256))
@@ -192,3 +193,32 @@ def test_a_fingerprint_tells_names_dtypes_values_and_order_apart(mixed: pd.DataF
         changed,
     ]
     assert len({own, *map(fingerprint, others)}) == 1 + len(others)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (pd.DataFrame({"a": [1, "x"]}), "table: column 'a': must have values of one type"),
+        (pd.DataFrame({"a": [1j]}), "table: column 'a': must have values of one type"),
+        (pd.DataFrame({0: [1]}), "table: column names must be text, but one is 0"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "table: column 'a': occurs more than once"),
+    ],
+)
+def test_what_parquet_cannot_hold_is_said_by_column(
+    table: pd.DataFrame, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=message):
+        write_table(table, tmp_path / "t.parquet")
+    assert not (tmp_path / "t.parquet").exists()
+
+
+def test_what_is_known_of_columns_may_be_a_mapping_a_file_or_a_spec(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n2,3\n")
+    (tmp_path / "spec.yaml").write_text("categorical: [a]\n")
+    mapping = {"columns": {"a": {"dtype": "str"}}}
+    assert read_table(tmp_path / "t.csv", mapping)["a"].tolist() == ["1", "2"]
+    spec = TableSpec.infer(tmp_path / "t.csv", declared=tmp_path / "spec.yaml")
+    assert spec["a"].kind == "categorical" and "a" in spec and "c" not in spec
+    assert TableSpec.infer(tmp_path / "t.csv", declared=spec)["a"].kind == "categorical"
+    with pytest.raises(DataError, match="spec: must be a path, a mapping or a TableSpec, but got"):
+        read_table(tmp_path / "t.csv", 3)

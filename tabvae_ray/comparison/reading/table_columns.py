@@ -55,6 +55,9 @@ class TableColumns:
     rules: RuleCounts | None = None
     _kept: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.n_rows:,} rows, {len(self.names)} columns)"
+
     def __getstate__(self) -> dict[str, Any]:
         """Return the state with arrays in few bytes per row; they are whole again once loaded."""
         return {**self.__dict__, **{name: _packed(getattr(self, name)) for name in _ARRAYS}}

@@ -15,6 +15,8 @@ from tabvae_ray.table.reading.frames import Frame, Source
 
 __all__ = ["search"]
 
+TrackerName = Literal["mlflow", "tensorboard"]
+
 
 def search(
     data: Source | Frame | None = None,
@@ -37,7 +39,7 @@ def search(
     cpus_per_trial: float = 1.0,
     gpus_per_trial: float = 0.0,
     study_storage: str | None = None,
-    track: Collection[Literal["mlflow", "tensorboard"]] = (),
+    track: TrackerName | Collection[TrackerName] = (),
     report: bool = True,
     display: bool = True,
 ) -> SearchResult:

@@ -13,7 +13,7 @@ from tabvae_ray.command_line.lines import duration
 from tabvae_ray.comparison.html import score_table
 from tabvae_ray.comparison.reference_levels import ReferenceLevels
 from tabvae_ray.comparison.scores.membership.verdicts import membership_verdict
-from tabvae_ray.errors import ConfigError, ExportError
+from tabvae_ray.errors import ConfigError, ExportError, StorageError
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer, load_synthesizer
 from tabvae_ray.report import write_report
 from tabvae_ray.report.attacks import kept_attacks, read_scores
@@ -248,7 +248,7 @@ class SearchResult:
             ConfigError: If there is no such trial, or the table is another one.
         """
         if trial not in {record.number for record in self._records}:
-            raise ConfigError(f"replay: the search in {self.path} has no finished trial {trial}")
+            raise ConfigError(f"replay: the search in {self.path} has no finished trial {trial!r}")
         file = self._directory / "trials" / f"{trial:06d}.json"
         return replay(file.uri, data=data, spec=spec)
 
@@ -271,8 +271,7 @@ class SearchResult:
         counts = ", ".join(f"{n} {s.lower()}" for s, n in sorted(self._manifest.trials.items()))
         unfinished = f"{len(self._unfinished)} unfinished" if self._unfinished else ""
         known = ", ".join(filter(None, (counts, unfinished))) or "no trial has ended"
-        text = f"search {self.name!r} {self.state}: {known}"
-        return f"{text}, in {duration(self._manifest.seconds)}"
+        return f"search {self.name!r} {self.state}: {known}, in {duration(self._manifest.seconds)}"
 
     def _choice(self) -> str:
         chosen = self._manifest.chosen
@@ -283,6 +282,12 @@ class SearchResult:
             text += f"; {self._refit.training}, with the scores of the model before"
         return text
 
+    def _privacy_lines(self) -> list[str]:
+        try:
+            return [f"privacy: {self.privacy}"] if self.privacy else []
+        except StorageError as error:  # A damaged file must not hide the rest.
+            return [f"privacy: unknown: {error}"]
+
     def __repr__(self) -> str:
         levels = self.levels
         scores = [(name, v) for name, v in self.scores.items() if name not in LOSSES]
@@ -290,17 +295,17 @@ class SearchResult:
         lines += [f"  {name} {levels.describe(name, v)}" for name, v in scores[:_MOST_SCORES]]
         if len(scores) > _MOST_SCORES:
             lines.append(f"  and {len(scores) - _MOST_SCORES} more scores")
-        lines += [f"  privacy: {self.privacy}"] if self.privacy else []
+        lines += [f"  {line}" for line in self._privacy_lines()]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         # Losses have no levels to be read against.
         scores = {name: v for name, v in self.scores.items() if name not in LOSSES}
-        table = score_table(scores, self.levels, self._space.comparison, self.spread)
-        table = table if scores else ""
-        notes = [self._choice(), *([f"ended early: {self.reason}"] if self.reason else [])]
-        notes += self.levels.verdicts(self.scores)
-        notes += [f"privacy: {self.privacy}"] if self.privacy else []
+        beside = self.levels, self._space.comparison, self.spread
+        table = score_table(scores, *beside) if scores else ""
+        notes = [f"ended early: {self.reason}"] if self.reason else []
+        notes.append(f"chosen: {self._choice()}")
+        notes += [*self.levels.verdicts(self.scores), *self._privacy_lines()]
         lines = "".join(f"<div>{escape(note)}</div>" for note in [*notes, self.path])
         return f"<div><strong>{escape(self._headline())}</strong>{table}{lines}</div>"
 

@@ -8,6 +8,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from tabvae_ray.cluster.ray_private import has_started_actor
+from tabvae_ray.errors import brief
 from tabvae_ray.results.pareto import Ranking, as_losses
 
 __all__ = ["MultiObjectiveASHA", "PatientFIFO", "rung_epochs"]
@@ -64,7 +65,8 @@ class MultiObjectiveASHA(PatientFIFO):
             id from Ray when they are resumed; Ray's id if None.
 
     Raises:
-        ValueError: If ``grace_period`` is not within 1 and ``max_t``, or ``eta`` is below 2.
+        ValueError: If ``grace_period`` is not within 1 and ``max_t``, ``eta`` is below 2, or a
+            direction is neither ``minimize`` nor ``maximize``.
     """
 
     def __init__(
@@ -84,6 +86,15 @@ class MultiObjectiveASHA(PatientFIFO):
             )
         if eta < 2:
             raise ValueError(f"eta must be >= 2, but got {eta}")
+        if not isinstance(objectives, Mapping) or not objectives:
+            raise ValueError(
+                f"objectives must be a mapping of names to directions, but got {brief(objectives)}"
+            )
+        for name, direction in objectives.items():
+            if direction not in ("minimize", "maximize"):
+                raise ValueError(
+                    f"objectives: {name} must be minimize or maximize, but got {brief(direction)}"
+                )
         self.objectives = dict(objectives)
         self.max_t = max_t
         self.eta = eta
@@ -92,6 +103,10 @@ class MultiObjectiveASHA(PatientFIFO):
         self._rankings = {level: Ranking(len(self.objectives)) for level in self.rungs}
         self._seen: dict[int, set[str]] = {level: set() for level in self.rungs}
         self._stopped: set[str] = set()
+
+    def __repr__(self) -> str:
+        rungs = f"rungs={self.rungs}, max_t={self.max_t}"
+        return f"{type(self).__name__}({self.objectives}, {rungs})"
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Return Ray's CONTINUE or STOP for a trial that reports."""

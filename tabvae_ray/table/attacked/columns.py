@@ -3,12 +3,14 @@
 from collections.abc import Collection, Iterator
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
+
+from tabvae_ray.command_line.short_repr import ShortRepr
 
 __all__ = ["AttackedColumns"]
 
 
-class AttackedColumns(BaseModel):
+class AttackedColumns(ShortRepr):
     """Columns that an attacker may know of a person, and columns that must stay secret.
 
     Args:

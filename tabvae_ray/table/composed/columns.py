@@ -1,13 +1,12 @@
 """Columns of a spec that are put together from others, found and made."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tabvae_ray.errors import DataError, brief, closest
+from tabvae_ray.errors import DataError, brief, closest, warn
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.composed.finding import find_template
 from tabvae_ray.table.composed.template import Template, is_template
@@ -77,10 +76,9 @@ def with_templates(
         uses[column.name] = template.names
         # It is not different in all rows where two have the same parts.
         may = " and may repeat" if table[column.name].dropna().is_unique else ""
-        warnings.warn(
+        warn(
             f"{source}: column {column.name!r}: is put together from other columns, as "
-            f"{brief(str(template))}{may}; declare its kind in the spec to change that",
-            stacklevel=3,
+            f"{brief(str(template))}{may}; declare its kind in the spec to change that"
         )
         found[i] = Column(
             name=column.name,
@@ -99,7 +97,7 @@ def say_identifiers(columns: Sequence[Column], messages: Mapping[str, str]) -> N
     """Warn of identifiers, by name, that are not put together from other columns."""
     for column in columns:
         if column.name in messages and template_of(column) is None:
-            warnings.warn(messages[column.name], stacklevel=3)
+            warn(messages[column.name])
 
 
 def say_other_texts(columns: Sequence[Column], table: pd.DataFrame, source: str) -> None:
@@ -117,10 +115,9 @@ def say_other_texts(columns: Sequence[Column], table: pd.DataFrame, source: str)
         count = int(_other_texts(template, column, table, of).sum())
         if count:
             verb = "has" if count == 1 else "have"
-            warnings.warn(
+            warn(
                 f"{source}: column {column.name!r}: {count:,} of {len(table):,} rows {verb} "
-                f"another text than {brief(str(template))}, which every generated row has",
-                stacklevel=3,
+                f"another text than {brief(str(template))}, which every generated row has"
             )
 
 

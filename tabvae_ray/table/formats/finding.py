@@ -1,7 +1,6 @@
 """Search for the format in which a column writes its dates."""
 
 import re
-import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tabvae_ray.errors import warn
 from tabvae_ray.table.formats.clock import clock_format
 from tabvae_ray.table.formats.date_shapes import (
     DATES,
@@ -163,16 +163,14 @@ def _takes_likely(formats: list[str], where: str) -> bool:
     """Return True if a column is read in the first of several formats; warn that it is, or not."""
     names = [readable(written) for written in formats]
     if "%Y" in names[0]:
-        warnings.warn(
+        warn(
             f"{where}: its dates fit {names[0]} and {names[1]}, and {names[0]} is taken; declare "
-            "the format in the spec if it is the other",
-            stacklevel=5,
+            "the format in the spec if it is the other"
         )
         return True
-    warnings.warn(
+    warn(
         f"{where}: its text looks like dates in one of the formats {', '.join(names)}, but is "
-        f"taken for text; declare {{kind: datetime, format: '{names[0]}'}} in the spec",
-        stacklevel=5,
+        f"taken for text; declare {{kind: datetime, format: '{names[0]}'}} in the spec"
     )
     return False
 
@@ -259,10 +257,9 @@ def _say_if_spelled_otherwise(values: pd.Series, written: str, where: str) -> No
     made = spelled(parsed(texts, written), written)
     others = (made != texts).to_numpy()
     if others.mean() > _MOST_ODD:
-        warnings.warn(
+        warn(
             f"{where}: some of its dates are written like {texts[others].iloc[0]!r}, and synthetic "
-            f"ones are written like {made[others].iloc[0]!r}",
-            stacklevel=5,
+            f"ones are written like {made[others].iloc[0]!r}"
         )
 
 

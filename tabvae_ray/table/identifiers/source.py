@@ -1,7 +1,8 @@
 """Source of new identifiers, as an export keeps it."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from tabvae_ray.command_line.short_repr import ShortRepr
 from tabvae_ray.table.identifiers.avoidance import MarkedCells
 from tabvae_ray.table.identifiers.pattern import PatternError, parse_pattern
 
@@ -10,7 +11,7 @@ __all__ = ["IdentifierSource", "WeightedPattern"]
 _MAX_PATTERNS = 256
 
 
-class WeightedPattern(BaseModel):
+class WeightedPattern(ShortRepr):
     """A pattern and how often it occurs.
 
     Args:
@@ -25,7 +26,7 @@ class WeightedPattern(BaseModel):
     weight: int = Field(ge=0, le=2**40)
 
 
-class IdentifierSource(BaseModel):
+class IdentifierSource(ShortRepr):
     """Source of the values of an identifier column.
 
     Args:

@@ -1,7 +1,6 @@
 """Columns of a spec without the values that too few rows have."""
 
 import re
-import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tabvae_ray.errors import warn
 from tabvae_ray.table.coders.crowd import Crowd, Floats
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_numbers, column_positions, value_at
@@ -167,9 +167,8 @@ def _warn(column: Column, crowd: Crowd, effect: str, shared: str = "no value") -
         advice = "declare it continuous"
     elif is_text and shared == "no value":
         advice = "declare it an identifier or wider groups of its values"
-    warnings.warn(
+    warn(
         f"column {column.name!r}: {shared} {verb} shared by {crowd.min_rows} {crowd.noun} "
         f"(transformers.min_rows), so {effect}; leave the column out, {advice}, or set "
-        "transformers.min_rows lower",
-        stacklevel=2,
+        "transformers.min_rows lower"
     )

@@ -7,12 +7,12 @@ holds numbers, moments, truth values or codes of digits; in a column of other te
 like any other. ``missing_values`` of a spec replaces this rule.
 """
 
-import warnings
 from functools import partial
 
 import numpy as np
 import pandas as pd
 
+from tabvae_ray.errors import warn
 from tabvae_ray.table.column import MARKERS, PADDINGS, UNNAMED
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.formats.finding import iso_format, look_like_days
@@ -73,7 +73,7 @@ def read_columns(file: CsvFile, declared: SpecDeclaration, source: str) -> pd.Da
     """
 
     def say_of(name: str, message: str) -> None:
-        warnings.warn(f"{source}: column {name!r}: {message}", stacklevel=4)
+        warn(f"{source}: column {name!r}: {message}")
 
     file, paddings = without_padding(file, declared, say_of)
     columns = {str(name): with_moments(file.typed[name]) for name in file.typed}

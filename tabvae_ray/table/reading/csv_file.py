@@ -4,7 +4,6 @@ import codecs
 import csv
 import io
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import islice
@@ -14,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from tabvae_ray.errors import DataError
+from tabvae_ray.errors import DataError, warn
 from tabvae_ray.table.reading.cells import Cells
 from tabvae_ray.table.reading.hints import USUAL_MARKERS
 
@@ -113,11 +112,10 @@ class CsvFile:
     def _check_lengths(self) -> None:
         """Warn of rows that have fewer fields than the header."""
         if self._short_rows:
-            warnings.warn(
+            warn(
                 f"{self._source}: {self._short_rows:,} of {len(self.typed):,} rows have fewer "
                 f"fields than the header, which has {len(self.typed.columns)}; the fields that "
-                "they lack are read as empty",
-                stacklevel=2,
+                "they lack are read as empty"
             )
 
     def _check_header(self, names: list[str]) -> None:
@@ -125,10 +123,9 @@ class CsvFile:
         written = [name for name in names if name]
         numbers = [name for name in written if _NUMBER.fullmatch(name)]
         if written and len(numbers) * 2 > len(written) and "." in "".join(numbers):
-            warnings.warn(
+            warn(
                 f"{self._source}: its header has names such as {numbers[0]!r}; if its first line "
-                "is a row, put a line with the names of the columns before it",
-                stacklevel=2,
+                "is a row, put a line with the names of the columns before it"
             )
 
     @property

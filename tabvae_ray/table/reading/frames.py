@@ -2,8 +2,7 @@
 
 import io
 import os
-import warnings
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import PurePath
 from typing import Any, Protocol, TypeGuard, runtime_checkable
 
@@ -11,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tabvae_ray.errors import DataError, one_line
+from tabvae_ray.errors import DataError, one_line, warn
 from tabvae_ray.storage import Location
 from tabvae_ray.table.arrow_types import ARROW_TYPES, as_arrow, frame_of, typed_schema
 from tabvae_ray.table.dtypes import advice_to_convert, check_labels
@@ -22,10 +21,11 @@ __all__ = [
     "Frame",
     "Source",
     "as_frame",
+    "culprit",
+    "index_columns",
     "is_frame",
     "is_location",
     "parquet_form",
-    "say_if_index_is_left_out",
 ]
 
 
@@ -52,9 +52,10 @@ def is_frame(rows: object) -> TypeGuard[Frame]:
 
 
 def as_frame(rows: Any, what: str = "table") -> pd.DataFrame:
-    """Return rows as a DataFrame; rows of pandas are returned as they are.
+    """Return rows as a DataFrame without an index of its own.
 
-    Named levels of an index become columns. An index without a name is left out.
+    Named levels of an index of pandas become columns, unless they only count the rows. Those
+    without a name are left out, with a warning if they tell more than the order of the rows.
 
     Args:
         rows: A DataFrame of pandas, an Arrow table, or anything that offers the Arrow PyCapsule or
@@ -65,14 +66,7 @@ def as_frame(rows: Any, what: str = "table") -> pd.DataFrame:
         DataError: If they are none of these.
     """
     if isinstance(rows, pd.DataFrame):
-        named = [name for name in rows.index.names if name is not None]
-        if not named:
-            return in_plain_types(rows.reset_index(drop=True))
-        twice = [name for name in named if name in rows.columns]
-        if twice:
-            raise DataError(f"{what}: {twice[0]!r} is the name of a column and of the index")
-        unnamed = [i for i, name in enumerate(rows.index.names) if name is None]
-        return in_plain_types(rows.reset_index(level=unnamed, drop=True).reset_index())
+        return in_plain_types(_without_index(rows, what))
     try:
         if hasattr(rows, "__arrow_c_stream__"):
             table = pa.table(rows)
@@ -90,6 +84,8 @@ def as_frame(rows: Any, what: str = "table") -> pd.DataFrame:
         if isinstance(error, DataError):
             raise
         hint = "; call its to_frame()" if hasattr(rows, "to_frame") else ""
+        if isinstance(rows, pd.Series) and rows.dtype == object:
+            hint = "; a row is a table as table.iloc[[0]]"
         raise DataError(
             f"{what}: a {type(rows).__name__} cannot be read through Arrow: {one_line(error)}{hint}"
         ) from None
@@ -99,23 +95,29 @@ def as_frame(rows: Any, what: str = "table") -> pd.DataFrame:
     return frame_of(table, what)
 
 
-def say_if_index_is_left_out(rows: pd.DataFrame, what: str) -> None:
-    """Warn of an index that tells more than the order of the rows.
-
-    Args:
-        rows: Rows of a user.
-        what: The name of the table in the warning.
-    """
+def index_columns(rows: pd.DataFrame) -> list[Hashable]:
+    """Return the names of the levels of an index that become columns."""
     index = rows.index
-    names = ", ".join(repr(name) for name in index.names if name is not None)
-    if isinstance(index, pd.RangeIndex) or not (
-        names or isinstance(index, pd.DatetimeIndex | pd.MultiIndex)
-    ):
-        return
-    named = f"its index {names}" if names else "its index, which has no name,"
-    warnings.warn(
-        f"{what}: {named} is left out; call reset_index() to have it modelled", stacklevel=3
-    )
+    if isinstance(index, pd.RangeIndex) and (index.start, index.step) == (0, 1):
+        return []
+    return [name for name in index.names if name is not None]
+
+
+def _without_index(rows: pd.DataFrame, what: str) -> pd.DataFrame:
+    index = rows.index
+    named = index_columns(rows)
+    twice = [name for name in named if name in rows.columns]
+    if twice:
+        raise DataError(f"{what}: {twice[0]!r} is the name of a column and of the index")
+    unnamed = [i for i, name in enumerate(index.names) if name is None]
+    # Integers are what is left of a count after rows were chosen or put in another order.
+    if unnamed and not pd.api.types.is_integer_dtype(index.dtype):
+        part = "its index" if len(unnamed) == index.nlevels else "a level of its index"
+        warn(f"{what}: {part} has no name, so it is left out; name it to have it modelled")
+    if not named:
+        only_counts = isinstance(index, pd.RangeIndex) and index.equals(pd.RangeIndex(len(rows)))
+        return rows if only_counts and unnamed else rows.reset_index(drop=True)
+    return rows.reset_index(level=unnamed, drop=True).reset_index()
 
 
 def parquet_form(rows: pd.DataFrame, what: str = "table") -> pd.DataFrame:
@@ -135,13 +137,13 @@ def parquet_form(rows: pd.DataFrame, what: str = "table") -> pd.DataFrame:
     try:
         pq.write_table(as_arrow(rows, typed_schema(rows, types)), buffer)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"{what}: {_culprit(rows, types) or one_line(error)}") from None
+        raise DataError(f"{what}: {culprit(rows, types) or one_line(error)}") from None
     made = frame_of(pq.read_table(buffer))
     made.attrs[OBJECT_TYPES] = rows.attrs.get(OBJECT_TYPES, {})
     return made
 
 
-def _culprit(rows: pd.DataFrame, types: Mapping[str, str]) -> str | None:
+def culprit(rows: pd.DataFrame, types: Mapping[str, str]) -> str | None:
     """Return what is wrong with the first column that no Arrow type can hold."""
     for name in rows.columns:
         one = rows[[name]]

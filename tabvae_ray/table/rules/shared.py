@@ -1,12 +1,12 @@
 """The part of what rules learn from a table that enough rows share."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
+from tabvae_ray.errors import warn
 from tabvae_ray.table.coders.crowd import Crowd
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_numbers, column_positions, column_range
@@ -96,10 +96,9 @@ def learnt_lookups(
         if lookup is not None:
             lookups[column.name] = lookup
         else:
-            warnings.warn(
+            warn(
                 f"the rule {str(rule)!r} is not kept: most of its values are those of fewer "
-                f"than {crowd.min_rows} {crowd.noun} (transformers.min_rows)",
-                stacklevel=3,
+                f"than {crowd.min_rows} {crowd.noun} (transformers.min_rows)"
             )
     return lookups
 

@@ -17,6 +17,7 @@ def shown(space_file: Path, tmp_path: Path, spec: dict | None = None, width: int
     table["ssn"] = [f"{i:09d}x" for i in range(3000)]
     table["is\nit?"] = ["a\nb", "c"] * 1500
     table["extra"] = pd.Series([1.5, None, 2.5] * 1000)
+    table["stay"] = pd.to_timedelta([20, 45, 90] * 1000, unit="min")
     data = tmp_path / "table.parquet"
     table.to_parquet(data)
     file = tmp_path / "spec.yaml"
@@ -39,6 +40,7 @@ def test_columns_identifiers_and_rules_are_shown_before_a_search(
     assert "number" in lines["total"] and "categories" in lines["season"]
     assert "4: autumn, spring, summer, winter" in lines["season"]
     assert "date-time" in lines["admitted"] and "2020-01" in lines["admitted"]
+    assert "time or duration" in lines["stay"] and "0 days 00:20:00" in lines["stay"]
     assert "33.3%" in lines["extra"]
     assert re.search(r"new identifiers, .* none of the table's: ssn \(such as \d{9}x\)", text)
     assert "2: a b, c" in lines["is it?"]

@@ -1,8 +1,9 @@
 """Common ground of rules about a column, and of those that compute it."""
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from tabvae_ray.command_line.short_repr import ShortRepr
 from tabvae_ray.table.rules.column_views import Floats, Mask, TableView
 
 __all__ = ["OF_PRESENT", "ColumnRule", "ComputingRule", "agrees", "numbers_of"]
@@ -15,7 +16,7 @@ _RELATIVE = 1e-9
 _FLOAT = 1e-14
 
 
-class ColumnRule(BaseModel):
+class ColumnRule(ShortRepr):
     """A rule about a column; the fields that all rules have.
 
     Args:
