@@ -64,7 +64,8 @@ def membership_facts(attacks: Mapping[str, Any]) -> dict[str, str]:
                 f"{found.auc:.3f}, 95% interval {found.low:.3f} to {found.high:.3f}; chance is 0.5"
             )
             facts[f"training rows it finds {holder} at 1% and 0.1% false alarms"] = (
-                f"{best.tpr_at_1_percent:.1%} and {best.tpr_at_01_percent:.1%}"
+                f"{best.tpr_at_1_percent:.1%} and {best.tpr_at_01_percent:.1%}; chance finds "
+                f"{found.chance_at(0.01):.1%} and {found.chance_at(0.001):.1%}"
             )
     return facts
 
