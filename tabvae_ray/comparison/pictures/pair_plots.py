@@ -115,7 +115,7 @@ def joint(
     figure.text(
         0.05 / size[0],
         1 - 0.07 / size[1],
-        f"{short(first, 19, real.names)} (down) and {short(second, 19, real.names)} (across)",
+        f"{short(first, 17, real.names)} (down) and {short(second, 17, real.names)} (across)",
         fontsize=9,
         color=theme.ink,
         va="top",
