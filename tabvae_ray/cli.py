@@ -3,12 +3,11 @@
 Nothing here imports torch, ray or pandas: help, completion and usage errors come at once.
 """
 
-import math
 import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
@@ -22,7 +21,8 @@ from tabvae_ray.command_line.input_document import InputDocument
 from tabvae_ray.command_line.input_path import UNREADABLE, InputPath, InputTable
 from tabvae_ray.command_line.json_log import JsonLog, asks_for_json, usage_message
 from tabvae_ray.command_line.lines import command_text, line_width, wrapped
-from tabvae_ray.command_line.standard_output import print_anything, without_reader
+from tabvae_ray.command_line.option import ERRORS, FiniteRange, Option
+from tabvae_ray.command_line.standard_output import full_disk, print_anything, without_reader
 from tabvae_ray.command_line.termination import ending_in_order
 from tabvae_ray.errors import TabVAEError
 
@@ -60,7 +60,6 @@ _MODULES = {
 }
 _SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True}
 _COMPLETE = "_TABVAE_COMPLETE"
-_ERRORS = f"{__name__}.errors"
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -102,9 +101,15 @@ def run(command: click.Command, program: str, arguments: Sequence[str] | None = 
     def parse_and_invoke() -> int:
         with ending_in_order(), command.make_context(program, words) as context:
             # Tell an error before the context closes what it holds, such as a Ray that starts.
-            return run_told(lambda: command.invoke(context))
+            return run_told(lambda: _printed(command.invoke(context)))
 
     return run_told(parse_and_invoke)
+
+
+def _printed(code: int) -> int:
+    # At the end of Python, nobody could tell that stdout takes no more.
+    sys.stdout.flush()
+    return code
 
 
 def run_command(command: Callable[[], int]) -> int:
@@ -133,7 +138,10 @@ def run_command(command: Callable[[], int]) -> int:
         return 130
     except BrokenPipeError:
         return without_reader()
-    except Exception:
+    except Exception as error:
+        if (why := full_disk(error)) is not None:
+            _say(f"error: {why}")
+            return 2
         traceback.print_exc()
         return 1
 
@@ -199,63 +207,6 @@ def log_format_option(section: str) -> Callable[[_Function], _Function]:
     return option("--log-format", help=text, **known)
 
 
-class FiniteRange(click.FloatRange):
-    """A range of numbers that has neither NaN nor infinities."""
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the number, or raise ``click.BadParameter``."""
-        number: float = super().convert(value, param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value} is not finite.", param, ctx)
-        return number
-
-
-class Option(click.Option):
-    """An option that belongs to a section of the help page.
-
-    A wrong value does not end the parsing, so that :class:`Command` can report all of them.
-
-    Args:
-        section: Heading of the section.
-    """
-
-    def __init__(self, *args: Any, section: str = "Options", **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        self.section = section
-
-    def handle_parse_result(
-        self, ctx: click.Context, opts: Mapping[str, Any], args: list[str]
-    ) -> tuple[Any, list[str]]:
-        """Return the value; keep the message in the context if it is wrong."""
-        try:
-            return super().handle_parse_result(ctx, opts, args)
-        except click.MissingParameter as error:
-            message = error.format_message()
-        except click.BadParameter as error:
-            given = opts.get(self.name or "")
-            message = self._broken_range(given) or f"{self.opts[0]}: {error.message}"
-        ctx.meta.setdefault(_ERRORS, []).append(message)
-        return None, args
-
-    def _broken_range(self, given: Any) -> str | None:
-        """Return the message for a number that is outside of its range, None without a range."""
-        kind = self.type
-        if not isinstance(kind, click.IntRange | click.FloatRange):
-            return None
-        is_whole = isinstance(kind, click.IntRange)
-        rule = f"{'>' if kind.min_open else '>='} {kind.min}"
-        try:
-            number = int(given) if is_whole else float(given)
-        except ValueError:
-            rule = f"a {'whole ' if is_whole else ''}number {rule}"
-        else:
-            if kind.max is not None and number >= kind.max:
-                rule = f"{'<' if kind.max_open else '<='} {kind.max:,}"
-        return f"{self.opts[0]} must be {rule}, but got {given!s:.80}"
-
-
 class Command(click.Command):
     """A command whose help page has sections and examples.
 
@@ -271,7 +222,7 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the options; report everything that is wrong with their values at once."""
         rest = super().parse_args(ctx, args)
-        errors = ctx.meta.get(_ERRORS)
+        errors = ctx.meta.get(ERRORS)
         if errors and not ctx.resilient_parsing:
             # The help page does not say where a missing file is, or what is wrong in one.
             are_files = all(UNREADABLE in message for message in errors)

@@ -13,7 +13,6 @@ import click
 from tabvae_ray.callable_module import make_callable
 from tabvae_ray.cli import (
     DOCUMENT,
-    PATH_OR_URI,
     TABLE,
     Command,
     json_option,
@@ -24,6 +23,7 @@ from tabvae_ray.cli import (
 )
 from tabvae_ray.command_line.json_log import JsonLog, logged, speaker
 from tabvae_ray.command_line.lines import line_width, wrapped
+from tabvae_ray.command_line.output_path import PAGE, OutputPath
 from tabvae_ray.comparison.plot_names import wanted_plots
 
 __all__ = ["command", "main"]
@@ -100,14 +100,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @option("--no-levels", is_flag=True, section=_CONTENT, help="Leave out the reference levels.")
 @option(
     "--out",
-    type=PATH_OR_URI,
+    type=OutputPath(),
     metavar="DIR|URI",
     section=_OUTPUT,
     help="Directory for scores.json, arrays and plots.",
 )
 @option(
     "--html",
-    type=PATH_OR_URI,
+    type=PAGE,
     metavar="FILE|URI",
     section=_OUTPUT,
     help="Page to write, with scores, verdicts and pictures, that needs no network.",

@@ -42,6 +42,7 @@ _TRY_LATER = 75
 _INSIDE = ("tabvae_ray", "contextlib", "torch")
 # Control characters but for tabs and line ends, and marks that turn the direction of a text.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_ONE_WORD = re.compile(r"\S*[^\s?!;]")
 _LONG_WORD = re.compile(rf"\S{{{_MAX_VALUE + 1},}}")
 _LONG_QUOTE = re.compile(rf"'[^'\n]{{{_MAX_VALUE},}}'|\"[^\"\n]{{{_MAX_VALUE},}}\"")
 
@@ -106,7 +107,10 @@ def closest(name: object, known: Iterable[object]) -> str:
     # Names of columns and keys of mappings may be of any type.
     names = [each for each in known if isinstance(each, str)]
     found = get_close_matches(name, names, n=1, cutoff=0.6) if isinstance(name, str) else []
-    return f"; did you mean {found[0]}?" if found else ""
+    if not found:
+        return ""
+    # Quotes show where a name of several words ends, and that a space belongs to it.
+    return f"; did you mean {found[0] if _ONE_WORD.fullmatch(found[0]) else repr(found[0])}?"
 
 
 def last_line(error: BaseException | str) -> str:

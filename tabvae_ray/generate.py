@@ -10,7 +10,6 @@ import click
 
 from tabvae_ray.cli import (
     INPUT,
-    PATH_OR_URI,
     Command,
     FiniteRange,
     log_format_option,
@@ -18,6 +17,7 @@ from tabvae_ray.cli import (
     run,
 )
 from tabvae_ray.command_line.json_log import JsonLog, logged, speaker
+from tabvae_ray.command_line.output_path import OutputPath
 from tabvae_ray.command_line.standard_output import STDOUT, table_for_stdout
 from tabvae_ray.errors import ConfigError
 
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @option(
     "--out",
     required=True,
-    type=PATH_OR_URI,
+    type=OutputPath(may_be_stdout=True),
     metavar="FILE|DIR|URI",
     section=_ROWS,
     help="File to write, .csv, .csv.gz or .parquet; - for CSV on stdout; for shards, a directory.",

@@ -226,7 +226,7 @@ def test_everything_wrong_with_the_options_is_reported_at_once(
         "--cpus-per-trial must be > 0, but got inf",
         "--gpus-per-trial must be >= 0, but got -1",
         "--concurrency must be a whole number >= 1, but got 1.5",
-        "--track: 'mflow' is not one of 'mlflow', 'tensorboard'.",
+        "--track: 'mflow' is not one of 'mlflow', 'tensorboard'; did you mean mlflow?",
         "Try 'python -m tabvae_ray.search --help' for help.",
     ]
 

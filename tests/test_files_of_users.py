@@ -35,12 +35,12 @@ def test_saving_from_python_and_shards_replace_no_file_that_somebody_else_made(
 def test_a_comparison_says_at_once_where_it_cannot_write(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    table, page = tmp_path / "t.csv", tmp_path / "page"
+    table, page = tmp_path / "t.csv", tmp_path / "page.html"
     table.write_text("a,b\n1,2\n")
     page.mkdir()
     files = ["compare", "--real", str(table), "--synthetic", str(table)]
     assert main([*files, "--html", str(page)]) == 2
-    assert "page: cannot be written: is a directory" in capsys.readouterr().err
+    assert "page.html: cannot be written: is a directory" in capsys.readouterr().err
     assert main([*files, "--html", str(table / "page.html")]) == 2
     assert "t.csv is not a directory" in capsys.readouterr().err
     (page / "scores.json").write_text('{"holdout_nats": 3}')

@@ -10,7 +10,7 @@ import tabvae_ray
 from tabvae_ray.cli import main
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.config import TabularVAEConfig
-from tabvae_ray.errors import TabVAEError
+from tabvae_ray.errors import TabVAEError, closest
 from tabvae_ray.space.space_file import parse_space
 from tabvae_ray.storage import Location
 from tabvae_ray.table.declaration import SpecDeclaration
@@ -95,6 +95,21 @@ def test_the_nearest_file_is_suggested_in_python(act, tmp_path: Path) -> None:
     (tmp_path / "patients").mkdir()
     with pytest.raises(TabVAEError, match=r"did you mean patients\?"):
         act(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "known", "shown"),
+    [
+        ("hight", "height", "height"),
+        ("weight", " weight ", "' weight '"),
+        ("height in c", "height in cm", "'height in cm'"),
+        ("is a smoker", "is\na smoker?", r"'is\na smoker?'"),
+        ("really", "really?", "'really?'"),
+        ("ville", "ville (code postal)", ""),
+    ],
+)
+def test_a_suggestion_shows_where_a_name_ends(given: str, known: str, shown: str) -> None:
+    assert closest(given, [known]) == (f"; did you mean {shown}?" if shown else "")
 
 
 def test_the_nearest_argument_is_suggested() -> None:

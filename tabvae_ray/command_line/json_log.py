@@ -15,7 +15,9 @@ from typing import Any
 
 import click
 
-from tabvae_ray.errors import TabVAEError, printable
+from tabvae_ray.command_line.lines import line_width, wrapped
+from tabvae_ray.command_line.standard_output import full_disk
+from tabvae_ray.errors import TabVAEError
 
 __all__ = ["JsonLog", "asks_for_json", "logged", "speaker", "usage_message"]
 
@@ -102,6 +104,8 @@ class JsonLog:
         except BrokenPipeError:
             raise
         except Exception as error:
+            if (why := full_disk(error)) is not None:
+                return self._failed(why, 2)
             return self._failed(repr(error), 1, traceback=traceback.format_exc())
 
     def _failed(self, message: str, code: int, **values: Any) -> int:
@@ -158,7 +162,7 @@ class _Handler(logging.Handler):
 
 
 def _say(text: str) -> None:
-    print(printable(text), file=sys.stderr)  # noqa: T201
+    print(wrapped(text, line_width(sys.stderr)), file=sys.stderr)  # noqa: T201
 
 
 def _now() -> str:

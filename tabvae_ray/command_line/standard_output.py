@@ -1,5 +1,6 @@
 """Stdout: tables and documents in UTF-8, text in any encoding, and a reader that has gone."""
 
+import errno
 import io
 import os
 import shutil
@@ -9,8 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tabvae_ray.errors import StorageError
+
 __all__ = [
     "STDOUT",
+    "full_disk",
     "print_anything",
     "print_document",
     "table_for_stdout",
@@ -18,6 +22,7 @@ __all__ = [
 ]
 
 STDOUT = "-"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -35,7 +40,15 @@ def table_for_stdout() -> Iterator[str]:
 
 
 def print_anything() -> None:
-    """Let text that the encoding of stdout does not have be printed as escapes, as on stderr."""
+    """Let text that the encoding of stdout does not have be printed as escapes, as on stderr.
+
+    Where stdout or stderr was closed (``>&-``), what is printed goes nowhere.
+    """
+    # The file gets the number of the closed one, so that no other file does.
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
 
@@ -45,6 +58,19 @@ def print_document(text: str) -> None:
     sys.stdout.flush()
     sys.stdout.buffer.write(text.encode(errors="backslashreplace"))
     sys.stdout.buffer.flush()
+
+
+def full_disk(error: Exception) -> str | None:
+    """Return the message about a stdout that can take no more, and close it; None for others.
+
+    Errors of other files are a ``StorageError``, which names the file.
+    """
+    if not isinstance(error, OSError) or isinstance(error, StorageError):
+        return None
+    if error.errno not in _FULL or error.filename is not None:
+        return None
+    without_reader()
+    return f"stdout: cannot be written: {os.strerror(error.errno)}"
 
 
 def without_reader() -> int:

@@ -6,6 +6,7 @@ import click
 
 from tabvae_ray.cli import PATH_OR_URI, Command, json_option, option, spec_option, table_option
 from tabvae_ray.command_line.json_log import speaker
+from tabvae_ray.command_line.output_path import OutputPath
 from tabvae_ray.commands.early_checks import check_files
 from tabvae_ray.commands.shown_training import new_export, whole_or_nothing
 
@@ -64,7 +65,7 @@ _INPUT, _PRIVACY, _OUTPUT = "What to search", "Privacy", "Output"
 @option(
     "--out",
     required=True,
-    type=PATH_OR_URI,
+    type=OutputPath(),
     metavar="DIR|URI",
     section=_OUTPUT,
     help="Directory of the exported model, which 'tabvae generate --model' reads.",

@@ -14,6 +14,7 @@ from tabvae_ray.cli import (
     table_option,
 )
 from tabvae_ray.command_line.json_log import JsonLog, logged, speaker
+from tabvae_ray.command_line.output_path import OutputPath
 from tabvae_ray.commands.shown_training import ShownEpochs, new_export, whole_or_nothing
 
 __all__ = ["command"]
@@ -69,7 +70,7 @@ _TRAINING, _OUTPUT = "Training", "Output"
 )
 @option(
     "--out",
-    type=PATH_OR_URI,
+    type=OutputPath(),
     metavar="DIR|URI",
     section=_OUTPUT,
     show_default="best/ of RUN, whose model is kept in searched/",
@@ -106,6 +107,8 @@ def command(
     from tabvae_ray.storage import Location, check_writable
 
     target, directory = None if out is None else new_export(out), Location(run)
+    # Says what is there if it is no search.
+    SearchManifest.read(directory)
     # Two refits would remove each other's checkpoints. Nothing is claimed where no search is.
     with claimed(directory, lambda: SearchManifest.read(directory), doing="refit"):
         refit = FinishedSearchRefit.prepare(

@@ -125,13 +125,15 @@ class SingleTraining:
         training = self.vae.config.training
         if self.vae.guarantee is not None:
             return (
-                f"{self.source} ({len(self.table):,} rows): {training.max_n_epochs} epochs, "
+                f"{self.source} ({len(self.table):,} rows): "
+                f"{counted(training.max_n_epochs, 'epoch')}, "
                 f"configuration of {self.config_source}"
             )
         part = f"{self.sample.text} of " if self.sample.is_part else ""
         return (
             f"{part}{self.source} ({len(self.vae.trainer.codes):,} rows, "
-            f"{len(self._held_out):,} held out): up to {training.max_n_epochs} epochs, "
+            f"{len(self._held_out):,} held out): up to "
+            f"{counted(training.max_n_epochs, 'epoch')}, "
             f"configuration of {self.config_source}"
         )
 

@@ -4,9 +4,10 @@ import sys
 
 import click
 
-from tabvae_ray.cli import PATH_OR_URI, TABLES, Command, option
+from tabvae_ray.cli import TABLES, Command, option
+from tabvae_ray.command_line.output_path import OutputPath
 from tabvae_ray.command_line.sampling import DEFAULT_ROWS
-from tabvae_ray.command_line.standard_output import print_document
+from tabvae_ray.command_line.standard_output import STDOUT, print_document
 from tabvae_ray.errors import ConfigError, printable
 
 __all__ = ["command"]
@@ -21,7 +22,7 @@ __all__ = ["command"]
 @click.argument("data", type=TABLES)
 @option(
     "--out",
-    type=PATH_OR_URI,
+    type=OutputPath("a spec", ".yaml", ".yml", may_be_stdout=True),
     metavar="FILE|URI",
     show_default="stdout",
     help="New file to write, YAML.",
@@ -44,7 +45,7 @@ def command(*, data: str, rows: int, out: str | None) -> int:
     from tabvae_ray.table.io import read_sample
     from tabvae_ray.table.spec import TableSpec
 
-    target = None if out is None else Location(out)
+    target = None if out is None or out == STDOUT else Location(out)
     if target is not None and target.exists():
         raise ConfigError(f"--out {target}: is there already; give another name or remove it")
     source = Location(data)

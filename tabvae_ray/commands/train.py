@@ -6,7 +6,6 @@ import click
 
 from tabvae_ray.cli import (
     DOCUMENT,
-    PATH_OR_URI,
     Command,
     json_option,
     log_format_option,
@@ -15,6 +14,7 @@ from tabvae_ray.cli import (
     table_option,
 )
 from tabvae_ray.command_line.json_log import JsonLog, logged, speaker
+from tabvae_ray.command_line.output_path import OutputPath
 from tabvae_ray.command_line.sampling import DEFAULT_ROWS
 from tabvae_ray.commands.early_checks import check_files
 from tabvae_ray.commands.shown_training import ShownEpochs, new_export, whole_or_nothing
@@ -79,7 +79,7 @@ _INPUT, _TRAINING, _OUTPUT = "What to train", "Training", "Output"
 @option(
     "--out",
     required=True,
-    type=PATH_OR_URI,
+    type=OutputPath(),
     metavar="DIR|URI",
     section=_OUTPUT,
     help="Directory of the exported model, which 'tabvae generate --model' reads.",

@@ -36,6 +36,12 @@ _LEGEND = (
     "nothing between columns is left. Nats: what a row costs the model; lower is more probable.",
 )
 
+_TRAINING_ROWS = (
+    "",
+    "Training rows: what real rows of the training score in place of the generated ones, against "
+    "the same real rows; nothing honest is better.",
+)
+
 _RULES = ("- the rules between columns, and the values that go together by them",)
 
 _IDENTIFIERS = (
@@ -204,7 +210,8 @@ def _scores(scores: Mapping[str, Any]) -> list[str]:
             for kind in kinds
         ]
         rows.append((name, value, *found, *([real] if with_real else []), _better(name)))
-    return [*_table(heading, rows), *(_LEGEND if kinds else ()), *_quick_attack(scores)]
+    legend = [*(_LEGEND if kinds else ()), *(_TRAINING_ROWS if with_real else ())]
+    return [*_table(heading, rows), *legend, *_quick_attack(scores)]
 
 
 def _quick_attack(scores: Mapping[str, Any]) -> Sequence[str]:

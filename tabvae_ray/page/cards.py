@@ -37,7 +37,7 @@ __all__ = [
 Tone = Literal["good", "fair", "poor", "unknown"]
 _FROM_THE_BEST: Sequence[Tone] = ("good", "fair", "poor")
 
-NO_MODEL = "there is no model or no table yet."
+NO_MODEL = "there is no model yet, or its table cannot be read."
 # A predictor that makes hardly a mistake found a column that tells the target; of few rows, it may
 # be luck.
 _HARDLY_A_MISTAKE, _ENOUGH_TESTED = 0.9995, 100

@@ -44,6 +44,7 @@ class Pictures:
         dark: The same pictures in dark colours.
         columns: Columns that have pictures, the farthest from the real table first.
         n_columns: Columns of the table.
+        n_numbers: Those of numbers, dates or times among them.
         n_rows: Synthetic rows.
         pairs: Pairs of columns that have pictures, the farthest from the real table first.
         privacy: How near they come to real rows.
@@ -54,6 +55,7 @@ class Pictures:
     dark: Comparison
     columns: tuple[str, ...]
     n_columns: int
+    n_numbers: int
     n_rows: int
     pairs: tuple[PairDifference, ...]
     privacy: Privacy
@@ -87,6 +89,7 @@ class PictureSection:
         anchor: Name of the section in links.
         title: Heading.
         text: Explanation of the pictures.
+        points: What the explanation lists.
         images: The pictures.
         has_legend: Whether the colours of real and synthetic rows need a legend.
     """
@@ -96,6 +99,7 @@ class PictureSection:
     text: str
     images: tuple[Image, ...]
     has_legend: bool = False
+    points: tuple[str, ...] = ()
 
 
 def drawn_pictures(
@@ -136,6 +140,7 @@ def drawn_pictures(
         dark,
         shown,
         len(distances),
+        sum(name in prepared.real.numbers for name in distances),
         columns.n_rows,
         tuple(pairs),
         near,
@@ -190,13 +195,10 @@ def _draw(
 
 def _column_sections(pictures: Pictures, source: str) -> list[PictureSection]:
     light, dark = pictures.comparison.plot_collections, pictures.dark.plot_collections
-    n_left = pictures.n_columns - len(pictures.columns)
-    many = "The column that differs" if n_left == 1 else f"The {n_left} columns that differ"
-    left = f" {many} least {'is' if n_left == 1 else 'are'} left out." if n_left else ""
     sections = []
-    for kind, title, what in (
-        ("pdf", "Columns", "The distribution of values"),
-        ("cdf", "Columns, cumulated", "The share of rows up to each value"),
+    for kind, title, what, n in (
+        ("pdf", "Columns", "The distribution of values", pictures.n_columns),
+        ("cdf", "Columns, cumulated", "The share of rows up to each value", pictures.n_numbers),
     ):
         images = tuple(
             _image(
@@ -207,7 +209,7 @@ def _column_sections(pictures: Pictures, source: str) -> list[PictureSection]:
         text = (
             f"{what}, in the real table and in {pictures.n_rows:,} rows of {source}; "
             "the columns that differ most come first. JS: the column's Jensen-Shannon distance, "
-            f"beside that of a fresh sample of the real table.{left}"
+            f"beside that of a fresh sample of the real table.{_left_out(n - len(images))}"
         )
         if images:
             sections.append(PictureSection(kind, title, text, images, has_legend=True))
@@ -219,13 +221,25 @@ def _column_sections(pictures: Pictures, source: str) -> list[PictureSection]:
         text = (
             "The pairs whose joint distributions differ most: the share of the rows in each cell, "
             "in the real table and in the synthetic one; the stronger the colour, the more rows. "
-            + "; ".join(
-                f"{_title(pair)}: {share_text(pair.share, places=0)}" for pair in pictures.pairs
-            )
-            + " of the rows would have to change to make both sides equal."
+            "Beside each pair stands the share of the rows that would have to change to make both "
+            "sides equal."
         )
-        sections.insert(1, PictureSection("joint", "Pairs of columns", text, images))
+        points = tuple(
+            f"{_title(pair)}: {share_text(pair.share, places=0)}" for pair in pictures.pairs
+        )
+        section = PictureSection("joint", "Pairs of columns", text, images, points=points)
+        sections.insert(1, section)
     return sections
+
+
+def _left_out(n: int) -> str:
+    if n == 0:
+        return ""
+    return (
+        f" The {n} columns that differ least are left out."
+        if n > 1
+        else (" The column that differs least is left out.")
+    )
 
 
 def _title(pair: PairDifference) -> str:

@@ -7,6 +7,7 @@ import click
 
 from tabvae_ray.cli import INPUT, PATH_OR_URI, Command, log_format_option, option, run
 from tabvae_ray.command_line.json_log import JsonLog, logged, speaker
+from tabvae_ray.command_line.output_path import PAGE
 
 # What the command needs takes seconds to import; help and usage errors need none of it.
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @option("--search", type=INPUT, metavar="DIR|URI", help="The same as RUN.")
 @option(
     "--out",
-    type=PATH_OR_URI,
+    type=PAGE,
     metavar="FILE|URI",
     show_default="report.html in the search's directory",
     help="Page to write.",

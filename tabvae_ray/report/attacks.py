@@ -66,7 +66,9 @@ def membership_facts(attacks: Mapping[str, Any]) -> dict[str, str]:
             )
             facts[f"training rows it finds {holder} at 1% and 0.1% false alarms"] = (
                 f"{share_text(best.tpr_at_1_percent, places=1)} and "
-                f"{share_text(best.tpr_at_01_percent, places=1)}"
+                f"{share_text(best.tpr_at_01_percent, places=1)}; chance finds "
+                f"{share_text(found.chance_at(0.01), places=1)} and "
+                f"{share_text(found.chance_at(0.001), places=1)}"
             )
     return facts
 

@@ -116,7 +116,8 @@ def chosen_model(contents: ReportContents) -> ChosenModel | None:
     remarks = levels.verdicts(shown)
     remarks += [_verdict(contents, name) for name in contents.space.constraints if name in fresh]
     record = contents.chosen_record
-    memorises = None if record is None else gap_verdict(record)
+    chance = levels.fresh.get("membership")
+    memorises = None if record is None else gap_verdict(record, chance)
     decoder = contents.config.get("architecture", {}).get("decoder", "")
     for remark in (memorises, latent_verdict(contents.scores, decoder)):
         remarks += [] if remark is None else [f"{remark[0].upper()}{remark[1:]}."]

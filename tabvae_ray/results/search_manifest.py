@@ -19,7 +19,8 @@ from typing_extensions import TypedDict
 
 from tabvae_ray._version import package_versions
 from tabvae_ray.documents import read_versioned, write_json
-from tabvae_ray.errors import ConfigError, DataError
+from tabvae_ray.errors import ConfigError, DataError, StorageError, StorageUnavailableError
+from tabvae_ray.results.missing_search import why_no_search
 from tabvae_ray.results.trial_record import Count, Moment, Number
 from tabvae_ray.space.search_space import SearchSpace
 from tabvae_ray.space.space_file import parse_space
@@ -189,8 +190,15 @@ class SearchManifest(BaseModel):
         Raises:
             StorageError: If it is not there, is of a newer version, or breaks a rule.
         """
-        what = "a search manifest"
-        return read_versioned(directory / "search.json", TypeAdapter(cls), _FORMAT_VERSION, what)
+        file, what = directory / "search.json", "a search manifest"
+        try:
+            return read_versioned(file, TypeAdapter(cls), _FORMAT_VERSION, what)
+        except StorageUnavailableError:
+            raise
+        except StorageError:
+            if file.exists():
+                raise
+            raise StorageError(f"{directory}: {why_no_search(directory)}") from None
 
     def write(self, directory: Location) -> None:
         """Write ``search.json``.

@@ -9,7 +9,6 @@ import click
 
 from tabvae_ray.cli import (
     INPUT,
-    PATH_OR_URI,
     Command,
     FiniteRange,
     json_option,
@@ -21,6 +20,7 @@ from tabvae_ray.cli import (
 )
 from tabvae_ray.cluster.quick_imports import garbage_left
 from tabvae_ray.command_line.json_log import JsonLog, logged
+from tabvae_ray.command_line.output_path import OutputPath
 from tabvae_ray.search.early_checks import check_early, check_place, check_replay
 from tabvae_ray.search.resume_or_start import is_resumed
 from tabvae_ray.space.named_spaces import SpaceType
@@ -102,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @option(
     "--out",
     default="runs",
-    type=PATH_OR_URI,
+    type=OutputPath(),
     metavar="DIR|URI",
     section=_PLACE,
     help="Directory that holds the searches.",

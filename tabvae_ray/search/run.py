@@ -214,7 +214,7 @@ class SearchRun:
         study = open_study(space, self.manifest, directory, self.start.study_url, known)
         shown = self._slots, finished, self.trackers
         followers = followers_of(space, self.manifest, directory, self.progress, *shown)
-        self.log, self.mlflow = followers.log, followers.mlflow
+        self.log, self.mlflow, self._metrics = followers.log, followers.mlflow, followers.metrics
         state = RunState(
             self.records,
             unfinished,
@@ -238,7 +238,7 @@ class SearchRun:
         state = parts.state
         with self.interrupts.divert_to(state.interrupt):
             try:
-                with self.progress:
+                with self.progress, self._metrics.kept():
                     loggers: list[tune.Callback] = []
                     if "tensorboard" in self.trackers:
                         loggers.append(TensorBoardLog())

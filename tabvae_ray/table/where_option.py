@@ -79,6 +79,8 @@ def _value_or_range(column: Column, value: str, text: str) -> Any:
         return None
     separator = ".." if ".." in value or column.kind == "datetime" else ":"
     first, found, last = value.partition(separator)
+    if found and not first and not last:
+        raise ConfigError(f"--where {text}: a range must have at least one of its two ends")
     if column.kind == "datetime":
         return (first or None, last or None) if found else value
     try:

@@ -140,12 +140,26 @@ def test_a_trial_that_ends_while_it_is_read_is_read_again(
     assert len(SearchState.read(run).running) == 2
 
 
-@pytest.mark.parametrize("name", ["nowhere", "."])
-def test_where_there_is_no_search_it_says_so(
-    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("command", ["show", "report", "refit"])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nowhere", "nowhere: cannot be read: there is no such file or directory"),
+        ("empty", "empty: is not the directory of a search: it has no search.json"),
+        ("runs", "runs: is not the directory of a search; it holds those of mine, my search"),
+        ("runs/mine/best", "best: is not the directory of a search, but a part of it; that is "),
+        ("runs/mine/search.json", "search.json: is a file, but must be the directory of a search"),
+    ],
+)
+def test_where_there_is_no_search_it_says_what_is_there(
+    command: str, name: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["show", str(tmp_path / name)]) == 2
-    assert "search.json: cannot be read" in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    for search in ("mine", "my search"):
+        (Location(tmp_path) / "runs" / search / "search.json").write_text("{}")
+    (tmp_path / "runs" / "mine" / "best").mkdir()
+    assert main([command, str(tmp_path / name)]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_it_writes_nothing(run: Location, capsys: pytest.CaptureFixture[str]) -> None:

@@ -81,3 +81,16 @@ def test_without_levels_there_is_a_page_too(page: Path) -> None:
 def test_nobody_must_scroll_sideways(page: Path, width: int, tmp_path: Path) -> None:
     whole, seen = widths(page, width, tmp_path)
     assert whole <= seen
+
+
+def test_columns_are_said_to_be_left_out_only_where_they_are(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({f"c{i}": rng.choice(["a", "b"], 60) for i in range(26)})
+    table["x"] = rng.normal(size=60)
+    table.to_csv(tmp_path / "t.csv", index=False)
+    tables = ["--real", str(tmp_path / "t.csv"), "--synthetic", str(tmp_path / "t.csv")]
+    assert main([*tables, "--no-levels", "--html", str(tmp_path / "page.html")]) == 0
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert text.count("columns that differ least are left out") == 1
+    assert text.count("The 3 columns that differ least are left out.") == 1
+    assert re.search(r"<li>c\d+ and c\d+: \d+%</li>", text)

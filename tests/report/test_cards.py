@@ -293,7 +293,10 @@ def test_broken_constraints_are_told_at_the_top(complete: bool) -> None:
 def test_without_a_model_no_other_reason_is_given() -> None:
     cards = made({}, has_model=False, complete=False, state="interrupted", target="outcome")
     for word in ("table", "useful", "private"):
-        assert cards[word].verdict == "Not measured: there is no model or no table yet."
+        assert (
+            cards[word].verdict
+            == "Not measured: there is no model yet, or its table cannot be read."
+        )
     assert cards["go"].verdict == (
         "No trial has reached the full budget yet: the search was interrupted, and goes on by "
         "--resume."

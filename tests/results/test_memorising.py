@@ -1,5 +1,6 @@
 import pytest
 
+from tabvae_ray.comparison.reference_levels import Level
 from tabvae_ray.results.memorising import GAP_LIMIT, MEMBERSHIP_LIMIT, gap_verdict
 from tabvae_ray.results.trial_record import Rung, TrialRecord
 
@@ -38,3 +39,12 @@ def test_a_leak_of_membership_is_named_although_the_gap_is_small() -> None:
     assert "69 of 100 cases, where 50 is chance" in said
     record.rungs[-1].losses["membership"] = MEMBERSHIP_LIMIT
     assert gap_verdict(record) is None
+
+
+def test_what_chance_does_with_few_held_out_rows_is_no_memorising() -> None:
+    record = trial(20.0, 19.5)
+    record.rungs[-1].losses["membership"] = 0.62
+    assert gap_verdict(record) is not None
+    assert gap_verdict(record, Level(0.5, 0.068)) is None
+    assert gap_verdict(record, Level(0.5, 0.02)) is not None
+    assert gap_verdict(record, Level(0.5, float("nan"))) is not None

@@ -54,3 +54,9 @@ def test_a_number_that_has_two_readings_is_refused() -> None:
 def test_a_condition_on_no_column_names_the_nearest(synthesizer: TabularVAESynthesizer) -> None:
     with pytest.raises(ConfigError, match=r"there is no column 'agee'; columns are .* mean age\?"):
         parse_where(["agee=3"], synthesizer.spec)
+
+
+@pytest.mark.parametrize("text", ["age=:", "age=..", "visited=.."])
+def test_a_range_has_an_end(synthesizer: TabularVAESynthesizer, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"a range must have at least one of its two ends"):
+        parse_where([text], synthesizer.encoder.spec)

@@ -1,7 +1,7 @@
 """The canvas that all pictures share: colours, panels, ticks, and image files."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -198,10 +198,20 @@ def grid(
     per_row: int = 4,
     top: float = _TOP,
     note: str = "",
+    among: Iterable[str] = (),
 ) -> tuple[Figure, dict[str, Axes]]:
     """Return a figure with a panel per name.
 
     Panels are placed by hand: a layout engine of matplotlib doubles the drawing time.
+
+    Args:
+        names: The names.
+        theme: Colours.
+        cell: Width and height of a panel with what is around it, in inches.
+        per_row: Number of panels side by side.
+        top: Empty margin above the first row, in inches.
+        note: A second line of all titles.
+        among: Names from which those that are cut must differ.
     """
     n_columns = min(per_row, len(names))
     n_rows = -(-len(names) // n_columns)
@@ -217,7 +227,7 @@ def grid(
         )
         dress(axes, theme)
         axes.set_title(
-            short(name, 30) + (f"\n{note}" if note else ""),
+            short(name, 30, among) + (f"\n{note}" if note else ""),
             fontsize=8.5,
             color=theme.ink,
             loc="left",

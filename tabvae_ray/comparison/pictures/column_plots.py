@@ -54,7 +54,7 @@ def pdf(
         note: A second line of the title, such as the column's distance.
         theme: Colours.
     """
-    figure, axes = _panel(name, note, theme)
+    figure, axes = _panel(name, note, theme, real.names)
     if name in real.numbers:
         _draw_density(axes, real, synthetic, name, theme)
     else:
@@ -74,7 +74,7 @@ def cdf(
 
     Categories come in the order of the spec.
     """
-    figure, axes = _panel(name, note, theme)
+    figure, axes = _panel(name, note, theme, real.names)
     for table, colour in ((real, theme.real), (synthetic, theme.synthetic)):
         steps, shares = _cumulative(table, name, len(synthetic.labels.get(name, ())))
         axes.plot(steps, shares, color=colour, drawstyle="steps-post", linewidth=1.4)
@@ -89,9 +89,9 @@ def cdf(
     return figure
 
 
-def _panel(name: str, note: str, theme: Theme) -> tuple[Figure, Axes]:
+def _panel(name: str, note: str, theme: Theme, among: Sequence[str]) -> tuple[Figure, Axes]:
     """Return a figure of one panel with a legend above it."""
-    figure, panels = grid([name], theme, top=LEGEND, note=note)
+    figure, panels = grid([name], theme, top=LEGEND, note=note, among=among)
     y = 1 - 0.5 * LEGEND / figure.get_figheight()
     for x, word, colour in ((0.12, "real", theme.real), (0.72, "synthetic", theme.synthetic)):
         text = f"\N{BLACK SQUARE} {word}"
@@ -211,4 +211,7 @@ def _name_categories(axes: Axes, labels: Sequence[str], rotation: float, theme: 
         short(label, letters) if label.isascii() and not rotation else fitted(label, size, width)
         for label in labels
     ]
+    if len(set(texts)) < len(labels):
+        most = min(map(len, texts))
+        texts = [fitted(short(label, most, labels), size, width) for label in labels]
     ticks(axes, "x", theme, range(len(labels)), texts, size=size, rotation=rotation)

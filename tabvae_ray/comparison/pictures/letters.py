@@ -1,7 +1,7 @@
 """The letters of pictures: their fonts, and how much text fits on a line."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 
@@ -47,7 +47,34 @@ def any_letters() -> Iterator[None]:
         yield
 
 
-def short(text: str, most: int) -> str:
-    """Return the text on one line, cut to ``most`` letters."""
+def short(text: str, most: int, among: Iterable[str] = ()) -> str:
+    """Return the text on one line, cut to ``most`` letters.
+
+    Args:
+        text: The text.
+        most: Number of letters.
+        among: Other texts. Where one begins in the same way, the part that tells them apart is
+            shown in place of the rest.
+    """
     text = " ".join(str(text).split())
-    return text if len(text) <= most else text[: most - 1] + "…"
+    if len(text) <= most:
+        return text
+    cut_text, room = text[: most - 1], most - most // 3 - 1
+    others = {" ".join(str(other).split()) for other in among} - {text}
+    differ = [_equal(text, other) for other in others if other.startswith(cut_text)]
+    if not differ or most < 6:
+        return f"{cut_text}…"
+    start = min(differ) if max(differ) - min(differ) < room - 1 else max(differ)
+    # A number or word of which only the end differs is shown whole.
+    least = start - most // 4
+    while start > least and text[start - 1].isalnum():
+        start -= 1
+    start = min(start, len(text) - room)
+    tail = text[start : start + room]
+    return f"{text[: most // 3]}…{tail if start + room == len(text) else f'{tail[:-1]}…'}"
+
+
+def _equal(text: str, other: str) -> int:
+    """Return the number of letters with which both texts begin."""
+    pairs = enumerate(zip(text, other, strict=False))
+    return next((i for i, (one, two) in pairs if one != two), min(len(text), len(other)))

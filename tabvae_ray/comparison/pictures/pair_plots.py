@@ -115,7 +115,7 @@ def joint(
     figure.text(
         0.05 / size[0],
         1 - 0.07 / size[1],
-        f"{short(first, 20)} (down) and {short(second, 20)} (across)",
+        f"{short(first, 17, real.names)} (down) and {short(second, 17, real.names)} (across)",
         fontsize=9,
         color=theme.ink,
         va="top",
@@ -154,7 +154,7 @@ def _category_axis(real: TableColumns, synthetic: TableColumns, name: str) -> _A
     labels = synthetic.labels[name]
     common = np.argsort(-real.counts(name)[:-1], kind="stable")[:_CELLS]
     has_others = len(labels) > len(common)
-    texts = [short(labels[i], 12) for i in sorted(common)] + ["others"] * has_others
+    texts = [short(labels[i], 12, labels) for i in sorted(common)] + ["others"] * has_others
     # A code of -1, which is missing, takes the last place.
     places = np.full(len(labels) + 1, len(texts) - 1, dtype=np.intp)
     places[sorted(common)] = np.arange(len(common))

@@ -130,7 +130,7 @@ def heatmap(
         axes.text(edge + 0.06 * n, at, text, fontsize=7, color=theme.ink, va="center")
     axes.set_xlim(-0.5, edge)
     axes.set_ylim(bottom, top)
-    shown = [short(name, 14) for name in names] if n <= 40 else []
+    shown = [short(name, 14, names) for name in names] if n <= 40 else []
     for which, rotation in (("x", 90.0), ("y", 0.0)):
         ticks(axes, which, theme, range(len(shown)), shown, size=_fitting(n), rotation=rotation)
     return figure
@@ -157,7 +157,7 @@ def _draw_diagonal(axes: Axes, points: Mapping[str, tuple[float, float]], theme:
             lift = 0 if not near else 8 if y >= near[0] else -8
             named.append((left, y))
             axes.annotate(
-                short(name, 14),
+                short(name, 14, points),
                 (x, y),
                 xytext=(4 if left else -4, lift - 2),
                 textcoords="offset points",

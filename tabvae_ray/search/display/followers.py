@@ -25,11 +25,13 @@ class Followers:
         listeners: All of them, in the order in which they are told of a trial.
         log: The one that writes ``progress.jsonl``.
         mlflow: The one that logs to MLflow; None if that is not asked for.
+        metrics: The one that tells Prometheus.
     """
 
     listeners: list[Listener]
     log: ProgressLog
     mlflow: MlflowLog | None
+    metrics: RayMetrics
 
 
 def followers_of(
@@ -68,4 +70,4 @@ def followers_of(
     if "mlflow" in trackers:
         mlflow = MlflowLog(space.base.tracking.experiment_id, manifest, list(finished))
         listeners.append(mlflow)
-    return Followers(listeners, log, mlflow)
+    return Followers(listeners, log, mlflow, metrics)

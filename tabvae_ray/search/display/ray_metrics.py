@@ -1,12 +1,18 @@
 """Metrics of a search in Ray's own metrics, which Prometheus collects from every node."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from ray.util.metrics import Gauge
 
+from tabvae_ray.results.claims.heartbeat import regularly
 from tabvae_ray.results.trial_record import TrialRecord
 from tabvae_ray.search.display.statistics import RunStatistics
 from tabvae_ray.search.optimize.run_state import RunState
 
 __all__ = ["RayMetrics"]
+
+_PERIOD = 5.0
 
 
 class RayMetrics:
@@ -35,6 +41,16 @@ class RayMetrics:
         self._busy = self._gauge("slots_busy", "Trials that run now")
         self._left = self._gauge("seconds_left", "Seconds until the search ends")
         self._set()
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Set the gauges again and again until the block ends.
+
+        Ray forgets a gauge that was not set for two of its intervals of ten seconds, and a trial
+        may take hours.
+        """
+        with regularly(_PERIOD, self._set):
+            yield
 
     def __call__(self, state: RunState, record: TrialRecord) -> None:
         """Set the gauges after a trial has started, reported or ended."""

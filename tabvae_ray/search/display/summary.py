@@ -73,7 +73,7 @@ def show(outcome: SearchOutcome, inputs: SearchInputs, progress: SearchProgress)
     say("")
     for verdict in levels.verdicts(chosen.means):
         say(f"warning: {verdict}")
-    memorises = gap_verdict(chosen.record)
+    memorises = gap_verdict(chosen.record, levels.fresh.get("membership"))
     if memorises is not None:
         say(f"warning: {memorises}")
     decoder = chosen.record.parameters.get("architecture.decoder", space.base.architecture.decoder)

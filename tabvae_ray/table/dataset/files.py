@@ -57,7 +57,10 @@ def table_files(location: Location) -> list[TableFile]:
         TableFile(base / name, _keys(name)) for name in names if name.lower().endswith(PARQUET)
     ]
     if not files:
-        others = f"; {names[0]} is one of {len(names)} other files" if names else ""
+        others = ""
+        if names:
+            rest = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+            others = f", but with {names[0]}{rest}"
         kind = "matches" if has_magic(location.path) else "is a directory with"
         raise DataError(f"{location}: {kind} no Parquet file ({PARQUET}){others}")
     first = files[0]

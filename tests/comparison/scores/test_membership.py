@@ -178,3 +178,14 @@ def test_an_attack_agrees_with_public_ones_of_other_distances_within_their_noise
         assert public[case] - 0.024 <= found <= public[case] + 0.1
     else:
         assert found == pytest.approx(public[case], abs=0.024)
+
+
+@pytest.mark.parametrize("n_non_members", [10, 99, 100, 1000])
+def test_chance_at_few_false_alarms_is_what_guessing_finds(n_non_members: int) -> None:
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(400):
+        sides = ({"guess": rng.random(size)} for size in (200, n_non_members))
+        attacks = evaluate_attacks(*sides, n_bootstraps=0)
+        found.append(attacks.attacks["guess"].tpr_at_1_percent)
+    assert attacks.chance_at(0.01) == pytest.approx(np.mean(found), rel=0.15)

@@ -62,6 +62,14 @@ class MembershipAttacks:
         """AUC of the strongest attack."""
         return self.attacks[self.strongest].auc
 
+    def chance_at(self, rate: float) -> float:
+        """Return the share of members that guessing finds at a rate of false alarms.
+
+        Of few non-members, none may be taken for a member, but guessing finds more members than
+        the rate then: one of eleven beside ten non-members.
+        """
+        return (_allowed(rate, self.n_non_members) + 1) / (self.n_non_members + 1)
+
     def to_mapping(self) -> dict[str, Any]:
         """Return the numbers for JSON."""
         return {"strongest": self.strongest, "auc": self.auc, **asdict(self)}
@@ -143,11 +151,15 @@ def _areas(
     return areas
 
 
+def _allowed(rate: float, n_non_members: int) -> int:
+    return int(rate * n_non_members)
+
+
 def _true_positive_rate(inside: Floats, outside: Floats, rate: float) -> float:
     """Return the share of members above the value that ``rate`` of the non-members exceed.
 
     With fewer than 1 / ``rate`` non-members, none of them may exceed it.
     """
-    allowed = int(rate * len(outside))
+    allowed = _allowed(rate, len(outside))
     threshold = np.partition(outside, len(outside) - 1 - allowed)[len(outside) - 1 - allowed]
     return float(np.mean(inside > threshold))
