@@ -162,3 +162,16 @@ def test_the_budget_ends_a_trial_and_a_rung_counts_it_once() -> None:
 def test_options_that_make_no_sense_are_refused(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make(**options)
+
+
+@pytest.mark.parametrize(
+    ("objectives", "message"),
+    [
+        ({"error": "min"}, "objectives: error must be minimize or maximize, but got 'min'"),
+        (["error"], "objectives must be a mapping of names to directions"),
+        ({}, "objectives must be a mapping of names to directions"),
+    ],
+)
+def test_objectives_without_a_direction_are_refused(objectives: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        MultiObjectiveASHA(objectives, max_t=9)
