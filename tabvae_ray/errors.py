@@ -136,7 +136,7 @@ def warn(text: str) -> None:
     level, frame = 2, sys._getframe(1)
     while (
         frame.f_back is not None
-        and frame.f_globals.get("__name__", "").partition(".")[0] in _INSIDE
+        and str(frame.f_globals.get("__name__")).partition(".")[0] in _INSIDE
     ):
         level, frame = level + 1, frame.f_back
     warnings.warn(text, stacklevel=level)

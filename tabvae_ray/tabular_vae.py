@@ -107,7 +107,7 @@ class TabularVAE:
         """Build a model, see the class; without ``config``, with the defaults."""
         return cls(
             spec,
-            config or {},
+            {} if config is None else config,
             seed=seed,
             split_seed=split_seed,
             device=device,
@@ -149,12 +149,12 @@ class TabularVAE:
         if tracker is not None:
             check_untracked(self.config)
             check_tracker(tracker)
-        table = self.spec.read(table)
+        chosen = ComparisonPlan.from_mapping(plan or ComparisonPlan.complete())
+        wanted, table = flag("progress", progress), self.spec.read(table)
         self.prepare(table)
         if tracker is not None:
-            chosen = ComparisonPlan.from_mapping(plan or ComparisonPlan.complete())
             self._track(table, tracker, chosen)
-        with shown_progress(self.trainer, wanted=flag("progress", progress)):
+        with shown_progress(self.trainer, wanted=wanted):
             return self.trainer.train()
 
     def prepare(self, table: Source | Frame) -> None:

@@ -310,6 +310,7 @@ def test_a_seed_that_torch_cannot_take_is_refused(mixed_spec: TableSpec) -> None
         ("gpu", "device must be auto, cpu, or such as cuda:0, but got 'gpu'"),
         (0, "device must be auto, cpu, or such as cuda:0, but got 0"),
         ("cuda:77", r"device 'cuda:77': torch finds \d+ GPUs here"),
+        ("meta", "device 'meta': torch finds none here"),
     ],
 )
 def test_a_device_that_is_not_there_is_refused(

@@ -24,6 +24,8 @@ HEAD = {"node:__internal_head__": 0.001}
 _LOG = logging.getLogger(__name__)
 # Seconds that every node has to answer.
 _PREFLIGHT_SECONDS = 60.0
+# How often a process that died is started anew to answer.
+_RETRIES = 3
 # Seconds that an autoscaler has to add a node, and to start launching one.
 _NODE_SECONDS = 900.0
 _LAUNCH_SECONDS = 60.0
@@ -159,7 +161,8 @@ def _asked(probe: Location, **options: Any) -> Iterator[Any]:
     A task would leave an idle process. One that has loaded ``pyarrow.fs`` may abort when Ray ends
     it later, which an application that shows the logs of its processes would show.
     """
-    node = _Node.options(num_cpus=0, **options).remote()  # type: ignore[attr-defined]
+    again = {"max_restarts": _RETRIES, "max_task_retries": _RETRIES}
+    node = _Node.options(num_cpus=0, **again, **options).remote()  # type: ignore[attr-defined]
     try:
         yield node.ask.remote(probe)
     finally:

@@ -1,7 +1,6 @@
 """The text of an object in a notebook: what is not a default, and no more than the eye takes in."""
 
-import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -11,9 +10,9 @@ from tabvae_ray.errors import brief
 
 __all__ = ["ShortRepr"]
 
-# Parts of a value that its text has, and characters of a line.
+# Parts of a value that its text has, characters of a line, and those that precede the parts.
 _MAX_PARTS = 10
-_WIDTH = 100
+_WIDTH, _MARGIN = 100, 32
 
 
 class ShortRepr(BaseModel):
@@ -42,18 +41,9 @@ class ShortRepr(BaseModel):
 
 
 def _wrapped(part: str) -> list[str]:
-    """Return the lines of a field, which may have lines already."""
-    return [
-        line
-        for whole in part.split("\n")
-        for line in textwrap.wrap(
-            f"    {whole}",
-            _WIDTH,
-            subsequent_indent="        ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-    ]
+    """Return the lines of a field, indented."""
+    first, *others = part.split("\n")
+    return [f"    {first}", *(f"    {line}" for line in others)]
 
 
 class _Short:
@@ -66,13 +56,28 @@ class _Short:
         value = self._value
         if isinstance(value, str):
             return brief(value)
-        if not isinstance(value, tuple | list | dict) or len(value) <= _MAX_PARTS:
+        if not isinstance(value, tuple | list | dict) or not value:
             return repr(value)
         if isinstance(value, dict):
             items = islice(value.items(), _MAX_PARTS)
             parts = [f"{key!r}: {_Short(part)!r}" for key, part in items]
         else:
             parts = [repr(_Short(part)) for part in value[:_MAX_PARTS]]
+        if len(value) > _MAX_PARTS:
+            parts.append(f"and {len(value) - _MAX_PARTS:,} more")
+        elif isinstance(value, tuple) and len(value) == 1:
+            parts.append("")
         # Those of an empty one.
         left, right = list(repr(type(value)()))
-        return f"{left}{', '.join(parts)}, and {len(value) - _MAX_PARTS:,} more{right}"
+        return f"{left}{_joined(parts)}{right}"
+
+
+def _joined(parts: Sequence[str]) -> str:
+    """Return parts with commas between them, in lines that end between two parts."""
+    lines = [""]
+    for i, part in enumerate(parts):
+        text = f"{part}, " if i < len(parts) - 1 else part
+        if lines[-1] and len(lines[-1]) + len(text) > _WIDTH - _MARGIN:
+            lines.append("    ")
+        lines[-1] += text
+    return "\n".join(line.rstrip() for line in lines)

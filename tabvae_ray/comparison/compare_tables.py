@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tabvae_ray.comparison.assessment import Assessment
@@ -60,7 +61,7 @@ def compare(
     if target is not None and not isinstance(target, str):
         raise ConfigError(f"--target must be text, but got {brief(target)}")
     wanted = wanted_plots(plots, has_out=out is not None, has_plan=plan is not None)
-    if not isinstance(levels, bool):
+    if not isinstance(levels, bool | np.bool_):
         raise ConfigError(f"levels must be True or False, but got {brief(levels)}")
     declared = None if spec is None else declaration_of(spec)
     directory = None if out is None else Location(out)

@@ -178,10 +178,21 @@ def fill_cells(completion: Completion, rows: Source | Frame, *, impute: bool) ->
         # Given columns were read in plain types.
         filled[name] = of_object_type(filled[name], kind)
     if isinstance(rows, pd.DataFrame):
-        # Its levels that have a name were read as columns.
-        filled = filled.drop(columns=index_columns(rows)).set_axis(rows.index)
+        filled = filled.set_axis(_index_of(rows, filled)).drop(columns=index_columns(rows))
     filled.attrs = {"draws": completion.draws, **_sizes(sizes)}
     return filled
+
+
+def _index_of(rows: pd.DataFrame, filled: pd.DataFrame) -> pd.Index:
+    """Return the index of given rows, with what was drawn in the gaps of its named levels."""
+    index, columns = rows.index, index_columns(rows)
+    levels = [index.get_level_values(i) for i in range(index.nlevels)]
+    lacking = [i for i, name in enumerate(index.names) if name in columns and levels[i].hasnans]
+    if not lacking:
+        return index
+    for i in lacking:
+        levels[i] = pd.Index(filled[index.names[i]])
+    return levels[0] if index.nlevels == 1 else pd.MultiIndex.from_arrays(levels)
 
 
 def _with_given(made: pd.Series, given: pd.Series, kept: pd.Series) -> pd.Series:

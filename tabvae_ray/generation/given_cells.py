@@ -4,6 +4,9 @@ A model does not name the texts that few rows of its table have, such as the onl
 column of ages. Rows of that table have them nevertheless.
 """
 
+import re
+
+import numpy as np
 import pandas as pd
 
 from tabvae_ray.errors import DataError, brief, warn
@@ -19,9 +22,10 @@ from tabvae_ray.table.spec import TableSpec
 
 __all__ = ["known_cells", "read_given"]
 
-# A few words in the place of numbers or dates stand for missing ones. More different texts, in most
-# cells of a column, are another column.
+# A few words in the place of numbers or dates stand for missing ones. In most cells of a column,
+# more different texts are another column, and those with digits are values in another format.
 _FEW_WORDS = 5
+_DIGIT = re.compile(r"\d")
 
 
 def read_given(rows: Source | Frame, spec: TableSpec) -> pd.DataFrame:
@@ -32,18 +36,20 @@ def read_given(rows: Source | Frame, spec: TableSpec) -> pd.DataFrame:
         StorageError: If a file cannot be read.
     """
     if is_frame(rows):
-        table = as_frame(rows)
-        twice = [name for name in spec.names if list(table.columns).count(name) > 1]
-        if twice:
+        table = as_frame(rows, keeps_index=True)
+        twice = table.columns[table.columns.duplicated()]
+        if len(twice):
             raise DataError(f"column {twice[0]!r}: occurs more than once; rename one of them")
         return table
     columns = tuple(map(_reading_dashes, spec.columns))
     table = spec.model_copy(update={"columns": columns}).read(rows)
-    read = {
-        column.name: read_numbers(table[column.name], column.format, with_unnamed=True)
-        for column in columns
-        if column.kind == "continuous" and column.written_dtype is None and column.name in table
-    }
+    read = {}
+    for column in columns:
+        if column.kind == "continuous" and column.written_dtype is None and column.name in table:
+            values = table[column.name]
+            # Beside a word, numbers would stay text.
+            values = _without_words(values, column, say=True) if column.missing else values
+            read[column.name] = read_numbers(values, column.format, with_unnamed=True)
     return table.assign(**read)
 
 
@@ -88,12 +94,15 @@ def _without_words(values: pd.Series, column: Column, *, say: bool) -> pd.Series
     """Return values without texts that are no number or no date; a warning counts them."""
     if not (pd.api.types.is_object_dtype(values.dtype) or pd.api.types.is_string_dtype(values)):
         return values
+    blank = values.map(lambda value: isinstance(value, str) and not value.strip())
+    values = values.mask(blank.to_numpy(bool, na_value=False))
     try:
-        _ = column_numbers(values, column)
+        numbers = column_numbers(values, column)
     except DataError:
         pass
     else:
-        return values
+        # Such as the text NaT.
+        return values.mask(np.isnan(numbers) & values.notna().to_numpy())
     is_number = column.kind == "continuous"
     are_text = values.map(lambda value: isinstance(value, str)).to_numpy(bool, na_value=False)
     if is_number:
@@ -101,7 +110,8 @@ def _without_words(values: pd.Series, column: Column, *, say: bool) -> pd.Series
     else:
         are_odd = are_text & odd_moments(values, column.format)
     words, count = values[are_odd].unique(), int(are_odd.sum())
-    if not count or (len(words) > _FEW_WORDS and 2 * count > values.notna().sum()):
+    is_most = 2 * count > values.notna().sum()
+    if not count or (is_most and (len(words) > _FEW_WORDS or any(map(_DIGIT.search, words)))):
         return values
     if say:
         noun = "number" if is_number else "date-time"

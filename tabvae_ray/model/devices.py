@@ -30,6 +30,10 @@ def resolve_device(name: torch.device | str) -> torch.device:
     n_gpus = torch.cuda.device_count() if device.type == "cuda" else 0
     if device.type == "cuda" and (device.index or 0) >= n_gpus:
         raise ConfigError(f"device {str(device)!r}: torch finds {n_gpus} GPUs here")
+    if device.type not in ("cpu", "cuda"):
+        found = torch.accelerator.current_accelerator()
+        if found is None or found.type != device.type:
+            raise ConfigError(f"device {str(device)!r}: torch finds none here")
     return device
 
 

@@ -260,10 +260,10 @@ def _directed(objectives: Mapping[str, str]) -> str:
 def _in_words(parameter: Parameter) -> str:
     """Return the values of a parameter in a line."""
     if isinstance(parameter, CategoricalParameter):
-        text = brief(parameter.choices)[1:-1]
+        text = brief(list(parameter.choices)).removeprefix("[").removesuffix("]")
     else:
         scale = ", logarithmic" if parameter.log else ""
-        step = f", step {parameter.step:g}" if parameter.step not in (None, 1) else ""
-        text = f"{parameter.low:g} to {parameter.high:g}{scale}{step}"
+        step = f", step {parameter.step}" if parameter.step not in (None, 1) else ""
+        text = f"{parameter.low} to {parameter.high}{scale}{step}"
     when = [f"{name} is {brief(value)}" for name, value in parameter.when.items()]
     return f"{text}, where {' and '.join(when)}" if when else text

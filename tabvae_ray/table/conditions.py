@@ -141,7 +141,7 @@ def _condition(column: Column, wanted: Any, encoder: TableEncoder) -> Condition:
     coder = encoder.coder(column.name)
     gap = np.zeros(int(column.missing))
     # Such as the unique values of a column, or positions of an array.
-    is_list = pd.api.types.is_list_like(wanted) and not isinstance(wanted, tuple)
+    is_list = pd.api.types.is_list_like(wanted) and not isinstance(wanted, tuple | Mapping)
     if not is_list and not isinstance(wanted, tuple) and pd.isna(wanted):
         if not column.missing:
             raise ConfigError(f"where: {column.name!r} has no missing values")

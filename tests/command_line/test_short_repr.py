@@ -37,6 +37,16 @@ def test_long_parts_are_cut() -> None:
     assert repr(Part(names=("a",))) == "Part(names=('a',))"
 
 
+def test_values_are_never_broken_within() -> None:
+    class Part(ShortRepr):
+        names: tuple[str, ...] = ()
+
+    part = Part(names=tuple(f"a  b, {i}  " * 4 for i in range(8)))
+    assert eval(repr(part), {"Part": Part}) == part
+    assert max(map(len, repr(part).splitlines())) <= 100
+    assert len(repr(Part(names=("x" * 5_000, "b")))) < 400
+
+
 def test_a_space_shows_its_parameters_and_its_budget() -> None:
     for name in ("smoke", "small", "full", "beta", "private"):
         space = load_space(named_space(name))

@@ -130,8 +130,7 @@ def test_results_have_the_index_of_the_rows(
 ) -> None:
     levels = pd.MultiIndex.from_product([["a", "b"], [1, 2]], names=["side", None])
     rows = mixed.head(4)
-    with pytest.warns(UserWarning, match="a level of its index has no name"):
-        found = getattr(synthesizer, method)(rows.set_axis(levels), draws=4)
+    found = getattr(synthesizer, method)(rows.set_axis(levels), draws=4)
     pd.testing.assert_index_equal(found.index, levels)
     if method != "log_prob":
         assert list(found.columns) == list(rows.columns)
@@ -140,13 +139,26 @@ def test_results_have_the_index_of_the_rows(
     assert found.index.name == "age" and found.index.tolist() == rows["age"].tolist()
 
 
+def test_a_gap_of_an_index_is_drawn(
+    synthesizer: TabularVAESynthesizer, mixed: pd.DataFrame
+) -> None:
+    rows = mixed.head(4).assign(age=[np.nan, 30.0, 40.0, np.nan], place=list("abcd"))
+    found = synthesizer.impute(rows.set_index("age"), draws=4)
+    expected = synthesizer.impute(rows, draws=4)
+    assert found.index.tolist() == expected["age"].tolist() and found.index.name == "age"
+    found = synthesizer.impute(rows.set_index(["place", "age"]), draws=4)
+    assert found.index.tolist() == list(zip("abcd", expected["age"], strict=True))
+
+
 @pytest.mark.parametrize("method", ["log_prob", "complete", "impute"])
 def test_a_column_that_occurs_twice_is_refused(
     method: str, synthesizer: TabularVAESynthesizer, mixed: pd.DataFrame
 ) -> None:
-    rows = pd.concat([mixed.head(3), mixed[["age"]].head(3)], axis=1)
-    with pytest.raises(DataError, match="column 'age': occurs more than once"):
-        getattr(synthesizer, method)(rows, draws=4)
+    for name in ("age", "place"):
+        rows = mixed.head(3).assign(place="a")
+        rows = pd.concat([rows, rows[[name]]], axis=1)
+        with pytest.raises(DataError, match=f"column '{name}': occurs more than once"):
+            getattr(synthesizer, method)(rows, draws=4)
 
 
 def test_given_columns_keep_the_types_of_pandas() -> None:

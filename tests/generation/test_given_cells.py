@@ -1,5 +1,6 @@
 """Cells of given rows that the model does not name because few rows of its table have them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,11 @@ def days() -> pd.DataFrame:
     moments = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 300, ROWS), unit="D")
     texts = moments.strftime("%d/%m/%Y")
     return pd.DataFrame({"x": texts, "kind": rng.choice(["a", "b"], ROWS)}, dtype=object)
+
+
+def with_gaps(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in which some cells of ``x`` are missing."""
+    return table.assign(x=table["x"].where(np.arange(ROWS) % 20 != 3))
 
 
 @pytest.mark.parametrize("text", RARE)
@@ -156,3 +162,35 @@ def test_a_category_dtype_is_read_as_the_text_that_it_has() -> None:
     assert filled["x"].dtype == "category"
     kept = with_gaps["x"].notna()
     assert filled["x"][kept].astype(object).equals(table["x"][kept])
+
+
+@pytest.mark.parametrize("given", ["01.02.2020", "31/02/2020", "2020-02-01 at noon"])
+def test_values_in_another_format_are_refused(given: str) -> None:
+    synthesizer = fitted(with_gaps(days()))
+    for rows in ([given], [given] * 200):
+        with pytest.raises(DataError, match="column 'x': must be datetimes"):
+            synthesizer.impute(pd.DataFrame({"x": rows, "kind": "a"}), draws=2)
+    with pytest.raises(DataError, match="column 'x': must be numbers"):
+        fitted(with_gaps(numbers())).impute(pd.DataFrame({"x": ["45 years"], "kind": "a"}))
+
+
+@pytest.mark.parametrize("make", [numbers, days])
+def test_blank_text_is_missing(make: Callable[[], pd.DataFrame]) -> None:
+    table = with_gaps(make())
+    rows = table.tail(3).assign(x=["", "  ", table["x"].iloc[-1]])
+    filled = fitted(table).impute(rows, draws=2)
+    assert filled["x"].str.strip().ne("").all()
+    assert filled["x"].iloc[2] == table["x"].iloc[-1]
+
+
+def test_a_word_in_a_file_leaves_the_numbers_beside_it_as_they_are(tmp_path: Path) -> None:
+    table = with_gaps(numbers())
+    table.loc[10:30, "x"] = "<0.5"
+    rows = table.iloc[[10, 50, 60]].assign(x=["<0.5", "unknown", table["x"].iloc[60]])
+    for name, part in (("all.csv", table), ("some.csv", rows), ("plain.csv", rows.iloc[[0, 2]])):
+        part.to_csv(tmp_path / name, index=False)
+    synthesizer = fitted(read_table(tmp_path / "all.csv"))
+    plain = synthesizer.complete(tmp_path / "plain.csv", draws=2)
+    with pytest.warns(UserWarning, match="column 'x': 1 of its cells, such as 'unknown'"):
+        filled = synthesizer.complete(tmp_path / "some.csv", draws=2)
+    assert filled["x"].iloc[[0, 2]].tolist() == plain["x"].tolist()

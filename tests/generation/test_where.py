@@ -145,6 +145,7 @@ def test_conditions_from_python_may_be_written_as_the_column_is(tmp_path: Path) 
         ({"Age": np.array([40, 50])}, "'Age' is continuous: ask for a value or a tuple"),
         ({"Age": range(40, 50)}, "'Age' is continuous: ask for a value or a tuple"),
         ({"Sex": [["F"]]}, "'Sex' must be a list of values"),
+        ({"Sex": {"F": 1}}, "'Sex' must be a list of values"),
     ],
 )
 def test_conditions_of_other_types_are_refused(

@@ -140,7 +140,7 @@ def test_a_setting_that_breaks_its_rule_is_named_as_the_option_is(
 def test_without_a_space_there_must_be_a_table_or_a_search(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--space: must be given, or --resume"):
         prepare_inputs(space=None)
-    with pytest.raises(StorageError, match=r"search\.json: cannot be read"):
+    with pytest.raises(StorageError, match="x: cannot be read: there is no such file"):
         prepare_inputs(space=None, resume=True, name="x", out=str(tmp_path))
 
 

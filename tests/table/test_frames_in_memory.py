@@ -14,7 +14,7 @@ from tabvae_ray.errors import DataError
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.encoding import TableEncoder
 from tabvae_ray.table.io import read_table, write_table
-from tabvae_ray.table.reading.frames import parquet_form
+from tabvae_ray.table.reading.frames import as_frame, parquet_form
 from tabvae_ray.table.spec import TableSpec
 
 ROWS = 100
@@ -39,6 +39,25 @@ def test_an_index_that_is_left_out_is_said(index: pd.Index, words: str) -> None:
         TableSpec.infer(rows, declared=PLAIN)
     with pytest.warns(UserWarning, match=f"table: {words}, so it is left out"):
         read_table(rows)
+
+
+def test_an_index_that_is_also_a_column_is_left_out_where_both_are_the_same() -> None:
+    rows = TABLE.assign(side=["left", "right"] * (ROWS // 2))
+    both = rows.set_index("side", drop=False)
+    assert TableSpec.infer(both, declared=PLAIN) == TableSpec.infer(rows, declared=PLAIN)
+    both["side"] = both["side"].str.upper()
+    with pytest.raises(DataError, match="'side' is the name of a column and of the index"):
+        TableSpec.infer(both, declared=PLAIN)
+    twice = rows.set_index([rows["side"].rename("k"), rows["x"].rename("k")])
+    with pytest.raises(DataError, match="'k' is the name of two levels of the index"):
+        TableSpec.infer(twice, declared=PLAIN)
+
+
+def test_an_index_that_counts_the_rows_is_no_column() -> None:
+    rows = TABLE.rename_axis("row")
+    assert list(as_frame(rows)) == list(as_frame(rows.head(9))) == ["x", "y"]
+    with pytest.warns(UserWarning, match="its index 'row' only counts the rows, so it is left"):
+        assert list(as_frame(rows.tail(9))) == ["x", "y"]
 
 
 def test_an_index_with_a_name_is_a_column_wherever_rows_are_given(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping
 from pathlib import PurePath
 from typing import Any, Protocol, TypeGuard, runtime_checkable
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -51,7 +52,7 @@ def is_frame(rows: object) -> TypeGuard[Frame]:
     return isinstance(rows, pd.DataFrame) or hasattr(rows, "columns")
 
 
-def as_frame(rows: Any, what: str = "table") -> pd.DataFrame:
+def as_frame(rows: Any, what: str = "table", *, keeps_index: bool = False) -> pd.DataFrame:
     """Return rows as a DataFrame without an index of its own.
 
     Named levels of an index of pandas become columns, unless they only count the rows. Those
@@ -61,12 +62,13 @@ def as_frame(rows: Any, what: str = "table") -> pd.DataFrame:
         rows: A DataFrame of pandas, an Arrow table, or anything that offers the Arrow PyCapsule or
             the DataFrame interchange interface, such as a DataFrame of polars.
         what: The name of the table in error messages.
+        keeps_index: Whether the caller keeps the index, so that none is missed.
 
     Raises:
         DataError: If they are none of these.
     """
     if isinstance(rows, pd.DataFrame):
-        return in_plain_types(_without_index(rows, what))
+        return in_plain_types(_without_index(rows, what, say=not keeps_index))
     try:
         if hasattr(rows, "__arrow_c_stream__"):
             table = pa.table(rows)
@@ -97,27 +99,55 @@ def as_frame(rows: Any, what: str = "table") -> pd.DataFrame:
 
 def index_columns(rows: pd.DataFrame) -> list[Hashable]:
     """Return the names of the levels of an index that become columns."""
-    index = rows.index
-    if isinstance(index, pd.RangeIndex) and (index.start, index.step) == (0, 1):
+    # A range counts the rows, and Parquet does not store it either.
+    if isinstance(rows.index, pd.RangeIndex):
         return []
-    return [name for name in index.names if name is not None]
+    names = [name for name in rows.index.names if name is not None]
+    return [name for name in names if not _is_column(rows, name)]
 
 
-def _without_index(rows: pd.DataFrame, what: str) -> pd.DataFrame:
+def _is_column(rows: pd.DataFrame, name: Hashable) -> bool:
+    """Return whether a level of the index is also a column, as ``set_index`` may leave it."""
+    levels = [i for i, other in enumerate(rows.index.names) if other == name]
+    columns = np.flatnonzero(rows.columns == name)
+    if len(levels) != 1 or len(columns) != 1:
+        return False
+    values = rows.iloc[:, columns[0]]
+    return bool(rows.index.get_level_values(levels[0]).equals(pd.Index(values)))
+
+
+def _without_index(rows: pd.DataFrame, what: str, *, say: bool) -> pd.DataFrame:
     index = rows.index
     named = index_columns(rows)
     twice = [name for name in named if name in rows.columns]
     if twice:
         raise DataError(f"{what}: {twice[0]!r} is the name of a column and of the index")
-    unnamed = [i for i, name in enumerate(index.names) if name is None]
+    twice = [name for name in named if named.count(name) > 1]
+    if twice:
+        raise DataError(f"{what}: {twice[0]!r} is the name of two levels of the index")
+    if say:
+        _say_if_left_out(index, what)
+    if not named:
+        only_counts = index.name is None and index.equals(pd.RangeIndex(len(rows)))
+        return rows if only_counts else rows.reset_index(drop=True)
+    dropped = [i for i, name in enumerate(index.names) if name not in named]
+    return rows.reset_index(level=dropped, drop=True).reset_index()
+
+
+def _say_if_left_out(index: pd.Index, what: str) -> None:
+    """Warn of an index that is left out and tells more than the order of the rows."""
+    if isinstance(index, pd.RangeIndex):
+        if index.name is not None and (index.start, index.step) != (0, 1):
+            warn(
+                f"{what}: its index {index.name!r} only counts the rows, so it is left out; call "
+                "reset_index() to have it as a column"
+            )
+        return
+    unnamed = [name for name in index.names if name is None]
     # Integers are what is left of a count after rows were chosen or put in another order.
     if unnamed and not pd.api.types.is_integer_dtype(index.dtype):
         part = "its index" if len(unnamed) == index.nlevels else "a level of its index"
-        warn(f"{what}: {part} has no name, so it is left out; name it to have it modelled")
-    if not named:
-        only_counts = isinstance(index, pd.RangeIndex) and index.equals(pd.RangeIndex(len(rows)))
-        return rows if only_counts and unnamed else rows.reset_index(drop=True)
-    return rows.reset_index(level=unnamed, drop=True).reset_index()
+        warn(f"{what}: {part} has no name, so it is left out; name it to have it as a column")
 
 
 def parquet_form(rows: pd.DataFrame, what: str = "table") -> pd.DataFrame:
