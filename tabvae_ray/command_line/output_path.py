@@ -32,10 +32,14 @@ class OutputPath(click.Path):
         if text == STDOUT:
             if not self._may_be_stdout:
                 self.fail("nothing is written to stdout here; name a file or directory", param, ctx)
-        # A URI may end in options.
-        elif self._suffixes and Path(text.partition("?")[0]).suffix.lower() not in self._suffixes:
+        elif self._suffixes and Path(_path(text)).suffix.lower() not in self._suffixes:
             self.fail(f"{text:.200}: {self._kind} must end in {' or '.join(self._suffixes)}")
         return text
+
+
+def _path(text: str) -> str:
+    """Return a path, or a URI without the options in which it may end."""
+    return text.partition("?")[0] if "://" in text else text
 
 
 PAGE = OutputPath("a page", ".html", ".htm")

@@ -31,6 +31,7 @@ def table_for_stdout() -> Iterator[str]:
 
     A block that fails prints nothing, so that no reader takes a part for the whole.
     """
+    _check_open()
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "rows.csv"
         yield str(path)
@@ -44,7 +45,7 @@ def print_anything() -> None:
 
     Where stdout or stderr was closed (``>&-``), what is printed goes nowhere.
     """
-    # The file gets the number of the closed one, so that no other file does.
+    # The file mostly gets the number of the closed one, so that no other file does.
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w")
     if sys.stderr is None:
@@ -55,9 +56,16 @@ def print_anything() -> None:
 
 def print_document(text: str) -> None:
     """Print a document that may become a file, in the encoding in which files are read."""
+    _check_open()
     sys.stdout.flush()
     sys.stdout.buffer.write(text.encode(errors="backslashreplace"))
     sys.stdout.buffer.flush()
+
+
+def _check_open() -> None:
+    # That of print_anything.
+    if getattr(sys.stdout, "name", None) == os.devnull:
+        raise StorageError("stdout: is closed, so nothing can be written to it")
 
 
 def full_disk(error: Exception) -> str | None:

@@ -265,14 +265,21 @@ def _takes_long(real: TableColumns) -> bool:
     return len(real.names) > _MANY_COLUMNS or n_large_pairs(sizes) > _MANY_LARGE_PAIRS
 
 
-def white_box_levels(training: TableColumns, held_out: TableColumns) -> tuple[Level, Level]:
+def white_box_levels(
+    training: TableColumns, held_out: TableColumns, attacked: tuple[int, int]
+) -> tuple[Level, Level]:
     """Return the levels of ``membership`` for a resample of the training rows and for fresh rows.
 
     A model that is nothing but its training rows gives all other rows no probability. It betrays
     every row, except where a held-out row equals a training row. A model of fresh rows betrays
     none. The spread is what chance does to an AUC of so many rows.
+
+    Args:
+        training: The training rows.
+        held_out: The held-out rows.
+        attacked: How many of them an attack takes.
     """
-    n, m = training.n_rows, held_out.n_rows
+    n, m = attacked
     copies = float(is_copy_of(held_out, training).mean())
     return Level(1.0 - copies / 2, 0.0), Level(0.5, math.sqrt((n + m + 1) / (12 * n * m)))
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tabvae_ray.comparison.reference_levels import ReferenceLevels
 from tabvae_ray.comparison.scores.membership.verdicts import membership_verdict
 from tabvae_ray.comparison.scores.privacy import share_text
 from tabvae_ray.page.tables import StackedTable, TableRow
@@ -104,12 +105,14 @@ def chosen_model(contents: ReportContents) -> ChosenModel | None:
     if contents.pictures is not None:
         more = contents.pictures.comparison.scores
         shown |= {k: v for k, v in more.items() if k not in shown and k not in _APART}
+    # Those of attacks on the export alone are measured with it.
+    exported = ReferenceLevels.from_mapping(contents.scores.get("reference_levels", {}))
     rows = []
     for name, value in shown.items():
         own = f"{value:.4f}" + (f" ± {_spread_text(spread[name])}" if spread.get(name) else "")
         cells = [own]
-        for kind in (levels.resample, levels.fresh, levels.independent):
-            level = kind.get(name)
+        for kind in ("resample", "fresh", "independent"):
+            level = getattr(levels, kind).get(name, getattr(exported, kind).get(name))
             text = "" if level is None else f"{level.mean:.4f}"
             cells.append(f"{text} ± {level.spread:.4f}" if level and level.spread > 0 else text)
         rows.append(TableRow(name, _remark(contents, name, fresh=name in fresh), tuple(cells)))

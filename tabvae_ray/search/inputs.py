@@ -47,6 +47,7 @@ from tabvae_ray.table.io import description_of
 from tabvae_ray.table.reading.frames import Frame, Source, is_location
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE, split_rows
+from tabvae_ray.training.membership import QUICK_PER_OTHER, attacked_counts
 
 __all__ = ["SPACE_FILE", "SearchInputs", "prepare_inputs"]
 
@@ -97,9 +98,10 @@ class SearchInputs:
         fraction, seed = self.space.base.validation.holdout_fraction, self.space.settings.seed
         training, held_out = split_rows(len(self.table), fraction, seed)
         if len(held_out):
-            resample, fresh = white_box_levels(
-                *(self.comparison.real.take(rows) for rows in (training, held_out))
-            )
+            sides = [self.comparison.real.take(rows) for rows in (training, held_out)]
+            n_rows = (len(rows) for rows in (training, held_out))
+            attacked = attacked_counts(*n_rows, most_per_other=QUICK_PER_OTHER)
+            resample, fresh = white_box_levels(sides[0], sides[1], attacked)
             levels.resample["membership"], levels.fresh["membership"] = resample, fresh
         return levels
 

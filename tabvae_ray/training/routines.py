@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 import pandas as pd
 
 from tabvae_ray.comparison.plan import PreparedComparison
-from tabvae_ray.training.membership import white_box_attacks
+from tabvae_ray.training.membership import QUICK_PER_OTHER, white_box_attacks
 from tabvae_ray.training.tracking import Tracker
 from tabvae_ray.training.trainer import (
     EVALUATION_MAX_ROWS,
@@ -21,9 +21,6 @@ from tabvae_ray.training.trainer import (
 )
 
 __all__ = ["ArtifactRoutine", "BatchRoutine", "CheckpointRoutine", "LoaderRoutine"]
-
-# Keeps the attack below a fiftieth of the training from the tenth epoch on, also on small tables.
-_ATTACKED_PER_OTHER = 2
 
 
 class BatchRoutine:
@@ -81,7 +78,7 @@ class LoaderRoutine:
         if trainer.held_out is not None:
             held_out_cells, held_out_kl = trainer.measure(trainer.held_out[:EVALUATION_MAX_ROWS])
             scores["holdout_nats"] = sum(held_out_cells) + held_out_kl
-            attacks = white_box_attacks(trainer, most_per_other=_ATTACKED_PER_OTHER)
+            attacks = white_box_attacks(trainer, most_per_other=QUICK_PER_OTHER)
             if attacks is not None:
                 scores["membership"] = attacks.auc
         scores |= {

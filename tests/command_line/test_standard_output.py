@@ -43,7 +43,13 @@ def test_a_full_disk_is_a_line_of_json_where_the_log_is(tmp_path: Path) -> None:
     assert last["message"] == "stdout: cannot be written: No space left on device"
 
 
+@pytest.mark.parametrize("words", [["--version"], ["search", "--help"]])
 @pytest.mark.parametrize("redirected", [">&-", ">&- 2>&-"])
-@pytest.mark.parametrize("words", [["--version"], ["space", "beta"]])
 def test_a_closed_stdout_stops_no_command(words: list[str], redirected: str) -> None:
     assert told(words, redirected=redirected) == (0, "")
+
+
+def test_a_document_for_a_closed_stdout_is_not_lost_in_silence() -> None:
+    message = "error: stdout: is closed, so nothing can be written to it\n"
+    assert told(["space", "beta"], redirected=">&-") == (2, message)
+    assert told(["space", "beta"], redirected=">&- 2>&-")[0] == 2

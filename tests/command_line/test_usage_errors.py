@@ -57,6 +57,7 @@ print(code, [name for name in {HEAVY!r} if name in sys.modules])
         ("search --track tensorbord", "is not one of 'mlflow', 'tensorboard'; did you mean tens"),
         ("generate --model {here} --rows 1 --out - --device cud", "did you mean cuda?"),
         ("spec {table} --out spec.json", "--out: spec.json: a spec must end in .yaml or .yml"),
+        ("spec {table} --out spec.yaml?x", "--out: spec.yaml?x: a spec must end in .yaml"),
         ("space bta", "did you mean beta?"),
         ("serach", "Did you mean 'search'?"),
     ],

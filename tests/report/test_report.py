@@ -218,6 +218,17 @@ def test_the_spread_of_a_score_is_that_of_several_samples(search: Path) -> None:
     assert model.scores.rows[0].cells[0] == "0.1000"
 
 
+def test_the_levels_of_an_attack_on_the_export_are_those_of_the_export(search: Path) -> None:
+    contents = gather(Location(search))
+    contents.scores["membership_black_box"] = 0.5503
+    level = {"membership_black_box": {"mean": 0.5504, "spread": 0.0}}
+    contents.scores["reference_levels"] = {"fresh": level}
+    model = chosen_model(contents)
+    assert model is not None
+    (row,) = [row for row in model.scores.rows if row.cells[0] == "0.5503"]
+    assert row.cells[1:] == ("", "0.5504", "")
+
+
 def test_a_page_with_real_rows_says_whom_it_is_for(page: str) -> None:
     assert "it is for those who may see the real table" in " ".join(_text(page).split())
 

@@ -1,6 +1,8 @@
+import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -248,3 +250,15 @@ def test_membership_is_refused_where_a_small_table_has_no_held_out_rows(
     rows = pd.DataFrame({"a": ["x", "y"] * 4, "b": [1.5, 2.5, 3.5, 4.5] * 2})
     with pytest.raises(ConfigError, match=f"^{name}: must have held-out rows to compare with"):
         prepare_inputs(space=tiny, out=str(tmp_path), name="small", data=rows)
+
+
+def test_the_spread_of_the_attack_by_chance_is_that_of_the_rows_that_it_takes(
+    tiny: dict, tmp_path: Path
+) -> None:
+    tiny["base"].setdefault("validation", {})["holdout_fraction"] = 0.1
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"a": rng.normal(size=200), "b": rng.choice(["x", "y"], 200)})
+    inputs = prepare_inputs(space=tiny, out=str(tmp_path), name="mine", data=rows)
+    # 20 rows are held out, and twice as many others are attacked.
+    expected = math.sqrt((40 + 20 + 1) / (12 * 40 * 20))
+    assert inputs.reference_levels().fresh["membership"].spread == pytest.approx(expected)

@@ -89,6 +89,12 @@ class Privacy:
                     "Synthetic rows lie closer to real rows than real rows lie to each other: "
                     "look for copies."
                 )
+            if self.held_out_fifth_percentile == 0:
+                return (
+                    "So many real rows have copies among the real rows that distances do not tell "
+                    "copies by a model. Whether it memorised its training rows shows only with "
+                    "held-out rows."
+                )
             near = self.fifth_percentile < _ALIKE * self.held_out_fifth_percentile
             return (
                 f"Synthetic rows lie {'somewhat' if near else 'no'} closer to real rows than real "

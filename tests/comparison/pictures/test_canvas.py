@@ -80,6 +80,16 @@ def test_a_text_is_cut_to_the_width_that_it_has() -> None:
     assert fitted("\u6771\u4eac" * 20, 6.5, 31).endswith("\u2026")
 
 
+def test_a_short_label_leaves_the_long_ones_their_room() -> None:
+    labels = ["No", "Yes, limited a lot by illness", "Yes, limited a little by illness"]
+    table = pd.DataFrame({"answer": np.repeat(labels, 20)})
+    reader = ColumnReader(TableSpec.infer(table), table)
+    axes = pdf(reader.real, reader.read(table), "answer").axes[0]
+    shown = {text.get_text() for text in axes.texts} & {"No", *(label[:1] for label in labels)}
+    long = [text.get_text() for text in axes.texts if text.get_text().startswith("Y")]
+    assert shown == {"No"} and len(long) == 2 and min(map(len, long)) > 6
+
+
 def test_wide_letters_below_a_panel_do_not_touch() -> None:
     labels = ["\u6771\u4eac\u90fd\u5343\u4ee3\u7530\u533a", "\u5927\u962a\u5e9c" * 4, "\u5317" * 12]
     table = pd.DataFrame({"city": np.repeat(labels, 20)})

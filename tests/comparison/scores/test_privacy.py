@@ -160,3 +160,14 @@ def test_how_close_rows_lie_is_told_by_degrees(noise: float, words: str, is_clos
     found = privacy(reader.read(table + noise * rng.normal(size=table.shape)), reader.real, None)
     assert words in found.verdict
     assert found.is_close == is_close
+
+
+def test_distances_tell_nothing_where_real_rows_repeat_each_other() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(200, 3)), columns=["a", "b", "c"])
+    table = pd.concat([table, table.head(40)], ignore_index=True)
+    reader = ColumnReader(TableSpec.infer(table), table)
+    for rows in (table, table + 3.0 * rng.normal(size=table.shape)):
+        found = privacy(reader.read(rows), reader.real, None)
+        assert "distances do not tell copies" in found.verdict
+        assert "closer" not in found.verdict
