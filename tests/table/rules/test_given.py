@@ -227,6 +227,8 @@ def test_durations_are_kept_beside_given_cells(kind: str) -> None:
         ("total",),
         ("total", "stay"),
         ("total", "left"),
+        # The ends say the one part of the sum, so that the other part is the rest.
+        ("came", "left", "total"),
         ("wait", "came", "total"),
     ):
         made, broken = kept_beside(table, spec, rows, given_columns(rows, *names))
