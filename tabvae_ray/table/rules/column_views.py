@@ -11,11 +11,13 @@ import pandas as pd
 
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import Column
-from tabvae_ray.table.dtypes import moment_dtype
+from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
+from tabvae_ray.table.values.spans import is_span
 
 __all__ = [
     "EXACT",
+    "HALF_MICROSECOND",
     "PER_SECOND",
     "ColumnView",
     "Floats",
@@ -34,6 +36,8 @@ Codes = npt.NDArray[np.int64]
 
 # Integers beyond this are not exact in float64.
 EXACT = 2.0**53
+# Half a microsecond, which seconds since 1970 just tell.
+HALF_MICROSECOND = 5e-7
 PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
 
@@ -73,8 +77,15 @@ class ColumnView:
         )
 
     @cached_property
+    def is_span(self) -> bool:
+        """True for durations and times of day, whose numbers are seconds."""
+        return self.column.kind == "datetime" and is_span(dtype_from_name(self.column.dtype))
+
+    @cached_property
     def numbers(self) -> Floats | None:
         """``(N,)`` float64 with NaN where missing; None if the column does not hold numbers."""
+        if self.is_span:
+            return self.seconds
         if self.column.kind not in ("continuous", "categorical"):
             return None
         if isinstance(self.column.minimum, Decimal):
@@ -99,14 +110,19 @@ class ColumnView:
 
     @cached_property
     def is_exact(self) -> bool:
-        """True for numbers that float64 holds exactly, so that they can be added."""
-        if self.numbers is None:
+        """True for numbers that float64 holds exactly, so that they can be added.
+
+        Of spans few formulas make sense, so that these are looked for by themselves.
+        """
+        if self.is_span or self.numbers is None:
             return False
         return bool(np.nanmax(np.abs(self.numbers), initial=0.0) < EXACT)
 
     @cached_property
     def tolerance(self) -> float:
         """Half of the last decimal place: what rounding may have taken from an exact result."""
+        if self.is_span:
+            return HALF_MICROSECOND
         decimals = self.column.decimals
         if self.column.kind == "categorical":
             decimals = 0 if all(float(v) % 1 == 0 for v in self.column.categories) else None

@@ -15,9 +15,10 @@ from tabvae_ray.table.column_values import (
     column_positions,
     restored,
 )
-from tabvae_ray.table.dtypes import dtype_from_name, number_limits
-from tabvae_ray.table.rules.column_views import Floats, Mask
+from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype, number_limits
+from tabvae_ray.table.rules.column_views import HALF_MICROSECOND, PER_SECOND, Floats, Mask
 from tabvae_ray.table.values.decimals import decimals_from_numbers, is_decimal
+from tabvae_ray.table.values.spans import spans_of
 
 __all__ = [
     "HeldRows",
@@ -93,8 +94,13 @@ def positions_of(numbers: Floats, column: Column) -> npt.NDArray[np.int64]:
 
 
 def as_dtype(numbers: Floats, column: Column, rows: pd.DataFrame) -> pd.Series:
-    """Return results in the column's dtype, rounded to its decimals, beyond its range perhaps."""
+    """Return results in the column's dtype, rounded to its decimals, beyond its range perhaps.
+
+    Those of durations and times of day are seconds.
+    """
     dtype = dtype_from_name(column.dtype)
+    if column.kind == "datetime":
+        return spans_of(_moments(numbers, column).set_axis(rows.index), dtype)
     if column.decimals is not None:
         numbers = np.round(numbers, column.decimals)
     numbers = as_last_digits(numbers, column)
@@ -103,6 +109,18 @@ def as_dtype(numbers: Floats, column: Column, rows: pd.DataFrame) -> pd.Series:
     if is_decimal(dtype):
         return decimals_from_numbers(numbers, column.decimals, dtype).set_axis(rows.index)
     return pd.Series(numbers, index=rows.index).astype(dtype)
+
+
+def _moments(seconds: Floats, column: Column) -> pd.Series:
+    """Return moments so many seconds after 1970-01-01, on the column's grid if they are near it."""
+    unit = np.datetime_data(moment_dtype(column.dtype))[0]
+    ticks, step = seconds * PER_SECOND[unit], int(column.step or 1)
+    near = step * np.rint((ticks - int(column.minimum or 0)) / step) + int(column.minimum or 0)
+    # Seconds since 1970 are exact to a quarter of a microsecond only.
+    ticks = np.where(np.abs(near - ticks) < HALF_MICROSECOND * PER_SECOND[unit], near, ticks)
+    most = np.nextafter(2.0**63, 0)
+    whole = np.rint(np.clip(ticks, -most, most)).astype(np.int64)
+    return pd.Series(whole.view(f"M8[{unit}]"))
 
 
 def without_exceptions(wrong: Mask, exceptions: float, rng: np.random.Generator) -> Mask:

@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tabvae_ray.table.column_values import column_numbers, restored
 from tabvae_ray.table.declaration import SpecDeclaration
 from tabvae_ray.table.rules.given.keeper import GivenKeeper
 from tabvae_ray.table.rules.given.placing import placed
 from tabvae_ray.table.rules.keeping import RuleKeeper
 from tabvae_ray.table.spec import TableSpec
 from tests.support.rules import table_with_rules
+from tests.support.spans import calls
 
 OTHERS = 600
 
@@ -210,3 +212,31 @@ def test_exceptions_are_as_frequent_as_in_the_table_where_cells_are_computed() -
         _, broken = kept_beside(table, spec, table, given_columns(table, *names))
         share = broken[str(rule)].mean()
         assert 0 < share < 0.05
+
+
+@pytest.mark.parametrize("kind", ["m8[us]", "arrow", "time"])
+def test_durations_are_kept_beside_given_cells(kind: str) -> None:
+    table = calls(1_500, kind)
+    table = table.assign(**{name: restored_values(table, name) for name in table})
+    spec = spec_of(table, "stay = seconds from came to left", "total = stay + wait")
+    rows = table.head(200)
+    for names in (
+        ("came", "left"),
+        ("left",),
+        ("stay",),
+        ("total",),
+        ("total", "stay"),
+        ("total", "left"),
+        # The ends say the one part of the sum, so that the other part is the rest.
+        ("came", "left", "total"),
+        ("wait", "came", "total"),
+    ):
+        made, broken = kept_beside(table, spec, rows, given_columns(rows, *names))
+        assert not np.any(list(broken.values())), (names, {k: v.sum() for k, v in broken.items()})
+        assert made["stay"].nunique() > 50
+
+
+def restored_values(table: pd.DataFrame, name: str) -> pd.Series:
+    """Return a column in the dtype that generated rows have."""
+    column = TableSpec.infer(table[[name]])[name]
+    return pd.Series(restored(column_numbers(table[name], column), column))

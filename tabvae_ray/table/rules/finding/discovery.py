@@ -19,6 +19,7 @@ from tabvae_ray.table.rules.finding.presence.exclusive import find_exclusive
 from tabvae_ray.table.rules.finding.presence.fixed import find_fixed, find_fixed_in_ranges
 from tabvae_ray.table.rules.finding.presence.missing import find_missing
 from tabvae_ray.table.rules.finding.presence.only_where import find_only_where
+from tabvae_ray.table.rules.finding.sums.spans import find_span_sums
 from tabvae_ray.table.rules.forms.bins import Bins
 from tabvae_ray.table.rules.forms.comparison import Comparison
 from tabvae_ray.table.rules.forms.date_text import DateText
@@ -52,6 +53,7 @@ def find_rules(table: pd.DataFrame, columns: Sequence[Column], *, seed: int = 0)
     view = TableView(table, columns)
     computed: list[Formula | MomentRule | DateText | Bins | Comparison] = []
     computed += find_moment_rules(view, rng)
+    computed += find_span_sums(view, rng, {rule.column: rule.given for rule in computed})
     computed += find_formulas(view, rng, {rule.column: rule.given for rule in computed})
     given = {rule.column: rule.given for rule in computed}
     # What is said of dates comes after what is said of their parts.

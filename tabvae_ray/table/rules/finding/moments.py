@@ -79,7 +79,7 @@ def find_moment_rules(table: TableView, rng: np.random.Generator) -> list[Formul
         _parts(moments, numbers, some, spans=False),
         fiscal_parts(moments, numbers, some),
         (rule for rule in after if rule.unit != "days"),
-        _durations(moments, numbers, some),
+        _durations(moments, [*numbers, *(view for view in moments if view.is_span)], some),
         (rule for rule in after if rule.unit == "days"),
         category_candidates(moments, table, some),
         _parts(moments, numbers, some, spans=True),
@@ -220,6 +220,8 @@ def _durations(
     for start, end in permutations(moments, 2):
         first, last = some[start.name].seconds, some[end.name].seconds
         assert first is not None and last is not None
+        # What lies between two spans is said as their difference.
+        of_spans = start.is_span or end.is_span
         for unit in get_args(Unit):
             for whole in (False, True) if unit in SECONDS else (False,):
                 rule = Duration(column="", start=start.name, end=end.name, unit=unit, whole=whole)
@@ -228,6 +230,8 @@ def _durations(
                 far = np.abs(counts - expected[:, None]) > _FAR + 2e-9 * np.abs(expected[:, None])
                 known = (~np.isnan(expected)).astype(float) @ ~np.isnan(counts)
                 for place in np.flatnonzero(far.sum(axis=0) <= (1 - AGREEING) * known):
+                    if few[place].is_span and (unit != "seconds" or whole or of_spans):
+                        continue
                     if _mostly(expected, few[place]):
                         yield rule.model_copy(update={"column": few[place].name})
 

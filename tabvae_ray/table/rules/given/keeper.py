@@ -106,6 +106,17 @@ class GivenKeeper:
         """
         changed: Mask = np.zeros(len(rows), dtype=bool)
         pinned = {name: mask.copy() for name, mask in held.items()}
+        none = np.zeros(len(rows), dtype=bool)
+        for rule, may_break in zip(self._rules, exempt, strict=True):
+            if isinstance(rule, Duration) and rule.column not in self._computed:
+                # Two given ends say how long it is, before what follows from that is looked at.
+                said = np.logical_and.reduce([held.get(name, none) for name in rule.given])
+                said &= ~may_break
+                wrong = self._keeper.broken(rule, rows) & said
+                if wrong.any():
+                    for cells in turn(self._chains, rows, rule, wrong, rng).values():
+                        changed |= cells
+                pinned[rule.column] = pinned.get(rule.column, none) | said
         for rule, may_break in zip(self._rules, exempt, strict=True):
             # Of a drawn duration, the end is what is computed.
             is_turned = isinstance(rule, Duration) and rule.column not in self._computed
@@ -120,11 +131,10 @@ class GivenKeeper:
             # What has been found stays for the rules that it follows from, or that share it.
             for name, cells in turn(self._chains, rows, rule, wrong, rng).items():
                 changed |= cells
-                pinned[name] = pinned.get(name, np.zeros(len(rows), dtype=bool)) | cells
+                pinned[name] = pinned.get(name, none) | cells
         for order in self._orders:
             # What is computed cannot be moved, but what it follows from can.
             if {order.column, order.upper} & self._computed:
-                none = np.zeros(len(rows), dtype=bool)
                 fixed = pinned.get(order.column, none) & pinned.get(order.upper, none)
                 wrong = self._keeper.broken(order, rows) & ~fixed
                 if wrong.any():

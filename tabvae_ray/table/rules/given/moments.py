@@ -9,6 +9,7 @@ from tabvae_ray.table.rules.forms.column_rule import numbers_of
 from tabvae_ray.table.rules.forms.dates import DateOf
 from tabvae_ray.table.rules.forms.formula import SECONDS, Duration
 from tabvae_ray.table.rules.given.chains import Chains
+from tabvae_ray.table.rules.scale import on_one_scale
 from tabvae_ray.table.rules.values import (
     HeldRows,
     as_dtype,
@@ -63,9 +64,9 @@ def _compute_duration(chains: Chains, part: HeldRows, rule: Duration) -> None:
     column, view = chains.columns[rule.column], chains.view(part, rule)
     expected = rule.expected(view)
     wrong = rule.broken(view) & ~np.isnan(expected)
-    if column.kind == "continuous":
+    if column.kind != "categorical":
         # Another start may be found for a duration beyond its range.
-        low, high = float(column.minimum or 0), float(column.maximum or 0)
+        low, high = on_one_scale(np.array(column_range(column)[1:]), column)
         wrong &= ((expected >= low) & (expected <= high)) | held_cells(part, rule.start)
     if column.kind == "categorical":
         numbers = [float(value) for value in column.categories]
