@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from tabvae_ray.errors import StorageError
 
@@ -23,6 +24,8 @@ __all__ = [
 
 STDOUT = "-"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# What stands in the place of a stdout that was closed.
+_nowhere: IO[str] | None = None
 
 
 @contextmanager
@@ -46,8 +49,9 @@ def print_anything() -> None:
     Where stdout or stderr was closed (``>&-``), what is printed goes nowhere.
     """
     # The file mostly gets the number of the closed one, so that no other file does.
+    global _nowhere
     if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w")
+        sys.stdout = _nowhere = open(os.devnull, "w")
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
@@ -63,8 +67,7 @@ def print_document(text: str) -> None:
 
 
 def _check_open() -> None:
-    # That of print_anything.
-    if getattr(sys.stdout, "name", None) == os.devnull:
+    if sys.stdout is _nowhere:
         raise StorageError("stdout: is closed, so nothing can be written to it")
 
 

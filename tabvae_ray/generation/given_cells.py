@@ -5,6 +5,7 @@ column of ages. Rows of that table have them nevertheless.
 """
 
 import re
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from tabvae_ray.table.column_values import column_numbers
 from tabvae_ray.table.formats.number_texts import odd_numbers, read_numbers, text_of_levels
 from tabvae_ray.table.formats.numerals.number_format import NumberFormat
 from tabvae_ray.table.formats.numerals.shapes import with_dash
-from tabvae_ray.table.parsing import odd_moments
+from tabvae_ray.table.parsing import as_numbers, odd_moments
 from tabvae_ray.table.reading.frames import Frame, Source, as_frame, is_frame
 from tabvae_ray.table.reading.markers import as_declared
 from tabvae_ray.table.spec import TableSpec
@@ -48,7 +49,12 @@ def read_given(rows: Source | Frame, spec: TableSpec) -> pd.DataFrame:
         if column.kind == "continuous" and column.written_dtype is None and column.name in table:
             values = table[column.name]
             # Beside a word, numbers would stay text.
-            values = _without_words(values, column, say=True) if column.missing else values
+            if column.missing and pd.api.types.is_string_dtype(values.dtype):
+                values = _without_words(values, column, say=True)
+                if column.format is None:
+                    with suppress(DataError):
+                        numbers = as_numbers(values, "rows")
+                        values = pd.Series(numbers, index=values.index, name=values.name)
             read[column.name] = read_numbers(values, column.format, with_unnamed=True)
     return table.assign(**read)
 

@@ -194,3 +194,18 @@ def test_a_word_in_a_file_leaves_the_numbers_beside_it_as_they_are(tmp_path: Pat
     with pytest.warns(UserWarning, match="column 'x': 1 of its cells, such as 'unknown'"):
         filled = synthesizer.complete(tmp_path / "some.csv", draws=2)
     assert filled["x"].iloc[[0, 2]].tolist() == plain["x"].tolist()
+
+
+def test_a_word_in_a_file_of_plain_numbers_leaves_them_numbers(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    table = with_gaps(
+        pd.DataFrame({"x": rng.normal(size=ROWS), "kind": rng.choice(["a", "b"], ROWS)})
+    )
+    rows = table.iloc[[10, 50, 60]].assign(x=["0.5", "oops", ""])
+    for name, part in (("all.csv", table), ("some.csv", rows)):
+        part.to_csv(tmp_path / name, index=False)
+    synthesizer = fitted(read_table(tmp_path / "all.csv"))
+    for method in (synthesizer.complete, synthesizer.impute):
+        with pytest.warns(UserWarning, match="column 'x': 1 of its cells, such as 'oops'"):
+            filled = method(tmp_path / "some.csv", draws=2)["x"]
+        assert filled.dtype == np.float64 and filled.iloc[0] == 0.5

@@ -53,11 +53,10 @@ def test_an_index_that_is_also_a_column_is_left_out_where_both_are_the_same() ->
         TableSpec.infer(twice, declared=PLAIN)
 
 
-def test_an_index_that_counts_the_rows_is_no_column() -> None:
-    rows = TABLE.rename_axis("row")
-    assert list(as_frame(rows)) == list(as_frame(rows.head(9))) == ["x", "y"]
-    with pytest.warns(UserWarning, match="its index 'row' only counts the rows, so it is left"):
-        assert list(as_frame(rows.tail(9))) == ["x", "y"]
+def test_an_index_with_a_name_is_a_column_however_pandas_keeps_it() -> None:
+    rows = TABLE.assign(year=range(ROWS))
+    for part in (rows, rows.tail(9), rows.iloc[[3, 1]], rows.iloc[::-2], rows.sample(9)):
+        assert as_frame(part.set_index("year"))["year"].tolist() == part["year"].tolist()
 
 
 def test_an_index_with_a_name_is_a_column_wherever_rows_are_given(tmp_path: Path) -> None:
@@ -76,7 +75,7 @@ def test_an_index_with_a_name_is_a_column_wherever_rows_are_given(tmp_path: Path
 def test_an_index_that_only_orders_the_rows_is_not_worth_a_word() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for rows in (TABLE, TABLE[TABLE["x"] > 3], TABLE.rename_axis("row")):
+        for rows in (TABLE, TABLE[TABLE["x"] > 3], TABLE.iloc[::-1]):
             TableSpec.infer(rows, declared=PLAIN)
 
 

@@ -55,8 +55,8 @@ def is_frame(rows: object) -> TypeGuard[Frame]:
 def as_frame(rows: Any, what: str = "table", *, keeps_index: bool = False) -> pd.DataFrame:
     """Return rows as a DataFrame without an index of its own.
 
-    Named levels of an index of pandas become columns, unless they only count the rows. Those
-    without a name are left out, with a warning if they tell more than the order of the rows.
+    Named levels of an index of pandas become columns. Those without a name are left out, with a
+    warning if they tell more than the order of the rows.
 
     Args:
         rows: A DataFrame of pandas, an Arrow table, or anything that offers the Arrow PyCapsule or
@@ -99,9 +99,6 @@ def as_frame(rows: Any, what: str = "table", *, keeps_index: bool = False) -> pd
 
 def index_columns(rows: pd.DataFrame) -> list[Hashable]:
     """Return the names of the levels of an index that become columns."""
-    # A range counts the rows, and Parquet does not store it either.
-    if isinstance(rows.index, pd.RangeIndex):
-        return []
     names = [name for name in rows.index.names if name is not None]
     return [name for name in names if not _is_column(rows, name)]
 
@@ -136,13 +133,6 @@ def _without_index(rows: pd.DataFrame, what: str, *, say: bool) -> pd.DataFrame:
 
 def _say_if_left_out(index: pd.Index, what: str) -> None:
     """Warn of an index that is left out and tells more than the order of the rows."""
-    if isinstance(index, pd.RangeIndex):
-        if index.name is not None and (index.start, index.step) != (0, 1):
-            warn(
-                f"{what}: its index {index.name!r} only counts the rows, so it is left out; call "
-                "reset_index() to have it as a column"
-            )
-        return
     unnamed = [name for name in index.names if name is None]
     # Integers are what is left of a count after rows were chosen or put in another order.
     if unnamed and not pd.api.types.is_integer_dtype(index.dtype):

@@ -229,6 +229,9 @@ def _as_moments(rule: Rule, columns: Sequence[Column]) -> Rule:
         return rule
     if list(rule.terms.values()) != [1.0] or rule.of_present:
         return rule
+    # Durations may be copies of a number of seconds.
+    if kinds[rule.given[0]] != "datetime":
+        return rule
     return DateOf(column=rule.column, of=rule.given[0], part="moment")
 
 

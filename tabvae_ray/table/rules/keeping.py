@@ -15,7 +15,7 @@ from tabvae_ray.table.column_values import (
 )
 from tabvae_ray.table.rules.column_views import EXACT, Floats, Mask, TableView
 from tabvae_ray.table.rules.forms.bins import LabelRule
-from tabvae_ray.table.rules.forms.dates import MomentRule
+from tabvae_ray.table.rules.forms.dates import DAY, MomentRule, is_clock
 from tabvae_ray.table.rules.forms.exclusive import Exclusive
 from tabvae_ray.table.rules.forms.fixed import Fixed
 from tabvae_ray.table.rules.forms.formula import Formula, Linear
@@ -247,6 +247,9 @@ class RuleKeeper:
             absent = wanted & _of_other_sign(expected, column)
             rows[column.name] = rows[column.name].mask(absent)
             wanted &= ~absent
+        if is_clock(view[column.name]):
+            # No time of day is beyond midnight.
+            wanted &= (expected >= 0) & (expected < DAY)
         values = as_dtype(np.where(wanted, expected, 0.0), column, rows)
         rows[column.name] = rows[column.name].where(~wanted, values)
 

@@ -156,3 +156,27 @@ def test_computed_durations_stay_on_the_grid_of_their_column() -> None:
     mixed = {name: table[name].iloc[rng.permutation(N)].array for name in table}
     kept = keeper.apply(pd.DataFrame(mixed), rng)
     assert (kept["stay"] == kept["left"] - kept["came"]).all() and kept["stay"].nunique() > 1_000
+
+
+def test_a_duration_may_be_a_copy_of_its_seconds() -> None:
+    table = calls(N, "m8[us]")[["stay"]].assign(stay_s=lambda t: t["stay"].dt.total_seconds())
+    for sentence in ("stay = stay_s", "stay_s = stay"):
+        declared = SpecDeclaration.from_mapping({"rules": {"find": False, "add": [sentence]}})
+        spec = TableSpec.infer(table, declared=declared)
+        assert [str(rule) for rule in spec.rules] == [sentence]
+
+
+def test_no_time_of_day_is_made_up_beyond_midnight() -> None:
+    rng = np.random.default_rng(0)
+    opens, lasts = rng.integers(0, 700, N), rng.integers(1, 700, N)
+    minutes = {"opens": opens, "lasts": lasts, "closes": opens + lasts}
+    table = pd.DataFrame(
+        {name: [time(m // 60, m % 60) for m in values] for name, values in minutes.items()}
+    )
+    spec = TableSpec.infer(table)
+    assert "closes = opens + lasts" in map(str, spec.rules)
+    keeper = RuleKeeper.fit(spec.rules, spec.columns, table)
+    late = typed(table, spec)
+    late.loc[:9, ["opens", "lasts"]] = time(20, 0)
+    kept = keeper.apply(late, rng)
+    assert not (kept["closes"].astype(str) > "23:59:00").any()

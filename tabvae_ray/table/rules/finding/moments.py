@@ -222,6 +222,8 @@ def _durations(
         assert first is not None and last is not None
         # What lies between two spans is said as their difference.
         of_spans = start.is_span or end.is_span
+        if of_spans and all(view.is_span for view in few):
+            continue
         for unit in get_args(Unit):
             for whole in (False, True) if unit in SECONDS else (False,):
                 rule = Duration(column="", start=start.name, end=end.name, unit=unit, whole=whole)

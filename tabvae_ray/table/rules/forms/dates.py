@@ -35,6 +35,7 @@ from tabvae_ray.table.values.offsets import (
 )
 
 __all__ = [
+    "DAY",
     "MOMENT_PARTS",
     "Age",
     "DateAfter",
@@ -72,7 +73,7 @@ MomentPart = Literal[
 ]
 # What a sentence names; without a part, it speaks of the moment itself.
 MOMENT_PARTS: tuple[MomentPart, ...] = get_args(MomentPart)[1:]
-_DAY = 86_400
+DAY = 86_400
 # What float64 may lose of seconds since 1970, and what is lost of nanoseconds.
 _ERROR = 2e-6
 
@@ -117,12 +118,12 @@ class _MomentRule(ColumnRule):
         if months := _months(self):
             moments = moved(moments, [Offset(count=months, unit="months")])
         if self.part in ("time", "time to the minute"):
-            seconds = seconds_of(wall_clock(moments)) % _DAY
+            seconds = seconds_of(wall_clock(moments)) % DAY
             return seconds if self.part == "time" else 60 * np.floor(seconds / 60)
         found = self._later(part_of(moments, self.part), table)
         seconds = seconds_of(moved(found, self.offsets))
         # Clocks begin again at midnight.
-        return seconds % _DAY if is_clock(table[self.of]) else seconds
+        return seconds % DAY if is_clock(table[self.of]) else seconds
 
     def broken(self, table: TableView) -> Mask:
         """Return ``(N,)`` true where a value is another one; missing values break nothing."""

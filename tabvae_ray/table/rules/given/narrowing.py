@@ -66,7 +66,7 @@ def narrow(chains: Chains, part: HeldRows, rule: Formula, name: str) -> None:
     inside = at_low * at_high <= 0
     others = [held_cells(part, root) for root in chains.roots(rule) if root != name]
     wide = np.logical_and.reduce([waiting, ~inside, *others])
-    if column.kind == "continuous" and wide.any():
+    if column.kind != "categorical" and wide.any():
         span = _BEYOND * (most - least)
         low, high = np.where(wide, least - span, low), np.where(wide, most + span, high)
         at_low, at_high = gap(low), gap(high)
