@@ -212,8 +212,8 @@ def _name_categories(axes: Axes, labels: Sequence[str], rotation: float, theme: 
         for label in labels
     ]
     if len(set(texts)) < len(labels):
-        room = [len(text) for text, label in zip(texts, labels, strict=True) if text != label]
-        most = min(room, default=letters)
+        lengths = [len(text) for text, label in zip(texts, labels, strict=True) if text != label]
+        most = min(lengths, default=letters)
         apart = [fitted(short(label, most, labels), size, width) for label in labels]
         texts = apart if len(set(apart)) > len(set(texts)) else texts
     ticks(axes, "x", theme, range(len(labels)), texts, size=size, rotation=rotation)

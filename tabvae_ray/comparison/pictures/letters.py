@@ -59,19 +59,19 @@ def short(text: str, most: int, among: Iterable[str] = ()) -> str:
     text = " ".join(str(text).split())
     if len(text) <= most:
         return text
-    cut_text, room = text[: most - 1], most - most // 3 - 1
+    cut_text, left = text[: most - 1], most - most // 3 - 1
     others = {" ".join(str(other).split()) for other in among} - {text}
     differ = [_equal(text, other) for other in others if other.startswith(cut_text)]
     if not differ or most < 6:
         return f"{cut_text}…"
-    start = min(differ) if max(differ) - min(differ) < room - 1 else max(differ)
+    start = min(differ) if max(differ) - min(differ) < left - 1 else max(differ)
     # A number or word of which only the end differs is shown whole.
     least = start - most // 4
     while start > least and text[start - 1].isalnum():
         start -= 1
-    start = min(start, len(text) - room)
-    tail = text[start : start + room]
-    return f"{text[: most // 3]}…{tail if start + room == len(text) else f'{tail[:-1]}…'}"
+    start = min(start, len(text) - left)
+    tail = text[start : start + left]
+    return f"{text[: most // 3]}…{tail if start + left == len(text) else f'{tail[:-1]}…'}"
 
 
 def _equal(text: str, other: str) -> int:
