@@ -36,6 +36,8 @@ _WITHDRAW_SECONDS, _PERIOD = 10.0, 0.2
 _WATCH_PERIOD = 1.0
 # Often enough to meet another process that ends just now.
 _ATTEMPTS = 20
+# How often a claim is read that is damaged, or goes and is made anew meanwhile.
+_READINGS = 5
 # Claims of this process.
 _HELD: set[str] = set()
 
@@ -180,7 +182,7 @@ def _holders(directory: Location) -> list[Holder]:
 
 def _holder(file: Location) -> Holder | None:
     """Read a claim; None if its process has just ended."""
-    for attempts_left in reversed(range(_ATTEMPTS)):
+    for attempts_left in reversed(range(_READINGS)):
         try:
             return read_versioned(file, _HOLDERS, 1, "the claim of a process")
         except StorageError as error:
@@ -190,7 +192,7 @@ def _holder(file: Location) -> Holder | None:
             if not attempts_left:
                 hint = "if no process runs or refits this search, remove the file"
                 raise type(error)(f"{error}; {hint}") from None
-            time.sleep(_PERIOD / 4)
+            time.sleep(_PERIOD / 10)
     return None
 
 
