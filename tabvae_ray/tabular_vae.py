@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import torch
 
+from tabvae_ray.callable_module.arguments import flag, seed_number
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.config import ArchitectureConfig, TabularVAEConfig
 from tabvae_ray.documents import validated
 from tabvae_ray.errors import DataError
-from tabvae_ray.generation.arguments import flag, seed_number
 from tabvae_ray.generation.synthesizer import TabularVAESynthesizer
 from tabvae_ray.model.calibration import calibrate
 from tabvae_ray.model.column_order import mutual_information_order

@@ -107,10 +107,10 @@ def command(
     from tabvae_ray.storage import Location, check_writable
 
     target, directory = None if out is None else new_export(out), Location(run)
-    # Says what is there if it is no search.
+    # Says what is there if it is no search, where nothing is claimed.
     SearchManifest.read(directory)
-    # Two refits would remove each other's checkpoints. Nothing is claimed where no search is.
-    with claimed(directory, lambda: SearchManifest.read(directory), doing="refit"):
+    # Two refits would remove each other's checkpoints.
+    with claimed(directory, doing="refit"):
         refit = FinishedSearchRefit.prepare(
             directory, data=data, epochs=epochs, out=target, device=device, workers=workers
         )

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from tabvae_ray.callable_module.arguments import flag
 from tabvae_ray.comparison.assessment import Assessment
 from tabvae_ray.comparison.plan import ComparisonPlan
 from tabvae_ray.comparison.plot_names import PlotName, wanted_plots
@@ -61,8 +61,7 @@ def compare(
     if target is not None and not isinstance(target, str):
         raise ConfigError(f"--target must be text, but got {brief(target)}")
     wanted = wanted_plots(plots, has_out=out is not None, has_plan=plan is not None)
-    if not isinstance(levels, bool | np.bool_):
-        raise ConfigError(f"levels must be True or False, but got {brief(levels)}")
+    levels = flag("levels", levels)
     declared = None if spec is None else declaration_of(spec)
     directory = None if out is None else Location(out)
     if directory is not None:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tabvae_ray.callable_module.arguments import whole_number
 from tabvae_ray.comparison.options import SCORES, STATISTICS, ComparisonOptions, ScoreName
 from tabvae_ray.comparison.pictures.projections import PROJECTIONS, has_plane
 from tabvae_ray.comparison.plan_document import PlanDocument
@@ -18,7 +19,7 @@ from tabvae_ray.comparison.reading.table_columns import Integers, TableColumns
 from tabvae_ray.comparison.result import Comparison
 from tabvae_ray.comparison.scores.usefulness import check_target, split_for_test, trained_on_real
 from tabvae_ray.comparison.table_pair import TablePair, table_associations
-from tabvae_ray.errors import ConfigError, DataError, brief
+from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.table.reading.frames import Frame, Source, is_frame, is_location
 from tabvae_ray.table.rules.counting import RuleCounter
 from tabvae_ray.table.spec import TableSpec, checked_spec
@@ -227,8 +228,8 @@ class PreparedComparison:
             ConfigError: If ``n_rows`` is no whole number from 1 on.
             DataError: If the table is empty, lacks a column, or holds infinite values.
         """
-        if n_rows is not None and (not isinstance(n_rows, int | np.integer) or n_rows < 1):
-            raise ConfigError(f"n_rows must be a whole number >= 1, but got {brief(n_rows)}")
+        if n_rows is not None:
+            n_rows = whole_number("n_rows", n_rows, least=1)
         rows = self.spec.read(synthetic, "the synthetic table")
         columns = self.reader.read(rows)
         if n_rows is None or n_rows >= columns.n_rows:

@@ -19,11 +19,10 @@ from tabvae_ray.comparison.reading.table_columns import TableColumns
 from tabvae_ray.comparison.scores.column_pairs import n_large_pairs
 from tabvae_ray.comparison.scores.detection import detection
 from tabvae_ray.comparison.scores.membership.levels import black_box_levels
-from tabvae_ray.comparison.scores.privacy import is_copy_of
 from tabvae_ray.comparison.scores.usefulness import usefulness
 from tabvae_ray.comparison.table_pair import TablePair
 
-__all__ = ["Level", "ReferenceLevels", "reference_levels", "white_box_levels"]
+__all__ = ["Level", "ReferenceLevels", "reference_levels"]
 
 # Scores that compare distributions.
 _DISTRIBUTIONS: tuple[ScoreName, ...] = (
@@ -263,25 +262,6 @@ def _takes_long(real: TableColumns) -> bool:
     """Return True if a table has so many columns, or pairs of large ones, that fewer draws do."""
     sizes = np.array([len(real.labels[name]) for name in real.codes])
     return len(real.names) > _MANY_COLUMNS or n_large_pairs(sizes) > _MANY_LARGE_PAIRS
-
-
-def white_box_levels(
-    training: TableColumns, held_out: TableColumns, attacked: tuple[int, int]
-) -> tuple[Level, Level]:
-    """Return the levels of ``membership`` for a resample of the training rows and for fresh rows.
-
-    A model that is nothing but its training rows gives all other rows no probability. It betrays
-    every row, except where a held-out row equals a training row. A model of fresh rows betrays
-    none. The spread is what chance does to an AUC of so many rows.
-
-    Args:
-        training: The training rows.
-        held_out: The held-out rows.
-        attacked: How many of them an attack takes.
-    """
-    n, m = attacked
-    copies = float(is_copy_of(held_out, training).mean())
-    return Level(1.0 - copies / 2, 0.0), Level(0.5, math.sqrt((n + m + 1) / (12 * n * m)))
 
 
 def _add_detection(

@@ -9,9 +9,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from tabvae_ray.callable_module.arguments import flag, seed_number, whole_number
 from tabvae_ray.config import GenerationConfig, TabularVAEConfig
 from tabvae_ray.errors import DataError
-from tabvae_ray.generation.arguments import flag, seed_number, whole_number
 from tabvae_ray.generation.completion import Completion, fill_cells, log_prob
 from tabvae_ray.generation.export import ExportedModel, read_export, write_export
 from tabvae_ray.generation.rejection import MAX_DRAWS, Rejection

@@ -235,11 +235,9 @@ def _column_sections(pictures: Pictures, source: str) -> list[PictureSection]:
 def _left_out(n: int) -> str:
     if n == 0:
         return ""
-    return (
-        f" The {n} columns that differ least are left out."
-        if n > 1
-        else (" The column that differs least is left out.")
-    )
+    if n == 1:
+        return " The column that differs least is left out."
+    return f" The {n} columns that differ least are left out."
 
 
 def _title(pair: PairDifference) -> str:

@@ -9,11 +9,7 @@ import pandas as pd
 
 from tabvae_ray.cluster.nodes import Resources
 from tabvae_ray.comparison.plan import SCORES, ComparisonPlan, PreparedComparison
-from tabvae_ray.comparison.reference_levels import (
-    ReferenceLevels,
-    reference_levels,
-    white_box_levels,
-)
+from tabvae_ray.comparison.reference_levels import ReferenceLevels, reference_levels
 from tabvae_ray.errors import ConfigError, DataError
 from tabvae_ray.results.search_manifest import TABLE_FILE, SearchManifest
 from tabvae_ray.search.directory import HEART, check_search_name, name_of_data
@@ -47,7 +43,7 @@ from tabvae_ray.table.io import description_of
 from tabvae_ray.table.reading.frames import Frame, Source, is_location
 from tabvae_ray.table.spec import TableSpec
 from tabvae_ray.tabular_vae import TabularVAE, split_rows
-from tabvae_ray.training.membership import QUICK_PER_OTHER, attacked_counts
+from tabvae_ray.training.membership_levels import white_box_levels
 
 __all__ = ["SPACE_FILE", "SearchInputs", "prepare_inputs"]
 
@@ -98,10 +94,9 @@ class SearchInputs:
         fraction, seed = self.space.base.validation.holdout_fraction, self.space.settings.seed
         training, held_out = split_rows(len(self.table), fraction, seed)
         if len(held_out):
-            sides = [self.comparison.real.take(rows) for rows in (training, held_out)]
-            n_rows = (len(rows) for rows in (training, held_out))
-            attacked = attacked_counts(*n_rows, most_per_other=QUICK_PER_OTHER)
-            resample, fresh = white_box_levels(sides[0], sides[1], attacked)
+            resample, fresh = white_box_levels(
+                *(self.comparison.real.take(rows) for rows in (training, held_out))
+            )
             levels.resample["membership"], levels.fresh["membership"] = resample, fresh
         return levels
 

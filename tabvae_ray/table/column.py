@@ -141,6 +141,11 @@ class Column(ShortRepr):
     arrow_type: str | None = Field(None, max_length=200)
     written_dtype: str | None = Field(None, max_length=200)
 
+    @property
+    def is_span(self) -> bool:
+        """True for durations and times of day."""
+        return self.kind == "datetime" and is_span(dtype_from_name(self.dtype))
+
 
 def as_stored(column: Column, table: pd.DataFrame, given: pd.DataFrame) -> Column:
     """Return a column with what its table says of it: the Arrow type if it fits, and no name.

@@ -57,11 +57,7 @@ class ColumnReader:
         self.counter: RuleCounter | None = None
         self._labels: dict[str, Labels] = {}
         self._epochs: dict[str, pd.Timestamp] = {}
-        self._spans = frozenset(
-            column.name
-            for column in self.columns
-            if column.kind == "datetime" and is_span(dtype_from_name(column.dtype))
-        )
+        self._spans = frozenset(column.name for column in self.columns if column.is_span)
         self._truths: set[str] = set()
         for column in self.columns:
             name = column.name

@@ -13,12 +13,10 @@ from tabvae_ray.search.inputs import SPACE_FILE, SearchInputs
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.column_values import column_range, restored
 from tabvae_ray.table.composed.columns import template_of
-from tabvae_ray.table.dtypes import dtype_from_name
 from tabvae_ray.table.grids.sentences import grid_sentence
 from tabvae_ray.table.identifiers.maker import maker_of
 from tabvae_ray.table.rules.rule import Rule
 from tabvae_ray.table.rules.sentences import shortened
-from tabvae_ray.table.values.spans import is_span
 
 __all__ = ["choice_lines", "rule_line", "table_summary"]
 
@@ -44,8 +42,7 @@ def table_summary(inputs: SearchInputs) -> Iterator[str | Table]:
         n_missing = int(table[column.name].isna().sum())
         missing = f"{100 * n_missing / len(table):.1f}%" if n_missing else ""
         # Text, because names and values may look like markup of rich.
-        is_time = column.kind == "datetime" and is_span(dtype_from_name(column.dtype))
-        kind = "time or duration" if is_time else _WORDS[column.kind]
+        kind = "time or duration" if column.is_span else _WORDS[column.kind]
         cells = column.name, kind, _values(column), missing
         shown.add_row(*(Text(in_one_line(cell)) for cell in cells))
     yield shown

@@ -11,9 +11,8 @@ import pandas as pd
 
 from tabvae_ray.errors import DataError
 from tabvae_ray.table.column import Column
-from tabvae_ray.table.dtypes import dtype_from_name, moment_dtype
+from tabvae_ray.table.dtypes import moment_dtype
 from tabvae_ray.table.parsing import as_datetimes, as_numbers
-from tabvae_ray.table.values.spans import is_span
 
 __all__ = [
     "EXACT",
@@ -76,10 +75,10 @@ class ColumnView:
             isinstance(value, bool | np.bool_) for value in self.column.categories
         )
 
-    @cached_property
+    @property
     def is_span(self) -> bool:
         """True for durations and times of day, whose numbers are seconds."""
-        return self.column.kind == "datetime" and is_span(dtype_from_name(self.column.dtype))
+        return self.column.is_span
 
     @cached_property
     def numbers(self) -> Floats | None:

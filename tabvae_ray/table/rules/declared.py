@@ -10,7 +10,6 @@ from tabvae_ray.documents import validation_messages
 from tabvae_ray.errors import DataError, ExportError, closest
 from tabvae_ray.table.column import Column
 from tabvae_ray.table.declaration import RulesDeclaration
-from tabvae_ray.table.dtypes import dtype_from_name
 from tabvae_ray.table.rules.column_views import TableView
 from tabvae_ray.table.rules.finding.curves.fitting import ROWS_AT_END, is_spread
 from tabvae_ray.table.rules.finding.curves.smooth import fitted_smooth
@@ -29,7 +28,6 @@ from tabvae_ray.table.rules.forms.several import Scaled
 from tabvae_ray.table.rules.rule import Constraint, Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.sentences import EXAMPLES, parse_rule, shortened
 from tabvae_ray.table.rules.steps import in_order
-from tabvae_ray.table.values.spans import is_span
 
 __all__ = ["check_rules", "rules_of"]
 
@@ -176,9 +174,9 @@ def _check_kinds(rule: Rule, of: dict[str, Column], source: str) -> None:
         column, wanted = of[name], "datetime" if name in moments else "number"
         if wanted == "datetime" and column.kind == "datetime":
             continue
-        if _is_span(column) and isinstance(rule, Linear):
+        if column.is_span and isinstance(rule, Linear):
             continue
-        if _is_span(column) and isinstance(rule, Duration):
+        if column.is_span and isinstance(rule, Duration):
             if rule.unit == "seconds" and not rule.whole:
                 continue
             right = rule.model_copy(update={"unit": "seconds", "whole": False})
@@ -193,10 +191,6 @@ def _check_kinds(rule: Rule, of: dict[str, Column], source: str) -> None:
         if wanted == "number" and (column.kind == "continuous" or whole):
             continue
         raise DataError(f"{source}: {rule}: {name!r} must be a {wanted}, but is {column.kind}")
-
-
-def _is_span(column: Column) -> bool:
-    return column.kind == "datetime" and is_span(dtype_from_name(column.dtype))
 
 
 def _check_labelled(name: str, rule: Rule, of: dict[str, Column], source: str) -> None:

@@ -15,11 +15,12 @@ from tabvae_ray.table.column_values import (
 )
 from tabvae_ray.table.rules.column_views import EXACT, Floats, Mask, TableView
 from tabvae_ray.table.rules.forms.bins import LabelRule
-from tabvae_ray.table.rules.forms.dates import DAY, MomentRule, is_clock
+from tabvae_ray.table.rules.forms.dates import MomentRule, is_clock
 from tabvae_ray.table.rules.forms.exclusive import Exclusive
 from tabvae_ray.table.rules.forms.fixed import Fixed
 from tabvae_ray.table.rules.forms.formula import Formula, Linear
 from tabvae_ray.table.rules.forms.only_where import OnlyWhere
+from tabvae_ray.table.rules.forms.parts import DAY
 from tabvae_ray.table.rules.lookup import Lookup, check_values
 from tabvae_ray.table.rules.rule import Dependence, MissingTogether, Order, Rule
 from tabvae_ray.table.rules.scale import in_right_order

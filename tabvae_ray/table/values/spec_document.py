@@ -1,4 +1,4 @@
-"""What a spec and its declaration by the user have in common: both are read from a file."""
+"""Read what files say of the columns of a table: a spec, or what a user declares of it."""
 
 from typing import Any, Self
 

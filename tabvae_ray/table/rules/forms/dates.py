@@ -21,7 +21,7 @@ from tabvae_ray.table.rules.column_views import (
     seconds_of,
 )
 from tabvae_ray.table.rules.forms.column_rule import ColumnRule, ComputingRule, numbers_of
-from tabvae_ray.table.rules.forms.parts import later
+from tabvae_ray.table.rules.forms.parts import DAY, later
 from tabvae_ray.table.values.offsets import (
     LASTING,
     Offset,
@@ -35,7 +35,6 @@ from tabvae_ray.table.values.offsets import (
 )
 
 __all__ = [
-    "DAY",
     "MOMENT_PARTS",
     "Age",
     "DateAfter",
@@ -73,7 +72,6 @@ MomentPart = Literal[
 ]
 # What a sentence names; without a part, it speaks of the moment itself.
 MOMENT_PARTS: tuple[MomentPart, ...] = get_args(MomentPart)[1:]
-DAY = 86_400
 # What float64 may lose of seconds since 1970, and what is lost of nanoseconds.
 _ERROR = 2e-6
 

@@ -9,7 +9,7 @@ import pandas as pd
 from tabvae_ray.table.formats.zones import wall_clock
 from tabvae_ray.table.rules.column_views import Floats, seconds_of
 
-__all__ = ["PARTS", "Part", "date_part", "later", "part_name"]
+__all__ = ["DAY", "PARTS", "Part", "date_part", "later", "part_name"]
 
 Part = Literal[
     "year",
@@ -41,7 +41,8 @@ Part = Literal[
 ]
 PARTS: tuple[Part, ...] = get_args(Part)
 
-_DAY = 86_400
+# Seconds.
+DAY = 86_400
 
 
 def part_name(part: Part) -> str:
@@ -74,7 +75,7 @@ def _since_1970(moments: pd.Series) -> pd.Series:
 
 
 def _days(moments: pd.Series) -> pd.Series:
-    return pd.Series(np.floor(seconds_of(wall_clock(moments)) / _DAY))
+    return pd.Series(np.floor(seconds_of(wall_clock(moments)) / DAY))
 
 
 _MADE: dict[str, Callable[[pd.Series], pd.Series]] = {

@@ -1,4 +1,4 @@
-"""Checks of the arguments of methods that draw rows."""
+"""Check arguments of functions: whole numbers, seeds, and what is True or False."""
 
 from operator import index
 from typing import Any
