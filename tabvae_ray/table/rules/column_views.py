@@ -75,7 +75,7 @@ class ColumnView:
             isinstance(value, bool | np.bool_) for value in self.column.categories
         )
 
-    @property
+    @cached_property
     def is_span(self) -> bool:
         """True for durations and times of day, whose numbers are seconds."""
         return self.column.is_span

@@ -216,13 +216,13 @@ def _durations(
     values = [view.numbers for view in few if view.numbers is not None]
     if not values:
         return
-    counts = np.stack(values, axis=1)
+    counts, only_spans = np.stack(values, axis=1), all(view.is_span for view in few)
     for start, end in permutations(moments, 2):
         first, last = some[start.name].seconds, some[end.name].seconds
         assert first is not None and last is not None
         # What lies between two spans is said as their difference.
         of_spans = start.is_span or end.is_span
-        if of_spans and all(view.is_span for view in few):
+        if of_spans and only_spans:
             continue
         for unit in get_args(Unit):
             for whole in (False, True) if unit in SECONDS else (False,):
